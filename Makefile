@@ -1,0 +1,33 @@
+# Every target works alone on a fresh clone: it makes .venv, installs what is pinned, and runs.
+
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: corpus test lint bench
+
+corpus: .venv/.base
+	$(BIN)/dvc repro
+	$(BIN)/iepile audit
+
+test: .venv/.dev
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.dev
+	$(BIN)/python -m bench
+
+.venv/bin/pip:
+	python3 -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
+
+.venv/.base: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/.dev: .venv/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
+	touch $@

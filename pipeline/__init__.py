@@ -1,0 +1,1 @@
+"""Turn raw information-extraction datasets into a schema-based instruction corpus."""

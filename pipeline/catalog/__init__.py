@@ -1,0 +1,311 @@
+"""The catalogue: one TOML per dataset in this folder, and the loader that validates it.
+
+A TOML says everything about a dataset that is no code: where it comes from, how its files are read,
+what its labels are called, and how many records and annotations each split holds. A raw folder may
+hold a `manifest.toml` that takes the place of the declared files (the sample edition does).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import tomllib
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from pipeline.errors import DeclarationError, RawFileError
+from pipeline.records import SPLITS
+
+FOLDER: Final = Path(__file__).parent
+TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
+COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+
+Names = dict[str, str] | list[str]
+
+
+class File(msgspec.Struct, forbid_unknown_fields=True):
+    """A raw file, or a folder of them, relative to the dataset's raw folder."""
+
+    path: str
+    sha256: str | None = None
+    bytes: int | None = None
+    url: str | None = None
+    #: A member of the archive that `url` names, where the file is not downloaded by itself.
+    member: str | None = None
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """The files of one split and what they hold, counted in the source."""
+
+    files: list[File]
+    counts: dict[str, int] = {}
+    #: A file of this folder that lists the source ids of this split, one a line.
+    documents: str | None = None
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """An edition: which bytes of a dataset are which split."""
+
+    splits: dict[str, Split]
+    #: The raw folder, where it is not named like the dataset.
+    folder: str | None = None
+    note: str = ""
+
+
+class Labels(msgspec.Struct, forbid_unknown_fields=True):
+    """Raw label -> readable name (a list: as they are), and what is left out on purpose."""
+
+    entity: Names = {}
+    relation: Names = {}
+    event: Names = {}
+    role: Names = {}
+    #: Kind -> raw labels dropped on purpose.
+    dropped: dict[Literal["entity", "relation", "event", "role"], list[str]] = {}
+    #: Raw relations that say that there is none: dropped, unless `no_relation_label` asks them.
+    no_relation: list[str] = []
+
+
+class Dataset(msgspec.Struct, forbid_unknown_fields=True):
+    """One dataset. `id` is the file's name; the rest is read from the TOML."""
+
+    title: str
+    source: str
+    license: str
+    language: Literal["en", "zh"]
+    domain: str
+    tasks: list[Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]]
+    reader: dict[str, Any]
+    labels: Labels
+    splits: dict[str, Split] = {}
+    id: str = ""
+    homepage: str = ""
+    citation: str = ""
+    access: Literal["open", "licensed", "unavailable"] = "open"
+    access_note: str = ""
+    use: Literal["train", "held-out"] = "train"
+    note: str = ""
+    #: Event label -> its roles; roles filled with one of a fixed list of values (no spans).
+    roles: dict[str, list[str]] = {}
+    enum_roles: list[str] = []
+    #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
+    signatures: dict[str, list[tuple[str, str]]] = {}
+    inventory: Literal["dataset", "split"] = "dataset"
+    #: The source repeats a text for each annotation; its rows become one record per text.
+    one_annotation_per_row: bool = False
+    discontinuous: Literal["join", "drop"] = "join"
+    #: Split -> share, for a source that comes without splits; its files stand under `splits.all`.
+    split_by_hash: dict[str, int] = {}
+    #: Split -> policy for texts annotated twice and differently.
+    conflicts: dict[str, Literal["drop", "keep", "first", "merge"]] = {}
+
+    def names(self, kind: str) -> dict[str, str]:
+        """Raw label -> readable name of one kind (entity, relation, event or role)."""
+        declared: Names = getattr(self.labels, kind)
+        if kind == "role" and not declared:
+            declared = [*dict.fromkeys(role for roles in self.roles.values() for role in roles)]
+        return dict(declared) if isinstance(declared, dict) else {n: n for n in declared}
+
+    def labels_of(self, kind: str) -> list[str]:
+        """The distinct readable names of one kind, in the order of the declaration."""
+        return [*dict.fromkeys(self.names(kind).values())]
+
+    def roles_of(self) -> dict[str, list[str]]:
+        """Readable event label -> readable roles, in the order of the declaration."""
+        events, roles = self.names("event"), self.names("role")
+        merged: dict[str, dict[str, None]] = {}
+        for event, own in self.roles.items():
+            merged.setdefault(events[event], {}).update({roles[r]: None for r in own if r in roles})
+        return {event: [*own] for event, own in merged.items()}
+
+    def signatures_of(self) -> list[tuple[str, str, str]]:
+        """(head type, relation, tail type) in readable names, in the order of the declaration."""
+        relations, types = self.names("relation"), self.names("entity")
+        found = {
+            (types.get(head, head), relations[relation], types.get(tail, tail)): None
+            for relation, pairs in self.signatures.items()
+            for head, tail in pairs
+        }
+        return [*found]
+
+
+def ids(folder: Path = FOLDER) -> list[str]:
+    """The ids of all declared datasets, sorted."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def _parse(path: Path, kind: Any) -> Any:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(content, kind)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as problem:
+        raise DeclarationError(str(problem), where=path, todo="correct the TOML file") from None
+    except OSError as problem:
+        raise DeclarationError(f"cannot read: {problem.strerror}", where=path) from None
+
+
+@cache
+def load(
+    dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None = None
+) -> Dataset:
+    """Read and validate one declaration. "No relation" may be asked under a name of its own."""
+    path = folder / f"{dataset_id}.toml"
+    if not path.is_file():
+        raise DeclarationError(
+            f"there is no dataset {dataset_id!r}",
+            where=folder,
+            todo=f"use one of: {', '.join(ids(folder))}",
+        )
+    dataset: Dataset = _parse(path, Dataset)
+    dataset.id = dataset_id
+    _validate(dataset, path)
+    if no_relation_label:
+        named = dict.fromkeys(dataset.labels.no_relation, no_relation_label)
+        dataset.labels.relation = {**dataset.names("relation"), **named}
+    return dataset
+
+
+def _validate(dataset: Dataset, path: Path) -> None:
+    def demand(holds: object, what: str, todo: str) -> None:
+        if not holds:
+            raise DeclarationError(what, where=path, todo=todo)
+
+    reader(dataset, path)
+    needs = {
+        "NER": ("labels.entity",),
+        "RE": ("labels.relation",),
+        "SPO": ("labels.relation", "signatures"),
+        "KG": ("labels.relation", "signatures"),
+        **dict.fromkeys(("EE", "EEA"), ("labels.event", "roles")),
+        "EET": ("labels.event",),
+    }
+    for task in dataset.tasks:
+        for key in needs[task]:
+            table = dataset
+            for part in key.split("."):
+                table = getattr(table, part)
+            demand(table, f"task {task} needs [{key}]", f"declare it, or leave out {task}")
+    for kind in ("entity", "relation", "event", "role"):
+        names = dataset.names(kind)
+        demand(
+            all(key.strip() and name.strip() for key, name in names.items()),
+            f"an empty {kind} label",
+            "give every label a name",
+        )
+        twice = sorted({*names} & {*dataset.labels.dropped.get(kind, ())})  # type: ignore[call-overload]
+        demand(not twice, f"{kind} labels both mapped and dropped: {twice}", "choose one")
+    for table, kind in ((dataset.roles, "event"), (dataset.signatures, "relation")):
+        unknown = sorted({*table} - {*dataset.names(kind)})
+        demand(not unknown, f"no such {kind} label: {unknown}", f"add it to [labels.{kind}]")
+    known = {*dataset.names("role"), *dataset.labels.dropped.get("role", ())}
+    strange = sorted({r for own in dataset.roles.values() for r in own} - known)
+    demand(not strange, f"no such role: {strange}", "add it to [labels.role]")
+    demand(
+        dataset.access == "open" or dataset.access_note,
+        f'access = "{dataset.access}" without access_note',
+        "say how to get the files and where to put them, or why nobody can",
+    )
+    _check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
+
+
+def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
+    allowed = {"all"} if whole else {*SPLITS}
+    if strange := sorted({*splits} - allowed):
+        raise DeclarationError(
+            f"unknown split {strange[0]!r}", where=path, todo=f"use one of {sorted(allowed)}"
+        )
+    for name, split in splits.items():
+        if odd := sorted({*split.counts} - {*COUNTED}):
+            raise DeclarationError(
+                f"splits.{name}.counts: unknown {odd}", where=path, todo=f"use {', '.join(COUNTED)}"
+            )
+        for file in split.files:
+            if Path(file.path).is_absolute() or ".." in Path(file.path).parts:
+                raise DeclarationError(
+                    f"{file.path} leaves the raw folder", where=path, todo="use a path inside it"
+                )
+
+
+def reader(dataset: Dataset, path: Path | None = None) -> Any:
+    """The dataset's reader function, with its options bound and checked."""
+    options = {**dataset.reader}
+    where = path or FOLDER / f"{dataset.id}.toml"
+    name = options.pop("name", None)
+    known = readers()
+    if name not in known:
+        raise DeclarationError(
+            f"there is no reader {name!r}", where=where, todo=f"use one of: {', '.join(known)}"
+        )
+    function = import_module(f"pipeline.readers.{name}").read
+    offered = inspect.signature(function).parameters
+    allowed = [n for n, p in offered.items() if p.kind is p.KEYWORD_ONLY and n != "language"]
+    if unknown := sorted({*options} - {*allowed}):
+        raise DeclarationError(
+            f"reader {name} has no option {unknown[0]!r}",
+            where=where,
+            todo=f"its options are: {', '.join(allowed) or 'none'}",
+        )
+    required = {n for n in allowed if offered[n].default is inspect.Parameter.empty}
+    if missing := sorted(required - {*options}):
+        raise DeclarationError(f"reader {name} needs the option {missing[0]!r}", where=where)
+    return lambda files: function(files, language=dataset.language, **options)
+
+
+def readers() -> list[str]:
+    """The names of the readers: the modules of `pipeline/readers`."""
+    folder = FOLDER.parent / "readers"
+    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
+    """The raw folder of a dataset and what stands in it.
+
+    A manifest from `manifests/<id>.toml` comes first, then `manifest.toml` in the raw folder, then
+    the full edition as declared.
+    """
+    given = manifests / f"{dataset.id}.toml" if manifests else None
+    own = raw / dataset.id / "manifest.toml"
+    path = given if given and given.is_file() else own
+    if not path.is_file():
+        return raw / dataset.id, Manifest(splits=dataset.splits)
+    manifest: Manifest = _parse(path, Manifest)
+    _check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
+    folder = raw / (manifest.folder or dataset.id)
+    if ".." in Path(manifest.folder or "").parts or not manifest.splits:
+        raise DeclarationError("a manifest needs splits and a folder of its own", where=path)
+    return folder, manifest
+
+
+def present(folder: Path, manifest: Manifest) -> bool:
+    """Whether any declared file of an edition is there."""
+    return any((folder / f.path).exists() for s in manifest.splits.values() for f in s.files)
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`."""
+    if path.is_dir():
+        inner = sorted(p for p in path.rglob("*") if p.is_file())
+        listing = "".join(f"{digest(p)}  {p.relative_to(path).as_posix()}\n" for p in inner)
+        return hashlib.sha256(listing.encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verified(folder: Path, split: Split) -> list[Path]:
+    """The paths of a split's files, each present and, where declared, of the right hash."""
+    for file in split.files:
+        path = folder / file.path
+        if not path.exists():
+            raise RawFileError(
+                "this raw file is missing", where=path, todo="fetch or place it, see the README"
+            )
+        if file.sha256 and (found := digest(path)) != file.sha256:
+            raise RawFileError(
+                f"sha256 is {found}, declared is {file.sha256}",
+                where=path,
+                todo="get the file again, or write a manifest.toml for this edition",
+            )
+    return [folder / file.path for file in split.files]

@@ -1,0 +1,134 @@
+"""params.yaml as typed, validated settings. An unknown key is an error, not a silent default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from pipeline.errors import DeclarationError
+
+#: The project's folder, where dictionaries/ and params.yaml lie.
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    pass
+
+
+class Source(_Section):
+    """A dataset to run. DVC needs the reader's name to depend on the reader's file alone."""
+
+    reader: str
+
+
+class Normalize(_Section):
+    #: More rejects than this share of a split's rows is an error, unless the edition declares them.
+    max_reject_rate: float = 0.02
+    records_per_shard: int = 20_000
+
+
+class Clean(_Section):
+    max_non_letter_share: float = 0.8
+    min_characters: int = 5
+    max_stop_word_share: float = 0.8
+
+
+Policy = Literal["drop", "keep", "first", "merge"]
+
+
+class Dedupe(_Section):
+    #: What becomes of one text with different annotations; a dataset may declare its own.
+    conflicts: dict[str, Policy] = msgspec.field(
+        default_factory=lambda: {"train": "drop", "dev": "keep", "test": "keep"}
+    )
+    #: Look for train texts in the test splits of every dataset, or of their own dataset only.
+    across_datasets: bool = True
+
+
+class Negatives(_Section):
+    #: "corpus", or the name or path of a sentence-transformers model.
+    encoder: str = "corpus"
+    revision: str | None = None
+    top_k: int = 6
+    min_similarity: float = 0.0
+    #: Signal -> weight of its block in the fused vector.
+    weights: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"name": 1.0, "mentions": 0.5, "signature": 1.0, "contexts": 0.5}
+    )
+    #: Mentions and contexts read per label, chosen by hash.
+    mentions_per_label: int = 200
+
+
+class Instruct(_Section):
+    seed: int = 0
+    labels_per_instruction: dict[str, int] = msgspec.field(
+        default_factory=lambda: {"NER": 6, "KG": 1}
+    )
+    max_pure_negative_ratio: float | None = 3
+    negative_record_rate: float = 1.0
+    grouping: Literal["round_robin", "shuffle", "contrast"] = "round_robin"
+    peer: bool = False
+
+    def k(self, task: str) -> int:
+        """How many labels an instruction of this task asks."""
+        return self.labels_per_instruction.get(task, 4)
+
+
+class Publish(_Section):
+    rows_per_shard: int = 200_000
+
+
+class Settings(_Section):
+    """All parameters of the pipeline; the defaults are those of params.yaml."""
+
+    raw: str = "raw/sample"
+    datasets: dict[str, Source] = {}
+    #: Ask "no relation" as a label of this name, e.g. "else", instead of dropping it.
+    no_relation_label: str | None = None
+    normalize: Normalize = Normalize()
+    clean: Clean = Clean()
+    dedupe: Dedupe = Dedupe()
+    negatives: Negatives = Negatives()
+    instruct: Instruct = Instruct()
+    publish: Publish = Publish()
+
+
+def load(path: Path = Path("params.yaml")) -> Settings:
+    """Read and validate params.yaml."""
+    try:
+        settings = msgspec.yaml.decode(path.read_bytes(), type=Settings)
+    except OSError as problem:
+        raise DeclarationError(
+            f"cannot read the parameters: {problem.strerror}",
+            where=path,
+            todo="run in the project folder, or name the file with --params",
+        ) from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as problem:
+        raise DeclarationError(str(problem), where=path, todo="correct the parameters") from None
+    _bounds(settings, path)
+    return settings
+
+
+def _bounds(settings: Settings, path: Path) -> None:
+    """Refuse numbers that no run could mean."""
+    n, c, i = settings.normalize, settings.clean, settings.instruct
+    shares: dict[str, Any] = {
+        "normalize.max_reject_rate": n.max_reject_rate,
+        "clean.max_non_letter_share": c.max_non_letter_share,
+        "clean.max_stop_word_share": c.max_stop_word_share,
+        "instruct.negative_record_rate": i.negative_record_rate,
+    }
+    for key, share in shares.items():
+        if not 0 <= share <= 1:
+            raise DeclarationError(f"{key} is {share}, not a share from 0 to 1", where=path)
+    positive: dict[str, Any] = {
+        "normalize.records_per_shard": n.records_per_shard,
+        "negatives.top_k": settings.negatives.top_k,
+        "publish.rows_per_shard": settings.publish.rows_per_shard,
+        **{f"instruct.labels_per_instruction.{t}": k for t, k in i.labels_per_instruction.items()},
+    }
+    for key, number in positive.items():
+        if number < 1:
+            raise DeclarationError(f"{key} is {number}, it must be at least 1", where=path)

@@ -1,0 +1,49 @@
+"""The errors a user can meet. Each says what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """A foreseeable problem. The command line prints it without a traceback and exits with 1."""
+
+    def __init__(self, what: str, *, where: object = None, todo: str | None = None) -> None:
+        super().__init__(what, where, todo)
+        self.what, self.where, self.todo = what, where, todo
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.where is not None:
+            parts.append(f"  where: {self.where}")
+        if self.todo is not None:
+            parts.append(f"  to do: {self.todo}")
+        return "\n".join(parts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive the default pickling, and errors cross processes.
+        return (_rebuild, (type(self), self.what, self.where, self.todo))
+
+
+def _rebuild(
+    kind: type[PipelineError], what: str, where: object, todo: str | None
+) -> PipelineError:
+    return kind(what, where=where, todo=todo)
+
+
+class DeclarationError(PipelineError):
+    """A dataset's TOML, a manifest or params.yaml says something impossible."""
+
+
+class RawFileError(PipelineError):
+    """A raw file is missing, has other bytes than declared, or cannot be read at all."""
+
+
+class UnknownLabelError(PipelineError):
+    """The raw files hold labels that the declaration neither maps nor drops."""
+
+
+class RecordError(PipelineError):
+    """A record breaks the invariants of the data model."""
+
+
+class CountError(PipelineError):
+    """The files hold another number of records or annotations than declared."""

@@ -1,0 +1,107 @@
+"""Tables for people: the catalogue, and the summary of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pipeline import catalog
+from pipeline.stages import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.run import Workspace
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
+    """A text table; numbers stand right, Chinese characters count as two columns wide."""
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(
+        title=title or None, box=None, pad_edge=False, show_edge=False, header_style="bold"
+    )
+    for i, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[i], int) for row in rows)
+        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(f"{c:,}" if isinstance(c, int) else str(c) for c in row))
+    target = io.StringIO()
+    Console(file=target, width=180, highlight=False, markup=False).print(grid)
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
+
+
+def summary(counts: Any) -> str:
+    """What a run made of each dataset: records in, dropped by reason, kept, and instructions."""
+    totals: dict[str, Any] = {}
+    for row in report.rows(counts):
+        own = totals.setdefault(
+            row["dataset"], {"in": 0, "kept": 0, "dropped": Counter(), "out": Counter()}
+        )
+        own["in"] += row["records"]
+        own["kept"] += row["kept"]
+        own["dropped"].update(row["dropped"])
+        own["out"].update(row["instructions"])
+    rows: list[list[object]] = [
+        [
+            name,
+            own["in"],
+            ", ".join(f"{reason} {n:,}" for reason, n in sorted(own["dropped"].items())) or "-",
+            own["kept"],
+            ", ".join(f"{task} {n:,}" for task, n in own["out"].items()),
+            sum(own["out"].values()),
+        ]
+        for name, own in totals.items()
+    ]
+    if rows:
+        kept, out = (sum(int(str(row[i])) for row in rows) for i in (3, 5))
+        read = sum(int(str(row[1])) for row in rows)
+        rows.append(["total", read, "", kept, "", out])
+    columns = ("dataset", "records", "dropped by reason", "kept", "instructions by task", "total")
+    lines = [table(columns, rows)]
+    lines += [f"skipped {name}: {why}" for name, why in counts["skipped"].items()]
+    return "\n".join(lines)
+
+
+def catalogue(ws: Workspace, form: str) -> str:
+    """The catalogue as a text table, as the README's Markdown table, or as JSON."""
+    entries = []
+    for name in catalog.ids():
+        d = ws.dataset(name)
+        folder, manifest = catalog.edition(d, ws.raw, ws.manifests)
+        counts = (split.counts.get("records") for split in d.splits.values())
+        entries.append(
+            {
+                "id": name,
+                "title": d.title,
+                "source": d.source,
+                "tasks": list(d.tasks),
+                "language": d.language,
+                "use": d.use,
+                "access": d.access,
+                "license": d.license,
+                "records": sum(n for n in counts if n) or None,
+                "raw_present": catalog.present(folder, manifest),
+            }
+        )
+    if form == "json":
+        return json.dumps(entries, ensure_ascii=False, indent=2)
+    fields = ["id", "title", "tasks", "language", "use", "access", "license", "records"]
+    if form == "table":
+        fields.append("raw_present")
+        return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
+    lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
+    lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    return " ".join(text.replace("|", "/").split())

@@ -1,0 +1,114 @@
+"""What readers share: lines and JSON with their origins, and tokens joined into text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.errors import RawFileError
+from pipeline.records import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.records import Record
+
+EXCERPT = 120
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a raw file."""
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise RawFileError(
+            f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
+        ) from None
+
+
+def decode(raw: bytes, encoding: str = "utf-8") -> str:
+    """Text of raw bytes. A byte that is no UTF-8 becomes a surrogate, which `normalize` rejects.
+
+    `encoding="cesu-8"` reads astral characters that were written as two surrogates of three bytes;
+    half of such a pair stays a surrogate, for `normalize` to reject.
+    """
+    if encoding == "cesu-8":
+        try:
+            halves = raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass")
+            return halves.decode("utf-16", "surrogatepass")
+        except UnicodeDecodeError:
+            return raw.decode("utf-8", "surrogateescape")
+    try:
+        return raw.decode(encoding, "surrogateescape")
+    except LookupError:
+        raise RawFileError(f"there is no encoding {encoding!r}", todo="correct [reader]") from None
+
+
+def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
+    """Yield (origin "<file>:<line>", line without its end). LF and CRLF; a leading BOM is cut."""
+    with _opened(path) as stream:
+        for number, raw in enumerate(stream, start=1):
+            text = decode(raw.removesuffix(b"\n").removesuffix(b"\r"), encoding)
+            yield f"{path.name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return path.open("rb")
+    except OSError as problem:
+        raise RawFileError(
+            f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
+        ) from None
+
+
+def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield (origin, value) of a JSON array, or of JSON lines. A broken line yields a `Reject`.
+
+    The origin is "<file>:<line>" for lines and "<file>:<position>" (from 1) for an array.
+    """
+    with _opened(path) as stream:
+        head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[":
+        values = json_document(path)
+        yield from ((f"{path.name}:{n}", value) for n, value in enumerate(values, start=1))
+        return
+    for origin, line in lines(path):
+        if not line.strip():
+            continue
+        try:
+            yield origin, orjson.loads(line)
+        except (orjson.JSONDecodeError, UnicodeEncodeError) as problem:
+            yield origin, Reject(origin, "malformed_json", str(problem), line[:EXCERPT])
+
+
+def json_document(path: Path) -> Any:
+    """The value of a file that is one JSON document."""
+    try:
+        return orjson.loads(read_bytes(path).removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as problem:
+        raise RawFileError(
+            f"not a JSON document: {problem}", where=path, todo="check the file or the reader"
+        ) from None
+
+
+def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> Record | Reject:
+    """The record that `build` makes of a raw row, or a `Reject` where the row lacks its parts."""
+    if isinstance(row, Reject):
+        return row
+    try:
+        return build(row)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
+        detail = f"{type(problem).__name__}: {problem}"
+        return Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
+
+
+def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:
+    """The text of tokens joined (a space in English, nothing in Chinese) and where each starts."""
+    gap = "" if language == "zh" else " "
+    starts, position = [], 0
+    for token in tokens:
+        starts.append(position)
+        position += len(token) + len(gap)
+    return gap.join(tokens), starts

@@ -1,0 +1,316 @@
+"""Stage 1: read one dataset's raw files into records, with every label readable and every row checked.
+
+Writes `<split>-NNNNN.parquet` (RECORDS), `rejects.parquet` (REJECTS) and `summary.json`. Nothing is
+lost silently: rows read = records + merged rows + rejects, and where the edition declares counts,
+what its source holds = what was kept + what was rejected + what was dropped on purpose.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import xxhash
+
+from pipeline import catalog, shards
+from pipeline.errors import CountError, RawFileError, UnknownLabelError
+from pipeline.records import (
+    REJECTS,
+    Argument,
+    Event,
+    Mention,
+    Record,
+    Reject,
+    Relation,
+    locate,
+    merge,
+    to_table,
+    violation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset, Manifest, Split
+    from pipeline.config import Normalize
+
+KINDS: Final = ("entities", "relations", "events", "arguments")
+_SHARD_CHARACTERS: Final = 32_000_000
+
+
+def normalize(
+    dataset: Dataset, folder: Path, manifest: Manifest, settings: Normalize, out: Path
+) -> dict[str, Any]:
+    """Normalize every split of one dataset into the folder `out`; return the summary it writes."""
+    rejects: list[dict[str, Any]] = []
+    summary: dict[str, Any] = {"dataset": dataset.id, "splits": {}}
+    unknown: Counter[tuple[str, str]] = Counter()
+    with shards.replacing(out) as partial:
+        for name, split in manifest.splits.items():
+            tally = Tally(dataset, unknown)
+            items = tally.read(_documents(catalog.reader(dataset)(_files(folder, split)), split))
+            rows = list(items) if dataset.one_annotation_per_row else items
+            if dataset.one_annotation_per_row:
+                rows = tally.merged(rows)
+            _write(dataset, name, rows, settings, partial)
+            tally.check(f"{dataset.id}/{name}", split, settings.max_reject_rate)
+            rejects += [
+                {"dataset": dataset.id, "split": name, **r._asdict()} for r in tally.rejects
+            ]
+            summary["splits"][name] = tally.summary()
+        if unknown:
+            raise _unknown_labels(dataset, unknown)
+        shards.write(pa.Table.from_pylist(rejects, schema=REJECTS), partial / "rejects.parquet")
+        shards.write_json(summary, partial / "summary.json")
+    return summary
+
+
+def _files(folder: Path, split: Split) -> list[Path]:
+    return catalog.verified(folder, split)
+
+
+def _documents(items: Iterator[Any], split: Split) -> Iterator[Any]:
+    """The items of the documents that a split lists, where one file holds several splits."""
+    if split.documents is None:
+        yield from items
+        return
+    wanted = {*(catalog.FOLDER / split.documents).read_text(encoding="utf-8").split()}
+    for item in items:
+        if isinstance(item, Reject) or item.source_id in wanted:
+            yield item
+
+
+def _write(
+    dataset: Dataset,
+    split: str,
+    rows: Iterable[tuple[int, Record]],
+    settings: Normalize,
+    folder: Path,
+) -> None:
+    """Write shards of bounded size; a source without splits is parted by the hash of its document."""
+    shard: dict[str, int] = {}
+    rows = iter(rows)
+    while batch := _batch(rows, settings.records_per_shard):
+        parts: dict[str, list[tuple[int, Record]]] = {}
+        for ordinal, record in batch:
+            own = _split_of(dataset, record) if dataset.split_by_hash else split
+            parts.setdefault(own, []).append((ordinal, record))
+        for own, part in sorted(parts.items()):
+            table = to_table(
+                [record for _, record in part],
+                [f"{dataset.id}/{own}/{ordinal}" for ordinal, _ in part],
+                dataset=dataset.id,
+                split=own,
+                language=dataset.language,
+            )
+            number = shard[own] = shard.get(own, -1) + 1
+            shards.write(table, folder / f"{own}-{number:05d}.parquet")
+
+
+def _batch(rows: Iterator[tuple[int, Record]], most: int) -> list[tuple[int, Record]]:
+    batch: list[tuple[int, Record]] = []
+    characters = 0
+    for row in islice(rows, most):
+        batch.append(row)
+        characters += len(row[1].text)
+        if characters > _SHARD_CHARACTERS:
+            break
+    return batch
+
+
+def _split_of(dataset: Dataset, record: Record) -> str:
+    """The split of a record whose source has none: by its document, so that none is torn apart."""
+    shares = dataset.split_by_hash
+    point = xxhash.xxh3_64_intdigest(record.source_id or record.text) % sum(shares.values())
+    for split, share in shares.items():
+        if point < share:
+            return split
+        point -= share
+    raise AssertionError
+
+
+class Tally:
+    """What became of every row and annotation of one split."""
+
+    def __init__(self, dataset: Dataset, unknown: Counter[tuple[str, str]]) -> None:
+        self.dataset = dataset
+        self.unknown = unknown
+        self.rejects: list[Reject] = []
+        self.counts: Counter[str] = Counter()
+        self.dropped_labels: Counter[str] = Counter()
+        self._names = {k: dataset.names(k) for k in ("entity", "relation", "event", "role")}
+        self._dropped = {k: {*dataset.labels.dropped.get(k, ())} for k in self._names}  # type: ignore[call-overload]
+        self._dropped["relation"] |= {*dataset.labels.no_relation} - {*self._names["relation"]}
+        self._roles = {e: {*own} for e, own in dataset.roles.items()}
+        self._signatures = {*dataset.signatures_of()}
+
+    def read(self, items: Iterable[Record | Reject]) -> Iterator[tuple[int, Record]]:
+        """Yield (ordinal in the source, record with readable labels); keep account of the rest."""
+        ordinal = 0
+        for item in items:
+            if isinstance(item, Reject):
+                self.rejects.append(item)
+                self._count(item)
+                ordinal += item.records
+                continue
+            self.counts["records"] += 1
+            found = {
+                "entities": sum(m.label is not None for m in item.mentions),
+                "relations": len(item.relations),
+                "events": len(item.events),
+                "arguments": sum(len(e.arguments) for e in item.events),
+            }
+            self.counts.update(found)
+            broken = violation(item)
+            if broken is None and self.dataset.discontinuous == "drop":
+                torn = next((m.text for m in item.mentions if m.discontinuous), None)
+                broken = None if torn is None else ("discontinuous_mention", torn)
+            if broken is None:
+                self.counts["kept"] += 1
+                yield ordinal, self._readable(item)
+            else:
+                self.rejects.append(Reject(item.origin, *broken, _excerpt(item.text), **found))
+            ordinal += 1
+
+    def _count(self, reject: Reject) -> None:
+        self.counts["records"] += reject.records
+        self.counts.update({kind: getattr(reject, kind) for kind in KINDS})
+
+    def _name(self, kind: str, raw: str) -> str | None:
+        """The readable name of a raw label; None where it is dropped on purpose (or unknown)."""
+        name = self._names[kind].get(raw)
+        if name is None:
+            if raw in self._dropped[kind]:
+                self.dropped_labels[f"{kind}:{raw}"] += 1
+            else:
+                self.unknown[kind, raw] += 1
+        return name
+
+    def _readable(self, record: Record) -> Record:
+        events = [e for e in map(self._event, record.events) if e is not None]
+        mentions = self._mentions(record)
+        relations = [
+            x for x in (self._relation(r, mentions) for r in record.relations) if x is not None
+        ]
+        return Record(record.text, record.origin, mentions, relations, events, record.source_id)
+
+    def _mentions(self, record: Record) -> list[Mention]:
+        values = {
+            a.mention
+            for e in record.events
+            for a in e.arguments
+            if a.role in self.dataset.enum_roles
+        }
+        out = []
+        for index, m in enumerate(record.mentions):
+            start, end = m.start, m.end
+            if start is None:
+                if not m.discontinuous and index not in values:
+                    start, end = locate(record.text, m.text)
+                if start is None:
+                    self._without_offset(record, m, value=index in values)
+            label = None if m.label is None else self._name("entity", m.label)
+            out.append(Mention(m.text, start, end, label, m.discontinuous))
+        return out
+
+    def _without_offset(self, record: Record, mention: Mention, *, value: bool) -> None:
+        if mention.discontinuous:
+            why = "discontinuous"
+        elif value:
+            why = "value"
+        else:
+            why = "ambiguous" if mention.text in record.text else "not_in_text"
+        self.counts[f"without_offset:{why}"] += 1
+
+    def _relation(self, relation: Relation, mentions: list[Mention]) -> Relation | None:
+        label = self._name("relation", relation.label)
+        if label is None:
+            return None
+        if self._signatures:
+            typed = (mentions[relation.head].label, label, mentions[relation.tail].label)
+            if typed not in self._signatures:
+                self.unknown["signature", " | ".join(map(str, typed))] += 1
+        qualifiers = ((self._name("role", q.role), q.mention) for q in relation.qualifiers)
+        named = tuple(Argument(role, m) for role, m in qualifiers if role is not None)
+        return Relation(label, relation.head, relation.tail, named)
+
+    def _event(self, event: Event) -> Event | None:
+        label = self._name("event", event.label)
+        if label is None:
+            self.dropped_labels["argument of a dropped event"] += len(event.arguments)
+            return None
+        allowed = self._roles.get(event.label)
+        arguments = []
+        for a in event.arguments:
+            role = self._name("role", a.role)
+            if role is None:
+                continue
+            if allowed is not None and a.role not in allowed:
+                self.unknown["role", f"{a.role} of {event.label}"] += 1
+            arguments.append(Argument(role, a.mention))
+        return Event(label, event.trigger, tuple(arguments))
+
+    def merged(self, rows: Iterable[tuple[int, Record]]) -> list[tuple[int, Record]]:
+        """One record per text, where the source repeats a text for each annotation."""
+        by_text: dict[str, list[tuple[int, Record]]] = {}
+        for row in rows:
+            by_text.setdefault(row[1].text, []).append(row)
+        self.counts["merged_rows"] += sum(len(group) - 1 for group in by_text.values())
+        return [(group[0][0], merge([r for _, r in group])) for group in by_text.values()]
+
+    def check(self, where: str, split: Split, max_reject_rate: float) -> None:
+        """Compare with the declared counts, or with the highest reject rate where none is declared."""
+        lost = sum(r.records for r in self.rejects)
+        found = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
+        wrong = {k: (n, found[k]) for k, n in split.counts.items() if n != found[k]}
+        if wrong:
+            told = "; ".join(f"{k}: declared {n}, found {m}" for k, (n, m) in wrong.items())
+            raise CountError(
+                f"the files do not hold what is declared: {told}",
+                where=where,
+                todo="check the files and the reader's options, or correct the counts",
+            )
+        if "rejects" not in split.counts and lost > max_reject_rate * max(
+            self.counts["records"], 1
+        ):
+            first = next(r for r in self.rejects if r.records)
+            raise RawFileError(
+                f"{lost} of {self.counts['records']} records are unreadable, the first because of "
+                f"{first.reason}: {first.detail or first.excerpt!r}",
+                where=f"{where}/{first.origin}",
+                todo="check the reader's options, or raise normalize.max_reject_rate",
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """The account of this split, for the report."""
+        reasons = Counter(r.reason for r in self.rejects)
+        return {
+            "rows": self.counts["records"],
+            "rejected": sum(r.records for r in self.rejects),
+            "merged_rows": self.counts["merged_rows"],
+            "records": self.counts["kept"] - self.counts["merged_rows"],
+            **{kind: self.counts[kind] for kind in KINDS},
+            "rejects": dict(sorted(reasons.items())),
+            "dropped_labels": dict(sorted(self.dropped_labels.items())),
+            "without_offset": {
+                k.partition(":")[2]: n
+                for k, n in sorted(self.counts.items())
+                if k.startswith("without_offset:")
+            },
+        }
+
+
+def _excerpt(text: str) -> str:
+    return text[:120].encode("utf-8", "replace").decode()
+
+
+def _unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
+    told = ", ".join(f"{kind} {label!r} ({n}x)" for (kind, label), n in sorted(unknown.items()))
+    return UnknownLabelError(
+        f"{len(unknown)} raw labels are neither named nor dropped: {told}",
+        where=catalog.FOLDER / f"{dataset.id}.toml",
+        todo="name them under [labels], or list them under [labels.dropped]",
+    )

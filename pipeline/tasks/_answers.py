@@ -1,0 +1,133 @@
+"""What the tasks share: flat views of a table's annotations, and JSON fragments made from them.
+
+Everything is columns: an item (one string of JSON) per annotation, with the row and label it belongs
+to and its place in the text; `joined` turns items into one JSON list per (row, label).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: The place of a mention that does not occur in its text: after all others.
+_NOWHERE = 2**31 - 1
+
+
+class Items(NamedTuple):
+    """One JSON item per annotation: parallel columns, in source order."""
+
+    row: Any  #: int64, the record's row in the table
+    code: Any  #: int64, the label's number in the inventory
+    place: Any  #: int64, where the annotation stands in its text
+    then: Any  #: int64, decides between equal places
+    json: Any  #: string array
+
+    def only(self, mask: Any) -> Items:
+        """The items where the mask holds."""
+        keep = pa.array(np.flatnonzero(mask))
+        return Items(*(c[mask] for c in self[:4]), self.json.take(keep))
+
+
+class Answers(NamedTuple):
+    """The JSON value of every (row, label) that is present; each pair once."""
+
+    row: Any
+    code: Any
+    value: Any
+    #: For EEA alone: the schema item of the label in this record.
+    schema: Any = None
+
+
+class Mentions(NamedTuple):
+    """All mentions of a table, flat; record r owns `first[r]` to `first[r + 1]`."""
+
+    first: Any
+    row: Any
+    text: Any
+    place: Any
+    label: Any
+
+
+def mentions(table: Any) -> Mentions:
+    """The flat mentions of a table. Without offsets, the place is the first occurrence."""
+    lists = table["mentions"].combine_chunks()
+    flat = pc.list_flatten(lists)
+    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    text, start = pc.struct_field(flat, "text"), pc.struct_field(flat, "start")
+    place = pc.fill_null(start, -1).to_numpy().astype(np.int64)
+    for index in np.flatnonzero(place < 0):
+        found = table["text"][int(row[index])].as_py().find(text[int(index)].as_py())
+        place[index] = found if found >= 0 else _NOWHERE
+    first = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())])
+    return Mentions(first, row, text, place, pc.struct_field(flat, "label"))
+
+
+def codes(labels: Any, inventory: list[str]) -> Any:
+    """The number of every label in the inventory, -1 where it is null or not in there."""
+    found = pc.index_in(labels, value_set=pa.array(inventory, pa.string()))
+    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+
+
+def json_strings(texts: Any) -> Any:
+    """Every string as a JSON string, non-ASCII characters as they are."""
+    quoted = pc.binary_join_element_wise('"', texts, '"', "")
+    odd = pc.match_substring_regex(texts, '["\\\\\\x00-\\x1f]')
+    if pc.any(odd).as_py():
+        escaped = [orjson.dumps(t).decode() for t in texts.filter(odd).to_pylist()]
+        quoted = pc.replace_with_mask(quoted, odd, pa.array(escaped, pa.string()))
+    return quoted
+
+
+def joined(items: Items) -> Answers:
+    """Per (row, label) the JSON list of its distinct items in text order."""
+    if len(items.row) == 0:
+        return Answers(items.row, items.code, pa.array([], pa.string()))
+    identity = items.json.dictionary_encode().indices.to_numpy()
+    order = np.lexsort((items.then, items.place, items.code, items.row))
+    pair = items.row[order] * (items.code.max() + 1) + items.code[order]
+    # Of equal items of one pair the earliest stays: a stable sort brings it to the front.
+    identity = identity[order]
+    again = np.lexsort((identity, pair))
+    same = (np.diff(pair[again]) == 0) & (np.diff(identity[again]) == 0)
+    keep = np.ones(len(order), bool)
+    keep[again[1:][same]] = False
+    order, pair = order[keep], pair[keep]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(pair) != 0]))
+    lists = pa.ListArray.from_arrays(
+        pa.array(np.concatenate([starts, [len(pair)]]), pa.int32()),
+        items.json.take(pa.array(order)),
+    )
+    value = pc.binary_join_element_wise("[", pc.binary_join(lists, ", "), "]", "")
+    heads = order[starts]
+    return Answers(items.row[heads], items.code[heads], value)
+
+
+def pairs(table: Any, found: Mentions) -> tuple[Any, Items]:
+    """(labels, items) of all relations; the codes of the items are left 0 for the task to set."""
+    lists = table["relations"].combine_chunks()
+    flat = pc.list_flatten(lists)
+    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    ends = [
+        found.first[row] + pc.struct_field(flat, end).to_numpy().astype(np.int64)
+        for end in ("head", "tail")
+    ]
+    quoted = json_strings(found.text)
+    subject, object_ = (quoted.take(pa.array(index)) for index in ends)
+    json = pc.binary_join_element_wise('{"subject": ', subject, ', "object": ', object_, "}", "")
+    items = Items(row, np.zeros_like(row), found.place[ends[0]], found.place[ends[1]], json)
+    return pc.struct_field(flat, "label"), items
+
+
+def dumps(value: Any) -> str:
+    """JSON with a blank after commas and colons, as the field's rows have it."""
+    if isinstance(value, str):
+        return orjson.dumps(value).decode()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{dumps(k)}: {dumps(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(dumps, value)) + "]"
+    return orjson.dumps(value).decode()

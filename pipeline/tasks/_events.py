@@ -1,0 +1,57 @@
+"""What the event tasks share: events as rows with their trigger, and their arguments by role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.tasks._answers import mentions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What stands for a role that nobody fills, and for a trigger that the source does not give.
+NOTHING: Final = "NAN"
+
+
+class Occurrence(NamedTuple):
+    """One event of a record, with strings in place of indices."""
+
+    row: int
+    label: str
+    place: int
+    trigger: str | None
+    roles: dict[str, list[str]]
+
+
+def occurrences(table: Any) -> Iterator[Occurrence]:
+    """All events of a table, record by record, in text order of their triggers."""
+    found = mentions(table)
+    texts, places = found.text.to_pylist(), found.place.tolist()
+    for row, events in enumerate(table["events"].to_pylist()):
+        first = int(found.first[row])
+        own = []
+        for event in events:
+            slots = sorted(
+                (places[first + a["mention"]], n, a["role"], texts[first + a["mention"]])
+                for n, a in enumerate(event["arguments"])
+            )
+            roles: dict[str, list[str]] = {}
+            for _, _, role, text in slots:
+                if text not in roles.setdefault(role, []):
+                    roles[role].append(text)
+            trigger = event["trigger"]
+            place = slots[0][0] if slots else 0
+            if trigger is not None:
+                place = places[first + trigger]
+            name = None if trigger is None else texts[first + trigger]
+            own.append(Occurrence(row, event["label"], place, name, roles))
+        yield from sorted(own, key=lambda event: event.place)
+
+
+def filled(roles: dict[str, list[str]], event: Occurrence) -> dict[str, Any]:
+    """The answer of one event: every role of its label, those that nobody fills as "NAN"."""
+    arguments: dict[str, Any] = {}
+    for role in roles.get(event.label, ()):
+        values = event.roles.get(role, [])
+        arguments[role] = NOTHING if not values else values[0] if len(values) == 1 else values
+    return {"trigger": event.trigger or NOTHING, "arguments": arguments}

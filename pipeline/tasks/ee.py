@@ -1,0 +1,44 @@
+"""EE: which events a text reports, with their triggers and arguments.
+
+schema  [{"event_type": "merger", "trigger": true, "arguments": ["Buyer", "Price"]}]
+output  {"merger": [{"trigger": "buys", "arguments": {"Buyer": "Velmora", "Price": "NAN"}}]}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.tasks._answers import Answers, dumps
+from pipeline.tasks._events import filled, occurrences
+
+if TYPE_CHECKING:
+    from pipeline.catalog import Dataset
+
+ABSENT: Final = "[]"
+
+
+def inventory(dataset: Dataset) -> list[str]:
+    """The event labels."""
+    return dataset.labels_of("event")
+
+
+def schema(dataset: Dataset, key: str) -> object:
+    """The event type with its roles."""
+    roles = dataset.roles_of().get(key, [])
+    return {"event_type": key, "trigger": True, "arguments": roles}
+
+
+def answers(table: Any, dataset: Dataset) -> Answers:
+    """The distinct events of each label, in text order."""
+    roles = dataset.roles_of()
+    numbers = {label: i for i, label in enumerate(inventory(dataset))}
+    found: dict[tuple[int, int], dict[str, None]] = {}
+    for event in occurrences(table):
+        own = found.setdefault((event.row, numbers[event.label]), {})
+        own[dumps(filled(roles, event))] = None
+    pair = np.array([*found], np.int64).reshape(-1, 2)
+    values = ["[" + ", ".join(own) + "]" for own in found.values()]
+    return Answers(pair[:, 0], pair[:, 1], pa.array(values, pa.string()))

@@ -1,0 +1,60 @@
+"""KG: the attributes of every entity of a type, from relations typed by their heads.
+
+schema  [{"entity_type": "人物", "attributes": ["国籍", "毕业院校"]}]
+output  {"人物": {"…": {"国籍": "…", "毕业院校": ["…", "…"]}}}   absent attributes are left out
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.tasks._answers import Answers, codes, dumps, mentions
+
+if TYPE_CHECKING:
+    from pipeline.catalog import Dataset
+
+ABSENT: Final = "{}"
+
+
+def inventory(dataset: Dataset) -> list[str]:
+    """The head types of the signatures."""
+    return [*dict.fromkeys(head for head, _, _ in dataset.signatures_of())]
+
+
+def schema(dataset: Dataset, key: str) -> object:
+    """The type with its attributes: the relations whose head it can be."""
+    attributes = dict.fromkeys(r for head, r, _ in dataset.signatures_of() if head == key)
+    return {"entity_type": key, "attributes": [*attributes]}
+
+
+def answers(table: Any, dataset: Dataset) -> Answers:
+    """Per head type, each head's attributes: one value as it is, several as a list."""
+    found = mentions(table)
+    lists = table["relations"].combine_chunks()
+    flat = pc.list_flatten(lists)
+    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    head, tail = (
+        found.first[row] + pc.struct_field(flat, end).to_numpy() for end in ("head", "tail")
+    )
+    code = codes(found.label.take(pa.array(head)), inventory(dataset))
+    labels, texts = pc.struct_field(flat, "label").to_pylist(), found.text.to_pylist()
+    merged: dict[tuple[int, int], dict[str, dict[str, dict[str, None]]]] = {}
+    for i in np.lexsort((found.place[tail], found.place[head], code, row)):
+        if code[i] >= 0:
+            heads = merged.setdefault((int(row[i]), int(code[i])), {})
+            values = heads.setdefault(texts[head[i]], {}).setdefault(labels[i], {})
+            values[texts[tail[i]]] = None
+    values = [
+        {h: {a: _value([*v]) for a, v in own.items()} for h, own in heads.items()}
+        for heads in merged.values()
+    ]
+    pair = np.array([*merged], np.int64).reshape(-1, 2)
+    return Answers(pair[:, 0], pair[:, 1], pa.array(map(dumps, values), pa.string()))
+
+
+def _value(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,33 @@
+"""RE: which pairs stand in a relation. `{"founded by": [{"subject": "Velmora", "object": "I. Vale"}]}`.
+
+Typed relations of one name are pooled: the label asked is the name alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.tasks._answers import Answers, codes, joined, mentions, pairs
+
+if TYPE_CHECKING:
+    from pipeline.catalog import Dataset
+
+ABSENT: Final = "[]"
+
+
+def inventory(dataset: Dataset) -> list[str]:
+    """The relation labels."""
+    return dataset.labels_of("relation")
+
+
+def schema(dataset: Dataset, key: str) -> object:
+    """The label itself."""
+    del dataset
+    return key
+
+
+def answers(table: Any, dataset: Dataset) -> Answers:
+    """The distinct pairs of each label, in text order of their heads."""
+    labels, items = pairs(table, mentions(table))
+    items = items._replace(code=codes(labels, inventory(dataset)))
+    return joined(items.only(items.code >= 0))

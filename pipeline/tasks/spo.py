@@ -1,0 +1,59 @@
+"""SPO: relations with the types of their ends. The schema item holds both types and the predicate.
+
+    schema  [{"subject_type": "人物", "predicate": "国籍", "object_type": "国家"}]
+    output  {"国籍": [{"subject": "…", "object": "…"}]}
+
+Two signatures of one predicate may be asked together: the output has one key for both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow.compute as pc
+
+from pipeline.tasks._answers import Answers, Items, codes, joined, mentions, pairs
+
+if TYPE_CHECKING:
+    from pipeline.catalog import Dataset
+
+ABSENT: Final = "[]"
+
+
+def inventory(dataset: Dataset) -> list[str]:
+    """The signatures, written `head_predicate_tail`."""
+    return ["_".join(signature) for signature in dataset.signatures_of()]
+
+
+def _signature(dataset: Dataset, key: str) -> tuple[str, str, str]:
+    return next(s for s in dataset.signatures_of() if "_".join(s) == key)
+
+
+def schema(dataset: Dataset, key: str) -> object:
+    """The typed relation as an object."""
+    head, predicate, tail = _signature(dataset, key)
+    return {"subject_type": head, "predicate": predicate, "object_type": tail}
+
+
+def output_key(dataset: Dataset, key: str) -> str:
+    """The key of the answer: the predicate alone."""
+    return _signature(dataset, key)[1]
+
+
+def items(table: Any, dataset: Dataset) -> Items:
+    """One item per relation, coded by its signature."""
+    found = mentions(table)
+    labels, pooled = pairs(table, found)
+    flat = pc.list_flatten(table["relations"].combine_chunks())
+    head, tail = (
+        found.label.take(pc.add(found.first[pooled.row], pc.struct_field(flat, end)))
+        for end in ("head", "tail")
+    )
+    keys = pc.binary_join_element_wise(head, labels, tail, "_")
+    return pooled._replace(code=codes(keys, inventory(dataset)))
+
+
+def answers(table: Any, dataset: Dataset) -> Answers:
+    """The distinct pairs of each signature, in text order of their heads."""
+    found = items(table, dataset)
+    return joined(found.only(found.code >= 0))

@@ -1,0 +1,25 @@
+"""Shared fixtures: where the project lies, and a flag that rewrites the expected files."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-expected", action="store_true", help="rewrite tests/fixtures/expected"
+    )
+
+
+@pytest.fixture
+def update_expected(request):
+    return request.config.getoption("--update-expected")
+
+
+@pytest.fixture
+def in_project(monkeypatch):
+    """The working directory is the project folder, as it is for `dvc repro`."""
+    monkeypatch.chdir(ROOT)
+    return ROOT

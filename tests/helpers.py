@@ -1,0 +1,16 @@
+"""Small tables of records for tests."""
+
+from pipeline.records import Mention, Record, to_table
+
+
+def table(*texts, dataset="toy", split="train", language="en", label="person"):
+    """Records of texts, or of (text, [(mention, label), ...]) pairs."""
+    records = []
+    for n, entry in enumerate(texts):
+        text, named = entry if isinstance(entry, tuple) else (entry, [])
+        mentions = [
+            Mention(m, text.index(m), text.index(m) + len(m), kind or label) for m, kind in named
+        ]
+        records.append(Record(text, f"toy.txt:{n + 1}", mentions))
+    ids = [f"{dataset}/{split}/{n}" for n in range(len(records))]
+    return to_table(records, ids, dataset=dataset, split=split, language=language)

@@ -1,0 +1,151 @@
+"""Deduplication: every kind of drop, its partner, the policies, and the same result in any order."""
+
+import pytest
+
+from pipeline import kept, shards
+from pipeline.catalog import Dataset, Labels
+from pipeline.config import Dedupe
+from pipeline.stages.dedupe import dedupe
+from tests.helpers import table
+
+
+def dataset(name, **more):
+    return Dataset(
+        id=name,
+        title=name,
+        source=name,
+        license="-",
+        language="en",
+        domain="-",
+        tasks=["NER"],
+        reader={"name": "columns"},
+        labels=Labels(entity=["person", "place"]),
+        **more,
+    )
+
+
+def lay(folder, name, split, *entries, number=0):
+    rows = table(*entries, dataset=name, split=split)
+    shards.write(rows, folder / name / f"{split}-{number:05d}.parquet")
+
+
+def solve(tmp_path, *datasets, workers=1, **settings):
+    out = tmp_path / f"dedupe{workers}"
+    dedupe(datasets, tmp_path / "clean", Dedupe(**settings), out, workers)
+    return {
+        row["id"]: (row["reason"], row["detail"])
+        for d in datasets
+        for row in shards.read(out / d.id / "drops.parquet").to_pylist()
+    }
+
+
+ADA = ("Ada sleeps", [("Ada", "person")])
+ADA_OTHER = ("Ada sleeps", [("Ada", "place")])
+ADA_BARE = "Ada  sleeps"
+
+
+def test_exact_duplicates_keep_the_first(tmp_path):
+    lay(tmp_path / "clean", "a", "train", ADA, "Ben wakes", ADA, ADA)
+
+    assert solve(tmp_path, dataset("a")) == {
+        "a/train/2": ("duplicate", "a/train/0"),
+        "a/train/3": ("duplicate", "a/train/0"),
+    }
+
+
+def test_texts_are_compared_in_white_space_normalized_nfc(tmp_path):
+    lay(tmp_path / "clean", "a", "train", "caf\u00e9  noir", "cafe\u0301 noir ", "Cafe noir")
+
+    assert [*solve(tmp_path, dataset("a"))] == ["a/train/1"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (
+            "drop",
+            {
+                "a/train/0": ("conflicting_duplicate", "a/train/1"),
+                "a/train/1": ("conflicting_duplicate", "a/train/0"),
+                "a/train/2": ("conflicting_duplicate", "a/train/1"),
+                "a/train/3": ("conflicting_duplicate", "a/train/0"),
+            },
+        ),
+        (
+            "first",
+            {
+                "a/train/1": ("conflicting_duplicate", "a/train/0"),
+                "a/train/2": ("duplicate", "a/train/0"),
+                "a/train/3": ("conflicting_duplicate", "a/train/0"),
+            },
+        ),
+        ("keep", {"a/train/2": ("duplicate", "a/train/0")}),
+        (
+            "merge",
+            {
+                "a/train/1": ("merged_duplicate", "a/train/0"),
+                "a/train/2": ("duplicate", "a/train/0"),
+                "a/train/3": ("merged_duplicate", "a/train/0"),
+            },
+        ),
+    ],
+)
+def test_the_policy_decides_about_conflicts(tmp_path, policy, expected):
+    lay(tmp_path / "clean", "a", "train", ADA, ADA_OTHER, ADA, "Ada sleeps", "Ben wakes")
+
+    assert expected == solve(tmp_path, dataset("a"), conflicts={"train": policy})
+
+
+def test_a_dataset_may_have_a_policy_of_its_own(tmp_path):
+    lay(tmp_path / "clean", "a", "train", ADA, ADA_OTHER)
+
+    own = dataset("a", conflicts={"train": "keep"})
+    assert solve(tmp_path, own) == {}
+
+
+def test_merging_gives_the_first_the_annotations_of_all(tmp_path):
+    lay(tmp_path / "clean", "a", "train", "Ben wakes", ADA, ADA_OTHER)
+    solve(tmp_path, dataset("a"), conflicts={"train": "merge"})
+
+    shard = tmp_path / "clean" / "a" / "train-00000.parquet"
+    left = kept.kept(shard, tmp_path / "dedupe1" / "a").to_pylist()
+
+    assert [row["id"] for row in left] == ["a/train/0", "a/train/1"]
+    assert [m["label"] for m in left[1]["mentions"]] == ["person", "place"]
+
+
+def test_train_and_dev_texts_of_any_test_split_go(tmp_path):
+    clean = tmp_path / "clean"
+    lay(clean, "a", "train", ADA, "only here")
+    lay(clean, "a", "dev", ADA_BARE)
+    lay(clean, "b", "test", "something", ADA_OTHER)
+
+    both = dataset("a"), dataset("b", use="held-out")
+    assert solve(tmp_path, *both) == {
+        "a/train/0": ("train_text_in_test", "b/test/1"),
+        "a/dev/0": ("train_text_in_test", "b/test/1"),
+    }
+    assert solve(tmp_path, *both, across_datasets=False) == {}
+
+
+def test_what_cleaning_dropped_takes_no_part(tmp_path):
+    rows = table(ADA, ADA, dataset="a")
+    index = rows.schema.get_field_index("dropped")
+    tagged = rows.set_column(index, rows.schema.field(index), [["too_short", None]])
+    shards.write(tagged, tmp_path / "clean" / "a" / "train-00000.parquet")
+
+    assert solve(tmp_path, dataset("a")) == {}
+
+
+def test_workers_and_shards_change_nothing(tmp_path):
+    entries = [(f"text {n % 37}", [("text", "person" if n % 3 else "place")]) for n in range(200)]
+    lay(tmp_path / "clean", "a", "train", *entries[:150])
+    lay(tmp_path / "clean", "a", "test", *entries[150:170])
+    lay(tmp_path / "clean", "b", "train", *entries[170:])
+    both = dataset("a"), dataset("b")
+
+    assert solve(tmp_path, *both) == solve(tmp_path, *both, workers=2)
+    for name in "ab":
+        paths = (tmp_path / f"dedupe{w}" / name / "drops.parquet" for w in (1, 2))
+        one, two = (path.read_bytes() for path in paths)
+        assert one == two
