@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test lint bench
+.PHONY: corpus test lint bench docs
 
 corpus: .venv/.base
 	$(BIN)/dvc repro
@@ -19,6 +19,10 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m bench
+
+# The dataset table of the README, from the catalogue.
+docs: .venv/.base
+	$(BIN)/iepile datasets --into README.md
 
 .venv/bin/pip:
 	python3 -m venv .venv

@@ -43,7 +43,8 @@ def mix64(value: Any) -> Any:
     return value ^ (value >> np.uint64(31))
 
 
-def _hashes(strings: Sequence[str]) -> Any:
+def hashes(strings: Sequence[str]) -> Any:
+    """The xxh3_64 of every string, as uint64."""
     return np.fromiter(
         (xxhash.xxh3_64_intdigest(s.encode()) for s in strings), np.uint64, len(strings)
     )
@@ -51,18 +52,18 @@ def _hashes(strings: Sequence[str]) -> Any:
 
 def priorities(record_ids: Sequence[str], labels: Sequence[str], seed: int) -> Any:
     """The priority of every (record, label): records x labels, uint64, lowest first."""
-    seeded = mix64(_hashes(labels) + np.uint64(seed % 2**64))
-    return mix64(_hashes(record_ids)[:, None] ^ seeded[None, :])
+    seeded = mix64(hashes(labels) + np.uint64(seed % 2**64))
+    return mix64(hashes(record_ids)[:, None] ^ seeded[None, :])
 
 
 def kept_without_positives(record_ids: Sequence[str], rate: float, seed: int) -> Any:
     """Which records would be asked although no label is present: a share `rate`, by hash."""
-    point = mix64(_hashes(record_ids) ^ mix64(np.uint64(seed % 2**64) ^ _RATE))
+    point = mix64(hashes(record_ids) ^ mix64(np.uint64(seed % 2**64) ^ _RATE))
     return point.astype(np.float64) / 2.0**64 < rate
 
 
 def polled(rows: int, labels: int, k: int) -> Batches:
-    """Every record asked for every label in fixed order, k at a time; the last batch wraps around."""
+    """Every record asked for every label in fixed order, k at a time; the last batch wraps."""
     k = min(k, labels)
     count = -(-labels // k)
     batch = (np.arange(count * k) % labels).reshape(count, k)
@@ -91,7 +92,7 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     count = -(-chosen // k)
     first = np.concatenate([[0], np.cumsum(count)])
     batches = np.full((first[-1], k), _NONE, np.int64)
-    row, place = _elements(chosen)
+    row, place = elements(chosen)
     label = order[row, place]
     if settings.grouping == "contrast":
         slot = _contrast(row, label, place, kind, near, count, n_positive, first, k)
@@ -113,7 +114,7 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     return Batches(owner, number, np.take_along_axis(batches, inside, axis=1)), kind
 
 
-def _elements(sizes: Any) -> tuple[Any, Any]:
+def elements(sizes: Any) -> tuple[Any, Any]:
     """(row, place) of every element of ragged rows of these sizes."""
     row = np.repeat(np.arange(len(sizes)), sizes)
     start = np.concatenate([[0], np.cumsum(sizes)])[:-1]
@@ -164,7 +165,7 @@ def _contrast(
     batch[hard[order[fits]]] = wanted[order[fits]]
     rest = np.flatnonzero(batch == _NONE)
     sizes = np.bincount(batch[batch != _NONE], minlength=first[-1])
-    free, column_of_free = _elements(k - sizes)
+    free, column_of_free = elements(k - sizes)
     # Free places of a record, emptiest batches first in turn, as round-robin would deal them.
     owner = np.repeat(np.arange(len(count)), count)[free]
     turn = np.lexsort((free, column_of_free, owner))
@@ -248,7 +249,7 @@ def _peer(order: Any, chosen: Any, keys: Any, k: int) -> Batches:
     n // k full batches; a remainder of at least max(1, k // 2) labels is a batch of its own, a
     smaller one merges into the last (where there is one), so sizes run up to k + k // 2 - 1.
     """
-    row, place = _elements(chosen)
+    row, place = elements(chosen)
     label = order[row, place]
     place = _shuffled(row, mix64(keys[row, label] ^ _SHUFFLE))
     count = peer_batches(chosen, k)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Schema-based information-extraction instructions
 
-Every row asks a model for a few labels of one text: named entities, relations or events, in English
-or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label asked, in the
-order of the schema. Labels that do not occur are negatives; those that mean nearly what a label in
+Every row asks a model for a few labels of one text: named entities, relations or events, in
+English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
+asked, in the order of the schema. Labels that do not occur are negatives; those that mean nearly what a label in
 the text means are asked more often (hard negatives).
 """
 
@@ -64,7 +64,8 @@ def card(
     for d in used:
         license_ = " ".join(d.license.replace("|", "/").split())
         lines.append(
-            f"| {d.source} | {d.title} | {', '.join(d.tasks)} | {d.language} | {d.use} | {license_} |"
+            f"| {d.source} | {d.title} | {', '.join(d.tasks)} | {d.language} | {d.use} "
+            f"| {license_} |"
         )
     parameters = msgspec.yaml.encode(msgspec.to_builtins(settings.instruct)).decode()
     lines += [

@@ -17,19 +17,23 @@ class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     pass
 
 
-class Source(_Section):
+class Source(_Section, frozen=True):
     """A dataset to run. DVC needs the reader's name to depend on the reader's file alone."""
 
     reader: str
 
 
-class Normalize(_Section):
+class Normalize(_Section, frozen=True):
+    """How raw files become records."""
+
     #: More rejects than this share of a split's rows is an error, unless the edition declares them.
     max_reject_rate: float = 0.02
     records_per_shard: int = 20_000
 
 
-class Clean(_Section):
+class Clean(_Section, frozen=True):
+    """The thresholds of the cleaning rules."""
+
     max_non_letter_share: float = 0.8
     min_characters: int = 5
     max_stop_word_share: float = 0.8
@@ -38,7 +42,9 @@ class Clean(_Section):
 Policy = Literal["drop", "keep", "first", "merge"]
 
 
-class Dedupe(_Section):
+class Dedupe(_Section, frozen=True):
+    """What becomes of texts that occur more than once."""
+
     #: What becomes of one text with different annotations; a dataset may declare its own.
     conflicts: dict[str, Policy] = msgspec.field(
         default_factory=lambda: {"train": "drop", "dev": "keep", "test": "keep"}
@@ -47,7 +53,9 @@ class Dedupe(_Section):
     across_datasets: bool = True
 
 
-class Negatives(_Section):
+class Negatives(_Section, frozen=True):
+    """How the dictionary is built."""
+
     #: "corpus", or the name or path of a sentence-transformers model.
     encoder: str = "corpus"
     revision: str | None = None
@@ -61,7 +69,9 @@ class Negatives(_Section):
     mentions_per_label: int = 200
 
 
-class Instruct(_Section):
+class Instruct(_Section, frozen=True):
+    """How label batches are made."""
+
     seed: int = 0
     labels_per_instruction: dict[str, int] = msgspec.field(
         default_factory=lambda: {"NER": 6, "KG": 1}
@@ -76,11 +86,13 @@ class Instruct(_Section):
         return self.labels_per_instruction.get(task, 4)
 
 
-class Publish(_Section):
+class Publish(_Section, frozen=True):
+    """How the corpus is written."""
+
     rows_per_shard: int = 200_000
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True):
     """All parameters of the pipeline; the defaults are those of params.yaml."""
 
     raw: str = "raw/sample"

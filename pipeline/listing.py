@@ -8,10 +8,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog
+from pipeline.errors import DeclarationError
 from pipeline.stages import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pipeline.run import Workspace
 
@@ -96,6 +98,16 @@ def catalogue(ws: Workspace, form: str) -> str:
     lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
     return "\n".join(lines)
+
+
+def renew(path: Path, markdown: str) -> None:
+    """Put the table between the markers of a Markdown file."""
+    begin, end = "<!-- datasets -->\n", "<!-- /datasets -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise DeclarationError(f"no {begin.strip()} ... {end} in this file", where=path)
+    path.write_text(f"{before}{begin}{markdown}\n{end}{after}", encoding="utf-8", newline="\n")
 
 
 def _cell(value: object) -> str:

@@ -79,6 +79,8 @@ class Reject(NamedTuple):
     relations: int = 0
     events: int = 0
     arguments: int = 0
+    #: The document it is from, where one file holds the documents of several splits.
+    source_id: str | None = None
 
 
 def _f(name: str, kind: Any, *, null: bool = False) -> Any:
@@ -167,10 +169,12 @@ def violation(record: Record) -> tuple[str, str] | None:
         return "malformed_record", odd
     if not text or text.isspace():
         return "empty_text", ""
-    try:
-        text.encode()
-    except UnicodeEncodeError as problem:
-        return "invalid_utf8", f"character {problem.start} is no Unicode text"
+    loose = (m.text for m in mentions if m.start is None)
+    for string in (text, record.source_id or "", *loose):
+        try:
+            string.encode()
+        except UnicodeEncodeError as problem:
+            return "invalid_utf8", f"character {problem.start} is no Unicode text"
     for mention in mentions:
         start, end = mention.start, mention.end
         if not mention.text:
@@ -192,7 +196,7 @@ def violation(record: Record) -> tuple[str, str] | None:
     return None
 
 
-def _odd_type(record: Record) -> str | None:
+def _odd_type(record: Any) -> str | None:
     """What is of the wrong type in a record whose parts came out of JSON unchecked."""
     if not isinstance(record.text, str) or not isinstance(record.source_id, str | None):
         return "the text or the source id is no string"

@@ -20,17 +20,15 @@ import pyarrow.compute as pc
 from pipeline import text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.config import Clean
 
 #: A share that equals its threshold does not exceed it, whatever floats make of 0.8.
 _TOLERANCE: Final = 1e-9
-#: A piece that NLTK's tokenizer parts into one word of letters and punctuation around it.
-_PLAIN: Final = re.compile(r"[(\[\"]?([A-Za-z]+)[,.;:!?)\]\"]*")
-#: Plain pieces that it parts in two all the same.
-_CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
+#: A piece that NLTK's tokenizer parts into one word and punctuation around it.
+_PLAIN: Final = re.compile(r"[(\[\"]?([A-Za-z]+|[0-9]+)[,.;:!?)\]\"]*")
+_WORDLIKE: Final = re.compile(r"[^\W_]")
 
 
 def mostly_non_letters(table: Any, max_share: float) -> Any:
@@ -79,14 +77,14 @@ def _surely_below(sentence: str, max_share: float, stops: frozenset[str]) -> boo
     """Whether plain words alone show that the share cannot exceed `max_share`.
 
     Tokenizing costs fifty times more than this look at the pieces between blanks; a piece that is
-    not plain is taken for as many stop words as it has characters.
+    not plain is taken for as many stop words as it has letters and digits.
     """
     content = possible = 0
     for piece in sentence.split():
         plain = _PLAIN.fullmatch(piece)
         word = plain[1].lower() if plain else ""
-        if not plain or word in _CONTRACTED:
-            possible += len(piece)
+        if not plain or word in text.CONTRACTED:
+            possible += len(_WORDLIKE.findall(piece))
         elif word in stops:
             possible += 1
         else:
@@ -96,16 +94,15 @@ def _surely_below(sentence: str, max_share: float, stops: frozenset[str]) -> boo
 
 def first_reason(table: Any, settings: Clean, stop_words: Path) -> Any:
     """The name of the first rule that drops each record, or null, as a string array."""
-    masks: Sequence[tuple[str, Any]] = (
-        ("mostly_non_letters", mostly_non_letters(table, settings.max_non_letter_share)),
-        ("too_short", too_short(table, settings.min_characters)),
-        (
-            "mostly_stop_words",
-            mostly_stop_words(table, settings.max_stop_word_share, stop_words),
-        ),
-    )
+    odd = mostly_non_letters(table, settings.max_non_letter_share)
+    short = too_short(table, settings.min_characters)
+    left = np.flatnonzero(~(odd | short))  # words cost most: only where nothing else decides
+    empty = np.zeros(table.num_rows, bool)
+    part = table.take(pa.array(left))
+    empty[left] = mostly_stop_words(part, settings.max_stop_word_share, stop_words)
     reason = pa.nulls(table.num_rows, pa.string())
-    for name, mask in reversed(masks):
+    rules = (("mostly_stop_words", empty), ("too_short", short), ("mostly_non_letters", odd))
+    for name, mask in rules:
         reason = pc.if_else(pa.array(mask), name, reason)
     return reason
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Callable, Iterator, Sequence
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.

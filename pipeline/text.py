@@ -1,4 +1,4 @@
-"""Characters and words: what is a letter, what is a word, and the form in which texts are compared."""
+"""Characters and words: what a letter is, what a word is, and when two texts are the same."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from pipeline.errors import RawFileError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: A sentence of plain words and the punctuation that NLTK parts from them wherever it stands.
+_PLAIN_SENTENCE: Final = re.compile(
+    r"(?:(?:[A-Za-z]+[,;:!?]*|[.,;:!?]+) +)*(?:[A-Za-z]+[,;:!?]*\.?|[.,;:!?]+) *"
+)
+#: Plain words that it parts in two all the same.
+CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
 #: RE2 classes. White space and the marks that combine with a letter count neither way.
 _BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\x09-\x0D\x1C-\x1F\x{200B}\x{FEFF}]+"
 _NON_LETTERS: Final = r"\P{L}+"
@@ -31,7 +37,7 @@ def letter_counts(texts: Any) -> tuple[Any, Any]:
 
 
 def normal_form(text: str) -> str:
-    """The form in which two texts count as the same: NFC, with every run of white space one blank."""
+    """The form in which texts are compared: NFC, with every run of white space one blank."""
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
@@ -61,6 +67,11 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
 
 def words(text: str, language: str) -> list[str]:
     """The words of a text in lower case: its tokens that hold a letter or a digit."""
+    if language == "en" and _PLAIN_SENTENCE.fullmatch(text):
+        # NLTK would part it the same way; importing it takes a second.
+        found = [p.lower() for piece in text.split() if (p := piece.strip(",;:!?."))]
+        if CONTRACTED.isdisjoint(found):
+            return found
     return [t.lower() for t in word_splitter(language)(text) if _WORDLIKE.search(t)]
 
 

@@ -1,4 +1,4 @@
-"""Deduplication: every kind of drop, its partner, the policies, and the same result in any order."""
+"""Deduplication: every kind of drop, its partner, the policies, the same result in any order."""
 
 import pytest
 

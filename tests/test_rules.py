@@ -1,9 +1,13 @@
 """The three cleaning rules: at their thresholds, one step either side, in both languages."""
 
+import re
+
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline import rules
+from pipeline import rules, text
 from pipeline.config import Clean
 from pipeline.stages.clean import cleaned
 from tests.conftest import ROOT
@@ -123,3 +127,13 @@ def test_clean_tags_and_keeps_every_row():
 def test_an_empty_table_stays_empty():
     assert cleaned(table(), Clean(), STOP_WORDS).num_rows == 0
     assert isinstance(rules.first_reason(table(), Clean(), STOP_WORDS), pa.Array)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(st.sampled_from("ab  IGonacht,;:!?."), max_size=30))
+def test_plain_sentences_are_parted_as_nltk_parts_them(sentence):
+    from nltk.tokenize import NLTKWordTokenizer
+
+    tokens = NLTKWordTokenizer().tokenize(sentence)
+
+    assert text.words(sentence, "en") == [t.lower() for t in tokens if re.search(r"[^\W_]", t)]

@@ -12,6 +12,7 @@ import inspect
 import tomllib
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -184,10 +185,8 @@ def _validate(dataset: Dataset, path: Path) -> None:
     }
     for task in dataset.tasks:
         for key in needs[task]:
-            table = dataset
-            for part in key.split("."):
-                table = getattr(table, part)
-            demand(table, f"task {task} needs [{key}]", f"declare it, or leave out {task}")
+            declared = attrgetter(key)(dataset)
+            demand(declared, f"task {task} needs [{key}]", f"declare it, or leave out {task}")
     for kind in ("entity", "relation", "event", "role"):
         names = dataset.names(kind)
         demand(
@@ -195,10 +194,10 @@ def _validate(dataset: Dataset, path: Path) -> None:
             f"an empty {kind} label",
             "give every label a name",
         )
-        twice = sorted({*names} & {*dataset.labels.dropped.get(kind, ())})  # type: ignore[call-overload]
+        twice = sorted({*names} & {*dataset.labels.dropped.get(kind, ())})
         demand(not twice, f"{kind} labels both mapped and dropped: {twice}", "choose one")
-    for table, kind in ((dataset.roles, "event"), (dataset.signatures, "relation")):
-        unknown = sorted({*table} - {*dataset.names(kind)})
+    for keys, kind in (([*dataset.roles], "event"), ([*dataset.signatures], "relation")):
+        unknown = sorted({*keys} - {*dataset.names(kind)})
         demand(not unknown, f"no such {kind} label: {unknown}", f"add it to [labels.{kind}]")
     known = {*dataset.names("role"), *dataset.labels.dropped.get("role", ())}
     strange = sorted({r for own in dataset.roles.values() for r in own} - known)

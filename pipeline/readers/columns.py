@@ -54,8 +54,7 @@ def read(
     """Yield one record per sentence. `separator` "" means blanks and tabs.
 
     A row that holds `document_marker` starts a document, wherever it stands, and is no token. What
-    follows the marker, as in "###MEDLINE:90210001", is the document's id.
-    Tags listed in `outside` are read as O.
+    follows the marker, as in "###MEDLINE:90210001", is its id. Tags in `outside` are read as O.
     """
     if scheme not in _PREFIXES:
         raise RawFileError(f"no tag scheme {scheme!r}", todo=f"use one of {', '.join(_PREFIXES)}")
@@ -73,8 +72,9 @@ def read(
                     tokens.append(columns[token_column])
                     tags.append(columns[tag_column].strip(_BLANK))
                     continue
-                excerpt = (separator or " ").join(columns)[:EXCERPT]
-                broken = broken or Reject(place, why, told, excerpt)
+                broken = broken or Reject(
+                    place, why, told, (separator or " ").join(columns)[:EXCERPT]
+                )
             text, starts = join_tokens(tokens, language)
             spans = decode_tags(tags, scheme, outside)
             if isinstance(spans, str):
@@ -96,9 +96,8 @@ def _blocks(
     rows: list[tuple[str, list[str]]] = []
     for place, line in lines(file, encoding):
         columns = line.split(separator) if separator else _BLANKS.split(line.strip(_BLANK))
-        mark = None
-        if marker and marker in line:
-            mark = next((column for column in columns if column.startswith(marker)), None)
+        candidates = columns if marker and marker in line else []
+        mark = next((column for column in candidates if column.startswith(marker)), None)
         if mark is None and line.strip(_BLANK):
             rows.append((place, columns))
             continue
@@ -124,11 +123,8 @@ def decode_tags(
     label, first = "", 0
     for index, tag in enumerate(tags):
         if tag == "O" or tag in outside:
-            if label:
-                spans.append((first, index - 1, label))
-                label = ""
-            continue
-        if scheme == "IO" and tag:
+            kind, opens, ends = "", False, False
+        elif scheme == "IO" and tag:
             kind, opens, ends = tag, False, False
         elif len(tag) > 2 and tag[0] in prefixes and tag[1] in "-_":
             kind, (opens, ends) = tag[2:], prefixes[tag[0]]
@@ -137,7 +133,7 @@ def decode_tags(
         if label and (opens or kind != label):
             spans.append((first, index - 1, label))
             label = ""
-        if not label:
+        if kind and not label:
             label, first = kind, index
         if ends:
             spans.append((first, index, label))

@@ -1,6 +1,6 @@
 """Stage 3: find texts that occur more than once, in a dataset and across the corpus.
 
-Texts are compared in white-space-normalized NFC form, exactly. Among the records that cleaning kept:
+Texts are compared exactly, in white-space-normalized NFC form. Among what cleaning kept:
 
 `train_text_in_test`      a train or dev text that occurs in a test split of any dataset
 `duplicate`               the same text with the same annotations earlier in its split
@@ -55,7 +55,7 @@ Row = tuple[str, int, int, bytes]
 def dedupe(
     datasets: Sequence[Dataset], clean: Path, settings: Dedupe, out: Path, workers: int = 1
 ) -> dict[str, int]:
-    """Write `out/<id>/drops.parquet` (and `merged.parquet`) per dataset; return drops per dataset."""
+    """Write `out/<id>/drops.parquet` (and `merged.parquet`); return the drops per dataset."""
     counts = {}
     with shards.replacing(out) as folder:
         jobs = [(d.id, path) for d in datasets for _, path in record_shards(clean / d.id)]

@@ -2,8 +2,8 @@
 
 Train records ask their positive labels, the hard negatives of these and a few others (`batching`);
 dev and test records are asked for the whole inventory in a fixed order, so that the gold is never
-looked at. EEA asks exactly the events present. Rows are put together by Arrow string kernels: Python
-touches every annotation once, never an instruction.
+looked at. EEA asks exactly the events present. Rows are put together by Arrow string kernels:
+Python touches every annotation once, never an instruction.
 """
 
 from __future__ import annotations
@@ -295,7 +295,7 @@ def _pooled(
         order = np.argsort(have, kind="stable")
         low, high = (np.searchsorted(have[order], wanted, side=s) for s in ("left", "right"))
         slot = np.repeat(several, high - low)
-        place, turn = batching._elements(high - low)
+        place, turn = batching.elements(high - low)
         taken = order[low[place] + turn]
         part = items.only(np.ones(len(items.row), bool))
         merged = joined(
@@ -344,5 +344,5 @@ def _openings(task: str, language: str, ids: Any) -> Any:
     choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": [' for t in texts])
     if len(texts) == 1:
         return pa.repeat(choices[0], len(ids))
-    chosen = batching.mix64(batching._hashes(ids.to_pylist())) % np.uint64(len(texts))
+    chosen = batching.mix64(batching.hashes(ids.to_pylist())) % np.uint64(len(texts))
     return choices.take(pa.array(chosen))

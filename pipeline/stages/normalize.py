@@ -1,4 +1,4 @@
-"""Stage 1: read one dataset's raw files into records, with every label readable and every row checked.
+"""Stage 1: read one dataset's raw files into checked records with readable labels.
 
 Writes `<split>-NNNNN.parquet` (RECORDS), `rejects.parquet` (REJECTS) and `summary.json`. Nothing is
 lost silently: rows read = records + merged rows + rejects, and where the edition declares counts,
@@ -51,14 +51,17 @@ def normalize(
     with shards.replacing(out) as partial:
         for name, split in manifest.splits.items():
             tally = Tally(dataset, unknown)
-            items = tally.read(_documents(catalog.reader(dataset)(_files(folder, split)), split))
+            items = tally.read(
+                _documents(catalog.reader(dataset)(catalog.verified(folder, split)), split)
+            )
             rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:
                 rows = tally.merged(rows)
             _write(dataset, name, rows, settings, partial)
             tally.check(f"{dataset.id}/{name}", split, settings.max_reject_rate)
             rejects += [
-                {"dataset": dataset.id, "split": name, **r._asdict()} for r in tally.rejects
+                {"dataset": dataset.id, "split": name, **_writable(r)._asdict()}
+                for r in tally.rejects
             ]
             summary["splits"][name] = tally.summary()
         if unknown:
@@ -68,10 +71,6 @@ def normalize(
     return summary
 
 
-def _files(folder: Path, split: Split) -> list[Path]:
-    return catalog.verified(folder, split)
-
-
 def _documents(items: Iterator[Any], split: Split) -> Iterator[Any]:
     """The items of the documents that a split lists, where one file holds several splits."""
     if split.documents is None:
@@ -79,7 +78,7 @@ def _documents(items: Iterator[Any], split: Split) -> Iterator[Any]:
         return
     wanted = {*(catalog.FOLDER / split.documents).read_text(encoding="utf-8").split()}
     for item in items:
-        if isinstance(item, Reject) or item.source_id in wanted:
+        if item.source_id in wanted or (isinstance(item, Reject) and item.source_id is None):
             yield item
 
 
@@ -90,7 +89,7 @@ def _write(
     settings: Normalize,
     folder: Path,
 ) -> None:
-    """Write shards of bounded size; a source without splits is parted by the hash of its document."""
+    """Write shards of bounded size; a source without splits is parted by hash."""
     shard: dict[str, int] = {}
     rows = iter(rows)
     while batch := _batch(rows, settings.records_per_shard):
@@ -124,7 +123,9 @@ def _batch(rows: Iterator[tuple[int, Record]], most: int) -> list[tuple[int, Rec
 def _split_of(dataset: Dataset, record: Record) -> str:
     """The split of a record whose source has none: by its document, so that none is torn apart."""
     shares = dataset.split_by_hash
-    point = xxhash.xxh3_64_intdigest(record.source_id or record.text) % sum(shares.values())
+    point = xxhash.xxh3_64_intdigest((record.source_id or record.text).encode()) % sum(
+        shares.values()
+    )
     for split, share in shares.items():
         if point < share:
             return split
@@ -157,7 +158,7 @@ class Tally:
                 ordinal += item.records
                 continue
             self.counts["records"] += 1
-            found = {
+            found: dict[str, Any] = {
                 "entities": sum(m.label is not None for m in item.mentions),
                 "relations": len(item.relations),
                 "events": len(item.events),
@@ -172,7 +173,8 @@ class Tally:
                 self.counts["kept"] += 1
                 yield ordinal, self._readable(item)
             else:
-                self.rejects.append(Reject(item.origin, *broken, _excerpt(item.text), **found))
+                reject = Reject(item.origin, *broken, _excerpt(item.text))
+                self.rejects.append(reject._replace(**found))
             ordinal += 1
 
     def _count(self, reject: Reject) -> None:
@@ -262,7 +264,7 @@ class Tally:
         return [(group[0][0], merge([r for _, r in group])) for group in by_text.values()]
 
     def check(self, where: str, split: Split, max_reject_rate: float) -> None:
-        """Compare with the declared counts, or with the highest reject rate where none is declared."""
+        """Compare with the declared counts; without them, with the highest reject rate."""
         lost = sum(r.records for r in self.rejects)
         found = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
         wrong = {k: (n, found[k]) for k, n in split.counts.items() if n != found[k]}
@@ -303,8 +305,13 @@ class Tally:
         }
 
 
-def _excerpt(text: str) -> str:
-    return text[:120].encode("utf-8", "replace").decode()
+def _excerpt(text: object) -> str:
+    return str(text)[:120].encode("utf-8", "replace").decode()
+
+
+def _writable(reject: Reject) -> Reject:
+    """The reject without the bytes that are no UTF-8, which a reader may quote."""
+    return reject._replace(detail=_excerpt(reject.detail), excerpt=_excerpt(reject.excerpt))
 
 
 def _unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:

@@ -1,8 +1,8 @@
 """Stage 6: gather the instructions of all datasets into the corpus that `load_dataset` opens.
 
 `corpus/<task>-<language>/<split>-SSSSS-of-NNNNN.parquet`, held-out sets under `heldout-...`, and a
-card whose `configs:` name them. Train rows are in a global order by hash: rows are parted by the high
-bits of their hash, then each part is sorted by itself, so that no more than a part is in memory.
+card whose `configs:` name them. Train rows are in a global order by hash: rows are parted by the
+high bits of their hash, then each part is sorted by itself, so that memory holds one part.
 Dev and test rows keep the order of their datasets, so that a record's batches stay together.
 """
 
@@ -86,7 +86,7 @@ def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
 
 def _order(table: Any) -> Any:
     """The place of every row in the global order, as 64 bits."""
-    return batching.mix64(batching._hashes(table["id"].to_pylist()))
+    return batching.mix64(batching.hashes(table["id"].to_pylist()))
 
 
 def _shuffled(paths: Sequence[Path], total: int, folder: Path) -> Iterator[Any]:

@@ -32,7 +32,7 @@ def report(
     out: Path,
     skipped: Iterable[tuple[str, str]] = (),
 ) -> dict[str, Any]:
-    """Count everything and write the reports into `out`; `folders` maps each stage to its output."""
+    """Count everything into the folder `out`; `folders` maps each stage to its output."""
     counts: dict[str, Any] = {"datasets": {}, "skipped": dict(skipped)}
     for dataset in datasets:
         read = shards.read_json(folders["normalize"] / dataset.id / "summary.json")

@@ -6,8 +6,8 @@ One module per task, each of the same shape:
     schema(dataset, key)        the JSON-ready item that asks this label in an instruction
     answers(records, dataset)   (row, key, answer[, schema item]) of every label present
 
-A key is what the dictionary, the hash priorities and the column `labels` call a label: its name, and
-for typed relations `head_predicate_tail`, which is written but never split back.
+A key is what the dictionary, the hash priorities and the column `labels` call a label: its name,
+and for typed relations `head_predicate_tail`, which is written but never split back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the tasks share: flat views of a table's annotations, and JSON fragments made from them.
 
-Everything is columns: an item (one string of JSON) per annotation, with the row and label it belongs
-to and its place in the text; `joined` turns items into one JSON list per (row, label).
+Everything is columns: an item (one string of JSON) per annotation, with the row and label it
+belongs to and its place in the text; `joined` turns items into one JSON list per (row, label).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Items(NamedTuple):
     def only(self, mask: Any) -> Items:
         """The items where the mask holds."""
         keep = pa.array(np.flatnonzero(mask))
-        return Items(*(c[mask] for c in self[:4]), self.json.take(keep))
+        row, code, place, then = (column[mask] for column in self[:4])
+        return Items(row, code, place, then, self.json.take(keep))
 
 
 class Answers(NamedTuple):

@@ -46,10 +46,10 @@ def answers(table: Any, dataset: Dataset) -> Answers:
     for i in np.lexsort((found.place[tail], found.place[head], code, row)):
         if code[i] >= 0:
             heads = merged.setdefault((int(row[i]), int(code[i])), {})
-            values = heads.setdefault(texts[head[i]], {}).setdefault(labels[i], {})
-            values[texts[tail[i]]] = None
+            own = heads.setdefault(texts[head[i]], {}).setdefault(labels[i], {})
+            own[texts[tail[i]]] = None
     values = [
-        {h: {a: _value([*v]) for a, v in own.items()} for h, own in heads.items()}
+        {h: {a: _value([*v]) for a, v in attributes.items()} for h, attributes in heads.items()}
         for heads in merged.values()
     ]
     pair = np.array([*merged], np.int64).reshape(-1, 2)

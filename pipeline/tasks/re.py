@@ -1,4 +1,4 @@
-"""RE: which pairs stand in a relation. `{"founded by": [{"subject": "Velmora", "object": "I. Vale"}]}`.
+"""RE: which pairs stand in a relation. `{"founder": [{"subject": "Velmora", "object": "Vale"}]}`.
 
 Typed relations of one name are pooled: the label asked is the name alone.
 """

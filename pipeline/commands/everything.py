@@ -1,0 +1,37 @@
+"""`iepile run`: all stages without DVC, over any folder of raw files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import command, common, say, workspace
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "run",
+        "run all stages without DVC",
+        "Everything is put under one folder. Datasets whose raw files are absent are skipped, with "
+        "a line that says so.",
+    )
+    common(parser)
+    parser.add_argument(
+        "--datasets", metavar="A,B", help="only these (default: the whole catalogue)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run all stages and print the summary."""
+    from pipeline import catalog, listing
+    from pipeline import run as stages
+
+    names = arguments.datasets.split(",") if arguments.datasets else catalog.ids()
+    names = [*dict.fromkeys(name.strip() for name in names if name.strip())]
+    counts = stages.everything(names, workspace(arguments), say)
+    print(listing.summary(counts))
+    return 0

@@ -1,0 +1,50 @@
+"""Switch params.yaml between editions: which raw folders there are decides which datasets run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import catalog
+from pipeline.errors import RawFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
+    """Dataset -> the name of its reader, for every declared dataset with raw files in `raw`."""
+    found = {}
+    for name in catalog.ids():
+        dataset = catalog.load(name)
+        if catalog.present(*catalog.edition(dataset, raw, manifests)):
+            found[name] = dataset.reader["name"]
+    return found
+
+
+def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
+    """Make params.yaml run every dataset that has raw files in `raw`; return their names.
+
+    The rest of the file stays as it is, comments included.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+    found = datasets_in(raw, manifests)
+    if not found:
+        raise RawFileError(
+            "no dataset has raw files here", where=raw, todo="fetch or place them first"
+        )
+    yaml = YAML()
+    yaml.width = 4096
+    content = yaml.load(params.read_text(encoding="utf-8"))
+    content["raw"] = raw.as_posix()
+    listed = CommentedMap()
+    for name, reader in found.items():
+        listed[name] = CommentedMap(reader=reader)
+        listed[name].fa.set_flow_style()
+    content["datasets"] = listed
+    partial = params.with_name(f".{params.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="\n") as stream:
+        yaml.dump(content, stream)
+    partial.replace(params)
+    return [*found]

@@ -1,0 +1,134 @@
+"""Label encoders: texts that tell what a label means -> one vector per label.
+
+`corpus`, the default, is trained on the dataset itself: its tokens are the words of that dataset
+(for Chinese its frequent character sequences), each represented by the hashed character n-grams it
+is made of and weighted by how few texts hold it. Counts are integers and logarithms are rounded to
+integers, so the vectors are the same on every machine. Any sentence-transformers model can take
+its place. Both embed the same texts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+import xxhash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+DIMENSIONS: Final = 4096
+_HAN: Final = r"㐀-䶿一-鿿豈-﫿"
+#: Runs of Chinese characters, other words, single signs.
+_TOKEN: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+|[^\w\s]|_")
+_IS_HAN: Final = re.compile(rf"[{_HAN}]")
+_LONGEST: Final = 4
+_FIXED_POINT: Final = 64
+
+
+class Encoder(Protocol):
+    """Embeds bags of texts, one bag per label."""
+
+    def embed(self, bags: Sequence[Sequence[str]]) -> Any:
+        """Bags x dimensions, float64; rows have the length 1, those of empty bags are zero."""
+        ...
+
+
+def _runs(text: str) -> list[str]:
+    return _TOKEN.findall(text.lower())
+
+
+def _log(ratio: float) -> int:
+    """A logarithm in fixed point: the same integer on every machine."""
+    return round(_FIXED_POINT * math.log2(ratio))
+
+
+@lru_cache(maxsize=200_000)
+def _grams(token: str) -> tuple[tuple[int, int], ...]:
+    """(dimension, sign) of the token as a whole and of its character n-grams."""
+    if _IS_HAN.match(token):
+        parts = [token, *token]
+        parts += [token[i : i + 2] for i in range(len(token) - 1)]
+    else:
+        padded = f"<{token}>"
+        parts = [padded]
+        parts += [padded[i : i + n] for n in (3, 4) for i in range(len(padded) - n + 1)]
+    hashed = [xxhash.xxh3_64_intdigest(part.encode()) for part in dict.fromkeys(parts)]
+    return tuple((h % DIMENSIONS, 1 if h >> 63 else -1) for h in hashed)
+
+
+class CorpusEncoder:
+    """Hashed character n-grams of the dataset's own tokens."""
+
+    def __init__(self, texts: Iterable[str], size: int = 20_000) -> None:
+        han: Counter[str] = Counter()
+        for text in texts:
+            for run in _runs(text):
+                if _IS_HAN.match(run):
+                    han.update(
+                        run[i : i + n]
+                        for n in range(2, _LONGEST + 1)
+                        for i in range(len(run) - n + 1)
+                    )
+        common = sorted(((-n, piece) for piece, n in han.items() if n > 2))
+        self._pieces = {piece for _, piece in common[:size]}
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of a text: words, and the longest known pieces of Chinese runs."""
+        found = []
+        for run in _runs(text):
+            if not _IS_HAN.match(run):
+                found.append(run)
+                continue
+            start = 0
+            while start < len(run):
+                for n in range(min(_LONGEST, len(run) - start), 0, -1):
+                    if n == 1 or run[start : start + n] in self._pieces:
+                        found.append(run[start : start + n])
+                        start += n
+                        break
+        return found
+
+    def embed(self, bags: Sequence[Sequence[str]]) -> Any:
+        """Tokens count by the logarithm of their frequency, times that of their rarity."""
+        counts = [Counter(t for text in bag for t in self.tokens(text)) for bag in bags]
+        spread = Counter(token for count in counts for token in count)
+        vectors = np.zeros((len(bags), DIMENSIONS), np.int64)
+        for vector, count in zip(vectors, counts, strict=True):
+            for token, n in count.items():
+                rarity = _log((1 + len(bags)) / spread[token])
+                weight = (_FIXED_POINT + _log(n)) * rarity
+                for dimension, sign in _grams(token):
+                    vector[dimension] += sign * weight
+        return unit(vectors)
+
+
+def unit(vectors: Any) -> Any:
+    """Rows scaled to the length 1; zero rows stay. Integer rows have exact lengths."""
+    length = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True).astype(np.float64))
+    return vectors / np.where(length == 0, 1, length)
+
+
+class SentenceEncoder:
+    """Any sentence-transformers model: the mean of the vectors of a label's texts."""
+
+    def __init__(self, model: str, revision: str | None = None, device: str | None = None) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        self._model = SentenceTransformer(model, revision=revision, device=device)
+
+    def embed(self, bags: Sequence[Sequence[str]]) -> Any:
+        """Each distinct text is embedded once."""
+        texts = sorted({text for bag in bags for text in bag})
+        number = {text: i for i, text in enumerate(texts)}
+        rows = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        rows = np.asarray(rows, np.float64)
+        mean = np.zeros((len(bags), rows.shape[1] if len(texts) else 1))
+        for i, bag in enumerate(bags):
+            if bag:
+                mean[i] = rows[[number[text] for text in bag]].mean(axis=0)
+        return unit(mean)

@@ -1,0 +1,83 @@
+"""English sentence boundaries, for sources that annotate whole documents.
+
+Rules over punctuation, so that the sentences of a document never depend on a model. A boundary
+inside an annotation is none: what is annotated is kept whole.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: A blank line, or white space after an end mark and what closes with it.
+_BOUNDARY: Final = re.compile(r"[ \t]*\n[ \t]*\n\s*|(?<=[.!?])([\"'”’)\]]{0,3})\s+")
+_LAST_WORD: Final = re.compile(r"[\w.&'-]+\Z")
+_OPENING: Final = "\"'“‘([`"
+#: Words that are written with a full stop which ends no sentence.
+_ABBREVIATIONS: Final = frozenset(
+    """
+    adm apr aug ave bros brig capt cf cmdr co col corp dec dept det dr e.g etc feb fri ft gen gov
+    hon hwy i.e inc jan jr jul jun lt ltd maj messrs mr mrs ms mt nov oct ph.d pres prof pvt rep
+    rev sen sept sgt sr st supt thu tue v viz vs
+    """.split()  # noqa: SIM905 - words, not a column of quotes
+)
+#: Words that are, where a number follows.
+_BEFORE_NUMBERS: Final = frozenset({"art", "fig", "mar", "no", "nos", "p", "pp", "sec", "vol"})
+
+
+def sentences(
+    text: str, start: int, end: int, whole: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of the sentences of `text[start:end]`, white space around them cut off.
+
+    `whole` are sorted spans that no sentence may break.
+    """
+    lasts = _running_ends(whole)
+    begin = start
+    for found in _BOUNDARY.finditer(text, start, end):
+        cut = found.end(1) if found[1] is not None else found.start()
+        if found[1] is not None and not _ends(text, found.start(), found.end(), end):
+            continue
+        # The spans that start before the cut must all end before it.
+        before = bisect_left(whole, (cut, -1))
+        if before and lasts[before - 1] > cut:
+            continue
+        yield from _trimmed(text, begin, cut)
+        begin = found.end()
+    yield from _trimmed(text, begin, end)
+
+
+def _running_ends(spans: Sequence[tuple[int, int]]) -> list[int]:
+    """The furthest end among the first spans, for each number of them."""
+    ends: list[int] = []
+    for _, end in spans:
+        ends.append(max(end, ends[-1]) if ends else end)
+    return ends
+
+
+def _ends(text: str, mark: int, after: int, end: int) -> bool:
+    """Whether the end mark before `mark` ends a sentence whose next one would start at `after`."""
+    following = text[after : after + 1] if after < end else ""
+    if text[mark - 1] != "." or not following:
+        return True
+    if text[mark - 2 : mark - 1] == ".":
+        return not following.islower()
+    word = _LAST_WORD.search(text, max(0, mark - 30), mark - 1)
+    last = word[0].lower() if word else ""
+    if last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha()):
+        return False
+    if last in _BEFORE_NUMBERS:
+        return not following.isdigit()
+    # U.S. and a.m. may end a sentence, which is likely before a quote only.
+    return following in _OPENING if "." in last else True
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    if kept := piece.strip():
+        first = start + len(piece) - len(piece.lstrip())
+        yield first, first + len(kept)

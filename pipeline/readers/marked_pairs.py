@@ -1,0 +1,80 @@
+r"""A sentence with one marked pair, its relation on the next line: SemEval-2010 Task 8 and KBP37.
+
+    1<TAB>"A <e1>smith</e1> forged a <e2>key</e2>."   7<TAB>" <e1> Orla </e1> ran <e2> Tidal </e2> "
+    Product-Producer(e2,e1)                     org:top_members/employees(e2,e1)
+    Comment: the smith is the producer
+
+The last two lines of a block are a comment (or nothing) and nothing. "(e1,e2)" says that e1 is the
+head, "(e2,e1)" that e2 is; a label without either is no relation, or one that reads from e1 to e2.
+The outer quotation marks are cut, inner ones stay. Where the tags are words of their own, each goes
+with one of its blanks; where they are glued to the text, nothing is put in their place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from pipeline.readers._source import EXCERPT, lines
+from pipeline.records import Mention, Record, Reject, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_TAG: Final = re.compile("(</?e[12]>)")
+_COMMENT: Final = "Comment:"
+
+
+def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:  # noqa: ARG001
+    """Yield one record per block; blocks of the same sentence complete each other."""
+    for file in files:
+        sentence: tuple[str, str] | None = None
+        for origin, line in lines(file):
+            if sentence is None:
+                if line.strip() and not line.startswith(_COMMENT):
+                    sentence = origin, line
+            elif "\t" in line:
+                yield _block(*sentence, "")
+                sentence = origin, line
+            else:
+                yield _block(*sentence, line.strip())
+                sentence = None
+        if sentence is not None:
+            yield _block(*sentence, "")
+
+
+def _block(origin: str, line: str, label: str) -> Record | Reject:
+    if not label or label.startswith(_COMMENT):
+        return Reject(origin, "missing_label", "", line[:EXCERPT])
+    quoted = line.partition("\t")[2].strip()
+    if len(quoted) < 2 or quoted[0] != '"' or quoted[-1] != '"':
+        why = "no number, tab and quoted sentence"
+        return Reject(origin, "malformed_sentence", why, line[:EXCERPT], relations=1)
+    return pair(origin, quoted[1:-1], label)
+
+
+def pair(origin: str, marked: str, label: str) -> Record | Reject:
+    """The record of a marked sentence and its label, directed or not."""
+    pieces = _TAG.split(marked.strip())
+    text, at = pieces[0], {}
+    for tag, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        at[tag] = len(text)
+        text += piece[1:] if piece[:1] == " " and text[-1:] in ("", " ") else piece
+    if len(pieces) != 9 or len(at) != 4:
+        why = f"tags are {' '.join(pieces[1::2]) or 'missing'}"
+        return Reject(origin, "malformed_tags", why, marked[:EXCERPT], relations=1)
+    text = text.rstrip()
+    mentions = [_mention(text, at["<e1>"], at["</e1>"]), _mention(text, at["<e2>"], at["</e2>"])]
+    head, tail = 0, 1
+    if label.endswith("(e2,e1)"):
+        head, tail = tail, head
+    bare = label.removesuffix("(e1,e2)").removesuffix("(e2,e1)")
+    return Record(text, origin, mentions, [Relation(bare, head, tail)])
+
+
+def _mention(text: str, start: int, end: int) -> Mention:
+    """The mention without its outer blanks. An empty one is for `normalize` to reject."""
+    inner = text[start:end]
+    start += len(inner) - len(inner.lstrip())
+    return Mention(inner.strip(), start, start + len(inner.strip()))

@@ -1,0 +1,89 @@
+r"""A table with one pair a row: text, head, tail and relation, in columns of any order.
+
+    text<TAB>head<TAB>tail<TAB>relation           "Rosa Kern, 40, runs Tidal.",Rosa Kern,Tidal,runs
+    Rosa Kern runs Tidal.<TAB>Rosa Kern<TAB>Tidal<TAB>runs
+
+`columns` names them as they stand: text, head, tail and relation, and if they are there head_start,
+head_end, tail_start, tail_end (code points of the text, half-open) and document; other names are
+passed over. Without `columns` the first row names them. `separator` "," reads quoted fields as
+spreadsheets write them; with any other, quotation marks are text. A row without a relation says
+that its text has none; what it may have as head and tail is passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pipeline.errors import RawFileError
+from pipeline.readers._source import EXCERPT, attempt, lines
+from pipeline.records import Mention, Record, Reject, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_NEEDED: Final = ("text", "head", "tail", "relation")
+
+
+def read(
+    files: Sequence[Path],
+    *,
+    language: str,  # noqa: ARG001
+    columns: Sequence[str] = (),
+    separator: str = "\t",
+) -> Iterator[Record | Reject]:
+    """Yield one record per row; rows of the same text complete each other."""
+    if not separator:
+        raise RawFileError("a table needs a separator", todo="correct [reader]")
+    for file in files:
+        rows = _rows(file, separator)
+        names = [*columns] or [name.strip() for name in next(rows, ("", []))[1]]
+        if missing := [name for name in _NEEDED if names.count(name) != 1]:
+            raise RawFileError(
+                f"{names} do not name one column {missing[0]!r}",
+                where=file,
+                todo="name the columns in [reader], or in the first row",
+            )
+        for origin, fields in rows:
+            found = attempt(origin, partial(_record, origin, names), fields)
+            yield found._replace(relations=1) if isinstance(found, Reject) else found
+
+
+def _rows(file: Path, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield (origin, fields); the origin of a row of several lines is its last one."""
+    if separator != ",":
+        for origin, line in lines(file):
+            if line.strip():
+                yield origin, line.split(separator)
+        return
+    table = csv.reader(f"{line}\n" for _, line in lines(file))
+    try:
+        for fields in table:
+            if fields:
+                yield f"{file.name}:{table.line_num}", fields
+    except csv.Error as problem:
+        raise RawFileError(
+            f"not a table with commas: {problem}", where=f"{file}:{table.line_num}"
+        ) from None
+
+
+def _record(origin: str, names: Sequence[str], fields: Sequence[str]) -> Record | Reject:
+    if len(names) != len(fields):
+        why = f"{len(fields)} of {len(names)} columns"
+        return Reject(origin, "malformed_record", why, " ".join(fields)[:EXCERPT])
+    row = dict(zip(names, fields, strict=True))
+    relation, document = row["relation"].strip(), row.get("document") or None
+    if not relation:
+        return Record(row["text"], origin, source_id=document)
+    mentions = [_mention(row, "head"), _mention(row, "tail")]
+    relations = [Relation(relation, 0, 1)]
+    return Record(row["text"], origin, mentions, relations, source_id=document)
+
+
+def _mention(row: dict[str, str], side: str) -> Mention:
+    start, end = row.get(f"{side}_start", ""), row.get(f"{side}_end", "")
+    if not start.strip() and not end.strip():
+        return Mention(row[side])
+    return Mention(row[side], int(start), int(end))

@@ -1,0 +1,104 @@
+"""PubTator: title and abstract of an article, then its mentions with offsets and concept ids.
+
+    90210001|t|Ferrazine-induced tremor.
+    90210001|a|Two patients took ferrazine and had tremor or chorea of the arms.
+    90210001<TAB>0<TAB>9<TAB>Ferrazine<TAB>Chemical<TAB>C900001
+    90210001<TAB>18<TAB>24<TAB>tremor<TAB>Disease<TAB>D014202
+    90210001<TAB>62<TAB>78<TAB>tremor or chorea<TAB>Disease<TAB>D014202|D002819<TAB>tremor|chorea
+    90210001<TAB>CID<TAB>C900001<TAB>D014202
+
+Offsets count from the start of the title; exactly one character parts it from the abstract. An
+empty line ends an article. The id "-1" stands for a concept without id, a seventh column spells
+out the parts of a composite mention: both leave the mention as it is. A row with a word in the
+second column relates two *concepts*. It names no mention, often is about several of each side, and
+may name a concept that only a part of a composite mention has; so it is passed over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.readers._source import EXCERPT, lines
+from pipeline.records import Mention, Record, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    Block = list[tuple[str, str]]
+
+
+def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:  # noqa: ARG001
+    """Yield one record per article, after the rejects of its unreadable rows."""
+    for file in files:
+        for block in _blocks(file):
+            yield from _document(block)
+
+
+def _blocks(file: Path) -> Iterator[Block]:
+    """The rows of each article. A title starts one even where the empty line is missing."""
+    block: Block = []
+    for origin, line in lines(file):
+        starts = _header(line)[1] == "t"
+        if block and (starts or not line.strip()):
+            yield block
+            block = []
+        if line.strip():
+            block.append((origin, line))
+    if block:
+        yield block
+
+
+def _header(line: str) -> tuple[str, str, str]:
+    """(article, "t" or "a", text) of a title or abstract; empty strings for any other row."""
+    article, bar, rest = line.partition("|")
+    if bar and "\t" not in article and rest[:2] in ("t|", "a|"):
+        return article, rest[0], rest[2:]
+    return "", "", ""
+
+
+def _document(block: Block) -> Iterator[Record | Reject]:
+    origin, first = block[0]
+    article, kind, text = _header(first)
+    if kind != "t":
+        lost = sum(not _relates(line.split("\t")) for _, line in block if not _header(line)[1])
+        yield Reject(origin, "missing_title", "", first[:EXCERPT], entities=lost)
+        return
+    rows = block[1:]
+    if rows and _header(rows[0][1])[:2] == (article, "a"):
+        text = f"{text} {_header(rows[0][1])[2]}"
+        rows = rows[1:]
+    text = text.rstrip()
+    mentions = []
+    for place, line in rows:
+        columns = line.split("\t")
+        if _relates(columns):
+            continue
+        found = _mention(columns, article, text)
+        if isinstance(found, Mention):
+            mentions.append(found)
+        else:
+            yield Reject(place, *found, line[:EXCERPT], records=0, entities=1)
+    yield Record(text, origin, mentions, source_id=article)
+
+
+def _relates(columns: list[str]) -> bool:
+    return len(columns) > 3 and columns[1].replace("_", "").isalpha()
+
+
+def _mention(columns: list[str], article: str, text: str) -> Mention | tuple[str, str]:
+    """The mention of a row, or (reject reason, detail)."""
+    if len(columns) < 5:
+        return "missing_column", f"{len(columns)} of 5 columns"
+    if columns[0] != article:
+        return "other_article", f"the row is of {columns[0]}, the article is {article}"
+    try:
+        start, end = int(columns[1]), int(columns[2])
+    except ValueError:
+        return "malformed_offset", f"{columns[1]!r:.40} to {columns[2]!r:.40}"
+    if not 0 <= start < end <= len(text):
+        return "offset_out_of_text", f"{start}:{end} in a text of {len(text)} characters"
+    # Some mention columns end in stray blanks.
+    if text[start:end].strip() != columns[3].strip():
+        return "offset_mismatch", f"{start}:{end} is {text[start:end]!r}, not {columns[3]!r}"
+    return Mention(text[start:end], start, end, columns[4].strip())

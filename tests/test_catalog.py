@@ -1,0 +1,282 @@
+"""Every dataset of the catalogue on its sample edition, and declarations that must be refused."""
+
+import json
+import random
+import shutil
+
+import pytest
+
+from pipeline import catalog, kept, shards
+from pipeline.config import Normalize
+from pipeline.errors import (
+    CountError,
+    DeclarationError,
+    PipelineError,
+    RawFileError,
+    UnknownLabelError,
+)
+from pipeline.records import from_table, violation
+from pipeline.stages.normalize import normalize
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "raw" / "sample"
+EXPECTED = ROOT / "tests" / "fixtures" / "expected"
+IDS = catalog.ids()
+LEAST = {"train": 12, "dev": 4, "test": 4}
+
+
+def normalized(name, out, raw=SAMPLE):
+    dataset = catalog.load(name)
+    folder, manifest = catalog.edition(dataset, raw)
+    return normalize(dataset, folder, manifest, Normalize(), out)
+
+
+def rows_of(folder):
+    return [
+        row
+        for _, path in kept.record_shards(folder)
+        for row in shards.read(path).drop(["dropped", "drop_detail"]).to_pylist()
+    ]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_sample_reads_as_expected(name, tmp_path, update_expected):
+    normalized(name, tmp_path / name)
+    rows = rows_of(tmp_path / name)
+    path = EXPECTED / f"{name}.jsonl"
+    if update_expected:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    expected = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert expected == rows
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_sample_keeps_the_invariants(name, tmp_path):
+    summary = normalized(name, tmp_path / name)
+    dataset = catalog.load(name)
+    labels = {kind: {*dataset.labels_of(kind)} for kind in ("entity", "relation", "event")}
+    roles = dataset.roles_of()
+
+    ids = []
+    for _, path in kept.record_shards(tmp_path / name):
+        table = shards.read(path)
+        ids += table["id"].to_pylist()
+        for record in from_table(table):
+            assert violation(record) is None
+            assert {m.label for m in record.mentions} - {None} <= labels["entity"]
+            assert {r.label for r in record.relations} <= labels["relation"]
+            assert {e.label for e in record.events} <= labels["event"]
+            for event in record.events:
+                assert {a.role for a in event.arguments} <= {*roles.get(event.label, [])}
+    assert len({*ids}) == len(ids)
+    for own in summary["splits"].values():
+        assert own["rows"] == own["records"] + own["merged_rows"] + own["rejected"]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_sample_is_large_enough(name):
+    dataset = catalog.load(name)
+    _, manifest = catalog.edition(dataset, SAMPLE)
+
+    assert (SAMPLE / name / "manifest.toml").is_file()
+    for split, own in manifest.splits.items():
+        least = LEAST if dataset.use == "train" else {"train": 4, "dev": 4, "test": 12}
+        assert own.counts["records"] >= least.get(split, 12), split
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_mutated_files_raise_only_the_projects_errors(name, tmp_path):
+    dataset = catalog.load(name)
+    rng = random.Random(name)
+    for attempt in range(12):
+        raw = tmp_path / str(attempt)
+        shutil.copytree(SAMPLE / name, raw / name)
+        files = sorted(
+            p for p in (raw / name).rglob("*") if p.is_file() and p.name != "manifest.toml"
+        )
+        path = rng.choice(files)
+        path.write_bytes(mutated(path.read_bytes(), rng))
+        folder, manifest = catalog.edition(dataset, raw)
+        for split in manifest.splits.values():
+            split.counts.clear()
+        try:
+            normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
+        except PipelineError as problem:
+            assert str(problem)
+            continue
+        for _, shard in kept.record_shards(tmp_path / "out"):
+            assert [violation(r) for r in from_table(shards.read(shard))] == [
+                None for _ in range(shards.read(shard).num_rows)
+            ]
+
+
+def mutated(content, rng):
+    """The bytes with something cut, doubled, swapped or replaced."""
+    start = rng.randrange(max(len(content), 1))
+    end = min(len(content), start + rng.choice([1, 1, 3, 40]))
+    part = content[start:end]
+    change = rng.choice(
+        [
+            b"",
+            part * 2,
+            part[::-1],
+            b"\xff",
+            b"\x00",
+            b"\n",
+            b"\t",
+            b"[",
+            b'"',
+            b"-1",
+            b"{}",
+            b"null",
+        ]
+    )
+    if rng.random() < 0.2:
+        return content[:start]
+    return content[:start] + change + content[end:]
+
+
+def declare(tmp_path, text, name="toy"):
+    (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    return catalog.load(name, tmp_path)
+
+
+GOOD = """
+title = "Toy"
+source = "Toy"
+license = "CC0"
+language = "en"
+domain = "toys"
+tasks = ["NER"]
+reader = { name = "columns" }
+[labels.entity]
+PER = "person"
+"""
+
+
+def test_a_good_declaration_loads(tmp_path):
+    assert declare(tmp_path, GOOD).names("entity") == {"PER": "person"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("title", "tittle"), "unknown field `tittle`"),
+        (('language = "en"', 'language = "fr"'), "fr"),
+        (('tasks = ["NER"]', 'tasks = ["RE"]'), "task RE needs [labels.relation]"),
+        (('"columns"', '"colums"'), "there is no reader 'colums'"),
+        (('name = "columns"', 'name = "columns", sheme = "IOB2"'), "no option 'sheme'"),
+        (('PER = "person"', 'PER = "person"\nPER = "x"'), "overwrite"),
+        (('PER = "person"', 'PER = " "'), "empty entity label"),
+        (("[labels.entity]", "[labels.dropped]\nentity = ['PER']\n[labels.entity]"), "both mapped"),
+        (("domain", 'access = "licensed"\ndomain'), "without access_note"),
+        (("[labels.entity]", "[roles]\nbuy = ['x']\n[labels.entity]"), "no such event label"),
+        (
+            ("[labels.entity]", "[splits.train]\nfiles = [{ path = '../x' }]\n[labels.entity]"),
+            "leaves the raw folder",
+        ),
+        (("[labels.entity]", "[splits.tain]\nfiles = []\n[labels.entity]"), "unknown split 'tain'"),
+        (
+            (
+                "[labels.entity]",
+                "[splits.dev]\nfiles = []\ncounts = { recods = 1 }\n[labels.entity]",
+            ),
+            "unknown ['recods']",
+        ),
+        (("title =", "title == "), "Invalid"),
+    ],
+)
+def test_a_bad_declaration_is_refused(tmp_path, change, words):
+    with pytest.raises(DeclarationError) as caught:
+        declare(tmp_path, GOOD.replace(*change, 1))
+
+    assert words in str(caught.value)
+    assert "toy.toml" in str(caught.value)
+
+
+def test_an_unknown_dataset_is_told_with_the_known_ones(tmp_path):
+    declare(tmp_path, GOOD)
+    with pytest.raises(DeclarationError, match="use one of: toy"):
+        catalog.load("tyo", tmp_path)
+
+
+def edition(tmp_path, text, **counts):
+    folder = tmp_path / "raw" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "a.tsv").write_text(text, encoding="utf-8")
+    split = catalog.Split(files=[catalog.File("a.tsv")], counts=counts)
+    return folder, catalog.Manifest(splits={"train": split})
+
+
+ROWS = "Ada\tB-PER\nsleeps\tO\n\nBo\tB-PER\nwakes\tO\n"
+
+
+def test_counts_are_enforced(tmp_path):
+    folder, manifest = edition(tmp_path, ROWS, records=2, entities=3)
+
+    with pytest.raises(CountError) as caught:
+        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+
+    assert "entities: declared 3, found 2" in str(caught.value)
+    assert "toy/train" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_hashes_are_enforced(tmp_path):
+    folder, manifest = edition(tmp_path, ROWS)
+    manifest.splits["train"].files[0].sha256 = "0" * 64
+
+    with pytest.raises(RawFileError, match="sha256 is .* declared is 0000"):
+        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+
+
+def test_all_unknown_labels_are_named_at_once(tmp_path):
+    folder, manifest = edition(tmp_path, ROWS.replace("PER", "LOC", 1) + "\nX\tB-ORG\n")
+
+    with pytest.raises(UnknownLabelError) as caught:
+        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+
+    assert "entity 'LOC' (1x), entity 'ORG' (1x)" in str(caught.value)
+
+
+def test_too_many_rejects_are_an_error(tmp_path):
+    folder, manifest = edition(tmp_path, ROWS + "\nCy\n")
+
+    with pytest.raises(RawFileError) as caught:
+        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+    assert "toy/train/a.tsv:7" in str(caught.value)
+    assert "missing_column" in str(caught.value)
+
+    settings = Normalize(max_reject_rate=0.5)
+    summary = normalize(declare(tmp_path, GOOD), folder, manifest, settings, tmp_path / "out")
+    assert summary["splits"]["train"]["rejects"] == {"missing_column": 1}
+    (reject,) = shards.read(tmp_path / "out" / "rejects.parquet").to_pylist()
+    assert (reject["origin"], reject["excerpt"]) == ("a.tsv:7", "Cy")
+
+
+def test_a_missing_file_is_told(tmp_path):
+    folder, manifest = edition(tmp_path, ROWS)
+    (folder / "a.tsv").unlink()
+
+    with pytest.raises(RawFileError, match="this raw file is missing"):
+        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+
+
+def test_no_relation_may_be_asked_as_a_label():
+    plain = catalog.load("semeval2010-task8")
+    asked = catalog.load("semeval2010-task8", no_relation_label="else")
+
+    assert "else" not in plain.labels_of("relation")
+    assert asked.labels_of("relation") == [*plain.labels_of("relation"), "else"]
+
+
+def test_the_hash_of_a_folder_covers_names_and_bytes(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.txt").write_text("1")
+    first = catalog.digest(tmp_path)
+    (tmp_path / "a" / "x.txt").rename(tmp_path / "a" / "y.txt")
+
+    assert catalog.digest(tmp_path) != first

@@ -1,0 +1,329 @@
+"""Instructions: the rows of all seven tasks, word for word, and labels that could break JSON."""
+
+import json
+
+import pytest
+
+from pipeline.catalog import Dataset, Labels
+from pipeline.config import Instruct
+from pipeline.records import INSTRUCTIONS, Argument, Event, Mention, Record, Relation, to_table
+from pipeline.stages import instruct
+from pipeline.tasks import inventory
+
+ODD = 'a "b" \\ c/d_e'
+
+
+def dataset(**more):
+    declared = {
+        "title": "Toy",
+        "source": "Toy",
+        "license": "-",
+        "language": "en",
+        "domain": "-",
+        "tasks": ["NER"],
+        "reader": {"name": "columns"},
+        "labels": Labels(entity=["person", "place", ODD]),
+        "id": "toy",
+    }
+    return Dataset(**{**declared, **more})
+
+
+def rows(records, own, task, split="train", near=None, **settings):
+    ids = [f"toy/{split}/{n}" for n in range(len(records))]
+    table = to_table(records, ids, dataset="toy", split=split, language=own.language)
+    asked = inventory(own, task)
+    out = instruct.instructions(table, own, task, split, asked, near or {}, Instruct(**settings))
+    assert out.schema == INSTRUCTIONS
+    return [
+        {**r, "instruction": json.loads(r["instruction"]), "output": json.loads(r["output"])}
+        for r in out.to_pylist()
+    ]
+
+
+def merged(rows):
+    """The answers of all rows of a record, and the labels asked."""
+    answers = {}
+    for row in rows:
+        assert [*row["output"]] == row["labels"]
+        answers.update({k: v for k, v in row["output"].items() if v})
+    return answers
+
+
+NER = Record(
+    'Ada met "Bo" in Rome, then Ada left',
+    "o",
+    [
+        Mention("Rome", 16, 20, "place"),
+        Mention("Ada", 27, 30, "person"),
+        Mention("Ada", 0, 3, "person"),
+        Mention('"Bo"', 8, 12, "person"),
+        Mention("met", 4, 7, ODD),
+    ],
+)
+
+
+def test_a_row_has_exactly_the_fields_columns():
+    (row,) = rows([NER], dataset(), "NER", "dev")
+
+    assert row == {
+        "task": "NER",
+        "source": "Toy",
+        "instruction": {
+            "instruction": instruct.templates()["NER"]["en"][0],
+            "schema": ["person", "place", ODD],
+            "input": NER.text,
+        },
+        "output": {"person": ["Ada", '"Bo"'], "place": ["Rome"], ODD: ["met"]},
+        "id": "toy/dev/0/NER/0",
+        "record_id": "toy/dev/0",
+        "language": "en",
+        "split": "dev",
+        "labels": ["person", "place", ODD],
+        "n_positive": 3,
+        "n_hard": 0,
+        "n_other": 0,
+    }
+
+
+def test_json_is_written_as_the_field_writes_it():
+    table = to_table([NER], ["toy/dev/0"], dataset="toy", split="dev", language="en")
+    own = dataset()
+
+    out = instruct.instructions(table, own, "NER", "dev", inventory(own, "NER"), {}, Instruct())
+
+    for column in ("instruction", "output"):
+        text = out[column][0].as_py()
+        assert text == json.dumps(json.loads(text), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("text", ["tab\there", "nul\x00 in", "line\nbreak", "\x7f é 漢 😀 \u2028"])
+def test_every_character_survives(text):
+    record = Record(text, "o", [Mention(text, 0, len(text), "person")])
+
+    (row,) = rows([record], dataset(), "NER", "test")
+
+    assert row["instruction"]["input"] == text
+    assert row["output"]["person"] == [text]
+
+
+def test_mentions_without_offsets_stand_where_they_first_occur():
+    mentions = [Mention(t, None, None, "person") for t in ("nowhere", "b", "a")]
+    record = Record("a b a b", "o", [*mentions, Mention("b", 2, 3, "person")])
+
+    (row,) = rows([record], dataset(), "NER", "test")
+
+    assert row["output"]["person"] == ["a", "b", "nowhere"]
+
+
+RE = Record(
+    "Ada and Bo founded Velmora; Velmora hired Cy",
+    "o",
+    [Mention("Velmora", 19, 26), Mention("Ada", 0, 3), Mention("Bo", 8, 10), Mention("Cy", 42, 44)],
+    [
+        Relation("founded by", 0, 2),
+        Relation("founded by", 0, 1),
+        Relation("employer of", 0, 3),
+        Relation("founded by", 0, 1),
+    ],
+)
+
+
+def test_relations_have_subject_and_object_in_text_order():
+    own = dataset(tasks=["RE"], labels=Labels(relation=["founded by", "employer of", "spouse"]))
+
+    (row,) = rows([RE], own, "RE", "dev")
+
+    assert row["output"] == {
+        "founded by": [
+            {"subject": "Velmora", "object": "Ada"},
+            {"subject": "Velmora", "object": "Bo"},
+        ],
+        "employer of": [{"subject": "Velmora", "object": "Cy"}],
+        "spouse": [],
+    }
+
+
+SPO = dataset(
+    language="zh",
+    tasks=["RE", "SPO", "KG"],
+    labels=Labels(relation=["作者", "国籍"], entity=["图书", "歌曲", "人物", "国家"]),
+    signatures={"作者": [("图书", "人物"), ("歌曲", "人物")], "国籍": [("人物", "国家")]},
+)
+SPO_RECORD = Record(
+    "林夏写了《雾港》和《潮声》，她是挪威人",
+    "o",
+    [
+        Mention("雾港", 5, 7, "图书"),
+        Mention("林夏", 0, 2, "人物"),
+        Mention("潮声", 10, 12, "歌曲"),
+        Mention("挪威", 16, 18, "国家"),
+    ],
+    [Relation("作者", 2, 1), Relation("作者", 0, 1), Relation("国籍", 1, 3)],
+)
+
+
+def test_typed_relations_of_one_predicate_share_a_key():
+    (row,) = rows([SPO_RECORD], SPO, "SPO", "dev")
+
+    assert row["labels"] == ["图书_作者_人物", "歌曲_作者_人物", "人物_国籍_国家"]
+    assert row["instruction"]["schema"][1] == {
+        "subject_type": "歌曲",
+        "predicate": "作者",
+        "object_type": "人物",
+    }
+    assert row["output"] == {
+        "作者": [{"subject": "雾港", "object": "林夏"}, {"subject": "潮声", "object": "林夏"}],
+        "国籍": [{"subject": "林夏", "object": "挪威"}],
+    }
+    assert row["n_positive"] == 3
+
+
+def test_untyped_relations_pool_the_signatures():
+    (row,) = rows([SPO_RECORD], SPO, "RE", "dev")
+
+    assert row["labels"] == ["作者", "国籍"]
+    assert [pair["subject"] for pair in row["output"]["作者"]] == ["雾港", "潮声"]
+
+
+def test_attributes_are_one_value_or_a_list():
+    twice = SPO_RECORD._replace(
+        mentions=[*SPO_RECORD.mentions, Mention("瑞典", None, None, "国家")],
+        relations=[Relation("国籍", 1, 3), Relation("国籍", 1, 4), Relation("作者", 0, 1)],
+    )
+    found = rows([twice], SPO, "KG", "test")
+
+    assert [row["labels"] for row in found] == [["图书"], ["歌曲"], ["人物"]]
+    assert found[0]["instruction"]["schema"] == [{"entity_type": "图书", "attributes": ["作者"]}]
+    assert [row["output"] for row in found] == [
+        {"图书": {"雾港": {"作者": "林夏"}}},
+        {"歌曲": {}},
+        {"人物": {"林夏": {"国籍": ["挪威", "瑞典"]}}},
+    ]
+
+
+EVENTS = dataset(
+    tasks=["EE", "EET", "EEA"],
+    labels=Labels(event=["buy", "sue", "hire"]),
+    roles={"buy": ["Buyer", "Price"], "sue": ["Plaintiff"], "hire": ["Who"]},
+)
+EVENT_RECORD = Record(
+    "Velmora and Kest buy Orin; a court sued",
+    "o",
+    [
+        Mention(t, s, s + len(t))
+        for t, s in (("buy", 17), ("Kest", 12), ("Velmora", 0), ("sued", 35))
+    ],
+    [],
+    [
+        Event("sue", 3),
+        Event("buy", 0, (Argument("Buyer", 1), Argument("Buyer", 2), Argument("Buyer", 1))),
+        Event("sue", None, (Argument("Plaintiff", 2),)),
+    ],
+)
+BUY = {"trigger": "buy", "arguments": {"Buyer": ["Velmora", "Kest"], "Price": "NAN"}}
+SUED = [
+    {"trigger": "NAN", "arguments": {"Plaintiff": "Velmora"}},
+    {"trigger": "sued", "arguments": {"Plaintiff": "NAN"}},
+]
+
+
+def test_events_have_triggers_and_all_roles():
+    (row,) = rows([EVENT_RECORD], EVENTS, "EE", "dev")
+
+    assert row["instruction"]["schema"][0] == {
+        "event_type": "buy",
+        "trigger": True,
+        "arguments": ["Buyer", "Price"],
+    }
+    assert row["output"] == {"buy": [BUY], "sue": SUED, "hire": []}
+
+
+def test_event_detection_leaves_out_events_without_a_trigger():
+    (row,) = rows([EVENT_RECORD], EVENTS, "EET", "dev")
+
+    assert row["output"] == {"buy": ["buy"], "sue": ["sued"], "hire": []}
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_argument_extraction_asks_the_events_present_with_their_triggers(split):
+    found = rows([Record("Nothing", "o"), EVENT_RECORD], EVENTS, "EEA", split)
+
+    assert [row["record_id"] for row in found] == [f"toy/{split}/1"]
+    assert found[0]["instruction"]["schema"] == [
+        {"event_type": "buy", "trigger": ["buy"], "arguments": ["Buyer", "Price"]},
+        {"event_type": "sue", "trigger": ["sued"], "arguments": ["Plaintiff"]},
+    ]
+    assert found[0]["output"] == {"buy": [BUY], "sue": SUED}
+    assert (found[0]["n_positive"], found[0]["n_other"]) == (2, 0)
+
+
+def many(labels, texts=40):
+    """Records that hold label n's mention "m<n>" by turns."""
+    names = [f"l{n}" for n in range(labels)]
+    records = []
+    for t in range(texts):
+        present = [n for n in range(labels) if (t * 7 + n * 3) % 11 == 0]
+        words = [f"t{t}", *(f"m{n}" for n in present)]
+        text = " ".join(words)
+        mentions = [
+            Mention(
+                f"m{n}", text.index(f" m{n}") + 1, text.index(f" m{n}") + 1 + len(f"m{n}"), f"l{n}"
+            )
+            for n in present
+        ]
+        records.append(Record(text, "o", mentions))
+    return records, dataset(labels=Labels(entity=names))
+
+
+@pytest.mark.parametrize("labels", [1, 2, 6, 7, 13, 60])
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_no_answer_is_lost(labels, split):
+    records, own = many(labels)
+    near = {f"l{n}": [f"l{(n + 1) % labels}"] for n in range(labels)}
+
+    found = rows(records, own, "NER", split, near)
+
+    for n, record in enumerate(records):
+        mine = [row for row in found if row["record_id"] == f"toy/{split}/{n}"]
+        expected = {m.label: [m.text] for m in record.mentions}
+        assert merged(mine) == expected
+        assert all(len(row["labels"]) == min(6, labels) for row in mine)
+        counts = [row["n_positive"] + row["n_hard"] + row["n_other"] for row in mine]
+        assert counts == [min(6, labels)] * len(mine)
+
+
+def test_dev_does_not_look_at_the_gold():
+    records, own = many(13, texts=5)
+
+    found = rows(records, own, "NER", "dev")
+
+    asked = [row["labels"] for row in found]
+    assert asked == asked[:3] * 5
+    assert asked[2] == ["l12", "l0", "l1", "l2", "l3", "l4"]
+
+
+def test_records_without_positives_are_asked_at_the_rate():
+    records = [Record(f"text {n}", "o") for n in range(2000)]
+
+    found = rows(records, dataset(), "NER", negative_record_rate=0.25)
+
+    assert len(found) == pytest.approx(500, abs=80)
+
+
+def test_a_block_changes_nothing(monkeypatch):
+    records, own = many(13)
+    ids = [f"toy/train/{n}" for n in range(len(records))]
+    table = to_table(records, ids, dataset="toy", split="train", language="en")
+    monkeypatch.setattr(instruct, "_CELLS", 50)
+
+    sizes = [block.num_rows for block in instruct.blocks(table, 13, 6)]
+
+    assert sizes == [3] * 13 + [1]
+
+
+def test_templates_exist_for_every_task_and_language():
+    from pipeline.catalog import TASKS
+
+    assert {t: sorted(v) for t, v in instruct.templates().items()} == dict.fromkeys(
+        TASKS, ["en", "zh"]
+    )
