@@ -18,8 +18,8 @@ _INTRODUCTION = """\
 
 Every row asks a model for a few labels of one text: named entities, relations or events, in
 English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
-asked, in the order of the schema. Labels that do not occur are negatives; those that mean nearly what a label in
-the text means are asked more often (hard negatives).
+asked, in the order of the schema. Labels that do not occur are negatives; those that mean nearly
+what a label in the text means are asked more often (hard negatives).
 """
 
 

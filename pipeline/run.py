@@ -12,8 +12,8 @@ from pipeline import catalog, engines
 from pipeline.config import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Settings

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000

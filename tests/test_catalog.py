@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from contextlib import suppress
 
 import pytest
 
@@ -102,11 +103,8 @@ def test_mutated_files_raise_only_the_projects_errors(name, tmp_path):
         folder, manifest = catalog.edition(dataset, raw)
         for split in manifest.splits.values():
             split.counts.clear()
-        try:
+        with suppress(PipelineError):
             normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
-        except PipelineError as problem:
-            assert str(problem)
-            continue
         for _, shard in kept.record_shards(tmp_path / "out"):
             assert [violation(r) for r in from_table(shards.read(shard))] == [
                 None for _ in range(shards.read(shard).num_rows)
@@ -229,7 +227,7 @@ def test_hashes_are_enforced(tmp_path):
     folder, manifest = edition(tmp_path, ROWS)
     manifest.splits["train"].files[0].sha256 = "0" * 64
 
-    with pytest.raises(RawFileError, match="sha256 is .* declared is 0000"):
+    with pytest.raises(RawFileError, match=r"sha256 is .* declared is 0000"):
         normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
 
 

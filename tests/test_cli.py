@@ -59,7 +59,8 @@ def test_help_is_instant():
         (["instruct", "wnut2017", "--out", "nowhere"], "cannot read this JSON file"),
     ],
 )
-def test_foreseeable_problems_are_told_in_words(arguments, words, capsys, in_project, tmp_path):
+@pytest.mark.usefixtures("in_project")
+def test_foreseeable_problems_are_told_in_words(arguments, words, capsys, tmp_path):
     places = [str(tmp_path / a) if a in {"nowhere", "none.yaml", "x"} else a for a in arguments]
 
     code, _, err = call(capsys, *places)
@@ -98,13 +99,15 @@ def test_bad_parameters_are_refused(text, words, capsys, tmp_path):
     assert words in err
 
 
-def test_the_catalogue_is_listed(capsys, in_project):
+@pytest.mark.usefixtures("in_project")
+def test_the_catalogue_is_listed(capsys):
     _, out, _ = call(capsys, "datasets", "--json")
 
     assert [entry["id"] for entry in json.loads(out)] == catalog.ids()
 
 
-def test_the_readme_shows_the_catalogue(capsys, in_project):
+@pytest.mark.usefixtures("in_project")
+def test_the_readme_shows_the_catalogue(capsys):
     _, table, _ = call(capsys, "datasets", "--markdown")
 
     assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
     add(commands)      declares the subcommand: its help and its options; imports nothing heavy
     run(arguments)     does it, and returns the exit code
 
-`common` adds the options that most of them share, `workspace` turns these into folders and settings.
+`common` adds the options that most share, `workspace` turns these into folders and settings.
 """
 
 from __future__ import annotations
