@@ -59,13 +59,28 @@ class Negatives(_Section, frozen=True):
     #: "corpus", or the name or path of a sentence-transformers model.
     encoder: str = "corpus"
     revision: str | None = None
+    #: Where such a model runs, e.g. "cuda"; null chooses.
+    device: str | None = None
+    #: A label has at most so many near labels, ...
     top_k: int = 6
+    #: ... each nearer than this, in deviations above the mean of all pairs of its inventory.
     min_similarity: float = 0.0
-    #: Signal -> weight of its block in the fused vector.
+    #: Near labels are near in both directions; `top_k` may then be exceeded.
+    symmetric: bool = False
+    #: Signal -> weight of its block in the fused vector; 0 leaves it out.
     weights: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"name": 1.0, "mentions": 0.5, "signature": 1.0, "contexts": 0.5}
+        default_factory=lambda: {
+            "name": 1.5,
+            "mentions": 0.5,
+            "contexts": 0.5,
+            "signature": 0.5,
+            "confused_alike": 1.0,
+            "confusions": 0.5,
+        }
     )
-    #: Mentions and contexts read per label, chosen by hash.
+    #: Weight of being near the same labels, against all signals together.
+    shared_neighbours: float = 1.0
+    #: Annotations read per label, chosen by hash.
     mentions_per_label: int = 200
 
 

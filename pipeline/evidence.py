@@ -8,6 +8,7 @@ any order and number of shards, and memory is bounded by labels x cap, never by 
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from pipeline.batching import hashes, mix64
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -41,7 +42,12 @@ class Example(NamedTuple):
     facts: tuple[str, ...]
 
 
-class Evidence(NamedTuple):
+#: (negative priority, record, place, example): the root of the heap is the first to give way.
+_Heap = list[tuple[int, str, int, Example]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
     """All that is known of the labels of one dataset and task; lists run along `labels`."""
 
     dataset: Dataset
@@ -51,18 +57,35 @@ class Evidence(NamedTuple):
     split: str | None
     examples: list[list[Example]]
 
+    def texts(self) -> Iterator[str]:
+        """Every string of the labels and their examples, for an encoder to be trained on."""
+        yield from self.labels
+        for example in (e for own in self.examples for e in own):
+            yield from (*example.mentions, *example.context, *example.facts)
 
-def gather(dataset: Dataset, task: str, clean: Path, dedupe: Path | None, cap: int) -> Evidence:
-    """The evidence of one task, from the first split of train, dev, test that holds any."""
-    labels = tasks.inventory(dataset, task)
+
+def gather(
+    dataset: Dataset, names: Sequence[str], clean: Path, dedupe: Path | None, cap: int
+) -> list[Evidence]:
+    """The evidence of every task named, each from the first split of train, dev, test that has any."""
+    found: dict[str, Evidence] = {}
+    labels = {task: tasks.inventory(dataset, task) for task in names}
     for split in SPLITS:
-        best: list[list[tuple[int, str, int, Example]]] = [[] for _ in labels]
+        best: dict[str, list[_Heap]] = {t: [[] for _ in labels[t]] for t in names if t not in found}
+        if not best:
+            break
         for _, shard in kept.record_shards(clean, [split]):
-            _collect(kept.kept(shard, dedupe, _COLUMNS), dataset, task, labels, cap, best)
-        if any(best):
-            examples = [[entry[3] for entry in sorted(own, reverse=True)] for own in best]
-            return Evidence(dataset, task, labels, split, examples)
-    return Evidence(dataset, task, labels, None, [[] for _ in labels])
+            table = kept.kept(shard, dedupe, _COLUMNS)
+            for task, heaps in best.items():
+                _collect(table, dataset, task, labels[task], cap, heaps)
+        for task, heaps in best.items():
+            if any(heaps):
+                examples = [[entry[3] for entry in sorted(own, reverse=True)] for own in heaps]
+                found[task] = Evidence(dataset, task, labels[task], split, examples)
+    return [
+        found.get(t) or Evidence(dataset, t, labels[t], None, [[] for _ in labels[t]])
+        for t in names
+    ]
 
 
 def _collect(
@@ -71,7 +94,7 @@ def _collect(
     task: str,
     labels: list[str],
     cap: int,
-    best: list[list[tuple[int, str, int, Example]]],
+    best: list[_Heap],
 ) -> None:
     """Put the annotations of a table into the heaps `best`, whose roots have the highest priority."""
     column, find, make = _KINDS[task]

@@ -1,64 +1,117 @@
 """The signals: what makes two labels near. Each is one function of the evidence of a dataset.
 
-A signal returns slots; a slot holds one bag of texts per label, which the encoder turns into
-vectors. A signal that has nothing to say about a task returns no slot. To add a signal, write a
-function here and give it a weight in params.yaml under `negatives.weights`.
+A signal returns one of three things: `Texts`, bags of texts per label that the encoder turns into
+vectors; `Vectors`, one row per label; `Pairs`, a labels x labels similarity. None says that it knows
+nothing about this task. To add a signal, write a function, list it in SIGNALS, and give it a weight
+in params.yaml under `negatives.weights`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from pipeline.confusability import SIGNAL, confusions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.evidence import Evidence
 
-Slots = list[list[list[str]]]
+#: Characters next to an annotation that tell most about it.
+_NEAR: Final = {"en": 20, "zh": 6}
 
 
-def name(evidence: Evidence) -> Slots:
+class Texts(NamedTuple):
+    """Slots (such as heads and tails), each with one bag of texts per label."""
+
+    slots: list[list[list[str]]]
+
+
+class Vectors(NamedTuple):
+    """One row per label; rows of zeros are labels of which nothing is known."""
+
+    rows: Any
+
+
+class Pairs(NamedTuple):
+    """How near each label (row) is to each other (column); the diagonal is not looked at."""
+
+    similarity: Any
+
+
+Signal = Texts | Vectors | Pairs | None
+
+
+def name(evidence: Evidence) -> Signal:
     """The label's own words."""
-    return [[[label] for label in evidence.labels]]
+    return Texts([[[label] for label in evidence.labels]])
 
 
-def mentions(evidence: Evidence) -> Slots:
+def mentions(evidence: Evidence) -> Signal:
     """The strings annotated with the label: entities, heads and tails, triggers."""
     slots = 2 if evidence.task in ("RE", "SPO") else 1
-    return [
-        [[e.mentions[slot] for e in own if len(e.mentions) > slot] for own in evidence.examples]
-        for slot in range(slots)
-    ]
-
-
-def contexts(evidence: Evidence) -> Slots:
-    """The text around the annotations."""
-    return [[[" ".join(e.context) for e in own] for own in evidence.examples]]
-
-
-def signature(evidence: Evidence) -> Slots:
-    """Structure: the types of a relation's ends, the roles of an event."""
-    if evidence.task in ("EE", "KG"):
-        declared = evidence.dataset.roles_of()
-        if evidence.task == "KG":
-            declared = {}
-            for head, relation, _ in evidence.dataset.signatures_of():
-                declared.setdefault(head, []).append(relation)
-        return [[declared.get(label, []) for label in evidence.labels]]
-    if evidence.task == "SPO":
-        ends = [(head, tail) for head, _, tail in evidence.dataset.signatures_of()]
-        return [[[pair[end]] for pair in ends] for end in (0, 1)]
-    if evidence.task == "RE":
-        return [
-            [
-                [f.partition(":")[2] for e in own for f in e.facts if f.startswith(f"{end}:")]
-                for own in evidence.examples
-            ]
-            for end in ("head", "tail")
+    return Texts(
+        [
+            [[e.mentions[slot] for e in own if len(e.mentions) > slot] for own in evidence.examples]
+            for slot in range(slots)
         ]
-    return []
+    )
 
 
-SIGNALS: Final[dict[str, Callable[[Evidence], Slots]]] = {
-    f.__name__: f for f in (name, mentions, contexts, signature)
+def contexts(evidence: Evidence) -> Signal:
+    """The text right before, between and right after the annotated strings."""
+    near = _NEAR[evidence.dataset.language]
+    return Texts(
+        [
+            [[e.context[0][-near:] for e in own] for own in evidence.examples],
+            [[e.context[1] for e in own] for own in evidence.examples],
+            [[e.context[2][:near] for e in own] for own in evidence.examples],
+        ]
+    )
+
+
+def signature(evidence: Evidence) -> Signal:
+    """Structure: the types of a relation's ends, the roles of an event, the attributes of a type."""
+    dataset = evidence.dataset
+    if evidence.task == "EE":
+        roles = dataset.roles_of()
+        return Texts([[roles.get(label, []) for label in evidence.labels]])
+    if evidence.task == "KG":
+        attributes: dict[str, list[str]] = {}
+        for head, relation, _ in dataset.signatures_of():
+            attributes.setdefault(head, []).append(relation)
+        return Texts([[attributes.get(label, []) for label in evidence.labels]])
+    if evidence.task == "SPO":
+        ends = [(head, tail) for head, _, tail in dataset.signatures_of()]
+        return Texts([[[pair[end]] for pair in ends] for end in (0, 1)])
+    if evidence.task == "RE":
+        return Texts([[[f for e in own for f in e.facts] for own in evidence.examples]])
+    return None
+
+
+def confusions_of(evidence: Evidence) -> Signal:
+    """How often a classifier takes one label for the other, either way round."""
+    share = confusions(evidence, SIGNAL, soft=True)
+    if not share.any():
+        return None
+    # One tenth of what chance would give, so that the logarithm of nothing is not endless.
+    floor = 0.1 / len(share)
+    return Pairs(np.round(np.log((share + share.T) / 2 + floor), 6))
+
+
+def confused_alike(evidence: Evidence) -> Signal:
+    """Whether a classifier takes both for the same labels (Bhattacharyya coefficient)."""
+    share = confusions(evidence, SIGNAL, soft=True)
+    return Vectors(np.sqrt(share)) if share.any() else None
+
+
+SIGNALS: Final[dict[str, Callable[[Evidence], Signal]]] = {
+    "name": name,
+    "mentions": mentions,
+    "contexts": contexts,
+    "signature": signature,
+    "confused_alike": confused_alike,
+    "confusions": confusions_of,
 }

@@ -1,22 +1,25 @@
 """Stage 4: the dictionary of hard negatives - for every label its near labels, best first.
 
-Every signal (see `signals`) gives a block of vectors, one row per label. A block is centred (labels
-that are near everything are near nothing) and scaled so that its similarities have the deviation 1;
-the weighted blocks, laid side by side, make one inner product the fused similarity, which FAISS
-searches exactly. Writes `hard_negatives/<id>.json` per dataset, with scores and what each signal
-contributed, and `hard_negatives.json`, all datasets in the field's form.
+A label is compared with the others of its inventory by what it means in this dataset: its name, the
+annotations that carry it, its structure, and what a light classifier confuses it with (`signals`,
+`fusion`). Writes `hard_negatives/<id>.json` per dataset, with scores and what each signal gave, and
+`hard_negatives.json`, all datasets in the field's form. A dataset's file depends on no other dataset.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline import shards
-from pipeline.encoders import CorpusEncoder, Encoder, SentenceEncoder
+from pipeline.confusability import YARDSTICK, confusions, coverage
+from pipeline.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.errors import DeclarationError
-from pipeline.evidence import Evidence, gather
+from pipeline.evidence import gather
+from pipeline.fusion import fused
+from pipeline.interchange import Imported, merged, write_dictionary, write_merged
+from pipeline.overrides import Overrides
 from pipeline.signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -25,11 +28,9 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Negatives
-
-#: Fewer labels have no variance to standardize by: their plain similarities are used.
-_FEWEST: Final = 4
-#: Whole numbers up to 2**24 are exact in float32, in any order of summation.
-_EXACT: Final = 4095.0
+    from pipeline.encoders import Encoder
+    from pipeline.evidence import Evidence
+    from pipeline.interchange import Near
 
 
 def negatives(
@@ -42,47 +43,59 @@ def negatives(
     imported: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Write the dictionaries of all datasets into `out`; return a summary."""
-    del overrides, imported
+    """Write the dictionaries of all datasets into `out`; return what is worth a look about each."""
+    _check(settings)
+    model = None
+    if settings.encoder != "corpus":
+        model = SentenceEncoder(settings.encoder, settings.revision, settings.device)
+    by_hand = Overrides.read(overrides)
+    peer = None if imported is None else Imported.read(imported)
+    contents, summary = [], {}
+    with shards.replacing(out / "hard_negatives") as folder:
+        for dataset in datasets:
+            progress(dataset.id)
+            drops = None if dedupe is None else dedupe / dataset.id
+            found = gather(
+                dataset,
+                dictionary_tasks(dataset),
+                clean / dataset.id,
+                drops,
+                settings.mentions_per_label,
+            )
+            tasks, told = {}, {}
+            for evidence in found:
+                if peer is None:
+                    near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
+                else:
+                    near = peer.near(dataset, evidence.task, evidence.labels)
+                tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
+                told[evidence.task] = account(evidence, tasks[evidence.task])
+            content = {
+                "dataset": dataset.id,
+                "source": dataset.source,
+                "encoder": settings.encoder if peer is None else "imported",
+                "split": next((e.split for e in found if e.split), None),
+                "tasks": tasks,
+            }
+            write_dictionary(content, folder / f"{dataset.id}.json")
+            contents.append(content)
+            summary[dataset.id] = {"split": content["split"], "tasks": told}
+    write_merged(merged(contents), out / "hard_negatives.json")
+    result: dict[str, Any] = {"datasets": summary}
+    if peer is not None:
+        result["imported"] = peer.account()
+    return result
+
+
+def _check(settings: Negatives) -> None:
     if unknown := sorted({*settings.weights} - {*SIGNALS}):
         raise DeclarationError(
             f"there is no signal {unknown[0]!r}",
             where="params.yaml: negatives.weights",
             todo=f"use: {', '.join(SIGNALS)}",
         )
-    model = None
-    if settings.encoder != "corpus":
-        model = SentenceEncoder(settings.encoder, settings.revision)
-    merged: dict[str, dict[str, dict[str, list[str]]]] = {}
-    summary: dict[str, Any] = {}
-    with shards.replacing(out / "hard_negatives") as folder:
-        for dataset in datasets:
-            progress(dataset.id)
-            own_dedupe = None if dedupe is None else dedupe / dataset.id
-            content: dict[str, Any] = {
-                "dataset": dataset.id,
-                "source": dataset.source,
-                "encoder": settings.encoder,
-                "split": None,
-                "tasks": {},
-            }
-            alone: dict[str, list[str]] = {}
-            for task in dictionary_tasks(dataset):
-                cap = settings.mentions_per_label
-                evidence = gather(dataset, task, clean / dataset.id, own_dedupe, cap)
-                content["split"] = content["split"] or evidence.split
-                near = neighbours(evidence, model or _trained(evidence), settings)
-                content["tasks"][task] = near
-                alone[task] = [label for label, found in near.items() if not found]
-                lists = {label: [n["label"] for n in found] for label, found in near.items()}
-                merged.setdefault(task, {}).setdefault(dataset.source, {}).update(lists)
-            shards.write_json(content, folder / f"{dataset.id}.json")
-            summary[dataset.id] = {"split": content["split"], "without_neighbours": alone}
-    shards.write_json(
-        {task: dict(sorted(own.items())) for task, own in sorted(merged.items())},
-        out / "hard_negatives.json",
-    )
-    return summary
+    if any(weight < 0 for weight in settings.weights.values()):
+        raise DeclarationError("a weight is negative", where="params.yaml: negatives.weights")
 
 
 def dictionary_tasks(dataset: Dataset) -> list[str]:
@@ -90,71 +103,61 @@ def dictionary_tasks(dataset: Dataset) -> list[str]:
     return [*dict.fromkeys("EE" if t in ("EET", "EEA") else t for t in dataset.tasks)]
 
 
-def _trained(evidence: Evidence) -> Encoder:
-    def texts() -> Iterable[str]:
-        for function in SIGNALS.values():
-            for slot in function(evidence):
-                for bag in slot:
-                    yield from bag
-
-    return CorpusEncoder(texts())
-
-
-def blocks(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Any]:
-    """Signal -> its weighted block: labels x dimensions, centred and scaled."""
-    found = {}
-    for signal, weight in settings.weights.items():
-        slots = SIGNALS[signal](evidence) if weight > 0 else []
-        parts = [encoder.embed(slot) for slot in slots]
-        if parts and any(part.any() for part in parts):
-            found[signal] = (weight, np.hstack(parts) / np.sqrt(len(parts)))
-    total = sum(weight for weight, _ in found.values())
-    return {s: _standard(block) * np.sqrt(weight / total) for s, (weight, block) in found.items()}
-
-
-def _standard(block: Any) -> Any:
-    """A block without its mean, scaled to similarities of deviation 1. Empty rows stay neutral."""
-    known = block.any(axis=1)
-    if len(block) < _FEWEST:
-        return block
-    block = np.where(known[:, None], block - block[known].mean(axis=0), 0.0)
-    similar = block @ block.T
-    apart = similar[~np.eye(len(block), dtype=bool)]
-    deviation = apart.std()
-    return block / np.sqrt(deviation) if deviation > 1e-9 else np.zeros_like(block)
-
-
-def neighbours(
-    evidence: Evidence, encoder: Encoder, settings: Negatives
-) -> dict[str, list[dict[str, Any]]]:
-    """Label -> its neighbours with score and signals, best first."""
-    import faiss
-
+def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Near]:
+    """Label -> its neighbours with scores and the share of each signal, best first."""
     labels = evidence.labels
-    parts = blocks(evidence, encoder, settings)
-    if len(labels) < 2 or not parts:
-        return {label: [] for label in labels}
-    fused = np.hstack([*parts.values()])
-    scale = _EXACT / max(float(np.sqrt((fused**2).sum(axis=1).max())), 1e-9)
-    exact = np.ascontiguousarray(np.rint(fused * scale), np.float32)
-    index = faiss.IndexFlatIP(exact.shape[1])
-    index.add(exact)
-    scores, order = index.search(exact, len(labels))
-    names = {signal: np.round(block @ block.T, 3) for signal, block in parts.items()}
-    near: dict[str, list[dict[str, Any]]] = {}
-    for i, label in enumerate(labels):
-        ranked = sorted(
-            (-float(score), labels[j], int(j))
-            for score, j in zip(scores[i], order[i], strict=True)
-            if j != i
-        )
-        near[label] = [
+    score, parts = fused(evidence, encoder, settings)
+    chosen = _chosen(labels, score, settings)
+    return {
+        label: [
             {
-                "label": other,
-                "score": round(-score / scale**2, 3),
-                "signals": {s: float(similar[i, j]) for s, similar in names.items()},
+                "label": labels[j],
+                "score": round(float(score[i, j]), 3),
+                "signals": {s: round(float(part[i, j]), 3) for s, part in parts.items()},
             }
-            for score, other, j in ranked[: settings.top_k]
-            if -score / scale**2 > settings.min_similarity
+            for j in chosen[i]
         ]
-    return near
+        for i, label in enumerate(labels)
+    }
+
+
+def _chosen(labels: list[str], score: Any, settings: Negatives) -> list[list[int]]:
+    """The numbers of each label's neighbours; equal scores go by name."""
+    rounded = np.round(score, 3)
+
+    def ranked(i: int, among: Iterable[int]) -> list[int]:
+        return sorted((j for j in among if j != i), key=lambda j: (-rounded[i, j], labels[j]))
+
+    chosen = []
+    for i in range(len(labels)):
+        near = [j for j in range(len(labels)) if rounded[i, j] > settings.min_similarity]
+        chosen.append(ranked(i, near)[: settings.top_k])
+    if settings.symmetric:
+        back = [{j for j, other in enumerate(chosen) if i in other} for i in range(len(labels))]
+        chosen = [ranked(i, {*own, *back[i]}) for i, own in enumerate(chosen)]
+    return chosen
+
+
+def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
+    """What the report says of one dictionary: its size, who has no neighbour, what it covers.
+
+    `coverage` is the share of a classifier's confusions, on records that no signal has seen, that
+    falls on neighbours; `by_chance` what as many random neighbours would get.
+    """
+    labels = evidence.labels
+    number = {label: i for i, label in enumerate(labels)}
+    chosen = [[number[n["label"]] for n in near[label]] for label in labels]
+    confused = confusions(evidence, YARDSTICK, soft=False)
+    covered = coverage(confused, chosen)
+    mass = (confused * ~np.eye(len(labels), dtype=bool)).sum(axis=1)
+    chance = [len(own) / max(len(labels) - 1, 1) for own in chosen]
+    return {
+        "labels": len(labels),
+        "neighbours": sum(map(len, chosen)),
+        "without_neighbours": [label for label in labels if not near[label]],
+        "without_examples": [
+            label for label, own in zip(labels, evidence.examples, strict=True) if not own
+        ],
+        "coverage": None if covered is None else round(covered, 3),
+        "by_chance": None if covered is None else round(float(mass @ chance / mass.sum()), 3),
+    }

@@ -1,0 +1,95 @@
+"""Links of the dictionary that a person added or removed: `dictionaries/overrides.toml`.
+
+    [[link]]
+    dataset = "wnut2017"
+    task = "NER"
+    label = "group"
+    add = ["corporation"]          # put first, in this order
+    remove = ["product"]
+    reason = "bands and companies are both named like brands"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline import catalog
+from pipeline.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+
+class Link(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What is changed about one label, and why."""
+
+    dataset: str
+    task: str
+    label: str
+    reason: str
+    add: list[str] = []
+    remove: list[str] = []
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    link: list[Link] = []
+
+
+class Overrides:
+    """All links changed by hand; those of datasets that are not run are left alone."""
+
+    def __init__(self, links: list[Link], path: Path | None = None) -> None:
+        self._links = links
+        self._path = path
+
+    @classmethod
+    def read(cls, path: Path | None) -> Overrides:
+        """Read and validate the file; no path means no overrides."""
+        if path is None:
+            return cls([])
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            links = msgspec.convert(content, _File).link
+        except OSError as problem:
+            raise DeclarationError(f"cannot read: {problem.strerror}", where=path) from None
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
+            raise DeclarationError(str(problem), where=path, todo="correct the file") from None
+        known = {*catalog.ids()}
+        for link in links:
+            if not link.reason.strip():
+                raise DeclarationError(f"no reason given for {link.label!r}", where=path)
+            if link.dataset not in known:
+                raise DeclarationError(f"there is no dataset {link.dataset!r}", where=path)
+        return cls(links, path)
+
+    def applied(
+        self, dataset: Dataset, task: str, near: dict[str, list[dict[str, Any]]]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """The dictionary with the links of this dataset and task changed."""
+        changed = {**near}
+        for link in self._links:
+            if (link.dataset, link.task) != (dataset.id, task):
+                continue
+            strange = sorted({link.label, *link.add, *link.remove} - {*near})
+            if strange or link.label in link.add:
+                raise DeclarationError(
+                    f"{dataset.id} {task} has no label {strange[0]!r}"
+                    if strange
+                    else f"{link.label!r} is added to itself",
+                    where=self._path,
+                    todo=f"use labels of: {', '.join(near)}",
+                )
+            scored = {entry["label"]: entry for entry in changed[link.label]}
+            added = [
+                {**scored.get(a, {"label": a, "score": None, "signals": {}}), "reason": link.reason}
+                for a in link.add
+            ]
+            gone = {*link.add, *link.remove}
+            rest = [entry for entry in changed[link.label] if entry["label"] not in gone]
+            changed[link.label] = added + rest
+        return changed
