@@ -70,11 +70,11 @@ class Negatives(_Section, frozen=True):
     #: Signal -> weight of its block in the fused vector; 0 leaves it out.
     weights: dict[str, float] = msgspec.field(
         default_factory=lambda: {
-            "name": 1.5,
-            "mentions": 0.5,
+            "name": 2.0,
+            "mentions": 1.0,
             "contexts": 0.5,
-            "signature": 0.5,
-            "confused_alike": 1.0,
+            "signature": 1.0,
+            "confused_alike": 0.5,
             "confusions": 0.5,
         }
     )

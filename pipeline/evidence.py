@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 #: Characters of context kept on each side of an annotation.
 WINDOW: Final = {"en": 60, "zh": 24}
+_ENDS: Final = ("head", "tail")
 _COLUMNS: Final = ("id", "text", "mentions", "relations", "events", "dropped")
 
 
@@ -147,7 +148,7 @@ def _typed(parts: Sequence[str]) -> Callable[[Any], Any]:
         flat = pc.list_flatten(relations)
         columns = {
             end: label.take(pa.array(first[row] + pc.struct_field(flat, end).to_numpy()))
-            for end in ("head", "tail")
+            for end in _ENDS
         }
         columns["label"] = pc.struct_field(flat, "label")
         return pc.binary_join_element_wise(*(columns[part] for part in parts), "_")
@@ -192,9 +193,9 @@ def _entity(record: dict[str, Any], place: int, window: int) -> Example:
 
 def _relation(record: dict[str, Any], place: int, window: int) -> Example:
     relation = record["relations"][place]
-    ends = [record["mentions"][relation[end]] for end in ("head", "tail")]
+    ends = [record["mentions"][relation[end]] for end in _ENDS]
     spans = [_span(record, end) for end in ends]
-    facts = [f"{end}:{m['label']}" for end, m in zip(("head", "tail"), ends, strict=True)]
+    facts = [f"{end}:{m['label']}" for end, m in zip(_ENDS, ends, strict=True) if m["label"]]
     if spans[0] and spans[1]:
         facts.append("head first" if spans[0] < spans[1] else "tail first")
     texts = tuple(end["text"] for end in ends)
@@ -216,7 +217,7 @@ def _event(record: dict[str, Any], place: int, window: int) -> Example:
 def _attribute(record: dict[str, Any], place: int, window: int) -> Example:
     example = _relation(record, place, window)
     label = record["relations"][place]["label"]
-    return example._replace(facts=(f"attribute:{label}", example.facts[1]))
+    return example._replace(facts=(f"attribute:{label}",))
 
 
 #: Task -> the column of its annotations, how to find their keys, how to make an example of one.

@@ -29,6 +29,8 @@ FEWEST: Final = 4
 #: Rows of integers of at most this length have inner products below 2**24, exact in float32.
 _LENGTH: Final = 4000.0
 _DIGITS: Final = 6
+#: Cosines of texts that deviate by less than this say little: scaling must not blow them up.
+_NOISE: Final = 0.03
 
 
 class Block(NamedTuple):
@@ -62,22 +64,21 @@ def blocks(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[st
             block = _of_rows(said.rows)
         else:
             rows = [encoder.embed(slot) for slot in said.slots]
-            block = _of_rows(np.hstack(rows) / np.sqrt(max(len(rows), 1)))
+            block = _of_rows(np.hstack(rows) / np.sqrt(max(len(rows), 1)), _NOISE)
         if block is not None:
             found[signal] = (weight, block)
     total = sum(weight for weight, _ in found.values())
     return {signal: _scaled(block, weight / total) for signal, (weight, block) in found.items()}
 
 
-def _of_rows(rows: Any) -> Block | None:
+def _of_rows(rows: Any, noise: float = 0.0) -> Block | None:
     """A block of vectors, the mean taken off; labels of which nothing is known stay neutral."""
     known = rows.any(axis=1)
     if not known.any():
         return None
     if len(rows) >= FEWEST:
         rows = np.where(known[:, None], rows - rows[known].mean(axis=0), 0.0)
-    block = Block(rows, rows)
-    return _standard(block)
+    return _standard(Block(rows, rows), noise)
 
 
 def _of_pairs(similarity: Any) -> Block | None:
@@ -92,12 +93,15 @@ def _of_pairs(similarity: Any) -> Block | None:
     return _standard(Block(similarity * apart, np.eye(size)))
 
 
-def _standard(block: Block) -> Block | None:
+def _standard(block: Block, noise: float = 0.0) -> Block | None:
+    """The block scaled to similarities of deviation 1, or less where they hardly differ."""
     size = len(block.query)
     if size < FEWEST:
         return block
-    deviation = float(np.round(block.similarity()[~np.eye(size, dtype=bool)].std(), _DIGITS))
-    return _scaled(block, 1 / deviation) if deviation > 0 else None
+    deviation = block.similarity()[~np.eye(size, dtype=bool)].std()
+    if deviation < 10**-_DIGITS:
+        return None
+    return _scaled(block, 1 / float(np.round(np.hypot(deviation, noise), _DIGITS)))
 
 
 def _scaled(block: Block, factor: float) -> Block:
@@ -129,15 +133,16 @@ def fused(evidence: Evidence, encoder: Encoder, settings: Negatives) -> Fused:
     found = blocks(evidence, encoder, settings) if size > 1 else {}
     if not found:
         return Fused(np.zeros((size, size)), {})
-    similar = standardized(np.sum([block.similarity() for block in found.values()], axis=0))
+    together = np.sum([block.similarity() for block in found.values()], axis=0)
+    similar = standardized(together)
     if settings.shared_neighbours > 0 and size >= FEWEST and similar.any():
         rows = shared(similar)
         own = _standard(Block(rows, rows))
         if own is not None:
             # The signals together deviate by less than 1, because they do not agree in all.
-            deviation = np.sum([b.similarity() for b in found.values()], axis=0)
-            factor = float(np.round(deviation[~np.eye(size, dtype=bool)].std(), _DIGITS))
-            found["shared_neighbours"] = _scaled(own, factor * settings.shared_neighbours)
+            deviation = together[~np.eye(size, dtype=bool)].std()
+            factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbours
+            found["shared_neighbours"] = _scaled(own, factor)
     inner = search(found)
     parts = {signal: block.similarity() for signal, block in found.items()}
     return Fused(standardized(inner), parts)

@@ -150,10 +150,10 @@ def label_of(item):
 def workspace(tmp_path_factory):
     """A copy of the project with few datasets, in which `dvc repro` has run."""
     folder = tmp_path_factory.mktemp("workspace")
-    for name in ("pipeline", "dictionaries", "dvc.yaml", ".dvcignore"):
+    for name in ("pipeline", "dictionaries", "stages", "dvc.yaml", ".dvcignore"):
         source = ROOT / name
         if source.is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*")
+            ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*", "dvc.lock")
             shutil.copytree(source, folder / name, ignore=ignore)
         else:
             shutil.copy(source, folder / name)
@@ -182,7 +182,7 @@ def dvc(folder, *arguments):
 
 
 def stages_run(output):
-    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+    return {line.split("'")[1].rpartition(":")[2] for line in output.splitlines() if line.startswith("Running stage")}
 
 
 def test_dvc_and_run_agree_byte_for_byte(workspace, tmp_path):
