@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -30,7 +31,7 @@ _WORD: Final = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+|[^\w\s]|_")
 
 
 def features(example: Example) -> Iterator[str]:
-    """What the classifier sees: strings, their words and ends; the words around, the nearest twice."""
+    """What a classifier sees: strings, words and ends; the words around, the nearest twice."""
     for slot, mention in enumerate(example.mentions[:2]):
         mention = mention.lower()  # noqa: PLW2901
         words = _WORD.findall(mention)
@@ -38,11 +39,11 @@ def features(example: Example) -> Iterator[str]:
         yield f"{slot}<{mention[:2]}"
         yield f"{slot}>{mention[-2:]}"
         yield from (f"{slot}:{word}" for word in words)
-        yield from (f"{slot}:{a} {b}" for a, b in zip(words, words[1:], strict=False))
+        yield from (f"{slot}:{a} {b}" for a, b in pairwise(words))
     for side, text in enumerate(example.context):
         words = _WORD.findall(text.lower())
         yield from (f"c{side}:{word}" for word in words)
-        yield from (f"c{side}:{a} {b}" for a, b in zip(words, words[1:], strict=False))
+        yield from (f"c{side}:{a} {b}" for a, b in pairwise(words))
         near = {0: words[-2:], 1: [], 2: words[:2]}[side]
         yield from (f"n{side}:{word}" for word in near)
     yield from (fact for fact in example.facts if fact.startswith(("head", "tail")))
@@ -50,7 +51,7 @@ def features(example: Example) -> Iterator[str]:
 
 @lru_cache(maxsize=8)
 def confusions(evidence: Evidence, half: int, *, soft: bool) -> Any:
-    """labels x labels: the share of the row's annotations that is taken for the column's label.
+    """Labels x labels: the share of the row's annotations that is taken for the column's label.
 
     `soft` shares out each annotation by its (tempered) probabilities, else it goes to the likeliest
     label. Rows of labels without annotations in this half are zero.

@@ -20,6 +20,7 @@ import xxhash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 DIMENSIONS: Final = 4096
 _HAN: Final = r"㐀-䶿一-鿿豈-﫿"
@@ -28,6 +29,8 @@ _TOKEN: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+|[^\w\s]|_")
 _IS_HAN: Final = re.compile(rf"[{_HAN}]")
 _LONGEST: Final = 4
 _FIXED_POINT: Final = 64
+#: A neural model is slow: it embeds at most so many texts of a label and slot.
+_TEXTS_PER_LABEL: Final = 40
 
 
 class Encoder(Protocol):
@@ -65,6 +68,7 @@ class CorpusEncoder:
     """Hashed character n-grams of the dataset's own tokens."""
 
     def __init__(self, texts: Iterable[str], size: int = 20_000) -> None:
+        texts = [*texts]
         han: Counter[str] = Counter()
         for text in texts:
             for run in _runs(text):
@@ -74,8 +78,12 @@ class CorpusEncoder:
                         for n in range(2, _LONGEST + 1)
                         for i in range(len(run) - n + 1)
                     )
-        common = sorted(((-n, piece) for piece, n in han.items() if n > 2))
-        self._pieces = {piece for _, piece in common[:size]}
+        self._pieces = {*_common(han, size, least=3)}
+        spread = Counter(token for text in texts for token in {*self.tokens(text)})
+        #: Token -> its rarity over all texts; used where a text stands for itself, not a label.
+        self._rarity = {
+            token: _log((1 + len(texts)) / spread[token]) for token in _common(spread, size)
+        }
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text: words, and the longest known pieces of Chinese runs."""
@@ -106,6 +114,52 @@ class CorpusEncoder:
                     vector[dimension] += sign * weight
         return unit(vectors)
 
+    def table(self) -> tuple[list[str], Any]:
+        """The vocabulary and its vectors: tokens x dimensions, float32."""
+        rows = np.zeros((len(self._rarity), DIMENSIONS), np.float32)
+        for row, (token, rarity) in zip(rows, self._rarity.items(), strict=True):
+            for dimension, sign in _grams(token):
+                row[dimension] += sign * rarity / _FIXED_POINT
+        return [*self._rarity], rows
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder as a model that `SentenceTransformer(folder)` loads.
+
+        A text is the mean of its tokens' vectors. Tokens outside the vocabulary are taken apart
+        into known ones, or left out.
+        """
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.models import StaticEmbedding
+        from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+        from tokenizers.models import WordPiece
+
+        names, rows = self.table()
+        unknown = "[UNK]"
+        vocabulary = {unknown: 0, **{name: i + 1 for i, name in enumerate(names)}}
+        model = WordPiece(
+            vocabulary,
+            unk_token=unknown,
+            continuing_subword_prefix="",
+            max_input_chars_per_word=100_000,
+        )
+        tokenizer = Tokenizer(model)
+        tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(r"\s+"), "removed"),
+                pre_tokenizers.Split(Regex(_TOKEN.pattern), "isolated"),
+            ]
+        )
+        weights = np.vstack([np.zeros((1, DIMENSIONS), np.float32), rows])
+        module = StaticEmbedding(tokenizer, embedding_weights=weights)
+        SentenceTransformer(modules=[module], device="cpu").save(str(folder))
+
+
+def _common(counts: Counter[str], size: int, least: int = 1) -> list[str]:
+    """The most frequent keys, equal ones by name."""
+    ranked = sorted((-n, key) for key, n in counts.items() if n >= least)
+    return [key for _, key in ranked[:size]]
+
 
 def unit(vectors: Any) -> Any:
     """Rows scaled to the length 1; zero rows stay. Integer rows have exact lengths."""
@@ -114,7 +168,10 @@ def unit(vectors: Any) -> Any:
 
 
 class SentenceEncoder:
-    """Any sentence-transformers model: the mean of the vectors of a label's texts."""
+    """Any sentence-transformers model: the mean of the vectors of a label's texts.
+
+    The first texts of a label stand for all of them: they are a sample by hash already.
+    """
 
     def __init__(self, model: str, revision: str | None = None, device: str | None = None) -> None:
         from sentence_transformers import SentenceTransformer
@@ -123,11 +180,14 @@ class SentenceEncoder:
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
         """Each distinct text is embedded once."""
+        bags = [bag[:_TEXTS_PER_LABEL] for bag in bags]
         texts = sorted({text for bag in bags for text in bag})
+        if not texts:
+            return np.zeros((len(bags), 1))
         number = {text: i for i, text in enumerate(texts)}
         rows = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
         rows = np.asarray(rows, np.float64)
-        mean = np.zeros((len(bags), rows.shape[1] if len(texts) else 1))
+        mean = np.zeros((len(bags), rows.shape[1]))
         for i, bag in enumerate(bags):
             if bag:
                 mean[i] = rows[[number[text] for text in bag]].mean(axis=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ class Evidence:
 def gather(
     dataset: Dataset, names: Sequence[str], clean: Path, dedupe: Path | None, cap: int
 ) -> list[Evidence]:
-    """The evidence of every task named, each from the first split of train, dev, test that has any."""
+    """The evidence of every task named, from the first of train, dev, test that has any."""
     found: dict[str, Evidence] = {}
     labels = {task: tasks.inventory(dataset, task) for task in names}
     for split in SPLITS:
@@ -97,7 +98,7 @@ def _collect(
     cap: int,
     best: list[_Heap],
 ) -> None:
-    """Put the annotations of a table into the heaps `best`, whose roots have the highest priority."""
+    """Put the annotations of a table into the heaps `best`, one per label."""
     column, find, make = _KINDS[task]
     lists = table[column].combine_chunks()
     row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
@@ -113,9 +114,7 @@ def _collect(
     order = np.lexsort((key, code))
     order = order[code[order] >= 0]
     starts = np.searchsorted(code[order], np.arange(len(labels) + 1))
-    chosen = np.concatenate(
-        [order[a : min(b, a + cap)] for a, b in zip(starts, starts[1:], strict=False)]
-    )
+    chosen = np.concatenate([order[a : min(b, a + cap)] for a, b in pairwise(starts.tolist())])
     rows, back = np.unique(row[chosen], return_inverse=True)
     records = table.take(pa.array(rows)).to_pylist()
     window = WINDOW[dataset.language]

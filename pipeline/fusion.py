@@ -1,13 +1,13 @@
 """Signals fused into one similarity of labels, and searched with FAISS.
 
 Every signal becomes a block: query and key rows whose inner product is its similarity. A block is
-centred, because a label that is near everything is near nothing, and scaled so that the similarities
+centred, because a label that is near everything is near nothing, and scaled so that similarities
 of all pairs deviate by 1. The weighted blocks, laid side by side, make one inner product the fused
 similarity. A last block adds what the fused similarity itself implies: labels that are near to the
 same labels are near to each other.
 
-Coordinates are rounded to integers small enough that float32 adds up their products exactly, so FAISS
-finds the same neighbours in the same order whatever the processor, the BLAS and the threads.
+Coordinates are rounded to integers small enough that float32 adds up their products exactly, so
+FAISS finds the same neighbours in the same order whatever the processor, BLAS and threads.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Block(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """The fused similarity of an inventory: labels x labels, and what each block gives to it."""
+    """The fused similarity of an inventory, labels x labels, and what each signal gives to it."""
 
     score: Any
     parts: dict[str, Any]
@@ -144,8 +144,17 @@ def fused(evidence: Evidence, encoder: Encoder, settings: Negatives) -> Fused:
             factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbours
             found["shared_neighbours"] = _scaled(own, factor)
     inner = search(found)
-    parts = {signal: block.similarity() for signal, block in found.items()}
-    return Fused(standardized(inner), parts)
+    return Fused(standardized(inner), _parts(found, inner))
+
+
+def _parts(found: dict[str, Block], inner: Any) -> dict[str, Any]:
+    """What each signal gives to the score: their sum is the score, but for rounding."""
+    apart = ~np.eye(len(inner), dtype=bool)
+    similar = {signal: block.similarity() for signal, block in found.items()}
+    if len(inner) < FEWEST:
+        return similar
+    deviation = float(inner[apart].std()) or 1.0
+    return {s: (own - own[apart].mean()) / deviation for s, own in similar.items()}
 
 
 def search(found: dict[str, Block]) -> Any:

@@ -1,6 +1,6 @@
 """The dictionary as files: written for `git diff`, exchanged with the field, compared, looked up.
 
-The field's form is one JSON file, `task -> dataset source -> label -> [labels]`. Ours holds the same
+The field's form is one JSON file, `task -> dataset source -> label -> [labels]`. Ours holds these
 lists in `hard_negatives.json`, and scores per dataset in `hard_negatives/<id>.json`.
 """
 
@@ -80,7 +80,7 @@ def write_merged(lists: Merged, path: Path) -> None:
 
 
 def merged(contents: Iterable[dict[str, Any]]) -> Merged:
-    """The field's form of several dictionaries. Editions of one source are united, the first first."""
+    """The field's form of several dictionaries; datasets of one source are united."""
     lists: Merged = {}
     for content in contents:
         for task, labels in content["tasks"].items():
@@ -102,7 +102,9 @@ def read(path: Path) -> Merged:
     for _ in range(3):
         if not isinstance(depth, dict):
             raise DeclarationError(
-                "this is no dictionary", where=path, todo="give task -> dataset -> label -> [labels]"
+                "this is no dictionary",
+                where=path,
+                todo="give task -> dataset -> label -> [labels]",
             )
         depth = next(iter(depth.values()), {})
     lists: Merged = content
@@ -177,7 +179,9 @@ def compare(a: Path, b: Path) -> list[dict[str, Any]]:
                     "links_a": len(links[0]),
                     "links_b": len(links[1]),
                     "links_both": len(links[0] & links[1]),
-                    "overlap": round(len(links[0] & links[1]) / max(len(links[0] | links[1]), 1), 3),
+                    "overlap": round(
+                        len(links[0] & links[1]) / max(len(links[0] | links[1]), 1), 3
+                    ),
                     "precision": round(sum(scores) / len(scores), 3) if scores else None,
                 }
             )
@@ -202,6 +206,4 @@ def neighbors(
         raise PipelineError(
             f"there is no label {label!r}", where=path, todo=f"use one of: {', '.join(known)}"
         )
-    return [
-        {"task": t, **entry} for t, labels in asked.items() for entry in labels.get(label, [])
-    ]
+    return [{"task": t, **entry} for t, labels in asked.items() for entry in labels.get(label, [])]

@@ -4,9 +4,11 @@
     dataset = "wnut2017"
     task = "NER"
     label = "group"
-    add = ["corporation"]          # put first, in this order
+    add = ["corporation"]
     remove = ["product"]
     reason = "bands and companies are both named like brands"
+
+Added links come first, in the order given.
 """
 
 from __future__ import annotations

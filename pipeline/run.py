@@ -65,7 +65,7 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     """Stage 3, over the whole corpus."""
     from pipeline.stages.dedupe import dedupe as stage
 
-    datasets = [ws.dataset(name) for name in names]
+    datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
     stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
 
@@ -76,7 +76,7 @@ def negatives(names: Sequence[str], ws: Workspace) -> None:
 
     overrides = ROOT / "dictionaries" / "overrides.toml"
     stage(
-        [ws.dataset(name) for name in names],
+        [ws.dataset(name) for name in sorted(names)],
         ws.folders["clean"],
         ws.folders["dedupe"],
         ws.settings.negatives,
@@ -106,7 +106,7 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     """Stage 6: the corpus."""
     from pipeline.stages.publish import publish as stage
 
-    datasets = [ws.dataset(name) for name in names]
+    datasets = [ws.dataset(name) for name in sorted(names)]
     stage(datasets, ws.folders["instruct"], ws.settings, ws.folders["corpus"])
 
 
@@ -114,7 +114,7 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     """Stage 7: the audit. Returns the counts."""
     from pipeline.stages.report import report as stage
 
-    datasets = [ws.dataset(name) for name in names]
+    datasets = [ws.dataset(name) for name in sorted(names)]
     return stage(datasets, ws.folders, ws.folders["reports"], skipped)
 
 

@@ -1,23 +1,21 @@
 """The signals: what makes two labels near. Each is one function of the evidence of a dataset.
 
 A signal returns one of three things: `Texts`, bags of texts per label that the encoder turns into
-vectors; `Vectors`, one row per label; `Pairs`, a labels x labels similarity. None says that it knows
-nothing about this task. To add a signal, write a function, list it in SIGNALS, and give it a weight
+vectors; `Vectors`, one row per label; `Pairs`, a labels x labels similarity. None says that it has
+nothing to say of this task. To add a signal, write a function with `@signal` and give it a weight
 in params.yaml under `negatives.weights`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from pipeline.confusability import SIGNAL, confusions
+from pipeline import confusability
+from pipeline.evidence import Evidence
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pipeline.evidence import Evidence
 
 #: Characters next to an annotation that tell most about it.
 _NEAR: Final = {"en": 20, "zh": 6}
@@ -42,13 +40,23 @@ class Pairs(NamedTuple):
 
 
 Signal = Texts | Vectors | Pairs | None
+#: Name -> signal: every function below that is marked with `@signal`.
+SIGNALS: Final[dict[str, Callable[[Evidence], Signal]]] = {}
 
 
+def signal(function: Callable[[Evidence], Signal]) -> Callable[[Evidence], Signal]:
+    """Register a signal under the name of its function."""
+    SIGNALS[function.__name__] = function
+    return function
+
+
+@signal
 def name(evidence: Evidence) -> Signal:
     """The label's own words."""
     return Texts([[[label] for label in evidence.labels]])
 
 
+@signal
 def mentions(evidence: Evidence) -> Signal:
     """The strings annotated with the label: entities, heads and tails, triggers."""
     slots = 2 if evidence.task in ("RE", "SPO") else 1
@@ -60,6 +68,7 @@ def mentions(evidence: Evidence) -> Signal:
     )
 
 
+@signal
 def contexts(evidence: Evidence) -> Signal:
     """The text right before, between and right after the annotated strings."""
     near = _NEAR[evidence.dataset.language]
@@ -72,8 +81,9 @@ def contexts(evidence: Evidence) -> Signal:
     )
 
 
+@signal
 def signature(evidence: Evidence) -> Signal:
-    """Structure: the types of a relation's ends, the roles of an event, the attributes of a type."""
+    """Structure: types of a relation's ends, roles of an event, attributes of a type."""
     dataset = evidence.dataset
     if evidence.task == "EE":
         roles = dataset.roles_of()
@@ -91,9 +101,10 @@ def signature(evidence: Evidence) -> Signal:
     return None
 
 
-def confusions_of(evidence: Evidence) -> Signal:
+@signal
+def confusions(evidence: Evidence) -> Signal:
     """How often a classifier takes one label for the other, either way round."""
-    share = confusions(evidence, SIGNAL, soft=True)
+    share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
     if not share.any():
         return None
     # One tenth of what chance would give, so that the logarithm of nothing is not endless.
@@ -101,17 +112,8 @@ def confusions_of(evidence: Evidence) -> Signal:
     return Pairs(np.round(np.log((share + share.T) / 2 + floor), 6))
 
 
+@signal
 def confused_alike(evidence: Evidence) -> Signal:
     """Whether a classifier takes both for the same labels (Bhattacharyya coefficient)."""
-    share = confusions(evidence, SIGNAL, soft=True)
+    share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
     return Vectors(np.sqrt(share)) if share.any() else None
-
-
-SIGNALS: Final[dict[str, Callable[[Evidence], Signal]]] = {
-    "name": name,
-    "mentions": mentions,
-    "contexts": contexts,
-    "signature": signature,
-    "confused_alike": confused_alike,
-    "confusions": confusions_of,
-}

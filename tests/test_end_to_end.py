@@ -182,7 +182,11 @@ def dvc(folder, *arguments):
 
 
 def stages_run(output):
-    return {line.split("'")[1].rpartition(":")[2] for line in output.splitlines() if line.startswith("Running stage")}
+    return {
+        line.split("'")[1].rpartition(":")[2]
+        for line in output.splitlines()
+        if line.startswith("Running stage")
+    }
 
 
 def test_dvc_and_run_agree_byte_for_byte(workspace, tmp_path):

@@ -3,12 +3,12 @@
 A label is compared with the others of its inventory by what it means in this dataset: its name, the
 annotations that carry it, its structure, and what a light classifier confuses it with (`signals`,
 `fusion`). Writes `hard_negatives/<id>.json` per dataset, with scores and what each signal gave, and
-`hard_negatives.json`, all datasets in the field's form. A dataset's file depends on no other dataset.
+`hard_negatives.json`, all datasets in the field's form. A dataset's file depends on no other.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from pipeline.encoders import Encoder
     from pipeline.evidence import Evidence
     from pipeline.interchange import Near
+
+
+#: Scores are rounded before labels are ranked, so that ties are ties on every machine.
+DIGITS: Final = 2
 
 
 def negatives(
@@ -112,8 +116,8 @@ def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dic
         label: [
             {
                 "label": labels[j],
-                "score": round(float(score[i, j]), 3),
-                "signals": {s: round(float(part[i, j]), 3) for s, part in parts.items()},
+                "score": _short(score[i, j]),
+                "signals": {s: _short(part[i, j]) for s, part in parts.items()},
             }
             for j in chosen[i]
         ]
@@ -121,9 +125,13 @@ def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dic
     }
 
 
+def _short(value: float) -> float:
+    return round(float(value), DIGITS) + 0.0  # no negative zero
+
+
 def _chosen(labels: list[str], score: Any, settings: Negatives) -> list[list[int]]:
     """The numbers of each label's neighbours; equal scores go by name."""
-    rounded = np.round(score, 3)
+    rounded = np.round(score, DIGITS)
 
     def ranked(i: int, among: Iterable[int]) -> list[int]:
         return sorted((j for j in among if j != i), key=lambda j: (-rounded[i, j], labels[j]))
