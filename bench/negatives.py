@@ -1,9 +1,9 @@
 """How good is the hard-negative dictionary? Two measures, beside what label names alone give.
 
-R-precision against hand-made dictionaries (`--reference`, the field's JSON form): for each label the
-share of its reference neighbours among as many of our first ones, averaged over labels. Confusion
-coverage: the share of a classifier's confusions, on records that no signal has seen, that falls on
-the dictionary's neighbours; the baselines get as many neighbours per label.
+R-precision against hand-made dictionaries (`--reference`, the field's JSON form): for each label
+the share of its reference neighbours among as many of our first ones, averaged over labels.
+Confusion coverage: the share of a classifier's confusions, on records that no signal has seen, that
+falls on the dictionary's neighbours; the baselines get as many neighbours per label.
 
     python bench/negatives.py --raw RAW [--manifests DIR] [--reference FILE] [--minilm]
 
@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import catalog, config
-from pipeline.confusability import YARDSTICK, confusions, coverage
+from pipeline.batching import hashes
+from pipeline.confusability import YARDSTICK, confusions, coverage, features
 from pipeline.encoders import CorpusEncoder, SentenceEncoder, unit
 from pipeline.errors import PipelineError
 from pipeline.evidence import gather
@@ -116,8 +117,7 @@ def best_match(pool, task, source, reference):
 
 
 def linear(evidence):
-    """The hard confusions of a linear classifier: a yardstick unlike the classifier of the signal."""
-    from pipeline.confusability import features, hashes
+    """The confusions of a linear classifier: a yardstick unlike the classifier of the signal."""
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import RidgeClassifier
 

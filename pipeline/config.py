@@ -75,7 +75,7 @@ class Negatives(_Section, frozen=True):
             "contexts": 0.5,
             "signature": 1.0,
             "confused_alike": 0.5,
-            "confusions": 0.5,
+            "confusions": 1.0,
         }
     )
     #: Weight of being near the same labels, against all signals together.
@@ -153,6 +153,7 @@ def _bounds(settings: Settings, path: Path) -> None:
     positive: dict[str, Any] = {
         "normalize.records_per_shard": n.records_per_shard,
         "negatives.top_k": settings.negatives.top_k,
+        "negatives.mentions_per_label": settings.negatives.mentions_per_label,
         "publish.rows_per_shard": settings.publish.rows_per_shard,
         **{f"instruct.labels_per_instruction.{t}": k for t, k in i.labels_per_instruction.items()},
     }

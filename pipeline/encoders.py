@@ -129,7 +129,7 @@ class CorpusEncoder:
         into known ones, or left out.
         """
         from sentence_transformers import SentenceTransformer
-        from sentence_transformers.models import StaticEmbedding
+        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
         from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
         from tokenizers.models import WordPiece
 

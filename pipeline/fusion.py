@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pipeline.encoders import Encoder
     from pipeline.evidence import Evidence
 
-#: With fewer labels similarities have no deviation to speak of: they are added as they are.
+#: With fewer labels similarities have no deviation to speak of: cosines are added as they are, and
+#: pairs, which have no scale of their own, are left out.
 FEWEST: Final = 4
 #: Rows of integers of at most this length have inner products below 2**24, exact in float32.
 _LENGTH: Final = 4000.0
@@ -82,14 +83,15 @@ def _of_rows(rows: Any, noise: float = 0.0) -> Block | None:
 
 
 def _of_pairs(similarity: Any) -> Block | None:
-    """A block of similarities: their row and column means taken off, the diagonal being neutral."""
+    """A block of similarities, the mean of each row taken off; the diagonal is neutral.
+
+    Columns keep theirs: a label that much is taken for is a trap for all, no artefact.
+    """
     size = len(similarity)
+    if size < FEWEST:
+        return None
     apart = ~np.eye(size, dtype=bool)
-    if size >= FEWEST:
-        mean = similarity[apart].mean()
-        row = (similarity * apart).sum(axis=1, keepdims=True) / (size - 1) - mean
-        column = (similarity * apart).sum(axis=0, keepdims=True) / (size - 1) - mean
-        similarity = similarity - mean - row - column
+    similarity = similarity - (similarity * apart).sum(axis=1, keepdims=True) / (size - 1)
     return _standard(Block(similarity * apart, np.eye(size)))
 
 

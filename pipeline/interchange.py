@@ -111,10 +111,12 @@ def read(path: Path) -> Merged:
     return lists
 
 
-def dictionary_of(path: Path, task: str) -> Lists:
-    """Label -> near labels, best first, of one task of one dataset's file."""
-    labels = shards.read_json(path)["tasks"].get(task, {})
-    return {label: [n["label"] for n in near] for label, near in labels.items()}
+def dictionary_of(path: Path) -> dict[str, Lists]:
+    """Task -> label -> near labels, best first, of one dataset's file: what `instruct` reads."""
+    return {
+        task: {label: [n["label"] for n in near] for label, near in labels.items()}
+        for task, labels in shards.read_json(path)["tasks"].items()
+    }
 
 
 class Imported:

@@ -70,24 +70,28 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
 
 
-def negatives(names: Sequence[str], ws: Workspace) -> None:
-    """Stage 4: the hard-negative dictionary of every dataset."""
+def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None) -> Any:
+    """Stage 4: the hard-negative dictionary of every dataset. Returns its summary."""
+    from pipeline import shards
     from pipeline.stages.negatives import negatives as stage
 
     overrides = ROOT / "dictionaries" / "overrides.toml"
-    stage(
+    summary = stage(
         [ws.dataset(name) for name in sorted(names)],
         ws.folders["clean"],
         ws.folders["dedupe"],
         ws.settings.negatives,
         ws.dictionaries,
         overrides=overrides if overrides.is_file() else None,
+        imported=imported,
     )
+    shards.write_json(summary, ws.out / "negatives" / "summary.json")
+    return summary
 
 
 def instruct(name: str, ws: Workspace) -> None:
     """Stage 5 for one dataset."""
-    from pipeline.dictionary import read
+    from pipeline.interchange import dictionary_of
     from pipeline.stages.instruct import instruct as stage
 
     folders = ws.folders
@@ -95,7 +99,7 @@ def instruct(name: str, ws: Workspace) -> None:
         ws.dataset(name),
         folders["clean"] / name,
         folders["dedupe"] / name,
-        read(folders["negatives"] / f"{name}.json"),
+        dictionary_of(folders["negatives"] / f"{name}.json"),
         ws.settings.instruct,
         folders["instruct"] / name,
         ws.workers,

@@ -8,13 +8,16 @@ in params.yaml under `negatives.weights`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from pipeline import confusability
-from pipeline.evidence import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.evidence import Evidence
 
 
 #: Characters next to an annotation that tell most about it.
@@ -103,13 +106,12 @@ def signature(evidence: Evidence) -> Signal:
 
 @signal
 def confusions(evidence: Evidence) -> Signal:
-    """How often a classifier takes one label for the other, either way round."""
+    """How often a classifier takes the first label for the second."""
     share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
     if not share.any():
         return None
     # One tenth of what chance would give, so that the logarithm of nothing is not endless.
-    floor = 0.1 / len(share)
-    return Pairs(np.round(np.log((share + share.T) / 2 + floor), 6))
+    return Pairs(np.round(np.log(share + 0.1 / len(share)), 6))
 
 
 @signal

@@ -11,7 +11,7 @@ from pipeline import catalog, cli
 from tests.conftest import ROOT
 
 COMMANDS = ["normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report", "run"]
-COMMANDS += ["audit", "edition", "datasets"]
+COMMANDS += ["audit", "edition", "datasets", "neighbors"]
 
 
 def call(capsys, *arguments):
@@ -111,3 +111,20 @@ def test_the_readme_shows_the_catalogue(capsys):
     _, table, _ = call(capsys, "datasets", "--markdown")
 
     assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("in_project")
+def test_dictionaries_are_compared_and_looked_up(capsys, tmp_path):
+    mine, peers = tmp_path / "mine.json", tmp_path / "peers.json"
+    mine.write_text('{"NER": {"X": {"a": ["b"], "b": ["a", "c"], "c": []}}}')
+    peers.write_text('{"NER": {"X": {"a": ["b", "c"], "b": ["a"], "d": ["a"]}}}')
+
+    code, out, _ = call(capsys, "negatives", "compare", str(mine), str(peers))
+    assert code == 0
+    assert "0.5" in out  # 2 of 4 links of the labels that both have
+
+    assert call(capsys, "negatives", "compare", str(mine))[0] == 1
+    code, out, _ = call(capsys, "neighbors", "wnut2017", "person")
+    assert code == 0
+    assert "score" in out
+    assert call(capsys, "neighbors", "wnut2017", "nobody")[0] == 1

@@ -18,7 +18,6 @@ _EACH = {
 }
 _ALL = {
     "dedupe": "find duplicates, and train texts that occur in a test split",
-    "negatives": "build the hard-negative dictionary",
     "publish": "gather the instructions into the corpus",
     "report": "count what became of every record",
 }

@@ -1,0 +1,92 @@
+"""`iepile negatives` builds, imports or compares dictionaries; `iepile neighbors` looks up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import command, common, say, workspace
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: Any) -> None:
+    """Declare both subcommands."""
+    build = command(
+        commands,
+        "negatives",
+        "build the hard-negative dictionary",
+        "`iepile negatives compare A B` prints instead how far two dictionaries agree; each is a "
+        "file in the form task -> dataset -> label -> [labels], one of ours, or a folder of ours.",
+    )
+    build.add_argument("action", nargs="*", metavar="compare A B", help="compare two dictionaries")
+    build.add_argument(
+        "--import",
+        dest="imported",
+        type=Path,
+        metavar="FILE",
+        help="use a peer's dictionary in place of ours",
+    )
+    common(build)
+    look = command(commands, "neighbors", "show the near labels of a label, and why they are near")
+    look.add_argument("dataset", metavar="DATASET")
+    look.add_argument("label", metavar="LABEL")
+    look.add_argument("--task", metavar="TASK", help="only this task (default: all)")
+    common(look)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the subcommand says."""
+    if arguments.command == "neighbors":
+        return _neighbors(arguments)
+    if arguments.action:
+        return _compare(arguments.action)
+    from pipeline import run as stages
+
+    ws = workspace(arguments)
+    summary = stages.negatives([*ws.settings.datasets], ws, arguments.imported)
+    for name, own in summary["datasets"].items():
+        for task, told in own["tasks"].items():
+            if told["labels"] > 1 and told["without_neighbours"]:
+                say(f"{name} {task}: no neighbour for {', '.join(told['without_neighbours'])}")
+    if peer := summary.get("imported"):
+        absent = ", ".join(peer.pop("datasets_without_entry")) or "none"
+        counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in peer.items())
+        say(f"warning: imported: {counts}; datasets without an entry: {absent}")
+    return 0
+
+
+def _compare(action: list[str]) -> int:
+    from pipeline.errors import DeclarationError
+    from pipeline.interchange import compare
+    from pipeline.listing import table
+
+    if len(action) != 3 or action[0] != "compare":
+        raise DeclarationError(
+            f"cannot do {' '.join(action)!r}", todo="say: iepile negatives compare A B"
+        )
+    rows = compare(Path(action[1]), Path(action[2]))
+    columns = [*rows[0]] if rows else ["task", "source"]
+    print(table(columns, [[*row.values()] for row in rows]))
+    return 0
+
+
+def _neighbors(arguments: argparse.Namespace) -> int:
+    from pipeline.interchange import neighbors
+    from pipeline.listing import table
+
+    folder = workspace(arguments).folders["negatives"]
+    rows = neighbors(folder, arguments.dataset, arguments.label, arguments.task)
+    signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
+    cells = [
+        [row["task"], row["label"], _figure(row["score"])]
+        + [_figure(row["signals"].get(name)) for name in signals]
+        for row in rows
+    ]
+    print(table(["task", "label", "score", *signals], cells))
+    return 0
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

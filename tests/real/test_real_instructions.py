@@ -1,0 +1,76 @@
+"""The promises of label batches on real bytes: exact size, every positive asked, and asked once."""
+
+import json
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import catalog, config, kept, run, tasks
+from tests.conftest import ROOT
+
+RAW = os.environ.get("IEPILE_RAW")
+NAMES = ["conll04", "duee1", "mit-movie", "phee", "scierc", "duie2", "crossner-ai"]
+
+pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder of real raw files")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    settings = config.load(ROOT / "params.yaml")
+    manifests = Path(__file__).parent / "manifests"
+    ws = run.Workspace(settings, Path(RAW), out, out / "dictionaries", manifests)
+    run.everything(NAMES, ws, lambda _: None)
+    return ws
+
+
+def present(dataset, task, ws):
+    """Record id -> the keys of the labels present, by the task's own answers."""
+    found = {}
+    keys = tasks.inventory(dataset, task)
+    for _, path in kept.record_shards(ws.folders["clean"] / dataset.id):
+        table = kept.kept(path, ws.folders["dedupe"] / dataset.id)
+        ids = table["id"].to_pylist()
+        answers = tasks.module(task).answers(table, dataset)
+        found.update((i, set()) for i in ids)
+        for row, code in zip(answers.row.tolist(), answers.code.tolist(), strict=True):
+            found[ids[row]].add(keys[code])
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_label_batches_keep_their_promises(name, workspace):
+    dataset = catalog.load(name)
+    for task in dataset.tasks:
+        inventory = tasks.inventory(dataset, task)
+        width = min(workspace.settings.instruct.k(task), len(inventory))
+        gold = present(dataset, task, workspace)
+        asked = defaultdict(list)
+        batches = Counter()
+        for split, path in kept.record_shards(workspace.folders["instruct"] / name / task):
+            for row in pq.read_table(path).to_pylist():
+                assert len({*row["labels"]}) == len(row["labels"])
+                output = json.loads(row["output"])
+                if task == "SPO":
+                    keys = [key.split("_")[1] for key in row["labels"]]
+                    assert [*output] == [*dict.fromkeys(keys)]
+                else:
+                    assert [*output] == row["labels"]
+                if task == "EEA":
+                    assert {*row["labels"]} == gold[row["record_id"]]
+                else:
+                    assert len(row["labels"]) == width
+                asked[row["record_id"], split] += row["labels"]
+                batches[row["record_id"]] += 1
+        for (record, split), labels in asked.items():
+            assert gold[record] <= {*labels}
+            absent = len(inventory) - len(gold[record])
+            if split == "train" and absent >= width * batches[record] - len(gold[record]):
+                assert all(labels.count(label) == 1 for label in gold[record])
+            if split != "train" and task != "EEA":
+                assert {*labels} == {*inventory}
+        if dataset.use == "train" and task != "EEA":
+            assert {record for record, _ in asked} == {*gold}
