@@ -51,6 +51,10 @@ class Dedupe(_Section, frozen=True):
     )
     #: Look for train texts in the test splits of every dataset, or of their own dataset only.
     across_datasets: bool = True
+    #: Whether nearly equal texts are looked for, and dropped where equal ones would be duplicates.
+    near_duplicates: Literal["ignore", "report", "drop"] = "report"
+    #: From which share of their character n-grams in common (Jaccard) two texts are nearly equal.
+    near_duplicate_similarity: float = 0.8
 
 
 class Negatives(_Section, frozen=True):
@@ -130,6 +134,7 @@ def _bounds(settings: Settings, path: Path) -> None:
         "normalize.max_reject_rate": n.max_reject_rate,
         "clean.max_non_letter_share": c.max_non_letter_share,
         "clean.max_stop_word_share": c.max_stop_word_share,
+        "dedupe.near_duplicate_similarity": settings.dedupe.near_duplicate_similarity,
         "instruct.negative_record_rate": i.negative_record_rate,
     }
     for key, share in shares.items():
