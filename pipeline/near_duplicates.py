@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import engines, kept, shards
 from pipeline.kept import DROPS, record_shards
@@ -74,12 +73,15 @@ def find(
     ]
     work = folder / ".work"
     parts = max(1, -(-sum(shards.rows(s.path) for s in listing) // _TEXTS_PER_PART))
-    bound = {"work": work, "parts": parts, "threshold": settings.near_duplicate_similarity}
+    at = settings.near_duplicate_similarity
     drop = settings.near_duplicates == "drop"
-    steps = (
-        (partial(_sketch, folder=folder, names=names, **bound), [*enumerate(listing)]),
-        (partial(_propose, listing=listing, work=work, parts=parts), range(parts)),
-        (partial(_compare, listing=listing, datasets=len(names), **bound), range(parts)),
+    sketch = partial(_sketch, folder=folder, names=names, work=work, parts=parts, threshold=at)
+    propose = partial(_propose, listing=listing, work=work, parts=parts)
+    compare = partial(_compare, listing=listing, work=work, threshold=at, datasets=len(names))
+    steps: Any = (
+        (sketch, [*enumerate(listing)]),
+        (propose, range(parts)),
+        (compare, range(parts)),
     )
     for step, items in steps:
         for _ in engines.run(step, items, workers):
@@ -90,7 +92,7 @@ def find(
     for found in engines.run(judge, range(len(names)), workers):
         report += found
     shutil.rmtree(work, ignore_errors=True)
-    head = {"similarity": settings.near_duplicate_similarity, "policy": settings.near_duplicates}
+    head = {"similarity": at, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
 
 
@@ -217,10 +219,9 @@ def _propose(part: int, listing: Sequence[Shard], work: Path, parts: int) -> Non
 
 
 def _compare(
-    part: int, listing: Sequence[Shard], work: Path, parts: int, threshold: float, datasets: int
+    part: int, listing: Sequence[Shard], work: Path, threshold: float, datasets: int
 ) -> None:
     """Third pass: which pairs are similar, from either side, parted by dataset."""
-    del parts
     table = shards.read_part(shards.listed(work / "pairs", "*.arrow"), part, _PAIRS)
     pairs = table.group_by(["low", "high"]).aggregate([]).sort_by([("low", "ascending")])
     rows: list[tuple[int, int, float]] = []
@@ -248,7 +249,8 @@ class _Texts:
             path = self._work / "texts" / f"{number:06d}.arrow"
             self._tables[number] = shards.read_part([path], 0, _TEXTS)
         table, row = self._tables[number], record & 0xFFFFFFFF
-        return tuple(table[i][row].as_py() for i in range(3))  # type: ignore[return-value]
+        identifier, text, n = (table[i][row].as_py() for i in range(3))
+        return identifier, text, n
 
 
 def _finish(
@@ -286,7 +288,8 @@ def _finish(
                 drops.setdefault(record, (texts[record][0], texts[partner][0]))
         for key, example in seen.items():
             counts[key] += 1
-            examples.setdefault(key, []).append(example) if counts[key] <= _EXAMPLES else None
+            if counts[key] <= _EXAMPLES:
+                examples.setdefault(key, []).append(example)
     if drop and drops:
         path = folder / names[number] / "drops.parquet"
         ids, partners = zip(*drops.values(), strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,8 +16,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
@@ -130,7 +131,7 @@ def write_parts(table: Any, part: Any, count: int, path: Path) -> None:
     table = table.take(pa.array(order)).combine_chunks()
     bounds = np.searchsorted(part[order], np.arange(count + 1))
     with _atomic(path) as partial, pa.ipc.new_file(partial, table.schema) as file:
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in pairwise(bounds):
             batches = table.slice(start, end - start).to_batches() or [_no_rows(table.schema)]
             file.write_batch(batches[0])
 

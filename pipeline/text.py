@@ -25,8 +25,8 @@ _PLAIN_SENTENCE: Final = re.compile(
 )
 #: Plain words that it parts in two all the same.
 CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
-#: RE2 classes. White space and the marks that combine with a letter count neither way.
-_BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\x09-\x0D\x1C-\x1F\x{200B}\x{FEFF}]+"
+#: RE2 classes. White space, what is invisible, and marks that combine with a letter count nowhere.
+_BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
 _NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"\S+")

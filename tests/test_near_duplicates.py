@@ -45,7 +45,7 @@ def test_ngrams_do_not_cross_texts_and_sizes_may_differ():
         near_duplicates.ngrams([t], [n])[0] for t, n in [("abcdef", 5), ("", 5), ("雾港在海边", 3)]
     ]
 
-    assert [0, 2, 3] == starts.tolist()
+    assert starts.tolist() == [0, 2, 3]
     assert together.tolist() == np.concatenate(alone).tolist()
 
 

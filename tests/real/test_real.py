@@ -52,12 +52,7 @@ def test_nothing_is_lost(name, normalized):
         assert own.counts.get("records"), f"{split} declares no count"
     splits = summary["splits"].values()
     dropped = {
-        kind: sum(
-            n
-            for own in splits
-            for k, n in own["dropped_labels"].items()
-            if k.startswith(f"{kind[:-1]}:")
-        )
+        kind: sum(n for own in splits for k, n in own["dropped_labels"].items() if k.startswith(f"{kind[:-1]}:"))
         for kind in ("relations", "events")
     }
     dropped["entities"] = sum(
