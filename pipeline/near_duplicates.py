@@ -1,9 +1,10 @@
 """Nearly equal texts: found by MinHash, checked exactly, reported, and dropped only if asked.
 
 Two texts are as similar as the share of character n-grams that they have in common (Jaccard), case
-and white space apart. MinHash bands (datasketch's permutations and band sizes, computed for many
-texts at once) propose pairs; the texts themselves decide. Three passes, each bounded by a shard or
-a part: bands parted by their hash, pairs parted by one record, similar pairs parted by dataset.
+and white space apart; about equal texts exact deduplication has decided. MinHash bands (the
+permutations and band sizes of datasketch, computed for many texts at once) propose pairs; the texts
+themselves decide. Three passes, each bounded by a shard or a part: bands parted by their hash, pairs
+parted by one record, similar pairs parted by dataset.
 
 Writes `near_duplicates.json` beside the datasets' folders: per pair of splits how many records of
 the one have a near-duplicate in the other. With `near_duplicates = "drop"` a record goes where an
@@ -167,10 +168,10 @@ def _sketch(
     number, shard = job
     columns = ["id", "language", "text", "dropped"]
     table = kept.kept(shard.path, folder / names[shard.dataset], columns)
-    texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
+    texts = [normal_form(t) for t in table["text"].to_pylist()]
     sizes = [NGRAM[language] for language in table["language"].to_pylist()]
     _, _, bands, width = _scheme(threshold)
-    matrix = signatures(texts, sizes, threshold)
+    matrix = signatures([t.casefold() for t in texts], sizes, threshold)
     mixed = np.arange(bands, dtype=np.uint64) << np.uint64(56)
     hashes = np.tile(mixed, (len(texts), 1))
     for i in range(width):
@@ -228,7 +229,9 @@ def _compare(
     texts = _Texts(work)
     for low, high in zip(pairs["low"].to_pylist(), pairs["high"].to_pylist(), strict=True):
         (_, one, n), (_, other, m) = texts[low], texts[high]
-        share = similarity(one, other, n) if n == m else 0.0
+        if n != m or one == other:  # exact deduplication has decided about equal texts
+            continue
+        share = similarity(one.casefold(), other.casefold(), n)
         if share >= threshold:
             rows += [(low, high, share), (high, low, share)]
     found = pa.table([[r[i] for r in rows] for i in range(3)], schema=_SIMILAR)
