@@ -29,14 +29,32 @@ class Normalize(_Section, frozen=True):
     #: More rejects than this share of a split's rows is an error, unless the edition declares them.
     max_reject_rate: float = 0.02
     records_per_shard: int = 20_000
+    #: Part texts of more characters between sentences, see `pipeline/windows.py`; null: never.
+    max_chars: int | None = None
+
+
+#: What may be mended, see `pipeline/hygiene.py`.
+Fixable = Literal[
+    "mention_not_in_text",
+    "span_with_two_labels",
+    "relation_to_itself",
+    "event_without_trigger",
+    "event_without_arguments",
+    "empty_event",
+    "text_too_long",
+]
 
 
 class Clean(_Section, frozen=True):
-    """The thresholds of the cleaning rules."""
+    """The thresholds of the cleaning rules, and which odd annotations are mended."""
 
     max_non_letter_share: float = 0.8
     min_characters: int = 5
     max_stop_word_share: float = 0.8
+    #: Texts of more characters than this are reported as long.
+    long_text: int = 5000
+    #: Odd annotations to mend; the others are only reported, in `clean/<id>/hygiene.json`.
+    fix: list[Fixable] = []
 
 
 Policy = Literal["drop", "keep", "first", "merge"]
@@ -51,6 +69,10 @@ class Dedupe(_Section, frozen=True):
     )
     #: Look for train texts in the test splits of every dataset, or of their own dataset only.
     across_datasets: bool = True
+    #: Whether nearly equal texts are looked for, and dropped where equal ones would be duplicates.
+    near_duplicates: Literal["ignore", "report", "drop"] = "report"
+    #: From which share of their character n-grams in common (Jaccard) two texts are nearly equal.
+    near_duplicate_similarity: float = 0.8
 
 
 class Negatives(_Section, frozen=True):
@@ -145,6 +167,7 @@ def _bounds(settings: Settings, path: Path) -> None:
         "normalize.max_reject_rate": n.max_reject_rate,
         "clean.max_non_letter_share": c.max_non_letter_share,
         "clean.max_stop_word_share": c.max_stop_word_share,
+        "dedupe.near_duplicate_similarity": settings.dedupe.near_duplicate_similarity,
         "instruct.negative_record_rate": i.negative_record_rate,
     }
     for key, share in shares.items():
@@ -152,6 +175,8 @@ def _bounds(settings: Settings, path: Path) -> None:
             raise DeclarationError(f"{key} is {share}, not a share from 0 to 1", where=path)
     positive: dict[str, Any] = {
         "normalize.records_per_shard": n.records_per_shard,
+        "normalize.max_chars": 1 if n.max_chars is None else n.max_chars,
+        "clean.long_text": c.long_text,
         "negatives.top_k": settings.negatives.top_k,
         "negatives.mentions_per_label": settings.negatives.mentions_per_label,
         "publish.rows_per_shard": settings.publish.rows_per_shard,

@@ -83,6 +83,18 @@ class Reject(NamedTuple):
     source_id: str | None = None
 
 
+def record_id(dataset: str, split: str, ordinal: int, window: int = 0) -> str:
+    """The id of a record: its place in the source, and for a part of a long text its number."""
+    return f"{dataset}/{split}/{ordinal}" + (f".{window}" if window else "")
+
+
+def place(identifier: str) -> tuple[str, str, int, int]:
+    """(dataset, split, ordinal, window) of a record id; window 0 is a whole text."""
+    dataset, split, last = identifier.rsplit("/", 2)
+    ordinal, _, window = last.partition(".")
+    return dataset, split, int(ordinal), int(window or 0)
+
+
 def _f(name: str, kind: Any, *, null: bool = False) -> Any:
     return pa.field(name, kind, nullable=null)
 

@@ -58,7 +58,10 @@ def clean(name: str, ws: Workspace) -> None:
 
     stop_words = ROOT / "dictionaries" / "stop_words"
     source, out = ws.folders["normalize"] / name, ws.folders["clean"] / name
-    stage(source, ws.settings.clean, stop_words, out)
+    dataset = ws.dataset(name)
+    names = dataset.names("role")
+    enum_roles = [names[role] for role in dataset.enum_roles if role in names]
+    stage(source, ws.settings.clean, stop_words, out, enum_roles)
 
 
 def dedupe(names: Sequence[str], ws: Workspace) -> None:

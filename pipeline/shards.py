@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,9 +69,22 @@ def write(table: Any, path: Path) -> None:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns."""
+    with _opened(path) as file:
+        return file.read(None if columns is None else [*columns])
+
+
+def rows(path: Path) -> int:
+    """How many rows a shard has, from its footer alone."""
+    with _opened(path) as file:
+        count: int = file.metadata.num_rows
+        return count
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(None if columns is None else [*columns])
+            yield file
     except (OSError, pa.ArrowInvalid) as problem:
         raise RawFileError(
             f"cannot read this shard: {problem}",
@@ -104,3 +119,33 @@ def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     """Yield a function that appends tables to one shard, for shards too large to hold at once."""
     with _atomic(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as shard:
         yield lambda table: shard.write_table(table, row_group_size=MAX_ROWS_PER_GROUP)
+
+
+def write_parts(table: Any, part: Any, count: int, path: Path) -> None:
+    """Write a table as `count` record batches, each with the rows of one number in `part`.
+
+    For steps over the whole corpus: what a later pass needs of many such files is one part of each,
+    and memory stays bounded by a part.
+    """
+    order = np.argsort(part, kind="stable")
+    table = table.take(pa.array(order)).combine_chunks()
+    bounds = np.searchsorted(part[order], np.arange(count + 1))
+    with _atomic(path) as partial, pa.ipc.new_file(partial, table.schema) as file:
+        for start, end in pairwise(bounds):
+            batches = table.slice(start, end - start).to_batches() or [_no_rows(table.schema)]
+            file.write_batch(batches[0])
+
+
+def read_part(paths: Sequence[Path], part: int, schema: Any) -> Any:
+    """The rows of one part of all files that `write_parts` wrote, in the order of the files."""
+    batches = []
+    for path in paths:
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source).get_batch(part)
+        if batch.num_rows:
+            batches.append(batch)
+    return pa.Table.from_batches(batches, schema)
+
+
+def _no_rows(schema: Any) -> Any:
+    return pa.RecordBatch.from_pylist([], schema)

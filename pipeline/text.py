@@ -6,7 +6,9 @@ import logging
 import os
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +25,11 @@ _PLAIN_SENTENCE: Final = re.compile(
 )
 #: Plain words that it parts in two all the same.
 CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
-#: RE2 classes. White space and the marks that combine with a letter count neither way.
-_BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\x09-\x0D\x1C-\x1F\x{200B}\x{FEFF}]+"
+#: RE2 classes. White space, what is invisible, and marks that combine with a letter count nowhere.
+_BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
 _NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
+_WORD: Final = re.compile(r"\S+")
 
 
 def letter_counts(texts: Any) -> tuple[Any, Any]:
@@ -39,6 +42,37 @@ def letter_counts(texts: Any) -> tuple[Any, Any]:
 def normal_form(text: str) -> str:
     """The form in which texts are compared: NFC, with every run of white space one blank."""
     return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def aligned(source: str, target: str, start: int, end: int) -> tuple[int, int] | None:
+    """The span of `target` that a span of `source` is, where both have the same normal form.
+
+    A span that ends within white space ends at the word before it, one that ends within a composed
+    character holds it whole; one that is nothing but white space is no span of the other.
+    """
+    ours, theirs = ([m.span() for m in _WORD.finditer(text)] for text in (source, target))
+    first = bisect_right(ours, start, key=itemgetter(1))
+    last = bisect_left(ours, end, key=itemgetter(0)) - 1
+    if first > last:
+        return None
+    ends = []
+    for word, at, step in ((first, start, -1), (last, end, 1)):
+        (a, b), (c, d) = ours[word], theirs[word]
+        ends.append(c + _same_place(source[a:b], target[c:d], min(max(at, a), b) - a, step))
+    return ends[0], ends[1]
+
+
+def _same_place(source: str, target: str, at: int, step: int) -> int:
+    """The place in `target` that `at` is in `source`, or the next one in the direction `step`."""
+    if source == target:
+        return at
+    while 0 < at < len(source):
+        parts = [unicodedata.normalize("NFC", part) for part in (source[:at], source[at:])]
+        for place in range(len(target) + 1):
+            if parts == [unicodedata.normalize("NFC", p) for p in (target[:place], target[place:])]:
+                return place
+        at += step
+    return len(target) if at else 0
 
 
 @cache

@@ -6,6 +6,7 @@ from pipeline import kept, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Dedupe
 from pipeline.stages.dedupe import dedupe
+from pipeline.text import aligned
 from tests.helpers import table
 
 
@@ -149,3 +150,57 @@ def test_workers_and_shards_change_nothing(tmp_path):
         paths = (tmp_path / f"dedupe{w}" / name / "drops.parquet" for w in (1, 2))
         one, two = (path.read_bytes() for path in paths)
         assert one == two
+
+
+def test_rows_that_complete_each_other_are_merged_whatever_the_white_space(tmp_path):
+    clean = tmp_path / "clean"
+    lay(clean, "a", "train", ADA, ("Ada  sleeps ", [("sleeps", "place")]))
+    one = dataset("a", one_annotation_per_row=True)
+
+    assert solve(tmp_path, one) == {"a/train/1": ("merged_duplicate", "a/train/0")}
+    left = kept.kept(clean / "a" / "train-00000.parquet", tmp_path / "dedupe1" / "a").to_pylist()
+    assert left[0]["text"] == "Ada sleeps"
+    assert left[0]["mentions"] == [
+        {"text": "Ada", "start": 0, "end": 3, "label": "person"},
+        {"text": "sleeps", "start": 4, "end": 10, "label": "place"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "mention", "expected"),
+    [
+        ("Ada  sleeps", "Ada sleeps", "sleeps", "sleeps"),
+        (" Ada sleeps", "Ada\tsleeps", "Ada sleeps", "Ada\tsleeps"),
+        ("Ada  sleeps", "Ada sleeps", "  ", None),
+        ("Ada  sleeps", "Ada sleeps", "Ada ", "Ada"),
+        ("cafe\u0301 noir", "caf\u00e9  noir", "cafe\u0301", "caf\u00e9"),
+        ("cafe\u0301 noir", "caf\u00e9  noir", "cafe", "caf\u00e9"),
+        ("caf\u00e9 noir", "cafe\u0301 noir", "\u00e9 n", "e\u0301 n"),
+        ("林岚\u3000在雾港。", "林岚 在雾港。", "雾港", "雾港"),
+    ],
+)
+def test_a_span_is_found_again_in_a_text_of_other_white_space(source, target, mention, expected):
+    start = source.index(mention)
+
+    span = aligned(source, target, start, start + len(mention))
+
+    assert expected == (span and target[slice(*span)])
+
+
+def test_everything_dropped_before_is_no_trouble(tmp_path):
+    rows = table(ADA, dataset="a")
+    index = rows.schema.get_field_index("dropped")
+    tagged = rows.set_column(index, rows.schema.field(index), [["too_short"]])
+    shards.write(tagged, tmp_path / "clean" / "a" / "train-00000.parquet")
+
+    assert solve(tmp_path, dataset("a"), dataset("b")) == {}
+
+
+def test_a_leak_names_a_partner_of_its_own_dataset_first(tmp_path):
+    lay(tmp_path / "clean", "a", "test", ADA)
+    lay(tmp_path / "clean", "b", "train", ADA)
+    lay(tmp_path / "clean", "b", "test", ADA)
+
+    assert solve(tmp_path, dataset("a"), dataset("b")) == {
+        "b/train/0": ("train_text_in_test", "b/test/0")
+    }

@@ -2,12 +2,13 @@
 
 import re
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import rules, text
+from pipeline import chinese, rules, text
 from pipeline.config import Clean
 from pipeline.stages.clean import cleaned
 from tests.conftest import ROOT
@@ -35,6 +36,11 @@ def reasons(*texts, language="en", **settings):
         ("😀😀😀😀a", False),
         ("😀😀😀😀😀a", True),
         ("e\u0301 1234", False),  # a combining mark belongs to its letter
+        ("👩‍👩‍👧❤️a", False),  # 3 people, a heart and a letter: what joins them is invisible
+        ("👩‍👩‍👧‍👦❤️", True),
+        ("サッカー 中国队 3:1 日本", False),
+        ("१२३४ का", False),  # a vowel sign is a mark of its letter
+        ("\u200b\u200b\u200b", True),  # nothing to see
         ("12 : 45 - 67 % !!! $", True),
     ],
 )
@@ -78,20 +84,76 @@ def test_mostly_stop_words(text, language, dropped):
     assert found == [dropped]
 
 
-def test_the_fast_path_agrees_with_the_tokenizer(monkeypatch):
-    texts = [
-        "It is what it is, and that is that.",
-        "cannot gonna it is the (only) one.",
-        "The cat sat; the dog, too.",
-        '"Who?" she said to him and to her',
-        "Dr. Who is in on it. It was he.",
-        "I'm not who you are...",
-        "well-known to you and me and us and them",
-    ]
-    with_path = rules.mostly_stop_words(table(*texts), 0.8, STOP_WORDS).tolist()
-    monkeypatch.setattr(rules, "_surely_below", lambda *_: False)
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        (
+            "en",
+            [
+                "It is what it is, and that is that.",
+                "cannot gonna it is the (only) one.",
+                "The cat sat; the dog, too.",
+                '"Who?" she said to him and to her',
+                "Dr. Who is in on it. It was he.",
+                "I'm not who you are...",
+                "well-known to you and me and us and them",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "这个那个和我们的了",
+                "曾任南京高科股份有限公司总经理。",
+                "现在该是你们行动的时候了。",
+                "",
+                "我们对此抱有信心。",
+                "T恤的和卡拉OK的",
+                "我　的\n你\r\n的",
+                "ＡＢＣ的１２３",
+                "これは日本語です的",
+                "한국어 的 텍스트",
+                "🙂的🙂了",
+            ],
+        ),
+    ],
+)
+def test_the_fast_paths_agree_with_the_tokenizers(language, texts, monkeypatch):
+    def found():
+        return rules.mostly_stop_words(table(*texts, language=language), 0.5, STOP_WORDS).tolist()
 
-    assert with_path == rules.mostly_stop_words(table(*texts), 0.8, STOP_WORDS).tolist()
+    with_path = found()
+    monkeypatch.setattr(rules, "_most_in_english", lambda texts, _: np.ones(len(texts)))
+    monkeypatch.setattr(rules.chinese, "most_stop_share", lambda texts, _: np.ones(len(texts)))
+
+    assert with_path == found()
+    assert {True, False} == {*with_path}
+
+
+_PIECES = (
+    "的 了 我们 一 不 在 是 中国 人民 南京 长江 大桥 市长 A a B 1 ２ T恤 卡拉OK AA制 的士 ， 。 "
+    "- _ \n 了不起 目的 的确 是非 这 那 😀 é カ 한 \u3000 就 就是 与 或 I K k \u212a"
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from([*_PIECES.split(" "), " "]), max_size=14).map("".join))
+def test_no_chinese_text_has_more_stop_words_than_the_bound(sentence):
+    stops = text.stop_words(STOP_WORDS, "zh")
+    words = text.words(sentence, "zh")
+
+    most = chinese.most_stop_share([sentence, "林岚在雾港。", sentence], stops)
+
+    assert sum(word in stops for word in words) <= most[0] * len(words) + 1e-9
+    assert most[0] == most[2]
+
+
+def test_the_bound_does_not_depend_on_blocks(monkeypatch):
+    stops = text.stop_words(STOP_WORDS, "zh")
+    texts = ["我们的海港", "雾港在海边，船是红的。", "", "的了", "卡拉OK"] * 5
+    whole = chinese.most_stop_share(texts, stops).tolist()
+    monkeypatch.setattr(chinese, "_BLOCK", 7)
+
+    assert whole == chinese.most_stop_share(texts, stops).tolist()
 
 
 def test_the_first_rule_that_applies_gives_the_reason():

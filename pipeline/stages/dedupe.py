@@ -8,9 +8,13 @@ Texts are compared exactly, in white-space-normalized NFC form. Among what clean
                           drop (all of them), first (all but the first), keep, or merge
 `merged_duplicate`        a conflicting duplicate whose annotations went to the first
 
+Rows of a source that repeats a text for each annotation complete each other: they are merged unless
+the dataset declares another policy. `pipeline/near_duplicates.py` then looks at what is left.
+
 Every drop names its partner record. Two passes: keys are parted by their hash, then each part is
-solved by itself, so memory is bounded by a part and the result does not depend on the parting.
-Writes one folder per dataset, so that a dataset whose drops do not change is not rerun.
+solved by itself and written parted by dataset, so memory is bounded by a part, and the result does
+not depend on the parting. Each dataset gets a folder, so that one whose drops do not change is not
+rerun.
 """
 
 from __future__ import annotations
@@ -19,82 +23,114 @@ import shutil
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import engines, shards
+from pipeline import engines, near_duplicates, shards
 from pipeline.kept import DROPS, record_shards
-from pipeline.records import RECORDS, SPLITS, from_table, merge, to_table
-from pipeline.text import normal_form
+from pipeline.records import (
+    RECORDS,
+    SPLITS,
+    Record,
+    from_table,
+    merge,
+    place,
+    record_id,
+    to_table,
+)
+from pipeline.text import aligned, normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Dedupe, Policy
 
-PARTITIONS: Final = 16
-_KEYS: Final = pa.schema(
-    [
-        ("key", pa.binary(16)),
-        ("annotations", pa.binary(8)),
-        ("dataset", pa.string()),
-        ("split", pa.int8()),
-        ("ordinal", pa.int64()),
-    ]
-)
-#: (dataset, split number, ordinal, annotations): a record, in the order that decides who is first.
-Row = tuple[str, int, int, bytes]
+#: Keys that one part holds, about: 40 bytes each, and some 400 where texts repeat.
+_KEYS_PER_PART: Final = 200_000
+#: Merged texts whose records are held at once.
+_MERGES_AT_ONCE: Final = 5_000
+_PLACE: Final = (("dataset", "int32"), ("split", "int8"), ("ordinal", "int64"), ("window", "int32"))
+_KEYS: Final = pa.schema([("key", pa.binary(16)), *_PLACE, ("annotations", pa.binary(8))])
+_FOUND: Final = pa.schema([*_PLACE, ("reason", pa.string()), ("detail", pa.string())])
+#: The records of one text to merge, the first one first.
+_MERGES: Final = pa.schema([*_PLACE, ("ids", pa.list_(pa.string()))])
+
+
+class Row(NamedTuple):
+    """A record, in the order that decides who is first. `dataset` counts the ids in their order."""
+
+    dataset: int
+    split: int
+    ordinal: int
+    window: int
+    annotations: bytes
+
+
+class Plan(NamedTuple):
+    """What the second pass must know: dataset ids in order, their policies, and the scope."""
+
+    names: tuple[str, ...]
+    policies: Mapping[str, Mapping[str, Policy]]
+    across: bool
+
+    def id(self, row: Row) -> str:
+        """The id of a record."""
+        return record_id(self.names[row.dataset], SPLITS[row.split], row.ordinal, row.window)
 
 
 def dedupe(
     datasets: Sequence[Dataset], clean: Path, settings: Dedupe, out: Path, workers: int = 1
 ) -> dict[str, int]:
     """Write `out/<id>/drops.parquet` (and `merged.parquet`); return the drops per dataset."""
-    counts = {}
+    datasets = sorted(datasets, key=lambda d: d.id)
+    plan = Plan(
+        tuple(d.id for d in datasets),
+        {d.id: _policies(d, settings) for d in datasets},
+        settings.across_datasets,
+    )
+    jobs = [(n, path) for n, d in enumerate(datasets) for _, path in record_shards(clean / d.id)]
+    rows = sum(shards.rows(path) for _, path in jobs)
+    parts = max(1, -(-rows // _KEYS_PER_PART))
     with shards.replacing(out) as folder:
-        jobs = [(d.id, path) for d in datasets for _, path in record_shards(clean / d.id)]
-        keys = folder / ".keys"
-        for _ in engines.run(partial(_part, folder=keys), [*enumerate(jobs)], workers):
-            pass
-        policies = {d.id: {**settings.conflicts, **d.conflicts} for d in datasets}
-        solve = partial(_solve, folder=keys, policies=policies, across=settings.across_datasets)
-        drops: list[tuple[str, int, int, str, str]] = []
-        merges: list[tuple[Row, list[Row]]] = []
-        for found, joined in engines.run(solve, range(PARTITIONS), workers):
-            drops += found
-            merges += joined
-        shutil.rmtree(keys, ignore_errors=True)
-        drops.sort()
-        for d in datasets:
-            own = [(_id(*row[:3]), *row[3:]) for row in drops if row[0] == d.id]
-            table = pa.table([[r[i] for r in own] for i in range(3)], schema=DROPS)
-            shards.write(table, folder / d.id / "drops.parquet")
-            _write_merged(d, [m for m in merges if m[0][0] == d.id], clean, folder)
-            counts[d.id] = len(own)
-    return counts
+        work = folder / ".work"
+        _all(partial(_part, folder=work, parts=parts), [*enumerate(jobs)], workers)
+        _all(partial(_solve, folder=work, plan=plan), range(parts), workers)
+        finish = partial(_finish, clean=clean, work=work, folder=folder)
+        _all(finish, [*enumerate(datasets)], workers)
+        shutil.rmtree(work, ignore_errors=True)
+        if settings.near_duplicates != "ignore":
+            near_duplicates.find(plan.names, clean, settings, folder, workers)
+        return {d: shards.rows(folder / d / "drops.parquet") for d in plan.names}
 
 
-def _id(dataset: str, split: int, ordinal: int) -> str:
-    return f"{dataset}/{SPLITS[split]}/{ordinal}"
+def _all(function: Any, items: Sequence[Any], workers: int) -> None:
+    for _ in engines.run(function, items, workers):
+        pass
 
 
-def keys_of(table: Any) -> Any:
+def _policies(dataset: Dataset, settings: Dedupe) -> dict[str, Policy]:
+    completing: dict[str, Policy] = dict.fromkeys(SPLITS, "merge")
+    own = completing if dataset.one_annotation_per_row else {}
+    return {**settings.conflicts, **own, **dataset.conflicts}
+
+
+def keys_of(table: Any, dataset: int = 0) -> Any:
     """The table of `_KEYS` of the records that are not dropped yet."""
     table = table.filter(pc.is_null(table["dropped"]))
-    texts = table["text"].to_pylist()
-    ids = [identifier.rsplit("/", 2) for identifier in table["id"].to_pylist()]
+    places = [place(identifier) for identifier in table["id"].to_pylist()]
     columns = [
-        [xxhash.xxh3_128_digest(normal_form(t).encode()) for t in texts],
+        [xxhash.xxh3_128_digest(normal_form(t).encode()) for t in table["text"].to_pylist()],
+        pa.array(np.full(len(places), dataset, np.int32)),
+        [SPLITS.index(p[1]) for p in places],
+        [p[2] for p in places],
+        [p[3] for p in places],
         _annotations(table),
-        [i[0] for i in ids],
-        [SPLITS.index(i[1]) for i in ids],
-        [int(i[2]) for i in ids],
     ]
     return pa.table(columns, schema=_KEYS)
 
@@ -104,8 +140,8 @@ def _annotations(table: Any) -> list[bytes]:
     columns = table.select(["mentions", "relations", "events"]).to_pydict()
     digests = []
     for mentions, relations, events in zip(*columns.values(), strict=True):
-        texts = [m["text"] for m in mentions]
-        facts = {repr((m["label"], m["text"])) for m in mentions if m["label"]}
+        texts = [normal_form(m["text"]) for m in mentions]
+        facts = {repr((m["label"], t)) for m, t in zip(mentions, texts, strict=True) if m["label"]}
         for r in relations:
             slots = sorted((q["role"], texts[q["mention"]]) for q in r["qualifiers"])
             facts.add(repr((r["label"], texts[r["head"]], texts[r["tail"]], slots)))
@@ -117,111 +153,136 @@ def _annotations(table: Any) -> list[bytes]:
     return digests
 
 
-def _part(job: tuple[int, tuple[str, Path]], folder: Path) -> None:
+def _part(job: tuple[int, tuple[int, Path]], folder: Path, parts: int) -> None:
     """First pass: write the keys of one shard, parted by hash."""
-    number, (_, shard) = job
-    keys = keys_of(shards.read(shard))
-    parts = np.frombuffer(b"".join(keys["key"].to_pylist()), np.uint8)[::16] % PARTITIONS
-    for part in range(PARTITIONS):
-        mine = keys.filter(pa.array(parts == part))
-        if mine.num_rows:
-            shards.write(mine, folder / f"{part:02d}" / f"{number:06d}.parquet")
+    number, (dataset, shard) = job
+    columns = ["id", "text", "mentions", "relations", "events", "dropped"]
+    keys = keys_of(shards.read(shard, columns), dataset)
+    hashes = np.frombuffer(b"".join(keys["key"].to_pylist()), ">u8")[::2]
+    part = (hashes % np.uint64(parts)).astype(np.int64)
+    shards.write_parts(keys, part, parts, folder / "keys" / f"{number:06d}.arrow")
 
 
-def _solve(
-    part: int, folder: Path, policies: Mapping[str, Mapping[str, Policy]], *, across: bool
-) -> tuple[list[tuple[str, int, int, str, str]], list[tuple[Row, list[Row]]]]:
-    """Second pass: (drops, merges) among all keys of one part."""
-    paths = shards.listed(folder / f"{part:02d}")
-    if not paths:
-        return [], []
-    table = pa.concat_tables([shards.read(path) for path in paths])
+def _solve(part: int, folder: Path, plan: Plan) -> None:
+    """Second pass: write the drops and merges among all keys of one part, parted by dataset."""
+    table = shards.read_part(shards.listed(folder / "keys", "*.arrow"), part, _KEYS)
     counts = table.group_by("key").aggregate([([], "count_all")])
     repeated = counts.filter(pc.greater(counts["count_all"], 1))["key"]
     table = table.filter(pc.is_in(table["key"], value_set=repeated.combine_chunks()))
-    table = table.sort_by([(c, "ascending") for c in ("key", "dataset", "split", "ordinal")])
-    columns = [table[c].to_pylist() for c in ("key", "dataset", "split", "ordinal", "annotations")]
-    drops: list[tuple[str, int, int, str, str]] = []
-    merges: list[tuple[Row, list[Row]]] = []
+    order = ("key", "dataset", "split", "ordinal", "window")
+    table = table.sort_by([(column, "ascending") for column in order])
+    columns = [table[column].to_pylist() for column in (*order, "annotations")]
+    drops: list[tuple[Any, ...]] = []
+    merges: list[tuple[Any, ...]] = []
     for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
-        rows: list[Row] = [row[1:] for row in group]
-        _resolve(rows, policies, drops, merges, across=across)
-    return drops, merges
+        for row, reason, partner in _resolve([Row(*row[1:]) for row in group], plan, merges):
+            drops.append((*row[:4], reason, partner))
+    for name, rows, schema in (("drops", drops, _FOUND), ("merges", merges, _MERGES)):
+        found = pa.table([[r[i] for r in rows] for i in range(len(schema))], schema=schema)
+        numbers = found["dataset"].to_numpy()
+        shards.write_parts(found, numbers, len(plan.names), folder / name / f"{part:06d}.arrow")
 
 
 def _resolve(
-    rows: list[Row],
-    policies: Mapping[str, Mapping[str, Policy]],
-    drops: list[tuple[str, int, int, str, str]],
-    merges: list[tuple[Row, list[Row]]],
-    *,
-    across: bool,
-) -> None:
-    """Decide about all records of one text."""
-    tests = [row for row in rows if row[1] == SPLITS.index("test")]
+    rows: list[Row], plan: Plan, merges: list[tuple[Any, ...]]
+) -> Iterator[tuple[Row, str, str]]:
+    """Decide about all records of one text: yield (record, reason, partner) of each drop."""
+    test = SPLITS.index("test")
+    tests: dict[int, Row] = {}
+    for row in rows:
+        if row.split == test:
+            tests.setdefault(row.dataset, row)
+    first = next(iter(tests.values()), None) if plan.across else None
     left: list[Row] = []
     for row in rows:
-        partner = next((t for t in tests if across or t[0] == row[0]), None)
-        if partner and row[1] != partner[1]:
-            drops.append((*row[:3], "train_text_in_test", _id(*partner[:3])))
+        partner = tests.get(row.dataset, first)
+        if partner and row.split != test:
+            yield row, "train_text_in_test", plan.id(partner)
         else:
             left.append(row)
     for (dataset, split), group in groupby(left, key=itemgetter(0, 1)):
         same = [*group]
         if len(same) > 1:
-            policy = policies[dataset][SPLITS[split]]
-            drops += _within_split(same, policy, merges)
+            policy = plan.policies[plan.names[dataset]][SPLITS[split]]
+            yield from _within_split(same, policy, plan, merges)
 
 
 def _within_split(
-    rows: list[Row], policy: Policy, merges: list[tuple[Row, list[Row]]]
-) -> Iterable[tuple[str, int, int, str, str]]:
+    rows: list[Row], policy: Policy, plan: Plan, merges: list[tuple[Any, ...]]
+) -> Iterable[tuple[Row, str, str]]:
     firsts: dict[bytes, Row] = {}
     for row in rows:
-        firsts.setdefault(row[3], row)
+        firsts.setdefault(row.annotations, row)
     first = rows[0]
     if len(firsts) > 1 and policy == "drop":
+        one, other = [*firsts.values()][:2]
         for row in rows:
-            other = next(r for r in firsts.values() if r[3] != row[3])
-            yield (*row[:3], "conflicting_duplicate", _id(*other[:3]))
+            partner = other if row.annotations == one.annotations else one
+            yield row, "conflicting_duplicate", plan.id(partner)
         return
     if len(firsts) > 1 and policy == "merge":
-        merges.append((first, [*firsts.values()]))
+        merges.append((*first[:4], [plan.id(row) for row in firsts.values()]))
     for row in rows[1:]:
-        earliest = firsts[row[3]]
+        earliest = firsts[row.annotations]
         if earliest is not row:
-            yield (*row[:3], "duplicate", _id(*earliest[:3]))
+            yield row, "duplicate", plan.id(earliest)
         elif policy == "first":
-            yield (*row[:3], "conflicting_duplicate", _id(*first[:3]))
+            yield row, "conflicting_duplicate", plan.id(first)
         elif policy == "merge":
-            yield (*row[:3], "merged_duplicate", _id(*first[:3]))
+            yield row, "merged_duplicate", plan.id(first)
 
 
-def _write_merged(
-    dataset: Dataset, merges: list[tuple[Row, list[Row]]], clean: Path, folder: Path
-) -> None:
-    """The first record of each merged text, with the annotations of all."""
-    if not merges:
-        return
-    wanted = {_id(*row[:3]) for _, rows in merges for row in rows}
-    records: dict[str, Any] = {}
-    for _, shard in record_shards(clean / dataset.id):
-        table = shards.read(shard)
-        table = table.filter(pc.is_in(table["id"], value_set=pa.array(sorted(wanted))))
-        records.update(zip(table["id"].to_pylist(), from_table(table), strict=True))
+def _finish(item: tuple[int, Dataset], clean: Path, work: Path, folder: Path) -> None:
+    """Write the drops and the merged records of one dataset, in the order of its records."""
+    number, dataset = item
     tables = []
-    for first, rows in sorted(merges):
-        group = [records[_id(*row[:3])] for row in rows]
-        # Offsets hold for one string; a text that differs in white space adds nothing.
-        own = merge([r for r in group if r.text == group[0].text])
-        tables.append(
-            to_table(
-                [own],
-                [_id(*first[:3])],
-                dataset=dataset.id,
-                split=SPLITS[first[1]],
-                language=dataset.language,
-            )
-        )
-    merged = pa.concat_tables(tables) if tables else RECORDS.empty_table()
-    shards.write(merged, folder / dataset.id / "merged.parquet")
+    for name, schema in (("drops", _FOUND), ("merges", _MERGES)):
+        table = shards.read_part(shards.listed(work / name, "*.arrow"), number, schema)
+        tables.append(table.sort_by([(c, "ascending") for c in ("split", "ordinal", "window")]))
+    drops, merges = tables
+    ids = _ids(dataset.id, drops)
+    own = pa.table([ids, drops["reason"], drops["detail"]], schema=DROPS)
+    shards.write(own, folder / dataset.id / "drops.parquet")
+    if merges.num_rows:
+        with shards.writer(folder / dataset.id / "merged.parquet", RECORDS) as write:
+            for start in range(0, merges.num_rows, _MERGES_AT_ONCE):
+                groups = merges["ids"].slice(start, _MERGES_AT_ONCE).to_pylist()
+                write(_merged(dataset, groups, clean))
+
+
+def _ids(dataset: str, table: Any) -> list[str]:
+    columns = (table[column].to_pylist() for column in ("split", "ordinal", "window"))
+    return [record_id(dataset, SPLITS[s], o, w) for s, o, w in zip(*columns, strict=True)]
+
+
+def _merged(dataset: Dataset, groups: Sequence[list[str]], clean: Path) -> Any:
+    """The first record of each group of ids, with the annotations of all."""
+    wanted = pa.array([identifier for group in groups for identifier in group])
+    records: dict[str, Record] = {}
+    for _, shard in record_shards(clean / dataset.id):
+        rows = pc.is_in(shards.read(shard, ["id"])["id"], value_set=wanted)
+        if pc.any(rows).as_py():
+            table = shards.read(shard).filter(rows)
+            records.update(zip(table["id"].to_pylist(), from_table(table), strict=True))
+    tables = []
+    for group in groups:
+        first = records[group[0]]
+        own = merge([first, *(_moved(records[i], first.text) for i in group[1:])])
+        split = place(group[0])[1]
+        names = {"dataset": dataset.id, "split": split, "language": dataset.language}
+        tables.append(to_table([own], group[:1], **names))
+    return pa.concat_tables(tables)
+
+
+def _moved(record: Record, text: str) -> Record:
+    """The record with its mentions where they stand in another text of the same normal form."""
+    if record.text == text:
+        return record
+    mentions = []
+    for m in record.mentions:
+        span = None
+        if m.start is not None and m.end is not None:
+            span = aligned(record.text, text, m.start, m.end)
+        start, end = span or (None, None)
+        mentions.append(m._replace(text=text[start:end] if span else m.text, start=start, end=end))
+    return record._replace(text=text, mentions=mentions)

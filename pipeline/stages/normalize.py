@@ -26,9 +26,11 @@ from pipeline.records import (
     Relation,
     locate,
     merge,
+    record_id,
     to_table,
     violation,
 )
+from pipeline.windows import windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +59,7 @@ def normalize(
             rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:
                 rows = tally.merged(rows)
-            _write(dataset, name, rows, settings, partial)
+            _write(dataset, name, rows, settings, partial, tally.counts)
             tally.check(f"{dataset.id}/{name}", split, settings.max_reject_rate)
             rejects += [
                 {"dataset": dataset.id, "split": name, **_writable(r)._asdict()}
@@ -88,25 +90,45 @@ def _write(
     rows: Iterable[tuple[int, Record]],
     settings: Normalize,
     folder: Path,
+    counts: Counter[str],
 ) -> None:
     """Write shards of bounded size; a source without splits is parted by hash."""
     shard: dict[str, int] = {}
     rows = iter(rows)
     while batch := _batch(rows, settings.records_per_shard):
-        parts: dict[str, list[tuple[int, Record]]] = {}
+        parts: dict[str, list[tuple[str, Record]]] = {}
         for ordinal, record in batch:
             own = _split_of(dataset, record) if dataset.split_by_hash else split
-            parts.setdefault(own, []).append((ordinal, record))
+            found = _windows(dataset, record, settings.max_chars, counts)
+            numbers = range(1, len(found) + 1) if len(found) > 1 else [0]
+            ids = (record_id(dataset.id, own, ordinal, n) for n in numbers)
+            parts.setdefault(own, []).extend(zip(ids, found, strict=True))
         for own, part in sorted(parts.items()):
             table = to_table(
                 [record for _, record in part],
-                [f"{dataset.id}/{own}/{ordinal}" for ordinal, _ in part],
+                [identifier for identifier, _ in part],
                 dataset=dataset.id,
                 split=own,
                 language=dataset.language,
             )
             number = shard[own] = shard.get(own, -1) + 1
             shards.write(table, folder / f"{own}-{number:05d}.parquet")
+
+
+def _windows(
+    dataset: Dataset, record: Record, max_chars: int | None, counts: Counter[str]
+) -> list[Record]:
+    """The record, or its windows if its text is longer than `max_chars`; keeps account of them."""
+    if max_chars is None or len(record.text) <= max_chars:
+        return [record]
+    names = dataset.names("role")
+    enum_roles = {names[role] for role in dataset.enum_roles if role in names}
+    found, crossing = windows(record, max_chars, dataset.language, enum_roles)
+    counts["windows:texts"] += len(found) > 1
+    counts["windows:windows"] += len(found) if len(found) > 1 else 0
+    counts["windows:longer"] += sum(len(w.text) > max_chars for w in found)
+    counts.update({f"windows:crossing {kind}": n for kind, n in crossing.items()})
+    return found
 
 
 def _batch(rows: Iterator[tuple[int, Record]], most: int) -> list[tuple[int, Record]]:
@@ -293,16 +315,20 @@ class Tally:
             "rows": self.counts["records"],
             "rejected": sum(r.records for r in self.rejects),
             "merged_rows": self.counts["merged_rows"],
-            "records": self.counts["kept"] - self.counts["merged_rows"],
+            "records": self.counts["kept"]
+            - self.counts["merged_rows"]
+            - self.counts["windows:texts"]
+            + self.counts["windows:windows"],
             **{kind: self.counts[kind] for kind in KINDS},
             "rejects": dict(sorted(reasons.items())),
             "dropped_labels": dict(sorted(self.dropped_labels.items())),
-            "without_offset": {
-                k.partition(":")[2]: n
-                for k, n in sorted(self.counts.items())
-                if k.startswith("without_offset:")
-            },
+            "without_offset": self._named("without_offset"),
+            "windows": self._named("windows"),
         }
+
+    def _named(self, prefix: str) -> dict[str, int]:
+        names = ((key.partition(":"), n) for key, n in sorted(self.counts.items()) if n)
+        return {own: n for (kind, _, own), n in names if kind == prefix}
 
 
 def _excerpt(text: object) -> str:

@@ -39,6 +39,7 @@ def report(
         counts["datasets"][dataset.id] = {
             "read": read["splits"],
             "records": _records(dataset, folders, read["splits"]),
+            "hygiene": _hygiene(folders["clean"] / dataset.id),
             "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
         }
     with shards.replacing(out) as folder:
@@ -69,6 +70,12 @@ def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[s
             todo="run the stages again from normalize",
         )
     return {split: splits[split] for split in SPLITS if split in splits}
+
+
+def _hygiene(folder: Path) -> dict[str, Any]:
+    """Split -> kind -> how many odd annotations cleaning found."""
+    splits = shards.read_json(folder / "hygiene.json")["splits"]
+    return {s: {kind: own["found"] for kind, own in kinds.items()} for s, kinds in splits.items()}
 
 
 def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:

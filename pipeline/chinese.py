@@ -1,0 +1,96 @@
+"""How many stop words a Chinese text may have at most, without parting it into words.
+
+jieba takes 200 microseconds for a sentence; this look at neighbouring characters takes 15 and
+settles all but a few texts in a thousand. What it rests on, of jieba without its HMM: a token is a
+word of the dictionary, a single character, or a run of ASCII letters and digits. So
+
+- between two neighbours that stand side by side in no word of the dictionary, and that are not both
+  ASCII letters or digits, one token ends and another begins;
+- a piece between two such borders that has a letter or digit which stands in no stop word holds at
+  least one word that is none;
+- there are at most as many stop words as characters that stand in one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_UNICODE: Final = 0x110000
+#: Texts looked at together, by characters.
+_BLOCK: Final = 1 << 21
+
+
+class _Neighbours(NamedTuple):
+    """Which characters stand side by side in words of the dictionary: a square of bits."""
+
+    #: Code point -> its number among the characters of the dictionary, from 1 on; 0 for no such.
+    number: Any
+    size: int
+    bits: Any
+
+    def joined(self, codes: Any) -> Any:
+        """Whether each character may be in one token with the next."""
+        numbers = self.number[codes].astype(np.int64)
+        pair = numbers[:-1] * self.size + numbers[1:]
+        known = (numbers[:-1] > 0) & (numbers[1:] > 0)
+        together = known & (self.bits[pair >> 3] >> (pair & 7) & 1).astype(bool)
+        latin = (codes < 128) & _alphanumeric()[codes]
+        return together | (latin[:-1] & latin[1:])
+
+
+@cache
+def _neighbours() -> _Neighbours:
+    import jieba
+
+    with jieba.dt.get_dict_file() as file:
+        words = [line.split(" ", 1)[0] for line in file.read().decode("utf-8").splitlines()]
+    codes = np.frombuffer("\n".join(words).encode("utf-32-le"), np.uint32)
+    characters = np.setdiff1d(codes, [ord("\n")])
+    number = np.zeros(_UNICODE, np.uint16)
+    number[characters] = np.arange(1, len(characters) + 1)
+    numbers, size = number[codes].astype(np.int64), len(characters) + 1
+    pairs = np.unique(numbers[:-1] * size + numbers[1:])
+    bits = np.zeros(size * size // 8 + 1, np.uint8)
+    np.bitwise_or.at(bits, pairs >> 3, (1 << (pairs & 7)).astype(np.uint8))
+    return _Neighbours(number, size, bits)
+
+
+@cache
+def _alphanumeric() -> Any:
+    """Code point -> whether it is a letter or a digit, which makes a token a word."""
+    return np.fromiter((chr(code).isalnum() for code in range(_UNICODE)), bool, _UNICODE)
+
+
+@cache
+def _in_stop_words(stops: frozenset[str]) -> Any:
+    """Code point -> whether it stands in a stop word, in lower case."""
+    known = {character for word in stops for character in word}
+    found = (not known.isdisjoint(chr(code).lower()) for code in range(_UNICODE))
+    return np.fromiter(found, bool, _UNICODE)
+
+
+def most_stop_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
+    """The highest share of stop words that each text may have among its words, as floats."""
+    blocks = np.cumsum([len(text) for text in texts], dtype=np.int64) // _BLOCK
+    out = np.zeros(len(texts))
+    for block in np.unique(blocks):
+        first, last = np.searchsorted(blocks, (block, block + 1))
+        out[first:last] = _most(texts[first:last], stops)
+    return out
+
+
+def _most(texts: Sequence[str], stops: frozenset[str]) -> Any:
+    codes = np.frombuffer("".join(f"{text}\n" for text in texts).encode("utf-32-le"), np.uint32)
+    ends = np.cumsum([len(text) + 1 for text in texts])
+    word, stop = _alphanumeric()[codes], _in_stop_words(stops)[codes]
+    begins = np.flatnonzero(np.concatenate(([True], ~_neighbours().joined(codes))))
+    content = np.logical_or.reduceat(word & ~stop, begins)
+    least = np.bincount(np.searchsorted(ends, begins[content], side="right"), minlength=len(texts))
+    most = np.add.reduceat(word & stop, np.concatenate(([0], ends[:-1])), dtype=np.int64)
+    return most / np.maximum(most + least, 1)

@@ -1,0 +1,223 @@
+"""What is odd about the annotations of records: found, counted, and mended only if asked.
+
+kind                       what it is                                  `clean.fix` makes of it
+`mention_not_in_text`      its string does not occur in the text       it goes, with what uses it
+`span_with_two_labels`     the same span has another label before      the first label stays
+`relation_to_itself`       head and tail are the same string, place    the relation goes
+`event_without_trigger`    (it has arguments)                          the event goes
+`event_without_arguments`  (it has a trigger)                          the event goes
+`empty_event`              neither trigger nor arguments               the event goes
+`text_too_long`            more than `clean.long_text` characters      the record is dropped
+`label_differs_by_case`    a label like a commoner one but for case    (name both alike: TOML)
+
+Values of enum roles are no spans, and the fragments of a discontinuous mention stand apart: neither
+is a mention that does not occur.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.records import (
+    Argument,
+    Event,
+    Mention,
+    Record,
+    Relation,
+    from_table,
+    to_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+_EXAMPLES: Final = 3
+#: Columns with labels, by the kind of label.
+_LABELLED: Final = (("mentions", "entity"), ("relations", "relation"), ("events", "event"))
+
+
+class Finding(NamedTuple):
+    """Something odd in one record: `item` counts its mentions, relations or events."""
+
+    row: int
+    kind: str
+    item: int
+    detail: str
+
+
+def findings(table: Any, enum_roles: Collection[str], long_text: int) -> list[Finding]:
+    """All that is odd in the records of a table, but for labels, in the order of the records."""
+    parts = (_mentions(table, enum_roles), _relations(table), _events(table))
+    found = [finding for part in parts for finding in part]
+    lengths = pc.utf8_length(table["text"]).to_numpy()
+    found += (
+        Finding(row, "text_too_long", 0, f"{lengths[row]} characters")
+        for row in np.flatnonzero(lengths > long_text).tolist()
+    )
+    return sorted(found)
+
+
+def _flat(table: Any, column: str) -> tuple[Any, Any, Any]:
+    """(items of all rows, the row of each, where each row's items begin)."""
+    lists = table[column].combine_chunks()
+    begins = np.concatenate(([0], np.cumsum(pc.list_value_length(lists).to_numpy())))
+    return pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(), begins
+
+
+def _column(items: Any, name: str) -> Any:
+    return pc.struct_field(items, name).to_numpy(zero_copy_only=False)
+
+
+def _mentions(table: Any, enum_roles: Collection[str]) -> Iterator[Finding]:
+    items, rows, begins = _flat(table, "mentions")
+    start, end = _column(items, "start"), _column(items, "end")
+    placed = pc.is_valid(pc.struct_field(items, "start")).to_numpy(zero_copy_only=False)
+    labels = pc.struct_field(items, "label")
+    for at in np.flatnonzero(~placed).tolist():
+        row, string = int(rows[at]), items[at]["text"].as_py()
+        text = table["text"][row].as_py()
+        index = int(at - begins[row])
+        pieces = string.split() or [string]
+        if not all(piece in text for piece in pieces):
+            roles = _roles(table["events"][row].as_py(), index)
+            if not (roles and roles <= {*enum_roles}):
+                yield Finding(row, "mention_not_in_text", index, string)
+    labelled = np.flatnonzero(placed & pc.is_valid(labels).to_numpy(zero_copy_only=False))
+    codes = pc.dictionary_encode(labels.take(pa.array(labelled))).indices.to_numpy()
+    keys = np.stack([rows[labelled], start[labelled], end[labelled]]).astype(np.int64)
+    order = np.lexsort((labelled, *keys[::-1]))
+    same = (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0)
+    run = np.concatenate(([0], np.cumsum(~same)))[: len(order)]
+    leads = order[np.searchsorted(run, run)]  # the first mention of each span
+    differ = codes[order] != codes[leads]
+    for later, first in zip(order[differ], leads[differ], strict=True):
+        at, other = labelled[later], labelled[first]
+        item, row = items[at].as_py(), rows[at]
+        detail = f"{item['text']}: {labels[other].as_py()}, {item['label']}"
+        yield Finding(int(row), "span_with_two_labels", int(at - begins[row]), detail)
+
+
+def _roles(events: Any, mention: int) -> set[str]:
+    return {a["role"] for e in events for a in e["arguments"] if a["mention"] == mention}
+
+
+def _relations(table: Any) -> Iterator[Finding]:
+    items, rows, begins = _flat(table, "relations")
+    mentions, _, firsts = _flat(table, "mentions")
+    head, tail = (firsts[rows] + _column(items, name) for name in ("head", "tail"))
+    same = pc.is_valid(items).to_numpy(zero_copy_only=False)
+    for name in ("text", "start"):
+        values = pc.struct_field(mentions, name)
+        ends = (values.take(pa.array(side)) for side in (head, tail))
+        equal = pc.fill_null(pc.equal(*ends), fill_value=True)  # no offsets: the string decides
+        same = same & equal.to_numpy(zero_copy_only=False)
+    for at in np.flatnonzero(same | (head == tail)).tolist():
+        detail = f"{mentions[int(head[at])]['text'].as_py()}: {items[at]['label'].as_py()}"
+        yield Finding(int(rows[at]), "relation_to_itself", int(at - begins[rows[at]]), detail)
+
+
+def _events(table: Any) -> Iterator[Finding]:
+    items, rows, begins = _flat(table, "events")
+    bare = pc.is_null(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
+    alone = pc.list_value_length(pc.struct_field(items, "arguments")).to_numpy() == 0
+    kinds = (
+        ("empty_event", bare & alone),
+        ("event_without_trigger", bare & ~alone),
+        ("event_without_arguments", ~bare & alone),
+    )
+    for kind, mask in kinds:
+        for at in np.flatnonzero(mask).tolist():
+            label = items[at]["label"].as_py()
+            yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
+
+
+class Tally:
+    """What was found in one dataset, by split and kind, and the labels that it was found among."""
+
+    def __init__(self) -> None:
+        self._found: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._labels: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+
+    def add(self, split: str, table: Any, found: list[Finding]) -> None:
+        """Count the findings and the labels of one shard."""
+        seen = set()
+        for row, kind, _, detail in found:
+            own = self._found[split].setdefault(kind, {"found": 0, "records": 0, "examples": []})
+            own["found"] += 1
+            own["records"] += (row, kind) not in seen
+            seen.add((row, kind))
+            if len(own["examples"]) < _EXAMPLES:
+                own["examples"].append({"id": table["id"][row].as_py(), "detail": detail[:200]})
+        for column, kind in _LABELLED:
+            items, _, _ = _flat(table, column)
+            for entry in pc.value_counts(pc.struct_field(items, "label")).to_pylist():
+                if entry["values"] is not None:
+                    self._labels[split][kind, entry["values"]] += entry["counts"]
+
+    def summary(self) -> dict[str, Any]:
+        """Split -> kind -> how many findings, in how many records, and the first of them."""
+        total = sum(self._labels.values(), Counter[tuple[str, str]]())
+        spellings: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        for key in sorted(total, key=lambda key: (-total[key], key)):
+            spellings[key[0], key[1].casefold()].append(key)
+        for split, labels in self._labels.items():
+            rare = [(k, own[0]) for own in spellings.values() for k in own[1:] if labels[k]]
+            if rare:
+                self._found[split]["label_differs_by_case"] = {
+                    "found": sum(labels[key] for key, _ in rare),
+                    "examples": [
+                        {"kind": key[0], "detail": f"{key[1]}, commonly {common[1]}"}
+                        for key, common in rare[:_EXAMPLES]
+                    ],
+                }
+        return {split: dict(sorted(self._found[split].items())) for split in self._labels}
+
+
+def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
+    """The table with the findings of these kinds mended; a text is never changed."""
+    wanted: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
+    for finding in found:
+        if finding.kind in kinds and finding.kind != "text_too_long":
+            wanted[finding.row].add((finding.kind, finding.item))
+    if not wanted:
+        return table
+    part = table.take(pa.array([*wanted]))
+    records = [_mended(r, odd) for r, odd in zip(from_table(part), wanted.values(), strict=True)]
+    first = part.slice(0, 1).to_pylist()[0]
+    names = {name: first[name] for name in ("dataset", "split", "language")}
+    new = to_table(records, part["id"].to_pylist(), **names)
+    order = np.arange(table.num_rows)
+    order[[*wanted]] = table.num_rows + np.arange(new.num_rows)
+    return pa.concat_tables([table, new]).take(pa.array(order)).combine_chunks()
+
+
+def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:
+    absent = {i for kind, i in odd if kind == "mention_not_in_text"}
+    second = {i for kind, i in odd if kind == "span_with_two_labels"}
+    gone_relations = {i for kind, i in odd if kind == "relation_to_itself"}
+    gone_events = {i for kind, i in odd if "event" in kind}
+    left = [i for i in range(len(record.mentions)) if i not in absent]
+    new = {i: n for n, i in enumerate(left)}
+    mentions: list[Mention] = [
+        record.mentions[i]._replace(label=None) if i in second else record.mentions[i] for i in left
+    ]
+
+    def of(arguments: Sequence[Argument]) -> tuple[Argument, ...]:
+        return tuple(Argument(a.role, new[a.mention]) for a in arguments if a.mention in new)
+
+    relations = [
+        Relation(r.label, new[r.head], new[r.tail], of(r.qualifiers))
+        for i, r in enumerate(record.relations)
+        if i not in gone_relations and r.head in new and r.tail in new
+    ]
+    events = [
+        Event(e.label, None if e.trigger is None else new.get(e.trigger), of(e.arguments))
+        for i, e in enumerate(record.events)
+        if i not in gone_events
+    ]
+    return record._replace(mentions=mentions, relations=relations, events=events)

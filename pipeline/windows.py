@@ -1,0 +1,201 @@
+"""Long texts in windows: cut between sentences, never inside a mention.
+
+Among the sentence ends in the second half of what fits, the cut is made where the fewest relations
+and events cross it, and as late as possible. A sentence longer than the limit stays whole. What an
+annotation needs must stand in its window:
+
+- a relation goes to every window that holds both its ends; one that crosses a cut is left out;
+- an event goes to the window of its trigger (without one, of most of its arguments); arguments in
+  other windows are left out;
+- a mention without offsets goes wherever its string occurs; one that occurs nowhere, as the value
+  of an enum role, goes along with what uses it.
+
+What is left out is counted. It is no missing answer: no window asks for what it does not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from pipeline.records import Argument, Event, Mention, Record, Relation, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+#: Where a sentence ends: the white space after it, if any, belongs to neither window.
+_ENDS: Final = {
+    "en": re.compile(r"(?<=[.!?])(?:[\"'”’)\]]*)(\s+)(?=[\"'“‘(\[]*[A-Z0-9])|(\s*\n\s*)"),
+    "zh": re.compile(r"[。！？；…!?;]+[”’」』）】\"')]*(\s*)|(\s*\n\s*)"),
+}
+#: A full stop after one of these mostly ends no sentence.
+_ABBREVIATED: Final = re.compile(
+    r"(?:^|[\s(\[])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|Sen|Rep|Gov|Gen|Col|Lt|Capt|Sgt|St|Mt|vs|cf|ca"
+    r"|e\.g|i\.e|al|Fig|Figs|Eq|No|Nos|Vol|pp|approx|Inc|Co|Corp|Ltd|Jan|Feb|Mar|Apr|Jun|Jul|Aug"
+    r"|Sep|Sept|Oct|Nov|Dec)\.$"
+)
+
+
+def windows(
+    record: Record, max_chars: int, language: str, enum_roles: Collection[str] = ()
+) -> tuple[list[Record], Counter[str]]:
+    """The windows of a record (itself, if it is short) and how many annotations cross a cut."""
+    lost: Counter[str] = Counter()
+    spans = _spans(record, max_chars, language) if len(record.text) > max_chars else []
+    if len(spans) < 2:
+        return [record], lost
+    values = {a.mention for e in record.events for a in e.arguments if a.role in enum_roles}
+    homes = [
+        frozenset() if i in values else _homes(m, record.text, spans)
+        for i, m in enumerate(record.mentions)
+    ]
+    relations: list[list[Relation]] = [[] for _ in spans]
+    events: list[list[Event]] = [[] for _ in spans]
+    everywhere = frozenset(range(len(spans)))
+    for r in record.relations:
+        head, tail = homes[r.head], homes[r.tail]
+        own = (head or everywhere) & (tail or everywhere) if head or tail else frozenset({0})
+        lost["relations"] += not own
+        for w in own:
+            near = tuple(q for q in r.qualifiers if w in (homes[q.mention] or everywhere))
+            lost["qualifiers"] += len(r.qualifiers) - len(near)
+            relations[w].append(r._replace(qualifiers=near))
+    for e in record.events:
+        w = _home(e, homes)
+        held = tuple(a for a in e.arguments if w in (homes[a.mention] or everywhere))
+        lost["arguments"] += len(e.arguments) - len(held)
+        lost["events"] += len(held) < len(e.arguments)
+        events[w].append(e._replace(arguments=held))
+    return [
+        _window(record, span, w, homes, relations[w], events[w], values)
+        for w, span in enumerate(spans)
+    ], lost
+
+
+def _spans(record: Record, max_chars: int, language: str) -> list[tuple[int, int]]:
+    """Where the windows begin and end."""
+    gaps = _gaps(record, language)
+    crossed = _crossings(record, gaps)
+    spans: list[tuple[int, int]] = []
+    begin, text = 0, record.text
+    while len(text) - begin > max_chars:
+        fits = [g for g in gaps if begin < g[0] <= begin + max_chars]
+        late = [g for g in fits if g[0] > begin + max_chars // 2]
+        later = [g for g in gaps if g[0] > begin + max_chars]
+        if late:
+            cut = min(late, key=lambda g: (crossed[g], -g[0]))
+        elif fits or later:
+            cut = (fits or later[:1])[-1]
+        else:
+            break
+        spans.append((begin, cut[0]))
+        begin = cut[1]
+    return [*spans, (begin, len(text))]
+
+
+def _gaps(record: Record, language: str) -> list[tuple[int, int]]:
+    """(end of a sentence, begin of the next) wherever no mention stands in between."""
+    text = record.text
+    ends = sorted((m.start, m.end) for m in record.mentions if m.start is not None and m.end)
+    found = []
+    held, at = 0, 0  # the furthest end of the mentions that begin before the next sentence
+    for match in _ENDS[language].finditer(text):
+        end, begin = match.span(1 if match[1] is not None else 2)
+        while at < len(ends) and ends[at][0] < begin:
+            held = max(held, ends[at][1])
+            at += 1
+        abbreviated = language == "en" and match[1] is not None
+        if not 0 < end <= begin < len(text) or held > end:
+            continue
+        if not (abbreviated and _ABBREVIATED.search(text, max(0, end - 12), end)):
+            found.append((end, begin))
+    return found
+
+
+def _crossings(record: Record, gaps: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """How many relations and events stand on both sides of each gap."""
+    places = [m.start for m in record.mentions]
+    links: list[tuple[int, ...]] = [(r.head, r.tail) for r in record.relations]
+    links += [
+        (*(a.mention for a in e.arguments), *([] if e.trigger is None else [e.trigger]))
+        for e in record.events
+    ]
+    reach = [[p for i in link if (p := places[i]) is not None] for link in links]
+    bounds = [(min(own), max(own)) for own in reach if own]
+    return {gap: sum(low < gap[0] <= high for low, high in bounds) for gap in gaps}
+
+
+def _homes(mention: Mention, text: str, spans: Sequence[tuple[int, int]]) -> frozenset[int]:
+    """The windows that hold a mention; none where it occurs nowhere."""
+    if mention.start is not None:
+        return frozenset({sum(begin <= mention.start for begin, _ in spans) - 1})
+    parts = [text[begin:end] for begin, end in spans]
+    whole = frozenset(w for w, part in enumerate(parts) if mention.text in part)
+    pieces = mention.text.split()
+    scattered = (w for w, part in enumerate(parts) if all(p in part for p in pieces))
+    return whole or frozenset([*scattered][:1])
+
+
+def _home(event: Event, homes: Sequence[frozenset[int]]) -> int:
+    """The window of an event: of its trigger, and of most of its arguments."""
+    votes = Counter(w for a in event.arguments for w in homes[a.mention])
+    own = frozenset() if event.trigger is None else homes[event.trigger]
+    return min(own or votes or (0,), key=lambda w: (-votes[w], w))
+
+
+def _used(relations: Sequence[Relation], events: Sequence[Event]) -> set[int]:
+    """The mentions that relations and events are about."""
+    used = {i for r in relations for i in (r.head, r.tail, *(q.mention for q in r.qualifiers))}
+    used |= {e.trigger for e in events if e.trigger is not None}
+    return used | {a.mention for e in events for a in e.arguments}
+
+
+def _window(
+    record: Record,
+    span: tuple[int, int],
+    number: int,
+    homes: Sequence[frozenset[int]],
+    relations: Sequence[Relation],
+    events: Sequence[Event],
+    values: Collection[int],
+) -> Record:
+    begin, end = span
+    text = record.text[begin:end]
+    used = _used(relations, events)
+    linked = _used(record.relations, record.events)
+    number_of: dict[int, int] = {}
+    mentions: list[Mention] = []
+    for i, m in enumerate(record.mentions):
+        stray = number == 0 and not homes[i] and i not in linked
+        if not (number in homes[i] or i in used or stray):
+            continue
+        number_of[i] = len(mentions)
+        if m.start is not None and m.end is not None:
+            place: tuple[int, int] | tuple[None, None] = (m.start - begin, m.end - begin)
+        else:
+            known = m.discontinuous or i in values
+            place = (None, None) if known else locate(text, m.text)
+        mentions.append(m._replace(start=place[0], end=place[1]))
+
+    def renumbered(arguments: Sequence[Argument]) -> tuple[Argument, ...]:
+        return tuple(Argument(a.role, number_of[a.mention]) for a in arguments)
+
+    return Record(
+        text,
+        record.origin,
+        mentions,
+        [
+            Relation(r.label, number_of[r.head], number_of[r.tail], renumbered(r.qualifiers))
+            for r in relations
+        ],
+        [
+            Event(
+                e.label,
+                None if e.trigger is None else number_of[e.trigger],
+                renumbered(e.arguments),
+            )
+            for e in events
+        ],
+        record.source_id,
+    )

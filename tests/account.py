@@ -1,0 +1,70 @@
+"""The sum check: every record is kept, or dropped once, for a reason, with a partner."""
+
+from collections import Counter
+
+from pipeline import catalog, kept, run, shards
+from pipeline.config import Settings
+
+REASONS = {
+    *("mostly_non_letters", "mostly_stop_words", "too_short", "text_too_long"),
+    *("train_text_in_test", "duplicate", "conflicting_duplicate", "merged_duplicate"),
+    "near_duplicate",
+}
+
+
+def made(raw, out, names, manifests=None, **settings):
+    """Normalize, clean and dedupe some datasets."""
+    ws = run.Workspace(Settings(**settings), raw, out, out / "dictionaries", manifests)
+    for name in names:
+        run.normalize(name, ws)
+        run.clean(name, ws)
+    run.dedupe(names, ws)
+    return ws
+
+
+def present(raw, manifests=None):
+    """The datasets that have raw files."""
+    found = []
+    for name in catalog.ids():
+        folder, manifest = catalog.edition(catalog.load(name), raw, manifests)
+        files = [folder / f.path for s in manifest.splits.values() for f in s.files]
+        if files and all(path.exists() for path in files):
+            found.append(name)
+    return found
+
+
+def check(ws, name):
+    """Every row read is accounted for, as far as the kept records. Returns the kept per split."""
+    splits = shards.read_json(ws.folders["normalize"] / name / "summary.json")["splits"]
+    for own in splits.values():
+        parts = own["windows"]
+        grown = parts.get("windows", 0) - parts.get("texts", 0)
+        assert own["rows"] == own["rejected"] + own["merged_rows"] + own["records"] - grown
+    written = [
+        identifier
+        for _, path in kept.record_shards(ws.folders["normalize"] / name)
+        for identifier in shards.read(path, ["id"])["id"].to_pylist()
+    ]
+    assert len(written) == len({*written}) == sum(own["records"] for own in splits.values())
+
+    clean, folder = ws.folders["clean"] / name, ws.folders["dedupe"] / name
+    fates = {}
+    for _, path in kept.record_shards(clean):
+        own = kept.tagged(path, folder, ["id", "dropped"])
+        fates.update(zip(own["id"].to_pylist(), own["dropped"].to_pylist(), strict=True))
+        bare = kept.tagged(path, None, ["id", "dropped"]).to_pylist()
+        assert all(fates[row["id"]] == row["dropped"] for row in bare if row["dropped"])
+    assert written == [*fates]
+    by_reason = Counter(fates.values())
+    assert {*by_reason} - {None} <= REASONS
+    assert len(written) == by_reason.pop(None, 0) + sum(by_reason.values())
+    drops = shards.read(folder / "drops.parquet").to_pylist()
+    assert len(drops) == len({row["id"] for row in drops})
+    for row in drops:
+        assert fates[row["id"]] == row["reason"]
+        assert row["detail"] != row["id"]
+        if row["detail"].rsplit("/", 2)[0] == name:
+            partner = fates[row["detail"]]
+            both_go = row["reason"] == "conflicting_duplicate" and partner == row["reason"]
+            assert partner is None or both_go or row["reason"] == "duplicate"
+    return Counter(identifier.split("/")[1] for identifier, why in fates.items() if why is None)

@@ -1,0 +1,153 @@
+"""Odd annotations: each kind found exactly where it is, and mended only where that is asked."""
+
+import pytest
+
+from pipeline import hygiene, rules, shards
+from pipeline.config import Clean
+from pipeline.records import Argument, Event, Mention, Record, Relation, from_table, to_table
+from pipeline.stages.clean import clean
+from tests.conftest import ROOT
+
+STOP_WORDS = ROOT / "dictionaries" / "stop_words"
+
+
+def rows(*records):
+    ids = [f"toy/train/{n}" for n in range(len(records))]
+    return to_table(records, ids, dataset="toy", split="train", language="en")
+
+
+ADA = Mention("Ada", 0, 3, "person")
+SOUND = Record(
+    "Ada lives in Ada near Bay",
+    "toy:1",
+    [ADA, Mention("Bay", 22, 25, "place"), Mention("Ada", 13, 16, "place")],
+    [Relation("lives in", 0, 2)],
+    [Event("move", 0, (Argument("to", 1),))],
+)
+ODD = {
+    "mention_not_in_text": Record("Ada sleeps", "", [Mention("Ben", None, None, "person")]),
+    "span_with_two_labels": Record("Ada sleeps", "", [ADA, ADA, ADA._replace(label="place")]),
+    "relation_to_itself": Record("Ada sleeps", "", [ADA, ADA], [Relation("knows", 0, 1)]),
+    "event_without_trigger": Record(
+        "Ada sleeps", "", [ADA], (), [Event("sleep", None, (Argument("who", 0),))]
+    ),
+    "event_without_arguments": Record("Ada sleeps", "", [ADA], (), [Event("sleep", 0)]),
+    "empty_event": Record("Ada sleeps", "", [ADA], (), [Event("sleep")]),
+    "text_too_long": Record("Ada sleeps" * 5, "", [ADA]),
+}
+
+
+def found(*records, enum_roles=()):
+    return [f[:3] for f in hygiene.findings(rows(*records), enum_roles, 49)]
+
+
+def test_a_sound_record_has_no_findings():
+    assert found(SOUND, Record("Ada sleeps.", "")) == []
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_each_kind_is_found_in_its_record_alone(kind):
+    index = {"span_with_two_labels": 2}.get(kind, 0)
+
+    assert found(SOUND, ODD[kind], SOUND) == [(1, kind, index)]
+
+
+def test_values_and_fragments_are_no_absent_mentions():
+    mentions = [ADA, Mention("yes", None, None), Mention("Ada bed", None, None, "place")]
+    event = Event("sleep", 0, (Argument("done", 1),))
+    record = Record("Ada sleeps in bed", "", mentions, (), [event])
+
+    assert found(record, enum_roles={"done"}) == []
+    assert found(record) == [(0, "mention_not_in_text", 1)]
+
+
+def test_a_relation_without_offsets_is_known_by_its_strings():
+    twice = [Mention("Ada", None, None), Mention("Ada", None, None), Mention("Ben", None, None)]
+    record = Record(
+        "Ada and Ada and Ben, Ben", "", twice, [Relation("x", 0, 1), Relation("x", 0, 2)]
+    )
+
+    assert found(record) == [(0, "relation_to_itself", 0)]
+
+
+@pytest.mark.parametrize("kind", [k for k in ODD if k != "text_too_long"])
+def test_mending_leaves_nothing_to_find_and_the_others_as_they_are(kind):
+    table = rows(SOUND, ODD[kind], SOUND)
+    findings = hygiene.findings(table, (), 1000)
+
+    assert hygiene.mended(table, findings, []) is table
+    after = hygiene.mended(table, findings, [kind])
+
+    assert hygiene.findings(after, (), 1000) == []
+    assert after["id"].to_pylist() == table["id"].to_pylist()
+    assert from_table(after)[::2] == from_table(table)[::2]
+    assert after["text"].to_pylist() == table["text"].to_pylist()
+
+
+def test_what_uses_an_absent_mention_goes_with_it():
+    mentions = [ADA, Mention("Ben", None, None, "person")]
+    record = Record(
+        "Ada sleeps",
+        "",
+        mentions,
+        [Relation("knows", 0, 1), Relation("is", 0, 0, (Argument("as", 1), Argument("for", 0)))],
+        [Event("meet", 1, (Argument("who", 0), Argument("whom", 1)))],
+    )
+    table = rows(record)
+
+    only = [f for f in hygiene.findings(table, (), 99) if f.kind == "mention_not_in_text"]
+    after = from_table(hygiene.mended(table, only, ["mention_not_in_text"]))[0]
+
+    assert after.mentions == [ADA]
+    assert after.relations == [Relation("is", 0, 0, (Argument("for", 0),))]
+    assert after.events == [Event("meet", None, (Argument("who", 0),))]
+
+
+def test_the_stage_reports_by_split_and_kind_and_drops_long_texts_if_asked(tmp_path):
+    table = rows(SOUND, *ODD.values(), SOUND._replace(mentions=[ADA._replace(label="PERSON")]))
+    table = rows(
+        *(
+            r._replace(relations=(), events=()) if r.text == SOUND.text else r
+            for r in from_table(table)
+        )
+    )
+    shards.write(table, tmp_path / "in" / "train-00000.parquet")
+    settings = Clean(long_text=49, fix=["text_too_long", "empty_event"])
+
+    clean(tmp_path / "in", settings, STOP_WORDS, tmp_path / "out")
+
+    report = shards.read_json(tmp_path / "out" / "hygiene.json")
+    assert report["fixed"] == ["empty_event", "text_too_long"]
+    own = report["splits"]["train"]
+    assert {kind: entry["found"] for kind, entry in own.items()} == {
+        **dict.fromkeys(ODD, 1),
+        "label_differs_by_case": 1,
+    }
+    assert own["empty_event"]["examples"] == [{"id": "toy/train/6", "detail": "sleep"}]
+    assert own["label_differs_by_case"]["examples"] == [
+        {"kind": "entity", "detail": "PERSON, commonly person"}
+    ]
+    after = shards.read(tmp_path / "out" / "train-00000.parquet")
+    assert [*zip(*(after[c].to_pylist() for c in ("dropped", "drop_detail")), strict=True)] == [
+        *[(None, None)] * 7,
+        ("text_too_long", "50 characters"),
+        (None, None),
+    ]
+    assert after["events"].to_pylist()[6] == []
+
+
+def test_mending_comes_before_the_rules(tmp_path):
+    record = Record("Ohio", "", [Mention("Ben", None, None, "person")])
+    shards.write(rows(record), tmp_path / "in" / "train-00000.parquet")
+
+    for fix, reason in (([], None), (["mention_not_in_text"], "too_short")):
+        clean(tmp_path / "in", Clean(fix=fix), STOP_WORDS, tmp_path / "out")
+        assert shards.read(tmp_path / "out" / "train-00000.parquet")["dropped"].to_pylist() == [
+            reason
+        ]
+
+
+def test_a_table_without_records_or_annotations_is_no_trouble():
+    assert found() == []
+    assert found(Record("Ada sleeps", "")) == []
+    assert rules.too_short(rows(), 5).tolist() == []
