@@ -98,18 +98,28 @@ def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]
     ]
 
 
-def few(rows: Sequence[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
-    """(rows, how many per dataset and outcome): the first of each, `total` of all if that can be."""
+def few(rows: Sequence[dict[str, Any]], most_bytes: int) -> tuple[list[dict[str, Any]], int]:
+    """(rows, how many per dataset and outcome): the first of each kind, as many as have room."""
     place: Counter[tuple[str, str]] = Counter()
     places = []
     for row in rows:
         kind = (row["dataset"], row["outcome"])
         place[kind] += 1
         places.append(place[kind])
+    sizes = [_size(row) for row in rows]
     most = max(places, default=1)
-    while most > 1 and sum(p <= most for p in places) > total:
+    while most > 1 and sum(s for s, p in zip(sizes, places, strict=True) if p <= most) > most_bytes:
         most -= 1
     return [row for row, p in zip(rows, places, strict=True) if p <= most], most
+
+
+def _size(row: Mapping[str, Any] | None) -> int:
+    """About how many bytes a row takes on the page, its partner included."""
+    if row is None:
+        return 0
+    told = [*(value or "" for _, value in row["pieces"]), row["id"], row["detail"], *row["more"]]
+    told += [f"{fact['label']} {fact['text']}" for fact in row["facts"]]
+    return 300 + sum(len(text.encode()) + 20 for text in told) + _size(row.get("partner"))
 
 
 def with_partners(
@@ -127,9 +137,7 @@ def with_partners(
     partners: dict[str | None, Any] = {}
     for own in engines.run(partial(_partners, folders=folders), jobs, workers):
         partners.update(own)
-    return [
-        {**row, "partner": partners.get(name)} for row, name in zip(rows, named, strict=True)
-    ]
+    return [{**row, "partner": partners.get(name)} for row, name in zip(rows, named, strict=True)]
 
 
 def _partners(job: tuple[str, Collection[str]], folders: Mapping[str, Path]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the kept records of one dataset look like in figures: labels, lengths, positives.
 
-Every figure is a small count that adds up over shards, so that memory does not grow with the corpus.
+Every figure is a small count that adds up over shards: memory does not grow with the corpus.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+
+    #: The names of a table's columns, and its rows.
+    Table = tuple[tuple[str, ...], Sequence[tuple[object, ...]]]
 
 #: The lower bounds of the text lengths that are counted together, in characters.
 LENGTHS: Final = (0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
@@ -74,14 +77,16 @@ def asked(instructions: Mapping[str, Any]) -> list[dict[str, Any]]:
 def shares(own: Mapping[str, int]) -> dict[str, Any]:
     """Instructions, and the shares of positive, hard and other labels and of pure negatives."""
     labels = own["n_positive"] + own["n_hard"] + own["n_other"]
-    named = (("positive", "n_positive"), ("hard", "n_hard"), ("other", "n_other"))
+    asked_kinds = {kind: _share(own[f"n_{kind}"], labels) for kind in ("positive", "hard", "other")}
     return {
         "instructions": own["instructions"],
-        **{name: round(own[key] / labels, 4) if labels else None for name, key in named},
-        "pure": round(own["pure_negative"] / own["instructions"], 4)
-        if own["instructions"]
-        else None,
+        **{f"{kind}_share": share for kind, share in asked_kinds.items()},
+        "pure_negative_share": _share(own["pure_negative"], own["instructions"]),
     }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
 
 
 def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
     Every entry counts the same drop reasons, in the same order. Rows read are rejected, merged into
     the record of the same text, or a record; records are kept or dropped.
     """
-    summed = {"": (Counter(), Counter(), Counter())}
+    summed: dict[str, tuple[Counter[str], ...]] = {"": (Counter(), Counter(), Counter())}
     for name, dataset in counts["datasets"].items():
         read, dropped, out = summed[name] = (Counter(), Counter(), Counter())
         for split in dataset["read"].values():
@@ -113,10 +118,6 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
         }
         for name, (read, dropped, out) in summed.items()
     }
-
-
-#: A table: the names of its columns, and its rows.
-Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
 
 
 def plots(
@@ -147,7 +148,7 @@ def plots(
         for number, entry in enumerate(_with_shares(records))
     ]
     pure = [
-        (f"{name} {row['task']}", row["split"], row["instructions"], row["pure"])
+        (f"{name} {row['task']}", row["split"], row["instructions"], row["pure_negative_share"])
         for name, own in counts["datasets"].items()
         for row in asked(own["instructions"])
         if row["instructions"]

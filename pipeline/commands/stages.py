@@ -18,7 +18,7 @@ _ALL = {
     "dedupe": "find duplicates, and train texts that occur in a test split",
     "negatives": "build the hard-negative dictionary",
     "publish": "gather the instructions into the corpus",
-    "report": "count what became of every record",
+    "report": "tell what became of every record: the audit page, metrics, plots and counts",
 }
 
 

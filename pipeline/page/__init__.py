@@ -1,8 +1,8 @@
 """The audit page: one HTML file for people, with nothing to fetch.
 
-`page.html` is the template, `page.css` and `page.js` go into it. Everything from the data is escaped
-by the template engine, charts by Vega; the page's own policy lets no other script run and no
-request leave. `dataset_charts` draws what belongs to one dataset, `render` puts the page together.
+`page.html` is the template, `page.css` and `page.js` go into it. Everything from the data is
+escaped, by the template engine or, in charts, by Vega; besides, the page's own policy lets no other
+script run and no request leave. `dataset_charts` draws what belongs to one dataset, `render` puts the page together.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import jinja2
 import xxhash
 from markupsafe import Markup
 
-from pipeline.page import charts
 from pipeline.figures import asked
+from pipeline.page import charts
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 _FOLDER: Final = Path(__file__).parent
-#: Labels in a bar chart, in a heat map, and in the list of neighbours.
+#: Labels in a bar chart, in a heat map, and in the list of neighbours: the page stays small.
 _BARS: Final = 15
 _HEAT: Final = 24
-_LISTED: Final = 40
+_LISTED: Final = 24
 #: What the drop reasons mean.
 GLOSSARY: Final = {
     "mostly_non_letters": "too many characters are no letters",
@@ -152,10 +152,10 @@ def _drops(totals: Mapping[str, Any], reasons: Sequence[str]) -> Markup | None:
 
 def _pure(datasets: Sequence[Mapping[str, Any]]) -> Markup | None:
     rows = {
-        f"{d['id']} {own['task']}": own["pure"]
+        f"{d['id']} {own['task']}": own["pure_negative_share"]
         for d in datasets
         for own in d["asked"]
-        if own["split"] == "train" and own["pure"]
+        if own["split"] == "train" and own["pure_negative_share"]
     }
     rows = dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
     return Markup(charts.shares(rows)) if rows else None  # noqa: S704

@@ -1,7 +1,7 @@
 """The charts of the audit page, drawn once as SVG by Vega-Lite (vl-convert).
 
-Nothing in a chart's layout is measured from text: sizes and margins are given and long names are cut
-here. So the bytes do not depend on the fonts of the machine, and the page needs no script to draw.
+Nothing in the layout is measured from text: sizes and margins are given, long names are cut here.
+So the bytes do not depend on the fonts of the machine, and the page needs no script to draw.
 Colours of text are the page's (`currentColor`), for light and dark alike.
 """
 
@@ -41,7 +41,7 @@ _CONFIG: Final = {
 #: What Vega writes on every element, and the page's style sheet says once, or nothing needs.
 _TAG: Final = re.compile(r"<[^>]*>")
 _REPEATED: Final = re.compile(
-    r' (?:aria-hidden|aria-roledescription|role|class|pointer-events|stroke-width|font-family|'
+    r" (?:aria-hidden|aria-roledescription|role|class|pointer-events|stroke-width|font-family|"
     r'font-size|xmlns:xlink)="[^"]*"| opacity="1"| fill="currentColor"'
 )
 _EMPTY: Final = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>')

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
-#: Rows that the page shows per dataset and reason, and of all together.
+#: Rows that the page shows per dataset and reason, and the room for all of them.
 _ROWS_EACH: Final = 8
-_ROWS: Final = 1200
+_ROWS_BYTES: Final = 1_500_000
 
 
 class Measured(NamedTuple):
@@ -64,8 +64,9 @@ def report(
         "skipped": dict(skipped),
     }
     totals = figures.totals(counts)
-    rows, most = examples.few([row for own in measured.values() for row in own.rows], _ROWS)
+    rows = [row for own in measured.values() for row in own.rows]
     rows = examples.with_partners(rows, folders, measured, workers)
+    rows, most = examples.few(rows, _ROWS_BYTES)
     with shards.replacing(out) as folder:
         shards.write_json(counts, folder / "counts.json")
         for name, own in totals.items():
@@ -141,24 +142,3 @@ def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:
             for column in _COUNTED:
                 own[column] += pc.sum(table[column]).as_py() or 0
     return tasks
-
-
-def rows(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One flat row per dataset and split, for tables: what was read, dropped, kept and asked."""
-    flat = []
-    for name, own in counts["datasets"].items():
-        for split, records in own["records"].items():
-            tasks = own["instructions"]
-            flat.append(
-                {
-                    "dataset": name,
-                    "split": split,
-                    **records,
-                    "instructions": {
-                        task: by_split[split]["instructions"]
-                        for task, by_split in tasks.items()
-                        if split in by_split
-                    },
-                }
-            )
-    return flat
