@@ -210,7 +210,7 @@ def test_metrics_are_readable_by_dataset(workspace):
     assert names == {"total.json", *(f"metrics/{name}.json" for name in SOME[:4])}
     own = shown["output/reports/metrics/wnut2017.json"]["data"]
     assert own["records"] == own["kept"] + sum(own["dropped"].values())
-    table = dvc(workspace, "metrics", "show", "--md").splitlines()
+    table = dvc(workspace, "metrics", "show", "--md").strip().splitlines()
     assert "dropped.mostly_stop_words" in table[0]
     assert len(table) == 2 + len(shown)
 

@@ -52,6 +52,7 @@ def report(
     workers: int = 1,
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output."""
+    datasets = sorted(datasets, key=lambda d: d.id)
     measured = dict(
         zip(
             (d.id for d in datasets),
