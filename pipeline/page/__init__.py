@@ -2,7 +2,8 @@
 
 `page.html` is the template, `page.css` and `page.js` go into it. Everything from the data is
 escaped, by the template engine or, in charts, by Vega; besides, the page's own policy lets no other
-script run and no request leave. `dataset_charts` draws what belongs to one dataset, `render` puts the page together.
+script run and no request leave. `dataset_charts` draws what belongs to one dataset, `render` puts
+the page together.
 """
 
 from __future__ import annotations
