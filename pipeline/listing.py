@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog
+from pipeline import catalog, figures
 from pipeline.errors import DeclarationError
-from pipeline.stages import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,35 +35,33 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 
 def summary(counts: Any) -> str:
-    """What a run made of each dataset: records in, dropped by reason, kept, and instructions."""
-    totals: dict[str, Any] = {}
-    for row in report.rows(counts):
-        own = totals.setdefault(
-            row["dataset"], {"in": 0, "kept": 0, "dropped": Counter(), "out": Counter()}
-        )
-        own["in"] += row["records"]
-        own["kept"] += row["kept"]
-        own["dropped"].update(row["dropped"])
-        own["out"].update(row["instructions"])
-    rows: list[list[object]] = [
-        [
-            name,
-            own["in"],
-            ", ".join(f"{reason} {n:,}" for reason, n in sorted(own["dropped"].items())) or "-",
-            own["kept"],
-            ", ".join(f"{task} {n:,}" for task, n in own["out"].items()),
-            sum(own["out"].values()),
-        ]
-        for name, own in totals.items()
-    ]
+    """What a run made of each dataset: rows read, records, dropped by reason, kept, asked."""
+    totals = figures.totals(counts)
+    whole = totals.pop("")
+    rows = [_line(name, own, counts["datasets"][name]) for name, own in totals.items()]
+    columns = ["dataset", "rows read", "rejected", "merged", "records", "dropped by reason"]
+    columns += ["kept", "instructions by task", "total"]
     if rows:
-        kept, out = (sum(int(str(row[i])) for row in rows) for i in (3, 5))
-        read = sum(int(str(row[1])) for row in rows)
-        rows.append(["total", read, "", kept, "", out])
-    columns = ("dataset", "records", "dropped by reason", "kept", "instructions by task", "total")
+        rows.append(_line("total", whole, None))
     lines = [table(columns, rows)]
     lines += [f"skipped {name}: {why}" for name, why in counts["skipped"].items()]
     return "\n".join(lines)
+
+
+def _line(name: str, own: Any, dataset: Any) -> list[object]:
+    dropped = (f"{reason} {n:,}" for reason, n in own["dropped"].items() if n)
+    asked = {
+        task: sum(split["instructions"] for split in by_split.values())
+        for task, by_split in (dataset["instructions"] if dataset else {}).items()
+    }
+    return [
+        name,
+        *(own[key] for key in ("rows", "rejected", "merged_rows", "records")),
+        ", ".join(dropped) or "-",
+        own["kept"],
+        ", ".join(f"{task} {n:,}" for task, n in asked.items()),
+        own["instructions"],
+    ]
 
 
 def catalogue(ws: Workspace, form: str) -> str:

@@ -122,7 +122,7 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     from pipeline.stages.report import report as stage
 
     datasets = [ws.dataset(name) for name in sorted(names)]
-    return stage(datasets, ws.folders, ws.folders["reports"], skipped)
+    return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
 
 
 def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:

@@ -163,6 +163,7 @@ def workspace(tmp_path_factory):
     for name in params["datasets"]:
         shutil.copytree(ROOT / "raw" / "sample" / name, folder / "raw" / "sample" / name)
     dvc(folder, "init", "--no-scm", "-q")
+    shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots", dirs_exist_ok=True)
     dvc(folder, "repro")
     return folder
 
@@ -204,6 +205,34 @@ def test_dvc_and_run_agree_byte_for_byte(workspace, tmp_path):
 
 def test_a_second_repro_does_nothing(workspace):
     assert stages_run(dvc(workspace, "repro")) == set()
+
+
+def test_metrics_are_readable_by_dataset(workspace):
+    shown = json.loads(dvc(workspace, "metrics", "show", "--json"))[""]["data"]
+
+    names = {path.removeprefix("output/reports/") for path in shown}
+    assert names == {"total.json", *(f"metrics/{name}.json" for name in SOME[:4])}
+    own = shown["output/reports/metrics/wnut2017.json"]["data"]
+    assert own["records"] == own["kept"] + sum(own["dropped"].values())
+    table = dvc(workspace, "metrics", "show", "--md").strip().splitlines()
+    assert "dropped.mostly_stop_words" in table[0]
+    assert len(table) == 2 + len(shown)
+
+
+def test_plots_render(workspace):
+    import vl_convert
+
+    declared = yaml.safe_load((workspace / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+    shown = json.loads(dvc(workspace, "plots", "show", "--json", "--out", "plots-shown"))
+    assert "errors" not in shown
+    assert {*shown["data"]} == {name for plot in declared for name in plot}
+    for plot in shown["data"].values():
+        spec = plot[0]["content"]
+        spec = json.loads(spec) if isinstance(spec, str) else spec
+        drawn = vl_convert.vegalite_to_svg(spec, vl_version="5.8")
+        assert drawn.count("<path") > len(SOME)
+        assert "wnut2017" in drawn
+        assert "DVC_METRIC" not in drawn
 
 
 def test_a_changed_raw_file_reruns_only_its_dataset(workspace):

@@ -19,7 +19,7 @@ _EACH = {
 _ALL = {
     "dedupe": "find duplicates, and train texts that occur in a test split",
     "publish": "gather the instructions into the corpus",
-    "report": "count what became of every record",
+    "report": "tell what became of every record: the audit page, metrics, plots and counts",
 }
 
 

@@ -1,18 +1,24 @@
-"""Stage 7: count what became of every record, from the shards themselves.
+"""Stage 7: what became of every record, from the shards themselves, for programs and for people.
 
-Writes `reports/counts.json`: per dataset and split the rows read, rejected, merged, dropped by each
-reason and kept, the annotations, and the instructions of every task. The sums are checked: a record
-that is unaccounted for is an error.
+    counts.json           per dataset and split: rows read, rejected, merged, dropped by each
+                          reason and kept; annotations; the instructions of every task
+    metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
+    plots/*.csv           the data of the plots that dvc.yaml declares
+    index.html            the audit page: all of this, and real rows, in one file
+
+The sums are checked: a record that is unaccounted for is an error. Shards are read one at a time.
 """
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import shards
+from pipeline import engines, examples, figures, page, shards
 from pipeline.errors import CountError
 from pipeline.kept import record_shards, tagged
 from pipeline.records import SPLITS
@@ -24,6 +30,18 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
+#: Rows that the page shows per dataset and reason, and the room for all of them.
+_ROWS_EACH: Final = 8
+_ROWS_BYTES: Final = 1_500_000
+
+
+class Measured(NamedTuple):
+    """All that the report tells of one dataset."""
+
+    counts: dict[str, Any]
+    figures: dict[str, Any]
+    drawn: dict[str, Any]
+    rows: list[dict[str, Any]]
 
 
 def report(
@@ -31,20 +49,60 @@ def report(
     folders: Mapping[str, Path],
     out: Path,
     skipped: Iterable[tuple[str, str]] = (),
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output."""
-    counts: dict[str, Any] = {"datasets": {}, "skipped": dict(skipped)}
-    for dataset in datasets:
-        read = shards.read_json(folders["normalize"] / dataset.id / "summary.json")
-        counts["datasets"][dataset.id] = {
-            "read": read["splits"],
-            "records": _records(dataset, folders, read["splits"]),
-            "hygiene": _hygiene(folders["clean"] / dataset.id),
-            "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
-        }
+    datasets = sorted(datasets, key=lambda d: d.id)
+    measured = dict(
+        zip(
+            (d.id for d in datasets),
+            engines.run(partial(_measure, folders=folders), datasets, workers),
+            strict=True,
+        )
+    )
+    counts = {
+        "datasets": {name: own.counts for name, own in measured.items()},
+        "skipped": dict(skipped),
+    }
+    totals = figures.totals(counts)
+    rows = [row for own in measured.values() for row in own.rows]
+    rows = examples.with_partners(rows, folders, measured, workers)
+    rows, most = examples.few(rows, _ROWS_BYTES)
     with shards.replacing(out) as folder:
         shards.write_json(counts, folder / "counts.json")
+        for name, own in totals.items():
+            path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
+            shards.write_json(own, path)
+        for name, (columns, lines) in figures.plots(
+            counts, totals, {name: own.figures for name, own in measured.items()}
+        ).items():
+            _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
+        drawn = {name: own.drawn for name, own in measured.items()}
+        html = page.render(datasets, counts, totals, drawn, rows, most)
+        (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
     return counts
+
+
+def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(columns)
+        out.writerows(lines)
+
+
+def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
+    read = shards.read_json(folders["normalize"] / dataset.id / "summary.json")["splits"]
+    counts = {
+        "read": read,
+        "records": _records(dataset, folders, read),
+        "hygiene": _hygiene(folders["clean"] / dataset.id),
+        "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
+    }
+    own = figures.figures(dataset, folders)
+    near = shards.read_json(folders["negatives"] / f"{dataset.id}.json")["tasks"]
+    rows = examples.chosen(dataset, folders, _ROWS_EACH)
+    return Measured(counts, own, page.dataset_charts(own, near), rows)
 
 
 def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[str, Any]:
@@ -92,24 +150,3 @@ def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:
             for column in _COUNTED:
                 own[column] += pc.sum(table[column]).as_py() or 0
     return tasks
-
-
-def rows(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One flat row per dataset and split, for tables: what was read, dropped, kept and asked."""
-    flat = []
-    for name, own in counts["datasets"].items():
-        for split, records in own["records"].items():
-            tasks = own["instructions"]
-            flat.append(
-                {
-                    "dataset": name,
-                    "split": split,
-                    **records,
-                    "instructions": {
-                        task: by_split[split]["instructions"]
-                        for task, by_split in tasks.items()
-                        if split in by_split
-                    },
-                }
-            )
-    return flat
