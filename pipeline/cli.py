@@ -6,13 +6,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands import audit, datasets, edition, everything, export, score, stages
+from pipeline.commands import audit, datasets, edition, everything, export, import_, score, stages
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (edition, datasets, everything, audit, score, export, stages)
+COMMANDS = (edition, datasets, everything, audit, score, export, import_, stages)
 
 
 def parser() -> argparse.ArgumentParser:

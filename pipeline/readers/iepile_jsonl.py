@@ -1,4 +1,4 @@
-"""IEPile's unified annotations: strings without offsets, JSON lines or one array, with or without BOM.
+"""IEPile's unified annotations: strings without offsets, in JSON lines or one array, BOM or not.
 
     {"text": "Ada fell in Oslo", "entity": [{"entity": "Ada", "entity_type": "person"}]}
     {"text": "…", "relation": [{"head": "Ada", "relation": "born in", "tail": "Oslo"}]}
