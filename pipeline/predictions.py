@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: Where the model's text stands, the first that is there.
 FIELDS: Final = ("prediction", "output")
-_ROWS_PER_PART: Final = 400_000
+_ROWS_PER_PART: Final = 150_000
 _LINES: Final = 50_000
 _COLUMNS: Final = ("id", "record_id", "task", "output")
 #: What tells the signatures of a predicate apart, which share its key in the output.

@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.format} is not made from {kind}", todo=f"use --from {module.FROM[0]}"
         )
     out, marker = arguments.out, arguments.out / "export.json"
-    if out.exists() and not marker.is_file() and any(out.iterdir()):
+    if out.exists() and not marker.is_file() and (not out.is_dir() or any(out.iterdir())):
         raise RawFileError(
-            "this folder holds something else than an export, which would be lost",
+            "here is something else than an export, which would be lost",
             where=out,
             todo="name another folder, or empty it",
         )
