@@ -49,16 +49,18 @@ def reader(task: str) -> Callable[[Any], Iterator[Fact]]:
 
 def _strings(value: Any) -> Iterator[str | None]:
     """The strings of a value that should be a string or a list of strings."""
-    if isinstance(value, str):
-        if value and value != NOTHING:
-            yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
-    elif value not in (None, {}):
-        yield None
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str):
+            if item and item != NOTHING:
+                yield item
+        elif isinstance(item, list):
+            left += reversed(item)
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            yield str(item)
+        elif item not in (None, {}):
+            yield None
 
 
 def _items(value: Any) -> list[Any]:

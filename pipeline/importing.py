@@ -92,7 +92,7 @@ class Found:
 
 def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str, int]:
     """Write `<declarations>/<id>.toml` and `<raw>/<id>/`; return what was counted."""
-    name = wanted.id or re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
+    name = wanted.id or _id(folder.resolve())
     if not _ID.fullmatch(name):
         todo = "give it one with --id: small letters, digits and hyphens"
         raise DeclarationError(f"{name!r} is no id of a dataset", where=folder, todo=todo)
@@ -123,6 +123,12 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
         toml.write(partial / "manifest.toml", {"splits": splits})
         _declare(name, {**about, **tables}, declarations)
     return {key: int(number) for key, number in counts.items()}
+
+
+def _id(folder: Path) -> str:
+    """IE-en/NER/CoNLL2003 becomes "iepile-ner-conll2003", like no id of the catalogue."""
+    task = [folder.parent.name] if folder.parent.name in catalog.TASKS else []
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(["iepile", *task, folder.name]).lower()).strip("-")
 
 
 def _declare(name: str, content: Mapping[str, Any], declarations: Path) -> None:

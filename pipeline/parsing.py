@@ -70,7 +70,7 @@ def _object(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
             value, stop = _lenient(text, start)
         except _BrokenError as problem:
             return None, problem.place
-        except RecursionError:
+        except (ValueError, RecursionError):  # ValueError: a number of thousands of digits
             return None, len(text)
     return value, stop
 

@@ -1,14 +1,14 @@
 """Bring a model's answers and the gold of a corpus together, and score them.
 
-Answers are rows with an `id` of the corpus, and a text in `prediction` or else `output`: JSON lines
-or Parquet, a file or a folder of them, in any order. All rows of a task, dataset and split count as
-soon as one of them is answered. Gold is read in parts by the hash of the record, so that memory
-holds the answers, as one Arrow column, and one part of the gold.
+Answers are rows with an `id` of the corpus, and a text in `prediction` or else `output`: JSON
+lines, a JSON array or Parquet, a file or a folder of them, in any order. All rows of a task,
+dataset and split count as soon as one of them is answered. Gold is read in parts by the hash of the
+record, so that memory holds the answers, as one Arrow column, and one part of the gold.
 """
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from pipeline import batching
 from pipeline.catalog import TASKS
 from pipeline.errors import RawFileError
+from pipeline.readers._source import json_rows
+from pipeline.records import INSTRUCTIONS, Reject
 from pipeline.scoring import Group, Options, Row, add_record, result, together
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def read(path: Path, field: str | None = None) -> Answers:
     pieces = [piece for file in _files(path) for piece in _answers(file, field)]
     if not pieces:
         raise RawFileError("no predictions here", where=path, todo="name the file of answers")
-    ids, texts = (pa.chunked_array([p[i] for p in pieces], pa.string()) for i in (0, 1))
+    ids = pa.chunked_array([piece[0] for piece in pieces], pa.string())
+    texts = pa.chunked_array([piece[1] for piece in pieces], pa.large_string())
     counted = pc.value_counts(ids)
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
@@ -74,32 +77,27 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
     """(ids, texts) piece by piece."""
     if path.suffix == ".parquet":
         with _parquet(path) as file:
-            name = _field(file.schema_arrow.names, field, path)
+            names = file.schema_arrow.names
+            name = _field(names, field, path)
+            kind = file.schema_arrow.field(name).type
+            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                todo = "write the model's text as it is"
+                raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
             for batch in file.iter_batches(_LINES, columns=["id", name]):
-                yield batch["id"].cast(pa.string()), batch[name].cast(pa.string())
+                yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string())
         return
-    ids: list[str] = []
-    texts: list[str | None] = []
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
-            except orjson.JSONDecodeError as problem:
+    rows = json_rows(path)
+    while piece := [*islice(rows, _LINES)]:
+        ids: list[str] = []
+        texts: list[str | None] = []
+        for origin, row in piece:
+            if isinstance(row, Reject):
                 todo = "write one JSON object a line: an id and the model's text"
-                where = f"{path}:{number}"
-                raise RawFileError(f"not JSON: {problem}", where=where, todo=todo) from None
-            name = _field(row if isinstance(row, dict) else (), field, f"{path}:{number}")
-            value = row[name]
+                raise RawFileError(f"not JSON: {row.detail}", where=origin, todo=todo)
+            value = row[_field(row if isinstance(row, dict) else (), field, origin)]
             ids.append(str(row["id"]))
-            text = value if isinstance(value, str | None) else orjson.dumps(value).decode()
-            texts.append(text)
-            if len(ids) == _LINES:
-                yield pa.array(ids, pa.string()), pa.array(texts, pa.string())
-                ids, texts = [], []
-    if ids:
-        yield pa.array(ids, pa.string()), pa.array(texts, pa.string())
+            texts.append(value if isinstance(value, str | None) else orjson.dumps(value).decode())
+        yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string())
 
 
 def _field(names: Any, field: str | None, where: object) -> str:
@@ -111,6 +109,13 @@ def _field(names: Any, field: str | None, where: object) -> str:
             f"a prediction needs the fields id and {' or '.join(wanted)}",
             where=where,
             todo="keep the column id of the corpus; name the model's text with --field",
+        )
+    other = [n for n in names if n not in INSTRUCTIONS.names]
+    if not field and name == "output" and "instruction" in names and other:
+        raise RawFileError(
+            f"is the model's text in output, which is the gold of the corpus, or in {other[0]}?",
+            where=where,
+            todo="name the field with --field",
         )
     return name
 

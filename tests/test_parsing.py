@@ -59,6 +59,7 @@ def test_repeated_keys_are_put_together(text, value):
         '{"person": ["Ada"',
         '{"rel": [{"subject": "a", "object": "b"}, {"subject": "c", "obj',
         '{"person" ["Ada"]}',
+        '{"person": [' + "1" * 9000 + "]}",
         "{" * 100_000,
         '{"a":' * 100_000,
         "[" * 100_000 + "{",

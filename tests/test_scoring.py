@@ -458,6 +458,7 @@ def test_parquet_and_folders_are_read(tmp_path):
         ('{"prediction": "{}"}', "needs the fields id"),
         ('"x"', "needs the fields id"),
         ("{", "not JSON"),
+        ('{"id": "a", "instruction": "{}", "output": "{}", "generated": "{}"}', "or in generated?"),
         ("", "no predictions here"),
     ],
 )
@@ -469,6 +470,31 @@ def test_wrong_predictions_are_told_in_words(text, words, tmp_path, capsys):
 
     assert code == 1
     assert words in capsys.readouterr().err
+
+
+def test_arrays_are_read_and_tables_of_other_types_are_told(tmp_path):
+    ids = corpus_of(tmp_path / "corpus", (0, {"x": ["a"]}), (1, {"x": ["b"]}))
+    rows = [{"id": i, "output": {"x": ["a"]}} for i in ids]
+    (tmp_path / "p.json").write_text(json.dumps(rows, indent=1), encoding="utf-8-sig")
+    shards.write(pa.table({"id": ids, "output": [["a"], ["b"]]}), tmp_path / "p.parquet")
+
+    scores = predictions.score(predictions.read(tmp_path / "p.json"), tmp_path / "corpus", PLAIN)
+
+    assert counts(scores["scores"][0]) == (2, 2, 1)
+    with pytest.raises(RawFileError, match="not a string"):
+        predictions.read(tmp_path / "p.parquet")
+
+
+def test_odd_values_are_counted_and_break_nothing(tmp_path):
+    deep = "[" * 400 + '"Ada"' + "]" * 400
+    values = [deep, '{"a": 1}', "true", "12", '"NAN"', "null", '[["Ada"], {}, {"x": 1}]', '"Ada"']
+    batches = [(n, {"person": ["Ada"]}) for n in range(len(values))]
+
+    answers = [f'{{"person": {value}}}' for value in values]
+    entry = score(tmp_path, answers, batches)["entity"]
+
+    assert counts(entry) == (8, 4, 3)  # found: Ada three times, and "12"
+    assert entry["malformed_items"] == 3  # an object, true, and an object in a list
 
 
 def test_a_missing_corpus_is_told(tmp_path, capsys):

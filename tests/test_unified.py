@@ -50,7 +50,7 @@ def test_export_import_export_is_the_identity(name, tmp_path):
     for folder in folders:
         task = folder.parent.name
         own = tmp_path / task
-        wanted = Wanted(held_out=dataset.use == "held-out")
+        wanted = Wanted(name, held_out=dataset.use == "held-out")
         told = importing.run(folder, wanted, own / "raw", own / "toml")
         again = catalog.load(name, own / "toml")
         assert (again.language, again.tasks) == (dataset.language, [task])
@@ -184,7 +184,7 @@ def test_the_five_shapes_in_lines_and_arrays_with_and_without_bom(shape, form, b
 
     told = importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
 
-    dataset = catalog.load("some-data", tmp_path / "toml")
+    dataset = catalog.load("iepile-some-data", tmp_path / "toml")
     assert dataset.tasks == tasks
     assert (dataset.language, dataset.source, dataset.reader) == (
         "en",
@@ -194,7 +194,7 @@ def test_the_five_shapes_in_lines_and_arrays_with_and_without_bom(shape, form, b
     assert told["records"] == 2
     assert told["rejects"] == (shape == "EE")  # the argument without a string
     records_of(dataset, tmp_path / "raw", tmp_path / "run")
-    table = shards.read(tmp_path / "run" / "clean" / "some-data" / "train-00000.parquet")
+    table = shards.read(tmp_path / "run" / "clean" / "iepile-some-data" / "train-00000.parquet")
     first, second = from_table(table)
     assert second.text == "Oslo is far"
     assert not second.mentions
@@ -225,13 +225,15 @@ def test_labels_that_the_schema_lacks_are_added_and_told(tmp_path):
     told = importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
 
     assert told["labels that schema.json lacks"] == 1
-    assert catalog.load("d", tmp_path / "toml").labels.entity == ["person", "robot"]
+    assert catalog.load("iepile-ner-d", tmp_path / "toml").labels.entity == ["person", "robot"]
 
 
 def test_the_manifest_is_enforced(tmp_path):
     folder = folder_of(tmp_path / "NER" / "d", *SHAPES["NER"][:2])
     importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
-    manifest = tomllib.loads((tmp_path / "raw" / "d" / "manifest.toml").read_text(encoding="utf-8"))
+    manifest = tomllib.loads(
+        (tmp_path / "raw" / "iepile-ner-d" / "manifest.toml").read_text(encoding="utf-8")
+    )
 
     split = manifest["splits"]["train"]
     assert split["counts"] == {
@@ -242,10 +244,12 @@ def test_the_manifest_is_enforced(tmp_path):
         "arguments": 0,
         "rejects": 0,
     }
-    with (tmp_path / "raw" / "d" / "train.json").open("a") as stream:
+    with (tmp_path / "raw" / "iepile-ner-d" / "train.json").open("a") as stream:
         stream.write(" ")
     with pytest.raises(RawFileError, match="sha256"):
-        records_of(catalog.load("d", tmp_path / "toml"), tmp_path / "raw", tmp_path / "run")
+        records_of(
+            catalog.load("iepile-ner-d", tmp_path / "toml"), tmp_path / "raw", tmp_path / "run"
+        )
 
 
 def test_odd_labels_survive_toml(tmp_path):
@@ -261,7 +265,7 @@ def test_odd_labels_survive_toml(tmp_path):
 
     importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
 
-    dataset = catalog.load("d", tmp_path / "toml")
+    dataset = catalog.load("iepile-ee-d", tmp_path / "toml")
     assert dataset.labels.event == odd
     assert dataset.roles_of() == {t: [t] for t in odd}
     records_of(dataset, tmp_path / "raw", tmp_path / "run")

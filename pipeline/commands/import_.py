@@ -23,8 +23,13 @@ def add(commands: Any) -> None:
     add_ = parser.add_argument
     add_("format", metavar="FORMAT", choices=("iepile-jsonl",), help="iepile-jsonl")
     add_("folders", metavar="DIR", type=Path, nargs="+", help="a folder of one dataset")
-    add_("--id", metavar="ID", default="", help="its id (default: the folder's name)")
-    add_("--source", metavar="NAME", default="", help="its name in the corpus (default: likewise)")
+    add_("--id", metavar="ID", default="", help="its id (default: iepile-<task>-<name>)")
+    add_(
+        "--source",
+        metavar="NAME",
+        default="",
+        help="its name in the corpus (default: the folder's)",
+    )
     add_("--language", choices=("en", "zh"), default="", help="default: found out from the texts")
     add_("--tasks", metavar="A,B", help="default: the folder above, or what the annotations allow")
     add_("--license", metavar="TEXT", default="unstated")
@@ -61,4 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         counts = importing.run(folder, wanted, arguments.raw, arguments.catalog or catalog.FOLDER)
         rows += [[str(folder), key, number] for key, number in counts.items()]
     print(listing.table(("folder", "counted", "number"), rows))
+    print(f"`iepile edition {_edition(arguments.raw)}` writes what is there into params.yaml")
     return 0
+
+
+def _edition(raw: Path) -> str:
+    return "full" if raw == Path("raw/full") else str(raw)

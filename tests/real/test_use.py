@@ -62,7 +62,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
     for task in dataset.tasks:
         folder = tmp_path / "first" / f"IE-{dataset.language}" / task / name
         own = tmp_path / task
-        wanted = Wanted(held_out=dataset.use == "held-out")
+        wanted = Wanted(name, held_out=dataset.use == "held-out")
         importing.run(folder, wanted, own / "raw", own / "toml")
         again = catalog.load(name, own / "toml")
         normalize(
