@@ -6,13 +6,23 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands import audit, datasets, edition, everything, negatives, stages
+from pipeline.commands import (
+    audit,
+    datasets,
+    edition,
+    everything,
+    export,
+    import_,
+    negatives,
+    score,
+    stages,
+)
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (edition, datasets, everything, audit, negatives, stages)
+COMMANDS = (edition, datasets, everything, audit, negatives, score, export, import_, stages)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,74 @@
+"""`iepile import`: make a dataset of files in a format of the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import command
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "import",
+        "make datasets of files in IEPile's unified format",
+        "Each folder holds train.json, dev.json or test.json, and schema.json, as IEPile's do. It "
+        "becomes a declaration in the catalogue and a raw folder with a manifest.",
+    )
+    add_ = parser.add_argument
+    add_("format", metavar="FORMAT", choices=("iepile-jsonl",), help="iepile-jsonl")
+    add_("folders", metavar="DIR", type=Path, nargs="+", help="a folder of one dataset")
+    add_("--id", metavar="ID", default="", help="its id (default: iepile-<task>-<name>)")
+    add_(
+        "--source",
+        metavar="NAME",
+        default="",
+        help="its name in the corpus (default: the folder's)",
+    )
+    add_("--language", choices=("en", "zh"), default="", help="default: found out from the texts")
+    add_("--tasks", metavar="A,B", help="default: the folder above, or what the annotations allow")
+    add_("--license", metavar="TEXT", default="unstated")
+    add_("--domain", metavar="TEXT", default="unstated")
+    add_("--held-out", action="store_true", help="publish it for testing only")
+    add_("--raw", type=Path, metavar="DIR", default=Path("raw/full"), help="where files are put")
+    add_("--catalog", type=Path, metavar="DIR", help="where it is declared (default: ours)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import every folder and print what was counted."""
+    from pipeline import catalog, importing, listing
+    from pipeline.errors import DeclarationError
+
+    if arguments.id and len(arguments.folders) > 1:
+        raise DeclarationError(
+            "one id for several folders", where=arguments.id, todo="import them one by one"
+        )
+    tasks = tuple((arguments.tasks or "").replace(",", " ").split())
+    if strange := sorted({*tasks} - {*catalog.TASKS}):
+        todo = f"use some of {', '.join(catalog.TASKS)}"
+        raise DeclarationError(f"there is no task {strange[0]!r}", todo=todo)
+    rows: list[list[object]] = []
+    for folder in arguments.folders:
+        wanted = importing.Wanted(
+            arguments.id,
+            arguments.source,
+            arguments.language,
+            tasks,
+            arguments.license,
+            arguments.domain,
+            arguments.held_out,
+        )
+        counts = importing.run(folder, wanted, arguments.raw, arguments.catalog or catalog.FOLDER)
+        rows += [[str(folder), key, number] for key, number in counts.items()]
+    print(listing.table(("folder", "counted", "number"), rows))
+    print(f"`iepile edition {_edition(arguments.raw)}` writes what is there into params.yaml")
+    return 0
+
+
+def _edition(raw: Path) -> str:
+    return "full" if raw == Path("raw/full") else str(raw)

@@ -1,0 +1,267 @@
+"""Score predictions: span-based micro-F1 per task, dataset and label, with its interval.
+
+The answers to all label batches of a record are pooled; a label's first asking counts, and what is
+answered under a label that was not asked is wrong. Facts (see `facts`) are compared as strings:
+`multiset` counts a fact as often as it is given, `set` once. An answer that cannot be read, or is
+missing, answers nothing. Precision, recall and F1 come from whole counts and are rounded once.
+
+Intervals are percentiles of bootstrap samples of records. Records with equal counts are
+interchangeable, so a sample is one multinomial draw over the distinct counts, and nothing but
+these is held. The seed is the hash of what is scored.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import numpy as np
+import orjson
+import xxhash
+
+from pipeline import facts
+from pipeline.parsing import merged, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Match = Literal["multiset", "set"]
+#: (correct, predicted, gold)
+Counts = tuple[int, int, int]
+
+#: Stands for all labels that were answered without being asked.
+NOT_ASKED: Final = "(not asked)"
+#: Bootstrap samples drawn at once, for the sake of memory.
+_AT_ONCE: Final = 100
+_ARTICLES: Final = re.compile(r"^(?:a|an|the) ")
+
+
+class Options(NamedTuple):
+    """How predictions are compared."""
+
+    match: Match = "multiset"
+    #: Compare without letter case, width, white space and leading articles.
+    normalize: bool = False
+    #: Bootstrap samples; 0 gives no intervals.
+    samples: int = 1000
+
+
+class Row(NamedTuple):
+    """One label batch of a record, asked and answered."""
+
+    gold: str
+    #: The model's text; None where there is none.
+    answer: str | None
+    #: The keys of the labels asked and how the output calls them, where the two differ (SPO).
+    labels: Sequence[str] = ()
+    shown: Sequence[str] = ()
+
+
+class Group:
+    """What is counted for one task, dataset and split."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.measures = facts.MEASURES[task]
+        self.rows: Counter[str] = Counter()
+        #: Per measure: how many records have these counts.
+        self.records: list[Counter[Counts]] = [Counter() for _ in self.measures]
+        #: Per measure: label -> counts.
+        self.labels: list[dict[str, list[int]]] = [{} for _ in self.measures]
+
+
+def normal(string: str) -> str:
+    """A string without what `normalize` sets aside."""
+    folded = " ".join(unicodedata.normalize("NFKC", string).lower().split())
+    return _ARTICLES.sub("", folded)
+
+
+def add_record(group: Group, rows: Iterable[Row], options: Options) -> None:
+    """Count one record: its label batches in the order in which they were asked."""
+    totals = [[0, 0, 0] for _ in group.measures]
+    read = facts.reader(group.task)
+    asked: set[str] = set()
+    before: dict[str, tuple[list[Any], list[Any]]] = {}
+    for row in rows:
+        gold: dict[str, Any] = orjson.loads(row.gold)
+        found = _answer(group, row.answer, gold)
+        if options.normalize:
+            names = {normal(key): key for key in reversed(gold)}
+            found = merged([(names.get(normal(k), k), value) for k, value in found.items()])
+        for label, true in gold.items():
+            fresh, stale = _asked(label, row, asked)
+            if not fresh:
+                found.pop(label, None)
+                continue
+            value = found.pop(label, None)
+            if not true and not value:
+                continue
+            one = _facts(read, true, group, options, gold=True)
+            two = _facts(read, value, group, options)
+            if row.labels:
+                one, two = _without_earlier(before, label, one, two, stale=stale)
+            _count(group, label, one, two, totals, options.match)
+        asked.update(row.labels or gold)
+        for value in found.values():
+            stray = _facts(read, value, group, options)
+            group.rows["answers_not_asked"] += len(stray)
+            _count(group, NOT_ASKED, [], stray, totals, options.match)
+    group.rows["records"] += 1
+    for records, own in zip(group.records, totals, strict=True):
+        records[own[0], own[1], own[2]] += 1
+
+
+def _answer(group: Group, answer: str | None, gold: dict[str, Any]) -> dict[str, Any]:
+    """The predicted object; what became of the text is counted."""
+    group.rows["rows"] += 1
+    parsed = parse(answer, gold)
+    if parsed is None:
+        group.rows["missing" if answer is None else "parse_failures"] += 1
+        return {}
+    if not parsed.strict:
+        group.rows["repaired"] += 1
+    return {**parsed.value}
+
+
+def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
+    """(whether the row asks something new under this label, something that was asked before)."""
+    if not row.labels:
+        return label not in asked, False
+    again = [key in asked for key, name in zip(row.labels, row.shown, strict=True) if name == label]
+    return not all(again), any(again)
+
+
+def _facts(
+    read: Any, value: Any, group: Group, options: Options, *, gold: bool = False
+) -> list[Any]:
+    """The facts of a value; what is none is counted where a model wrote it."""
+    if not value:
+        return []
+    found = [*read(value)]
+    kept = [fact for fact in found if fact is not None]
+    if not gold:
+        group.rows["malformed_items"] += len(found) - len(kept)
+    if options.normalize:
+        kept = [(measure, (*map(normal, strings),)) for measure, strings in kept]
+    return kept
+
+
+def _without_earlier(
+    before: dict[str, tuple[list[Any], list[Any]]],
+    label: str,
+    one: list[Any],
+    two: list[Any],
+    *,
+    stale: bool,
+) -> tuple[list[Any], list[Any]]:
+    """Facts under a predicate of which some signatures were asked before, without those of then."""
+    old = before.get(label, ([], []))
+    before[label] = (old[0] + one, old[1] + two)
+    if not stale:
+        return one, two
+    parts = [Counter(now) - Counter(then) for now, then in zip((one, two), old, strict=True)]
+    return [*parts[0].elements()], [*parts[1].elements()]
+
+
+def _count(
+    group: Group,
+    label: str,
+    one: list[Any],
+    two: list[Any],
+    totals: list[list[int]],
+    match: Match,
+) -> None:
+    """Compare the gold facts of a label with those predicted."""
+    gold, found = Counter(one), Counter(two)
+    if match == "set":
+        gold, found = Counter({*one}), Counter({*two})
+    sizes = [(gold & found, 0), (found, 1), (gold, 2)]
+    for facts_, column in sizes:
+        for (measure, _), number in facts_.items():
+            totals[measure][column] += number
+            group.labels[measure].setdefault(label, [0, 0, 0])[column] += number
+
+
+def f1(correct: Any, predicted: Any, gold: Any) -> Any:
+    """F1 in percent of one or many counts; 100 where there is nothing to find and nothing found."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(
+            np.add(predicted, gold) > 0, 200 * np.divide(correct, np.add(predicted, gold)), 100.0
+        )
+
+
+def figures(counts: Sequence[int]) -> dict[str, Any]:
+    """Counts with precision, recall and F1 in percent."""
+    correct, predicted, gold = (int(n) for n in counts)
+    return {
+        "gold": gold,
+        "predicted": predicted,
+        "correct": correct,
+        "precision": round(100 * correct / predicted, 2) if predicted else _empty(gold),
+        "recall": round(100 * correct / gold, 2) if gold else _empty(predicted),
+        "f1": round(float(f1(correct, predicted, gold)), 2),
+    }
+
+
+def _empty(other: int) -> float:
+    """A share of nothing: all of it where the other side holds nothing either."""
+    return 0.0 if other else 100.0
+
+
+def interval(records: Counter[Counts], samples: int, name: str) -> tuple[float, float] | None:
+    """The 95 % bootstrap interval of F1 over records, seeded by the hash of `name`."""
+    if not samples or not records:
+        return None
+    kinds = sorted(records)
+    columns = np.array(kinds, np.float64)
+    numbers = np.array([records[kind] for kind in kinds], np.float64)
+    generator = np.random.Generator(np.random.PCG64(xxhash.xxh3_64_intdigest(name.encode())))
+    scores = []
+    for start in range(0, samples, _AT_ONCE):
+        size = min(_AT_ONCE, samples - start)
+        draws = generator.multinomial(int(numbers.sum()), numbers / numbers.sum(), size=size)
+        scores.append(f1(*(draws @ columns).T))
+    low, high = np.percentile(np.concatenate(scores), [2.5, 97.5])
+    return round(float(low), 2), round(float(high), 2)
+
+
+def result(name: str, group: Group, options: Options) -> Iterator[dict[str, Any]]:
+    """One entry per measure: rows, counts, scores, interval, and the scores of every label."""
+    for number, measure in enumerate(group.measures):
+        counted = group.records[number]
+        sums = [sum(kind[i] * n for kind, n in counted.items()) for i in range(3)]
+        between = interval(counted, options.samples, f"{name}/{measure}")
+        labels = group.labels[number]
+        yield {
+            "measure": measure,
+            **{key: group.rows[key] for key in _ROW_COUNTS},
+            **figures(sums),
+            "f1_interval": between,
+            "labels": {label: figures(labels[label]) for label in sorted(labels)},
+        }
+
+
+_ROW_COUNTS: Final = (
+    "records",
+    "rows",
+    "missing",
+    "parse_failures",
+    "repaired",
+    "malformed_items",
+    "answers_not_asked",
+)
+
+
+def together(groups: Sequence[Group]) -> Group:
+    """The sum of groups of one task."""
+    total = Group(groups[0].task)
+    for group in groups:
+        total.rows.update(group.rows)
+        for number in range(len(total.measures)):
+            total.records[number].update(group.records[number])
+            for label, counts in group.labels[number].items():
+                own = total.labels[number].setdefault(label, [0, 0, 0])
+                own[:] = [a + b for a, b in zip(own, counts, strict=True)]
+    return total
