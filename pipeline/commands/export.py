@@ -1,0 +1,91 @@
+"""`iepile export`: the corpus in the format of a trainer."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import command, workspace
+
+if TYPE_CHECKING:
+    from pipeline.exports import Source
+
+
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "export",
+        "write records or instructions in the format of a trainer",
+        f"The formats: {', '.join(_formats())}. What a format cannot hold is counted. The folder "
+        "is written anew as a whole.",
+    )
+    add_ = parser.add_argument
+    add_("format", metavar="FORMAT", choices=_formats())
+    add_("--out", type=Path, metavar="DIR", required=True, help="the folder to write")
+    add_("--from", dest="kind", choices=("records", "instructions"), help="what to export")
+    add_("--output", type=Path, metavar="DIR", help="what a run wrote (default: output)")
+    add_("--datasets", metavar="A,B", help="only these (default: all that the run holds)")
+    add_("--splits", metavar="A,B", default="train,dev,test", help="only these splits")
+    add_("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
+
+
+def _formats() -> list[str]:
+    """The modules of `pipeline/exports`, found without importing them."""
+    folder = Path(__file__).parent.parent / "exports"
+    return sorted(p.stem.replace("_", "-") for p in folder.glob("[!_]*.py"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the export and print what was written, and what could not be."""
+    from pipeline import exports, listing, shards
+    from pipeline.errors import RawFileError
+
+    module = exports.module(arguments.format)
+    kind = arguments.kind or module.FROM[0]
+    if kind not in module.FROM:
+        raise RawFileError(
+            f"{arguments.format} is not made from {kind}", todo=f"use --from {module.FROM[0]}"
+        )
+    out, marker = arguments.out, arguments.out / "export.json"
+    if out.exists() and not marker.is_file() and any(out.iterdir()):
+        raise RawFileError(
+            "this folder holds something else than an export, which would be lost",
+            where=out,
+            todo="name another folder, or empty it",
+        )
+    source = _source(arguments, kind)
+    with shards.replacing(out) as folder:
+        counts = module.export(source, folder)
+        about = {"format": arguments.format, "from": kind, "counts": counts}
+        shards.write_json(about, folder / marker.name)
+    print(listing.table(("counted", "number"), [*counts.items()]))
+    return 0
+
+
+def _source(arguments: argparse.Namespace, kind: Any) -> Source:
+    """The part of a run that is asked for."""
+    from pipeline import catalog
+    from pipeline.errors import DeclarationError, RawFileError
+    from pipeline.exports import Source
+    from pipeline.records import SPLITS
+
+    options = {"raw": None, "manifests": None, "workers": None, "out": arguments.output}
+    ws = workspace(argparse.Namespace(params=arguments.params, **options))
+    clean, corpus = ws.folders["clean"], ws.folders["corpus"]
+    needed = clean if kind == "records" else corpus
+    if not needed.is_dir():
+        todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
+        raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
+    there = (path.name for path in clean.iterdir()) if clean.is_dir() else catalog.ids()
+    present = sorted(there)
+    names = arguments.datasets.split(",") if arguments.datasets else present
+    splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
+    if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
+        todo = f"use some of {', '.join(SPLITS)}"
+        raise DeclarationError(f"there is no split {strange[0]!r}", todo=todo)
+    if kind == "records" and (absent := [name for name in names if name not in present]):
+        raise RawFileError(f"this run holds no dataset {absent[0]!r}", where=clean)
+    datasets = tuple(ws.dataset(name) for name in names)
+    return Source(kind, ws.out, datasets, splits, ws.dictionaries)

@@ -1,0 +1,127 @@
+"""Exports: one module per trainer's format (`iepile-jsonl` is `iepile_jsonl.py`), of one shape.
+
+    FROM = ("records", "instructions")     what it can be made from, the default first
+    export(source, out) -> counts          writes files under the folder `out`
+
+`counts` says how many rows were written, and how many annotations the format could not hold. What
+modules share is here: kept records and published rows as a stream of small tables, in the order of
+datasets, splits and rows, and a writer of JSON lines in shards. Nothing is held but one table.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import shards
+from pipeline.errors import RawFileError
+from pipeline.kept import kept, record_shards
+from pipeline.records import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipeline.catalog import Dataset
+
+#: Lines of one shard of an export.
+LINES_PER_SHARD: Final = 200_000
+_ROWS: Final = 5_000
+
+Kind = Literal["records", "instructions"]
+
+
+class Source(NamedTuple):
+    """What to export: a run's output folder, and which part of it."""
+
+    kind: Kind
+    #: The folder that the stages wrote: it holds clean/, dedupe/ and corpus/.
+    folder: Path
+    #: In the order in which they are exported.
+    datasets: tuple[Dataset, ...]
+    splits: tuple[str, ...] = SPLITS
+    #: The folder of hard_negatives/<id>.json, see `pipeline.dictionary`.
+    dictionaries: Path = Path("dictionaries")
+
+
+def module(name: str) -> Any:
+    """The module of a format, e.g. `pipeline.exports.iepile_jsonl` for "iepile-jsonl"."""
+    return import_module(f"pipeline.exports.{name.replace('-', '_')}")
+
+
+def records(source: Source) -> Iterator[tuple[Dataset, str, Any]]:
+    """(dataset, split, table of RECORDS) of all kept records; held-out sets are test alone."""
+    for dataset in source.datasets:
+        own = ("test",) if dataset.use == "held-out" else SPLITS
+        splits = tuple(split for split in own if split in source.splits)
+        dedupe = source.folder / "dedupe" / dataset.id
+        for split, path in record_shards(source.folder / "clean" / dataset.id, splits):
+            table = kept(path, dedupe if dedupe.is_dir() else None)
+            for start in range(0, table.num_rows, _ROWS):
+                yield dataset, split, table.slice(start, _ROWS)
+
+
+def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
+    """(config, split, table of INSTRUCTIONS) of the published corpus, in its order."""
+    wanted = pa.array([dataset.source for dataset in source.datasets], pa.string())
+    corpus = source.folder / "corpus"
+    for config in sorted(path for path in corpus.glob("*") if path.is_dir()):
+        for split in source.splits:
+            for path in shards.listed(config, f"{split}-*.parquet"):
+                for table in _batches(path):
+                    mine = table.filter(pc.is_in(table["source"], value_set=wanted))
+                    if mine.num_rows:
+                        yield config.name, split, mine
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS):
+                yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise RawFileError(
+            f"cannot read this shard: {problem}", where=path, todo="run `iepile publish` again"
+        ) from None
+
+
+@contextmanager
+def json_lines(
+    out: Path, per_shard: int = LINES_PER_SHARD
+) -> Iterator[Callable[[str, Iterable[bytes]], None]]:
+    """Yield a function that appends lines to the shards `<name>-NNNNN.jsonl`, name "duie2/train".
+
+    The lines of one name may come in pieces; only the shard written last is open.
+    """
+    written: dict[str, int] = {}
+    stream: Any = None
+    open_path: Path | None = None
+
+    def write(name: str, lines: Iterable[bytes]) -> None:
+        nonlocal stream, open_path
+        lines = iter(lines)
+        while True:
+            number, used = divmod(written.get(name, 0), per_shard)
+            piece = [line + b"\n" for line in islice(lines, per_shard - used)]
+            if not piece:
+                return
+            path = out / f"{name}-{number:05d}.jsonl"
+            if path != open_path:
+                if stream is not None:
+                    stream.close()
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stream, open_path = path.open("ab"), path
+            stream.writelines(piece)
+            written[name] = written.get(name, 0) + len(piece)
+
+    try:
+        yield write
+    finally:
+        if stream is not None:
+            stream.close()
