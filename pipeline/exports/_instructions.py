@@ -2,9 +2,9 @@
 
     train/NER-en-00000.jsonl    one folder per split, nothing in it but shards
     heldout/NER-en-00000.jsonl  the test rows of held-out sets
-    dataset_info.json           the folders as LLaMA-Factory knows them: iepile_train, iepile_dev, ...
+    dataset_info.json           the folders for LLaMA-Factory: iepile_train, iepile_dev, ...
 
-LLaMA-Factory loads a folder as one dataset; a file of another kind beside the shards would break it.
+LLaMA-Factory loads a folder as one dataset; a file of another kind beside the shards breaks that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`alpaca`: instruction, input and output, as Stanford Alpaca and LLaMA-Factory have them.
+r"""`alpaca`: instruction, input and output, as Stanford Alpaca and LLaMA-Factory have them.
 
     {"instruction": "{\"instruction\": \"You are ...\", \"schema\": [...], \"input\": \"...\"}",
      "input": "", "output": "{\"person\": [\"Ines Vale\"], \"place\": []}"}

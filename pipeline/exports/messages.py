@@ -1,4 +1,4 @@
-"""`messages`: chats of a user and an assistant, as TRL, OpenAI and ms-swift have them.
+r"""`messages`: chats of a user and an assistant, as TRL, OpenAI and ms-swift have them.
 
     {"messages": [{"role": "user", "content": "{\"instruction\": ...}"},
                   {"role": "assistant", "content": "{\"person\": [\"Ines Vale\"], \"place\": []}"}]}

@@ -1,4 +1,4 @@
-"""`prompt-completion`: plain strings, for base models: trainers add no chat template to these.
+r"""`prompt-completion`: plain strings, for base models: trainers add no chat template to these.
 
     {"prompt": "{\"instruction\": ...}\n", "completion": "{\"person\": [\"Ines Vale\"], ...}"}
 

@@ -1,7 +1,7 @@
-"""`sharegpt`: conversations of a human and a model, as LLaMA-Factory and FastChat have them.
+r"""`sharegpt`: conversations of a human and a model, as LLaMA-Factory and FastChat have them.
 
-    {"conversations": [{"from": "human", "value": "{\"instruction\": ...}"},
-                       {"from": "gpt", "value": "{\"person\": [\"Ines Vale\"], \"place\": []}"}]}
+{"conversations": [{"from": "human", "value": "{\"instruction\": ...}"},
+                   {"from": "gpt", "value": "{\"person\": [\"Ines Vale\"], \"place\": []}"}]}
 """
 
 from __future__ import annotations
