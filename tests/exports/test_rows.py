@@ -198,7 +198,7 @@ def test_masking_keeps_words_apart():
     assert mlm_wwm.words("Dr. Vale", "en") == ["Dr", ".", "Vale"]
 
 
-def test_negatives_of_dev_are_all_and_of_train_near_ones_and_four(conll04):
+def test_negatives_of_dev_are_all_and_of_train_near_ones_and_four():
     dataset = catalog.load("duie2")
     label = tuple(Near(dataset, "RE", {}).inventory)
     negatives = Near(dataset, "RE", {label[0]: [label[9], label[3]]})
