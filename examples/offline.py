@@ -109,7 +109,7 @@ def encoder(name: str | None, texts: list[str]):
         return AutoTokenizer.from_pretrained(name), AutoModel.from_pretrained(name)
     own = tokenizer(texts)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
-    config = BertConfig(vocab_size=len(own), num_hidden_layers=2, **sizes)
+    config = BertConfig(vocab_size=len(own), num_hidden_layers=2, initializer_range=0.1, **sizes)
     return own, BertModel(config)
 
 

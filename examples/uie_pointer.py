@@ -58,12 +58,15 @@ def loss_of(model, batch):
     return (loss * inside[..., None]).sum() / len(target)
 
 
-def fgm(model, batch, size=1.0):
-    """Add the gradients of a pass with shifted word embeddings to those that are there."""
+def fgm(model, batch, size=0.5):
+    """Add the gradients of a pass with shifted word embeddings to those that are there.
+
+    The shift is as long as `size` times a word's embedding, over the whole batch.
+    """
     words = model.bert.get_input_embeddings().weight
     if words.grad is None or not (norm := words.grad.norm()):
         return
-    shift = size * words.grad / norm
+    shift = size * words.detach().norm(dim=1).mean() * words.grad / norm
     words.data.add_(shift)
     loss_of(model, batch).backward()
     words.data.sub_(shift)
@@ -102,7 +105,7 @@ def train(arguments, rows, dev):
     )
     top = {"params": model.heads.parameters(), "lr": max(arguments.lr, 1e-3)}
     optimizer = torch.optim.AdamW([{"params": bert.parameters()}, top], lr=arguments.lr)
-    losses, best, patience, kept = [], -1.0, 0, None
+    losses, best, patience, kept = [], 0.0, 0, None
     for epoch in range(arguments.epochs):
         model.train()
         random.shuffle(rows)
@@ -120,8 +123,8 @@ def train(arguments, rows, dev):
             losses.append(loss.item())
         score = evaluate(average.module, dev, tokenizer)
         print(f"epoch {epoch + 1}: loss {losses[-1]:.3f}, dev F1 {score:.1f}", flush=True)
-        patience = 0 if score > best else patience + 1
-        if score > best:
+        patience = 0 if score > best or not best else patience + 1  # it may begin slowly
+        if score >= best:
             best = score
             kept = {key: value.clone() for key, value in average.module.state_dict().items()}
         if patience >= arguments.patience or (arguments.steps and len(losses) >= arguments.steps):
