@@ -96,21 +96,73 @@ def tokenizer(texts: list[str]):
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(name, words.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=words, **{f"{key}_token": token for key, token in special.items()}
-    )
+    inputs = ["input_ids", "attention_mask"]
+    names = {f"{key}_token": token for key, token in special.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=words, model_input_names=inputs, **names)
 
 
 def encoder(name: str | None, texts: list[str]):
-    """(tokenizer, encoder) of a pre-trained model, or a tiny random BERT for these texts."""
-    from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+    """(tokenizer, encoder) of a pre-trained model, or a tiny random ModernBERT for these texts."""
+    from transformers import AutoModel, AutoTokenizer, ModernBertConfig, ModernBertModel
 
     if name:
         return AutoTokenizer.from_pretrained(name), AutoModel.from_pretrained(name)
     own = tokenizer(texts)
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
-    config = BertConfig(vocab_size=len(own), num_hidden_layers=2, initializer_range=0.1, **sizes)
-    return own, BertModel(config)
+    config = ModernBertConfig(
+        vocab_size=len(own),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        global_attn_every_n_layers=1,
+        max_position_embeddings=512,
+        initializer_range=0.1,  # what is small learns slowly from small weights
+        pad_token_id=own.pad_token_id,
+        **{f"{end}_token_id": own.cls_token_id for end in ("cls", "bos")},
+        **{f"{end}_token_id": own.sep_token_id for end in ("sep", "eos")},
+    )
+    return own, ModernBertModel(config)
+
+
+def causal(name: str | None, texts: list[str]):
+    """(tokenizer, language model) that is pre-trained, or a tiny random Llama for these texts."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        LlamaConfig,
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+    )
+
+    if name:
+        return AutoTokenizer.from_pretrained(name), AutoModelForCausalLM.from_pretrained(name)
+    # A token is a word, a blank or a sign, so that a name is one token wherever it stands.
+    words = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|\W"), "isolated")
+    words.decoder = decoders.Fuse()
+    special = ["<pad>", "<unk>", "<user>", "<assistant>", "<end>"]
+    words.train_from_iterator(texts, trainers.WordLevelTrainer(special_tokens=special))
+    own = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", unk_token="<unk>", eos_token="<end>"
+    )
+    own.chat_template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<end>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    config = LlamaConfig(
+        vocab_size=len(own),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        initializer_range=0.1,
+        tie_word_embeddings=True,
+        pad_token_id=own.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=own.eos_token_id,
+    )
+    return own, LlamaForCausalLM(config)
 
 
 def device() -> str:
