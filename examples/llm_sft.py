@@ -21,9 +21,9 @@ from trl import SFTConfig, SFTTrainer
 
 
 def answers(text: str) -> set:
-    """The (label, answer) pairs of an output; none where it is no JSON object."""
+    """The (label, answer) pairs of an output, blanks aside; none where it is no JSON object."""
     try:
-        found = json.loads(text)
+        found = json.loads("".join(text.split()))
         return {(label, json.dumps(a)) for label, own in found.items() for a in own}
     except (ValueError, AttributeError, TypeError):
         return set()
@@ -85,7 +85,8 @@ def main(argv=None):
     whole = None if arguments.model else ["embed_tokens"]
     lora = LoraConfig(
         r=arguments.rank, lora_alpha=2 * arguments.rank, target_modules="all-linear",
-        modules_to_save=whole, task_type="CAUSAL_LM",
+        modules_to_save=whole,
+        ensure_weight_tying=bool(whole), task_type="CAUSAL_LM",
     )  # fmt: skip
     settings = SFTConfig(
         output_dir=str(arguments.work / "llm_sft"),
