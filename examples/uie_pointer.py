@@ -6,8 +6,8 @@
         --lr 2e-5 --epochs 3 --folds 5
 
 A row is a prompt and a text; one head scores every piece as the start of an answer, the other as
-its end. Training has the usual helpers: FGM, a second pass with the word embeddings shifted towards a
-higher loss (Miyato et al., ICLR 2017); an exponential moving average (EMA) of the weights, which is
+its end. Training has the usual helpers: FGM, a second pass with the word embeddings shifted towards
+a higher loss (Miyato et al., ICLR 2017); a moving average (EMA) of the weights, which is
 what is evaluated; early stopping on dev; and k folds, whose rows never share a text.
 """
 
