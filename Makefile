@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test lint bench docs
+.PHONY: corpus test lint bench docs examples
 
 corpus: .venv/.base
 	$(BIN)/dvc repro
@@ -24,6 +24,11 @@ bench: .venv/.dev
 docs: .venv/.base
 	$(BIN)/iepile datasets --into README.md
 
+# The four training examples, on planted texts with tiny models.
+examples: .venv/.consumers
+	for name in bert_crf uie_pointer spert llm_sft; do \
+		PYTHONPATH=. $(BIN)/python examples/$$name.py || exit 1; done
+
 .venv/bin/pip:
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
@@ -33,5 +38,9 @@ docs: .venv/.base
 	touch $@
 
 .venv/.dev: .venv/.base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,consumers]'
+	touch $@
+
+.venv/.consumers: .venv/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[consumers]'
 	touch $@

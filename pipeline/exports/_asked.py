@@ -1,0 +1,52 @@
+"""Which absent labels an export asks, where its format has room for negatives.
+
+Train records are asked as the instructions are: the near labels of every positive, and a few others
+chosen by the hash of record and label. Dev and test records are asked for the whole inventory.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pipeline import batching, dictionary, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.exports import Source
+
+#: How many absent labels are asked besides the near ones.
+OTHERS = 4
+
+
+class Negatives:
+    """The inventory of a dataset's task, with the near labels of each label."""
+
+    def __init__(self, source: Source, dataset: Dataset, task: str) -> None:
+        self.inventory = tasks.inventory(dataset, task)
+        path = source.dictionaries / "hard_negatives" / f"{dataset.id}.json"
+        self.near = _read(path).get(task, {}) if path.is_file() else {}
+        self.roles = dataset.roles_of() if task == "EE" else {}
+
+    def hard(self, positives: Collection[str]) -> list[str]:
+        """The near labels of the positives that are not there, in the order of the inventory."""
+        found = {n for p in positives for n in self.near.get(p, ())} - {*positives}
+        return [label for label in self.inventory if label in found]
+
+    def chosen(self, record_id: str, positives: Collection[str], split: str) -> list[str]:
+        """The absent labels to ask: near ones first, in train with a few others."""
+        hard = self.hard(positives)
+        known = {*hard, *positives}
+        rest = [label for label in self.inventory if label not in known]
+        if split != "train" or len(rest) <= OTHERS:
+            return hard + rest
+        keys = batching.priorities([record_id], rest, 0)[0].tolist()
+        return hard + [rest[i] for i in sorted(range(len(rest)), key=keys.__getitem__)[:OTHERS]]
+
+
+@cache
+def _read(path: Path) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    return dictionary.read(path)

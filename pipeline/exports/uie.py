@@ -1,0 +1,135 @@
+"""`uie`: one prompt and its spans per row, for pointer models such as PaddleNLP's UIE.
+
+    {"content": "林夏曾任教于澄江", "result_list": [{"text": "林夏", "start": 0, "end": 2}],
+     "prompt": "人物"}
+    {"content": "林夏曾任教于澄江", "result_list": [], "prompt": "林夏的国籍"}
+
+Ends are exclusive and count characters. The prompts, in Chinese and English:
+
+    entity label                     人物                person
+    the subject's relation           林夏的国籍          country of Ines Vale
+    event label's triggers           裁员触发词          layoff trigger
+    the trigger's (or event's) role  裁员的裁员方        company of laid off
+
+Labels that are absent are asked too, with an empty list: near ones and a few others in train, all
+in dev and test; of a subject the near relations and a few others; of an event all its roles. A
+prompt of which an answer has no place in the text is left out as a whole, and its answers counted:
+the rest would teach that there is nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from pipeline.exports import json_lines, records
+from pipeline.exports._asked import Negatives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.exports import Source
+
+FROM: Final = ("records",)
+_OF: Final = {"zh": "{owner}的{slot}", "en": "{slot} of {owner}"}
+_TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}
+
+#: Prompt -> the mentions that answer it.
+Prompts = dict[str, list[int]]
+
+
+def prompts(record: dict[str, Any], dataset: Dataset, absent: dict[str, Negatives]) -> Prompts:
+    """The prompts of one record with the mentions that answer them."""
+    asked: Prompts = {}
+
+    def add(prompt: str, *answers: int) -> None:
+        asked.setdefault(prompt, []).extend(answers)
+
+    if "NER" in absent:
+        _entities(record, absent["NER"], add)
+    if "RE" in absent:
+        _relations(record, absent["RE"], _OF[dataset.language], add)
+    if "EE" in absent:
+        _events(record, dataset, absent["EE"], add)
+    return asked
+
+
+def _entities(record: dict[str, Any], absent: Negatives, add: Callable[..., None]) -> None:
+    present: dict[str, None] = {}
+    for i, mention in enumerate(record["mentions"]):
+        if mention["label"] is not None:
+            present[mention["label"]] = None
+            add(mention["label"], i)
+    for label in absent.chosen(record["id"], present, record["split"]):
+        add(label)
+
+
+def _relations(
+    record: dict[str, Any], absent: Negatives, of: str, add: Callable[..., None]
+) -> None:
+    subjects: dict[str, dict[str, None]] = {}
+    for relation in record["relations"]:
+        owner = record["mentions"][relation["head"]]["text"]
+        subjects.setdefault(owner, {})[relation["label"]] = None
+        add(of.format(owner=owner, slot=relation["label"]), relation["tail"])
+    for owner, present in subjects.items():
+        # The subject is gold in any split, so that dev and test are asked as train is.
+        for label in absent.chosen(f"{record['id']}/{owner}", present, "train"):
+            add(of.format(owner=owner, slot=label))
+
+
+def _events(
+    record: dict[str, Any], dataset: Dataset, absent: Negatives, add: Callable[..., None]
+) -> None:
+    roles, of, trigger = dataset.roles_of(), _OF[dataset.language], _TRIGGER[dataset.language]
+    for event in record["events"]:
+        label, owner = event["label"], event["label"]
+        if event["trigger"] is not None:
+            add(trigger.format(label=label), event["trigger"])
+            owner = record["mentions"][event["trigger"]]["text"]
+        for argument in event["arguments"]:
+            add(of.format(owner=owner, slot=argument["role"]), argument["mention"])
+        for role in roles.get(label, ()):
+            add(of.format(owner=owner, slot=role))
+    present = {event["label"] for event in record["events"]}
+    for label in absent.chosen(record["id"], present, record["split"]):
+        add(trigger.format(label=label))
+
+
+def rows(record: dict[str, Any], asked: Prompts) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The rows of a record's prompts, and what became of their answers."""
+    text, mentions = record["text"], record["mentions"]
+    made = []
+    counts = {"answers": 0, "rows without an answer": 0}
+    counts.update({"left out: prompts": 0, "left out: answers": 0})
+    for prompt, answers in asked.items():
+        spans = {(mentions[i]["start"], mentions[i]["end"]) for i in answers}
+        if (None, None) in spans:
+            counts["left out: prompts"] += 1
+            counts["left out: answers"] += len(answers)
+            continue
+        found = [{"text": text[s:e], "start": s, "end": e} for s, e in sorted(spans)]
+        made.append({"content": text, "result_list": found, "prompt": prompt})
+        counts["answers"] += len(found)
+        counts["rows without an answer"] += not found
+    return made, {"rows": len(made), **counts}
+
+
+def export(source: Source, out: Path) -> dict[str, int]:
+    """Write the prompts of all records."""
+    counts = {"rows": 0}
+    known: dict[str, dict[str, Negatives]] = {}
+    with json_lines(out) as write:
+        for dataset, split, table in records(source):
+            if dataset.id not in known:
+                tasks = [task for task in ("NER", "RE", "EE") if task in dataset.tasks]
+                known[dataset.id] = {task: Negatives(source, dataset, task) for task in tasks}
+            for record in table.to_pylist():
+                made, found = rows(record, prompts(record, dataset, known[dataset.id]))
+                write(f"{dataset.id}/{split}", map(orjson.dumps, made))
+                for key, number in found.items():
+                    counts[key] = counts.get(key, 0) + number
+    return counts

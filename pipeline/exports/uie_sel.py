@@ -1,0 +1,183 @@
+"""`uie-sel`: structured extraction language, for the generative UIE (Lu et al., ACL 2022).
+
+    {"text": "Ines Vale of Split", "tokens": ["Ines", "Vale", "of", "Split"],
+     "record": "<extra_id_0> <extra_id_0> person <extra_id_5> Ines Vale <extra_id_0> lives in
+                <extra_id_5> Split <extra_id_1> <extra_id_1> <extra_id_0> place ... <extra_id_1>",
+     "spot": ["person", "place"], "asoc": ["lives in"],
+     "ssi": "<spot> organization <spot> person <spot> place <asoc> lives in <extra_id_2> ", ...}
+
+A spot is an entity or an event's trigger, its associations are its relations or arguments, in
+text order. `record` is the answer as one string, `spot_asoc` the same as a tree; `entity`,
+`relation` and `event` are the gold with token offsets, empty where a string has no token span
+(counted: the answer keeps the string). `spot` and `asoc` are the labels present. `ssi`, the
+structural schema instructor, asks these and absent ones, as the instructions do; put it before the
+text. The files *.schema hold the spot labels, the association labels, and which spots take which
+associations, a line each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from pipeline.exports import json_lines, records
+from pipeline.exports._asked import Negatives
+from pipeline.exports._tokens import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.exports import Source
+
+FROM: Final = ("records",)
+START, END, TEXT, SPAN = (f"<extra_id_{n}>" for n in (0, 1, 2, 5))
+UNTYPED: Final = "entity"
+
+
+def sel(spots: Iterable[dict[str, Any]]) -> str:
+    """A tree of spots and associations as one string."""
+    parts = []
+    for spot in spots:
+        inner = "".join(f" {START} {a} {SPAN} {span} {END}" for a, span in spot["asoc"])
+        parts.append(f"{START} {spot['label']} {SPAN} {spot['span']}{inner} {END}")
+    return " ".join([START, *parts, END])
+
+
+def row(
+    record: dict[str, Any], absent: dict[str, Negatives]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """The row of one record, and what became of its annotations."""
+    text, mentions = record["text"], record["mentions"]
+    found = aligned(text, mentions)
+
+    def place(index: int) -> tuple[int, int]:
+        mention = mentions[index]
+        start = mention["start"]
+        at = text.find(mention["text"]) if start is None else start
+        return (at if at >= 0 else len(text), index)
+
+    def gold(index: int, **more: str) -> dict[str, Any]:
+        return {
+            **more,
+            "offset": [*range(*found.spans.get(index, (0, 0)))],
+            "text": mentions[index]["text"],
+        }
+
+    ends = {i for x in record["relations"] for i in (x["head"], x["tail"])}
+    kind = {i: m["label"] or UNTYPED for i, m in enumerate(mentions) if m["label"] or i in ends}
+    spots = {i: {"span": mentions[i]["text"], "label": kind[i], "asoc": []} for i in kind}
+    placed = [(place(i), spot) for i, spot in spots.items()]
+    for x in sorted(record["relations"], key=lambda x: place(x["tail"])):
+        _attach(spots[x["head"]], x["label"], mentions[x["tail"]]["text"])
+    triggered = [event for event in record["events"] if event["trigger"] is not None]
+    for event in triggered:
+        trigger = event["trigger"]
+        spot = {"span": mentions[trigger]["text"], "label": event["label"], "asoc": []}
+        for argument in sorted(event["arguments"], key=lambda a: place(a["mention"])):
+            _attach(spot, argument["role"], mentions[argument["mention"]]["text"])
+        placed.append((place(trigger), spot))
+    placed.sort(key=lambda entry: entry[0])
+    tree = [spot for _, spot in placed]
+    present = [*dict.fromkeys(spot["label"] for spot in tree)]
+    related = [*dict.fromkeys(label for spot in tree for label, _ in spot["asoc"])]
+    used = {*kind} | {e["trigger"] for e in triggered}
+    used |= {a["mention"] for e in triggered for a in e["arguments"]}
+    counts = {
+        "spots": len(tree),
+        "associations": sum(len(spot["asoc"]) for spot in tree),
+        "strings without a token span": len(used - {*found.spans}),
+        "lost: events without a trigger": len(record["events"]) - len(triggered),
+    }
+    return {
+        "text": text,
+        "tokens": found.tokens.words,
+        "record": sel(tree),
+        "entity": [gold(i, type=k) for i, k in kind.items()],
+        "relation": [
+            {"type": x["label"], "args": [gold(i, type=kind[i]) for i in (x["head"], x["tail"])]}
+            for x in record["relations"]
+        ],
+        "event": [
+            {
+                **gold(e["trigger"], type=e["label"]),
+                "args": [gold(a["mention"], type=a["role"]) for a in e["arguments"]],
+            }
+            for e in triggered
+        ],
+        "spot": present,
+        "asoc": related,
+        "spot_asoc": tree,
+        "ssi": _instructor(record, present, related, absent),
+    }, counts
+
+
+def _attach(spot: dict[str, Any], label: str, span: str) -> None:
+    if [label, span] not in spot["asoc"]:
+        spot["asoc"].append([label, span])
+
+
+def _instructor(
+    record: dict[str, Any], present: list[str], related: list[str], absent: dict[str, Negatives]
+) -> str:
+    """The labels to ask, those present among absent ones, in alphabetical order."""
+    spots, associations = {*present}, {*related}
+    for task, negatives in absent.items():
+        own = related if task == "RE" else present
+        asked = negatives.chosen(record["id"], {*own}, record["split"])
+        (associations if task == "RE" else spots).update(asked)
+        if task == "EE":
+            associations.update(r for e in asked for r in negatives.roles.get(e, ()))
+            associations.update(r for e in present for r in negatives.roles.get(e, ()))
+    parts = [f"<spot> {label}" for label in sorted(spots)]
+    parts += [f"<asoc> {label}" for label in sorted(associations)]
+    return " ".join([*parts, TEXT, ""])
+
+
+def schemas(dataset: Dataset) -> dict[str, bytes]:
+    """The four schema files: spot labels, association labels, and which go together."""
+    ner, re, ee = ({*names} & {*dataset.tasks} for names in (("NER",), ("RE",), ("EE", "EET")))
+    heads: dict[str, list[str]] = {}
+    if re:
+        relations = dataset.labels_of("relation")
+        typed = dataset.signatures_of()
+        for kind in dataset.labels_of("entity") or [UNTYPED]:
+            own = dict.fromkeys(r for head, r, _ in typed if head == kind) if typed else relations
+            heads[kind] = [*own]
+    entities: dict[str, list[str]] = (
+        {kind: [] for kind in dataset.labels_of("entity")} if ner else {}
+    )
+    events = dataset.roles_of() if ee else {}
+    parts = {"entity": entities, "relation": heads, "event": events}
+    parts["record"] = {**entities, **heads, **events}
+    return {f"{name}.schema": _lines(part) for name, part in parts.items()}
+
+
+def _lines(part: dict[str, list[str]]) -> bytes:
+    roles = [*dict.fromkeys(role for own in part.values() for role in own)]
+    return b"".join(orjson.dumps(line) + b"\n" for line in ([*part], roles, part))
+
+
+def export(source: Source, out: Path) -> dict[str, int]:
+    """Write the records of every dataset."""
+    counts = {"rows": 0}
+    known: dict[str, dict[str, Negatives]] = {}
+    with json_lines(out) as write:
+        for dataset, split, table in records(source):
+            if dataset.id not in known:
+                tasks = [task for task in ("NER", "RE", "EE") if task in dataset.tasks]
+                known[dataset.id] = {task: Negatives(source, dataset, task) for task in tasks}
+                (out / dataset.id).mkdir(parents=True, exist_ok=True)
+                for name, content in schemas(dataset).items():
+                    (out / dataset.id / name).write_bytes(content)
+            rows = []
+            for record in table.to_pylist():
+                own, found = row(record, known[dataset.id])
+                rows.append(orjson.dumps(own))
+                for key, number in found.items():
+                    counts[key] = counts.get(key, 0) + number
+            counts["rows"] += len(rows)
+            write(f"{dataset.id}/{split}", rows)
+    return counts

@@ -1,0 +1,30 @@
+"""A run over sample datasets of both languages and all tasks, shared by the tests of exports."""
+
+import pytest
+
+from pipeline import cli
+
+DATASETS = ["cluener", "conll04", "crossner-ai", "duee1", "duie2", "genia", "phee", "wiki-zsl"]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    arguments = ["--raw", "raw/sample", "--out", str(out), "--workers", "1"]
+    assert cli.main(["run", "--datasets", ",".join(DATASETS), *arguments]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def exported(run, tmp_path_factory):
+    """A function from a format to the folder of its export, made once."""
+    made = {}
+
+    def export(form):
+        if form not in made:
+            folder = tmp_path_factory.mktemp(form) / "out"
+            assert cli.main(["export", form, "--output", str(run), "--out", str(folder)]) == 0
+            made[form] = folder
+        return made[form]
+
+    return export

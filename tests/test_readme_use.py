@@ -1,0 +1,122 @@
+"""The worked examples of the README, section "Use it", run as they are written.
+
+They run in a folder of their own whose `output` holds a run over sample texts. Tiny random models
+lie there under the names of the pre-trained ones, where `from_pretrained` finds them first.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+
+from pipeline import cli
+from tests.conftest import ROOT
+
+BLOCKS = re.findall(
+    r"^```(\w+)\n(.*?)^```",
+    (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Use it")[1].split("\n## ")[0],
+    flags=re.MULTILINE | re.DOTALL,
+)
+SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+EXPORTS = [line.split() for line in SHELL if line.startswith("iepile export")]
+EXAMPLES = [line.split() for line in SHELL if line.startswith("python ")]
+PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+YAML = [text for kind, text in BLOCKS if kind == "yaml"]
+
+
+def test_every_block_is_run():
+    assert len(EXPORTS) + len(EXAMPLES) == len(SHELL)
+    assert {kind for kind, _ in BLOCKS} == {"sh", "python", "yaml"}
+    assert (len(EXPORTS), len(EXAMPLES), len(PYTHON), len(YAML)) == (7, 4, 4, 1)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The folder the examples run in: a run, its exports, and models under their names."""
+    folder = tmp_path_factory.mktemp("place")
+    out = folder / "output"
+    arguments = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(out), "--workers", "1"]
+    params = ["--params", str(ROOT / "params.yaml")]
+    assert cli.main(["run", "--datasets", "conll04,duie2", *arguments, *params]) == 0
+    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copytree(out / "dictionaries", folder / "dictionaries")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    models(folder)
+    with contextlib.chdir(folder):
+        for _, *arguments in EXPORTS:
+            assert cli.main(arguments) == 0
+    return folder
+
+
+def models(folder):
+    """Save tiny random models under the names of the pre-trained ones."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    sys.path.insert(0, str(ROOT / "examples"))
+    try:
+        import offline
+    finally:
+        sys.path.remove(str(ROOT / "examples"))
+    texts = [
+        text
+        for path in sorted((ROOT / "raw" / "sample").glob("*/train.txt"))
+        for text in path.read_text(encoding="utf-8").splitlines()
+    ]
+    for name in ("bert-base-cased", "bert-base-chinese"):
+        tokenizer = offline.tokenizer([*texts, "是的在一"])
+        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+        config = BertConfig(vocab_size=len(tokenizer), num_hidden_layers=2, **sizes)
+        BertForMaskedLM(config).save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    tokenizer, model = offline.causal(None, texts)
+    model.save_pretrained(folder / "Qwen" / "Qwen2.5-0.5B-Instruct")
+    tokenizer.save_pretrained(folder / "Qwen" / "Qwen2.5-0.5B-Instruct")
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=lambda c: re.findall(r"from (\w+)", c)[-1])
+def test_python_blocks_run_as_written(code, place, monkeypatch):
+    for package in {*re.findall(r"^(?:from|import) (\w+)", code, flags=re.MULTILINE)}:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    pytest.importorskip("accelerate", reason="trainers need accelerate: install .[consumers]")
+    monkeypatch.chdir(place)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    torch.set_num_threads(threads)
+
+    assert "train_loss" in told.getvalue()
+
+
+@pytest.mark.parametrize("arguments", EXAMPLES, ids=lambda a: a[1].split("/")[1])
+def test_example_calls_run_as_written(arguments, place):
+    if arguments[1].endswith("llm_sft.py"):
+        for package in ("trl", "peft"):
+            pytest.importorskip(package, reason=f"{package} is not installed")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments[1:]],
+        cwd=place, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"F1 [\d.]+", done.stdout)
+
+
+def test_the_llamafactory_file_names_what_was_exported(place):
+    settings = yaml.safe_load(YAML[0])
+    folder = place / settings["dataset_dir"]
+    entry = json.loads((folder / "dataset_info.json").read_bytes())[settings["dataset"]]
+
+    assert {path.suffix for path in (folder / entry["file_name"]).iterdir()} == {".jsonl"}
+    pytest.importorskip("llamafactory", reason="LLaMA-Factory is not installed")
+    subprocess.run(["llamafactory-cli", "train", "sft.yaml"], cwd=place, check=True)
