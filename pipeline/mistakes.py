@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from itertools import permutations
+from itertools import islice, permutations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from pipeline.errors import PipelineError
-from pipeline.fitting import Fit, fit
+from pipeline.fitting import ROWS, Fit, fit
 from pipeline.readers._source import json_rows, lines
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def explained(dataset: Dataset, change: Change) -> str:
 def changes(dataset: Dataset, files: Sequence[Path]) -> Iterator[Change]:
     """Every reader declaration that differs from the dataset's in one respect."""
     options = dataset.reader
-    offered = _options(options["name"])
+    offered = options_of(options["name"])
     for name, values in _VALUES.items():
         if name in offered:
             for value, words in values.items():
@@ -100,7 +100,7 @@ def changes(dataset: Dataset, files: Sequence[Path]) -> Iterator[Change]:
     yield from _text_fields(options, offered, files)
 
 
-def _options(reader: str) -> dict[str, Any]:
+def options_of(reader: str) -> dict[str, Any]:
     """The options of a reader with their defaults."""
     parameters = inspect.signature(import_module(f"pipeline.readers.{reader}").read).parameters
     return {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
@@ -167,14 +167,17 @@ def _text_fields(
 
 
 def first_row(files: Sequence[Path]) -> dict[str, Any]:
-    """The first JSON object of the files, or an empty one where they hold none."""
+    """The first JSON object of a file with nothing empty in it, or with the least; else {}."""
     for file in files:
         try:
-            row = next((row for _, row in json_rows(file)), None) if file.is_file() else None
+            rows = [row for _, row in islice(json_rows(file), ROWS)] if file.is_file() else []
         except PipelineError:
             continue
-        if isinstance(row, dict):
-            return row
+        if found := [row for row in rows if isinstance(row, dict)]:
+            return max(
+                found,
+                key=lambda row: sum(value not in ("", [], {}, None) for value in row.values()),
+            )
     return {}
 
 
