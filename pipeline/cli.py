@@ -6,13 +6,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands import audit, check, datasets, edition, everything, new, show, stages
+from pipeline.commands import audit, check, datasets, edition, everything, fetch, new, show, stages
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (edition, datasets, new, check, show, everything, audit, stages)
+COMMANDS = (edition, datasets, fetch, new, check, show, everything, audit, stages)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from pipeline import catalog, cli
 from tests.conftest import ROOT
 
 COMMANDS = ["normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report", "run"]
-COMMANDS += ["audit", "edition", "datasets", "check", "show", "new"]
+COMMANDS += ["audit", "edition", "datasets", "check", "show", "new", "fetch"]
 
 
 def call(capsys, *arguments):
