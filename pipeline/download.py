@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK: Final = 1 << 14
+#: Seconds for a connection to be made.
+_CONNECT: Final = 15
 _BUSY: Final = (429, 500, 502, 503, 504)
 _MOST_BREAKS: Final = 100
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+class UnreachableError(FetchError):
+    """A server never answered."""
 
 
 class Network(NamedTuple):
@@ -43,6 +49,8 @@ def session(network: Network) -> requests.Session:
     """A session that repeats requests which a server asks to repeat."""
     retry = Retry(
         total=network.attempts,
+        connect=0,  # what breaks is begun anew in `download`, where the bytes so far are known
+        read=0,
         backoff_factor=network.wait,
         status_forcelist=_BUSY,
         allowed_methods=["GET"],
@@ -68,13 +76,13 @@ def download(
 
     What it holds is trusted here: whoever calls must verify the whole.
     """
-    idle = 0
+    idle, answered = 0, False
     for _ in range(_MOST_BREAKS):
         have = part.stat().st_size if part.exists() else 0
         try:
             if _attempt(own, url, part, network, tell, most):
                 return
-            why = "the connection broke off"
+            why, answered = "the connection broke off", True
         except (requests.ConnectionError, requests.Timeout) as problem:
             why = _reason(problem)
         except requests.exceptions.ChunkedEncodingError:
@@ -82,11 +90,12 @@ def download(
         except requests.RequestException as problem:
             raise FetchError(_reason(problem), where=url, todo="try again later") from None
         grown = (part.stat().st_size if part.exists() else 0) > have
-        idle = 0 if grown else idle + 1
-        if idle >= network.attempts:
+        answered |= grown
+        if idle + 1 >= network.attempts and not grown:
             break
         time.sleep(network.wait * 2**idle)
-    raise FetchError(
+        idle = 0 if grown else idle + 1
+    raise (FetchError if answered else UnreachableError)(
         f"the download does not come through: {why}",
         where=url,
         todo="run the same command again, it goes on where it stopped; or use --mirror",
@@ -104,7 +113,8 @@ def _attempt(
     """One request; whether the file is complete after it."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    with own.get(url, headers=headers, stream=True, timeout=network.timeout) as answer:
+    patience = (min(network.timeout, _CONNECT), network.timeout)
+    with own.get(url, headers=headers, stream=True, timeout=patience) as answer:
         found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if answer.status_code == 416:
             if found and found[2] == str(have):

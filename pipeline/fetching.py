@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import tomlkit
 
 from pipeline import archives, catalog
-from pipeline.download import Network, download, session
+from pipeline.download import Network, UnreachableError, download, session
 from pipeline.errors import FetchError, PipelineError
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Errand(NamedTuple):
     tell: Callable[[str, int, int | None], None]
     #: Places that were brought whole in this call.
     complete: set[str]
+    #: Servers that never answered: they are not asked again.
+    silent: set[str]
 
 
 class Outcome(NamedTuple):
@@ -61,21 +63,30 @@ def fetch(
     network: Network,
     mirror: str | None,
     tell: Callable[[str, int, int | None], None],
+    silent: set[str],
 ) -> Outcome:
-    """Bring every declared file into the raw folder; write the manifest of those that are there."""
+    """Bring every declared file into the raw folder; write the manifest of those that are there.
+
+    Servers that do not answer are added to `silent`, and asked no more.
+    """
     files = {file.path: file for split in dataset.splits.values() for file in split.files}
     ready: list[str] = []
     problems: list[PipelineError] = []
     work = folder.parent / ".fetch" / folder.name
-    errand = Errand(work, network, tell, set())
+    errand = Errand(work, network, tell, set(), silent)
+    lacking: list[File] = []
     for file in files.values():
         try:
-            _bring(dataset, file, folder, errand, mirror)
-            ready.append(file.path)
+            if _bring(dataset, file, folder, errand, mirror):
+                ready.append(file.path)
+            else:
+                lacking.append(file)
         except PipelineError as problem:
             problems.append(problem)
         except OSError as problem:
             problems.append(FetchError(str(problem), where=folder / file.path))
+    if lacking:
+        problems.append(_instruction(dataset, lacking, folder, mirror))
     if not problems:
         shutil.rmtree(work, ignore_errors=True)
     if ready:
@@ -89,7 +100,8 @@ def _bring(
     folder: Path,
     errand: Errand,
     mirror: str | None,
-) -> None:
+) -> bool:
+    """Put one file under its name; False where nothing says from where it could come."""
     final = folder / file.path
     aside = final.with_name(f"{final.name}.unverified")
     if final.exists():
@@ -97,19 +109,13 @@ def _bring(
             raise FetchError(
                 "other bytes than declared stand here", where=final, todo="move them away"
             )
-        return
+        return True
     if file.sha256 and aside.exists() and catalog.digest(aside) == file.sha256:
         aside.rename(final)
-        return
+        return True
     sources = [*_sources(dataset, file, mirror)]
-    if not sources and mirror is not None:
-        raise FetchError(
-            "the mirror has no such file",
-            where=Path(mirror) / dataset.id / file.path,
-            todo="lay it out as a raw folder is: <mirror>/<id>/<path>",
-        )
     if not sources:
-        raise _instruction(dataset, file, folder)
+        return False
     errand.work.mkdir(parents=True, exist_ok=True)
     staged = errand.work / f"ready-{_name(file.path)}"
     found = _obtain(file, sources, staged, errand)
@@ -124,6 +130,7 @@ def _bring(
             f"or declare the hash in {dataset.id}.toml, and run this again",
         )
     staged.rename(final)
+    return True
 
 
 def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> str:
@@ -194,9 +201,17 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
     if source.place in errand.complete:
         return
     if urlsplit(source.place).scheme in ("http", "https"):
+        host = urlsplit(source.place).netloc
+        if host in errand.silent:
+            raise UnreachableError("this server does not answer", where=source.place)
         most = None if source.member else file.bytes
-        with session(errand.network) as own:
-            download(own, source.place, part, errand.network, partial(errand.tell, file.path), most)
+        tell = partial(errand.tell, file.path)
+        try:
+            with session(errand.network) as own:
+                download(own, source.place, part, errand.network, tell, most)
+        except UnreachableError:
+            errand.silent.add(host)
+            raise
     else:
         _remove(part)
         if Path(source.place).is_dir():
@@ -206,16 +221,21 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
     errand.complete.add(source.place)
 
 
-def _instruction(dataset: Dataset, file: File, folder: Path) -> FetchError:
-    """How to get a file that nothing here can download."""
-    how = dataset.access_note.strip() or f"see {dataset.homepage or 'its authors'}"
+def _instruction(
+    dataset: Dataset, files: list[File], folder: Path, mirror: str | None
+) -> FetchError:
+    """How to get the files that nothing here can bring."""
+    names = f"{dataset.id}: {', '.join(file.path for file in files)}"
+    if mirror is not None:
+        todo = f"lay it out as a raw folder is: {mirror}/{dataset.id}/{files[0].path}"
+        return FetchError("the mirror has no such file", where=names, todo=todo)
+    how = " ".join(dataset.access_note.split()) or f"see {dataset.homepage or 'its authors'}."
     words = {
-        "open": "no address is known for this file",
-        "licensed": "this file is handed out under a licence",
-        "unavailable": "this file cannot be had",
+        "open": "no address is known for this",
+        "licensed": "this is handed out under a licence",
+        "unavailable": "this cannot be had",
     }
-    todo = " ".join(how.split()) + f" It belongs at {folder / file.path}."
-    return FetchError(words[dataset.access], where=f"{dataset.id}: {file.path}", todo=todo)
+    return FetchError(words[dataset.access], where=names, todo=f"{how} It belongs in {folder}.")
 
 
 def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:

@@ -117,7 +117,7 @@ def good(server, how="good", name="a.txt", **more):
 
 
 def fetch(dataset, folder, mirror=None, network=PATIENT):
-    return fetching.fetch(dataset, folder / "toy", network, mirror, lambda *_: None)
+    return fetching.fetch(dataset, folder / "toy", network, mirror, lambda *_: None, set())
 
 
 def standing(folder):
@@ -167,12 +167,16 @@ def test_nothing_wrong_ever_stands_under_a_final_name(server, tmp_path, how, mor
     assert not {name for name in standing(tmp_path) if not name.startswith(".fetch/")}
 
 
-def test_a_server_that_is_gone_is_told(tmp_path):
-    file = File("a.txt", sha256="0" * 64, url="http://127.0.0.1:9/a.txt")
+def test_a_server_that_is_gone_is_told_and_asked_no_more(tmp_path):
+    files = [File(f, sha256="0" * 64, url=f"http://127.0.0.1:9/{f}") for f in ("a.txt", "b.txt")]
+    silent = set()
 
-    outcome = fetch(toy(file), tmp_path)
+    outcome = fetching.fetch(toy(*files), tmp_path, PATIENT, None, lambda *_: None, silent)
 
-    assert "the download does not come through" in str(outcome.problems[0])
+    first, second = map(str, outcome.problems)
+    assert "the download does not come through" in first
+    assert "this server does not answer" in second
+    assert silent == {"127.0.0.1:9"}
 
 
 def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
@@ -182,7 +186,7 @@ def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
 
     dataset = toy(good(server))
     with pytest.raises(KeyboardInterrupt):
-        fetching.fetch(dataset, tmp_path / "toy", PATIENT, None, interrupted)
+        fetching.fetch(dataset, tmp_path / "toy", PATIENT, None, interrupted, set())
     assert not (tmp_path / "toy/a.txt").exists()
 
     assert fetch(dataset, tmp_path).ready == ["a.txt"]
@@ -236,8 +240,8 @@ def test_how_to_get_what_cannot_be_downloaded(tmp_path):
     told = [str(fetch(d, tmp_path).problems[0]) for d in (licensed, gone, toy(File("a.txt")))]
 
     assert "handed out under a licence" in told[0]
-    assert "Ask Bo for it. It belongs at" in told[0]
-    assert "this file cannot be had" in told[1]
+    assert "Ask Bo for it. It belongs in" in told[0]
+    assert "this cannot be had" in told[1]
     assert "https://example.org/toy" in told[2]
 
 
@@ -399,7 +403,7 @@ from pipeline import fetching
 from pipeline.download import Network
 from tests.test_fetching import good, toy
 class server: url = sys.argv[1]
-fetching.fetch(toy(good(server, "slow")), Path(sys.argv[2]) / "toy", Network(), None, print)
+fetching.fetch(toy(good(server, "slow")), Path(sys.argv[2]) / "toy", Network(), None, print, set())
 """
 
 
@@ -438,4 +442,4 @@ def test_the_command(server, tmp_path, capsys, monkeypatch):
 
     told = "".join(capsys.readouterr())
     assert "toy: 1 files ready" in told
-    assert "Ask Bo. It belongs at" in told
+    assert "Ask Bo. It belongs in" in told

@@ -305,3 +305,21 @@ def test_the_files_of_the_catalogue_are_read_as_they_are_declared(project):
         labels = tomllib.loads(path.read_text(encoding="utf-8"))["labels"]
         for kind in ("entity", "relation", "event"):
             assert {*labels.get(kind, ())} <= {*dataset.names(kind)}, name
+
+
+def test_rows_that_repeat_a_text_and_say_that_there_is_no_relation(project):
+    rows = ["text,head,tail,relation"]
+    for n, (person, town) in enumerate(zip(PEOPLE, TOWNS, strict=True)):
+        text = f'"{person} moved, in {1950 + n}, from {TOWNS[n - 1]} to {town}."'
+        rows += [f"{text},{person},{town},livesIn", f"{text},{person},{TOWNS[n - 1]},NA"]
+    (project / "train.csv").write_text("\n".join(rows), encoding="utf-8")
+
+    done = new(project, "foo --reader pair_table --split train=train.csv")
+    checked = shell(project, "iepile check foo --raw raw/full")
+
+    assert done.returncode == 0, done.stderr
+    declared = tomllib.loads((project / "pipeline/catalog/foo.toml").read_text(encoding="utf-8"))
+    assert declared["reader"] == {"name": "pair_table", "separator": ","}
+    assert declared["labels"] == {"relation": {"livesIn": "lives in"}, "no_relation": ["NA"]}
+    assert declared["one_annotation_per_row"] is True
+    assert checked.stdout.startswith("foo: nothing found in 14 records, 14 relations")

@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     network = Network(timeout=arguments.timeout)
     raw = arguments.raw or Path("raw/full")
     lacking = 0
+    silent: set[str] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(
         *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:
                 bar.update(task, description=path, completed=done, total=total)
 
-            outcome = fetching.fetch(dataset, raw / dataset.id, network, arguments.mirror, tell)
+            folder = raw / dataset.id
+            outcome = fetching.fetch(dataset, folder, network, arguments.mirror, tell, silent)
             bar.remove_task(task)
             bar.print(f"{dataset.id}: {len(outcome.ready)} files ready", soft_wrap=True)
             for problem in outcome.problems:
