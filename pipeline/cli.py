@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.commands import (
     audit,
+    check,
     datasets,
     edition,
     everything,
     export,
+    fetch,
     import_,
     negatives,
+    new,
     score,
+    show,
     stages,
 )
 from pipeline.errors import PipelineError
@@ -22,7 +26,21 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (edition, datasets, everything, audit, negatives, score, export, import_, stages)
+COMMANDS = (
+    edition,
+    datasets,
+    fetch,
+    new,
+    check,
+    show,
+    everything,
+    audit,
+    negatives,
+    score,
+    export,
+    import_,
+    stages,
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -47,3 +47,7 @@ class RecordError(PipelineError):
 
 class CountError(PipelineError):
     """The files hold another number of records or annotations than declared."""
+
+
+class FetchError(PipelineError):
+    """A raw file cannot be had, or what was got is not it."""

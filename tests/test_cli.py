@@ -11,7 +11,19 @@ from pipeline import catalog, cli
 from tests.conftest import ROOT
 
 COMMANDS = ["normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report", "run"]
-COMMANDS += ["audit", "edition", "datasets", "neighbors", "score", "export", "import"]
+COMMANDS += [
+    "audit",
+    "edition",
+    "datasets",
+    "neighbors",
+    "score",
+    "export",
+    "import",
+    "check",
+    "show",
+    "new",
+    "fetch",
+]
 
 
 def call(capsys, *arguments):

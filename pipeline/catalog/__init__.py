@@ -14,12 +14,15 @@ from functools import cache
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER: Final = Path(__file__).parent
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
@@ -293,16 +296,22 @@ def digest(path: Path) -> str:
 
 def verified(folder: Path, split: Split) -> list[Path]:
     """The paths of a split's files, each present and, where declared, of the right hash."""
+    for problem in faults(folder, split):
+        raise problem
+    return [folder / file.path for file in split.files]
+
+
+def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
+    """What is wrong with the bytes of a split's files, file by file."""
     for file in split.files:
         path = folder / file.path
         if not path.exists():
-            raise RawFileError(
+            yield RawFileError(
                 "this raw file is missing", where=path, todo="fetch or place it, see the README"
             )
-        if file.sha256 and (found := digest(path)) != file.sha256:
-            raise RawFileError(
+        elif file.sha256 and (found := digest(path)) != file.sha256:
+            yield RawFileError(
                 f"sha256 is {found}, declared is {file.sha256}",
                 where=path,
                 todo="get the file again, or write a manifest.toml for this edition",
             )
-    return [folder / file.path for file in split.files]

@@ -3,7 +3,8 @@
     add(commands)      declares the subcommand: its help and its options; imports nothing heavy
     run(arguments)     does it, and returns the exit code
 
-`common` adds the options that most share, `workspace` turns these into folders and settings.
+`common` adds the options that most of them share, `sources` those about raw files alone, and
+`workspace` turns these into folders and settings.
 """
 
 from __future__ import annotations
@@ -27,12 +28,18 @@ def command(commands: Any, name: str, text: str, more: str = "") -> argparse.Arg
     return parser
 
 
-def common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where things lie."""
+def sources(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where raw files lie."""
     add = parser.add_argument
     add("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
     add("--raw", type=Path, metavar="DIR", help="raw folders, one per dataset")
     add("--manifests", type=Path, metavar="DIR", help="manifests <id>.toml from outside")
+
+
+def common(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where things lie."""
+    sources(parser)
+    add = parser.add_argument
     add("--out", type=Path, metavar="DIR", help="where results go (default: output)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
 
@@ -50,14 +57,15 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     from pipeline.run import Workspace
 
     settings = config.load(arguments.params or Path("params.yaml"))
-    out = arguments.out or Path("output")
+    given = getattr(arguments, "out", None)
+    out = given or Path("output")
     return Workspace(
         settings=settings,
         raw=arguments.raw or Path(settings.raw),
         out=out,
-        dictionaries=out / "dictionaries" if arguments.out else Path("dictionaries"),
+        dictionaries=out / "dictionaries" if given else Path("dictionaries"),
         manifests=arguments.manifests,
-        workers=arguments.workers or os.cpu_count() or 1,
+        workers=getattr(arguments, "workers", None) or os.cpu_count() or 1,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipeline import batching, dictionary, tasks
+from pipeline import batching, interchange, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -49,4 +49,4 @@ class Negatives:
 
 @cache
 def _read(path: Path) -> Mapping[str, Mapping[str, Sequence[str]]]:
-    return dictionary.read(path)
+    return interchange.dictionary_of(path)

@@ -54,7 +54,7 @@ def normalize(
         for name, split in manifest.splits.items():
             tally = Tally(dataset, unknown)
             items = tally.read(
-                _documents(catalog.reader(dataset)(catalog.verified(folder, split)), split)
+                documents_of(catalog.reader(dataset)(catalog.verified(folder, split)), split)
             )
             rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:
@@ -73,7 +73,7 @@ def normalize(
     return summary
 
 
-def _documents(items: Iterator[Any], split: Split) -> Iterator[Any]:
+def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:
     """The items of the documents that a split lists, where one file holds several splits."""
     if split.documents is None:
         yield from items
@@ -163,6 +163,7 @@ class Tally:
         self.unknown = unknown
         self.rejects: list[Reject] = []
         self.counts: Counter[str] = Counter()
+        self.mentions = 0
         self.dropped_labels: Counter[str] = Counter()
         self._names = {k: dataset.names(k) for k in ("entity", "relation", "event", "role")}
         self._dropped = {k: {*dataset.labels.dropped.get(k, ())} for k in self._names}  # type: ignore[call-overload]
@@ -229,6 +230,7 @@ class Tally:
             if a.role in self.dataset.enum_roles
         }
         out = []
+        self.mentions += len(record.mentions)
         for index, m in enumerate(record.mentions):
             start, end = m.start, m.end
             if start is None:
@@ -288,10 +290,8 @@ class Tally:
     def check(self, where: str, split: Split, max_reject_rate: float) -> None:
         """Compare with the declared counts; without them, with the highest reject rate."""
         lost = sum(r.records for r in self.rejects)
-        found = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
-        wrong = {k: (n, found[k]) for k, n in split.counts.items() if n != found[k]}
-        if wrong:
-            told = "; ".join(f"{k}: declared {n}, found {m}" for k, (n, m) in wrong.items())
+        if wrong := self.miscounts(split):
+            told = "; ".join(wrong)
             raise CountError(
                 f"the files do not hold what is declared: {told}",
                 where=where,
@@ -307,6 +307,13 @@ class Tally:
                 where=f"{where}/{first.origin}",
                 todo="check the reader's options, or raise normalize.max_reject_rate",
             )
+
+    def miscounts(self, split: Split) -> list[str]:
+        """The declared counts that are not what was found."""
+        found = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
+        return [
+            f"{k}: declared {n}, found {found[k]}" for k, n in split.counts.items() if n != found[k]
+        ]
 
     def summary(self) -> dict[str, Any]:
         """The account of this split, for the report."""

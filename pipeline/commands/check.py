@@ -1,0 +1,46 @@
+"""`iepile check`: whether raw files and declarations agree, and what is likely wrong if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import command, sources, workspace
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "check",
+        "compare raw files with their declarations",
+        "Hashes, counts, offsets, labels unknown or never seen, and options of the reader that "
+        "look wrong: one line per finding, and exit code 1 if there is any.",
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("ids", nargs="*", metavar="ID", default=[], help="datasets")
+    which.add_argument("--all", action="store_true", help="every dataset with raw files")
+    sources(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings."""
+    from pipeline import catalog, checking, editions
+
+    ws = workspace(arguments)
+    names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
+    found = 0
+    for name in names:
+        dataset = ws.dataset(name)
+        folder, manifest = catalog.edition(dataset, ws.raw, ws.manifests)
+        rate = ws.settings.normalize.max_reject_rate
+        checked = checking.check(dataset, folder, manifest, rate)
+        found += len(checked.findings)
+        for finding in checked.findings:
+            print(finding)
+        if not checked.findings:
+            held = ", ".join(f"{n:,} {kind}" for kind, n in checked.counts.items() if n)
+            print(f"{name}: nothing found in {held}{'' if checked.whole else ' (a cut)'}")
+    return 1 if found else 0

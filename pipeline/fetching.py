@@ -1,0 +1,278 @@
+"""The raw files of a dataset: downloaded or copied, verified, and only then put under their names.
+
+Everything unfinished lies in `raw/full/.fetch/<id>/`, from where the next call goes on. A file of
+which no hash is declared cannot be verified: it is left as `<name>.unverified`, to be looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import tomlkit
+
+from pipeline import archives, catalog
+from pipeline.download import Network, UnreachableError, download, session
+from pipeline.errors import FetchError, PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.catalog import Dataset, File
+
+_NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
+
+
+class Source(NamedTuple):
+    """Where a file can be had; `member` is its path inside the archive that stands there."""
+
+    place: str
+    member: str | None
+
+
+class Errand(NamedTuple):
+    """What one call works with."""
+
+    #: The folder of what is not finished.
+    work: Path
+    network: Network
+    #: Told of every piece: path, bytes so far, bytes in all.
+    tell: Callable[[str, int, int | None], None]
+    #: Places that were brought whole in this call.
+    complete: set[str]
+    #: Servers that never answered: they are not asked again.
+    silent: set[str]
+
+
+class Outcome(NamedTuple):
+    """What became of the files of a dataset."""
+
+    #: Files that are there and right.
+    ready: list[str]
+    #: What is not, and why, and what to do.
+    problems: list[PipelineError]
+
+
+def fetch(
+    dataset: Dataset,
+    folder: Path,
+    network: Network,
+    mirror: str | None,
+    tell: Callable[[str, int, int | None], None],
+    silent: set[str],
+) -> Outcome:
+    """Bring every declared file into the raw folder; write the manifest of those that are there.
+
+    Servers that do not answer are added to `silent`, and asked no more.
+    """
+    files = {file.path: file for split in dataset.splits.values() for file in split.files}
+    ready: list[str] = []
+    problems: list[PipelineError] = []
+    work = folder.parent / ".fetch" / folder.name
+    errand = Errand(work, network, tell, set(), silent)
+    lacking: list[File] = []
+    for file in files.values():
+        try:
+            if _bring(dataset, file, folder, errand, mirror):
+                ready.append(file.path)
+            else:
+                lacking.append(file)
+        except PipelineError as problem:
+            problems.append(problem)
+        except OSError as problem:
+            problems.append(FetchError(str(problem), where=folder / file.path))
+    if lacking:
+        problems.append(_instruction(dataset, lacking, folder, mirror))
+    if not problems:
+        shutil.rmtree(work, ignore_errors=True)
+    if ready:
+        _write_manifest(dataset, folder, {*ready})
+    return Outcome(ready, problems)
+
+
+def _bring(
+    dataset: Dataset,
+    file: File,
+    folder: Path,
+    errand: Errand,
+    mirror: str | None,
+) -> bool:
+    """Put one file under its name; False where nothing says from where it could come."""
+    final = folder / file.path
+    aside = final.with_name(f"{final.name}.unverified")
+    if final.exists():
+        if file.sha256 and catalog.digest(final) != file.sha256:
+            raise FetchError(
+                "other bytes than declared stand here", where=final, todo="move them away"
+            )
+        return True
+    if file.sha256 and aside.exists() and catalog.digest(aside) == file.sha256:
+        aside.rename(final)
+        return True
+    sources = [*_sources(dataset, file, mirror)]
+    if not sources:
+        return False
+    errand.work.mkdir(parents=True, exist_ok=True)
+    staged = errand.work / f"ready-{_name(file.path)}"
+    found = _obtain(file, sources, staged, errand)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if file.sha256 is None:
+        _remove(aside)
+        staged.rename(aside)
+        raise FetchError(
+            f"no sha256 is declared for this file, its bytes have {found}",
+            where=aside,
+            todo=f"look at it; if it is right, name it {final.name} "
+            f"or declare the hash in {dataset.id}.toml, and run this again",
+        )
+    staged.rename(final)
+    return True
+
+
+def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> str:
+    """Put the file at `staged` and return its hash, which is the declared one if there is one."""
+    last: PipelineError | None = None
+    for source in sources:
+        part = errand.work / f"{_name(source.place)}.part"
+        if file.sha256 is None and source.place not in errand.complete:
+            # Bytes of an earlier call are gone on with only where they can be verified.
+            _remove(part)
+        kept = part.exists()
+        # Should they turn out wrong, the file is taken once more from its start.
+        for _ in range(1 + kept):
+            _remove(staged)
+            try:
+                _copy(source, file, part, errand)
+                found = _stage(source, part, staged)
+            except archives.ArchiveError as problem:
+                last = problem
+            except FetchError as problem:
+                last = problem
+                break
+            else:
+                if file.sha256 in (None, found):
+                    return found
+                last = FetchError(
+                    f"sha256 is {found}, declared is {file.sha256}: these are other bytes",
+                    where=source.place,
+                    todo="the source has changed: use --mirror, or declare the new bytes",
+                )
+            errand.complete.discard(source.place)
+            _remove(part)
+        _remove(staged)
+    raise last or FetchError("there is no source", where=file.path)
+
+
+def _stage(source: Source, part: Path, staged: Path) -> str:
+    """Make the file of what was downloaded: the part itself, or a member of the archive it is."""
+    if source.member is None:
+        if part.is_dir():
+            shutil.copytree(part, staged)
+        else:
+            shutil.copyfile(part, staged)
+    else:
+        archives.unpack(part, source.member, staged)
+    return catalog.digest(staged)
+
+
+def _sources(dataset: Dataset, file: File, mirror: str | None) -> Iterator[Source]:
+    """From a mirror the file as it lies in a raw folder, or its archive; else its URL."""
+    archive = urlsplit(file.url).path.rpartition("/")[2] if file.url and file.member else None
+    if mirror is None:
+        if file.url:
+            yield Source(file.url, file.member)
+        return
+    web = urlsplit(mirror).scheme in ("http", "https")
+    for path, member in ((file.path, None), (archive, file.member)):
+        if path is None:
+            continue
+        if web:
+            yield Source(f"{mirror.rstrip('/')}/{dataset.id}/{quote(path)}", member)
+        elif (Path(mirror) / dataset.id / path).exists():
+            yield Source(str(Path(mirror) / dataset.id / path), member)
+
+
+def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
+    """Bring the bytes of a source to `part`, unless this call has done so already."""
+    if source.place in errand.complete:
+        return
+    if urlsplit(source.place).scheme in ("http", "https"):
+        host = urlsplit(source.place).netloc
+        if host in errand.silent:
+            raise UnreachableError("this server does not answer", where=source.place)
+        most = None if source.member else file.bytes
+        tell = partial(errand.tell, file.path)
+        try:
+            with session(errand.network) as own:
+                download(own, source.place, part, errand.network, tell, most)
+        except UnreachableError:
+            errand.silent.add(host)
+            raise
+    else:
+        _remove(part)
+        if Path(source.place).is_dir():
+            shutil.copytree(source.place, part)
+        else:
+            shutil.copyfile(source.place, part)
+    errand.complete.add(source.place)
+
+
+def _instruction(
+    dataset: Dataset, files: list[File], folder: Path, mirror: str | None
+) -> FetchError:
+    """How to get the files that nothing here can bring."""
+    names = f"{dataset.id}: {', '.join(file.path for file in files)}"
+    if mirror is not None:
+        todo = f"lay it out as a raw folder is: {mirror}/{dataset.id}/{files[0].path}"
+        return FetchError("the mirror has no such file", where=names, todo=todo)
+    how = " ".join(dataset.access_note.split()) or f"see {dataset.homepage or 'its authors'}."
+    words = {
+        "open": "no address is known for this",
+        "licensed": "this is handed out under a licence",
+        "unavailable": "this cannot be had",
+    }
+    return FetchError(words[dataset.access], where=names, todo=f"{how} It belongs in {folder}.")
+
+
+def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
+    """Say which splits are complete, so that these run while others are missing."""
+    path = folder / "manifest.toml"
+    if path.exists() and _NOTE not in path.read_text(encoding="utf-8"):
+        return
+    splits = {
+        name: split
+        for name, split in dataset.splits.items()
+        if split.files and all(file.path in ready for file in split.files)
+    }
+    if not splits:
+        path.unlink(missing_ok=True)
+        return
+    document: dict[str, Any] = {"note": _NOTE, "splits": {}}
+    for name, split in splits.items():
+        files = [
+            {k: v for k in ("path", "sha256", "bytes") if (v := getattr(file, k)) is not None}
+            for file in split.files
+        ]
+        own: dict[str, Any] = {"files": files, "counts": split.counts}
+        if split.documents:
+            own["documents"] = split.documents
+        document["splits"][name] = own
+    written = path.with_name(".manifest.toml.partial")
+    written.write_text(tomlkit.dumps(document), encoding="utf-8", newline="\n")
+    written.replace(path)
+
+
+def _name(place: str) -> str:
+    """A short name of its own for a path or an address."""
+    return f"{hashlib.sha256(place.encode()).hexdigest()[:12]}-{Path(place).name[:60]}"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,157 @@
+"""How well a reader's options fit its files, judged by the first records.
+
+A reading is good where rows become records, mentions stand in their text and end where words end,
+and labels are few and known.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pipeline import catalog
+from pipeline.errors import PipelineError
+from pipeline.records import Record, Reject, locate, violation
+from pipeline.text import word_splitter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+ROWS: Final = 200
+_TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
+_NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
+_FAILURES: Final = (
+    PipelineError,
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    csv.Error,
+)
+
+
+class Fit(NamedTuple):
+    """What the first records look like under some options; shares are of 1."""
+
+    records: list[Record]
+    #: Rows that became sound records, mentions with a place, mentions that end where words do.
+    read: float = 0
+    placed: float = 0
+    edges: float = 0
+    #: Annotations whose label is known (or no tag, where none is known yet); less for many labels.
+    labels: float = 0
+    problem: str = ""
+
+    @property
+    def score(self) -> float:
+        """How plausible the reading is, from 0 to 1."""
+        return self.read * self.placed * self.edges * self.labels
+
+
+def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
+    """Read the first rows of the files and judge them."""
+    records: list[Record] = []
+    reasons: Counter[str] = Counter()
+    lost = 0
+    try:
+        for item in islice(catalog.reader(dataset)(files), rows):
+            broken = (item.reason, item.detail) if isinstance(item, Reject) else violation(item)
+            if broken is None:
+                records.append(item)
+                continue
+            reasons[": ".join(part for part in broken if part)] += 1
+            lost += item.records if isinstance(item, Reject) else 1
+    except _FAILURES as problem:
+        what = problem.what if isinstance(problem, PipelineError) else f"{problem!r}"
+        return Fit(records, problem=what)
+    if not records:
+        return Fit(records, problem=next(iter(reasons), "the files hold no record"))
+    placed, edges = _places(records, dataset.language)
+    return Fit(
+        records,
+        len(records) / (len(records) + lost),
+        placed,
+        edges,
+        _labels(records, dataset),
+        next((reason for reason, _ in reasons.most_common(1)), ""),
+    )
+
+
+def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
+    """Share of mentions that have a place in their text; share of these that end where words do."""
+    total = placed = whole = 0
+    for record in records:
+        cuts: set[int] | None = None
+        for mention in record.mentions:
+            if mention.discontinuous:
+                continue
+            total += 1
+            start, end = mention.start, mention.end
+            if start is None or end is None:
+                # A value that is no place at all still counts where its string is in the text.
+                placed += mention.text in record.text
+                start, end = locate(record.text, mention.text)
+                whole += mention.text in record.text if start is None else 0
+            else:
+                placed += 1
+            if start is not None and end is not None:
+                cuts = _cuts(record.text, language) if cuts is None else cuts
+                whole += {start, end} <= cuts and record.text[end - 1] not in _NO_LAST
+    return placed / total if total else 1, whole / placed if placed else 1
+
+
+def _cuts(text: str, language: str) -> set[int]:
+    """Where words start and end: beside all that is no letter or digit, and as jieba says."""
+    cuts = {0, len(text)}
+    for i, character in enumerate(text):
+        if not character.isalnum():
+            cuts |= {i, i + 1}
+    if language == "zh":
+        position = 0
+        for word in word_splitter("zh")(text):
+            position += len(word)
+            cuts.add(position)
+    return cuts
+
+
+def labels_in(records: Sequence[Record]) -> dict[str, Counter[str]]:
+    """Kind -> raw label -> how often it occurs."""
+    found: dict[str, Counter[str]] = {k: Counter() for k in ("entity", "relation", "event", "role")}
+    for record in records:
+        found["entity"].update(m.label for m in record.mentions if m.label is not None)
+        found["relation"].update(r.label for r in record.relations)
+        found["event"].update(e.label for e in record.events)
+        found["role"].update(a.role for e in record.events for a in e.arguments)
+        found["role"].update(q.role for r in record.relations for q in r.qualifiers)
+    return found
+
+
+def _labels(records: Sequence[Record], dataset: Dataset) -> float:
+    """Share of annotations with a known or plausible label; less where labels are many."""
+    found = labels_in(records)
+    # Roles and the types of heads and tails follow from what they belong to.
+    asked = found["relation"] + found["event"] or found["entity"]
+    total = asked.total()
+    if not total:
+        return 0.1
+    kinds = ("relation", "event") if found["relation"] + found["event"] else ("entity",)
+    known = {
+        raw
+        for kind in kinds
+        for raw in (
+            *dataset.names(kind),
+            *dataset.labels.dropped.get(kind, ()),  # type: ignore[call-overload]
+            *(dataset.labels.no_relation if kind == "relation" else ()),
+        )
+    }
+    plausible = sum(
+        n for raw, n in asked.items() if (raw in known if known else not _TAGLIKE.match(raw))
+    )
+    return plausible / total * (1 - len(asked) / total / 2)

@@ -1,0 +1,445 @@
+"""`iepile fetch` against a server that misbehaves, archives that do, mirrors, and being killed."""
+
+import hashlib
+import io
+import random
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import tomllib
+import zipfile
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from pipeline import archives, catalog, cli, fetching
+from pipeline.catalog import Dataset, File, Labels, Split
+from pipeline.download import Network
+
+DATA = random.Random(1).randbytes(300_000)
+PATIENT = Network(timeout=0.5, attempts=3, wait=0.01, longest_wait=2)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The first part of the path says how it misbehaves, the rest which file it sends."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        how, _, name = self.path.lstrip("/").partition("/")
+        self.server.calls[self.path] += 1
+        first = self.server.calls[self.path] == 1
+        self.server.ranges.append(self.headers.get("Range"))
+        body = self.server.files[name]
+        if how == "404" or (how == "429" and first):
+            return self.head(int(how), 0, {"Retry-After": "1"})
+        if how == "redirect":
+            return self.head(302, 0, {"Location": f"/good/{name}"})
+        if how == "wrong" or (how == "wrong-first" and first):
+            body = body[::-1]
+        start = 0
+        if (asked := self.headers.get("Range")) and how != "no-range":
+            start = int(asked.removeprefix("bytes=").rstrip("-"))
+            if start >= len(body):
+                return self.head(416, 0, {"Content-Range": f"bytes */{len(body)}"})
+            self.head(206, len(body) - start, {"Content-Range": f"bytes {start}-/{len(body)}"})
+        else:
+            self.head(200, len(body), {})
+        rest = body[start:]
+        if how in {"cut", "stall", "no-range"}:
+            some = (
+                rest
+                if how == "no-range" and not first
+                else rest[: 100_000 if rest[100_000:] else None]
+            )
+            self.wfile.write(some)
+            self.wfile.flush()
+            if how == "stall" and len(some) < len(rest):
+                time.sleep(1.5)
+            self.close_connection = True
+        elif how == "slow":
+            for at in range(0, len(rest), 5_000):
+                self.wfile.write(rest[at : at + 5_000])
+                time.sleep(0.02)
+        else:
+            self.wfile.write(rest)
+        return None
+
+    def head(self, code, length, headers):
+        self.send_response(code)
+        start = headers.get("Content-Range", "").removeprefix("bytes ")
+        if start.endswith(f"-/{start.rpartition('/')[2]}"):
+            total = int(start.rpartition("/")[2])
+            headers["Content-Range"] = f"bytes {start.split('-')[0]}-{total - 1}/{total}"
+        for key, value in {**headers, "Content-Length": str(length)}.items():
+            self.send_header(key, value)
+        self.end_headers()
+
+
+@pytest.fixture
+def server():
+    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    own.calls, own.ranges, own.files = Counter(), [], {"a.txt": DATA}
+    own.url = f"http://127.0.0.1:{own.server_port}"
+    thread = threading.Thread(target=own.serve_forever, daemon=True)
+    thread.start()
+    yield own
+    own.shutdown()
+    own.server_close()
+
+
+def toy(*files, **more):
+    return Dataset(
+        title="Toy",
+        source="Toy",
+        license="CC0",
+        language="en",
+        domain="toys",
+        tasks=["NER"],
+        reader={"name": "columns"},
+        labels=Labels(entity={"PER": "person"}),
+        id="toy",
+        homepage="https://example.org/toy",
+        **{"splits": {"train": Split([*files], {"records": 2})}, **more},
+    )
+
+
+def good(server, how="good", name="a.txt", **more):
+    sha = hashlib.sha256(DATA).hexdigest()
+    return File("a.txt", **{"sha256": sha, "url": f"{server.url}/{how}/{name}", **more})
+
+
+def fetch(dataset, folder, mirror=None, network=PATIENT):
+    return fetching.fetch(dataset, folder / "toy", network, mirror, lambda *_: None, set())
+
+
+def standing(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("how", ["good", "cut", "stall", "no-range", "redirect", "429"])
+def test_the_right_bytes_arrive_all_the_same(server, tmp_path, how):
+    outcome = fetch(toy(good(server, how)), tmp_path)
+
+    assert outcome == (["a.txt"], [])
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert standing(tmp_path) == {"toy/a.txt", "toy/manifest.toml"}
+    manifest = tomllib.loads((tmp_path / "toy/manifest.toml").read_text(encoding="utf-8"))
+    assert manifest["splits"]["train"]["counts"] == {"records": 2}
+    if how in {"cut", "stall"}:
+        starts = [int(r.removeprefix("bytes=").rstrip("-")) for r in server.ranges[1:]]
+        assert len(starts) > 1
+        assert 0 < starts[0] <= 100_000
+        assert starts == sorted({*starts})
+    if how == "429":
+        assert server.calls["/429/a.txt"] == 2
+
+
+def test_a_busy_server_is_given_the_time_that_it_asks_for(server, tmp_path):
+    start = time.monotonic()
+    fetch(toy(good(server, "429")), tmp_path)
+
+    assert time.monotonic() - start >= 1
+
+
+@pytest.mark.parametrize(
+    ("how", "more", "words"),
+    [
+        ("wrong", {}, "these are other bytes"),
+        ("404", {}, "the server answers 404"),
+        ("good", {"bytes": 1000}, "more than the 1,000 bytes that are declared"),
+        ("good", {"sha256": "0" * 64}, f"declared is {'0' * 64}"),
+    ],
+)
+def test_nothing_wrong_ever_stands_under_a_final_name(server, tmp_path, how, more, words):
+    outcome = fetch(toy(good(server, how, **more)), tmp_path)
+
+    assert outcome.ready == []
+    assert words in str(outcome.problems[0])
+    assert "to do:" in str(outcome.problems[0])
+    assert not {name for name in standing(tmp_path) if not name.startswith(".fetch/")}
+
+
+def test_a_server_that_is_gone_is_told_and_asked_no_more(tmp_path):
+    files = [File(f, sha256="0" * 64, url=f"http://127.0.0.1:9/{f}") for f in ("a.txt", "b.txt")]
+    silent = set()
+
+    outcome = fetching.fetch(toy(*files), tmp_path, PATIENT, None, lambda *_: None, silent)
+
+    first, second = map(str, outcome.problems)
+    assert "the download does not come through" in first
+    assert "this server does not answer" in second
+    assert silent == {"127.0.0.1:9"}
+
+
+def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
+    def interrupted(_, done, __):
+        if done > 150_000:
+            raise KeyboardInterrupt
+
+    dataset = toy(good(server))
+    with pytest.raises(KeyboardInterrupt):
+        fetching.fetch(dataset, tmp_path / "toy", PATIENT, None, interrupted, set())
+    assert not (tmp_path / "toy/a.txt").exists()
+
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    first, second = server.ranges
+    assert first is None
+    assert int(second.removeprefix("bytes=").rstrip("-")) > 150_000
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+
+
+def test_wrong_bytes_of_an_earlier_call_are_thrown_away(server, tmp_path):
+    dataset = toy(good(server, "wrong-first"))
+    part = f"{fetching._name(dataset.splits['train'].files[0].url)}.part"
+    (tmp_path / ".fetch/toy").mkdir(parents=True)
+    (tmp_path / ".fetch/toy" / part).write_bytes(b"rubbish of an earlier edition")
+
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert server.ranges == ["bytes=29-", None]
+
+
+def test_a_file_without_a_declared_hash_stays_aside(server, tmp_path):
+    dataset = toy(good(server, sha256=None))
+
+    outcome = fetch(dataset, tmp_path)
+
+    sha = hashlib.sha256(DATA).hexdigest()
+    assert f"no sha256 is declared for this file, its bytes have {sha}" in str(outcome.problems[0])
+    assert standing(tmp_path / "toy") == {"a.txt.unverified"}
+
+    # Once it is declared, what lies aside is verified and takes its name, without a download.
+    calls = server.calls.total()
+    assert fetch(toy(good(server)), tmp_path).ready == ["a.txt"]
+    assert standing(tmp_path / "toy") == {"a.txt", "manifest.toml"}
+    assert server.calls.total() == calls
+
+
+def test_other_bytes_of_the_user_are_left_alone(server, tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/a.txt").write_text("mine")
+
+    outcome = fetch(toy(good(server)), tmp_path)
+
+    assert "other bytes than declared stand here" in str(outcome.problems[0])
+    assert (tmp_path / "toy/a.txt").read_text() == "mine"
+
+
+def test_how_to_get_what_cannot_be_downloaded(tmp_path):
+    licensed = toy(File("a.txt"), access="licensed", access_note="Ask Bo\nfor it.")
+    gone = toy(File("a.txt"), access="unavailable", access_note="It was withdrawn.")
+
+    told = [str(fetch(d, tmp_path).problems[0]) for d in (licensed, gone, toy(File("a.txt")))]
+
+    assert "handed out under a licence" in told[0]
+    assert "Ask Bo for it. It belongs in" in told[0]
+    assert "this cannot be had" in told[1]
+    assert "https://example.org/toy" in told[2]
+
+
+def test_the_manifest_lists_the_complete_splits(server, tmp_path):
+    dataset = toy(
+        good(server), splits={"train": Split([File("t.txt")]), "dev": Split([good(server)])}
+    )
+
+    outcome = fetch(dataset, tmp_path)
+
+    assert outcome.ready == ["a.txt"]
+    folder, manifest = catalog.edition(dataset, tmp_path)
+    assert [*manifest.splits] == ["dev"]
+    assert catalog.verified(folder, manifest.splits["dev"])
+
+    (tmp_path / "toy/t.txt").write_text("placed by hand")
+    assert fetch(dataset, tmp_path).problems == []
+    assert [*catalog.edition(dataset, tmp_path)[1].splits] == ["train", "dev"]
+
+
+def test_a_manifest_of_the_user_is_left_alone(server, tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/manifest.toml").write_text("note = 'mine'")
+
+    fetch(toy(good(server)), tmp_path)
+
+    assert (tmp_path / "toy/manifest.toml").read_text() == "note = 'mine'"
+
+
+FOLDER = {"top/data/x.txt": b"one", "top/data/sub/y.txt": b"two", "top/other.txt": b"three"}
+
+
+def tarred(extra=()):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as packed:
+        for name, content in FOLDER.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+        for info in extra:
+            packed.addfile(info)
+    return out.getvalue()
+
+
+def zipped(extra=None):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, content in {**FOLDER, **(extra or {})}.items():
+            packed.writestr(name, content)
+    return out.getvalue()
+
+
+def tree_sha():
+    lines = [
+        f"{hashlib.sha256(content).hexdigest()}  {name.removeprefix('top/data/')}\n"
+        for name, content in sorted(FOLDER.items())
+        if name.startswith("top/data/")
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_members_of_an_archive(server, tmp_path, pack):
+    server.files["x.tgz"] = pack()
+    url = f"{server.url}/good/x.tgz"
+    other = hashlib.sha256(b"three").hexdigest()
+    dataset = toy(
+        File("data", sha256=tree_sha(), url=url, member="top/data"),
+        File("docs/o.txt", sha256=other, url=url, member="top/other.txt"),
+    )
+
+    assert fetch(dataset, tmp_path) == (["data", "docs/o.txt"], [])
+    assert standing(tmp_path) == {
+        *("toy/data/x.txt", "toy/data/sub/y.txt", "toy/docs/o.txt", "toy/manifest.toml")
+    }
+    assert server.calls.total() == 1
+
+
+def link(name, target):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (tarred([tarfile.TarInfo("top/data/../../../evil")]), "the archive holds the path"),
+        (tarred([tarfile.TarInfo("/evil")]), "the archive holds the path"),
+        (zipped({"../evil": b"x"}), "the archive holds the path"),
+        (tarred()[:-40], "cannot unpack"),
+        (zipped()[:-40], "cannot unpack"),
+        (b"no archive at all", "cannot unpack"),
+        (b"", "cannot unpack"),
+    ],
+)
+def test_a_broken_or_hostile_archive_is_refused(tmp_path, content, words):
+    (tmp_path / "x").write_bytes(content)
+
+    with pytest.raises(archives.ArchiveError, match=words):
+        archives.unpack(tmp_path / "x", "top/data", tmp_path / "inside/out")
+
+    assert not list(tmp_path.parent.rglob("evil*"))
+
+
+def test_links_are_never_made_and_bombs_are_stopped(tmp_path):
+    evil = [link("top/data/l", "/etc/passwd"), link("top/data/sub2", "..")]
+    (tmp_path / "x").write_bytes(tarred(evil))
+
+    archives.unpack(tmp_path / "x", "top/data", tmp_path / "out")
+    assert standing(tmp_path / "out") == {"x.txt", "sub/y.txt"}
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.is_symlink()]
+
+    with pytest.raises(archives.ArchiveError, match="over 3 bytes"):
+        archives.unpack(tmp_path / "x", "top/data", tmp_path / "again", most=3)
+    with pytest.raises(archives.ArchiveError, match="has no 'top/nothing'"):
+        archives.unpack(tmp_path / "x", "top/nothing", tmp_path / "none")
+
+
+def test_a_mirror_takes_the_place_of_the_web(server, tmp_path):
+    mirror = tmp_path / "mirror/toy"
+    (mirror / "data").mkdir(parents=True)
+    (mirror / "a.txt").write_bytes(DATA)
+    (mirror / "x.tgz").write_bytes(tarred())
+    (mirror / "licensed.txt").write_bytes(b"secret")
+    secret = hashlib.sha256(b"secret").hexdigest()
+    url = "https://nowhere.invalid/x.tgz"
+    dataset = toy(
+        good(server),
+        File("docs/data", sha256=tree_sha(), url=url, member="top/data"),
+        File("licensed.txt", sha256=secret),
+    )
+
+    outcome = fetch(dataset, tmp_path, str(tmp_path / "mirror"))
+    assert outcome == (["a.txt", "docs/data", "licensed.txt"], [])
+    assert server.calls.total() == 0
+
+    server.files |= {"toy/a.txt": DATA, "toy/x.tgz": tarred(), "toy/docs/data": b"no folder"}
+    server.files["toy/licensed.txt"] = b"secret"
+    outcome = fetch(dataset, tmp_path / "b", f"{server.url}/good")
+    assert outcome == (["a.txt", "docs/data", "licensed.txt"], [])
+
+
+def test_a_mirror_without_or_with_wrong_files(server, tmp_path):
+    (tmp_path / "mirror/toy").mkdir(parents=True)
+    lacking = fetch(toy(good(server)), tmp_path, str(tmp_path / "mirror"))
+    (tmp_path / "mirror/toy/a.txt").write_bytes(b"wrong")
+    wrong = fetch(toy(good(server)), tmp_path, str(tmp_path / "mirror"))
+
+    assert "the mirror has no such file" in str(lacking.problems[0])
+    assert "these are other bytes" in str(wrong.problems[0])
+    assert not (tmp_path / "toy").exists() or not standing(tmp_path / "toy")
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pipeline import fetching
+from pipeline.download import Network
+from tests.test_fetching import good, toy
+class server: url = sys.argv[1]
+fetching.fetch(toy(good(server, "slow")), Path(sys.argv[2]) / "toy", Network(), None, print, set())
+"""
+
+
+def test_killed_at_any_moment_it_ends_right(server, tmp_path):
+    final = tmp_path / "toy/a.txt"
+    command = [sys.executable, "-c", SCRIPT, server.url, str(tmp_path)]
+    moments = random.Random(3)
+    kills = 0
+    for _ in range(20):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        try:
+            process.wait(moments.uniform(0.05, 0.5))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        if final.exists():
+            break
+        assert not (tmp_path / "toy").exists() or not standing(tmp_path / "toy")
+
+    assert final.read_bytes() == DATA
+    assert kills > 1
+    assert any(r and r != "bytes=0-" for r in server.ranges)
+
+
+def test_the_command(server, tmp_path, capsys, monkeypatch):
+    datasets = {"toy": toy(good(server)), "deed": toy(File("x"), access="licensed")}
+    datasets["deed"].access_note, datasets["deed"].id = "Ask Bo.", "deed"
+    monkeypatch.setattr(catalog, "load", lambda name: datasets[name])
+    monkeypatch.setattr(catalog, "ids", lambda: [*datasets])
+
+    assert cli.main(["fetch", "--all-open", "--raw", str(tmp_path)]) == 0
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert cli.main(["fetch", "toy", "deed", "--raw", str(tmp_path)]) == 1
+
+    told = "".join(capsys.readouterr())
+    assert "toy: 1 files ready" in told
+    assert "Ask Bo. It belongs in" in told

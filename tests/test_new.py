@@ -1,0 +1,325 @@
+"""`iepile new`: CONTRIBUTING followed literally for six formats, and mistakes told in words."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from pipeline import catalog, cli
+from tests.conftest import ROOT
+
+PEOPLE = ["Ada Lowe", "Bo Lee", "Cy Ward", "Dora Finch", "Ed Moss", "Flo Marsh", "Gus Holt"]
+TOWNS = ["Oslo", "New Harbour", "Ludlow", "East Finchley", "Rye", "Wells", "Bath"]
+VERBS = [("moved to", "lives in"), ("was born in", "place of birth"), ("died in", "place of death")]
+N = 24
+
+
+def facts(offset=0):
+    """(text, person, town, relation) of N imagined sentences."""
+    for n in range(N):
+        m = n + offset
+        person, town = PEOPLE[m % 7], TOWNS[m * 3 % 5]
+        verb, relation = VERBS[m % 3]
+        yield f"In {1900 + 3 * m} {person} {verb} {town} with a dog.", person, town, relation, verb
+
+
+def columns(path, offset):
+    rows = []
+    for text, person, town, *_ in facts(offset):
+        words = text.replace(".", " .").split()
+        tags = ["O"] * len(words)
+        for name, label in ((person, "PER"), (town, "LOC")):
+            at = words.index(name.split()[0])
+            tags[at : at + len(name.split())] = [f"B-{label}"] + [f"I-{label}"] * name.count(" ")
+        rows.append("".join(f"{w}\t{t}\n" for w, t in zip(words, tags, strict=True)))
+    path.with_suffix(".tsv").write_text("\n".join(rows), encoding="utf-8")
+
+
+def span_rows(offset, inclusive=0):
+    for text, person, town, *_ in facts(offset):
+        spans = [(text.index(s), text.index(s) + len(s) - inclusive) for s in (person, town)]
+        labels = [[*span, label] for span, label in zip(spans, ("PER", "LOC"), strict=True)]
+        yield {"content": text, "title": "news", "labels": labels}
+
+
+def spans(path, offset):
+    path.with_suffix(".json").write_text("\n".join(map(json.dumps, span_rows(offset, 1))), "utf-8")
+
+
+def brat(path, offset):
+    path.mkdir()
+    for n, (text, person, town, relation, verb) in enumerate(facts(offset)):
+        (path / f"{n:02d}.txt").write_text(text, encoding="utf-8")
+        ann = []
+        parts = [(person, "PER"), (town, "LOC"), (verb, "MoveEvent")]
+        for number, (string, label) in enumerate(parts, start=1):
+            at = text.index(string)
+            ann.append(f"T{number}\t{label} {at} {at + len(string)}\t{string}")
+        ann.append(f"R1\t{relation.replace(' ', '_')} Arg1:T1 Arg2:T2")
+        ann.append("E1\tMoveEvent:T3 Who:T1 Where:T2")
+        (path / f"{n:02d}.ann").write_text("\n".join(ann) + "\n", encoding="utf-8")
+
+
+def spo(path, offset):
+    rows = []
+    for text, person, town, relation, _ in facts(offset):
+        triple = {"p": relation, "s": person, "o": town, "s_type": "PER", "o_type": "LOC"}
+        rows.append({"sentence": text, "triples": [triple]})
+    text = json.dumps(rows).replace('"s_type"', '"head_type"').replace('"o_type"', '"tail_type"')
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
+
+
+def events(path, offset):
+    rows = []
+    people, towns = ["张三", "李小明", "王芳"] * 8, ["苏州", "北京", "上海"] * 8
+    for n, (who, where) in enumerate(zip(people, towns, strict=True)):
+        text = f"{n + offset}月{who}搬到了{where}附近居住"
+        arguments = [{"role": "人物", "argument": who}, {"role": "地点", "argument": where}]
+        event = {"type": "搬家", "trigger": "搬到", "arguments": arguments}
+        rows.append({"text": text, "events": [event]})
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    path.with_suffix(".json").write_text("\n".join(lines), encoding="utf-8")
+
+
+def pairs(path, offset):
+    rows = [f"{who}\t{relation}\t{text}\t{town}" for text, who, town, relation, _ in facts(offset)]
+    path.with_suffix(".tsv").write_text("\n".join(rows), encoding="utf-8")
+
+
+NER = {"person", "location"}
+RE = {"lives in", "place of birth", "place of death"}
+TYPED = {"text": "sentence", "spo_list": "triples", "predicate": "p", "subject": "s"}
+#: Reader -> (what writes its files, the labels asked per task, the options to be guessed).
+FORMATS = {
+    "columns": (columns, {"NER": NER}, {"scheme": "IOB2", "separator": "\t"}),
+    "span_json": (
+        spans,
+        {"NER": NER},
+        {"text": "content", "spans": "labels", "inclusive_end": True, "start": 0, "end": 1},
+    ),
+    "brat": (
+        brat,
+        {"NER": NER, "RE": RE, **{key: {"move event"} for key in ("EE", "EET", "EEA")}},
+        {},
+    ),
+    "spo_json": (
+        spo,
+        {"RE": RE, "SPO": {f"person_{r}_location" for r in RE}, "KG": {"person"}},
+        {
+            "fields": TYPED
+            | {"object": "o", "subject_type": "head_type", "object_type": "tail_type"}
+        },
+    ),
+    "event_json": (
+        events,
+        {key: {"搬家"} for key in ("EE", "EET", "EEA")},
+        {"fields": {"event_list": "events", "event_type": "type"}},
+    ),
+    "pair_table": (pairs, {"RE": RE}, {"columns": ["head", "relation", "text", "tail"]}),
+}
+
+
+def documented(reader):
+    """The four commands that CONTRIBUTING gives for a format."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    four = blocks[0].splitlines()
+    firsts = [x for b in blocks for x in b.splitlines() if x.startswith("iepile new foo")]
+    (first,) = (line for line in firsts if f"--reader {reader} " in line)
+    assert len(four) == 4
+    return [first, *four[1:]]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project with one other dataset."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*")
+    for name in ("pipeline", "dictionaries"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    shutil.copytree(ROOT / "raw/sample/wnut2017", folder / "raw/sample/wnut2017")
+    shutil.copy(ROOT / "params.yaml", folder)
+    return folder
+
+
+def shell(folder, line):
+    program = f"{sys.executable} -m pipeline.cli"
+    return subprocess.run(
+        ["bash", "-c", re.sub(r"^iepile\b", program, line)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("reader", FORMATS)
+def test_foo_is_added_in_four_commands(project, reader):
+    write, asked, options = FORMATS[reader]
+    for split, offset in (("train", 0), ("test", 100)):
+        write(project / split, offset)
+
+    told = []
+    for line in documented(reader):
+        done = shell(project, line)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        told.append(done.stdout)
+
+    assert told[1].startswith("foo: nothing found in 48 records")
+    assert "records shown" in told[3]
+    found = {}
+    for path in sorted((project / "output/foo/corpus").glob("*/*.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            found.setdefault(row["task"], []).append(row)
+    assert {task: {n for r in rows for n in r["labels"]} for task, rows in found.items()} == asked
+    declared = tomllib.loads((project / "pipeline/catalog/foo.toml").read_text(encoding="utf-8"))
+    assert options.items() <= declared["reader"].items()
+    assert declared["language"] == ("zh" if reader == "event_json" else "en")
+    for rows in found.values():
+        assert {row["split"] for row in rows} == {"train", "test"}
+        assert {row["source"] for row in rows} == {"foo"}
+        answered = [r for r in rows if any(json.loads(r["output"]).values())]
+        assert len({r["record_id"] for r in answered}) == 48
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    assert params["datasets"]["foo"] == {"reader": reader}
+    assert "foo/train/0" in told[3]
+    sample = shell(project, "iepile check foo --raw raw/sample")
+    assert sample.stdout.startswith("foo: nothing found in 24 records"), sample.stdout
+
+
+def new(project, *arguments):
+    return shell(project, "iepile new " + " ".join(arguments))
+
+
+def test_without_a_reader_all_are_listed_with_raw_lines(project):
+    spans(project / "train", 0)
+
+    for arguments in (["foo"], ["foo", "--reader", "nosuch", "--split", "train=train.json"]):
+        done = new(project, *arguments)
+
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        for name in catalog.readers():
+            assert f"  {name}: " in done.stderr
+        assert "Helsinki NNP I-NP I-LOC" in done.stderr
+
+
+def test_a_reader_of_another_format_is_told_with_its_lines(project):
+    spans(project / "train", 0)
+
+    done = new(project, "foo --reader brat --split train=train.json")
+
+    assert done.returncode == 1
+    assert "the reader brat finds no record in these files: missing_annotations" in done.stderr
+    assert "span_json: Texts with labelled spans in JSON" in done.stderr
+    assert not (project / "pipeline/catalog/foo.toml").exists()
+    assert not (project / "raw/full").exists()
+
+
+@pytest.mark.parametrize(
+    ("write", "arguments", "words"),
+    [
+        (spans, "span_json --option inclusive_end=false", "the ends look inclusive: try inclusive"),
+        (spans, "span_json --option text=title", "the text looks to be in the field 'content'"),
+        (columns, "columns --option scheme=IO", "the tag scheme looks like IOB2"),
+        (
+            columns,
+            "columns --option token_column=1 --option tag_column=0",
+            "the columns of tokens and tags look swapped",
+        ),
+        (
+            pairs,
+            """pair_table --option 'columns=["text","relation","head","tail"]'""",
+            "the columns 'text' and 'head' look swapped",
+        ),
+    ],
+)
+def test_an_option_that_fits_badly_is_refused(project, write, arguments, words):
+    write(project / "train", 0)
+    (file,) = project.glob("train.*")
+
+    done = new(project, f"foo --reader {arguments} --split train={file.name}")
+
+    assert done.returncode == 1
+    assert f"likely mistake: {words}" in done.stderr
+    assert "leave out --option" in done.stderr
+    assert not (project / "pipeline/catalog/foo.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["wnut2017", "--split", "train=x"], "there is a dataset 'wnut2017' already"),
+        (["Foo_1", "--split", "train=x"], "'Foo_1' is no id"),
+        (["foo", "--split", "train=nowhere.tsv"], "there is no such file"),
+        (["foo"], "no files"),
+        (["foo", "--split", "train=x", "--split", "all=x"], "all= stands alone"),
+        (["foo", "--split", "train=x", "--option", "sheme=IOB2"], "there is no such file"),
+    ],
+)
+def test_impossible_calls_are_told(arguments, words, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    assert cli.main(["new", "--reader", "columns", *arguments]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_bmes_with_blanks_and_a_source_without_splits(project):
+    rows = "厦 B-LOC\n门 E-LOC\n下 O\n雨 O\n\n王 B-PER\n小 M-PER\n明 E-PER\n在 O\n\n"
+    (project / "all.txt").write_text(rows * 10, encoding="utf-8")
+
+    done = new(project, "foo --reader columns --split all=all.txt")
+
+    assert done.returncode == 0, done.stderr
+    declared = tomllib.loads((project / "pipeline/catalog/foo.toml").read_text(encoding="utf-8"))
+    assert declared["reader"] == {"name": "columns", "separator": " ", "scheme": "BMES"}
+    assert declared["language"] == "zh"
+    assert declared["split_by_hash"] == {"train": 80, "dev": 10, "test": 10}
+    assert declared["splits"]["all"]["counts"] == {"records": 20, "entities": 20}
+    assert "厦门下雨" in done.stdout
+
+
+def test_the_files_of_the_catalogue_are_read_as_they_are_declared(project):
+    """Every sample in a format with guesses: its labels are found without a single option."""
+    for number, name in enumerate(
+        ("cluener", "findvehicle", "duee1", "duie1", "resume-ner", "jnlpba")
+    ):
+        dataset = catalog.load(name)
+        folder, manifest = catalog.edition(dataset, ROOT / "raw/sample")
+        file = folder / manifest.splits["train"].files[0].path
+        reader = dataset.reader["name"]
+
+        done = new(project, f"foo-{number} --reader {reader} --split train={file}")
+
+        assert done.returncode == 0, done.stderr
+        path = project / f"pipeline/catalog/foo-{number}.toml"
+        labels = tomllib.loads(path.read_text(encoding="utf-8"))["labels"]
+        for kind in ("entity", "relation", "event"):
+            assert {*labels.get(kind, ())} <= {*dataset.names(kind)}, name
+
+
+def test_rows_that_repeat_a_text_and_say_that_there_is_no_relation(project):
+    rows = ["text,head,tail,relation"]
+    for n, (person, town) in enumerate(zip(PEOPLE, TOWNS, strict=True)):
+        text = f'"{person} moved, in {1950 + n}, from {TOWNS[n - 1]} to {town}."'
+        rows += [f"{text},{person},{town},livesIn", f"{text},{person},{TOWNS[n - 1]},NA"]
+    (project / "train.csv").write_text("\n".join(rows), encoding="utf-8")
+
+    done = new(project, "foo --reader pair_table --split train=train.csv")
+    checked = shell(project, "iepile check foo --raw raw/full")
+
+    assert done.returncode == 0, done.stderr
+    declared = tomllib.loads((project / "pipeline/catalog/foo.toml").read_text(encoding="utf-8"))
+    assert declared["reader"] == {"name": "pair_table", "separator": ","}
+    assert declared["labels"] == {"relation": {"livesIn": "lives in"}, "no_relation": ["NA"]}
+    assert declared["one_annotation_per_row"] is True
+    assert checked.stdout.startswith("foo: nothing found in 14 records, 14 relations")
