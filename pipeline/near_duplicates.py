@@ -1,10 +1,10 @@
 """Nearly equal texts: found by MinHash, checked exactly, reported, and dropped only if asked.
 
 Two texts are as similar as the share of character n-grams that they have in common (Jaccard), case
-and white space apart; about equal texts exact deduplication has decided. MinHash bands (the
-permutations and band sizes of datasketch, computed for many texts at once) propose pairs; the texts
-themselves decide. Three passes, each bounded by a shard or a part: bands parted by their hash, pairs
-parted by one record, similar pairs parted by dataset.
+and white space apart; about equal texts exact deduplication has decided. MinHash bands (with the
+permutations and band sizes of datasketch, for many texts at once) propose pairs; the texts decide.
+Three passes, each bounded by a shard or a part: bands parted by their hash, pairs parted by one
+record, similar pairs parted by dataset.
 
 Writes `near_duplicates.json` beside the datasets' folders: per pair of splits how many records of
 the one have a near-duplicate in the other. With `near_duplicates = "drop"` a record goes where an
