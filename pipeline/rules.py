@@ -11,6 +11,7 @@ After IEPile (Gui et al., ACL 2024, section 3.1).
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -67,7 +68,8 @@ def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:
 def _stop_share(sentence: str, language: str, max_share: float, folder: Path) -> float:
     """The share of stop words, or 0 where it is surely not above `max_share`."""
     stops = text.stop_words(folder, language)
-    if language == "en" and _surely_below(sentence, max_share, stops):
+    surely_below = _surely_below if language == "en" else _surely_below_zh
+    if surely_below(sentence, max_share, stops):
         return 0.0
     found = text.words(sentence, language)
     return sum(word in stops for word in found) / len(found) if found else 0.0
@@ -90,6 +92,27 @@ def _surely_below(sentence: str, max_share: float, stops: frozenset[str]) -> boo
         else:
             content += 1
     return possible <= max_share * (possible + content)
+
+
+def _surely_below_zh(sentence: str, max_share: float, stops: frozenset[str]) -> bool:
+    """Whether single characters show that the share cannot exceed `max_share`.
+
+    A stop word holds only characters of stop words; every other Chinese character is in a word that
+    is none. Words are of four characters at most, but for those that the dictionary knows.
+    """
+    inside, outside = _characters(stops)
+    possible = len(inside.findall(sentence.lower()))
+    known, longest = text.dictionary_zh()
+    starts = sum(sentence[i : i + 5] in known for i in range(len(sentence) - 4))
+    content = len(outside.findall(sentence)) - starts * longest
+    return possible <= max_share * (possible + max(0, content) / 4)
+
+
+@cache
+def _characters(stops: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """(a character of a stop word, a Chinese character that is in none)."""
+    listed = re.escape("".join(sorted({*"".join(stops)})))
+    return re.compile(f"[{listed}]"), re.compile(f"(?![{listed}])[\u4e00-\u9fff]")
 
 
 def first_reason(table: Any, settings: Clean, stop_words: Path) -> Any:

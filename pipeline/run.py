@@ -28,6 +28,8 @@ class Workspace(NamedTuple):
     dictionaries: Path
     manifests: Path | None = None
     workers: int = 1
+    #: The folder of the datasets' declarations.
+    declarations: Path = catalog.FOLDER
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -40,7 +42,7 @@ class Workspace(NamedTuple):
 
     def dataset(self, name: str) -> Dataset:
         """A declaration, under the parameters that change it."""
-        return catalog.load(name, no_relation_label=self.settings.no_relation_label)
+        return catalog.load(name, self.declarations, self.settings.no_relation_label)
 
 
 def normalize(name: str, ws: Workspace) -> None:

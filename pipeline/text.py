@@ -65,6 +65,16 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
     return lambda text: jieba.lcut(text, HMM=False)
 
 
+@cache
+def dictionary_zh() -> tuple[dict[str, int], int]:
+    """jieba's words and all their beginnings, and the length of the longest."""
+    word_splitter("zh")
+    import jieba
+
+    known: dict[str, int] = jieba.dt.FREQ
+    return known, max(map(len, known))
+
+
 def words(text: str, language: str) -> list[str]:
     """The words of a text in lower case: its tokens that hold a letter or a digit."""
     if language == "en" and _PLAIN_SENTENCE.fullmatch(text):

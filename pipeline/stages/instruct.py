@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.config import Instruct
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
-_CELLS: Final = 1_000_000
+_CELLS: Final = 500_000
 _BYTES: Final = 200_000_000
 
 #: Task -> label -> its near labels, best first.
