@@ -1,7 +1,7 @@
 """One measured case in a process of its own; prints what it took as one line of JSON.
 
-    python -m bench.cases instruct FOLDER WORKERS    records of one dataset -> instructions
-    python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> corpus
+python -m bench.cases instruct FOLDER WORKERS    records of one dataset -> instructions
+python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> corpus
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pipeline import catalog, run, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct, Settings
+from pipeline.engines import Workers
 from pipeline.stages.instruct import instruct
 
 
@@ -34,13 +35,19 @@ def _floor(folder: Path) -> dict:
 def _instruct(folder: Path, workers: int) -> dict:
     content = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     dataset = Dataset(
-        **{"id": "duie2", "title": "DuIE-shaped", "source": "DuIE2.0", "license": "none"},
-        **{"language": "zh", "domain": "made up", "tasks": ["RE"], "reader": {}},
+        id="duie2",
+        title="DuIE-shaped",
+        source="DuIE2.0",
+        license="none",
+        language="zh",
+        domain="made up",
+        tasks=["RE"],
+        reader={},
         labels=Labels(relation=content["labels"]),
     )
     start = time.perf_counter()
-    near = {"RE": content["near"]}
-    instruct(dataset, folder / "records", None, near, Instruct(), folder / "out", workers)
+    near = {"duie2": {"RE": content["near"]}}
+    instruct([dataset], folder / "records", None, near, Instruct(), folder / "out", workers)
     return {"seconds": time.perf_counter() - start}
 
 
@@ -50,23 +57,23 @@ def _everything(folder: Path, workers: int) -> dict:
         raw=folder / "raw",
         out=folder / "out",
         dictionaries=folder / "out" / "dictionaries",
-        workers=workers,
+        workers=Workers(workers),
         declarations=folder / "catalog",
     )
-    stages: dict[str, float] = {}
-    start = last = time.perf_counter()
+    begun: list[tuple[str, float]] = []
+    start = time.perf_counter()
 
     def told(line: str) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        stage = line.split()[0]
-        stages[stage] = stages.get(stage, 0.0) + now - last
-        last = now
-        sys.stderr.write(f"{now - start:6.1f} s  {line}\n")
+        sys.stderr.write(f"{time.perf_counter() - start:6.1f} s  {line}\n")
+        if " " not in line:
+            begun.append((line, time.perf_counter()))
 
     counts = run.everything(catalog.ids(folder / "catalog"), ws, told)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
-    return {"seconds": time.perf_counter() - start, "records": kept, "stages": stages}
+    end = time.perf_counter()
+    stops = [*(second for _, second in begun[1:]), end]
+    stages = {stage: stop - at for (stage, at), stop in zip(begun, stops, strict=True)}
+    return {"seconds": end - start, "records": kept, "stages": stages}
 
 
 def main() -> None:

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import psutil
 
 _EVERY = 0.05
 
 
-def case(*arguments: object) -> dict:
+def case(*arguments: object, peak: bool = True) -> dict:
     """What `python -m bench.cases ...` reports, with the peak memory of its process tree.
 
     The peak is the sum of the resident sets of all its processes, memory they share counted once
@@ -24,15 +25,16 @@ def case(*arguments: object) -> dict:
     """
     command = [sys.executable, "-m", "bench.cases", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        peak, stop = [0], threading.Event()
-        watcher = threading.Thread(target=_watch, args=(process.pid, peak, stop))
+        most, stop = [0], threading.Event()
+        watcher = threading.Thread(target=_watch, args=(process.pid, most, stop))
         watcher.start()
         output = process.communicate()[0]
         stop.set()
         watcher.join()
     if process.returncode:
         raise SystemExit(process.returncode)
-    return {**json.loads(output.splitlines()[-1]), "peak": peak[0]}
+    own = json.loads(output.splitlines()[-1])
+    return {**own, "peak": most[0]} if peak else own
 
 
 def _watch(pid: int, peak: list[int], stop: threading.Event) -> None:
@@ -54,7 +56,7 @@ def machine(workers: int) -> str:
     """The machine as a line of Markdown."""
     model = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as stream:
             model = next(line.split(":")[1].strip() for line in stream if "model name" in line)
     except (OSError, StopIteration):
         pass

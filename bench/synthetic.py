@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from functools import cache, partial
 from itertools import count
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import engines, shards
 from pipeline.config import ROOT
 from pipeline.records import Mention, Record, Relation, to_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Task, name, language, labels, and train, dev and test records after IEPile's cleaning.
 DATASETS = """
@@ -70,11 +73,17 @@ def vocabulary(language: str) -> tuple[list[str], list[str]]:
         import jieba
 
         jieba.initialize()
-        found = sorted(((n, w) for w, n in jieba.dt.FREQ.items() if n and w.isalpha()), reverse=True)
+        found = sorted(
+            ((n, w) for w, n in jieba.dt.FREQ.items() if n and w.isalpha()), reverse=True
+        )
         words = [w for _, w in found if len(w) > 1]
         return common + words[:8000], words[8000:20000]
-    heads = [a + b for a in "b c d f g l m n p r s t v st tr pl".split() for b in "aeiou"]
-    tails = "n r l st nd x sh ck m t".split()
+    heads = [
+        a + b
+        for a in ["b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "t", "v", "st", "tr", "pl"]
+        for b in "aeiou"
+    ]
+    tails = ["n", "r", "l", "st", "nd", "x", "sh", "ck", "m", "t"]
     plain = [h + m + t for m in ("", "mi", "ro", "lu", "ta") for h in heads for t in tails]
     return common + plain[:4000], [w.capitalize() for w in plain[1000:]]
 
@@ -106,7 +115,9 @@ class Text:
             for n, length in enumerate(own.tolist()):
                 tokens = words[at : at + length]
                 at += length
-                places = sorted({int(p * (length - 1)) for p in spread[4 * n : 4 * n + held[start + n]]})
+                places = sorted(
+                    {int(p * (length - 1)) for p in spread[4 * n : 4 * n + held[start + n]]}
+                )
                 for p, name in zip(places, names[4 * n :], strict=False):
                     tokens[p] = name
                 tokens.append(str(next(self.number)))
@@ -114,7 +125,7 @@ class Text:
 
 
 def duie_records(folder: Path, records: int, per_shard: int = 20_000) -> tuple[list[str], dict]:
-    """Write records as `normalize` would; return the 48 labels and a dictionary of 10 links each."""
+    """Write records as `normalize` would; return 48 labels and a dictionary of 10 links each."""
     text, rng = Text("zh", 1, 28), np.random.default_rng(2)
     labels = [f"{a}{b}" for a, b in zip(text.words[200:248], text.words[300:348], strict=True)]
     near = {
@@ -155,7 +166,10 @@ def _dataset(line: list[str], folder: Path, scale: float) -> None:
     task, name, language, labels, *sizes = line
     seed = int.from_bytes(name.encode()) % 2**32
     text = Text(language, seed, 28 if language == "zh" else 24)
-    kinds = [f"{a} {b}" for a, b in zip(text.words[300:], text.words[900 : 900 + int(labels)], strict=False)]
+    kinds = [
+        f"{a} {b}"
+        for a, b in zip(text.words[300:], text.words[900 : 900 + int(labels)], strict=False)
+    ]
     splits = {}
     tests: list[str] = []
     for split, size in zip(("test", "dev", "train"), sizes[::-1], strict=True):
@@ -185,7 +199,8 @@ def _repeated(rows, leaks: list[str]):
 def _rows(task: str, text: Text, kinds: list[str], size: int):
     chosen = _zipf(text.rng, 4 * size, len(kinds)).tolist()
     bare = (text.rng.random(size) < 0.2).tolist()
-    for n, (tokens, places) in enumerate(text.sentences(size)):
+    for n, sentence in enumerate(text.sentences(size)):
+        tokens, places = sentence
         own = [kinds[i] for i in chosen[4 * n : 4 * n + 4]]
         if n % 400 == 7:
             tokens, places = ["12", "%", "--", str(n), "..."], []

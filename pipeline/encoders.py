@@ -127,7 +127,7 @@ class SentenceEncoder:
         number = {text: i for i, text in enumerate(texts)}
         rows = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
         rows = np.asarray(rows, np.float64)
-        mean = np.zeros((len(bags), rows.shape[1] if len(texts) else 1))
+        mean = np.zeros((len(bags), rows.shape[1] if texts else 1))
         for i, bag in enumerate(bags):
             if bag:
                 mean[i] = rows[[number[text] for text in bag]].mean(axis=0)

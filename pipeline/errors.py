@@ -47,3 +47,7 @@ class RecordError(PipelineError):
 
 class CountError(PipelineError):
     """The files hold another number of records or annotations than declared."""
+
+
+class WorkError(PipelineError):
+    """A piece of work failed for a reason outside the data: a killed process, a full disk."""

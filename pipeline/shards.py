@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
@@ -67,9 +67,16 @@ def write(table: Any, path: Path) -> None:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns."""
+    with opened(path) as file:
+        return file.read(None if columns is None else [*columns])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open one shard, to read it in pieces."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(None if columns is None else [*columns])
+            yield file
     except (OSError, pa.ArrowInvalid) as problem:
         raise RawFileError(
             f"cannot read this shard: {problem}",
@@ -81,6 +88,12 @@ def read(path: Path, columns: Sequence[str] | None = None) -> Any:
 def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:
     """The shards of a folder in their order."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write text as UTF-8."""
+    with _atomic(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(value: object, path: Path) -> None:

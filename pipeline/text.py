@@ -67,7 +67,7 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
 
 @cache
 def dictionary_zh() -> tuple[dict[str, int], int]:
-    """jieba's words and all their beginnings, and the length of the longest."""
+    """All words that jieba knows and all their beginnings, and the length of the longest."""
     word_splitter("zh")
     import jieba
 

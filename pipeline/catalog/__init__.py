@@ -149,9 +149,7 @@ def _parse(path: Path, kind: Any) -> Any:
 
 
 @cache
-def load(
-    dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None = None
-) -> Dataset:
+def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None = None) -> Dataset:
     """Read and validate one declaration. "No relation" may be asked under a name of its own."""
     path = folder / f"{dataset_id}.toml"
     if not path.is_file():

@@ -3,7 +3,8 @@
     add(commands)      declares the subcommand: its help and its options; imports nothing heavy
     run(arguments)     does it, and returns the exit code
 
-`common` adds the options that most of them share, `workspace` turns these into folders and settings.
+`common` adds the options that most of them share; `workspace` turns these into folders and
+settings.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def common(parser: argparse.ArgumentParser) -> None:
     add("--manifests", type=Path, metavar="DIR", help="manifests <id>.toml from outside")
     add("--out", type=Path, metavar="DIR", help="where results go (default: output)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
+    add("--engine", choices=("local", "ray"), default="local", help="processes, or a Ray cluster")
+    add("--address", metavar="HOST:PORT", help="of a Ray cluster that runs (default: start one)")
 
 
 def positive(text: str) -> int:
@@ -47,17 +50,22 @@ def positive(text: str) -> int:
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
     from pipeline import config
+    from pipeline.engines import Workers
+    from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
 
     settings = config.load(arguments.params or Path("params.yaml"))
     out = arguments.out or Path("output")
+    count = arguments.workers or os.cpu_count() or 1
+    if arguments.address and arguments.engine != "ray":
+        raise DeclarationError("--address is of a Ray cluster", todo="add --engine ray")
     return Workspace(
         settings=settings,
         raw=arguments.raw or Path(settings.raw),
         out=out,
         dictionaries=out / "dictionaries" if arguments.out else Path("dictionaries"),
         manifests=arguments.manifests,
-        workers=arguments.workers or os.cpu_count() or 1,
+        workers=Workers(count, arguments.engine, arguments.address),
     )
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Dedupe, Policy
+    from pipeline.engines import Workers
 
 PARTITIONS: Final = 16
 _KEYS: Final = pa.schema(
@@ -53,7 +54,11 @@ Row = tuple[str, int, int, bytes]
 
 
 def dedupe(
-    datasets: Sequence[Dataset], clean: Path, settings: Dedupe, out: Path, workers: int = 1
+    datasets: Sequence[Dataset],
+    clean: Path,
+    settings: Dedupe,
+    out: Path,
+    workers: Workers | int = 1,
 ) -> dict[str, int]:
     """Write `out/<id>/drops.parquet` (and `merged.parquet`); return the drops per dataset."""
     counts = {}

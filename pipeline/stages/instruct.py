@@ -1,4 +1,4 @@
-"""Stage 5: turn the kept records of one dataset into instructions with fixed-size label batches.
+"""Stage 5: turn the kept records of datasets into instructions with fixed-size label batches.
 
 Train records ask their positive labels, the hard negatives of these and a few others (`batching`);
 dev and test records are asked for the whole inventory in a fixed order, so that the gold is never
@@ -9,9 +9,10 @@ Python touches every annotation once, never an instruction.
 from __future__ import annotations
 
 import tomllib
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 from pipeline import batching, engines, shards, tasks
 from pipeline.batching import Batches
 from pipeline.kept import kept, record_shards
-from pipeline.records import INSTRUCTIONS
+from pipeline.records import INSTRUCTIONS, SPLITS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
+    from pipeline.engines import Workers
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
 _CELLS: Final = 500_000
@@ -37,35 +39,61 @@ _BYTES: Final = 200_000_000
 Dictionary = dict[str, dict[str, list[str]]]
 
 
+class Job(NamedTuple):
+    """One shard of records, and what is asked of it."""
+
+    dataset: Dataset
+    task: str
+    split: str
+    shard: Path
+    dedupe: Path | None
+    asked: list[str]
+    near: dict[str, list[str]]
+    target: Path
+
+    @property
+    def size(self) -> int:
+        """About how much work it is."""
+        return self.shard.stat().st_size * len(self.asked)
+
+
 def instruct(
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     clean: Path,
     dedupe: Path | None,
-    dictionary: Dictionary,
+    dictionaries: Mapping[str, Dictionary],
     settings: Instruct,
     out: Path,
-    workers: int = 1,
+    workers: Workers | int = 1,
 ) -> None:
-    """Write `out/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of one dataset."""
-    splits = ("test",) if dataset.use == "held-out" else ("train", "dev", "test")
-    with shards.replacing(out) as folder:
-        jobs = []
-        for task in dataset.tasks:
-            (folder / task).mkdir()
-            for split in splits:
-                paths = [path for _, path in record_shards(clean, (split,))]
-                own = _asked(dataset, task, paths, dedupe)
-                jobs += [(task, split, path, own) for path in paths]
-        job = partial(
-            _shard,
-            dataset=dataset,
-            dedupe=dedupe,
-            dictionary=dictionary,
-            settings=settings,
-            folder=folder,
-        )
-        for _ in engines.run(job, jobs, workers):
+    """Write `out/<id>/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of the datasets.
+
+    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset.
+    """
+    with ExitStack() as stack:
+        jobs: list[Job] = []
+        for dataset in datasets:
+            folder = stack.enter_context(shards.replacing(out / dataset.id))
+            own = None if dedupe is None else dedupe / dataset.id
+            jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
+        # The largest first, whosesoever they are, so that none is left to one process at the end.
+        jobs.sort(key=lambda job: -job.size)
+        for _ in engines.run(partial(_shard, settings=settings), jobs, workers, _name):
             pass
+
+
+def _jobs(
+    dataset: Dataset, clean: Path, dedupe: Path | None, dictionary: Dictionary, folder: Path
+) -> Iterator[Job]:
+    for task in dataset.tasks:
+        (folder / task).mkdir()
+        near = dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
+        for split in ("test",) if dataset.use == "held-out" else SPLITS:
+            paths = [path for _, path in record_shards(clean, (split,))]
+            asked = _asked(dataset, task, paths, dedupe)
+            for path in paths:
+                target = folder / task / path.name
+                yield Job(dataset, task, split, path, dedupe, asked, near, target)
 
 
 def _asked(dataset: Dataset, task: str, paths: Sequence[Path], dedupe: Path | None) -> list[str]:
@@ -78,20 +106,17 @@ def _asked(dataset: Dataset, task: str, paths: Sequence[Path], dedupe: Path | No
     return [key for code, key in enumerate(inventory) if code in present]
 
 
-def _shard(
-    job: tuple[str, str, Path, list[str]],
-    dataset: Dataset,
-    dedupe: Path | None,
-    dictionary: Dictionary,
-    settings: Instruct,
-    folder: Path,
-) -> None:
-    task, split, path, asked = job
-    table = kept(path, dedupe)
-    near = dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
-    with shards.writer(folder / task / path.name, INSTRUCTIONS) as write:
-        for block in blocks(table, len(asked), settings.k(task)):
-            write(instructions(block, dataset, task, split, asked, near, settings))
+def _shard(job: Job, settings: Instruct) -> None:
+    table = kept(job.shard, job.dedupe)
+    with shards.writer(job.target, INSTRUCTIONS) as write:
+        for block in blocks(table, len(job.asked), settings.k(job.task)):
+            write(
+                instructions(block, job.dataset, job.task, job.split, job.asked, job.near, settings)
+            )
+
+
+def _name(job: Job) -> str:
+    return f"{job.dataset.id}/{job.shard.stem} ({job.task})"
 
 
 def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:

@@ -7,15 +7,13 @@ that is unaccounted for is an error.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
 from pipeline import shards
 from pipeline.errors import CountError
-from pipeline.kept import record_shards, tagged
-from pipeline.records import SPLITS
+from pipeline.kept import account, record_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,18 +46,7 @@ def report(
 
 def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[str, Any]:
     """Split -> kept, and dropped by reason; checked against what normalize wrote."""
-    splits: dict[str, Any] = {}
-    for split, path in record_shards(folders["clean"] / dataset.id):
-        table = tagged(path, folders["dedupe"] / dataset.id, ["id", "dropped"])
-        own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": Counter()})
-        own["records"] += table.num_rows
-        for entry in pc.value_counts(table["dropped"]).to_pylist():
-            if entry["values"] is None:
-                own["kept"] += entry["counts"]
-            else:
-                own["dropped"][entry["values"]] += entry["counts"]
-    for own in splits.values():
-        own["dropped"] = dict(sorted(own["dropped"].items()))
+    splits = account(folders["clean"] / dataset.id, folders["dedupe"] / dataset.id)
     written = sum(own["records"] for own in read.values())
     found = sum(own["records"] for own in splits.values())
     if written != found:
@@ -68,7 +55,7 @@ def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[s
             where=dataset.id,
             todo="run the stages again from normalize",
         )
-    return {split: splits[split] for split in SPLITS if split in splits}
+    return splits
 
 
 def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:
