@@ -80,6 +80,10 @@ class Instruct(_Section, frozen=True):
     negative_record_rate: float = 1.0
     grouping: Literal["round_robin", "shuffle", "contrast"] = "round_robin"
     peer: bool = False
+    #: Ask labels as {label: description} where a dataset describes them.
+    descriptions: bool = False
+    #: Ask train records for labels by their aliases as well, where a dataset has them.
+    aliases: bool = False
 
     def k(self, task: str) -> int:
         """How many labels an instruction of this task asks."""

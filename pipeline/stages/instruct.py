@@ -14,6 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from pipeline.engines import Workers
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
-_CELLS: Final = 500_000
+_CELLS: Final = 300_000
 _BYTES: Final = 200_000_000
+
+#: Salt: which alias is asked must not follow from the order of the labels.
+_NAME: Final = np.uint64(0x4E41)
 
 #: Task -> label -> its near labels, best first.
 Dictionary = dict[str, dict[str, list[str]]]
@@ -147,6 +151,7 @@ def instructions(
 
     `asked` are the keys of the labels to ask; `near` gives each key's hard negatives, best first.
     """
+    dataset = _told(dataset, split, settings)
     module = tasks.module(task)
     found = _recoded(module.answers(table, dataset), tasks.inventory(dataset, task), asked)
     ids = table["id"].to_pylist()
@@ -167,7 +172,19 @@ def instructions(
             batches = Batches(*(part[stay] for part in batches))
     else:
         batches = batching.polled(rows, labels, settings.k(task))
-    return _rows(table, dataset, task, split, asked, found, batches, kind)
+    return _rows(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+
+
+def _told(dataset: Dataset, split: str, settings: Instruct) -> Dataset:
+    """The dataset with the descriptions and aliases that the parameters want to be used.
+
+    Only train records are asked by other names: scores are compared label by label.
+    """
+    return msgspec.structs.replace(
+        dataset,
+        descriptions=dataset.descriptions if settings.descriptions else {},
+        aliases=dataset.aliases if settings.aliases and split == "train" else {},
+    )
 
 
 def _recoded(found: Answers, inventory: Sequence[str], asked: Sequence[str]) -> Answers:
@@ -211,6 +228,7 @@ def _rows(
     found: Answers,
     batches: Batches,
     kind: Any,
+    seed: int,
 ) -> Any:
     """Put the columns together: every string is joined from fragments that exist once."""
     module = tasks.module(task)
@@ -225,19 +243,16 @@ def _rows(
     at = np.full(kind.shape, -1, np.int64)
     at[found.row, found.code] = np.arange(len(found.row))
     answer = at[owner, code]
-    output = _outputs(table, dataset, module, asked, found, (offsets, owner, code, answer))
-
-    if found.schema is None:
-        items = pa.array([dumps(module.schema(dataset, key)) for key in asked], pa.string())
-        items = items.take(pa.array(code))
-    else:
-        items = found.schema.take(pa.array(answer))
-    schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     ids = table["id"].combine_chunks()
+    names = _names(dataset, module, asked, ids, (owner, code), seed)
+    output = _outputs(table, dataset, module, asked, found, (offsets, owner, code, answer), names)
+    items, brackets = _items(dataset, module, asked, found, (code, answer), names)
+    schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
         _openings(task, dataset.language, ids).take(row),
+        brackets[0],
         schema,
-        '], "input": ',
+        f'{brackets[1]}, "input": ',
         json_strings(table["text"].combine_chunks()).take(row),
         "}",
         "",
@@ -267,6 +282,58 @@ def _rows(
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
 
 
+def _names(
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    ids: Any,
+    slots: tuple[Any, Any],
+    seed: int,
+) -> Any:
+    """What every label asked is called in its instruction, as JSON strings.
+
+    Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
+    """
+    owner, code = slots
+    shown, schemas = _shown(dataset, module, asked), module.schemas(dataset)
+    alone = all(schemas[key] == key for key in asked)
+    names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
+    sizes = np.array([len(own) for own in names])
+    at = (np.cumsum(sizes) - sizes)[code]
+    if (sizes > 1).any():
+        keys = batching.priorities(ids.to_pylist(), asked, seed)[owner, code]
+        turn = batching.mix64(keys ^ _NAME) % sizes[code].astype(np.uint64)
+        at = at + turn.astype(np.int64)
+    flat = [name for own in names for name in own]
+    return json_strings(pa.array(flat, pa.string())).take(pa.array(at))
+
+
+def _items(
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    found: Answers,
+    slots: tuple[Any, Any],
+    names: Any,
+) -> tuple[Any, str]:
+    """The schema item of every label asked, and the brackets around those of an instruction.
+
+    Labels are a list, or, where the dataset describes any of them, an object {label: description}.
+    """
+    code, answer = slots
+    if found.schema is not None:
+        return found.schema.take(pa.array(answer)), "[]"
+    every = module.schemas(dataset)
+    schemas = [every[key] for key in asked]
+    if schemas != [*asked]:
+        return pa.array(map(dumps, schemas), pa.string()).take(pa.array(code)), "[]"
+    if dataset.descriptions.keys().isdisjoint(asked):
+        return names, "[]"
+    told = [dumps(dataset.descriptions.get(key, "")) for key in asked]
+    about = pa.array(told, pa.string()).take(pa.array(code))
+    return pc.binary_join_element_wise(names, about, ": "), "{}"
+
+
 def _outputs(
     table: Any,
     dataset: Dataset,
@@ -274,26 +341,32 @@ def _outputs(
     asked: Sequence[str],
     found: Answers,
     slots: tuple[Any, Any, Any, Any],
+    key: Any,
 ) -> Any:
     """The answers of every instruction as a JSON object, its keys in the order of the labels."""
     offsets, owner, code, answer = slots
-    shown = (
-        [module.output_key(dataset, k) for k in asked] if hasattr(module, "output_key") else asked
-    )
-    quoted = json_strings(pa.array(shown, pa.string()))
+    shown = _shown(dataset, module, asked)
     absent = pa.array([module.ABSENT or ""] * len(asked), pa.string())
     values = pa.concat_arrays([absent, found.value])
     index = np.where(answer >= 0, len(asked) + answer, code)
     value = values.take(pa.array(index))
-    key = quoted.take(pa.array(code))
     if len({*shown}) < len(asked):
-        number = np.array([[*dict.fromkeys(shown)].index(k) for k in shown])
+        order = {name: n for n, name in enumerate(dict.fromkeys(shown))}
+        number = np.array([order[k] for k in shown])
         offsets, key, value = _pooled(
             table, dataset, module, asked, number, (offsets, owner, code, key, value)
         )
     pairs = pc.binary_join_element_wise(key, value, ": ")
     joined_pairs = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ", ")
     return pc.binary_join_element_wise("{", joined_pairs, "}", "")
+
+
+def _shown(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
+    """The keys of the answers; two labels may share one."""
+    if not hasattr(module, "output_keys"):
+        return [*asked]
+    keys = module.output_keys(dataset)
+    return [keys[key] for key in asked]
 
 
 def _pooled(
@@ -366,7 +439,7 @@ def templates() -> dict[str, dict[str, list[str]]]:
 def _openings(task: str, language: str, ids: Any) -> Any:
     """The beginning of every record's instruction, up to its schema."""
     texts = templates()[task][language]
-    choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": [' for t in texts])
+    choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": ' for t in texts])
     if len(texts) == 1:
         return pa.repeat(choices[0], len(ids))
     chosen = batching.mix64(batching.hashes(ids.to_pylist())) % np.uint64(len(texts))
