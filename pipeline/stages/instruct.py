@@ -91,13 +91,18 @@ def _jobs(
 ) -> Iterator[Job]:
     for task in dataset.tasks:
         (folder / task).mkdir()
-        near = dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
+        near = dictionary_of(dictionary, task)
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
             asked = _asked(dataset, task, paths, dedupe)
             for path in paths:
                 target = folder / task / path.name
                 yield Job(dataset, task, split, path, dedupe, asked, near, target)
+
+
+def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
+    """Label -> its near labels for a task; the event tasks share one."""
+    return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
 def _asked(dataset: Dataset, task: str, paths: Sequence[Path], dedupe: Path | None) -> list[str]:
@@ -162,7 +167,7 @@ def instructions(
     if module.ABSENT is None:
         batches = _present(positive)
     elif split == "train":
-        matrix = _near_matrix(asked, near)
+        matrix = near_matrix(asked, near)
         keys = batching.priorities(ids, asked, settings.seed)
         batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
         rate = settings.negative_record_rate
@@ -209,7 +214,8 @@ def _present(positive: Any) -> Batches:
     return Batches(row, np.zeros(len(row), np.int64), labels)
 
 
-def _near_matrix(asked: Sequence[str], near: Mapping[str, Sequence[str]]) -> Any:
+def near_matrix(asked: Sequence[str], near: Mapping[str, Sequence[str]]) -> Any:
+    """The rank of every label among the near ones of another: labels x labels, -1 for none."""
     numbers = {key: i for i, key in enumerate(asked)}
     matrix = np.full((len(asked), len(asked)), -1, np.int64)
     for key, others in near.items():
