@@ -85,21 +85,21 @@ def table(run: Path) -> list[str]:
                         counts.setdefault((task, mode), Counter()).update(
                             _count(block, dataset, task, own, settings)
                         )
-    lines = [
-        "| task | grouping | label batches | positives per batch | pure-negative share | "
-        "positive beside its first hard negative |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    for task in catalog.TASKS:
-        for mode in _MODES:
-            if own := counts.get((task, mode)):
-                lines.append(
-                    f"| {task} | {mode} | {own['batches']:,} | "
-                    f"{own['positives'] / own['batches']:.2f} | "
-                    f"{own['pure'] / own['batches']:.1%} | "
-                    f"{own['beside'] / max(own['paired'], 1):.1%} |"
-                )
-    return lines
+    head = ("task", "grouping", "label batches", "positives per batch", "pure-negative share")
+    lines = [f"| {' | '.join(head)} | positive beside its first hard negative |"]
+    lines += ["|---|---|---:|---:|---:|---:|"]
+    keys = [(task, mode) for task in catalog.TASKS for mode in _MODES if (task, mode) in counts]
+    return lines + [_row(*key, counts[key]) for key in keys]
+
+
+def _row(task: str, mode: str, own: Counter) -> str:
+    cells = (
+        f"{own['batches']:,}",
+        f"{own['positives'] / own['batches']:.2f}",
+        f"{own['pure'] / own['batches']:.1%}",
+        f"{own['beside'] / max(own['paired'], 1):.1%}",
+    )
+    return f"| {task} | {mode} | {' | '.join(cells)} |"
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_SMALL = 100_000
 _LOST = "the process that worked on this was killed twice"
 _MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
 
@@ -35,6 +36,12 @@ class Workers(NamedTuple):
     engine: Literal["local", "ray"] = "local"
     #: Of an existing Ray cluster; without one, `processes` CPUs of this machine become a cluster.
     address: str | None = None
+
+
+def enough(workers: Workers | int, size: int) -> Workers:
+    """The workers for shards of so many bytes: processes that take longer to start are not."""
+    crew = Workers(workers) if isinstance(workers, int) else workers
+    return crew._replace(processes=1) if crew.engine == "local" and size < _SMALL else crew
 
 
 def run(

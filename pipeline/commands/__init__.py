@@ -32,9 +32,9 @@ def common(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where things lie."""
     add = parser.add_argument
     add("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
-    add("--raw", type=Path, metavar="DIR", help="raw folders, one per dataset")
-    add("--manifests", type=Path, metavar="DIR", help="manifests <id>.toml from outside")
-    add("--out", type=Path, metavar="DIR", help="where results go (default: output)")
+    add("--raw", metavar="DIR|URL", help="raw folders, one per dataset")
+    add("--manifests", metavar="DIR|URL", help="manifests <id>.toml from outside")
+    add("--out", metavar="DIR|URL", help="where results go (default: output)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
     add("--engine", choices=("local", "ray"), default="local", help="processes, or a Ray cluster")
     add("--address", metavar="HOST:PORT", help="of a Ray cluster that runs (default: start one)")
@@ -49,22 +49,28 @@ def positive(text: str) -> int:
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
-    from pipeline import config
+    from pipeline import config, shards
     from pipeline.engines import Workers
     from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
 
     settings = config.load(arguments.params or Path("params.yaml"))
-    out = arguments.out or Path("output")
+
+    def place(text: str) -> Path:
+        # The processes of a cluster have working directories of their own.
+        path = shards.place(text)
+        return path.absolute() if arguments.engine == "ray" else path
+
+    out = place(arguments.out or "output")
     count = arguments.workers or os.cpu_count() or 1
     if arguments.address and arguments.engine != "ray":
         raise DeclarationError("--address is of a Ray cluster", todo="add --engine ray")
     return Workspace(
         settings=settings,
-        raw=arguments.raw or Path(settings.raw),
+        raw=place(arguments.raw or settings.raw),
         out=out,
-        dictionaries=out / "dictionaries" if arguments.out else Path("dictionaries"),
-        manifests=arguments.manifests,
+        dictionaries=out / "dictionaries" if arguments.out else place("dictionaries"),
+        manifests=place(arguments.manifests) if arguments.manifests else None,
         workers=Workers(count, arguments.engine, arguments.address),
     )
 

@@ -40,6 +40,7 @@ def clean(
             for _, shard in record_shards(normalize / name)
         ]
         jobs.sort(key=lambda job: -job[0].stat().st_size)
+        workers = engines.enough(workers, sum(job[0].stat().st_size for job in jobs))
         job = partial(_shard, settings=settings, stop_words=stop_words)
         for _ in engines.run(job, jobs, workers, _name):
             pass

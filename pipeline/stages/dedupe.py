@@ -15,7 +15,6 @@ Writes one folder per dataset, so that a dataset whose drops do not change is no
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -74,7 +73,7 @@ def dedupe(
         for found, joined in engines.run(solve, range(PARTITIONS), workers):
             drops += found
             merges += joined
-        shutil.rmtree(keys, ignore_errors=True)
+        shards.remove(keys)
         drops.sort()
         for d in datasets:
             own = [(_id(*row[:3]), *row[3:]) for row in drops if row[0] == d.id]

@@ -82,6 +82,7 @@ def instruct(
             jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
+        workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
         for _ in engines.run(partial(_shard, settings=settings), jobs, workers, _name):
             pass
 

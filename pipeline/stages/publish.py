@@ -10,14 +10,12 @@ record's batches stay together.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import batching, catalog, engines, lengths, shards
 from pipeline.card import card
@@ -137,6 +135,7 @@ def _group(group: Group, settings: Publish, folder: Path) -> Published:
         per_shard = _per_shard(group, settings)
         pieces = _written(tables, total, per_shard, folder / group.config, group.split)
         found = [lengths.measured(piece, settings.tokenizer) for piece in pieces]
+        shards.remove(parts)
     return Published({d: n for d, n in rows.items() if n}, lengths.summary(found))
 
 
@@ -144,7 +143,7 @@ def _per_shard(group: Group, settings: Publish) -> int:
     """Rows per shard, from the bytes that the rows are long on average where bytes are asked."""
     if settings.bytes_per_shard is None:
         return settings.rows_per_shard
-    files = [pq.read_metadata(path) for paths in group.paths.values() for path in paths]
+    files = [shards.metadata(path) for paths in group.paths.values() for path in paths]
     size = sum(f.row_group(i).total_byte_size for f in files for i in range(f.num_row_groups))
     rows: int = sum(f.num_rows for f in files)
     return max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
@@ -169,7 +168,7 @@ _ALL: Final = Share()
 
 def _share(paths: Sequence[Path], dataset: str, settings: Publish) -> Share:
     most, repeat = settings.max_rows.get(dataset), settings.repeat.get(dataset, 1.0)
-    if most is None or sum(pq.read_metadata(path).num_rows for path in paths) <= most:
+    if most is None or sum(shards.metadata(path).num_rows for path in paths) <= most:
         return Share(repeat=repeat)
     ids = (shards.read(path, ["id"])["id"].to_pylist() for path in paths)
     order = np.concatenate([batching.mix64(batching.hashes(own) ^ _CAP) for own in ids])
@@ -178,7 +177,7 @@ def _share(paths: Sequence[Path], dataset: str, settings: Publish) -> Share:
 
 def _rows(path: Path, share: Share) -> int:
     if share == _ALL:
-        return int(pq.read_metadata(path).num_rows)
+        return int(shards.metadata(path).num_rows)
     return int(share.copies(shards.read(path, ["id"])["id"]).sum())
 
 
@@ -223,7 +222,6 @@ def _shuffled(sources: Iterable[tuple[Path, Share]], total: int, folder: Path) -
         paths = shards.listed(folder / f"{p:05d}")
         if paths:
             yield _sorted([shards.read(path) for path in paths])
-    shutil.rmtree(folder)
 
 
 def _sorted(tables: Sequence[Any]) -> Any:
