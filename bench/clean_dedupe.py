@@ -107,11 +107,6 @@ def shard(job, folder):
     shards.write(table, folder / "normalize" / dataset.id / name)
 
 
-def one_clean(name, folder):
-    stop_words = ROOT / "dictionaries" / "stop_words"
-    clean(folder / "normalize" / name, Settings().clean, stop_words, folder / "clean" / name)
-
-
 class Peak(threading.Thread):
     """The most memory that this process and its children held together."""
 
@@ -160,9 +155,16 @@ def main():
             for k, s in enumerate(range(0, each, PER_SHARD))
         ]
         [*engines.run(partial(shard, folder=folder), jobs, own.workers)]
-    names = [d.id for d in made]
     total = measured(
-        "clean", lambda: [*engines.run(partial(one_clean, folder=folder), names, own.workers)]
+        "clean",
+        lambda: clean(
+            made,
+            folder / "normalize",
+            Settings().clean,
+            ROOT / "dictionaries" / "stop_words",
+            folder / "clean",
+            own.workers,
+        ),
     )
     total += measured(
         "dedupe",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline.records import SPLITS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.config import Settings
+    from pipeline.stages.publish import Published
 
 _INTRODUCTION = """\
 # Schema-based information-extraction instructions
@@ -24,14 +29,70 @@ what a label in the text means are asked more often (hard negatives).
 
 
 def card(
-    datasets: Sequence[Dataset], rows: Mapping[str, int], settings: Settings, corpus_hash: str
+    datasets: Sequence[Dataset],
+    made: Mapping[str, Published],
+    records: Mapping[str, Any],
+    settings: Settings,
+    corpus_hash: str,
 ) -> str:
-    """The text of the corpus' README.md; `rows` are counts per "config/split"."""
-    configs: dict[str, dict[str, int]] = {}
-    for key, count in rows.items():
+    """The text of the corpus' README.md.
+
+    `made` is what became of every "config/split"; `records` is, by dataset and split, how many
+    records there were, were dropped by each reason, and are kept.
+    """
+    configs: dict[str, dict[str, Published]] = {}
+    for key, own in made.items():
         config, _, split = key.partition("/")
-        configs.setdefault(config, {})[split] = count
-    used = sorted(datasets, key=lambda d: (d.use, d.id))
+        configs.setdefault(config, {})[split] = own
+    unit = "characters" if settings.publish.tokenizer is None else "tokens"
+    return (
+        "\n".join(
+            [
+                *_front_matter(configs),
+                _INTRODUCTION,
+                *_section(
+                    "Rows",
+                    _rows(configs),
+                    f"Lengths are in {unit}, instruction and output "
+                    f"together{_by(settings)}: median, 95th percentile and longest.",
+                ),
+                *_section(
+                    "Sources",
+                    _sources(datasets),
+                    "The rows of each source stay under its own licence.",
+                ),
+                *_section(
+                    "Records",
+                    _records(datasets, made, records),
+                    "What became of the records that could be read, and the rows they gave.",
+                ),
+                *_made(settings, corpus_hash),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _by(settings: Settings) -> str:
+    tokenizer = settings.publish.tokenizer
+    return "" if tokenizer is None else f", by `{PurePath(tokenizer).name}`"
+
+
+def _section(title: str, table: Iterable[Sequence[object]], about: str) -> list[str]:
+    """A heading, a sentence and a table whose first row are the names of the columns."""
+    lines = [f"## {title}", "", about, ""]
+    rows = [*table]
+    for number, row in enumerate(rows):
+        cells = (f"{c:,}" if isinstance(c, int) else " ".join(str(c).split()) for c in row)
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+        if number == 0:
+            numbers = (isinstance(c, int) for c in rows[-1])
+            lines.append("|" + "".join("---:|" if n else "---|" for n in numbers))
+    return [*lines, ""]
+
+
+def _front_matter(configs: Mapping[str, Mapping[str, Published]]) -> list[str]:
+    """The YAML by which `load_dataset` finds the shards."""
     lines = ["---", "license: other", "language:", "- en", "- zh", "configs:"]
     everything: dict[str, list[str]] = {}
     for config, splits in configs.items():
@@ -40,42 +101,64 @@ def card(
                 everything.setdefault(split, []).append(f"{config}/{split}-*.parquet")
     if everything:
         lines += ["- config_name: default", "  default: true", "  data_files:"]
-        for split in sorted(everything, key=["train", "dev", "test"].index):
+        for split in sorted(everything, key=SPLITS.index):
             lines += [f"  - split: {split}", "    path:"]
             lines += [f'    - "{pattern}"' for pattern in everything[split]]
     for config, splits in configs.items():
         lines += [f"- config_name: {config}", "  data_files:"]
         for split in splits:
             lines += [f"  - split: {split}", f'    path: "{config}/{split}-*.parquet"']
-    lines += ["---", "", _INTRODUCTION]
-    lines += ["## Rows", "", "| config | train | dev | test |", "|---|---:|---:|---:|"]
+    return [*lines, "---", ""]
+
+
+def _rows(configs: Mapping[str, Mapping[str, Published]]) -> Iterator[Sequence[object]]:
+    yield ("config", "split", "rows", "total length", "median", "95 %", "longest")
     for config, splits in configs.items():
-        cells = (f"{splits.get(s, 0):,}" for s in ("train", "dev", "test"))
-        lines.append(f"| {config} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "## Sources",
-        "",
-        "The rows of each source stay under its own licence.",
-        "",
-        "| source | title | tasks | language | use | licence |",
-        "|---|---|---|---|---|---|",
-    ]
-    for d in used:
-        license_ = " ".join(d.license.replace("|", "/").split())
-        lines.append(
-            f"| {d.source} | {d.title} | {', '.join(d.tasks)} | {d.language} | {d.use} "
-            f"| {license_} |"
-        )
-    parameters = msgspec.yaml.encode(msgspec.to_builtins(settings.instruct)).decode()
-    lines += [
-        "",
+        for split, own in splits.items():
+            yield (config, split, sum(own.rows.values()), *own.lengths)
+
+
+def _sources(datasets: Sequence[Dataset]) -> Iterator[Sequence[object]]:
+    yield ("source", "title", "tasks", "language", "use", "licence")
+    for d in sorted(datasets, key=lambda d: (d.use, d.id)):
+        yield (d.source, d.title, ", ".join(d.tasks), d.language, d.use, d.license)
+
+
+def _records(
+    datasets: Sequence[Dataset], made: Mapping[str, Published], records: Mapping[str, Any]
+) -> Iterator[Sequence[object]]:
+    yield ("source", "split", "records", "dropped", "kept", "rows")
+    for d in sorted(datasets, key=lambda d: (d.use, d.id)):
+        for split, own in records[d.id].items():
+            prefix = "heldout-" if d.use == "held-out" else ""
+            keys = [f"{prefix}{task}-{d.language}/{split}" for task in d.tasks]
+            rows = sum(made[key].rows.get(d.id, 0) for key in keys if key in made)
+            dropped = ", ".join(f"{reason} {n:,}" for reason, n in own["dropped"].items())
+            yield (d.source, split, own["records"], dropped or "-", own["kept"], rows)
+
+
+def _made(settings: Settings, corpus_hash: str) -> list[str]:
+    parameters = msgspec.to_builtins(settings)
+    for where in ("raw", "datasets"):
+        del parameters[where]
+    return [
         "## How it was made",
         "",
-        f"Pipeline version {version('iepile-pipeline')}; sha256 over all shards: `{corpus_hash}`.",
+        f"Pipeline version {version('iepile-pipeline')}, with the sha256 `{code_hash()}`.",
+        f"The sha256 over all shards is `{corpus_hash}`.",
         "",
         "```yaml",
-        parameters.rstrip(),
+        msgspec.yaml.encode(parameters).decode().rstrip(),
         "```",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def code_hash() -> str:
+    """The sha256 over everything in this package that can change a corpus, by names and bytes."""
+    folder = Path(__file__).parent
+    paths = sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -117,6 +117,10 @@ class Instruct(_Section, frozen=True):
     negative_record_rate: float = 1.0
     grouping: Literal["round_robin", "shuffle", "contrast"] = "round_robin"
     peer: bool = False
+    #: Ask labels as {label: description} where a dataset describes them.
+    descriptions: bool = False
+    #: Ask train records for labels by their aliases as well, where a dataset has them.
+    aliases: bool = False
 
     def k(self, task: str) -> int:
         """How many labels an instruction of this task asks."""
@@ -127,6 +131,14 @@ class Publish(_Section, frozen=True):
     """How the corpus is written."""
 
     rows_per_shard: int = 200_000
+    #: Uncompressed bytes a shard should hold; where given, it decides instead of the rows.
+    bytes_per_shard: int | None = None
+    #: Dataset -> how many train rows of each task it gives at most, chosen by hash.
+    max_rows: dict[str, int] = {}
+    #: Dataset -> how often its train rows occur: 2 twice, 1.5 half of them twice, by hash.
+    repeat: dict[str, float] = {}
+    #: The folder or name of a Hugging Face tokenizer, for the lengths in the card; else characters.
+    tokenizer: str | None = None
 
 
 class Settings(_Section, frozen=True):
@@ -182,6 +194,11 @@ def _bounds(settings: Settings, path: Path) -> None:
         "publish.rows_per_shard": settings.publish.rows_per_shard,
         **{f"instruct.labels_per_instruction.{t}": k for t, k in i.labels_per_instruction.items()},
     }
+    p = settings.publish
+    positive |= {f"publish.max_rows.{name}": rows for name, rows in p.max_rows.items()}
+    positive |= {f"publish.repeat.{name}": times for name, times in p.repeat.items()}
+    if p.bytes_per_shard is not None:
+        positive["publish.bytes_per_shard"] = p.bytes_per_shard
     for key, number in positive.items():
         if number < 1:
             raise DeclarationError(f"{key} is {number}, it must be at least 1", where=path)

@@ -1,10 +1,22 @@
-"""Run a function over many items: in this process, or in several. The same results either way."""
+"""Run a function over many items: in this process, in several, or on a Ray cluster.
+
+The same results in the same order either way, since an item is worked on by itself and what it
+writes is put in place whole (see `shards`). What fails is tried a second time and then named. The
+only file that imports ray.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+import os
+import signal
+import traceback
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+
+from pipeline.errors import PipelineError, WorkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -12,24 +24,181 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_SMALL = 100_000
+_LOST = "the process that worked on this was killed twice"
+_MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
+
+
+class Workers(NamedTuple):
+    """Who does the work: processes of this machine, or a Ray cluster."""
+
+    processes: int = 1
+    engine: Literal["local", "ray"] = "local"
+    #: Of an existing Ray cluster; without one, `processes` CPUs of this machine become a cluster.
+    address: str | None = None
+
+
+def enough(workers: Workers | int, size: int) -> Workers:
+    """The workers for shards of so many bytes: processes that take longer to start are not."""
+    crew = Workers(workers) if isinstance(workers, int) else workers
+    return crew._replace(processes=1) if crew.engine == "local" and size < _SMALL else crew
+
 
 def run(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int = 1
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: Workers | int = 1,
+    name: Callable[[Item], object] = str,
 ) -> Iterator[Result]:
     """Yield `function(item)` of every item, in the order of the items.
 
-    With several workers the function must be picklable. Workers are spawned, not forked, because
-    Arrow's threads do not survive a fork. The first failure cancels what has not begun.
+    With several workers both functions must be picklable; a number of workers means processes of
+    this machine. `name` tells in an error which item it was. The first failure stops the others.
     """
-    if workers <= 1 or len(items) <= 1:
-        yield from map(function, items)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(items)), mp_context=context) as pool:
-        futures = [pool.submit(function, item) for item in items]
+    crew = Workers(workers) if isinstance(workers, int) else workers
+    job = partial(_tried, function=function, name=name)
+    if crew.engine == "ray":
+        yield from _on_ray(job, items, crew, name)
+    elif crew.processes <= 1 or len(items) <= 1:
+        yield from map(job, items)
+    else:
+        yield from _in_processes(job, items, min(crew.processes, len(items)), name)
+
+
+def _tried(
+    item: Item, function: Callable[[Item], Result], name: Callable[[Item], object]
+) -> Result:
+    """The result, at the second try if need be. A `PipelineError` would be the same again."""
+    try:
+        return function(item)
+    except PipelineError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - a full disk, a lost mount, no memory: whatever it was
+        pass
+    try:
+        return function(item)
+    except PipelineError:
+        raise
+    except Exception as problem:
+        frame = traceback.extract_tb(problem.__traceback__)[-1]
+        raise WorkError(
+            f"this failed twice: {type(problem).__name__}: {problem} "
+            f"({os.path.basename(frame.filename)}:{frame.lineno})",  # noqa: PTH119
+            where=name(item),
+            todo="what was done is not kept; run the same command again when the cause is gone",
+        ) from problem
+
+
+def _in_processes(
+    job: Callable[[Item], Result], items: Sequence[Item], count: int, name: Callable[[Item], object]
+) -> Iterator[Result]:
+    others = {*multiprocessing.active_children()}
+    pool = _pool(count)
+    try:
+        futures = [_submitted(pool, job, item) for item in items]
+        for number, item in enumerate(items):
+            try:
+                result = futures[number].result()
+            except BrokenProcessPool:
+                # Nobody knows which item did it: the next one is tried alone, the rest together.
+                result = _alone(job, item, name)
+                pool.shutdown()
+                pool = _pool(count)
+                for later in range(number + 1, len(items)):
+                    if isinstance(futures[later].exception(), BrokenProcessPool):
+                        futures[later] = _submitted(pool, job, items[later])
+            yield result
+    except BaseException:
+        # Processes that still write would bring back the folder that the caller now removes.
+        for child in {*multiprocessing.active_children()} - others:
+            child.terminate()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _pool(count: int) -> ProcessPoolExecutor:
+    # Spawned, not forked, because Arrow's threads do not survive a fork. Ctrl-C reaches every
+    # process of a terminal; the parent alone answers it.
+    return ProcessPoolExecutor(
+        count,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+
+
+def _submitted(pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item) -> Any:
+    try:
+        return pool.submit(job, item)
+    except BrokenProcessPool as problem:
+        broken: Future[Result] = Future()
+        broken.set_exception(problem)
+        return broken
+
+
+def _alone(job: Callable[[Item], Result], item: Item, name: Callable[[Item], object]) -> Result:
+    with _pool(1) as pool:
         try:
-            for future in futures:
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            return pool.submit(job, item).result()
+        except BrokenProcessPool:
+            raise WorkError(_LOST, where=name(item), todo=_MEMORY) from None
+
+
+def _on_ray(
+    job: Callable[[Item], Result],
+    items: Sequence[Item],
+    crew: Workers,
+    name: Callable[[Item], object],
+) -> Iterator[Result]:
+    try:
+        import ray
+    except ImportError:
+        raise WorkError(
+            "ray is not installed", where="--engine ray", todo="pip install 'iepile-pipeline[ray]'"
+        ) from None
+    if not ray.is_initialized():
+        _join(ray, crew)
+    shared = ray.put(job)
+    # A process that is killed is tried again once; Python's errors were tried twice by `job`.
+    call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
+    references = [call.remote(shared, item) for item in items]
+    try:
+        for item, reference in zip(items, references, strict=True):
+            try:
+                yield ray.get(reference)
+            except ray.exceptions.RayTaskError as problem:
+                raise problem.cause from None
+            except ray.exceptions.RayError as problem:
+                todo = f"{_MEMORY} ({type(problem).__name__})"
+                raise WorkError(_LOST, where=name(item), todo=todo) from None
+    except BaseException:
+        for reference in references:
+            ray.cancel(reference, force=True)
+        ray.wait(references, num_returns=len(references), timeout=10)
+        raise
+
+
+def _called(job: Callable[[Item], Result], item: Item) -> Result:
+    return job(item)
+
+
+def _join(ray: Any, crew: Workers) -> None:
+    """Join the cluster at the address, or start one of this machine, without any reporting home."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        if crew.address:
+            ray.init(crew.address, log_to_driver=False, logging_level="ERROR")
+        else:
+            ray.init(
+                num_cpus=crew.processes,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+    except (ConnectionError, RuntimeError, ValueError) as problem:
+        raise WorkError(
+            f"cannot join the Ray cluster: {problem}",
+            where=f"--address {crew.address}" if crew.address else "--engine ray",
+            todo="check the address, and that the cluster has the same version of ray",
+        ) from None

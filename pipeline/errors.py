@@ -51,3 +51,7 @@ class CountError(PipelineError):
 
 class FetchError(PipelineError):
     """A raw file cannot be had, or what was got is not it."""
+
+
+class WorkError(PipelineError):
+    """A piece of work failed for a reason outside the data: a killed process, a full disk."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+    from pipeline.engines import Workers
 
 #: An excerpt's characters, those before its first annotation, and the facts told below it.
 _LENGTH: Final = 420
@@ -123,7 +124,10 @@ def _size(row: Mapping[str, Any] | None) -> int:
 
 
 def with_partners(
-    rows: Sequence[dict[str, Any]], folders: Mapping[str, Path], known: Container[str], workers: int
+    rows: Sequence[dict[str, Any]],
+    folders: Mapping[str, Path],
+    known: Container[str],
+    workers: Workers | int,
 ) -> list[dict[str, Any]]:
     """The rows, with the record that a dropped row's detail names as its `partner`."""
     named: list[str | None] = []

@@ -159,6 +159,19 @@ class Tally:
                 if entry["values"] is not None:
                     self._labels[split][kind, entry["values"]] += entry["counts"]
 
+    def join(self, other: Tally) -> None:
+        """Add what was found in the shards after these."""
+        for split, kinds in other._found.items():
+            for kind, found in kinds.items():
+                own = self._found[split].setdefault(
+                    kind, {"found": 0, "records": 0, "examples": []}
+                )
+                own["found"] += found["found"]
+                own["records"] += found["records"]
+                own["examples"] = [*own["examples"], *found["examples"]][:_EXAMPLES]
+        for split, labels in other._labels.items():
+            self._labels[split].update(labels)
+
     def summary(self) -> dict[str, Any]:
         """Split -> kind -> how many findings, in how many records, and the first of them."""
         total = sum(self._labels.values(), Counter[tuple[str, str]]())

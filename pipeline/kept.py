@@ -7,6 +7,7 @@ merges annotations, `merged.parquet` (RECORDS rows that take the place of those 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -67,3 +68,17 @@ def tables(
     """(split, kept records) of one dataset, shard by shard."""
     for split, path in record_shards(clean, splits):
         yield split, kept(path, dedupe)
+
+
+def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
+    """Split -> records, kept, and dropped by reason, of one dataset, counted in its shards."""
+    splits: dict[str, dict[str, Any]] = {}
+    for split, path in record_shards(clean):
+        tags = tagged(path, dedupe, ["id", "dropped"])["dropped"]
+        own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": Counter()})
+        own["records"] += len(tags)
+        own["kept"] += tags.null_count
+        own["dropped"].update(tags.drop_null().to_pylist())
+    for own in splits.values():
+        own["dropped"] = dict(sorted(own["dropped"].items()))
+    return splits

@@ -14,7 +14,6 @@ split all but the first; `drops.parquet` then holds it as `near_duplicate` with 
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from functools import cache, partial
 from itertools import groupby
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config import Dedupe
+    from pipeline.engines import Workers
 
 #: Characters in an n-gram, by language: a Chinese character says more than a letter.
 NGRAM: Final = {"en": 5, "zh": 3}
@@ -64,7 +64,7 @@ class Shard(NamedTuple):
 
 
 def find(
-    names: Sequence[str], clean: Path, settings: Dedupe, folder: Path, workers: int = 1
+    names: Sequence[str], clean: Path, settings: Dedupe, folder: Path, workers: Workers | int = 1
 ) -> None:
     """Report (and drop) near-duplicates among what exact deduplication left in `folder`."""
     listing = [
@@ -92,7 +92,7 @@ def find(
     judge = partial(finish, across=settings.across_datasets, drop=drop)
     for found in engines.run(judge, range(len(names)), workers):
         report += found
-    shutil.rmtree(work, ignore_errors=True)
+    shards.remove(work)
     head = {"similarity": at, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
 

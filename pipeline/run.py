@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline import catalog, engines
 from pipeline.config import ROOT
+from pipeline.engines import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
     from pipeline.config import Settings
 
 
+def _silent(line: str) -> None:
+    del line
+
+
 class Workspace(NamedTuple):
-    """Where everything lies, and with which parameters and how many processes it is made."""
+    """Where everything lies, with which parameters it is made, and by whom."""
 
     settings: Settings
     raw: Path
     out: Path
     dictionaries: Path
     manifests: Path | None = None
-    workers: int = 1
+    workers: Workers = Workers()
+    #: The folder of the datasets' declarations.
+    declarations: Path = catalog.FOLDER
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -40,11 +47,18 @@ class Workspace(NamedTuple):
 
     def dataset(self, name: str) -> Dataset:
         """A declaration, under the parameters that change it."""
-        return catalog.load(name, no_relation_label=self.settings.no_relation_label)
+        return catalog.load(name, self.declarations, self.settings.no_relation_label)
 
 
-def normalize(name: str, ws: Workspace) -> None:
-    """Stage 1 for one dataset."""
+def normalize(names: Sequence[str], ws: Workspace, say: Callable[[str], None] = _silent) -> None:
+    """Stage 1. The largest datasets go first, so that none is left to one process at the end."""
+    names = sorted(names, key=lambda name: (-_raw_bytes(name, ws), name))
+    done = engines.run(partial(_normalize, ws=ws), names, ws.workers)
+    for number, (name, _) in enumerate(zip(names, done, strict=True), start=1):
+        say(f"normalize {name} ({number}/{len(names)})")
+
+
+def _normalize(name: str, ws: Workspace) -> None:
     from pipeline.stages.normalize import normalize as stage
 
     dataset = ws.dataset(name)
@@ -52,16 +66,22 @@ def normalize(name: str, ws: Workspace) -> None:
     stage(dataset, folder, manifest, ws.settings.normalize, ws.folders["normalize"] / name)
 
 
-def clean(name: str, ws: Workspace) -> None:
-    """Stage 2 for one dataset."""
+def _raw_bytes(name: str, ws: Workspace) -> int:
+    folder, manifest = catalog.edition(ws.dataset(name), ws.raw, ws.manifests)
+    paths = {folder / file.path for split in manifest.splits.values() for file in split.files}
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def clean(names: Sequence[str], ws: Workspace) -> None:
+    """Stage 2."""
     from pipeline.stages.clean import clean as stage
 
     stop_words = ROOT / "dictionaries" / "stop_words"
-    source, out = ws.folders["normalize"] / name, ws.folders["clean"] / name
-    dataset = ws.dataset(name)
-    names = dataset.names("role")
-    enum_roles = [names[role] for role in dataset.enum_roles if role in names]
-    stage(source, ws.settings.clean, stop_words, out, enum_roles)
+    datasets = [ws.dataset(name) for name in sorted(names)]
+    folders = ws.folders
+    stage(
+        datasets, folders["normalize"], ws.settings.clean, stop_words, folders["clean"], ws.workers
+    )
 
 
 def dedupe(names: Sequence[str], ws: Workspace) -> None:
@@ -92,19 +112,20 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
     return summary
 
 
-def instruct(name: str, ws: Workspace) -> None:
-    """Stage 5 for one dataset."""
+def instruct(names: Sequence[str], ws: Workspace) -> None:
+    """Stage 5."""
     from pipeline.interchange import dictionary_of
     from pipeline.stages.instruct import instruct as stage
 
     folders = ws.folders
+    names = sorted(names)
     stage(
-        ws.dataset(name),
-        folders["clean"] / name,
-        folders["dedupe"] / name,
-        dictionary_of(folders["negatives"] / f"{name}.json"),
+        [ws.dataset(name) for name in names],
+        folders["clean"],
+        folders["dedupe"],
+        {name: dictionary_of(folders["negatives"] / f"{name}.json") for name in names},
         ws.settings.instruct,
-        folders["instruct"] / name,
+        folders["instruct"],
         ws.workers,
     )
 
@@ -114,7 +135,7 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     from pipeline.stages.publish import publish as stage
 
     datasets = [ws.dataset(name) for name in sorted(names)]
-    stage(datasets, ws.folders["instruct"], ws.settings, ws.folders["corpus"])
+    stage(datasets, ws.folders, ws.settings, ws.folders["corpus"], ws.workers)
 
 
 def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()) -> Any:
@@ -142,26 +163,10 @@ def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) 
     for name, why in left_out.items():
         say(f"skipped {name}: {why}")
     names = [name for name in names if name not in left_out]
-    one = ws._replace(workers=1)
-    for stage in (normalize, clean):
-        _each(stage, names, one, ws.workers, say)
-    for step in (dedupe, negatives):
-        say(step.__name__)
-        step(names, ws)
-    _each(instruct, names, one, ws.workers, say)
-    say("publish")
-    publish(names, ws)
+    say("normalize")
+    normalize(names, ws, say)
+    for stage in (clean, dedupe, negatives, instruct, publish):
+        say(stage.__name__)
+        stage(names, ws)
     say("report")
     return report(names, ws, [*left_out.items()])
-
-
-def _each(
-    stage: Callable[..., None],
-    names: Sequence[str],
-    ws: Workspace,
-    workers: int,
-    say: Callable[[str], None],
-) -> None:
-    done = engines.run(partial(stage, ws=ws), names, workers)
-    for number, (name, _) in enumerate(zip(names, done, strict=True), start=1):
-        say(f"{stage.__name__} {name} ({number}/{len(names)})")

@@ -1,11 +1,16 @@
-"""Read and write shards so that nothing half-written is ever seen under its final name."""
+"""Read and write shards so that nothing half-written is ever seen under its final name.
+
+A path is a `pathlib.Path`, or for a URL such as `s3://bucket/run` a `upath.UPath`, which has the
+same methods over any fsspec file system. What the two do differently is done here alone.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,31 +22,71 @@ from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
+
+
+def place(text: str) -> Path:
+    """The path that a user means: local, or a URL that fsspec knows."""
+    if "://" not in text:
+        return Path(text)
+    import fsspec
+    from upath import UPath
+
+    try:
+        fsspec.url_to_fs(text)
+        path: Any = UPath(text)
+    except (ValueError, ImportError, OSError) as problem:
+        raise RawFileError(
+            f"cannot use this URL: {problem}",
+            where=text,
+            todo="install the fsspec package of its protocol, e.g. s3fs; check the credentials",
+        ) from None
+    found: Path = path
+    return found
+
+
+def remove(folder: Any) -> None:
+    """Remove a folder and all in it, if it is there."""
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=True)
+    elif folder.exists():
+        folder.fs.rm(folder.path, recursive=True)
+
+
+def _move(source: Any, target: Any) -> None:
+    """Give a file or folder another name; a file of the name is replaced."""
+    if isinstance(source, Path):
+        source.replace(target)
+    else:
+        source.fs.mv(source.path, target.path, recursive=source.is_dir())
+
+
+def _stream(path: Any, mode: str) -> Any:
+    """What pyarrow opens: a local path as it is, anything else as a stream."""
+    return nullcontext(path) if isinstance(path, Path) else path.open(mode)
 
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` when the block ends well."""
     partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    remove(partial)
     partial.mkdir(parents=True)
     try:
         yield partial
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove(partial)
         raise
     if folder.exists():
         retired = folder.with_name(f".{folder.name}.retired")
-        shutil.rmtree(retired, ignore_errors=True)
-        folder.rename(retired)
-        partial.rename(folder)
-        shutil.rmtree(retired, ignore_errors=True)
+        remove(retired)
+        _move(folder, retired)
+        _move(partial, folder)
+        remove(retired)
     else:
-        partial.rename(folder)
+        _move(partial, folder)
 
 
 @contextmanager
@@ -50,17 +95,17 @@ def _atomic(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        partial.replace(path)
+        _move(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write(table: Any, path: Path) -> None:
     """Write a table as one zstd Parquet shard, the same bytes for the same table."""
-    with _atomic(path) as partial:
+    with _atomic(path) as partial, _stream(partial, "wb") as stream:
         pq.write_table(
             table.combine_chunks(),
-            partial,
+            stream,
             compression="zstd",
             row_group_size=MAX_ROWS_PER_GROUP,
             store_schema=True,
@@ -69,21 +114,27 @@ def write(table: Any, path: Path) -> None:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return file.read(None if columns is None else [*columns])
+
+
+def metadata(path: Path) -> Any:
+    """The number of rows, row groups and bytes of one shard."""
+    with opened(path) as file:
+        return file.metadata
 
 
 def rows(path: Path) -> int:
     """How many rows a shard has, from its footer alone."""
-    with _opened(path) as file:
-        count: int = file.metadata.num_rows
-        return count
+    count: int = metadata(path).num_rows
+    return count
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
+    """Open one shard, to read it in pieces."""
     try:
-        with pq.ParquetFile(path) as file:
+        with _stream(path, "rb") as stream, pq.ParquetFile(stream) as file:
             yield file
     except (OSError, pa.ArrowInvalid) as problem:
         raise RawFileError(
@@ -96,6 +147,12 @@ def _opened(path: Path) -> Iterator[Any]:
 def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:
     """The shards of a folder in their order."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write text as UTF-8."""
+    with _atomic(path) as partial:
+        partial.write_bytes(text.encode())
 
 
 def write_json(value: object, path: Path) -> None:
@@ -117,7 +174,11 @@ def read_json(path: Path) -> Any:
 @contextmanager
 def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     """Yield a function that appends tables to one shard, for shards too large to hold at once."""
-    with _atomic(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as shard:
+    with (
+        _atomic(path) as partial,
+        _stream(partial, "wb") as stream,
+        pq.ParquetWriter(stream, schema, compression="zstd") as shard,
+    ):
         yield lambda table: shard.write_table(table, row_group_size=MAX_ROWS_PER_GROUP)
 
 

@@ -15,9 +15,8 @@ REASONS = {
 def made(raw, out, names, manifests=None, **settings):
     """Normalize, clean and dedupe some datasets."""
     ws = run.Workspace(Settings(**settings), raw, out, out / "dictionaries", manifests)
-    for name in names:
-        run.normalize(name, ws)
-        run.clean(name, ws)
+    run.normalize(names, ws)
+    run.clean(names, ws)
     run.dedupe(names, ws)
     return ws
 

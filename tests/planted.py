@@ -92,7 +92,7 @@ def planted(folder, shard_rows=100):
         summary = {"dataset": d.id, "splits": splits}
         shards.write_json(summary, folders["normalize"] / d.id / "summary.json")
         stop_words = ROOT / "dictionaries" / "stop_words"
-        clean(folders["normalize"] / d.id, Clean(), stop_words, folders["clean"] / d.id)
+        clean([d], folders["normalize"], Clean(), stop_words, folders["clean"])
     dedupe(DATASETS, folders["clean"], Dedupe(), folders["dedupe"])
     for d in DATASETS:
         labels = d.labels_of("entity")
@@ -101,11 +101,11 @@ def planted(folder, shard_rows=100):
         }
         shards.write_json({"tasks": {"NER": near}}, folders["negatives"] / f"{d.id}.json")
         instruct(
-            d,
-            folders["clean"] / d.id,
-            folders["dedupe"] / d.id,
-            {"NER": {a: [n["label"] for n in own] for a, own in near.items()}},
+            [d],
+            folders["clean"],
+            folders["dedupe"],
+            {d.id: {"NER": {a: [n["label"] for n in own] for a, own in near.items()}}},
             Instruct(),
-            folders["instruct"] / d.id,
+            folders["instruct"],
         )
     return folders

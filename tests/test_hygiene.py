@@ -7,8 +7,11 @@ from pipeline.config import Clean
 from pipeline.records import Argument, Event, Mention, Record, Relation, from_table, to_table
 from pipeline.stages.clean import clean
 from tests.conftest import ROOT
+from tests.test_dedupe import dataset
 
 STOP_WORDS = ROOT / "dictionaries" / "stop_words"
+
+TOY = dataset("toy")
 
 
 def rows(*records):
@@ -111,12 +114,12 @@ def test_the_stage_reports_by_split_and_kind_and_drops_long_texts_if_asked(tmp_p
             for r in from_table(table)
         )
     )
-    shards.write(table, tmp_path / "in" / "train-00000.parquet")
+    shards.write(table, tmp_path / "in" / "toy" / "train-00000.parquet")
     settings = Clean(long_text=49, fix=["text_too_long", "empty_event"])
 
-    clean(tmp_path / "in", settings, STOP_WORDS, tmp_path / "out")
+    clean([TOY], tmp_path / "in", settings, STOP_WORDS, tmp_path / "out")
 
-    report = shards.read_json(tmp_path / "out" / "hygiene.json")
+    report = shards.read_json(tmp_path / "out" / "toy" / "hygiene.json")
     assert report["fixed"] == ["empty_event", "text_too_long"]
     own = report["splits"]["train"]
     assert {kind: entry["found"] for kind, entry in own.items()} == {
@@ -127,7 +130,7 @@ def test_the_stage_reports_by_split_and_kind_and_drops_long_texts_if_asked(tmp_p
     assert own["label_differs_by_case"]["examples"] == [
         {"kind": "entity", "detail": "PERSON, commonly person"}
     ]
-    after = shards.read(tmp_path / "out" / "train-00000.parquet")
+    after = shards.read(tmp_path / "out" / "toy" / "train-00000.parquet")
     assert [*zip(*(after[c].to_pylist() for c in ("dropped", "drop_detail")), strict=True)] == [
         *[(None, None)] * 7,
         ("text_too_long", "50 characters"),
@@ -138,13 +141,13 @@ def test_the_stage_reports_by_split_and_kind_and_drops_long_texts_if_asked(tmp_p
 
 def test_mending_comes_before_the_rules(tmp_path):
     record = Record("Ohio", "", [Mention("Ben", None, None, "person")])
-    shards.write(rows(record), tmp_path / "in" / "train-00000.parquet")
+    shards.write(rows(record), tmp_path / "in" / "toy" / "train-00000.parquet")
 
     for fix, reason in (([], None), (["mention_not_in_text"], "too_short")):
-        clean(tmp_path / "in", Clean(fix=fix), STOP_WORDS, tmp_path / "out")
-        assert shards.read(tmp_path / "out" / "train-00000.parquet")["dropped"].to_pylist() == [
-            reason
-        ]
+        clean([TOY], tmp_path / "in", Clean(fix=fix), STOP_WORDS, tmp_path / "out")
+        assert shards.read(tmp_path / "out" / "toy" / "train-00000.parquet")[
+            "dropped"
+        ].to_pylist() == [reason]
 
 
 def test_a_table_without_records_or_annotations_is_no_trouble():

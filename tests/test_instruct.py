@@ -1,7 +1,10 @@
 """Instructions: the rows of all seven tasks, word for word, and labels that could break JSON."""
 
 import json
+import time
+from collections import Counter
 
+import msgspec
 import pytest
 
 from pipeline.catalog import Dataset, Labels
@@ -326,3 +329,112 @@ def test_templates_exist_for_every_task_and_language():
 
     expected = {(task, language) for task in TASKS for language in ("en", "zh")}
     assert expected == {(t, lang) for t, own in instruct.templates().items() for lang in own}
+
+
+DESCRIBED = dataset(
+    descriptions={"person": "a human being", "place": "where something is"},
+    aliases={"person": ["human", "individual"], "place": ["site"]},
+)
+
+
+def test_described_labels_are_asked_as_an_object():
+    (row,) = rows([NER], DESCRIBED, "NER", "dev", descriptions=True)
+
+    assert row["instruction"]["schema"] == {
+        "person": "a human being",
+        "place": "where something is",
+        ODD: "",
+    }
+    assert [*row["output"]] == ["person", "place", ODD]
+
+
+def test_described_attributes_are_an_object():
+    own = msgspec.structs.replace(SPO, descriptions={"国籍": "所属的国家"})
+
+    found = rows([SPO_RECORD], own, "KG", "test", descriptions=True)
+
+    assert found[0]["instruction"]["schema"] == [{"entity_type": "图书", "attributes": ["作者"]}]
+    assert found[2]["instruction"]["schema"] == [
+        {"entity_type": "人物", "attributes": {"国籍": "所属的国家"}}
+    ]
+
+
+def test_aliases_are_asked_by_hash_in_train_alone():
+    records = [NER._replace(origin=str(n)) for n in range(60)]
+
+    found = rows(records, DESCRIBED, "NER", aliases=True, descriptions=True)
+
+    seen = Counter()
+    for row in found:
+        schema = row["instruction"]["schema"]
+        assert [*row["output"]] == [*schema]
+        assert {*row["labels"]} == {"person", "place", ODD}
+        for label, name in zip(row["labels"], schema, strict=True):
+            assert name in [label, *DESCRIBED.aliases.get(label, ())]
+            assert schema[name] == DESCRIBED.descriptions.get(label, "")
+            assert bool(row["output"][name]) == (label in ("person", "place", ODD))
+        seen.update([*schema])
+    assert all(8 < seen[name] < 40 for name in ("person", "human", "individual", "place", "site"))
+    assert seen[ODD] == 60
+    assert found == rows(records, DESCRIBED, "NER", aliases=True, descriptions=True)
+    assert rows([NER], DESCRIBED, "NER", "test", aliases=True) == rows(
+        [NER], dataset(), "NER", "test"
+    )
+
+
+def test_without_the_parameters_nothing_is_described_or_renamed():
+    assert rows([NER, RE], DESCRIBED, "NER") == rows([NER, RE], dataset(), "NER")
+
+
+LARGE = [f"label {n}" for n in range(2000)]
+
+
+@pytest.mark.parametrize("task", ["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"])
+def test_inventories_of_two_thousand_labels(task):
+    own = dataset(
+        tasks=[task],
+        labels=Labels(entity=LARGE, relation=LARGE, event=LARGE, role=["who"]),
+        roles={label: ["who"] for label in LARGE},
+        signatures={label: [(label, LARGE[-1 - n])] for n, label in enumerate(LARGE)},
+    )
+    records = []
+    for n in range(20):
+        a, b = LARGE[n * 7], LARGE[-1 - n * 7]
+        mentions = [Mention("aa", 0, 2, a), Mention("bb", 3, 5, b)]
+        event = Event(a, 0, (Argument("who", 1),))
+        records.append(Record(f"aa bb {n}", "o", mentions, [Relation(a, 0, 1)], [event]))
+    near = {inventory(own, task)[n * 7]: inventory(own, task)[1000:1010] for n in range(20)}
+
+    start = time.perf_counter()
+    train = rows(records, own, task, near=near)
+    test = rows(records[:2], own, task, "test")
+
+    k = Instruct().k(task)
+    assert len({row["record_id"] for row in train}) == 20
+    if task != "EEA":
+        assert {len(row["labels"]) for row in train} == {k}
+        assert len(test) == 2 * -(-2000 // k)
+        asked = [label for row in test[: len(test) // 2] for label in row["labels"]]
+        assert {*asked} == {*inventory(own, task)}
+    positive = Counter(row["record_id"] for row in train for _ in range(row["n_positive"]))
+    assert {*positive.values()} == ({2} if task == "NER" else {1})
+    assert time.perf_counter() - start < 20  # it takes a second; quadratic work would take minutes
+
+
+def test_texts_of_a_megabyte():
+    text = 'begin "quoted" ' + "word \u6f22\n" * 120_000 + "end"
+    record = Record(
+        text, "o", [Mention("begin", 0, 5, "person"), Mention("end", len(text) - 3, len(text), ODD)]
+    )
+    own = dataset(labels=Labels(entity=["person", "place", ODD, *LARGE[:57]]))
+
+    found = rows([record, NER, record], own, "NER")
+
+    assert len(text.encode()) > 1_000_000
+    big = [row for row in found if row["record_id"] != "toy/train/1"]
+    assert all(row["instruction"]["input"] == text for row in big)
+    assert merged([row for row in big if row["record_id"] == "toy/train/0"]) == {
+        "person": ["begin"],
+        ODD: ["end"],
+    }
+    assert {len(row["labels"]) for row in found} == {6}

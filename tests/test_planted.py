@@ -128,7 +128,7 @@ def lay(folder, per_shard):
 
 
 def one(name, folder):
-    clean(folder / "normalize" / name, Clean(), STOP_WORDS, folder / "clean" / name)
+    clean([dataset(name)], folder / "normalize", Clean(), STOP_WORDS, folder / "clean")
 
 
 def solved(folder, workers, per_shard):

@@ -359,12 +359,12 @@ def sample_corpus(tmp_path_factory):
         used.append(dataset)
         normalize(dataset, folder, manifest, Normalize(), out / "normalize" / name)
         words = ROOT / "dictionaries" / "stop_words"
-        clean(out / "normalize" / name, Clean(), words, out / "clean" / name)
+        clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe(used, out / "clean", Dedupe(), out / "dedupe")
-    for d in used:
-        source = (out / "clean" / d.id, out / "dedupe" / d.id)
-        instruct(d, *source, {}, settings.instruct, out / "instruct" / d.id)
-    publish(used, out / "instruct", settings, out / "corpus")
+    near = {d.id: {} for d in used}
+    instruct(used, out / "clean", out / "dedupe", near, settings.instruct, out / "instruct")
+    folders = {stage: out / stage for stage in ("normalize", "clean", "dedupe", "instruct")}
+    publish(used, folders, settings, out / "corpus")
     return used, out / "corpus"
 
 

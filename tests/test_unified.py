@@ -28,7 +28,7 @@ def records_of(dataset, raw, out):
     folder, manifest = catalog.edition(dataset, raw)
     normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
     words = ROOT / "dictionaries" / "stop_words"
-    clean(out / "normalize" / dataset.id, Clean(), words, out / "clean" / dataset.id)
+    clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
     return out
 

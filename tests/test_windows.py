@@ -199,13 +199,14 @@ def test_from_raw_files_to_drops_with_unique_ids_and_an_account(tmp_path):
     split = normalize(own, raw, manifest, Normalize(max_chars=120), tmp_path / "normalize")[
         "splits"
     ]
-    clean(
-        tmp_path / "normalize", Clean(), ROOT / "dictionaries/stop_words", tmp_path / "clean" / "a"
-    )
+    shards_of = tmp_path / "all"
+    shards_of.mkdir()
+    (tmp_path / "normalize").rename(shards_of / "a")
+    clean([dataset("a")], shards_of, Clean(), ROOT / "dictionaries/stop_words", tmp_path / "clean")
     dedupe([dataset("a")], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
 
     ids = []
-    for _, path in kept.record_shards(tmp_path / "normalize"):
+    for _, path in kept.record_shards(shards_of / "a"):
         ids += shards.read(path)["id"].to_pylist()
     assert len(ids) == len({*ids}) == sum(s["records"] for s in split.values())
     assert any("." in i.rsplit("/")[-1] for i in ids)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import tomllib
+from collections import Counter
 from functools import cache
 from importlib import import_module
 from operator import attrgetter
@@ -97,6 +98,9 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     enum_roles: list[str] = []
     #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
     signatures: dict[str, list[tuple[str, str]]] = {}
+    #: Readable label -> what it means here, and -> other names it may be asked by.
+    descriptions: dict[str, str] = {}
+    aliases: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
@@ -203,6 +207,13 @@ def _validate(dataset: Dataset, path: Path) -> None:
     known = {*dataset.names("role"), *dataset.labels.dropped.get("role", ())}
     strange = sorted({r for own in dataset.roles.values() for r in own} - known)
     demand(not strange, f"no such role: {strange}", "add it to [labels.role]")
+    labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
+    for table in ("descriptions", "aliases"):
+        unknown = sorted({*getattr(dataset, table)} - labels)
+        demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
+    others = Counter(name for own in dataset.aliases.values() for name in own)
+    unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
+    demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")
     demand(
         dataset.access == "open" or dataset.access_note,
         f'access = "{dataset.access}" without access_note',

@@ -32,16 +32,18 @@ def sources(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where raw files lie."""
     add = parser.add_argument
     add("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
-    add("--raw", type=Path, metavar="DIR", help="raw folders, one per dataset")
-    add("--manifests", type=Path, metavar="DIR", help="manifests <id>.toml from outside")
+    add("--raw", metavar="DIR|URL", help="raw folders, one per dataset")
+    add("--manifests", metavar="DIR|URL", help="manifests <id>.toml from outside")
 
 
 def common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where things lie."""
+    """Add the options that say where things lie, and who does the work."""
     sources(parser)
     add = parser.add_argument
-    add("--out", type=Path, metavar="DIR", help="where results go (default: output)")
+    add("--out", metavar="DIR|URL", help="where results go (default: output)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
+    add("--engine", choices=("local", "ray"), default="local", help="processes, or a Ray cluster")
+    add("--address", metavar="HOST:PORT", help="of a Ray cluster that runs (default: start one)")
 
 
 def positive(text: str) -> int:
@@ -53,19 +55,32 @@ def positive(text: str) -> int:
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
-    from pipeline import config
+    from pipeline import config, shards
+    from pipeline.engines import Workers
+    from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
 
     settings = config.load(arguments.params or Path("params.yaml"))
-    given = getattr(arguments, "out", None)
-    out = given or Path("output")
+    out_given = getattr(arguments, "out", None)
+    engine: Any = getattr(arguments, "engine", "local")
+    address = getattr(arguments, "address", None)
+
+    def place(text: object) -> Path:
+        # The processes of a cluster have working directories of their own.
+        path = shards.place(str(text))
+        return path.absolute() if engine == "ray" else path
+
+    out = place(out_given or "output")
+    count = getattr(arguments, "workers", None) or os.cpu_count() or 1
+    if address and engine != "ray":
+        raise DeclarationError("--address is of a Ray cluster", todo="add --engine ray")
     return Workspace(
         settings=settings,
-        raw=arguments.raw or Path(settings.raw),
+        raw=place(arguments.raw or settings.raw),
         out=out,
-        dictionaries=out / "dictionaries" if given else Path("dictionaries"),
-        manifests=arguments.manifests,
-        workers=getattr(arguments, "workers", None) or os.cpu_count() or 1,
+        dictionaries=out / "dictionaries" if out_given else place("dictionaries"),
+        manifests=place(arguments.manifests) if arguments.manifests else None,
+        workers=Workers(count, engine, address),
     )
 
 

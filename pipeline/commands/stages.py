@@ -56,10 +56,5 @@ def run(arguments: argparse.Namespace) -> int:
     ws = workspace(arguments)
     name = arguments.command
     names = getattr(arguments, "ids", None) or [*ws.settings.datasets]
-    stage = getattr(stages, name)
-    if name in _EACH:
-        for dataset in names:
-            stage(dataset, ws)
-    else:
-        stage(names, ws)
+    getattr(stages, name)(names, ws)
     return 0

@@ -1,4 +1,4 @@
-"""Stage 2: tag the records of one dataset that a cleaning rule drops. Nothing is deleted.
+"""Stage 2: tag the records that a cleaning rule drops. Nothing is deleted.
 
 Shard by shard: `normalize/<id>/<split>-NNNNN.parquet` -> `clean/<id>/` of the same names and rows,
 and `hygiene.json`: what is odd about the annotations, by split and kind, with examples.
@@ -6,38 +6,83 @@ and `hygiene.json`: what is odd about the annotations, by split and kind, with e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import hygiene, rules, shards
+from pipeline import engines, hygiene, rules, shards
 from pipeline.kept import record_shards
 from pipeline.records import RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from pipeline.catalog import Dataset
     from pipeline.config import Clean
+    from pipeline.engines import Workers
+
+
+class _Job(NamedTuple):
+    number: int
+    split: str
+    source: Path
+    target: Path
+    enum_roles: list[str]
 
 
 def clean(
-    source: Path, settings: Clean, stop_words: Path, out: Path, enum_roles: Collection[str] = ()
+    datasets: Sequence[Dataset],
+    normalize: Path,
+    settings: Clean,
+    stop_words: Path,
+    out: Path,
+    workers: Workers | int = 1,
 ) -> None:
-    """Clean every shard of the folder `source` into the folder `out`."""
+    """Clean every shard of the datasets' folders in `normalize` into folders of `out`."""
+    with ExitStack() as stack:
+        folders = [stack.enter_context(shards.replacing(out / d.id)) for d in datasets]
+        jobs = [
+            _Job(number, split, shard, folder / shard.name, _enum_roles(dataset))
+            for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
+            for split, shard in record_shards(normalize / dataset.id)
+        ]
+        order = sorted(range(len(jobs)), key=lambda at: -jobs[at].source.stat().st_size)
+        workers = engines.enough(workers, sum(job.source.stat().st_size for job in jobs))
+        work = partial(_shard, settings=settings, stop_words=stop_words)
+        done = engines.run(work, [jobs[at] for at in order], workers, _name)
+        found = dict(zip(order, done, strict=True))
+        for number, folder in enumerate(folders):
+            tally = hygiene.Tally()
+            for at, job in enumerate(jobs):
+                if job.number == number:
+                    tally.join(found[at])
+            report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
+            shards.write_json({**report, "splits": tally.summary()}, folder / "hygiene.json")
+
+
+def _enum_roles(dataset: Dataset) -> list[str]:
+    names = dataset.names("role")
+    return [names[role] for role in dataset.enum_roles if role in names]
+
+
+def _shard(job: _Job, settings: Clean, stop_words: Path) -> hygiene.Tally:
+    table = shards.read(job.source)
+    found = hygiene.findings(table, job.enum_roles, settings.long_text)
     tally = hygiene.Tally()
-    with shards.replacing(out) as partial:
-        for split, shard in record_shards(source):
-            table = shards.read(shard)
-            found = hygiene.findings(table, enum_roles, settings.long_text)
-            tally.add(split, table, found)
-            table = hygiene.mended(table, found, settings.fix)
-            table = cleaned(table, settings, stop_words)
-            shards.write(_without_long(table, found, settings), partial / shard.name)
-        report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
-        shards.write_json({**report, "splits": tally.summary()}, partial / "hygiene.json")
+    tally.add(job.split, table, found)
+    table = hygiene.mended(table, found, settings.fix)
+    table = cleaned(table, settings, stop_words)
+    shards.write(_without_long(table, found, settings), job.target)
+    return tally
+
+
+def _name(job: _Job) -> str:
+    return f"{job.source.parent.name}/{job.source.stem}"
 
 
 def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:

@@ -19,7 +19,6 @@ rerun.
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Dedupe, Policy
+    from pipeline.engines import Workers
 
 #: Keys that one part holds, about: 40 bytes each, and some 400 where texts repeat.
 _KEYS_PER_PART: Final = 200_000
@@ -85,7 +85,11 @@ class Plan(NamedTuple):
 
 
 def dedupe(
-    datasets: Sequence[Dataset], clean: Path, settings: Dedupe, out: Path, workers: int = 1
+    datasets: Sequence[Dataset],
+    clean: Path,
+    settings: Dedupe,
+    out: Path,
+    workers: Workers | int = 1,
 ) -> dict[str, int]:
     """Write `out/<id>/drops.parquet` (and `merged.parquet`); return the drops per dataset."""
     datasets = sorted(datasets, key=lambda d: d.id)
@@ -103,13 +107,13 @@ def dedupe(
         _all(partial(_solve, folder=work, plan=plan), range(parts), workers)
         finish = partial(_finish, clean=clean, work=work, folder=folder)
         _all(finish, [*enumerate(datasets)], workers)
-        shutil.rmtree(work, ignore_errors=True)
+        shards.remove(work)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan.names, clean, settings, folder, workers)
         return {d: shards.rows(folder / d / "drops.parquet") for d in plan.names}
 
 
-def _all(function: Any, items: Sequence[Any], workers: int) -> None:
+def _all(function: Any, items: Sequence[Any], workers: Workers | int) -> None:
     for _ in engines.run(function, items, workers):
         pass
 

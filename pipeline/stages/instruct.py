@@ -1,4 +1,4 @@
-"""Stage 5: turn the kept records of one dataset into instructions with fixed-size label batches.
+"""Stage 5: turn the kept records of datasets into instructions with fixed-size label batches.
 
 Train records ask their positive labels, the hard negatives of these and a few others (`batching`);
 dev and test records are asked for the whole inventory in a fixed order, so that the gold is never
@@ -9,10 +9,12 @@ Python touches every annotation once, never an instruction.
 from __future__ import annotations
 
 import tomllib
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +22,7 @@ import pyarrow.compute as pc
 from pipeline import batching, engines, shards, tasks
 from pipeline.batching import Batches
 from pipeline.kept import kept, record_shards
-from pipeline.records import INSTRUCTIONS
+from pipeline.records import INSTRUCTIONS, SPLITS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 
 if TYPE_CHECKING:
@@ -28,44 +30,80 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
+    from pipeline.engines import Workers
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
-_CELLS: Final = 1_000_000
+_CELLS: Final = 300_000
 _BYTES: Final = 200_000_000
+
+#: Salt: which alias is asked must not follow from the order of the labels.
+_NAME: Final = np.uint64(0x4E41)
 
 #: Task -> label -> its near labels, best first.
 Dictionary = dict[str, dict[str, list[str]]]
 
 
+class Job(NamedTuple):
+    """One shard of records, and what is asked of it."""
+
+    dataset: Dataset
+    task: str
+    split: str
+    shard: Path
+    dedupe: Path | None
+    asked: list[str]
+    near: dict[str, list[str]]
+    target: Path
+
+    @property
+    def size(self) -> int:
+        """About how much work it is."""
+        return self.shard.stat().st_size * len(self.asked)
+
+
 def instruct(
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     clean: Path,
     dedupe: Path | None,
-    dictionary: Dictionary,
+    dictionaries: Mapping[str, Dictionary],
     settings: Instruct,
     out: Path,
-    workers: int = 1,
+    workers: Workers | int = 1,
 ) -> None:
-    """Write `out/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of one dataset."""
-    splits = ("test",) if dataset.use == "held-out" else ("train", "dev", "test")
-    with shards.replacing(out) as folder:
-        jobs = []
-        for task in dataset.tasks:
-            (folder / task).mkdir()
-            for split in splits:
-                paths = [path for _, path in record_shards(clean, (split,))]
-                own = _asked(dataset, task, paths, dedupe)
-                jobs += [(task, split, path, own) for path in paths]
-        job = partial(
-            _shard,
-            dataset=dataset,
-            dedupe=dedupe,
-            dictionary=dictionary,
-            settings=settings,
-            folder=folder,
-        )
-        for _ in engines.run(job, jobs, workers):
+    """Write `out/<id>/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of the datasets.
+
+    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset.
+    """
+    with ExitStack() as stack:
+        jobs: list[Job] = []
+        for dataset in datasets:
+            folder = stack.enter_context(shards.replacing(out / dataset.id))
+            own = None if dedupe is None else dedupe / dataset.id
+            jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
+        # The largest first, whosesoever they are, so that none is left to one process at the end.
+        jobs.sort(key=lambda job: -job.size)
+        workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
+        for _ in engines.run(partial(_shard, settings=settings), jobs, workers, _name):
             pass
+
+
+def _jobs(
+    dataset: Dataset, clean: Path, dedupe: Path | None, dictionary: Dictionary, folder: Path
+) -> Iterator[Job]:
+    for task in dataset.tasks:
+        (folder / task).mkdir()
+        near = dictionary_of(dictionary, task)
+        for split in ("test",) if dataset.use == "held-out" else SPLITS:
+            paths = [path for _, path in record_shards(clean, (split,))]
+            asked = _asked(dataset, task, paths, dedupe)
+            for path in paths:
+                target = folder / task / path.name
+                yield Job(dataset, task, split, path, dedupe, asked, near, target)
+
+
+def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
+    """Label -> its near labels for a task; the event tasks share one."""
+    return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
 def _asked(dataset: Dataset, task: str, paths: Sequence[Path], dedupe: Path | None) -> list[str]:
@@ -78,20 +116,17 @@ def _asked(dataset: Dataset, task: str, paths: Sequence[Path], dedupe: Path | No
     return [key for code, key in enumerate(inventory) if code in present]
 
 
-def _shard(
-    job: tuple[str, str, Path, list[str]],
-    dataset: Dataset,
-    dedupe: Path | None,
-    dictionary: Dictionary,
-    settings: Instruct,
-    folder: Path,
-) -> None:
-    task, split, path, asked = job
-    table = kept(path, dedupe)
-    near = dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
-    with shards.writer(folder / task / path.name, INSTRUCTIONS) as write:
-        for block in blocks(table, len(asked), settings.k(task)):
-            write(instructions(block, dataset, task, split, asked, near, settings))
+def _shard(job: Job, settings: Instruct) -> None:
+    table = kept(job.shard, job.dedupe)
+    with shards.writer(job.target, INSTRUCTIONS) as write:
+        for block in blocks(table, len(job.asked), settings.k(job.task)):
+            write(
+                instructions(block, job.dataset, job.task, job.split, job.asked, job.near, settings)
+            )
+
+
+def _name(job: Job) -> str:
+    return f"{job.dataset.id}/{job.shard.stem} ({job.task})"
 
 
 def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
@@ -122,6 +157,7 @@ def instructions(
 
     `asked` are the keys of the labels to ask; `near` gives each key's hard negatives, best first.
     """
+    dataset = _told(dataset, split, settings)
     module = tasks.module(task)
     found = _recoded(module.answers(table, dataset), tasks.inventory(dataset, task), asked)
     ids = table["id"].to_pylist()
@@ -132,7 +168,7 @@ def instructions(
     if module.ABSENT is None:
         batches = _present(positive)
     elif split == "train":
-        matrix = _near_matrix(asked, near)
+        matrix = near_matrix(asked, near)
         keys = batching.priorities(ids, asked, settings.seed)
         batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
         rate = settings.negative_record_rate
@@ -142,7 +178,19 @@ def instructions(
             batches = Batches(*(part[stay] for part in batches))
     else:
         batches = batching.polled(rows, labels, settings.k(task))
-    return _rows(table, dataset, task, split, asked, found, batches, kind)
+    return _rows(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+
+
+def _told(dataset: Dataset, split: str, settings: Instruct) -> Dataset:
+    """The dataset with the descriptions and aliases that the parameters want to be used.
+
+    Only train records are asked by other names: scores are compared label by label.
+    """
+    return msgspec.structs.replace(
+        dataset,
+        descriptions=dataset.descriptions if settings.descriptions else {},
+        aliases=dataset.aliases if settings.aliases and split == "train" else {},
+    )
 
 
 def _recoded(found: Answers, inventory: Sequence[str], asked: Sequence[str]) -> Answers:
@@ -167,7 +215,8 @@ def _present(positive: Any) -> Batches:
     return Batches(row, np.zeros(len(row), np.int64), labels)
 
 
-def _near_matrix(asked: Sequence[str], near: Mapping[str, Sequence[str]]) -> Any:
+def near_matrix(asked: Sequence[str], near: Mapping[str, Sequence[str]]) -> Any:
+    """The rank of every label among the near ones of another: labels x labels, -1 for none."""
     numbers = {key: i for i, key in enumerate(asked)}
     matrix = np.full((len(asked), len(asked)), -1, np.int64)
     for key, others in near.items():
@@ -186,6 +235,7 @@ def _rows(
     found: Answers,
     batches: Batches,
     kind: Any,
+    seed: int,
 ) -> Any:
     """Put the columns together: every string is joined from fragments that exist once."""
     module = tasks.module(task)
@@ -200,19 +250,16 @@ def _rows(
     at = np.full(kind.shape, -1, np.int64)
     at[found.row, found.code] = np.arange(len(found.row))
     answer = at[owner, code]
-    output = _outputs(table, dataset, module, asked, found, (offsets, owner, code, answer))
-
-    if found.schema is None:
-        items = pa.array([dumps(module.schema(dataset, key)) for key in asked], pa.string())
-        items = items.take(pa.array(code))
-    else:
-        items = found.schema.take(pa.array(answer))
-    schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     ids = table["id"].combine_chunks()
+    names = _names(dataset, module, asked, ids, (owner, code), seed)
+    output = _outputs(table, dataset, module, asked, found, (offsets, owner, code, answer), names)
+    items, brackets = _items(dataset, module, asked, found, (code, answer), names)
+    schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
         _openings(task, dataset.language, ids).take(row),
+        brackets[0],
         schema,
-        '], "input": ',
+        f'{brackets[1]}, "input": ',
         json_strings(table["text"].combine_chunks()).take(row),
         "}",
         "",
@@ -242,6 +289,58 @@ def _rows(
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
 
 
+def _names(
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    ids: Any,
+    slots: tuple[Any, Any],
+    seed: int,
+) -> Any:
+    """What every label asked is called in its instruction, as JSON strings.
+
+    Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
+    """
+    owner, code = slots
+    shown, schemas = _shown(dataset, module, asked), module.schemas(dataset)
+    alone = all(schemas[key] == key for key in asked)
+    names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
+    sizes = np.array([len(own) for own in names])
+    at = (np.cumsum(sizes) - sizes)[code]
+    if (sizes > 1).any():
+        keys = batching.priorities(ids.to_pylist(), asked, seed)[owner, code]
+        turn = batching.mix64(keys ^ _NAME) % sizes[code].astype(np.uint64)
+        at = at + turn.astype(np.int64)
+    flat = [name for own in names for name in own]
+    return json_strings(pa.array(flat, pa.string())).take(pa.array(at))
+
+
+def _items(
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    found: Answers,
+    slots: tuple[Any, Any],
+    names: Any,
+) -> tuple[Any, str]:
+    """The schema item of every label asked, and the brackets around those of an instruction.
+
+    Labels are a list, or, where the dataset describes any of them, an object {label: description}.
+    """
+    code, answer = slots
+    if found.schema is not None:
+        return found.schema.take(pa.array(answer)), "[]"
+    every = module.schemas(dataset)
+    schemas = [every[key] for key in asked]
+    if schemas != [*asked]:
+        return pa.array(map(dumps, schemas), pa.string()).take(pa.array(code)), "[]"
+    if dataset.descriptions.keys().isdisjoint(asked):
+        return names, "[]"
+    told = [dumps(dataset.descriptions.get(key, "")) for key in asked]
+    about = pa.array(told, pa.string()).take(pa.array(code))
+    return pc.binary_join_element_wise(names, about, ": "), "{}"
+
+
 def _outputs(
     table: Any,
     dataset: Dataset,
@@ -249,26 +348,32 @@ def _outputs(
     asked: Sequence[str],
     found: Answers,
     slots: tuple[Any, Any, Any, Any],
+    key: Any,
 ) -> Any:
     """The answers of every instruction as a JSON object, its keys in the order of the labels."""
     offsets, owner, code, answer = slots
-    shown = (
-        [module.output_key(dataset, k) for k in asked] if hasattr(module, "output_key") else asked
-    )
-    quoted = json_strings(pa.array(shown, pa.string()))
+    shown = _shown(dataset, module, asked)
     absent = pa.array([module.ABSENT or ""] * len(asked), pa.string())
     values = pa.concat_arrays([absent, found.value])
     index = np.where(answer >= 0, len(asked) + answer, code)
     value = values.take(pa.array(index))
-    key = quoted.take(pa.array(code))
     if len({*shown}) < len(asked):
-        number = np.array([[*dict.fromkeys(shown)].index(k) for k in shown])
+        order = {name: n for n, name in enumerate(dict.fromkeys(shown))}
+        number = np.array([order[k] for k in shown])
         offsets, key, value = _pooled(
             table, dataset, module, asked, number, (offsets, owner, code, key, value)
         )
     pairs = pc.binary_join_element_wise(key, value, ": ")
     joined_pairs = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ", ")
     return pc.binary_join_element_wise("{", joined_pairs, "}", "")
+
+
+def _shown(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
+    """The keys of the answers; two labels may share one."""
+    if not hasattr(module, "output_keys"):
+        return [*asked]
+    keys = module.output_keys(dataset)
+    return [keys[key] for key in asked]
 
 
 def _pooled(
@@ -341,7 +446,7 @@ def templates() -> dict[str, dict[str, list[str]]]:
 def _openings(task: str, language: str, ids: Any) -> Any:
     """The beginning of every record's instruction, up to its schema."""
     texts = templates()[task][language]
-    choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": [' for t in texts])
+    choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": ' for t in texts])
     if len(texts) == 1:
         return pa.repeat(choices[0], len(ids))
     chosen = batching.mix64(batching.hashes(ids.to_pylist())) % np.uint64(len(texts))

@@ -1,81 +1,114 @@
 """Stage 6: gather the instructions of all datasets into the corpus that `load_dataset` opens.
 
 `corpus/<task>-<language>/<split>-SSSSS-of-NNNNN.parquet`, held-out sets under `heldout-...`, and a
-card whose `configs:` name them. Train rows are in a global order by hash: rows are parted by the
-high bits of their hash, then each part is sorted by itself, so that memory holds one part.
-Dev and test rows keep the order of their datasets, so that a record's batches stay together.
+card whose `configs:` name them. Train rows may be capped or repeated per dataset, and are in a
+global order by hash: rows are parted by the high bits of their hash, then each part is sorted by
+itself, so that memory holds one part. Dev and test rows keep the order of their datasets, so that a
+record's batches stay together.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from pipeline import batching, catalog, shards
+from pipeline import batching, catalog, engines, lengths, shards
 from pipeline.card import card
+from pipeline.errors import DeclarationError
+from pipeline.kept import account
 from pipeline.records import INSTRUCTIONS, SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
-    from pipeline.config import Settings
+    from pipeline.config import Publish, Settings
+    from pipeline.engines import Workers
+    from pipeline.lengths import Lengths
 
-_ROWS_PER_PART: Final = 100_000
+_ROWS_PER_PART: Final = 50_000
+#: Salts: which rows are kept or repeated must not follow from their place in the corpus.
+_CAP, _REPEAT = np.uint64(0x4341), np.uint64(0x5245)
 
 
 class Group(NamedTuple):
-    """The shards of one config and split, in the order of datasets and records."""
+    """The instruction shards of one config and split, by dataset in the order of names."""
 
     config: str
     split: str
-    paths: list[Path]
+    paths: dict[str, list[Path]]
+
+    @property
+    def size(self) -> int:
+        """About how much work it is."""
+        return sum(path.stat().st_size for paths in self.paths.values() for path in paths)
+
+
+class Published(NamedTuple):
+    """What a config's split became: rows per dataset, and how long they are."""
+
+    rows: dict[str, int]
+    lengths: Lengths
 
 
 def publish(
     datasets: Sequence[Dataset],
-    instructions: Path,
+    folders: Mapping[str, Path],
     settings: Settings,
     out: Path,
-    progress: Callable[[Iterable[Group]], Iterable[Group]] = iter,
+    workers: Workers | int = 1,
 ) -> dict[str, int]:
-    """Write the corpus into the folder `out`; return the rows of every "config/split"."""
-    rows: dict[str, int] = {}
+    """Write the corpus into the folder `out`; return the rows of every "config/split".
+
+    `folders` maps each stage before this one to its output.
+    """
+    _check(datasets, settings.publish)
+    found = groups(datasets, folders["instruct"])
+    largest_first = sorted(found, key=lambda group: -group.size)
     with shards.replacing(out) as folder:
-        for group in progress(groups(datasets, instructions)):
-            total = sum(pq.read_metadata(path).num_rows for path in group.paths)
-            if not total:
-                continue
-            source = (
-                _shuffled(group.paths, total, folder / ".parts")
-                if group.split == "train"
-                else map(shards.read, group.paths)
+        job = partial(_group, settings=settings.publish, folder=folder)
+        done = engines.run(job, largest_first, workers, _name)
+        by_key = {g[:2]: own for g, own in zip(largest_first, done, strict=True) if own.rows}
+        made = {f"{g.config}/{g.split}": by_key[g[:2]] for g in found if g[:2] in by_key}
+        records = {
+            d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
+        }
+        text = card(datasets, made, records, settings, corpus_hash(folder))
+        shards.write_text(text, folder / "README.md")
+    return {key: sum(own.rows.values()) for key, own in made.items()}
+
+
+def _check(datasets: Sequence[Dataset], settings: Publish) -> None:
+    known = {d.id for d in datasets}
+    for key, own in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
+        if strange := sorted({*own} - known):
+            raise DeclarationError(
+                f"{strange[0]!r} is no dataset of this run",
+                where=f"params.yaml: publish.{key}",
+                todo=f"use one of: {', '.join(sorted(known))}",
             )
-            _write(
-                source, total, settings.publish.rows_per_shard, folder / group.config, group.split
-            )
-            rows[f"{group.config}/{group.split}"] = total
-        text = card(datasets, rows, settings, corpus_hash(folder))
-        (folder / "README.md").write_text(text, encoding="utf-8", newline="\n")
-    return rows
+
+
+def _name(group: Group) -> str:
+    return f"{group.config}/{group.split}"
 
 
 def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
     """Every config and split that any dataset has instructions for, in the order of tasks."""
-    found: dict[tuple[str, str], list[Path]] = {}
+    found: dict[tuple[str, str], dict[str, list[Path]]] = {}
     for dataset in sorted(datasets, key=lambda d: d.id):
         prefix = "heldout-" if dataset.use == "held-out" else ""
         for task in dataset.tasks:
             for split in SPLITS:
                 paths = shards.listed(instructions / dataset.id / task, f"{split}-*.parquet")
                 key = (f"{prefix}{task}-{dataset.language}", split)
-                found.setdefault(key, []).extend(paths)
+                found.setdefault(key, {})[dataset.id] = paths
     order = {
         f"{h}{t}-{g}": None for h in ("", "heldout-") for t in catalog.TASKS for g in ("en", "zh")
     }
@@ -84,41 +117,122 @@ def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
     return [Group(*key, found[key]) for key in keys]
 
 
+def _group(group: Group, settings: Publish, folder: Path) -> Published:
+    """Write one config's split, part by part."""
+    shares = {
+        dataset: _share(paths, dataset, settings) if group.split == "train" else _ALL
+        for dataset, paths in group.paths.items()
+    }
+    sources = [(path, shares[d]) for d, paths in group.paths.items() for path in paths]
+    counted = [(d, _rows(p, shares[d])) for d, paths in group.paths.items() for p in paths]
+    rows = {d: sum(n for own, n in counted if own == d) for d in group.paths}
+    total = sum(rows.values())
+    found: list[Any] = []
+    if total:
+        parts = folder / f".{group.config}-{group.split}"
+        train = group.split == "train"
+        tables = _shuffled(sources, total, parts) if train else _tables(sources)
+        per_shard = _per_shard(group, settings)
+        pieces = _written(tables, total, per_shard, folder / group.config, group.split)
+        found = [lengths.measured(piece, settings.tokenizer) for piece in pieces]
+        shards.remove(parts)
+    return Published({d: n for d, n in rows.items() if n}, lengths.summary(found))
+
+
+def _per_shard(group: Group, settings: Publish) -> int:
+    """Rows per shard, from the bytes that the rows are long on average where bytes are asked."""
+    if settings.bytes_per_shard is None:
+        return settings.rows_per_shard
+    files = [shards.metadata(path) for paths in group.paths.values() for path in paths]
+    size = sum(f.row_group(i).total_byte_size for f in files for i in range(f.num_row_groups))
+    rows: int = sum(f.num_rows for f in files)
+    return max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
+
+
+class Share(NamedTuple):
+    """Which rows of a dataset are published: those with a hash up to `most`, `repeat` times."""
+
+    most: int = 2**64 - 1
+    repeat: float = 1.0
+
+    def copies(self, ids: Any) -> Any:
+        """How often each row occurs."""
+        keys = batching.hashes(ids.to_pylist())
+        kept = batching.mix64(keys ^ _CAP) <= np.uint64(self.most)
+        point = batching.mix64(keys ^ _REPEAT).astype(np.float64) / 2.0**64
+        return kept * (int(self.repeat) + (point < self.repeat % 1))
+
+
+_ALL: Final = Share()
+
+
+def _share(paths: Sequence[Path], dataset: str, settings: Publish) -> Share:
+    most, repeat = settings.max_rows.get(dataset), settings.repeat.get(dataset, 1.0)
+    if most is None or sum(shards.metadata(path).num_rows for path in paths) <= most:
+        return Share(repeat=repeat)
+    ids = (shards.read(path, ["id"])["id"].to_pylist() for path in paths)
+    order = np.concatenate([batching.mix64(batching.hashes(own) ^ _CAP) for own in ids])
+    return Share(int(np.partition(order, most - 1)[most - 1]), repeat)
+
+
+def _rows(path: Path, share: Share) -> int:
+    if share == _ALL:
+        return int(shards.metadata(path).num_rows)
+    return int(share.copies(shards.read(path, ["id"])["id"]).sum())
+
+
+def _tables(sources: Iterable[tuple[Path, Share]]) -> Iterator[Any]:
+    """The published rows of all shards in their order, in tables of bounded size."""
+    for path, share in sources:
+        with shards.opened(path) as file:
+            for batch in file.iter_batches(_ROWS_PER_PART):
+                table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
+                yield table if share == _ALL else _copied(table, share.copies(table["id"]))
+
+
+def _copied(table: Any, copies: Any) -> Any:
+    """Every row as often as said; the second and later copies have ids of their own."""
+    row, number = batching.elements(copies)
+    table = table.take(pa.array(row))
+    suffix = [f"#{n}" if n else "" for n in range(int(number.max(initial=0)) + 1)]
+    ids = pc.binary_join_element_wise(
+        table["id"], pa.array(suffix, pa.string()).take(pa.array(number)), ""
+    )
+    index = INSTRUCTIONS.get_field_index("id")
+    return table.set_column(index, INSTRUCTIONS.field("id"), ids)
+
+
 def _order(table: Any) -> Any:
     """The place of every row in the global order, as 64 bits."""
     return batching.mix64(batching.hashes(table["id"].to_pylist()))
 
 
-def _shuffled(paths: Sequence[Path], total: int, folder: Path) -> Iterator[Any]:
+def _shuffled(sources: Iterable[tuple[Path, Share]], total: int, folder: Path) -> Iterator[Any]:
     """The rows of all shards in the order of their hashes, part by part."""
     parts = -(-total // _ROWS_PER_PART)
-    if parts > 1:
-        for number, path in enumerate(paths):
-            for table in _row_groups(path):
-                part = (_order(table) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
-                for p in np.unique(part):
-                    own = table.filter(pa.array(part == p))
-                    name = f"{p:05d}/{number:06d}-{own['id'][0].as_py().replace('/', '+')}.parquet"
-                    shards.write(own, folder / name)
-        sources = [shards.listed(folder / f"{p:05d}") for p in range(parts)]
-    else:
-        sources = [[*paths]]
-    for source in sources:
-        tables = [shards.read(path) for path in source]
-        if tables:
-            table = pa.concat_tables(tables)
-            yield table.take(pa.array(np.lexsort((table["id"].to_numpy(), _order(table)))))
-    shutil.rmtree(folder, ignore_errors=True)
+    if parts == 1:
+        yield _sorted([*_tables(sources)])
+        return
+    for number, table in enumerate(_tables(sources)):
+        part = (_order(table) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
+        for p in np.unique(part):
+            own = table.filter(pa.array(part == p))
+            shards.write(own, folder / f"{p:05d}" / f"{number:06d}.parquet")
+    for p in range(parts):
+        paths = shards.listed(folder / f"{p:05d}")
+        if paths:
+            yield _sorted([shards.read(path) for path in paths])
 
 
-def _row_groups(path: Path) -> Iterator[Any]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_ROWS_PER_PART):
-            yield pa.Table.from_batches([batch], schema=INSTRUCTIONS)
+def _sorted(tables: Sequence[Any]) -> Any:
+    table = pa.concat_tables(tables)
+    return table.take(pa.array(np.lexsort((table["id"].to_numpy(), _order(table)))))
 
 
-def _write(tables: Iterable[Any], total: int, per_shard: int, folder: Path, split: str) -> None:
-    """Write tables as shards of `per_shard` rows, the last one shorter."""
+def _written(
+    tables: Iterable[Any], total: int, per_shard: int, folder: Path, split: str
+) -> Iterator[Any]:
+    """Write tables as shards of `per_shard` rows, the last one shorter; yield what is written."""
     count = -(-total // per_shard)
     pieces = _chunks(tables, shards.MAX_ROWS_PER_GROUP, per_shard)
     for number in range(count):
@@ -128,6 +242,7 @@ def _write(tables: Iterable[Any], total: int, per_shard: int, folder: Path, spli
             while left > 0:
                 piece = next(pieces)
                 write(piece)
+                yield piece
                 left -= piece.num_rows
 
 

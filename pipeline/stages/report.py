@@ -12,7 +12,6 @@ The sums are checked: a record that is unaccounted for is an error. Shards are r
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,14 +19,14 @@ import pyarrow.compute as pc
 
 from pipeline import engines, examples, figures, page, shards
 from pipeline.errors import CountError
-from pipeline.kept import record_shards, tagged
-from pipeline.records import SPLITS
+from pipeline.kept import account, record_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+    from pipeline.engines import Workers
 
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
 #: Rows that the page shows per dataset and reason, and the room for all of them.
@@ -49,7 +48,7 @@ def report(
     folders: Mapping[str, Path],
     out: Path,
     skipped: Iterable[tuple[str, str]] = (),
-    workers: int = 1,
+    workers: Workers | int = 1,
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output."""
     datasets = sorted(datasets, key=lambda d: d.id)
@@ -107,18 +106,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
 
 def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[str, Any]:
     """Split -> kept, and dropped by reason; checked against what normalize wrote."""
-    splits: dict[str, Any] = {}
-    for split, path in record_shards(folders["clean"] / dataset.id):
-        table = tagged(path, folders["dedupe"] / dataset.id, ["id", "dropped"])
-        own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": Counter()})
-        own["records"] += table.num_rows
-        for entry in pc.value_counts(table["dropped"]).to_pylist():
-            if entry["values"] is None:
-                own["kept"] += entry["counts"]
-            else:
-                own["dropped"][entry["values"]] += entry["counts"]
-    for own in splits.values():
-        own["dropped"] = dict(sorted(own["dropped"].items()))
+    splits = account(folders["clean"] / dataset.id, folders["dedupe"] / dataset.id)
     written = sum(own["records"] for own in read.values())
     found = sum(own["records"] for own in splits.values())
     if written != found:
@@ -127,7 +115,7 @@ def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[s
             where=dataset.id,
             todo="run the stages again from normalize",
         )
-    return {split: splits[split] for split in SPLITS if split in splits}
+    return splits
 
 
 def _hygiene(folder: Path) -> dict[str, Any]:

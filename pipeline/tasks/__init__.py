@@ -3,7 +3,7 @@
 One module per task, each of the same shape:
 
     inventory(dataset)          the keys of all labels that the task asks, in declared order
-    schema(dataset, key)        the JSON-ready item that asks this label in an instruction
+    schemas(dataset)            key -> the JSON-ready item that asks this label in an instruction
     answers(records, dataset)   (row, key, answer[, schema item]) of every label present
 
 A key is what the dictionary, the hash priorities and the column `labels` call a label: its name,

@@ -25,10 +25,13 @@ def inventory(dataset: Dataset) -> list[str]:
     return dataset.labels_of("event")
 
 
-def schema(dataset: Dataset, key: str) -> object:
-    """The event type with its roles."""
-    roles = dataset.roles_of().get(key, [])
-    return {"event_type": key, "trigger": True, "arguments": roles}
+def schemas(dataset: Dataset) -> dict[str, object]:
+    """Every event type with its roles."""
+    roles = dataset.roles_of()
+    return {
+        key: {"event_type": key, "trigger": True, "arguments": roles.get(key, [])}
+        for key in inventory(dataset)
+    }
 
 
 def answers(table: Any, dataset: Dataset) -> Answers:

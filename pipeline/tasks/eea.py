@@ -27,9 +27,13 @@ def inventory(dataset: Dataset) -> list[str]:
     return ee.inventory(dataset)
 
 
-def schema(dataset: Dataset, key: str) -> object:
-    """The event type with its roles; the triggers differ from record to record (see `answers`)."""
-    return {"event_type": key, "trigger": [], "arguments": dataset.roles_of().get(key, [])}
+def schemas(dataset: Dataset) -> dict[str, object]:
+    """Every event type with its roles; the triggers are those of a record (see `answers`)."""
+    roles = dataset.roles_of()
+    return {
+        key: {"event_type": key, "trigger": [], "arguments": roles.get(key, [])}
+        for key in inventory(dataset)
+    }
 
 
 def answers(table: Any, dataset: Dataset) -> Answers:

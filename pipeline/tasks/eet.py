@@ -24,10 +24,9 @@ def inventory(dataset: Dataset) -> list[str]:
     return dataset.labels_of("event")
 
 
-def schema(dataset: Dataset, key: str) -> object:
-    """The label itself."""
-    del dataset
-    return key
+def schemas(dataset: Dataset) -> dict[str, object]:
+    """Every label by itself."""
+    return {key: key for key in inventory(dataset)}
 
 
 def answers(table: Any, dataset: Dataset) -> Answers:

@@ -25,10 +25,19 @@ def inventory(dataset: Dataset) -> list[str]:
     return [*dict.fromkeys(head for head, _, _ in dataset.signatures_of())]
 
 
-def schema(dataset: Dataset, key: str) -> object:
-    """The type with its attributes: the relations whose head it can be."""
-    attributes = dict.fromkeys(r for head, r, _ in dataset.signatures_of() if head == key)
-    return {"entity_type": key, "attributes": [*attributes]}
+def schemas(dataset: Dataset) -> dict[str, object]:
+    """Every type with its attributes: the relations whose head it can be, described or not."""
+    told = dataset.descriptions
+    attributes: dict[str, dict[str, str]] = {}
+    for head, relation, _ in dataset.signatures_of():
+        attributes.setdefault(head, {})[relation] = told.get(relation, "")
+    return {
+        key: {
+            "entity_type": key,
+            "attributes": [*own] if told.keys().isdisjoint(own) else own,
+        }
+        for key, own in attributes.items()
+    }
 
 
 def answers(table: Any, dataset: Dataset) -> Answers:

@@ -25,19 +25,19 @@ def inventory(dataset: Dataset) -> list[str]:
     return ["_".join(signature) for signature in dataset.signatures_of()]
 
 
-def _signature(dataset: Dataset, key: str) -> tuple[str, str, str]:
-    return next(s for s in dataset.signatures_of() if "_".join(s) == key)
+def schemas(dataset: Dataset) -> dict[str, object]:
+    """Every typed relation as an object."""
+    return {
+        "_".join(signature): dict(
+            zip(("subject_type", "predicate", "object_type"), signature, strict=True)
+        )
+        for signature in dataset.signatures_of()
+    }
 
 
-def schema(dataset: Dataset, key: str) -> object:
-    """The typed relation as an object."""
-    head, predicate, tail = _signature(dataset, key)
-    return {"subject_type": head, "predicate": predicate, "object_type": tail}
-
-
-def output_key(dataset: Dataset, key: str) -> str:
-    """The key of the answer: the predicate alone."""
-    return _signature(dataset, key)[1]
+def output_keys(dataset: Dataset) -> dict[str, str]:
+    """The keys of the answers: the predicates alone."""
+    return {"_".join(signature): signature[1] for signature in dataset.signatures_of()}
 
 
 def items(table: Any, dataset: Dataset) -> Items:

@@ -29,7 +29,7 @@ def records_of(dataset, raw, manifests, out):
     folder, manifest = catalog.edition(dataset, raw, manifests)
     normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
     words = ROOT / "dictionaries" / "stop_words"
-    clean(out / "normalize" / dataset.id, Clean(), words, out / "clean" / dataset.id)
+    clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
 
 
@@ -37,9 +37,10 @@ def records_of(dataset, raw, manifests, out):
 def test_gold_scores_100(name, tmp_path):
     dataset, settings = catalog.load(name), Settings()
     records_of(dataset, Path(RAW), MANIFESTS, tmp_path)
-    source = (tmp_path / "clean" / name, tmp_path / "dedupe" / name)
-    instruct(dataset, *source, {}, settings.instruct, tmp_path / "instruct" / name)
-    publish([dataset], tmp_path / "instruct", settings, tmp_path / "corpus")
+    folders = {stage: tmp_path / stage for stage in ("normalize", "clean", "dedupe", "instruct")}
+    source = (folders["clean"], folders["dedupe"], {name: {}})
+    instruct([dataset], *source, settings.instruct, folders["instruct"])
+    publish([dataset], folders, settings, tmp_path / "corpus")
     if not [*tmp_path.glob("corpus/*/*.parquet")]:
         pytest.skip("a held-out set of which these files hold no test split")
 

@@ -1,0 +1,1 @@
+"""What the pipeline costs: `python -m bench`, or `make bench`; results are in RESULTS.md."""

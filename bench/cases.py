@@ -1,0 +1,90 @@
+"""One measured case in a process of its own; prints what it took as one line of JSON.
+
+python -m bench.cases instruct FOLDER WORKERS    records of one dataset -> instructions
+python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> corpus
+    python -m bench.cases floor FOLDER 1             the same rows, by pq.write_table alone
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline import catalog, run, shards
+from pipeline.catalog import Dataset, Labels
+from pipeline.config import Instruct, Settings
+from pipeline.engines import Workers
+from pipeline.stages.instruct import instruct
+
+
+def _floor(folder: Path) -> dict:
+    """Rows of all shards, and the seconds that `pq.write_table` takes for them."""
+    seconds, rows = 0.0, 0
+    for path in sorted(folder.rglob("*.parquet")):
+        table = shards.read(path)
+        rows += table.num_rows
+        start = time.perf_counter()
+        pq.write_table(table, folder.parent / "floor", compression="zstd", row_group_size=10_000)
+        seconds += time.perf_counter() - start
+    return {"instructions": rows, "floor": seconds}
+
+
+def _instruct(folder: Path, workers: int) -> dict:
+    content = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    dataset = Dataset(
+        id="duie2",
+        title="DuIE-shaped",
+        source="DuIE2.0",
+        license="none",
+        language="zh",
+        domain="made up",
+        tasks=["RE"],
+        reader={},
+        labels=Labels(relation=content["labels"]),
+    )
+    start = time.perf_counter()
+    near = {"duie2": {"RE": content["near"]}}
+    instruct([dataset], folder / "records", None, near, Instruct(), folder / "out", workers)
+    return {"seconds": time.perf_counter() - start}
+
+
+def _everything(folder: Path, workers: int) -> dict:
+    ws = run.Workspace(
+        settings=Settings(),
+        raw=folder / "raw",
+        out=folder / "out",
+        dictionaries=folder / "out" / "dictionaries",
+        workers=Workers(workers),
+        declarations=folder / "catalog",
+    )
+    begun: list[tuple[str, float]] = []
+    start = time.perf_counter()
+
+    def told(line: str) -> None:
+        sys.stderr.write(f"{time.perf_counter() - start:6.1f} s  {line}\n")
+        if " " not in line:
+            begun.append((line, time.perf_counter()))
+
+    counts = run.everything(catalog.ids(folder / "catalog"), ws, told)
+    kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
+    end = time.perf_counter()
+    stops = [*(second for _, second in begun[1:]), end]
+    stages = {stage: stop - at for (stage, at), stop in zip(begun, stops, strict=True)}
+    return {"seconds": end - start, "records": kept, "stages": stages}
+
+
+def main() -> None:
+    kind, folder, workers = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    if kind == "floor":
+        print(json.dumps(_floor(folder)))
+    else:
+        function = {"instruct": _instruct, "everything": _everything}[kind]
+        print(json.dumps(function(folder, workers)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""How long instructions are: in tokens of a Hugging Face tokenizer, or in characters."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+
+from pipeline.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Lengths(NamedTuple):
+    """The lengths of rows, instruction and output together."""
+
+    total: int = 0
+    median: int = 0
+    most_are_below: int = 0  #: 95 % are this long or shorter
+    longest: int = 0
+
+
+def measured(table: Any, tokenizer: str | None) -> Any:
+    """The length of every row of a table of instructions, int64."""
+    return sum(_lengths(table[column], tokenizer) for column in ("instruction", "output"))
+
+
+def _lengths(column: Any, tokenizer: str | None) -> Any:
+    if tokenizer is None:
+        return pc.utf8_length(column).to_numpy().astype(np.int64)
+    encoded = _load(tokenizer)(column.to_pylist(), add_special_tokens=False)
+    return np.array([len(ids) for ids in encoded["input_ids"]], np.int64)
+
+
+def summary(found: Sequence[Any]) -> Lengths:
+    """The figures over all rows measured."""
+    lengths = np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
+    if not len(lengths):
+        return Lengths()
+    at = ((len(lengths) - 1) * np.array([50, 95, 100]) // 100).tolist()
+    return Lengths(int(lengths.sum()), *(int(lengths[i]) for i in at))
+
+
+@cache
+def _load(tokenizer: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(tokenizer)
+    except (OSError, ValueError) as problem:
+        raise DeclarationError(
+            f"cannot load the tokenizer {tokenizer!r}: {str(problem).splitlines()[0]}",
+            where="params.yaml: publish.tokenizer",
+            todo="name a folder that holds tokenizer.json, or a model on the Hugging Face Hub",
+        ) from None

@@ -1,0 +1,179 @@
+"""Engines: order, retries, killed workers, interrupts, and the same bytes on each of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from functools import partial
+
+import pytest
+
+from pipeline import engines, shards
+from pipeline.engines import Workers
+from pipeline.errors import DeclarationError, WorkError
+from tests.conftest import ROOT
+
+ENGINES = [1, 2, pytest.param(Workers(2, "ray"), marks=pytest.mark.slow)]
+SOME = "wnut2017,scierc,duie2,phee,crossner-ai"
+
+# Functions cross processes by name, so they lie in a module that workers can import.
+WORK = '''
+import os, signal
+from pathlib import Path
+from pipeline.errors import DeclarationError
+
+def times(item, folder, fails):
+    """How often an item has been worked on; fails so many times before."""
+    seen = len(list(Path(folder).glob(f"{item}-*")))
+    (Path(folder) / f"{item}-{seen}").touch()
+    if seen < fails.get(item, 0):
+        raise OSError("no space left")
+    return item * 10
+
+def killed(item, folder, fails):
+    seen = len(list(Path(folder).glob(f"{item}-*")))
+    (Path(folder) / f"{item}-{seen}").touch()
+    if seen < fails.get(item, 0):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item * 10
+
+def refused(item):
+    raise DeclarationError("this is wrong", where=item)
+
+def named(item):
+    return f"toy/train-{item:05d}"
+'''
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A module of functions that other processes can import too."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "engine_work.py").write_text(WORK, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")
+        import engine_work
+
+        yield engine_work
+        if "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
+
+
+@pytest.mark.parametrize("workers", ENGINES)
+def test_results_come_in_the_order_of_the_items(workers, work, tmp_path):
+    job = partial(work.times, folder=str(tmp_path), fails={})
+
+    assert [*engines.run(job, range(7), workers)] == [n * 10 for n in range(7)]
+
+
+@pytest.mark.parametrize("workers", ENGINES)
+def test_a_failure_is_tried_again_then_named(workers, work, tmp_path):
+    once = partial(work.times, folder=str(tmp_path), fails={3: 1})
+    twice = partial(work.times, folder=str(tmp_path), fails={5: 2})
+
+    assert [*engines.run(once, range(4), workers)] == [0, 10, 20, 30]
+    with pytest.raises(WorkError, match="failed twice: OSError: no space left") as caught:
+        list(engines.run(twice, [4, 5, 6], workers, work.named))
+    assert caught.value.where == "toy/train-00005"
+    assert len([*tmp_path.glob("5-*")]) == 2
+
+
+@pytest.mark.parametrize("workers", ENGINES)
+def test_a_mistake_in_the_data_is_not_tried_again(workers, work):
+    with pytest.raises(DeclarationError, match="this is wrong"):
+        list(engines.run(work.refused, [1, 2], workers))
+
+
+@pytest.mark.parametrize("workers", ENGINES[1:])
+def test_a_killed_worker_is_replaced_then_named(workers, work, tmp_path):
+    once = partial(work.killed, folder=str(tmp_path), fails={2: 1})
+    always = partial(work.killed, folder=str(tmp_path), fails={7: 99})
+
+    assert [*engines.run(once, range(6), workers)] == [n * 10 for n in range(6)]
+    with pytest.raises(WorkError, match="killed twice") as caught:
+        list(engines.run(always, [6, 7, 8], workers, work.named))
+    assert caught.value.where == "toy/train-00007"
+
+
+def test_an_interrupt_leaves_no_half_shard(tmp_path):
+    """Ctrl-C in the middle of a stage: the old folder stays, and no process or partial file."""
+    out = tmp_path / "out"
+    shards.write_text("old", out / "result" / "a.txt")
+    script = tmp_path / "stage.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import time
+        from functools import partial
+        from pathlib import Path
+        from pipeline import engines, shards
+
+        def slow(item, folder):
+            for n in range(200):
+                shards.write_text("half", folder / f"{{item}}-{{n}}.txt")
+                time.sleep(0.05)
+
+        if __name__ == "__main__":
+            with shards.replacing(Path({str(out)!r}) / "result") as folder:
+                list(engines.run(partial(slow, folder=folder), range(4), 2))
+        """),
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    partial_folder = out / ".result.partial"
+    for _ in range(600):
+        if partial_folder.is_dir() and len([*partial_folder.iterdir()]) > 4:
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    process.communicate(timeout=30)
+    time.sleep(0.3)
+
+    assert process.returncode != 0
+    assert [p.relative_to(out).as_posix() for p in sorted(out.rglob("*"))] == [
+        "result",
+        "result/a.txt",
+    ]
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_bytes_as_local(tmp_path):
+    """Every stage, over several shards, with another hash seed."""
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    small = params.replace("records_per_shard: 20000", "records_per_shard: 7")
+    (tmp_path / "params.yaml").write_text(small, encoding="utf-8")
+    found = []
+    for seed, engine in (("0", ["--workers", "1"]), ("5", ["--workers", "2", "--engine", "ray"])):
+        out = tmp_path / seed
+        command = [sys.executable, "-m", "pipeline.cli", "run", "--datasets", SOME, *engine]
+        done = subprocess.run(
+            [*command, "--params", str(tmp_path / "params.yaml"), "--out", str(out)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(
+            {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        )
+    one, other = found
+    assert len([name for name in one if "/NER/train-" in name]) > 3
+    assert sorted(one) == sorted(other)
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_a_cluster_that_is_not_there_is_one_line():
+    command = [sys.executable, "-m", "pipeline.cli", "clean", "wnut2017", "--address", "x:1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --address is of a Ray cluster")
