@@ -1,0 +1,63 @@
+"""`iepile edition`: params.yaml lists the datasets that have raw files, and keeps the rest."""
+
+import shutil
+
+import pytest
+import yaml
+
+from pipeline import cli, config
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "raw" / "sample"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a params.yaml, a sample edition of three datasets and a full one of two."""
+    monkeypatch.chdir(tmp_path)
+    for edition, names in (("sample", ["cluener", "scierc", "wnut2017"]), ("full", ["scierc"])):
+        for name in names:
+            shutil.copytree(SAMPLE / name, tmp_path / "raw" / edition / name)
+    # As placed by hand: the declared names, without a manifest.
+    (tmp_path / "raw/full/cluener").mkdir()
+    shutil.copy(SAMPLE / "cluener/train.json", tmp_path / "raw/full/cluener")
+    text = "# what runs\nraw: raw/sample\ndatasets:\n  wnut2017: {reader: columns}\nclean:\n"
+    (tmp_path / "params.yaml").write_text(text + "  min_characters: 7 # ours\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_to_the_full_edition_and_back(project, capsys):
+    params = project / "params.yaml"
+    assert cli.main(["edition", "sample"]) == 0
+    before = params.read_text(encoding="utf-8")
+
+    assert cli.main(["edition", "full"]) == 0
+    assert "2 datasets from raw/full: cluener, scierc" in capsys.readouterr().out
+    settings = config.load(params)
+    assert settings.raw == "raw/full"
+    assert {n: s.reader for n, s in settings.datasets.items()} == {
+        "cluener": "span_json",
+        "scierc": "dygie",
+    }
+    assert settings.clean.min_characters == 7
+
+    assert cli.main(["edition", "sample"]) == 0
+    assert params.read_text(encoding="utf-8") == before
+    assert before.startswith("# what runs\n")
+    assert "min_characters: 7 # ours" in before
+    assert [*yaml.safe_load(before)["datasets"]] == ["cluener", "scierc", "wnut2017"]
+
+
+def test_any_folder_of_raw_files_is_an_edition(project):
+    (project / "raw/full").rename(project / "mine")
+
+    assert cli.main(["edition", "mine"]) == 0
+    assert config.load(project / "params.yaml").raw == "mine"
+
+
+def test_a_folder_without_raw_files_changes_nothing(project, capsys):
+    before = (project / "params.yaml").read_bytes()
+
+    assert cli.main(["edition", "nowhere"]) == 1
+    assert "no dataset has raw files here" in capsys.readouterr().err
+    assert (project / "params.yaml").read_bytes() == before
