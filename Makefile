@@ -38,7 +38,7 @@ examples: .venv/.consumers
 	touch $@
 
 .venv/.dev: .venv/.base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,consumers]'
 	touch $@
 
 .venv/.consumers: .venv/.base
