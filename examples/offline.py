@@ -16,13 +16,13 @@ from pipeline.config import ROOT
 
 #: A clause with its entities; a relation holds between them, or none does.
 CLAUSES = [
-    ("{Peop} lives in {Loc}", "Live_In"),
-    ("{Peop} works for {Org}", "Work_For"),
-    ("{Org} is based in {Loc}", "OrgBased_In"),
-    ("{Loc} lies north of {Loc}", "Located_In"),
-    ("{Peop} shot {Peop}", "Kill"),
-    ("{Peop} flew over {Loc}", None),
-    ("{Peop} sued the bank {Org}", None),
+    ("doctor {Peop} lives in {Loc}", "Live_In"),
+    ("judge {Peop} works for {Org}", "Work_For"),
+    ("the firm {Org} is based in {Loc}", "OrgBased_In"),
+    ("the town {Loc} lies in {Loc}", "Located_In"),
+    ("captain {Peop} shot {Peop}", "Kill"),
+    ("captain {Peop} flew over {Loc}", None),
+    ("doctor {Peop} sued {Org}", None),
     ("the firm {Org} praised {Peop}", None),
 ]
 LINKS = ["and", "while", "because", ", although"]

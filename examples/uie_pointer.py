@@ -139,7 +139,7 @@ def main(argv=None):
     parser.add_argument("--data", type=Path, help="a dataset's folder of the export uie")
     parser.add_argument("--model", help="a pre-trained encoder (default: tiny and random)")
     parser.add_argument("--work", type=Path, default=Path("output/examples"))
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--steps", type=int, help="stop after so many steps")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
