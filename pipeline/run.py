@@ -134,7 +134,7 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     """Stage 7: the audit. Returns the counts."""
     from pipeline.stages.report import report as stage
 
-    datasets = [ws.dataset(name) for name in names]
+    datasets = [ws.dataset(name) for name in sorted(names)]
     return stage(datasets, ws.folders, ws.folders["reports"], skipped)
 
 
