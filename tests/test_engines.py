@@ -171,7 +171,7 @@ def test_ray_gives_the_same_bytes_as_local(tmp_path):
     assert [name for name in one if one[name] != other[name]] == []
 
 
-def test_a_cluster_that_is_not_there_is_one_line():
+def test_an_address_without_its_engine_is_one_line():
     command = [sys.executable, "-m", "pipeline.cli", "clean", "wnut2017", "--address", "x:1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
