@@ -93,13 +93,16 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
     """What became of every dataset as a whole, and of all of them under "".
 
     Every entry counts the same drop reasons, in the same order. Rows read are rejected, merged into
-    the record of the same text, or a record; records are kept or dropped.
+    the record of the same text, or a record; `windows` are the records that long texts became more
+    than they were. Records are kept or dropped.
     """
     summed: dict[str, tuple[Counter[str], ...]] = {"": (Counter(), Counter(), Counter())}
     for name, dataset in counts["datasets"].items():
         read, dropped, out = summed[name] = (Counter(), Counter(), Counter())
         for split in dataset["read"].values():
             read.update({key: split[key] for key in ("rows", "rejected", "merged_rows")})
+            cut = split.get("windows", {})
+            read["windows"] += cut.get("windows", 0) - cut.get("texts", 0)
         for split in dataset["records"].values():
             read.update({key: split[key] for key in ("records", "kept")})
             dropped.update(split["dropped"])
@@ -111,7 +114,7 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
     reasons = sorted(summed[""][1])
     return {
         name: {
-            **{key: read[key] for key in ("rows", "rejected", "merged_rows", "records")},
+            **{key: read[key] for key in ("rows", "rejected", "merged_rows", "windows", "records")},
             "dropped": {reason: dropped[reason] for reason in reasons},
             "kept": read["kept"],
             **shares(out),

@@ -49,6 +49,11 @@ TEXTS = {
         ("Told in two ways by Bob", [("Bob", "thing")]),
         "1234 5678 !!!",
         "Nobody was there at all yesterday evening",
+        (
+            "The quick brown fox jumps over the dog by the river that ran through the old city",
+            [("river", "place"), ("river", "thing")],
+        ),
+        "The quick brown fox jumps over the dog by the river that ran through the old citys",
     ],
     ("toy", "test"): [("A leak from Bergen", [("Bergen", "place")])],
     ("wan", "train"): [

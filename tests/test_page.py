@@ -136,12 +136,12 @@ def test_a_script_that_slipped_through_would_not_run(browser):
 
 def test_rows_are_searched_and_filtered(browser):
     everything = visible(browser, "#list > article")
-    assert len(everything) == 16
+    assert len(everything) == 18
 
     assert len(choose(browser, "outcome", "dropped: conflicting_duplicate")) == 2
     assert len(choose(browser, "q", "BOB partner")) == 2
     assert choose(browser, "q", "nothing like this") == []
-    assert browser.find_element("id", "matches").text == "0 of 16 rows match"
+    assert browser.find_element("id", "matches").text == "0 of 18 rows match"
     browser.find_element("css selector", "#filters button").click()
     wait = "const done = arguments[0]; setTimeout(done, 50)"
     browser.execute_async_script(wait)
@@ -158,6 +158,17 @@ def test_a_dropped_row_shows_reason_partner_and_annotations(browser):
     article = browser.find_element("css selector", "#list > article:not([hidden])")
     marks = "return [...arguments[0].querySelectorAll('mark')].map(m => m.textContent)"
     assert browser.execute_script(marks, article) == ["Bergenplace", "Bergenplace"]
+
+
+def test_near_duplicates_and_odd_annotations_are_told(browser):
+    near = browser.find_element("id", "near")
+    browser.execute_script("arguments[0].open = true", near)
+
+    assert "2 findings of similarity 0.8 or more (reported, not dropped)" in near.text
+    assert "toy/train/9 ~ toy/train/10" in near.text
+    section = browser.find_element("id", "dataset-toy")
+    browser.execute_script("arguments[0].open = true", section)
+    assert "span with two labels 1" in section.text
 
 
 def test_datasets_are_found_sorted_and_opened(browser):

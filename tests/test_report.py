@@ -84,7 +84,7 @@ def test_metrics_sum_up_to_the_counts(sample):
 
     assert {*metrics} == {*SOME}
     for name, own in metrics.items():
-        assert own["rows"] == own["rejected"] + own["merged_rows"] + own["records"]
+        assert own["rows"] == own["rejected"] + own["merged_rows"] + own["records"] - own["windows"]
         assert own["records"] == own["kept"] + sum(own["dropped"].values())
         assert own["positive_share"] + own["hard_share"] + own["other_share"] == pytest.approx(
             1, abs=2e-4
@@ -128,7 +128,7 @@ def test_a_lost_record_is_an_error(tmp_path):
     path = folders["clean"] / "toy" / "train-00000.parquet"
     shards.write(shards.read(path).slice(1), path)
 
-    with pytest.raises(CountError, match="normalize wrote 10 records, clean holds 9"):
+    with pytest.raises(CountError, match="normalize wrote 12 records, clean holds 11"):
         report(DATASETS, folders, tmp_path / "reports")
 
 
@@ -159,6 +159,8 @@ def test_every_planted_drop_is_shown_with_its_partner(corpus):
         "toy/train/6": "dropped: conflicting_duplicate",
         "toy/train/7": "dropped: mostly_non_letters",
         "toy/train/8": "kept",
+        "toy/train/9": "kept",
+        "toy/train/10": "kept",
         "toy/test/0": "kept",
     }
     assert shown["toy/train/2"]["partner"]["id"] == "toy/test/0"
@@ -273,6 +275,7 @@ def test_the_page_of_a_full_corpus_is_small():
         own = dict.fromkeys(("n_positive", "n_hard", "n_other", "instructions", "pure_negative"), 9)
         counts["datasets"][name] = {
             "read": {"train": {"rows": 90, "rejected": 0, "merged_rows": 0}},
+            "hygiene": {"train": {"span_with_two_labels": 3}},
             "records": {
                 "train": {"records": 90, "kept": 20, "dropped": dict.fromkeys(reasons, 10)}
             },

@@ -32,6 +32,8 @@ _FOLDER: Final = Path(__file__).parent
 _BARS: Final = 15
 _HEAT: Final = 24
 _LISTED: Final = 24
+#: Pairs of splits with near-duplicates.
+_PAIRS: Final = 60
 #: What the drop reasons mean.
 GLOSSARY: Final = {
     "mostly_non_letters": "too many characters are no letters",
@@ -41,6 +43,8 @@ GLOSSARY: Final = {
     "conflicting_duplicate": "the same text with other annotations in the split",
     "merged_duplicate": "its annotations went to the first record of the same text",
     "train_text_in_test": "a train or dev text that occurs in a test split",
+    "near_duplicate": "a text nearly equal to one of a test split, or earlier in its own",
+    "text_too_long": "longer than the limit",
 }
 
 
@@ -81,11 +85,13 @@ def render(
     drawn: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     most: int,
+    near: Mapping[str, Any] | None = None,
 ) -> str:
     """The page.
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `drawn`
-    what `dataset_charts` made of each; `rows` are examples, `most` of each kind.
+    what `dataset_charts` made of each; `rows` are examples, `most` of each kind; `near` is
+    near_duplicates.json, where dedupe looked for them.
     """
     reasons = [*totals[""]["dropped"]]
     script = _read("page.js")
@@ -108,6 +114,7 @@ def render(
                 split: {**own, "dropped": Counter(own["dropped"])}
                 for split, own in counts["datasets"][d.id]["records"].items()
             },
+            "hygiene": _odd(counts["datasets"][d.id]["hygiene"]),
             "asked": asked(counts["datasets"][d.id]["instructions"]),
             "charts": [{**c, "svg": Markup(c["svg"])} for c in drawn[d.id]["charts"]],  # noqa: S704
             "neighbours": [
@@ -130,9 +137,26 @@ def render(
         skipped=counts["skipped"],
         rows=rows,
         most=most,
+        near=_pairs(near),
         outcomes=sorted({row["outcome"] for row in rows}),
         splits=[*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS})],
     )
+
+
+def _odd(hygiene: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Kind of odd annotation -> split -> how many, in the order of kinds."""
+    kinds = sorted({kind for own in hygiene.values() for kind in own})
+    return {kind: {split: own.get(kind, 0) for split, own in hygiene.items()} for kind in kinds}
+
+
+def _pairs(near: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The near-duplicates, of the pairs of splits that have most, and how many pairs are left."""
+    if near is None:
+        return None
+    pairs = sorted(near["pairs"], key=lambda pair: -pair["records"])
+    found = sum(pair["records"] for pair in pairs)
+    hidden = max(len(pairs) - _PAIRS, 0)
+    return {**near, "pairs": pairs[:_PAIRS], "found": found, "hidden": hidden}
 
 
 def _read(name: str) -> str:

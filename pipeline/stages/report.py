@@ -67,6 +67,7 @@ def report(
     rows = [row for own in measured.values() for row in own.rows]
     rows = examples.with_partners(rows, folders, measured, workers)
     rows, most = examples.few(rows, _ROWS_BYTES)
+    near = _near_duplicates(folders["dedupe"] / "near_duplicates.json")
     with shards.replacing(out) as folder:
         shards.write_json(counts, folder / "counts.json")
         for name, own in totals.items():
@@ -77,7 +78,7 @@ def report(
         ).items():
             _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
         drawn = {name: own.drawn for name, own in measured.items()}
-        html = page.render(datasets, counts, totals, drawn, rows, most)
+        html = page.render(datasets, counts, totals, drawn, rows, most, near)
         (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
     return counts
 
@@ -122,6 +123,11 @@ def _hygiene(folder: Path) -> dict[str, Any]:
     """Split -> kind -> how many odd annotations cleaning found."""
     splits = shards.read_json(folder / "hygiene.json")["splits"]
     return {s: {kind: own["found"] for kind, own in kinds.items()} for s, kinds in splits.items()}
+
+
+def _near_duplicates(path: Path) -> dict[str, Any] | None:
+    """What dedupe found, unless it was told not to look."""
+    return shards.read_json(path) if path.exists() else None
 
 
 def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:
