@@ -56,7 +56,7 @@ def test_bert_crf_learns_planted_entities(example, work):
 
 
 def test_spert_learns_planted_entities_and_relations(example, work):
-    done = example("spert").main(["--work", str(work), "--steps", "100"])
+    done = example("spert").main(["--work", str(work), "--steps", "120", "--batch", "16"])
 
     assert fallen(done["losses"]) > 0.7
     assert (done["before"][0] < 20, done["after"][0] > 60) == (True, True)
