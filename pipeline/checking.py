@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pipeline import catalog, fitting, mistakes
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject
-from pipeline.stages.normalize import KINDS, Tally, documents_of
+from pipeline.stages.normalize import documents_of
+from pipeline.tally import KINDS, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

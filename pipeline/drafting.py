@@ -19,7 +19,7 @@ import xxhash
 from pipeline import catalog, fitting, guessing
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import Record, violation
-from pipeline.stages.normalize import KINDS, Tally
+from pipeline.tally import KINDS, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

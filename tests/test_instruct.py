@@ -7,6 +7,7 @@ from collections import Counter
 import msgspec
 import pytest
 
+from pipeline import assembly
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
 from pipeline.records import INSTRUCTIONS, Argument, Event, Mention, Record, Relation, to_table
@@ -72,7 +73,7 @@ def test_a_row_has_exactly_the_fields_columns():
         "task": "NER",
         "source": "Toy",
         "instruction": {
-            "instruction": instruct.templates()["NER"]["en"][0],
+            "instruction": assembly.templates()["NER"]["en"][0],
             "schema": ["person", "place", ODD],
             "input": NER.text,
         },
@@ -328,7 +329,7 @@ def test_templates_exist_for_every_task_and_language():
     from pipeline.catalog import TASKS
 
     expected = {(task, language) for task in TASKS for language in ("en", "zh")}
-    assert expected == {(t, lang) for t, own in instruct.templates().items() for lang in own}
+    assert expected == {(t, lang) for t, own in assembly.templates().items() for lang in own}
 
 
 DESCRIBED = dataset(
