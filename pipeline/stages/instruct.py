@@ -25,8 +25,8 @@ from pipeline.records import INSTRUCTIONS, SPLITS
 from pipeline.tasks._answers import Answers
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
