@@ -34,7 +34,7 @@ def answers(text: str) -> set:
 def evaluate(model, tokenizer, rows, batch=50) -> tuple[float, float]:
     """The micro-F1 of the labels that the model answers, and of its answers."""
     model.eval()
-    tokenizer.padding_side = "left"
+    side, tokenizer.padding_side = tokenizer.padding_side, "left"  # answers begin at one place
     found = []
     for i in range(0, len(rows), batch):
         inputs = tokenizer.apply_chat_template(
@@ -47,6 +47,7 @@ def evaluate(model, tokenizer, rows, batch=50) -> tuple[float, float]:
         out = model.generate(**inputs, max_new_tokens=100, do_sample=False)
         new = out[:, inputs["input_ids"].shape[1] :]
         found += map(answers, tokenizer.batch_decode(new, skip_special_tokens=True))
+    tokenizer.padding_side = side
     gold = [answers(row["messages"][-1]["content"]) for row in rows]
     return f1([*map(labels, found)], [*map(labels, gold)]), f1(found, gold)
 
