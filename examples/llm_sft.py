@@ -5,8 +5,8 @@
     python examples/llm_sft.py --data output/messages --model Qwen/Qwen2.5-0.5B-Instruct --lr 2e-4
 
 The loss is counted on the answers alone. The test rows are answered greedily and scored twice: for
-the labels that have an answer at all, and for the answers. A tiny random model learns the first in
-minutes, from the words around the names; copying the names is what pre-training is for.
+the labels that have an answer at all, and for the answers. A tiny random model learns the form of
+the answers here, and little more: finding and copying names is what pre-training is for.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main(argv=None):
     parser.add_argument("--config", default="RE-en", help="which rows, e.g. RE-zh, or * for all")
     parser.add_argument("--model", help="a pre-trained model (default: tiny and random)")
     parser.add_argument("--work", type=Path, default=Path("output/examples"))
-    parser.add_argument("--epochs", type=float, default=14)
+    parser.add_argument("--epochs", type=float, default=4)
     parser.add_argument("--steps", type=int, default=-1, help="stop after so many steps")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
