@@ -5,8 +5,8 @@
     python examples/llm_sft.py --data output/messages --model Qwen/Qwen2.5-0.5B-Instruct --lr 2e-4
 
 The loss is counted on the answers alone. The test rows are answered greedily and scored twice: for
-the labels that have an answer at all, and for the answers. A tiny random model learns the first in
-minutes, from the words around the names; copying the names is what pre-training is for.
+the labels that have an answer at all, and for the answers. A tiny random model learns the form of
+the answers here, and little more: finding and copying names is what pre-training is for.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def answers(text: str) -> set:
 def evaluate(model, tokenizer, rows, batch=50) -> tuple[float, float]:
     """The micro-F1 of the labels that the model answers, and of its answers."""
     model.eval()
-    tokenizer.padding_side = "left"
+    side, tokenizer.padding_side = tokenizer.padding_side, "left"  # answers begin at one place
     found = []
     for i in range(0, len(rows), batch):
         inputs = tokenizer.apply_chat_template(
@@ -47,6 +47,7 @@ def evaluate(model, tokenizer, rows, batch=50) -> tuple[float, float]:
         out = model.generate(**inputs, max_new_tokens=100, do_sample=False)
         new = out[:, inputs["input_ids"].shape[1] :]
         found += map(answers, tokenizer.batch_decode(new, skip_special_tokens=True))
+    tokenizer.padding_side = side
     gold = [answers(row["messages"][-1]["content"]) for row in rows]
     return f1([*map(labels, found)], [*map(labels, gold)]), f1(found, gold)
 
@@ -70,7 +71,7 @@ def main(argv=None):
     parser.add_argument("--config", default="RE-en", help="which rows, e.g. RE-zh, or * for all")
     parser.add_argument("--model", help="a pre-trained model (default: tiny and random)")
     parser.add_argument("--work", type=Path, default=Path("output/examples"))
-    parser.add_argument("--epochs", type=float, default=14)
+    parser.add_argument("--epochs", type=float, default=4)
     parser.add_argument("--steps", type=int, default=-1, help="stop after so many steps")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)

@@ -58,7 +58,8 @@ def test_trl_counts_the_loss_on_completions_alone(form, exported, offline, tmp_p
     asked = batch["labels"][0] >= 0
 
     completion = data[0]["completion"]
-    assert tokenizer.decode(batch["input_ids"][0][asked]).startswith(completion)
+    learned = "".join(tokenizer.decode(batch["input_ids"][0][asked]).split())
+    assert learned.startswith("".join(completion.split()))  # blanks are no tokens of this model
     assert not asked.all()
 
 
