@@ -46,9 +46,7 @@ def _entries(near: Near, depth: int) -> str:
 
 
 def _write(text: str, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text + "\n", encoding="utf-8", newline="\n")
-    partial.replace(path)
+    shards.write_text(text + "\n", path)
 
 
 def write_dictionary(content: dict[str, Any], path: Path) -> None:

@@ -191,7 +191,11 @@ def write_parts(table: Any, part: Any, count: int, path: Path) -> None:
     order = np.argsort(part, kind="stable")
     table = table.take(pa.array(order)).combine_chunks()
     bounds = np.searchsorted(part[order], np.arange(count + 1))
-    with _atomic(path) as partial, pa.ipc.new_file(partial, table.schema) as file:
+    with (
+        _atomic(path) as partial,
+        _stream(partial, "wb") as stream,
+        pa.ipc.new_file(stream, table.schema) as file,
+    ):
         for start, end in pairwise(bounds):
             batches = table.slice(start, end - start).to_batches() or [_no_rows(table.schema)]
             file.write_batch(batches[0])
@@ -201,11 +205,16 @@ def read_part(paths: Sequence[Path], part: int, schema: Any) -> Any:
     """The rows of one part of all files that `write_parts` wrote, in the order of the files."""
     batches = []
     for path in paths:
-        with pa.memory_map(str(path)) as source:
+        with _mapped(path) as source:
             batch = pa.ipc.open_file(source).get_batch(part)
         if batch.num_rows:
             batches.append(batch)
     return pa.Table.from_batches(batches, schema)
+
+
+def _mapped(path: Any) -> Any:
+    """A file of which only what is asked for is read."""
+    return pa.memory_map(str(path)) if isinstance(path, Path) else path.open("rb")
 
 
 def _no_rows(schema: Any) -> Any:

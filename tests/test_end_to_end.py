@@ -63,7 +63,10 @@ def test_everything_lies_under_one_folder(run):
 
     names = sorted(path.name for path in out.iterdir())
     assert names == sorted(
-        ["normalize", "clean", "dedupe", "dictionaries", "instruct", "corpus", "reports"]
+        [
+            *("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports"),
+            "dictionaries",
+        ]
     )
     assert (out / "dictionaries" / "hard_negatives.json").is_file()
     assert {path.name for path in (out / "corpus").iterdir()} == {*CONFIGS, "README.md"}

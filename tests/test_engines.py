@@ -126,6 +126,8 @@ def test_an_interrupt_leaves_no_half_shard(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # Where the tests run in the background, their children would inherit a deaf ear.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     partial_folder = out / ".result.partial"
     for _ in range(600):

@@ -79,7 +79,7 @@ def report(
             _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
         drawn = {name: own.drawn for name, own in measured.items()}
         html = page.render(datasets, counts, totals, drawn, rows, most, near)
-        (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
+        shards.write_text(html, folder / "index.html")
     return counts
 
 
