@@ -18,6 +18,7 @@ from pipeline.commands import (
     negatives,
     new,
     score,
+    settings,
     show,
     stages,
 )
@@ -39,6 +40,7 @@ COMMANDS = (
     score,
     export,
     import_,
+    settings,
     stages,
 )
 

@@ -23,6 +23,7 @@ COMMANDS += [
     "show",
     "new",
     "fetch",
+    "settings",
 ]
 
 
