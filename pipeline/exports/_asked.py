@@ -47,6 +47,12 @@ class Negatives:
         return hard + [rest[i] for i in sorted(range(len(rest)), key=keys.__getitem__)[:OTHERS]]
 
 
+def negatives_of(source: Source, dataset: Dataset) -> dict[str, Negatives]:
+    """Task -> inventory and near labels, for the tasks whose labels a model is prompted with."""
+    asked = [task for task in ("NER", "RE", "EE") if task in dataset.tasks]
+    return {task: Negatives(source, dataset, task) for task in asked}
+
+
 @cache
 def _read(path: Path) -> Mapping[str, Mapping[str, Sequence[str]]]:
     return interchange.dictionary_of(path)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.exports import json_lines, records
-from pipeline.exports._asked import Negatives
+from pipeline.exports._asked import Negatives, negatives_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,8 +125,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
     with json_lines(out) as write:
         for dataset, split, table in records(source):
             if dataset.id not in known:
-                tasks = [task for task in ("NER", "RE", "EE") if task in dataset.tasks]
-                known[dataset.id] = {task: Negatives(source, dataset, task) for task in tasks}
+                known[dataset.id] = negatives_of(source, dataset)
             for record in table.to_pylist():
                 made, found = rows(record, prompts(record, dataset, known[dataset.id]))
                 write(f"{dataset.id}/{split}", map(orjson.dumps, made))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.exports import json_lines, records
-from pipeline.exports._asked import Negatives
+from pipeline.exports._asked import Negatives, negatives_of
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -167,8 +167,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
     with json_lines(out) as write:
         for dataset, split, table in records(source):
             if dataset.id not in known:
-                tasks = [task for task in ("NER", "RE", "EE") if task in dataset.tasks]
-                known[dataset.id] = {task: Negatives(source, dataset, task) for task in tasks}
+                known[dataset.id] = negatives_of(source, dataset)
                 (out / dataset.id).mkdir(parents=True, exist_ok=True)
                 for name, content in schemas(dataset).items():
                     (out / dataset.id / name).write_bytes(content)
