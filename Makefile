@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test lint bench docs examples
+.PHONY: corpus test soak lint bench docs examples
 
 corpus: .venv/.base
 	$(BIN)/dvc repro
@@ -11,6 +11,10 @@ corpus: .venv/.base
 
 test: .venv/.dev
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The long forms of the tests of faults, fuzzing and a day of use.
+soak: .venv/.dev
+	$(BIN)/pytest -m soak
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
