@@ -82,7 +82,7 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     """
     rows, labels = positive.shape
     k = min(k, labels)
-    hard = (positive.astype(np.float32) @ (near >= 0).astype(np.float32) > 0) & ~positive
+    hard = _beside(positive, near >= 0) & ~positive
     kind = np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)
     order = np.argsort((kind.astype(np.uint64) << np.uint64(62)) | (keys >> np.uint64(2)), axis=1)
     n_positive, n_hard = positive.sum(axis=1), hard.sum(axis=1)
@@ -112,6 +112,19 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     batches, owner, number = batches[keep], owner[keep], number[keep]
     inside = np.argsort(mix64(keys[owner[:, None], batches] ^ _INSIDE), axis=1)
     return Batches(owner, number, np.take_along_axis(batches, inside, axis=1)), kind
+
+
+def _beside(positive: Any, near: Any) -> Any:
+    """Which labels are near one of a record's positives: records x labels, bool.
+
+    By gathering, not by a matrix product: BLAS would start threads that spin beside the workers.
+    """
+    beside = np.zeros_like(positive)
+    row, label = np.nonzero(positive)
+    if len(row):
+        starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
+        beside[row[starts]] = np.logical_or.reduceat(near[label], starts)
+    return beside
 
 
 def elements(sizes: Any) -> tuple[Any, Any]:
