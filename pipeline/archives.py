@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES: Final = 16 << 30
+_TODO: Final = "get it again, or get the files from its authors and place them by hand"
 
 
 class ArchiveError(FetchError):
@@ -35,12 +36,16 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
         for name, size, stream in _files(archive):
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or "\\" in name:
-                raise ArchiveError(f"the archive holds the path {name!r}", where=archive)
+                raise ArchiveError(
+                    f"the archive holds the path {name!r}", where=archive, todo=_TODO
+                )
             if not path.is_relative_to(wanted):
                 continue
             written += size
             if written > most:
-                raise ArchiveError(f"the archive unpacks to over {most:,} bytes", where=archive)
+                raise ArchiveError(
+                    f"the archive unpacks to over {most:,} bytes", where=archive, todo=_TODO
+                )
             place = target / path.relative_to(wanted)
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as out:
@@ -56,7 +61,7 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
         NotImplementedError,
         OSError,
     ) as problem:
-        raise ArchiveError(f"cannot unpack: {problem}", where=archive) from None
+        raise ArchiveError(f"cannot unpack: {problem}", where=archive, todo=_TODO) from None
     if not found:
         raise ArchiveError(
             f"the archive has no {member!r}", where=archive, todo="correct `member` in the TOML"

@@ -70,6 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PipelineError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 1
+    except ModuleNotFoundError as problem:
+        if (problem.name or "pipeline").partition(".")[0] == "pipeline":
+            raise
+        sys.stderr.write(
+            f"error: the package {problem.name!r} is not installed\n"
+            f"  where: {sys.executable}\n"
+            "  to do: `iepile doctor` says what is missing, and how to get it\n"
+        )
+        return 1
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; nobody is left to tell.
         sys.stderr.close()

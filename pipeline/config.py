@@ -167,7 +167,11 @@ def load(path: Path = Path("params.yaml")) -> Settings:
             todo="run in the project folder, or name the file with --params",
         ) from None
     except (msgspec.ValidationError, msgspec.DecodeError) as problem:
-        raise DeclarationError(str(problem), where=path, todo="correct the parameters") from None
+        raise DeclarationError(
+            str(problem),
+            where=path,
+            todo="correct it; pipeline/config.py says what every parameter means",
+        ) from None
     _bounds(settings, path)
     return settings
 
@@ -184,7 +188,11 @@ def _bounds(settings: Settings, path: Path) -> None:
     }
     for key, share in shares.items():
         if not 0 <= share <= 1:
-            raise DeclarationError(f"{key} is {share}, not a share from 0 to 1", where=path)
+            raise DeclarationError(
+                f"{key} is {share}, not a share from 0 to 1",
+                where=path,
+                todo="write 0.8 for 80 %; `iepile settings` prints all parameters in force",
+            )
     positive: dict[str, Any] = {
         "normalize.records_per_shard": n.records_per_shard,
         "normalize.max_chars": 1 if n.max_chars is None else n.max_chars,
@@ -201,4 +209,8 @@ def _bounds(settings: Settings, path: Path) -> None:
         positive["publish.bytes_per_shard"] = p.bytes_per_shard
     for key, number in positive.items():
         if number < 1:
-            raise DeclarationError(f"{key} is {number}, it must be at least 1", where=path)
+            raise DeclarationError(
+                f"{key} is {number}, it must be at least 1",
+                where=path,
+                todo="correct it, or leave it out for the default",
+            )

@@ -88,7 +88,11 @@ def download(
         except requests.exceptions.ChunkedEncodingError:
             why = "the connection broke off"
         except requests.RequestException as problem:
-            raise FetchError(_reason(problem), where=url, todo="try again later") from None
+            raise FetchError(
+                _reason(problem),
+                where=url,
+                todo="try again later, or use --mirror; if the address is wrong, correct the TOML",
+            ) from None
         grown = (part.stat().st_size if part.exists() else 0) > have
         answered |= grown
         if idle + 1 >= network.attempts and not grown:

@@ -57,7 +57,11 @@ def _copy(path: Path, to: Path) -> None:
     if to.resolve() == path.resolve():
         return
     if to.exists() and catalog.digest(to) != catalog.digest(path):
-        raise RawFileError("another file is here already", where=to, todo="move it away")
+        raise RawFileError(
+            "another file is here already",
+            where=to,
+            todo="move it away, or give the dataset another id",
+        )
     to.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         shutil.copytree(path, to, dirs_exist_ok=True)

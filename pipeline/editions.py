@@ -32,7 +32,10 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
     found = datasets_in(raw, manifests)
     if not found:
         raise RawFileError(
-            "no dataset has raw files here", where=raw, todo="fetch or place them first"
+            "no dataset has raw files here",
+            where=raw,
+            todo="`iepile fetch --all-open` brings what is free to raw/full; "
+            "files of yours belong in <id>/ as the catalogue names them",
         )
     yaml = YAML()
     yaml.width = 4096

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import xxhash
 
+from pipeline.errors import DeclarationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -176,7 +178,15 @@ class SentenceEncoder:
     def __init__(self, model: str, revision: str | None = None, device: str | None = None) -> None:
         from sentence_transformers import SentenceTransformer
 
-        self._model = SentenceTransformer(model, revision=revision, device=device)
+        try:
+            self._model = SentenceTransformer(model, revision=revision, device=device)
+        except (OSError, ValueError, RuntimeError, AssertionError) as problem:
+            raise DeclarationError(
+                f"cannot load the encoder {model!r}: {str(problem).partition(chr(10))[0]}",
+                where="params.yaml: negatives.encoder",
+                todo='use "corpus", which needs no download, or the name or folder of a '
+                "sentence-transformers model; check negatives.revision and negatives.device",
+            ) from None
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
         """Each distinct text is embedded once."""

@@ -155,7 +155,9 @@ def _on_ray(
         import ray
     except ImportError:
         raise WorkError(
-            "ray is not installed", where="--engine ray", todo="pip install 'iepile-pipeline[ray]'"
+            "ray is not installed",
+            where="--engine ray",
+            todo="in the project folder: pip install -c constraints.txt -e '.[ray]'",
         ) from None
     if not ray.is_initialized():
         _join(ray, crew)

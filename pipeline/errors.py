@@ -4,28 +4,24 @@ from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """A foreseeable problem. The command line prints it without a traceback and exits with 1."""
+    """A foreseeable problem. The command line prints it without a traceback and exits with 1.
 
-    def __init__(self, what: str, *, where: object = None, todo: str | None = None) -> None:
+    `where` is a path, `dataset/split/file:line`, a key of params.yaml, or an option of the command.
+    """
+
+    def __init__(self, what: str, *, where: object, todo: str) -> None:
         super().__init__(what, where, todo)
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        parts = [self.what]
-        if self.where is not None:
-            parts.append(f"  where: {self.where}")
-        if self.todo is not None:
-            parts.append(f"  to do: {self.todo}")
-        return "\n".join(parts)
+        return f"{self.what}\n  where: {self.where}\n  to do: {self.todo}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors cross processes.
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
-def _rebuild(
-    kind: type[PipelineError], what: str, where: object, todo: str | None
-) -> PipelineError:
+def _rebuild(kind: type[PipelineError], what: str, where: object, todo: str) -> PipelineError:
     return kind(what, where=where, todo=todo)
 
 
@@ -39,10 +35,6 @@ class RawFileError(PipelineError):
 
 class UnknownLabelError(PipelineError):
     """The raw files hold labels that the declaration neither maps nor drops."""
-
-
-class RecordError(PipelineError):
-    """A record breaks the invariants of the data model."""
 
 
 class CountError(PipelineError):

@@ -84,7 +84,13 @@ def fetch(
         except PipelineError as problem:
             problems.append(problem)
         except OSError as problem:
-            problems.append(FetchError(str(problem), where=folder / file.path))
+            problems.append(
+                FetchError(
+                    f"cannot write: {problem}",
+                    where=folder / file.path,
+                    todo="see whether the disk is full and the folder yours; run this again",
+                )
+            )
     if lacking:
         problems.append(_instruction(dataset, lacking, folder, mirror))
     if not problems:
@@ -107,7 +113,10 @@ def _bring(
     if final.exists():
         if file.sha256 and catalog.digest(final) != file.sha256:
             raise FetchError(
-                "other bytes than declared stand here", where=final, todo="move them away"
+                "other bytes than declared stand here",
+                where=final,
+                todo="move them away and run this again; if they are the ones you want, "
+                "say so in a manifest.toml",
             )
         return True
     if file.sha256 and aside.exists() and catalog.digest(aside) == file.sha256:
@@ -135,7 +144,7 @@ def _bring(
 
 def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> str:
     """Put the file at `staged` and return its hash, which is the declared one if there is one."""
-    last: PipelineError | None = None
+    problems: list[FetchError] = []
     for source in sources:
         part = errand.work / f"{_name(source.place)}.part"
         if file.sha256 is None and source.place not in errand.complete:
@@ -149,22 +158,24 @@ def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> 
                 _copy(source, file, part, errand)
                 found = _stage(source, part, staged)
             except archives.ArchiveError as problem:
-                last = problem
+                problems.append(problem)
             except FetchError as problem:
-                last = problem
+                problems.append(problem)
                 break
             else:
                 if file.sha256 in (None, found):
                     return found
-                last = FetchError(
-                    f"sha256 is {found}, declared is {file.sha256}: these are other bytes",
-                    where=source.place,
-                    todo="the source has changed: use --mirror, or declare the new bytes",
+                problems.append(
+                    FetchError(
+                        f"sha256 is {found}, declared is {file.sha256}: these are other bytes",
+                        where=source.place,
+                        todo="the source has changed: use --mirror, or declare the new bytes",
+                    )
                 )
             errand.complete.discard(source.place)
             _remove(part)
         _remove(staged)
-    raise last or FetchError("there is no source", where=file.path)
+    raise problems[-1]
 
 
 def _stage(source: Source, part: Path, staged: Path) -> str:
@@ -203,7 +214,11 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
     if urlsplit(source.place).scheme in ("http", "https"):
         host = urlsplit(source.place).netloc
         if host in errand.silent:
-            raise UnreachableError("this server does not answer", where=source.place)
+            raise UnreachableError(
+                "this server does not answer",
+                where=source.place,
+                todo="see whether this machine reaches it, and try again later; or use --mirror",
+            )
         most = None if source.member else file.bytes
         tell = partial(errand.tell, file.path)
         try:

@@ -221,7 +221,9 @@ def _tasks(folder: Path, found: Found) -> tuple[str, ...]:
         tasks += ["EE", "EET", "EEA"] if found.labels["role"] else ["EET"]
     if not tasks:
         raise RawFileError(
-            "no annotation anywhere in these files", where=folder, todo="name the tasks: --tasks"
+            "no annotation anywhere in these files",
+            where=folder,
+            todo="name the tasks with --tasks NER, say, if that is as it should be",
         )
     return tuple(tasks)
 

@@ -52,7 +52,7 @@ def _load(tokenizer: str) -> Any:
         return AutoTokenizer.from_pretrained(tokenizer)
     except (OSError, ValueError) as problem:
         raise DeclarationError(
-            f"cannot load the tokenizer {tokenizer!r}: {str(problem).splitlines()[0]}",
+            f"cannot load the tokenizer {tokenizer!r}: {str(problem).partition(chr(10))[0]}",
             where="params.yaml: publish.tokenizer",
             todo="name a folder that holds tokenizer.json, or a model on the Hugging Face Hub",
         ) from None

@@ -58,15 +58,25 @@ class Overrides:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
             links = msgspec.convert(content, _File).link
         except OSError as problem:
-            raise DeclarationError(f"cannot read: {problem.strerror}", where=path) from None
+            raise DeclarationError(
+                f"cannot read: {problem.strerror}", where=path, todo="check the path"
+            ) from None
         except (tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
             raise DeclarationError(str(problem), where=path, todo="correct the file") from None
         known = {*catalog.ids()}
         for link in links:
             if not link.reason.strip():
-                raise DeclarationError(f"no reason given for {link.label!r}", where=path)
+                raise DeclarationError(
+                    f"no reason given for {link.label!r}",
+                    where=path,
+                    todo="say in `reason` why the link is changed",
+                )
             if link.dataset not in known:
-                raise DeclarationError(f"there is no dataset {link.dataset!r}", where=path)
+                raise DeclarationError(
+                    f"there is no dataset {link.dataset!r}",
+                    where=path,
+                    todo="use an id that `iepile datasets` lists",
+                )
         return cls(links, path)
 
     def applied(

@@ -49,7 +49,11 @@ def read(path: Path, field: str | None = None) -> Answers:
     """The answers of a file, or of all files in a folder."""
     pieces = [piece for file in _files(path) for piece in _answers(file, field)]
     if not pieces:
-        raise RawFileError("no predictions here", where=path, todo="name the file of answers")
+        raise RawFileError(
+            "no predictions here",
+            where=path,
+            todo="name a file of answers, or a folder of .jsonl, .json or .parquet files",
+        )
     ids = pa.chunked_array([piece[0] for piece in pieces], pa.string())
     texts = pa.chunked_array([piece[1] for piece in pieces], pa.large_string())
     counted = pc.value_counts(ids)
@@ -69,7 +73,7 @@ def _files(path: Path) -> list[Path]:
         kinds = (".parquet", ".jsonl", ".json")
         return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds)
     if not path.is_file():
-        raise RawFileError("there is no such file or folder", where=path)
+        raise RawFileError("there is no such file or folder", where=path, todo="check the path")
     return [path]
 
 
@@ -124,7 +128,11 @@ def _parquet(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as problem:
-        raise RawFileError(f"cannot read this Parquet file: {problem}", where=path) from None
+        raise RawFileError(
+            f"cannot read this Parquet file: {problem}",
+            where=path,
+            todo="write it again; a name that ends in .parquet must hold Parquet",
+        ) from None
 
 
 def score(

@@ -167,7 +167,9 @@ def read_json(path: Path) -> Any:
         return orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as problem:
         raise RawFileError(
-            f"cannot read this JSON file: {problem}", where=path, todo="run the stage before again"
+            f"cannot read this JSON file: {problem}",
+            where=path,
+            todo="run the stages before it, or name the folder of a run",
         ) from None
 
 

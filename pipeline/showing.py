@@ -44,7 +44,7 @@ def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
     """The lines of the records wanted, each under its id, origin and drop reason."""
     folder, dedupe = _stage(name, ws)
     if wanted.dropped is not None and folder.parent != ws.folders["clean"]:
-        todo = f"`dvc repro`, `iepile run`, or `iepile clean {name}`"
+        todo = f"clean it first: `dvc repro`, `iepile run`, or `iepile clean {name}`"
         raise RawFileError(f"{name} is not cleaned yet", where=folder, todo=todo)
     reasons: Counter[str] = Counter()
     shown = matching = 0
@@ -63,7 +63,11 @@ def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
     if wanted.record and not matching:
-        raise RawFileError(f"there is no record {wanted.record!r}", where=folder)
+        raise RawFileError(
+            f"there is no record {wanted.record!r}",
+            where=folder,
+            todo=f"ids are like {name}/train/0; `--grep TEXT` finds a record by its text",
+        )
     if wanted.dropped and wanted.dropped not in reasons:
         told = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items())) or "none"
         raise RawFileError(

@@ -152,7 +152,9 @@ def _parse(path: Path, kind: Any) -> Any:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as problem:
         raise DeclarationError(str(problem), where=path, todo="correct the TOML file") from None
     except OSError as problem:
-        raise DeclarationError(f"cannot read: {problem.strerror}", where=path) from None
+        raise DeclarationError(
+            f"cannot read: {problem.strerror}", where=path, todo="check the path"
+        ) from None
 
 
 @cache
@@ -261,7 +263,11 @@ def reader(dataset: Dataset, path: Path | None = None) -> Any:
         )
     required = {n for n in allowed if offered[n].default is inspect.Parameter.empty}
     if missing := sorted(required - {*options}):
-        raise DeclarationError(f"reader {name} needs the option {missing[0]!r}", where=where)
+        raise DeclarationError(
+            f"reader {name} needs the option {missing[0]!r}",
+            where=where,
+            todo="add it to [reader]",
+        )
     return lambda files: function(files, language=dataset.language, **options)
 
 
@@ -286,7 +292,11 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     _check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
     folder = raw / (manifest.folder or dataset.id)
     if ".." in Path(manifest.folder or "").parts or not manifest.splits:
-        raise DeclarationError("a manifest needs splits and a folder of its own", where=path)
+        raise DeclarationError(
+            "a manifest needs splits and a folder of its own",
+            where=path,
+            todo="declare [splits.train], say; `folder` may name one among the raw folders",
+        )
     return folder, manifest
 
 
@@ -318,11 +328,13 @@ def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
         path = folder / file.path
         if not path.exists():
             yield RawFileError(
-                "this raw file is missing", where=path, todo="fetch or place it, see the README"
+                "this raw file is missing",
+                where=path,
+                todo="`iepile fetch` gets it, or says whom to ask; a file of yours belongs here",
             )
         elif file.sha256 and (found := digest(path)) != file.sha256:
             yield RawFileError(
                 f"sha256 is {found}, declared is {file.sha256}",
                 where=path,
-                todo="get the file again, or write a manifest.toml for this edition",
+                todo="move it away and run `iepile fetch`, or write a manifest.toml for it",
             )

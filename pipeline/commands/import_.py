@@ -46,12 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.id and len(arguments.folders) > 1:
         raise DeclarationError(
-            "one id for several folders", where=arguments.id, todo="import them one by one"
+            "one id for several folders",
+            where=f"--id {arguments.id}",
+            todo="import them one by one",
         )
     tasks = tuple((arguments.tasks or "").replace(",", " ").split())
     if strange := sorted({*tasks} - {*catalog.TASKS}):
         todo = f"use some of {', '.join(catalog.TASKS)}"
-        raise DeclarationError(f"there is no task {strange[0]!r}", todo=todo)
+        raise DeclarationError(f"there is no task {strange[0]!r}", where="--tasks", todo=todo)
     rows: list[list[object]] = []
     for folder in arguments.folders:
         wanted = importing.Wanted(

@@ -43,7 +43,11 @@ def decode(raw: bytes, encoding: str = "utf-8") -> str:
     try:
         return raw.decode(encoding, "surrogateescape")
     except LookupError:
-        raise RawFileError(f"there is no encoding {encoding!r}", todo="correct [reader]") from None
+        raise RawFileError(
+            f"there is no encoding {encoding!r}",
+            where="[reader] encoding",
+            todo="use one that Python knows, such as utf-8, gb18030 or latin-1",
+        ) from None
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:

@@ -54,7 +54,10 @@ def read(
 ) -> Iterator[Record | Reject]:
     """Yield one record per sentence, then a reject for each annotation that is in none."""
     if mention not in ("head", "extent"):
-        raise RawFileError(f"no part of a mention: {mention!r}", todo='use "head" or "extent"')
+        todo = 'use "head" or "extent"'
+        raise RawFileError(
+            f"no part of a mention: {mention!r}", where="[reader] mention", todo=todo
+        )
     for path in files:
         found = sorted(path.rglob(f"*{_APF}")) if path.is_dir() else [path]
         if not found:

@@ -57,7 +57,8 @@ def read(
     follows the marker, as in "###MEDLINE:90210001", is its id. Tags in `outside` are read as O.
     """
     if scheme not in _PREFIXES:
-        raise RawFileError(f"no tag scheme {scheme!r}", todo=f"use one of {', '.join(_PREFIXES)}")
+        todo = f"use one of {', '.join(_PREFIXES)}"
+        raise RawFileError(f"no tag scheme {scheme!r}", where="[reader] scheme", todo=todo)
     needed = max(2, *(i + 1 if i >= 0 else -i for i in (token_column, tag_column)))
     for file in files:
         for document, rows in _blocks(file, separator, document_marker, encoding):

@@ -60,10 +60,15 @@ def read(
 ) -> Iterator[Record | Reject]:
     """Yield one record per row, with the offsets that the source gives."""
     if missing_events not in ("reject", "none"):
-        raise DeclarationError(f"no policy {missing_events!r}", todo='use "reject" or "none"')
+        raise DeclarationError(
+            f"no policy {missing_events!r}",
+            where="[reader] missing_events",
+            todo='use "reject" or "none"',
+        )
     if unknown := sorted({*(fields or {})} - {*_Names._fields}):
         raise DeclarationError(
             f"event_json has no field {unknown[0]!r}",
+            where="[reader] fields",
             todo=f"rename one of {', '.join(_Names._fields)}",
         )
     form = _Format(_Names(**(fields or {})), title_field, missing_events == "none")

@@ -36,7 +36,8 @@ def read(
 ) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same text complete each other."""
     if not separator:
-        raise RawFileError("a table needs a separator", todo="correct [reader]")
+        todo = "give the character between the columns, or leave it out for a tab"
+        raise RawFileError("a table needs a separator", where="[reader] separator", todo=todo)
     for file in files:
         rows = _rows(file, separator)
         names = [*columns] or [name.strip() for name in next(rows, ("", []))[1]]
@@ -65,7 +66,9 @@ def _rows(file: Path, separator: str) -> Iterator[tuple[str, list[str]]]:
                 yield f"{file.name}:{table.line_num}", fields
     except csv.Error as problem:
         raise RawFileError(
-            f"not a table with commas: {problem}", where=f"{file}:{table.line_num}"
+            f"not a table with commas: {problem}",
+            where=f"{file}:{table.line_num}",
+            todo="check the quotes of this row, or the option `separator`",
         ) from None
 
 

@@ -39,7 +39,7 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
     if not names or not labels:
         raise RawFileError(
             "no file of relations, or none of their numbers",
-            where=files[0] if files else None,
+            where=", ".join(map(str, files)) or "[splits]",
             todo="declare relation2id.txt, sent_relation_*.txt and sent_*.txt for the split",
         )
     for file in files:

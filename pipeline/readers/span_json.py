@@ -63,7 +63,8 @@ def read(
     for name, value in (("layout", layout), ("unit", unit)):
         if value not in _CHOICES[name]:
             todo = f"use one of {', '.join(_CHOICES[name])}"
-            raise DeclarationError(f"span_json has no {name} {value!r}", todo=todo)
+            what = f"span_json has no {name} {value!r}"
+            raise DeclarationError(what, where=f"[reader] {name}", todo=todo)
     form = _Format(
         language,
         text,

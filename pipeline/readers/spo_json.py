@@ -62,10 +62,12 @@ def read(
 ) -> Iterator[Record | Reject]:
     """Yield one record per row; a mention's label is its type, where the source gives types."""
     if label not in ("predicate", "signature"):
-        raise DeclarationError(f"no label {label!r}", todo='use "predicate" or "signature"')
+        todo = 'use "predicate" or "signature"'
+        raise DeclarationError(f"no label {label!r}", where="[reader] label", todo=todo)
     if unknown := sorted({*(fields or {})} - {*_Names._fields}):
         raise DeclarationError(
             f"spo_json has no field {unknown[0]!r}",
+            where="[reader] fields",
             todo=f"rename one of {', '.join(_Names._fields)}",
         )
     form = _Format(_Names(**(fields or {})), label == "signature", restore_case)

@@ -45,7 +45,7 @@ def read(
     """Yield one record per row."""
     if scheme not in get_args(Scheme):
         todo = f"use one of {', '.join(get_args(Scheme))}"
-        raise DeclarationError(f"no tag scheme {scheme!r}", todo=todo)
+        raise DeclarationError(f"no tag scheme {scheme!r}", where="[reader] scheme", todo=todo)
     names = dict(enumerate(tag_names))
     form = _Format(language, tokens, tags, names, scheme, source_id)
     for file in files:

@@ -98,8 +98,13 @@ def _check(settings: Negatives) -> None:
             where="params.yaml: negatives.weights",
             todo=f"use: {', '.join(SIGNALS)}",
         )
-    if any(weight < 0 for weight in settings.weights.values()):
-        raise DeclarationError("a weight is negative", where="params.yaml: negatives.weights")
+    for signal, weight in settings.weights.items():
+        if weight < 0:
+            raise DeclarationError(
+                f"the weight of {signal} is {weight}",
+                where="params.yaml: negatives.weights",
+                todo="use 0 to leave the signal out, or a positive number",
+            )
 
 
 def dictionary_tasks(dataset: Dataset) -> list[str]:

@@ -113,8 +113,8 @@ def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[s
     if written != found:
         raise CountError(
             f"normalize wrote {written} records, clean holds {found}",
-            where=dataset.id,
-            todo="run the stages again from normalize",
+            where=folders["clean"] / dataset.id,
+            todo="the folders are of two runs: run the stages again from normalize",
         )
     return splits
 
