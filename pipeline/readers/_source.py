@@ -104,6 +104,27 @@ def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> R
         return Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
 
 
+def items(value: Any) -> list[Any]:
+    """The value, which must be a list: "" or {} in its place would pass for no annotation."""
+    if not isinstance(value, list):
+        raise TypeError(f"no list: {value!r:.80}")
+    return value
+
+
+def whole(value: Any) -> int:
+    """The value, which must be a whole number: true in its place would pass for 1."""
+    if type(value) is not int:
+        raise TypeError(f"no whole number: {value!r:.80}")
+    return value
+
+
+def label_of(value: Any) -> str:
+    """The value, which must be a string: null in its place would pass for no entity."""
+    if not isinstance(value, str):
+        raise TypeError(f"no label: {value!r:.80}")
+    return value
+
+
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:
     """The text of tokens joined (a space in English, nothing in Chinese) and where each starts."""
     gap = "" if language == "zh" else " "
