@@ -44,6 +44,11 @@ def decode(raw: bytes, encoding: str = "utf-8") -> str:
         return raw.decode(encoding, "surrogateescape")
     except LookupError:
         raise RawFileError(f"there is no encoding {encoding!r}", todo="correct [reader]") from None
+    except UnicodeError as problem:
+        raise RawFileError(
+            f"these bytes are no {encoding}: {problem}",
+            todo="correct the encoding in [reader]; UTF-16 and its like are not read line by line",
+        ) from None
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:

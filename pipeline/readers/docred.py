@@ -18,7 +18,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, json_rows, label_of, whole
+from pipeline.readers._source import (
+    EXCERPT,
+    attempt,
+    items,
+    join_tokens,
+    json_rows,
+    label_of,
+    whole,
+)
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:

@@ -83,9 +83,10 @@ def _sentences(row: dict[str, Any]) -> list[_Sentence]:
 
 
 def _at(sentences: list[_Sentence], number: Any) -> _Sentence:
-    if whole(number) < 0:
-        raise ValueError(f"a sentence of a negative number: {number}")
-    return sentences[number]
+    place = whole(number)
+    if place < 0:
+        raise ValueError(f"a sentence of a negative number: {place}")
+    return sentences[place]
 
 
 def _record(sentence: _Sentence, *, origin: str, source_id: str, elsewhere: list[Reject]) -> Record:
@@ -100,7 +101,9 @@ def _record(sentence: _Sentence, *, origin: str, source_id: str, elsewhere: list
         mentions.append(Mention(part["text"], start - base, stop - base, label))
         return len(mentions) - 1
 
-    index = {entity["id"]: add(entity, label_of(entity["entity_type"])) for entity in sentence.entities}
+    index = {
+        entity["id"]: add(entity, label_of(entity["entity_type"])) for entity in sentence.entities
+    }
     events = []
     for event in sentence.events:
         trigger, arguments = add(event["trigger"], None), []
