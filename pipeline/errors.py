@@ -13,7 +13,7 @@ class PipelineError(Exception):
     def __str__(self) -> str:
         parts = [self.what]
         if self.where is not None:
-            parts.append(f"  where: {self.where}")
+            parts.append(f"  where: {_on_a_line(self.where)}")
         if self.todo is not None:
             parts.append(f"  to do: {self.todo}")
         return "\n".join(parts)
@@ -21,6 +21,13 @@ class PipelineError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors cross processes.
         return (_rebuild, (type(self), self.what, self.where, self.todo))
+
+
+def _on_a_line(place: object) -> str:
+    """A place on one line: names of files may hold line feeds, and signals for the terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(place)
+    )
 
 
 def _rebuild(
@@ -55,3 +62,15 @@ class FetchError(PipelineError):
 
 class WorkError(PipelineError):
     """A piece of work failed for a reason outside the data: a killed process, a full disk."""
+
+
+def of_system(problem: OSError) -> WorkError:
+    """What the operating system refused: a folder where a file is due, no right to write, no room.
+
+    Stages that know better say it themselves; this is for the places of files that a user names.
+    """
+    return WorkError(
+        f"the system refused: {problem.strerror or problem}",
+        where=problem.filename,
+        todo="see whether the path is meant, may be read or written, and has room on its disk",
+    )

@@ -102,7 +102,11 @@ def renew(path: Path, markdown: str) -> None:
     before, _, rest = path.read_text(encoding="utf-8").partition(begin)
     _, found, after = rest.partition(end)
     if not found:
-        raise DeclarationError(f"no {begin.strip()} ... {end} in this file", where=path)
+        raise DeclarationError(
+            f"no {begin.strip()} ... {end} in this file",
+            where=path,
+            todo="put the two lines where the table belongs",
+        )
     path.write_text(f"{before}{begin}{markdown}\n{end}{after}", encoding="utf-8", newline="\n")
 
 

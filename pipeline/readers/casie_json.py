@@ -21,10 +21,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from pipeline.errors import RawFileError
-from pipeline.readers._source import EXCERPT, attempt, decode, items, read_bytes
+from pipeline.readers._source import EXCERPT, attempt, decode, items, parsed, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -44,8 +42,8 @@ def read(
     for path in _articles(files):
         raw = read_bytes(path)
         try:
-            article = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as problem:
+            article = parsed(raw.removeprefix(b"\xef\xbb\xbf"))
+        except ValueError as problem:
             excerpt = decode(raw)[:EXCERPT]
             name = f"{path.stem}.txt"
             yield Reject(path.name, "malformed_json", str(problem), excerpt, source_id=name)
