@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from pipeline.commands import (
     show,
     stages,
 )
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a problem with data or declarations, 2 a wrong call."""
+    for stream in (sys.stdout, sys.stderr):
+        # Data may hold what the terminal's encoding does not, or what is no Unicode at all.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
@@ -82,6 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; nobody is left to tell.
         sys.stderr.close()
+        return 1
+    except OSError as problem:
+        sys.stderr.write(f"error: {of_system(problem)}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was begun is not kept, run the same command again\n")

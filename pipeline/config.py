@@ -7,8 +7,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline import declared
+from pipeline.catalog import TASKS
 from pipeline.errors import DeclarationError
+from pipeline.records import SPLITS
 
+#: Counts are written as 32 bits.
+_MOST = 2**31 - 1
 #: The project's folder, where dictionaries/ and params.yaml lie.
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -158,32 +163,26 @@ class Settings(_Section, frozen=True):
 
 def load(path: Path = Path("params.yaml")) -> Settings:
     """Read and validate params.yaml."""
-    try:
-        settings = msgspec.yaml.decode(path.read_bytes(), type=Settings)
-    except OSError as problem:
+    if not path.is_file():
         raise DeclarationError(
-            f"cannot read the parameters: {problem.strerror}",
+            "cannot read the parameters: there is no such file",
             where=path,
             todo="run in the project folder, or name the file with --params",
-        ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as problem:
-        raise DeclarationError(
-            str(problem),
-            where=path,
-            todo="correct it; pipeline/config.py says what every parameter means",
-        ) from None
+        )
+    settings: Settings = declared.yaml(path, Settings)
     _bounds(settings, path)
     return settings
 
 
 def _bounds(settings: Settings, path: Path) -> None:
-    """Refuse numbers that no run could mean."""
-    n, c, i = settings.normalize, settings.clean, settings.instruct
+    """Refuse numbers that no run could mean, and names of what there is not."""
+    n, c, d, i = settings.normalize, settings.clean, settings.dedupe, settings.instruct
+    p, near = settings.publish, settings.negatives
     shares: dict[str, Any] = {
         "normalize.max_reject_rate": n.max_reject_rate,
         "clean.max_non_letter_share": c.max_non_letter_share,
         "clean.max_stop_word_share": c.max_stop_word_share,
-        "dedupe.near_duplicate_similarity": settings.dedupe.near_duplicate_similarity,
+        "dedupe.near_duplicate_similarity": d.near_duplicate_similarity,
         "instruct.negative_record_rate": i.negative_record_rate,
     }
     for key, share in shares.items():
@@ -195,22 +194,40 @@ def _bounds(settings: Settings, path: Path) -> None:
             )
     positive: dict[str, Any] = {
         "normalize.records_per_shard": n.records_per_shard,
-        "normalize.max_chars": 1 if n.max_chars is None else n.max_chars,
+        "normalize.max_chars": n.max_chars,
         "clean.long_text": c.long_text,
-        "negatives.top_k": settings.negatives.top_k,
-        "negatives.mentions_per_label": settings.negatives.mentions_per_label,
-        "publish.rows_per_shard": settings.publish.rows_per_shard,
+        "negatives.top_k": near.top_k,
+        "negatives.mentions_per_label": near.mentions_per_label,
+        "publish.rows_per_shard": p.rows_per_shard,
+        "publish.bytes_per_shard": p.bytes_per_shard,
         **{f"instruct.labels_per_instruction.{t}": k for t, k in i.labels_per_instruction.items()},
+        **{f"publish.max_rows.{name}": rows for name, rows in p.max_rows.items()},
+        **{f"publish.repeat.{name}": times for name, times in p.repeat.items()},
     }
-    p = settings.publish
-    positive |= {f"publish.max_rows.{name}": rows for name, rows in p.max_rows.items()}
-    positive |= {f"publish.repeat.{name}": times for name, times in p.repeat.items()}
-    if p.bytes_per_shard is not None:
-        positive["publish.bytes_per_shard"] = p.bytes_per_shard
-    for key, number in positive.items():
-        if number < 1:
+    zero: dict[str, Any] = {
+        "clean.min_characters": c.min_characters,
+        "instruct.max_pure_negative_ratio": i.max_pure_negative_ratio,
+        "negatives.shared_neighbours": near.shared_neighbours,
+        **{f"negatives.weights.{signal}": weight for signal, weight in near.weights.items()},
+    }
+    least = {**dict.fromkeys(positive, 1), **dict.fromkeys(zero, 0)}
+    least["negatives.min_similarity"] = -_MOST
+    numbers = {**positive, **zero, "negatives.min_similarity": near.min_similarity}
+    for key, number in numbers.items():
+        if number is not None and not least[key] <= number <= _MOST:
+            told = f"at least {least[key]}" if number < least[key] else f"at most {_MOST}"
             raise DeclarationError(
-                f"{key} is {number}, it must be at least 1",
+                f"{key} is {number}, it must be {told}",
                 where=path,
                 todo="correct it, or leave it out for the default",
             )
+    for section, names, known in (
+        ("instruct.labels_per_instruction", i.labels_per_instruction, TASKS),
+        ("dedupe.conflicts", d.conflicts, SPLITS),
+    ):
+        if strange := sorted({*names} - {*known}):
+            what = f"{section}: unknown {strange[0]!r}{declared.meant(strange[0], known)}"
+            raise DeclarationError(what, where=path, todo=f"use {', '.join(known)}")
+    for key, text in (("raw", settings.raw), ("no_relation_label", settings.no_relation_label)):
+        if text is not None and not text.strip():
+            raise DeclarationError(f"{key} is blank", where=path, todo="give it a value")

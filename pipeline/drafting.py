@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import xxhash
 
-from pipeline import catalog, fitting, guessing
+from pipeline import catalog, fitting, guessing, options
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import Record, violation
 from pipeline.tally import KINDS, Tally
@@ -101,7 +101,7 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
 
 def examples(first: str | None = None) -> str:
     """The readers with the raw lines of their docstrings; after `first`, the others in one line."""
-    names = catalog.readers()
+    names = options.readers()
     parts = []
     for name in [first, *(n for n in names if n != first)] if first else names:
         about = (import_module(f"pipeline.readers.{name}").__doc__ or "").strip().splitlines()

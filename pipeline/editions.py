@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import catalog
+from pipeline import catalog, config
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
             todo="`iepile fetch --all-open` brings what is free to raw/full; "
             "files of yours belong in <id>/ as the catalogue names them",
         )
+    config.load(params)  # what is broken is told, and not written again
     yaml = YAML()
     yaml.width = 4096
     content = yaml.load(params.read_text(encoding="utf-8"))

@@ -14,11 +14,18 @@ class PipelineError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        return f"{self.what}\n  where: {self.where}\n  to do: {self.todo}"
+        return f"{self.what}\n  where: {_on_a_line(self.where)}\n  to do: {self.todo}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors cross processes.
         return (_rebuild, (type(self), self.what, self.where, self.todo))
+
+
+def _on_a_line(place: object) -> str:
+    """A place on one line: names of files may hold line feeds, and signals for the terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(place)
+    )
 
 
 def _rebuild(kind: type[PipelineError], what: str, where: object, todo: str) -> PipelineError:
@@ -47,3 +54,15 @@ class FetchError(PipelineError):
 
 class WorkError(PipelineError):
     """A piece of work failed for a reason outside the data: a killed process, a full disk."""
+
+
+def of_system(problem: OSError) -> WorkError:
+    """What the operating system refused: a folder where a file is due, no right to write, no room.
+
+    Stages that know better say it themselves; this is for the places of files that a user names.
+    """
+    return WorkError(
+        f"the system refused: {problem.strerror or problem}",
+        where=problem.filename,
+        todo="see whether the path is meant, may be read or written, and has room on its disk",
+    )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 
 from pipeline import shards
@@ -25,6 +26,20 @@ Near = list[dict[str, Any]]
 Lists = dict[str, list[str]]
 #: Task -> source -> label -> labels.
 Merged = dict[str, dict[str, Lists]]
+
+
+_TODO: Final = "give task -> dataset -> label -> [labels], or a file of hard_negatives/"
+
+
+class _Near(msgspec.Struct):
+    label: str
+
+
+class _Ours(msgspec.Struct):
+    """What is read of a file of ours; it holds more."""
+
+    source: str
+    tasks: dict[str, dict[str, list[_Near]]]
 
 
 def _dump(value: object) -> str:
@@ -91,29 +106,32 @@ def merged(contents: Iterable[dict[str, Any]]) -> Merged:
 
 def read(path: Path) -> Merged:
     """Any of our files, a folder of them, or a peer's file, in the field's form."""
-    if path.is_dir():
-        return merged(shards.read_json(p) for p in sorted(path.glob("*.json")))
-    content = shards.read_json(path)
-    if isinstance(content, dict) and "tasks" in content:
-        return merged([content])
-    depth: Any = content
-    for _ in range(3):
-        if not isinstance(depth, dict):
-            raise DeclarationError(
-                "this is no dictionary",
-                where=path,
-                todo="give task -> dataset -> label -> [labels]",
-            )
-        depth = next(iter(depth.values()), {})
-    lists: Merged = content
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise DeclarationError("no dictionary is in this folder", where=path, todo=_TODO)
+    contents = [(file, shards.read_json(file)) for file in files]
+    if path.is_dir() or (isinstance(contents[0][1], dict) and "tasks" in contents[0][1]):
+        return merged(_checked(content, _Ours, file) for file, content in contents)
+    lists: Merged = _checked(contents[0][1], Merged, path)
     return lists
+
+
+def _checked(content: Any, kind: Any, path: Path) -> Any:
+    """The content as it is, once it is known to have the shape of a dictionary."""
+    try:
+        msgspec.convert(content, kind)
+    except msgspec.ValidationError as problem:
+        raise DeclarationError(
+            f"this is no dictionary: {problem}", where=path, todo=_TODO
+        ) from None
+    return content
 
 
 def dictionary_of(path: Path) -> dict[str, Lists]:
     """Task -> label -> near labels, best first, of one dataset's file: what `instruct` reads."""
     return {
         task: {label: [n["label"] for n in near] for label, near in labels.items()}
-        for task, labels in shards.read_json(path)["tasks"].items()
+        for task, labels in _checked(shards.read_json(path), _Ours, path)["tasks"].items()
     }
 
 
@@ -199,7 +217,11 @@ def neighbors(
 ) -> list[dict[str, Any]]:
     """The neighbours of a label, each with its task, score and what every signal gave to it."""
     path = Path(dictionaries) / f"{dataset}.json"
-    tasks = shards.read_json(path)["tasks"]
+    tasks = _checked(shards.read_json(path), _Ours, path)["tasks"]
+    if task not in (None, *tasks):
+        raise PipelineError(
+            f"there is no task {task!r}", where=path, todo=f"use one of: {', '.join(tasks)}"
+        )
     asked = {t: labels for t, labels in tasks.items() if task in (None, t)}
     if not any(label in labels for labels in asked.values()):
         known = dict.fromkeys(x for labels in asked.values() for x in labels)

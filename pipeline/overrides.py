@@ -13,12 +13,11 @@ Added links come first, in the order given.
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline import catalog
+from pipeline import catalog, declared
 from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -54,15 +53,7 @@ class Overrides:
         """Read and validate the file; no path means no overrides."""
         if path is None:
             return cls([])
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-            links = msgspec.convert(content, _File).link
-        except OSError as problem:
-            raise DeclarationError(
-                f"cannot read: {problem.strerror}", where=path, todo="check the path"
-            ) from None
-        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
-            raise DeclarationError(str(problem), where=path, todo="correct the file") from None
+        links: list[Link] = declared.toml(path, _File).link
         known = {*catalog.ids()}
         for link in links:
             if not link.reason.strip():

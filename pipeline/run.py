@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline import catalog, engines
 from pipeline.config import ROOT
 from pipeline.engines import Workers
+from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,10 +73,24 @@ def _raw_bytes(name: str, ws: Workspace) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
+def _demand(stages: Sequence[str], names: Sequence[str], ws: Workspace) -> None:
+    """Refuse to work on what stages before have not written: it would look like no records."""
+    for stage in stages:
+        for name in names:
+            folder = ws.folders[stage] / name
+            if not folder.is_dir():
+                raise RawFileError(
+                    f"{stage} has written nothing for {name}",
+                    where=folder,
+                    todo=f"run `iepile {stage}` first, or all stages: `dvc repro`, `iepile run`",
+                )
+
+
 def clean(names: Sequence[str], ws: Workspace) -> None:
     """Stage 2."""
     from pipeline.stages.clean import clean as stage
 
+    _demand(["normalize"], names, ws)
     stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
@@ -88,6 +103,7 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     """Stage 3, over the whole corpus."""
     from pipeline.stages.dedupe import dedupe as stage
 
+    _demand(["clean"], names, ws)
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
     stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
@@ -98,6 +114,7 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
     from pipeline import shards
     from pipeline.stages.negatives import negatives as stage
 
+    _demand(["clean", "dedupe"], names, ws)
     overrides = ROOT / "dictionaries" / "overrides.toml"
     summary = stage(
         [ws.dataset(name) for name in sorted(names)],
@@ -117,6 +134,7 @@ def instruct(names: Sequence[str], ws: Workspace) -> None:
     from pipeline.interchange import dictionary_of
     from pipeline.stages.instruct import instruct as stage
 
+    _demand(["clean", "dedupe"], names, ws)
     folders = ws.folders
     names = sorted(names)
     stage(
@@ -134,6 +152,7 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     """Stage 6: the corpus."""
     from pipeline.stages.publish import publish as stage
 
+    _demand(["clean", "dedupe", "instruct"], names, ws)
     datasets = [ws.dataset(name) for name in sorted(names)]
     stage(datasets, ws.folders, ws.settings, ws.folders["corpus"], ws.workers)
 
@@ -142,6 +161,7 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     """Stage 7: the audit. Returns the counts."""
     from pipeline.stages.report import report as stage
 
+    _demand(["normalize", "clean", "dedupe", "instruct"], names, ws)
     datasets = [ws.dataset(name) for name in sorted(names)]
     return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
 
@@ -163,6 +183,12 @@ def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) 
     for name, why in left_out.items():
         say(f"skipped {name}: {why}")
     names = [name for name in names if name not in left_out]
+    if not names:
+        raise RawFileError(
+            "no dataset has raw files here",
+            where=ws.raw,
+            todo="name the folder of raw files with --raw; `iepile fetch` gets them",
+        )
     say("normalize")
     normalize(names, ws, say)
     for stage in (clean, dedupe, negatives, instruct, publish):

@@ -64,9 +64,9 @@ def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
             yield Text()
     if wanted.record and not matching:
         raise RawFileError(
-            f"there is no record {wanted.record!r}",
+            f"there is no record {wanted.record!r} that is wanted",
             where=folder,
-            todo=f"ids are like {name}/train/0; `--grep TEXT` finds a record by its text",
+            todo="ids are dataset/split/number; --split, --dropped and --grep leave records out",
         )
     if wanted.dropped and wanted.dropped not in reasons:
         told = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items())) or "none"
@@ -132,7 +132,9 @@ def _mask(table: Any, wanted: Wanted) -> Any:
     elif wanted.dropped is not None:
         masks.append(pc.fill_null(pc.equal(table["dropped"], wanted.dropped), fill_value=False))
     if wanted.grep is not None:
-        masks.append(pc.match_substring(table["text"], wanted.grep))
+        # A byte of the command line that is no UTF-8 stands in no text.
+        sought = wanted.grep.encode("utf-8", "replace").decode()
+        masks.append(pc.match_substring(table["text"], sought))
     result = pa.chunked_array([pa.array([True] * table.num_rows)])
     for mask in masks:
         result = pc.and_(result, mask)

@@ -173,6 +173,12 @@ class Tally:
                 where=where,
                 todo="check the files and the reader's options, or correct the counts",
             )
+        if not self.counts["records"] and "records" not in split.counts:
+            raise RawFileError(
+                "the files of this split hold no record",
+                where=where,
+                todo="check the files and the reader, or declare counts = { records = 0 }",
+            )
         if "rejects" not in split.counts and lost > max_reject_rate * max(
             self.counts["records"], 1
         ):

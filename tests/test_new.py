@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline import catalog, cli
+from pipeline import catalog, cli, options
 from tests.conftest import ROOT
 
 PEOPLE = ["Ada Lowe", "Bo Lee", "Cy Ward", "Dora Finch", "Ed Moss", "Flo Marsh", "Gus Holt"]
@@ -208,7 +208,7 @@ def test_without_a_reader_all_are_listed_with_raw_lines(project):
 
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
-        for name in catalog.readers():
+        for name in options.readers():
             assert f"  {name}: " in done.stderr
         assert "Helsinki NNP I-NP I-LOC" in done.stderr
 

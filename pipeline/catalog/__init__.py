@@ -8,17 +8,16 @@ hold a `manifest.toml` that takes the place of the declared files (the sample ed
 from __future__ import annotations
 
 import hashlib
-import inspect
-import tomllib
+import re
 from collections import Counter
 from functools import cache
-from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from pipeline import declared, options
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import SPLITS
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parent
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+
+#: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
+_ID: Final = re.compile(r"\w[\w.-]*")
 
 Names = dict[str, str] | list[str]
 
@@ -145,29 +147,24 @@ def ids(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def _parse(path: Path, kind: Any) -> Any:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(content, kind)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as problem:
-        raise DeclarationError(str(problem), where=path, todo="correct the TOML file") from None
-    except OSError as problem:
-        raise DeclarationError(
-            f"cannot read: {problem.strerror}", where=path, todo="check the path"
-        ) from None
-
-
 @cache
 def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None = None) -> Dataset:
     """Read and validate one declaration. "No relation" may be asked under a name of its own."""
     path = folder / f"{dataset_id}.toml"
-    if not path.is_file():
+    if not _ID.fullmatch(dataset_id):
         raise DeclarationError(
-            f"there is no dataset {dataset_id!r}",
+            f"{dataset_id!r} is no id of a dataset",
             where=folder,
-            todo=f"use one of: {', '.join(ids(folder))}",
+            todo="ids are letters, digits, and inside of them . _ and -",
         )
-    dataset: Dataset = _parse(path, Dataset)
+    if not path.is_file():
+        known = ids(folder)
+        raise DeclarationError(
+            f"there is no dataset {dataset_id!r}{declared.meant(dataset_id, known)}",
+            where=folder,
+            todo=f"use one of: {', '.join(known)}",
+        )
+    dataset: Dataset = declared.toml(path, Dataset)
     dataset.id = dataset_id
     _validate(dataset, path)
     if no_relation_label:
@@ -182,6 +179,8 @@ def _validate(dataset: Dataset, path: Path) -> None:
             raise DeclarationError(what, where=path, todo=todo)
 
     reader(dataset, path)
+    demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")
+    demand(len({*dataset.tasks}) == len(dataset.tasks), "a task stands twice", "name each once")
     needs = {
         "NER": ("labels.entity",),
         "RE": ("labels.relation",),
@@ -221,6 +220,11 @@ def _validate(dataset: Dataset, path: Path) -> None:
         f'access = "{dataset.access}" without access_note',
         "say how to get the files and where to put them, or why nobody can",
     )
+    for table in ("split_by_hash", "conflicts"):
+        unknown = sorted({*getattr(dataset, table)} - {*SPLITS})
+        demand(not unknown, f"[{table}] of no split: {unknown}", f"use {', '.join(SPLITS)}")
+    shares = dataset.split_by_hash.values()
+    demand(all(share > 0 for share in shares), "a share of split_by_hash is below 1", "correct it")
     _check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
 
 
@@ -228,53 +232,35 @@ def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
     allowed = {"all"} if whole else {*SPLITS}
     if strange := sorted({*splits} - allowed):
         raise DeclarationError(
-            f"unknown split {strange[0]!r}", where=path, todo=f"use one of {sorted(allowed)}"
+            f"unknown split {strange[0]!r}{declared.meant(strange[0], allowed)}",
+            where=path,
+            todo=f"use one of {sorted(allowed)}",
         )
     for name, split in splits.items():
         if odd := sorted({*split.counts} - {*COUNTED}):
             raise DeclarationError(
-                f"splits.{name}.counts: unknown {odd}", where=path, todo=f"use {', '.join(COUNTED)}"
+                f"splits.{name}.counts: unknown {odd}{declared.meant(odd[0], COUNTED)}",
+                where=path,
+                todo=f"use {', '.join(COUNTED)}",
             )
-        for file in split.files:
-            if Path(file.path).is_absolute() or ".." in Path(file.path).parts:
-                raise DeclarationError(
-                    f"{file.path} leaves the raw folder", where=path, todo="use a path inside it"
-                )
+        if negative := [kind for kind, n in split.counts.items() if n < 0]:
+            what = f"splits.{name}.counts.{negative[0]} is negative"
+            raise DeclarationError(what, where=path, todo="count again, or leave it out")
+        for inside in (*(file.path for file in split.files), split.documents or "."):
+            _check_inside(inside, path)
+
+
+def _check_inside(text: str, path: Path) -> None:
+    """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
+    if Path(text).is_absolute() or ".." in Path(text).parts or "\0" in text or not text.strip():
+        raise DeclarationError(
+            f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
+        )
 
 
 def reader(dataset: Dataset, path: Path | None = None) -> Any:
     """The dataset's reader function, with its options bound and checked."""
-    options = {**dataset.reader}
-    where = path or FOLDER / f"{dataset.id}.toml"
-    name = options.pop("name", None)
-    known = readers()
-    if name not in known:
-        raise DeclarationError(
-            f"there is no reader {name!r}", where=where, todo=f"use one of: {', '.join(known)}"
-        )
-    function = import_module(f"pipeline.readers.{name}").read
-    offered = inspect.signature(function).parameters
-    allowed = [n for n, p in offered.items() if p.kind is p.KEYWORD_ONLY and n != "language"]
-    if unknown := sorted({*options} - {*allowed}):
-        raise DeclarationError(
-            f"reader {name} has no option {unknown[0]!r}",
-            where=where,
-            todo=f"its options are: {', '.join(allowed) or 'none'}",
-        )
-    required = {n for n in allowed if offered[n].default is inspect.Parameter.empty}
-    if missing := sorted(required - {*options}):
-        raise DeclarationError(
-            f"reader {name} needs the option {missing[0]!r}",
-            where=where,
-            todo="add it to [reader]",
-        )
-    return lambda files: function(files, language=dataset.language, **options)
-
-
-def readers() -> list[str]:
-    """The names of the readers: the modules of `pipeline/readers`."""
-    folder = FOLDER.parent / "readers"
-    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+    return options.bound(dataset.reader, dataset.language, path or FOLDER / f"{dataset.id}.toml")
 
 
 def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
@@ -288,14 +274,13 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     path = given if given and given.is_file() else own
     if not path.is_file():
         return raw / dataset.id, Manifest(splits=dataset.splits)
-    manifest: Manifest = _parse(path, Manifest)
+    manifest: Manifest = declared.toml(path, Manifest)
     _check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
     folder = raw / (manifest.folder or dataset.id)
-    if ".." in Path(manifest.folder or "").parts or not manifest.splits:
+    _check_inside(manifest.folder or dataset.id, path)
+    if not manifest.splits:
         raise DeclarationError(
-            "a manifest needs splits and a folder of its own",
-            where=path,
-            todo="declare [splits.train], say; `folder` may name one among the raw folders",
+            "a manifest needs splits", where=path, todo="declare [splits.train], say"
         )
     return folder, manifest
 
@@ -310,7 +295,7 @@ def digest(path: Path) -> str:
     if path.is_dir():
         inner = sorted(p for p in path.rglob("*") if p.is_file())
         listing = "".join(f"{digest(p)}  {p.relative_to(path).as_posix()}\n" for p in inner)
-        return hashlib.sha256(listing.encode()).hexdigest()
+        return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -326,15 +311,24 @@ def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
     """What is wrong with the bytes of a split's files, file by file."""
     for file in split.files:
         path = folder / file.path
-        if not path.exists():
-            yield RawFileError(
-                "this raw file is missing",
-                where=path,
-                todo="`iepile fetch` gets it, or says whom to ask; a file of yours belongs here",
-            )
-        elif file.sha256 and (found := digest(path)) != file.sha256:
-            yield RawFileError(
-                f"sha256 is {found}, declared is {file.sha256}",
-                where=path,
-                todo="move it away and run `iepile fetch`, or write a manifest.toml for it",
-            )
+        try:
+            told = _fault(path, file)
+        except OSError as problem:
+            told = f"cannot read: {problem.strerror}", "see who may read it, and its name"
+        if told:
+            yield RawFileError(told[0], where=path, todo=told[1])
+
+
+def _fault(path: Path, file: File) -> tuple[str, str] | None:
+    """What is wrong with a raw file, and what to do about it."""
+    if not path.exists():
+        return (
+            "this raw file is missing",
+            "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here",
+        )
+    if path.is_file() and path.stat().st_size == 0:
+        return "this raw file is empty", "move it away and run `iepile fetch`"
+    if file.sha256 and (found := digest(path)) != file.sha256:
+        todo = "move it away and run `iepile fetch`, or write a manifest.toml for it"
+        return f"sha256 is {found}, declared is {file.sha256}", todo
+    return None

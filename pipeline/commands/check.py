@@ -28,9 +28,14 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
     from pipeline import catalog, checking, editions
+    from pipeline.errors import RawFileError
 
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
+    if not names:
+        raise RawFileError(
+            "no dataset has raw files here", where=ws.raw, todo="fetch or place them first"
+        )
     found = 0
     for name in names:
         dataset = ws.dataset(name)

@@ -78,7 +78,9 @@ def _neighbors(arguments: argparse.Namespace) -> int:
     from pipeline.interchange import neighbors
     from pipeline.listing import table
 
-    folder = workspace(arguments).folders["negatives"]
+    ws = workspace(arguments)
+    folder = ws.folders["negatives"]
+    ws.dataset(arguments.dataset)
     rows = neighbors(folder, arguments.dataset, arguments.label, arguments.task)
     signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
     cells = [

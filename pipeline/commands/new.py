@@ -67,10 +67,10 @@ def _split(text: str) -> tuple[str, Path]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draft, show, and write."""
-    from pipeline import catalog, config, drafting, drafts, editions
+    from pipeline import catalog, config, drafting, drafts, editions, options
     from pipeline.errors import DeclarationError
 
-    if arguments.reader not in catalog.readers():
+    if arguments.reader not in options.readers():
         what = f"there is no reader {arguments.reader!r}" if arguments.reader else "no --reader"
         todo = "name the reader of your format:\n" + drafting.examples()
         raise DeclarationError(what, where="--reader", todo=todo)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -48,6 +50,12 @@ def decode(raw: bytes, encoding: str = "utf-8") -> str:
             where="[reader] encoding",
             todo="use one that Python knows, such as utf-8, gb18030 or latin-1",
         ) from None
+    except UnicodeError as problem:
+        raise RawFileError(
+            f"these bytes are no {encoding}: {problem}",
+            where="[reader] encoding",
+            todo="correct it; UTF-16 and its like are not read line by line",
+        ) from None
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
@@ -82,16 +90,47 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         if not line.strip():
             continue
         try:
-            yield origin, orjson.loads(line)
-        except (orjson.JSONDecodeError, UnicodeEncodeError) as problem:
+            yield origin, parsed(line)
+        except ValueError as problem:
             yield origin, Reject(origin, "malformed_json", str(problem), line[:EXCERPT])
+
+
+def parsed(raw: str | bytes) -> Any:
+    """The value of JSON; ValueError where it is none, or where an object has a key twice.
+
+    Of such keys a parser keeps one in silence, and what the other said would be lost. They show in
+    the number of keys, before and after; only where it shrank are the pairs looked at one by one.
+    """
+    value = orjson.loads(raw)
+    marks: Any = (b'":', b'" :') if isinstance(raw, bytes) else ('":', '" :')
+    before = sum(map(raw.count, marks))
+    parts = value if isinstance(value, list) else [value]
+    try:
+        kept = sum(map(_keys, parts))
+    except orjson.JSONEncodeError:
+        raise ValueError("nested too deeply") from None
+    if before > kept:
+        json.loads(raw, object_pairs_hook=_without_twins)
+    return value
+
+
+def _keys(value: Any) -> int:
+    """How many marks of a key stand in a value that is written as JSON without blanks."""
+    written = orjson.dumps(value)
+    return written.count(b'":') + written.count(b'" :')
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        twin = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
+        raise ValueError(f"the key {twin!r:.80} stands twice in one object")
 
 
 def json_document(path: Path) -> Any:
     """The value of a file that is one JSON document."""
     try:
-        return orjson.loads(read_bytes(path).removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as problem:
+        return parsed(read_bytes(path).removeprefix(b"\xef\xbb\xbf"))
+    except ValueError as problem:
         raise RawFileError(
             f"not a JSON document: {problem}", where=path, todo="check the file or the reader"
         ) from None
@@ -106,6 +145,27 @@ def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> R
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
         detail = f"{type(problem).__name__}: {problem}"
         return Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
+
+
+def items(value: Any) -> list[Any]:
+    """The value, which must be a list: "" or {} in its place would pass for no annotation."""
+    if not isinstance(value, list):
+        raise TypeError(f"no list: {value!r:.80}")
+    return value
+
+
+def whole(value: Any) -> int:
+    """The value, which must be a whole number: true in its place would pass for 1."""
+    if type(value) is not int:
+        raise TypeError(f"no whole number: {value!r:.80}")
+    return value
+
+
+def label_of(value: Any) -> str:
+    """The value, which must be a string: null in its place would pass for no entity."""
+    if not isinstance(value, str):
+        raise TypeError(f"no label: {value!r:.80}")
+    return value
 
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:

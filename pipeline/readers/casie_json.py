@@ -21,10 +21,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from pipeline.errors import RawFileError
-from pipeline.readers._source import EXCERPT, attempt, decode, read_bytes
+from pipeline.readers._source import EXCERPT, attempt, decode, items, parsed, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -44,8 +42,8 @@ def read(
     for path in _articles(files):
         raw = read_bytes(path)
         try:
-            article = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as problem:
+            article = parsed(raw.removeprefix(b"\xef\xbb\xbf"))
+        except ValueError as problem:
             excerpt = decode(raw)[:EXCERPT]
             name = f"{path.stem}.txt"
             yield Reject(path.name, "malformed_json", str(problem), excerpt, source_id=name)
@@ -67,17 +65,20 @@ def _articles(files: Sequence[Path]) -> Iterator[Path]:
 
 def _record(origin: str, article: Any) -> Record:
     text = article["content"]
-    nuggets = [e for hopper in article["cyberevent"]["hopper"] for e in hopper["events"]]
-    spans = [_span(part) for e in nuggets for part in (e["nugget"], *e.get("argument", ()))]
+    hoppers = items(article["cyberevent"]["hopper"])
+    nuggets = [e for hopper in hoppers for e in items(hopper["events"])]
+    given = [items(e.get("argument", [])) for e in nuggets]
+    pairs = zip(nuggets, given, strict=True)
+    spans = [_span(part) for e, own in pairs for part in (e["nugget"], *own)]
     shift = _shift(text, spans)
     mentions: dict[Mention, int] = {}
     places = iter(
         [mentions.setdefault(_mention(text, *span, shift), len(mentions)) for span in spans]
     )
     events = []
-    for event in nuggets:
+    for event, own in zip(nuggets, given, strict=True):
         trigger = next(places)
-        arguments = [Argument(a["role"]["type"], next(places)) for a in event.get("argument", ())]
+        arguments = [Argument(a["role"]["type"], next(places)) for a in own]
         events.append(Event(event["subtype"], trigger, tuple(arguments)))
     return Record(text, origin, [*mentions], (), events, article["sourcefile"])
 

@@ -20,7 +20,7 @@ import unicodedata
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers._source import attempt, json_rows
+from pipeline.readers._source import attempt, items, json_rows, label_of
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def _record(row: dict[str, Any], *, origin: str) -> Record:
         text = text[1:-1].strip()
     mentions: list[Mention] = []
     index: dict[str, int] = {}
-    for entity in row.get("entityMentions", ()):
+    for entity in items(row.get("entityMentions", [])):
         name = as_written(text, entity["text"])
         index.setdefault(name, len(mentions))
-        mentions.append(Mention(name, label=entity["label"]))
+        mentions.append(Mention(name, label=label_of(entity["label"])))
     relations = []
-    for pair in row["relationMentions"]:
+    for pair in items(row["relationMentions"]):
         ends = []
         for key in ("em1Text", "em2Text"):
             name = as_written(text, pair[key])

@@ -18,7 +18,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_rows
+from pipeline.readers._source import (
+    EXCERPT,
+    attempt,
+    items,
+    join_tokens,
+    json_rows,
+    label_of,
+    whole,
+)
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -34,8 +42,8 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
 
 
 def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reject:
-    sentences, entities, labels = row["sents"], row["vertexSet"], row["labels"]
-    tokens = [token for sentence in sentences for token in sentence]
+    sentences, entities, labels = (items(row[key]) for key in ("sents", "vertexSet", "labels"))
+    tokens = [token for sentence in sentences for token in items(sentence)]
     text, starts = join_tokens(tokens, language)
     firsts, first = [], 0
     for sentence in sentences:
@@ -44,11 +52,11 @@ def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reje
     mentions: list[Mention] = []
     heads = []
     for entity in entities:
-        if not entity:
+        if not items(entity):
             raise ValueError("an entity without mentions")
         earliest, chosen = len(text), len(mentions)
         for mention in entity:
-            number, (begin, stop) = mention["sent_id"], mention["pos"]
+            number, begin, stop = map(whole, (mention["sent_id"], *mention["pos"]))
             known = 0 <= number < len(sentences)
             if not known or not 0 <= begin < stop <= len(sentences[number]):
                 return Reject(
@@ -63,11 +71,12 @@ def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reje
             start, end = starts[firsts[number] + begin], starts[last] + len(tokens[last])
             if start < earliest:
                 earliest, chosen = start, len(mentions)
-            mentions.append(Mention(text[start:end], start, end, mention["type"]))
+            mentions.append(Mention(text[start:end], start, end, label_of(mention["type"])))
         heads.append(chosen)
     relations = []
     for label in labels:
-        if min(label["h"], label["t"]) < 0:
+        head, tail = whole(label["h"]), whole(label["t"])
+        if min(head, tail) < 0:
             raise ValueError("an entity of a negative number")
-        relations.append(Relation(label["r"], heads[label["h"]], heads[label["t"]]))
+        relations.append(Relation(label["r"], heads[head], heads[tail]))
     return Record(text, origin, mentions, relations, source_id=row.get("title"))

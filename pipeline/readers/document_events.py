@@ -23,7 +23,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.readers._source import EXCERPT, attempt, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, json_rows, label_of, whole
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -71,16 +71,22 @@ def read(
 
 def _sentences(row: dict[str, Any]) -> list[_Sentence]:
     found, first = [], 0
-    for tokens, text in row["sentences"]:
+    for tokens, text in items(row["sentences"]):
         found.append(_Sentence(text, tokens, first, [], []))
-        first += len(tokens)
-    for entity in row["entity_mentions"]:
-        found[entity["sent_idx"]].entities.append(entity)
-    for event in row["event_mentions"]:
-        found[event["trigger"]["sent_idx"]].events.append(event)
-        if not isinstance(event["arguments"], list):
-            raise TypeError(f"the arguments of {event['id']} are no list")
+        first += len(items(tokens))
+    for entity in items(row["entity_mentions"]):
+        _at(found, entity["sent_idx"]).entities.append(entity)
+    for event in items(row["event_mentions"]):
+        _at(found, event["trigger"]["sent_idx"]).events.append(event)
+        items(event["arguments"])
     return found
+
+
+def _at(sentences: list[_Sentence], number: Any) -> _Sentence:
+    place = whole(number)
+    if place < 0:
+        raise ValueError(f"a sentence of a negative number: {place}")
+    return sentences[place]
 
 
 def _record(sentence: _Sentence, *, origin: str, source_id: str, elsewhere: list[Reject]) -> Record:
@@ -88,14 +94,16 @@ def _record(sentence: _Sentence, *, origin: str, source_id: str, elsewhere: list
     mentions: list[Mention] = []
 
     def add(part: dict[str, Any], label: str | None) -> int:
-        begin, end = part["start"] - first, part["end"] - first
+        begin, end = whole(part["start"]) - first, whole(part["end"]) - first
         if not 0 <= begin < end <= len(tokens):
             raise ValueError(f"{part['text']!r} stands outside of its sentence")
-        base, last = tokens[0][1], tokens[end - 1]
-        mentions.append(Mention(part["text"], tokens[begin][1] - base, last[2] - base, label))
+        base, start, stop = map(whole, (tokens[0][1], tokens[begin][1], tokens[end - 1][2]))
+        mentions.append(Mention(part["text"], start - base, stop - base, label))
         return len(mentions) - 1
 
-    index = {entity["id"]: add(entity, entity["entity_type"]) for entity in sentence.entities}
+    index = {
+        entity["id"]: add(entity, label_of(entity["entity_type"])) for entity in sentence.entities
+    }
     events = []
     for event in sentence.events:
         trigger, arguments = add(event["trigger"], None), []

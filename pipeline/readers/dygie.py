@@ -17,7 +17,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_rows
+from pipeline.readers._source import (
+    EXCERPT,
+    attempt,
+    items,
+    join_tokens,
+    json_rows,
+    label_of,
+    whole,
+)
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -56,8 +64,8 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
 
 
 def _sentences(row: dict[str, Any]) -> list[_Sentence]:
-    sentences = row["sentences"]
-    layers = [row[name] if name in row else [[]] * len(sentences) for name in _LAYERS]
+    sentences = items(row["sentences"])
+    layers = [items(row[name]) if name in row else [[]] * len(sentences) for name in _LAYERS]
     found, first = [], 0
     for tokens, *parts in zip(sentences, *layers, strict=True):
         if not all(isinstance(part, list) for part in (tokens, *parts)):
@@ -78,7 +86,7 @@ def _record(
 
     def add(begin: int, last: int, label: str | None) -> int:
         """The number of a new mention."""
-        if not 0 <= begin - first <= last - first < len(tokens):
+        if not 0 <= whole(begin) - first <= whole(last) - first < len(tokens):
             outside.append((begin, last))
             return -1
         start, end = starts[begin - first], starts[last - first] + len(tokens[last - first])
@@ -87,11 +95,11 @@ def _record(
 
     def at(begin: int, last: int) -> int:
         """The number of the mention there, which `ner` need not list."""
-        known = index.get((begin, last))
+        known = index.get((whole(begin), whole(last)))
         return add(begin, last, None) if known is None else known
 
     for begin, last, label in sentence.ner:
-        add(begin, last, label)
+        add(begin, last, label_of(label))
     relations = [
         Relation(label, at(begin, last), at(tail, tail_last))
         for begin, last, tail, tail_last, label in sentence.relations

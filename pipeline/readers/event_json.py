@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipeline.errors import DeclarationError
-from pipeline.readers._source import EXCERPT, attempt, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, json_rows, whole
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _record(origin: str, form: _Format, row: Any) -> Record | Reject:
     mentions: list[Mention] = []
 
     def mention(string: str, start: int | None, role: str) -> int:
-        first = None if start is None or start == -1 else start + shift
+        first = None if start is None or start == -1 else whole(start) + shift
         # Without offsets a string is shared only inside its role: the value of an enum role is no
         # span, though the same string may be one elsewhere.
         index = places.setdefault((string, role if first is None else first), len(mentions))
@@ -110,12 +110,15 @@ def _record(origin: str, form: _Format, row: Any) -> Record | Reject:
         return index
 
     events = []
-    for event in found or ():
-        trigger = event.get(names.trigger) or None
+    for event in () if found is None else items(found):
+        trigger = event.get(names.trigger)
+        if trigger == "":
+            trigger = None
         if trigger is not None:
             trigger = mention(trigger, event.get(names.trigger_start_index), "")
         arguments = []
-        for own in event.get(names.arguments) or ():
+        given = event.get(names.arguments)
+        for own in () if given is None else items(given):
             start = own.get(names.argument_start_index)
             index = mention(own[names.argument], start, own[names.role])
             arguments.append(Argument(own[names.role], index))

@@ -19,7 +19,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import attempt, join_tokens, json_rows
+from pipeline.readers._source import attempt, items, join_tokens, json_rows, whole
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -38,22 +38,24 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
 
 
 def _record(origin: str, language: str, row: Any) -> Record:
-    tokens = [token for sentence in row["sentences"] for token in sentence]
+    tokens = [token for sentence in items(row["sentences"]) for token in items(sentence)]
     text, starts = join_tokens(tokens, language)
     mentions: dict[Mention, int] = {}
 
     def index(first: int, last: int) -> int:
-        if not 0 <= first <= last < len(tokens):
+        if not 0 <= whole(first) <= whole(last) < len(tokens):
             raise ValueError(f"tokens {first} to {last} of {len(tokens)}")
         start, end = starts[first], starts[last] + len(tokens[last])
         return mentions.setdefault(Mention(text[start:end], start, end), len(mentions))
 
     arguments: dict[tuple[int, int], list[Argument]] = {}
-    for (first, last), span, role in row["gold_evt_links"]:
+    for (first, last), span, role in items(row["gold_evt_links"]):
         found = Argument(_PREFIX.sub("", role, count=1), index(*span))
         arguments.setdefault((first, last), []).append(found)
     events = []
-    for first, last, labels in row["evt_triggers"]:
+    for first, last, labels in items(row["evt_triggers"]):
+        if not items(labels):
+            raise ValueError(f"a trigger without label at {first}")
         for label, _ in labels:
             own = arguments.get((first, last), ())
             events.append(Event(label, index(first, last), tuple(own)))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import attempt, json_rows
+from pipeline.readers._source import attempt, items, json_rows
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def _counted(reject: Reject, row: Any) -> Reject:
 def _record(origin: str, row: Any) -> Record:
     mentions: dict[Mention, int] = {}
     events = []
-    for event in row["events"]:
+    for event in items(row["events"]):
         kind, trigger, arguments = event["type"], None, []
-        for part in event["mentions"]:
+        for part in items(event["mentions"]):
             start, end = part["span"]
             index = mentions.setdefault(Mention(part["word"], start, end), len(mentions))
             if part["role"] != _TRIGGER:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import RawFileError
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_document
+from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, json_document, whole
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
 
 
 def _record(row: dict[str, Any], *, relation: str, origin: str, language: str) -> Record | Reject:
-    tokens = row["tokens"]
+    tokens = items(row["tokens"])
     text, starts = join_tokens(tokens, language)
     mentions = []
     for side in ("h", "t"):
@@ -63,7 +63,7 @@ def mention_at(
 
     Numbers with a gap between them make a discontinuous mention, its tokens joined.
     """
-    wanted = sorted({*numbers})
+    wanted = sorted({whole(number) for number in numbers})
     if not wanted or wanted[0] < 0 or wanted[-1] >= len(tokens):
         return None
     first, last = wanted[0], wanted[-1]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import EXCERPT, attempt, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, json_rows, label_of
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -68,31 +68,37 @@ def _record(origin: str, empty: list[Reject], row: Any) -> Record | Reject:
                 return known
         return add(string, label)
 
-    for entity in row.get("entity") or ():
+    for entity in _list(row, "entity"):
         if entity["entity"] == "":
             empty.append(_empty(origin, "entity", text)._replace(entities=1))
         else:
-            add(entity["entity"], entity["entity_type"])
+            add(entity["entity"], label_of(entity["entity_type"]))
     relations = [
         Relation(
             x["relation"],
             end(x["head"], x.get("head_type") or None),
             end(x["tail"], x.get("tail_type") or None),
         )
-        for x in row.get("relation") or ()
+        for x in _list(row, "relation")
     ]
     events = []
-    for event in row.get("event") or ():
+    for event in _list(row, "event"):
         trigger = event.get("event_trigger")
         at = None if trigger in _NONE else end(trigger, None)
         arguments = []
-        for argument in event.get("arguments") or ():
+        for argument in _list(event, "arguments"):
             if argument["argument"] in _NONE:
                 empty.append(_empty(origin, "argument", text)._replace(arguments=1))
             else:
                 arguments.append(Argument(argument["role"], end(argument["argument"], None)))
         events.append(Event(event["event_type"], at, tuple(arguments)))
     return Record(text, origin, mentions, relations, events)
+
+
+def _list(row: Any, key: str) -> list[Any]:
+    """A list of a row; null and an absent key are an empty one."""
+    found = row.get(key)
+    return [] if found is None else items(found)
 
 
 def _empty(origin: str, what: str, text: Any) -> Reject:

@@ -24,7 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import RawFileError
-from pipeline.readers._source import attempt, join_tokens, json_rows
+from pipeline.readers._source import attempt, items, join_tokens, json_rows, label_of, whole
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
 
 
 def _record(origin: str, source_id: str, language: str, row: Any) -> Record:
-    words = [_ESCAPES.get(word, word) for word in row["words"]]
+    words = [_ESCAPES.get(word, word) for word in items(row["words"])]
     text, starts = join_tokens(words, language)
     mentions: list[Mention] = []
     places: dict[tuple[int, int], int] = {}
 
     def add(part: dict[str, Any], label: str | None) -> int:
-        first, end = part["start"], part["end"]
+        first, end = whole(part["start"]), whole(part["end"])
         if not 0 <= first < end <= len(words):
             raise ValueError(f"words {first}:{end} of {len(words)} ({part['text']!r})")
         begin, stop = starts[first], starts[end - 1] + len(words[end - 1])
@@ -73,14 +73,15 @@ def _record(origin: str, source_id: str, language: str, row: Any) -> Record:
 
     def at(part: dict[str, Any]) -> int:
         """The number of the mention there; an argument or a trigger need not be an entity."""
-        known = places.get((part["start"], part["end"]))
+        known = places.get((whole(part["start"]), whole(part["end"])))
         return add(part, None) if known is None else known
 
-    for part in row[_ENTITIES]:
-        add(part, part["entity-type"])
+    for part in items(row[_ENTITIES]):
+        add(part, label_of(part["entity-type"]))
     events = []
-    for event in row[_EVENTS]:
-        arguments = tuple(Argument(part["role"], at(part)) for part in event["arguments"])
+    for event in items(row[_EVENTS]):
+        given = items(event["arguments"])
+        arguments = tuple(Argument(part["role"], at(part)) for part in given)
         events.append(Event(event["event_type"], at(event["trigger"]), arguments))
     return Record(text, origin, mentions, (), events, source_id)
 

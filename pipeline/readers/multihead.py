@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, lines
+from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, lines, whole
 from pipeline.readers.columns import count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -66,7 +66,7 @@ def _record(
         tags.append(tag)
         if labels != _NONE:
             last = len(tokens) - 1
-            ends = orjson.loads(others)
+            ends = map(whole, items(orjson.loads(others)))
             links += [(x, last, end) for x, end in zip(_names(labels), ends, strict=True)]
     spans = decode_tags(tags, "IOB2")
     text, starts = join_tokens(tokens, language)

@@ -26,7 +26,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import attempt, json_rows
+from pipeline.readers._source import attempt, items, json_rows
 from pipeline.records import Argument, Event, Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _record(origin: str, language: str, row: Any) -> Record:
         found = [_mention(text, parts, starts, gap) for parts, starts in pairs]
         return [mentions.setdefault(m, len(mentions)) for m in found]
 
-    for annotation in row["annotations"]:
-        for event in annotation["events"]:
+    for annotation in items(row["annotations"]):
+        for event in items(annotation["events"]):
             (trigger,) = indices(event[_TRIGGER])
             arguments = [
                 Argument(role, index)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, json_rows
 from pipeline.readers.fewrel import mention_at
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -31,8 +31,8 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
 
 
 def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reject:
-    triplets = row["triplets"]
-    tokens = triplets[0]["tokens"]
+    triplets = items(row["triplets"])
+    tokens = items(triplets[0]["tokens"])
     text, starts = join_tokens(tokens, language)
 
     def reject(reason: str, detail: str) -> Reject:

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pipeline.errors import DeclarationError
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, json_rows
 from pipeline.records import Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ def _spans(form: _Format, spans: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
     if form.by_label:
         for label, strings in spans.items():
             for string, places in strings.items():
-                yield from ((label, first, last, string) for first, last in places)
+                yield from ((label, first, last, string) for first, last in items(places))
         return
     label, start, end = form.keys
-    for span in spans:
+    for span in items(spans):
         if isinstance(span, dict):
             given = span.get(form.mention)
         else:

@@ -23,7 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pipeline.errors import DeclarationError
-from pipeline.readers._source import EXCERPT, attempt, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, json_rows
 from pipeline.records import Argument, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _record(origin: str, form: _Format, row: Any) -> Record | Reject:
         return mentions.setdefault((name, kind), len(mentions))
 
     relations = []
-    for spo in row[names.spo_list]:
+    for spo in items(row[names.spo_list]):
         kinds, values = spo.get(names.object_type), spo[names.object]
         slots = values if isinstance(values, dict) else {_VALUE: values}
         types = kinds if isinstance(kinds, dict) else {_VALUE: kinds}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import attempt, json_rows
+from pipeline.readers._source import attempt, items, json_rows
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _record(row: dict[str, Any], *, origin: str) -> Record:
     text = row["text"].strip().removesuffix(_SPELLED_LINE_END).rstrip()
     index: dict[str, int] = {}
     relations = []
-    for subject, relation, object_ in row["triple_list"]:
+    for subject, relation, object_ in items(row["triple_list"]):
         head = index.setdefault(subject, len(index))
         tail = index.setdefault(object_, len(index))
         relations.append(Relation(relation, head, tail))

@@ -15,6 +15,7 @@ import pyarrow as pa
 import xxhash
 
 from pipeline import catalog, shards
+from pipeline.errors import DeclarationError
 from pipeline.records import REJECTS, Record, Reject, record_id, to_table
 from pipeline.tally import Tally, unknown_labels, writable
 from pipeline.windows import windows
@@ -64,7 +65,15 @@ def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:
     if split.documents is None:
         yield from items
         return
-    wanted = {*(catalog.FOLDER / split.documents).read_text(encoding="utf-8").split()}
+    path = catalog.FOLDER / split.documents
+    try:
+        wanted = {*path.read_text(encoding="utf-8").split()}
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DeclarationError(
+            f"cannot read the list of documents: {problem}",
+            where=path,
+            todo="correct `documents` of the split, or put the list there",
+        ) from None
     for item in items:
         if item.source_id in wanted or (isinstance(item, Reject) and item.source_id is None):
             yield item
