@@ -1,8 +1,8 @@
 """Run a function over many items: in this process, in several, or on a Ray cluster.
 
 The same results in the same order either way, since an item is worked on by itself and what it
-writes is put in place whole (see `shards`). What fails is tried a second time and then named. The
-only file that imports ray.
+writes is put in place whole (see `shards`). What fails is tried a second time and then named.
+`cluster` has what is Ray's.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SMALL = 100_000
-_LOST = "the process that worked on this was killed twice"
-_MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
+LOST = "the process that worked on this was killed twice"
+MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
 
 
 class Workers(NamedTuple):
@@ -58,7 +58,9 @@ def run(
     crew = Workers(workers) if isinstance(workers, int) else workers
     job = partial(_tried, function=function, name=name)
     if crew.engine == "ray":
-        yield from _on_ray(job, items, crew, name)
+        from pipeline import cluster
+
+        yield from cluster.run(job, items, crew.processes, crew.address, name)
     elif crew.processes <= 1 or len(items) <= 1:
         yield from map(job, items)
     else:
@@ -142,65 +144,4 @@ def _alone(job: Callable[[Item], Result], item: Item, name: Callable[[Item], obj
         try:
             return pool.submit(job, item).result()
         except BrokenProcessPool:
-            raise WorkError(_LOST, where=name(item), todo=_MEMORY) from None
-
-
-def _on_ray(
-    job: Callable[[Item], Result],
-    items: Sequence[Item],
-    crew: Workers,
-    name: Callable[[Item], object],
-) -> Iterator[Result]:
-    try:
-        import ray
-    except ImportError:
-        raise WorkError(
-            "ray is not installed",
-            where="--engine ray",
-            todo="in the project folder: pip install -c constraints.txt -e '.[ray]'",
-        ) from None
-    if not ray.is_initialized():
-        _join(ray, crew)
-    shared = ray.put(job)
-    # A process that is killed is tried again once; Python's errors were tried twice by `job`.
-    call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
-    references = [call.remote(shared, item) for item in items]
-    try:
-        for item, reference in zip(items, references, strict=True):
-            try:
-                yield ray.get(reference)
-            except ray.exceptions.RayTaskError as problem:
-                raise problem.cause from None
-            except ray.exceptions.RayError as problem:
-                todo = f"{_MEMORY} ({type(problem).__name__})"
-                raise WorkError(_LOST, where=name(item), todo=todo) from None
-    except BaseException:
-        for reference in references:
-            ray.cancel(reference, force=True)
-        ray.wait(references, num_returns=len(references), timeout=10)
-        raise
-
-
-def _called(job: Callable[[Item], Result], item: Item) -> Result:
-    return job(item)
-
-
-def _join(ray: Any, crew: Workers) -> None:
-    """Join the cluster at the address, or start one of this machine, without any reporting home."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        if crew.address:
-            ray.init(crew.address, log_to_driver=False, logging_level="ERROR")
-        else:
-            ray.init(
-                num_cpus=crew.processes,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
-    except (ConnectionError, RuntimeError, ValueError) as problem:
-        raise WorkError(
-            f"cannot join the Ray cluster: {problem}",
-            where=f"--address {crew.address}" if crew.address else "--engine ray",
-            todo="check the address, and that the cluster has the same version of ray",
-        ) from None
+            raise WorkError(LOST, where=name(item), todo=MEMORY) from None
