@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from pipeline.commands import (
     show,
     stages,
 )
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
+        sys.stdout.flush()
     except PipelineError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 1
@@ -75,8 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; what was begun is not kept, run the same command again\n")
+        sys.stderr.write("stopped; nothing half-done has been kept, run the same command again\n")
         return 130
+    except OSError as problem:
+        told = explained(problem, f"iepile {arguments.command}")
+        if told is None:
+            raise
+        sys.stderr.write(f"error: {told}\n")
+        # What could not be printed would be tried again, and complained of, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return code
 
 

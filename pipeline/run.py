@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline import catalog, engines
 from pipeline.config import ROOT
 from pipeline.engines import Workers
+from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,10 +73,19 @@ def _raw_bytes(name: str, ws: Workspace) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
+def _after(stage: str, names: Sequence[str], ws: Workspace) -> None:
+    """Refuse datasets that the stage before has not written: no folder is not no records."""
+    for name in names:
+        if not (folder := ws.folders[stage] / name).is_dir():
+            todo = f"run `iepile {stage}` before"
+            raise RawFileError(f"{stage} has not run for this dataset", where=folder, todo=todo)
+
+
 def clean(names: Sequence[str], ws: Workspace) -> None:
     """Stage 2."""
     from pipeline.stages.clean import clean as stage
 
+    _after("normalize", names, ws)
     stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
@@ -88,6 +98,7 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     """Stage 3, over the whole corpus."""
     from pipeline.stages.dedupe import dedupe as stage
 
+    _after("clean", names, ws)
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
     stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
@@ -98,6 +109,8 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
     from pipeline import shards
     from pipeline.stages.negatives import negatives as stage
 
+    _after("clean", names, ws)
+    _after("dedupe", names, ws)
     overrides = ROOT / "dictionaries" / "overrides.toml"
     summary = stage(
         [ws.dataset(name) for name in sorted(names)],
@@ -117,6 +130,8 @@ def instruct(names: Sequence[str], ws: Workspace) -> None:
     from pipeline.interchange import dictionary_of
     from pipeline.stages.instruct import instruct as stage
 
+    _after("clean", names, ws)
+    _after("dedupe", names, ws)
     folders = ws.folders
     names = sorted(names)
     stage(
@@ -134,6 +149,8 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     """Stage 6: the corpus."""
     from pipeline.stages.publish import publish as stage
 
+    for earlier in ("clean", "dedupe", "instruct"):
+        _after(earlier, names, ws)
     datasets = [ws.dataset(name) for name in sorted(names)]
     stage(datasets, ws.folders, ws.settings, ws.folders["corpus"], ws.workers)
 
@@ -142,6 +159,8 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     """Stage 7: the audit. Returns the counts."""
     from pipeline.stages.report import report as stage
 
+    for earlier in ("normalize", "clean", "dedupe", "instruct"):
+        _after(earlier, names, ws)
     datasets = [ws.dataset(name) for name in sorted(names)]
     return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
 

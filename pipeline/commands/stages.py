@@ -52,9 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.command in _EACH:
         sys.meta_path.insert(0, _NoPandas())
     from pipeline import run as stages
+    from pipeline import shards
 
     ws = workspace(arguments)
     name = arguments.command
-    names = getattr(arguments, "ids", None) or [*ws.settings.datasets]
-    getattr(stages, name)(names, ws)
+    named = getattr(arguments, "ids", None)
+    # Datasets that are named can be worked on side by side.
+    with shards.locked(ws.out, shared=bool(named)):
+        getattr(stages, name)(named or [*ws.settings.datasets], ws)
     return 0
