@@ -14,7 +14,7 @@ from lzma import LZMAError
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
-from pipeline.errors import FetchError
+from pipeline.errors import FetchError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,10 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
             with place.open("xb") as out:
                 shutil.copyfileobj(stream, out)
             found += 1
+    except OSError as problem:
+        if explained(problem, target):
+            raise  # it is not the archive that is to blame
+        raise ArchiveError(f"cannot unpack: {problem}", where=archive, todo=_TODO) from None
     except (
         tarfile.TarError,
         zipfile.BadZipFile,
@@ -59,7 +63,6 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
         EOFError,
         RuntimeError,
         NotImplementedError,
-        OSError,
     ) as problem:
         raise ArchiveError(f"cannot unpack: {problem}", where=archive, todo=_TODO) from None
     if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
+        sys.stdout.flush()
     except PipelineError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 1
@@ -88,12 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away, as `| head` does; nobody is left to tell.
         sys.stderr.close()
         return 1
-    except OSError as problem:
-        sys.stderr.write(f"error: {of_system(problem)}\n")
-        return 1
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; what was begun is not kept, run the same command again\n")
+        sys.stderr.write("stopped; nothing half-done has been kept, run the same command again\n")
         return 130
+    except OSError as problem:
+        sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
+        # What could not be printed would be tried again, and complained of, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return code
 
 

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 import tomlkit
 
-from pipeline import catalog
+from pipeline import catalog, shards
 from pipeline.drafting import counted
 from pipeline.errors import RawFileError
 from pipeline.readers._source import json_document, lines
@@ -46,27 +46,30 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
         note = "The first records of the files. Replace them by imagined ones before you commit."
         document.add("note", tomlkit.item(note))
         document.add("splits", _splits_table(stub))
-        (sample / "manifest.toml").write_text(tomlkit.dumps(document), "utf-8", newline="\n")
+        shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
         written.append(sample / "manifest.toml")
     path = catalog.FOLDER / f"{dataset.id}.toml"
-    path.write_text(toml(dataset), "utf-8", newline="\n")
+    shards.write_text(toml(dataset), path)
     return [*written, path]
 
 
 def _copy(path: Path, to: Path) -> None:
     if to.resolve() == path.resolve():
         return
-    if to.exists() and catalog.digest(to) != catalog.digest(path):
-        raise RawFileError(
-            "another file is here already",
-            where=to,
-            todo="move it away, or give the dataset another id",
-        )
-    to.parent.mkdir(parents=True, exist_ok=True)
+    if to.exists():
+        if catalog.digest(to) != catalog.digest(path):
+            raise RawFileError(
+                "another file is here already",
+                where=to,
+                todo="move it away, or give the dataset another id",
+            )
+        return
     if path.is_dir():
-        shutil.copytree(path, to, dirs_exist_ok=True)
+        with shards.replacing(to) as partial:
+            shutil.copytree(path, partial, dirs_exist_ok=True)
     else:
-        shutil.copyfile(path, to)
+        with shards.atomic(to) as partial:
+            shutil.copyfile(path, partial)
 
 
 def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:

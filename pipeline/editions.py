@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
-from pipeline import catalog, config
+from pipeline import catalog, config, shards
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
         listed[name] = CommentedMap(reader=reader)
         listed[name].fa.set_flow_style()
     content["datasets"] = listed
-    partial = params.with_name(f".{params.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as stream:
-        yaml.dump(content, stream)
-    partial.replace(params)
+    text = StringIO()
+    yaml.dump(content, text)
+    shards.write_text(text.getvalue(), params)
     return [*found]

@@ -10,10 +10,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from pipeline.errors import PipelineError, WorkError
@@ -103,7 +105,10 @@ def _in_processes(
                 result = futures[number].result()
             except BrokenProcessPool:
                 # Nobody knows which item did it: the next one is tried alone, the rest together.
-                result = _alone(job, item, name)
+                sys.stderr.write(f"a process was killed; {name(item)} is tried again alone\n")
+                pool.shutdown()
+                pool = _pool(1)
+                result = _alone(pool, job, item, name)
                 pool.shutdown()
                 pool = _pool(count)
                 for later in range(number + 1, len(items)):
@@ -120,14 +125,25 @@ def _in_processes(
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
-    # Spawned, not forked, because Arrow's threads do not survive a fork. Ctrl-C reaches every
-    # process of a terminal; the parent alone answers it.
-    return ProcessPoolExecutor(
-        count,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    # Spawned, not forked, because Arrow's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent alone answers it.
+
+    Whose parent is killed ends as well: it would wait for work for ever, or write among the files
+    of the next run.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _submitted(pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item) -> Any:
@@ -139,9 +155,13 @@ def _submitted(pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: I
         return broken
 
 
-def _alone(job: Callable[[Item], Result], item: Item, name: Callable[[Item], object]) -> Result:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(job, item).result()
-        except BrokenProcessPool:
-            raise WorkError(LOST, where=name(item), todo=MEMORY) from None
+def _alone(
+    pool: ProcessPoolExecutor,
+    job: Callable[[Item], Result],
+    item: Item,
+    name: Callable[[Item], object],
+) -> Result:
+    try:
+        return pool.submit(job, item).result()
+    except BrokenProcessPool:
+        raise WorkError(LOST, where=name(item), todo=MEMORY) from None

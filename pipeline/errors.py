@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+from typing import Final
+
+#: What the system refuses -> what is wrong, and what to do.
+_REFUSED: Final = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT),
+        ("there is no space left on this disk", "free some, then run the same command again"),
+    ),
+    errno.EFBIG: (
+        "this file grows larger than the system allows",
+        "raise the limit (ulimit -f) or use another disk, then run the same command again",
+    ),
+    errno.EROFS: (
+        "this disk is read-only, nothing on it may be changed",
+        "write to another folder, or have the disk mounted for writing",
+    ),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM),
+        (
+            "no permission to read or change this",
+            "see who owns it, or use another folder",
+        ),
+    ),
+}
+
 
 class PipelineError(Exception):
     """A foreseeable problem. The command line prints it without a traceback and exits with 1.
@@ -56,13 +82,19 @@ class WorkError(PipelineError):
     """A piece of work failed for a reason outside the data: a killed process, a full disk."""
 
 
-def of_system(problem: OSError) -> WorkError:
+def of_system(problem: OSError, where: object) -> WorkError:
     """What the operating system refused: a folder where a file is due, no right to write, no room.
 
     Stages that know better say it themselves; this is for the places of files that a user names.
     """
-    return WorkError(
+    return explained(problem, where) or WorkError(
         f"the system refused: {problem.strerror or problem}",
-        where=problem.filename,
+        where=problem.filename or where,
         todo="see whether the path is meant, may be read or written, and has room on its disk",
     )
+
+
+def explained(problem: OSError, where: object) -> WorkError | None:
+    """The error in our words, if it is one that has nothing to do with the data."""
+    what, todo = _REFUSED.get(problem.errno or 0, (None, ""))
+    return WorkError(what, where=problem.filename or where, todo=todo) if what else None

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlsplit
 
 import tomlkit
 
-from pipeline import archives, catalog
+from pipeline import archives, catalog, shards
 from pipeline.download import Network, UnreachableError, download, session
-from pipeline.errors import FetchError, PipelineError
+from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,11 +69,18 @@ def fetch(
 
     Servers that do not answer are added to `silent`, and asked no more.
     """
+    work = folder.parent / ".fetch" / folder.name
+    try:
+        with shards.locked(work):
+            return _fetched(dataset, folder, Errand(work, network, tell, set(), silent), mirror)
+    except WorkError as problem:
+        return Outcome([], [problem])
+
+
+def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None) -> Outcome:
     files = {file.path: file for split in dataset.splits.values() for file in split.files}
     ready: list[str] = []
     problems: list[PipelineError] = []
-    work = folder.parent / ".fetch" / folder.name
-    errand = Errand(work, network, tell, set(), silent)
     lacking: list[File] = []
     for file in files.values():
         try:
@@ -84,17 +91,13 @@ def fetch(
         except PipelineError as problem:
             problems.append(problem)
         except OSError as problem:
-            problems.append(
-                FetchError(
-                    f"cannot write: {problem}",
-                    where=folder / file.path,
-                    todo="see whether the disk is full and the folder yours; run this again",
-                )
-            )
+            problems.append(of_system(problem, folder / file.path))
     if lacking:
         problems.append(_instruction(dataset, lacking, folder, mirror))
     if not problems:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(errand.work, ignore_errors=True)
+    elif not any(errand.work.iterdir()):
+        errand.work.rmdir()
     if ready:
         _write_manifest(dataset, folder, {*ready})
     return Outcome(ready, problems)
@@ -125,7 +128,6 @@ def _bring(
     sources = [*_sources(dataset, file, mirror)]
     if not sources:
         return False
-    errand.work.mkdir(parents=True, exist_ok=True)
     staged = errand.work / f"ready-{_name(file.path)}"
     found = _obtain(file, sources, staged, errand)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -276,9 +278,7 @@ def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
         if split.documents:
             own["documents"] = split.documents
         document["splits"][name] = own
-    written = path.with_name(".manifest.toml.partial")
-    written.write_text(tomlkit.dumps(document), encoding="utf-8", newline="\n")
-    written.replace(path)
+    shards.write_text(tomlkit.dumps(document), path)
 
 
 def _name(place: str) -> str:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -25,7 +27,6 @@ from pipeline.records import Record, Reject, violation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 #: How the files of a split may be called.
 _FILES: Final = {
@@ -96,10 +97,9 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
     if not _ID.fullmatch(name):
         todo = "give it one with --id: small letters, digits and hyphens"
         raise DeclarationError(f"{name!r} is no id of a dataset", where=folder, todo=todo)
-    for path in (raw / name, declarations / f"{name}.toml"):
-        if path.exists():
-            todo = "use another --id, or remove it"
-            raise DeclarationError("this is there already", where=path, todo=todo)
+    declaration = declarations / f"{name}.toml"
+    if declaration.exists():
+        raise _there_already(declaration)
     files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()
     splits = {split: _split(path, found) for split, path in files.items()}
     tasks = wanted.tasks or _tasks(folder, found)
@@ -117,11 +117,15 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
         "access_note": "Imported from files of one's own; nobody else can fetch them.",
         "use": "held-out" if wanted.held_out else "train",
     }
+    _check({**about, **tables}, declaration)
     with shards.replacing(raw / name) as partial:
         for path in files.values():
             shutil.copyfile(path, partial / path.name)
         toml.write(partial / "manifest.toml", {"splits": splits})
-        _declare(name, {**about, **tables}, declarations)
+        # Without its declaration a folder of just these bytes is what a killed import has left.
+        if (raw / name).exists() and catalog.digest(raw / name) != catalog.digest(partial):
+            raise _there_already(raw / name)
+    toml.write(declaration, {**about, **tables})
     return {key: int(number) for key, number in counts.items()}
 
 
@@ -131,15 +135,19 @@ def _id(folder: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", "-".join(["iepile", *task, folder.name]).lower()).strip("-")
 
 
-def _declare(name: str, content: Mapping[str, Any], declarations: Path) -> None:
-    """Write the declaration, and take it back if the catalogue does not accept it."""
-    path = declarations / f"{name}.toml"
-    toml.write(path, content)
-    try:
-        catalog.load(name, declarations)
-    except DeclarationError:
-        path.unlink()
-        raise
+def _there_already(path: Path) -> DeclarationError:
+    todo = "use another --id, or remove it"
+    return DeclarationError("this is there already", where=path, todo=todo)
+
+
+def _check(content: Mapping[str, Any], declaration: Path) -> None:
+    """Have the catalogue look at a declaration before it stands where every command reads it."""
+    with TemporaryDirectory() as folder:
+        toml.write(Path(folder) / declaration.name, content)
+        try:
+            catalog.load(declaration.stem, Path(folder))
+        except DeclarationError as problem:
+            raise DeclarationError(problem.what, where=declaration, todo=problem.todo) from None
 
 
 def _splits(folder: Path) -> dict[str, Path]:

@@ -6,7 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog, figures
+from pipeline import catalog, figures, shards
 from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def renew(path: Path, markdown: str) -> None:
             where=path,
             todo="put these two lines where the table belongs",
         )
-    path.write_text(f"{before}{begin}{markdown}\n{end}{after}", encoding="utf-8", newline="\n")
+    shards.write_text(f"{before}{begin}{markdown}\n{end}{after}", path)
 
 
 def _cell(value: object) -> str:

@@ -6,6 +6,8 @@ same methods over any fsspec file system. What the two do differently is done he
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shutil
 from contextlib import contextmanager, nullcontext
@@ -18,7 +20,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, WorkError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,40 +71,150 @@ def _stream(path: Any, mode: str) -> Any:
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block ends well."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    remove(partial)
-    partial.mkdir(parents=True)
+def locked(folder: Any, *, shared: bool = False) -> Iterator[None]:
+    """Hold a folder, made if need be, until the block ends: alone, or with others that share it.
+
+    The lock is the system's, on the folder itself. It ends with the process, however that ends, and
+    leaves no file. Processes of other machines do not see it, and a URL has none.
+    """
+    if not isinstance(folder, Path):
+        yield
+        return
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holders = _holders(os.fstat(handle))
+            os.close(handle)
+            raise WorkError(
+                f"another process{holders} writes here",
+                where=folder,
+                todo="wait until it has ended, or write to another folder",
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        if _same(folder, handle):
+            break
+        os.close(handle)  # whoever held it has moved the folder away meanwhile
     try:
-        yield partial
-    except BaseException:
-        remove(partial)
-        raise
-    if folder.exists():
-        retired = folder.with_name(f".{folder.name}.retired")
-        remove(retired)
-        _move(folder, retired)
-        _move(partial, folder)
-        remove(retired)
-    else:
-        _move(partial, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _same(folder: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _holders(of: os.stat_result) -> str:
+    """Which processes hold a lock, where the system tells: " (number 4711)"."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return ""
+    place = f"{os.major(of.st_dev):02x}:{os.minor(of.st_dev):02x}:{of.st_ino}"
+    found = sorted({row[4] for line in lines if place in (row := line.split()) and row[4] != "0"})
+    return f" (number {', '.join(found)})" if found else ""
 
 
 @contextmanager
-def _atomic(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `folder` when the block ends well.
+
+    A process that is killed leaves the old folder or the new one. In the instant between their
+    moves the old one is `.<name>.retired`, from where the next call brings it back.
+    """
+    partial, retired = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "retired"))
+    with _telling(folder), locked(partial):
+        _settle(folder, retired)
+        _clear(partial)
+        try:
+            yield partial
+            for half in [*partial.rglob(".*.partial")]:
+                half.unlink()  # of a worker that was killed
+            if folder.exists():
+                _move(folder, retired)
+            _move(partial, folder)
+            remove(retired)
+        except BaseException:
+            _settle(folder, retired)
+            remove(partial)
+            raise
+
+
+def _settle(folder: Path, retired: Path) -> None:
+    """Bring back a folder that was moved away and not replaced; remove one that was."""
+    if retired.exists() and not folder.exists():
+        _move(retired, folder)
+    remove(retired)
+
+
+def _clear(folder: Any) -> None:
+    if not isinstance(folder, Path):
+        remove(folder)
+        folder.mkdir(parents=True)
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Say in words that a disk is full or read-only."""
     try:
-        yield partial
-        _move(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except OSError as problem:
+        if told := explained(problem, path):
+            raise told from problem
+        raise
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield the name under which to write a file that then takes the place of `path`."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _telling(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for half in _halves_of_the_dead(path):
+            half.unlink(missing_ok=True)
+        try:
+            yield partial
+            _move(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _halves_of_the_dead(path: Any) -> list[Path]:
+    """What processes that were killed have left of this file."""
+    if not isinstance(path, Path):
+        return []
+    halves = path.parent.glob(f".{glob.escape(path.name)}.*.partial")
+    return [half for half in halves if not _runs(half.suffixes[-2].removeprefix("."))]
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write(table: Any, path: Path) -> None:
     """Write a table as one zstd Parquet shard, the same bytes for the same table."""
-    with _atomic(path) as partial, _stream(partial, "wb") as stream:
+    with atomic(path) as partial, _stream(partial, "wb") as stream:
         pq.write_table(
             table.combine_chunks(),
             stream,
@@ -151,13 +263,13 @@ def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:
 
 def write_text(text: str, path: Path) -> None:
     """Write text as UTF-8."""
-    with _atomic(path) as partial:
+    with atomic(path) as partial:
         partial.write_bytes(text.encode())
 
 
 def write_json(value: object, path: Path) -> None:
     """Write JSON for people and for `git diff`: indented, keys in the order given."""
-    with _atomic(path) as partial:
+    with atomic(path) as partial:
         partial.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
 
 
@@ -177,7 +289,7 @@ def read_json(path: Path) -> Any:
 def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     """Yield a function that appends tables to one shard, for shards too large to hold at once."""
     with (
-        _atomic(path) as partial,
+        atomic(path) as partial,
         _stream(partial, "wb") as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as shard,
     ):
@@ -194,7 +306,7 @@ def write_parts(table: Any, part: Any, count: int, path: Path) -> None:
     table = table.take(pa.array(order)).combine_chunks()
     bounds = np.searchsorted(part[order], np.arange(count + 1))
     with (
-        _atomic(path) as partial,
+        atomic(path) as partial,
         _stream(partial, "wb") as stream,
         pa.ipc.new_file(stream, table.schema) as file,
     ):

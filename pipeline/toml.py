@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline import shards
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -14,11 +16,7 @@ if TYPE_CHECKING:
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a declaration or a manifest: plain values first, then a table for each mapping."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    text = "\n".join(_lines(content)).strip() + "\n"
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    shards.write_text("\n".join(_lines(content)).strip() + "\n", path)
 
 
 def _lines(content: Mapping[str, Any], name: str = "") -> Iterator[str]:

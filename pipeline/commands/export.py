@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             todo="name another folder, or empty it",
         )
     source = _source(arguments, kind)
-    with shards.replacing(out) as folder:
+    with shards.locked(source.folder, shared=True), shards.replacing(out) as folder:
         counts = module.export(source, folder)
         about = {"format": arguments.format, "from": kind, "counts": counts}
         shards.write_json(about, folder / marker.name)

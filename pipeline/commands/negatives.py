@@ -43,9 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action:
         return _compare(arguments.action)
     from pipeline import run as stages
+    from pipeline import shards
 
     ws = workspace(arguments)
-    summary = stages.negatives([*ws.settings.datasets], ws, arguments.imported)
+    with shards.locked(ws.out):
+        summary = stages.negatives([*ws.settings.datasets], ws, arguments.imported)
     for name, own in summary["datasets"].items():
         for task, told in own["tasks"].items():
             if told["labels"] > 1 and told["without_neighbours"]:

@@ -52,16 +52,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.command in _EACH:
         sys.meta_path.insert(0, _NoPandas())
     from pipeline import run as stages
+    from pipeline import shards
     from pipeline.errors import DeclarationError
 
     ws = workspace(arguments)
     name = arguments.command
-    names = getattr(arguments, "ids", None) or [*ws.settings.datasets]
+    named = getattr(arguments, "ids", None)
+    names = named or [*ws.settings.datasets]
     if not names:
         raise DeclarationError(
             "the parameters list no dataset",
             where=arguments.params or "params.yaml",
             todo="`iepile edition sample|full|DIR` writes those with raw files there",
         )
-    getattr(stages, name)(names, ws)
+    # Datasets that are named can be worked on side by side.
+    with shards.locked(ws.out, shared=bool(named)):
+        getattr(stages, name)(names, ws)
     return 0
