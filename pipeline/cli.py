@@ -10,6 +10,7 @@ from pipeline.commands import (
     audit,
     check,
     datasets,
+    doctor,
     edition,
     everything,
     export,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
+    doctor,
     edition,
     datasets,
     fetch,
