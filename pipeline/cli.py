@@ -12,6 +12,7 @@ from pipeline.commands import (
     audit,
     check,
     datasets,
+    doctor,
     edition,
     everything,
     export,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
+    doctor,
     edition,
     datasets,
     fetch,

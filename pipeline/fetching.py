@@ -246,13 +246,14 @@ def _instruction(
     if mirror is not None:
         todo = f"lay it out as a raw folder is: {mirror}/{dataset.id}/{files[0].path}"
         return FetchError("the mirror has no such file", where=names, todo=todo)
-    how = " ".join(dataset.access_note.split()) or f"see {dataset.homepage or 'its authors'}."
     words = {
         "open": "no address is known for this",
         "licensed": "this is handed out under a licence",
         "unavailable": "this cannot be had",
     }
-    return FetchError(words[dataset.access], where=names, todo=f"{how} It belongs in {folder}.")
+    return FetchError(
+        words[dataset.access], where=names, todo=f"{dataset.how_to_get()} It belongs in {folder}."
+    )
 
 
 def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:

@@ -24,6 +24,7 @@ COMMANDS += [
     "new",
     "fetch",
     "settings",
+    "doctor",
 ]
 
 

@@ -40,7 +40,7 @@ def killed(item, folder, fails):
     return item * 10
 
 def refused(item):
-    raise DeclarationError("this is wrong", where=item)
+    raise DeclarationError("this is wrong", where=item, todo="mend it")
 
 def named(item):
     return f"toy/train-{item:05d}"

@@ -141,6 +141,11 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         }
         return [*found]
 
+    def how_to_get(self) -> str:
+        """What a person must do for files that no address is known of."""
+        note = " ".join(self.access_note.split())
+        return note or f"See {self.homepage or 'its authors'}."
+
 
 def ids(folder: Path = FOLDER) -> list[str]:
     """The ids of all declared datasets, sorted."""

@@ -1,0 +1,252 @@
+"""Whether this installation and this machine can make the corpus: one half of `iepile doctor`.
+
+Nothing but the standard library is imported here, and nothing heavy is imported to look whether it
+is there, so that all of it works, and at once, where packages are missing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import textwrap
+import tomllib
+from importlib import metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_INSTALL: Final = "in the project folder: pip install -c constraints.txt -e "
+#: What a run over 979,006 records took at its highest with two processes, see bench/RESULTS.md.
+_MEMORY: Final = 2 << 30
+#: Results, and DVC's copies of them, per byte of raw files.
+_TIMES: Final = 4
+_PARTIAL: Final = re.compile(r"\..+\.(partial|retired)")
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    subject: str
+    #: "wrong" is what the corpus cannot be made without; a "note" is worth knowing.
+    state: Literal["ok", "note", "wrong"]
+    found: str
+    #: What to do, where something is.
+    todo: str = ""
+
+
+def installation(project: Path) -> Iterator[Check]:
+    """Python, and every package that pyproject.toml names against constraints.txt."""
+    try:
+        about = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        pins = _pins((project / "constraints.txt").read_text(encoding="utf-8"))
+    except OSError as problem:
+        found = f"cannot read {problem.filename}: {problem.strerror}"
+        yield Check("packages", "wrong", found, "run it from a clone of the project")
+        return
+    least = tuple(map(int, re.findall(r"\d+", about["requires-python"])))
+    fits = sys.version_info[: len(least)] >= least
+    found = f"{sys.version.partition(' ')[0]} in {sys.prefix}"
+    todo = "" if fits else f"make .venv anew with Python {about['requires-python']}"
+    yield Check("Python", "ok" if fits else "wrong", found, todo)
+    yield from _packages("packages", about["dependencies"], pins, ".", "wrong")
+    for extra, names in about["optional-dependencies"].items():
+        yield from _packages(f"extra {extra}", names, pins, f"'.[{extra}]'", "note")
+
+
+def _pins(text: str) -> dict[str, str]:
+    lines = (line.partition("==") for line in text.splitlines())
+    return {_plain(name): version.strip() for name, found, version in lines if found}
+
+
+def _plain(requirement: str) -> str:
+    """The name of a package in a requirement, as all spellings of it are compared."""
+    found = re.match(r"[\w.-]+", requirement.strip())
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
+
+
+def _packages(
+    subject: str,
+    requirements: Sequence[str],
+    pins: dict[str, str],
+    what: str,
+    lacking: Literal["note", "wrong"],
+) -> Iterator[Check]:
+    names = [_plain(requirement) for requirement in requirements]
+    have = {name: version for name in names if (version := _version(name))}
+    # "2.13.0+cpu" is a build of 2.13.0.
+    other = [n for n, v in have.items() if n in pins and v.partition("+")[0] != pins[n]]
+    if missing := [name for name in names if name not in have]:
+        yield Check(subject, lacking, f"missing: {', '.join(missing)}", f"{_INSTALL}{what}")
+    if other:
+        told = ", ".join(f"{name} {have[name]} (pinned: {pins[name]})" for name in other)
+        todo = f"the bytes of the corpus are known for the pinned ones; {_INSTALL}{what}"
+        yield Check(subject, "note", f"other versions than pinned: {told}", todo)
+    if right := [f"{name} {have[name]}" for name in have if name not in other]:
+        yield Check(subject, "ok", ", ".join(right))
+
+
+def _version(name: str) -> str | None:
+    """The version of a package that is installed and can be found by `import`."""
+    try:
+        package = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    files = [line.partition(",")[0] for line in (package.read_text("RECORD") or "").splitlines()]
+    code = [file for file in files if file.endswith((".py", ".so")) and not file.startswith("..")]
+    tops = {file.partition("/")[0].partition(".")[0] for file in code}
+    return package.version if not tops or any(map(_findable, sorted(tops))) else None
+
+
+def _findable(module: str) -> bool:
+    try:
+        return module in sys.modules or util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def programs(folder: Path) -> Iterator[Check]:
+    """Git, DVC's state in the project folder, and the browser that one test needs."""
+    if git := shutil.which("git"):
+        yield Check("git", "ok", git)
+    else:
+        yield Check("git", "wrong", "not found", "install it, e.g. apt-get install git")
+    yield _dvc(folder)
+    if _findable("pytest"):
+        lacking = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
+        if lacking:
+            todo = "apt-get install chromium chromium-driver; the test of the audit page needs it"
+            yield Check("Chromium", "note", f"not found: {', '.join(lacking)}", todo)
+        else:
+            yield Check("Chromium", "ok", str(shutil.which("chromium")))
+
+
+def _dvc(folder: Path) -> Check:
+    if not (folder / "dvc.yaml").is_file():
+        todo = "go to the project folder for `dvc repro`; `iepile run` works anywhere"
+        return Check("DVC", "note", f"no dvc.yaml in {folder}", todo)
+    if not (folder / ".dvc").is_dir():
+        return Check("DVC", "wrong", "dvc.yaml without .dvc", "dvc init")
+    if not any((place / ".git").exists() for place in (folder, *folder.resolve().parents)):
+        todo = "`git init`, or clone the project; `iepile run` needs no repository"
+        return Check("DVC", "wrong", "this is no git repository, which DVC expects", todo)
+    lock = folder / "dvc.lock"
+    text = lock.read_text(encoding="utf-8", errors="replace") if lock.is_file() else ""
+    if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        todo = "git checkout --ours dvc.lock, then `dvc repro`"
+        return Check("DVC", "wrong", "dvc.lock holds the marks of an unfinished merge", todo)
+    made = len(re.findall(r"^  instruct@\S+:$", text, re.MULTILINE))
+    told = f"dvc.lock knows the instructions of {made} datasets" if made else "nothing made yet"
+    return Check("DVC", "ok", told)
+
+
+def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:
+    """Cores, memory, and room on the disk for what comes out of so many raw bytes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Check("cores", "ok", str(cores))
+    told = f"{_size(free)} free"
+    todo = "fewer --workers and smaller normalize.records_per_shard need less"
+    yield Check("memory", "note", told, todo) if free < _MEMORY else Check("memory", "ok", told)
+    for folder in (out, dictionaries):
+        yield _writable(folder)
+    room = shutil.disk_usage(_there(out)).free
+    need = raw_bytes * _TIMES
+    told = f"{_size(room)} free, about {_size(need)} needed for {_size(raw_bytes)} of raw files"
+    yield (
+        Check("disk", "ok", told)
+        if room > need
+        else Check("disk", "wrong", told, "free some, or write elsewhere with --out")
+    )
+
+
+def memory(
+    info: Path = Path("/proc/meminfo"), limit: Path = Path("/sys/fs/cgroup/memory.max")
+) -> int:
+    """Bytes that a process may still take: of the machine, or of the container around it."""
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if info.is_file() and (found := re.search(r"MemAvailable:\s*(\d+) kB", info.read_text())):
+        free = int(found[1]) << 10
+    most = limit.read_text().strip() if limit.is_file() else "max"
+    return min(free, int(most)) if most.isdigit() else free
+
+
+def _there(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.is_dir())
+
+
+def _writable(folder: Path) -> Check:
+    place = _there(folder)
+    if folder.exists() and not folder.is_dir():
+        return Check(f"{folder}/", "wrong", "this is no folder", "move it away")
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as problem:
+        found = f"{place} cannot be written to: {problem.strerror}"
+        todo = "see who owns it and whether it is mounted for writing, or name another with --out"
+        return Check(f"{folder}/", "wrong", found, todo)
+    return Check(f"{folder}/", "ok", "can be written" if place == folder.absolute() else "new")
+
+
+def leftovers(*folders: Path) -> Iterator[Check]:
+    """What interrupted commands have left: half-written results, downloads, files to look at."""
+    halves: list[Path] = []
+    aside: list[Path] = []
+    for folder in folders:
+        for place, inner, files in os.walk(folder):
+            names = [*inner, *files]
+            halves += [Path(place, name) for name in names if _PARTIAL.fullmatch(name)]
+            aside += [Path(place, name) for name in files if name.endswith(".unverified")]
+            inner[:] = [name for name in inner if not _PARTIAL.fullmatch(name)]
+    if halves:
+        todo = "is nothing at work there? Then run the same command again, which clears it away"
+        yield Check("leftovers", "note", _some(halves), todo)
+    for path in sorted(aside):
+        todo = f"look at it; if it is right, name it {path.stem}, and `iepile fetch` again"
+        yield Check("unverified file", "note", str(path), todo)
+    for folder in folders:
+        if begun := sorted(path.name for path in (folder / ".fetch").glob("*")):
+            todo = f"`iepile fetch {' '.join(begun)}` goes on where it stopped"
+            yield Check("downloads", "note", f"unfinished: {', '.join(begun)}", todo)
+
+
+def _some(paths: Sequence[Path], most: int = 3) -> str:
+    told = ", ".join(map(str, sorted(paths)[:most]))
+    return told + (f" and {len(paths) - most} more" if len(paths) > most else "")
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} GB"
+
+
+def report(checks: Sequence[Check], width: int) -> Iterator[str]:
+    """The lines of a table: what is right, what is not, and under it how to mend it."""
+    first = max(len(check.subject) for check in checks)
+    for check in checks:
+        mark = check.state.upper() if check.state == "wrong" else check.state
+        head = f"{mark:7}{check.subject:{first}}  "
+        blank = " " * len(head)
+        yield from _wrapped(check.found, width, head, blank)
+        if check.todo:
+            yield from _wrapped(check.todo, width, f"{blank}-> ", f"{blank}   ")
+
+
+def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
+    """Lines of a text; commands, paths and addresses stay whole, to be copied."""
+    paragraph = textwrap.TextWrapper(
+        max(width, len(rest) + 40),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return paragraph.wrap(text)

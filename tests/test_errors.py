@@ -1,0 +1,252 @@
+"""Every error says what is wrong, where, and what to do: at every site, and in its words."""
+
+import ast
+import pickle
+import shutil
+import sys
+from functools import cache, partial
+from importlib import import_module
+
+import pytest
+
+from pipeline import archives, cli, engines, fetching
+from pipeline.catalog import Dataset, File, Labels, Split
+from pipeline.download import Network
+from pipeline.engines import Workers
+from pipeline.errors import PipelineError
+from tests.conftest import ROOT
+
+SOURCES = sorted((ROOT / "pipeline").rglob("*.py"))
+
+
+@cache
+def trees():
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+def names_in(node):
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+@cache
+def kinds():
+    """Name -> module of PipelineError and of every class that descends from it."""
+    classes = [
+        (node, ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    ]
+    found = {"PipelineError": "pipeline.errors"}
+    while new := {
+        node.name: module
+        for node, module in classes
+        if node.name not in found and any(names_in(base) & {*found} for base in node.bases)
+    }:
+        found |= new
+    return found
+
+
+@cache
+def sites():
+    """(place, call) of every error that is made anywhere in the pipeline."""
+    return [
+        (f"{path.relative_to(ROOT)}:{node.lineno}", node)
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and names_in(node.func) & {*kinds()}
+    ]
+
+
+def blank(node):
+    """Whether an argument is left out, or is written down as nothing."""
+    return node is None or (isinstance(node, ast.Constant) and not str(node.value or "").strip())
+
+
+def test_every_site_says_what_where_and_what_to_do():
+    lacking = []
+    for place, call in sites():
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
+        parts = {"what": call.args[0] if call.args else None, **given}
+        lacking += [f"{place}: {p}" for p in ("what", "where", "todo") if blank(parts.get(p))]
+
+    assert lacking == []
+
+
+def test_every_site_is_seen():
+    assert len(sites()) > 100
+    assert {"RawFileError", "UnreachableError", "ArchiveError"} <= {*kinds()}
+
+
+def test_there_is_no_error_that_nothing_makes():
+    made = {name for _, call in sites() for name in names_in(call.func)}
+
+    assert {*kinds()} - made <= {"PipelineError"}
+
+
+@pytest.mark.parametrize("name", sorted(kinds()))
+def test_errors_say_the_same_in_another_process(name):
+    kind = getattr(import_module(kinds()[name]), name)
+    error = kind("it is so", where="here:3", todo="mend it")
+
+    assert str(error) == "it is so\n  where: here:3\n  to do: mend it"
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (kind, str(error))
+    assert kind.__doc__
+
+
+@pytest.mark.parametrize("given", [{}, {"where": "here"}, {"todo": "mend it"}])
+def test_an_error_without_all_three_cannot_be_made(given):
+    with pytest.raises(TypeError, match="required keyword-only"):
+        PipelineError("it is so", **given)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder of things that are wrong, and in `run` what a run over one dataset wrote."""
+    folder = tmp_path_factory.mktemp("errors")
+    sample = ROOT / "raw/sample/wnut2017"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        assert cli.main(["run", "--datasets", "wnut2017", "--out", str(folder / "run")]) == 0
+    for name, text in PARAMETERS.items():
+        (folder / f"{name}.yaml").write_text(f"{ONE}{text}\n", encoding="utf-8")
+    for name, (file, old, new) in RAW.items():
+        own = folder / name / "wnut2017"
+        shutil.copytree(sample, own)
+        text = (own / file).read_text(encoding="utf-8")
+        assert old in text
+        (own / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    (folder / "lacking/wnut2017/emerging.dev.conll").unlink()
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    shutil.copytree(folder / "run", folder / "spoilt")
+    (folder / "spoilt/clean/wnut2017/train-00000.parquet").write_bytes(b"PAR1")
+    shutil.copytree(folder / "run/clean/wnut2017", folder / "mixed/clean/wnut2017")
+    return folder
+
+
+ONE = "datasets: {wnut2017: {reader: columns}}\n"
+PARAMETERS = {
+    "slip": "instruct: {sead: 1}",
+    "share": "clean: {max_non_letter_share: 2}",
+    "least": "negatives: {top_k: 0}",
+    "signal": "negatives: {weights: {smell: 1}}",
+    "weight": "negatives: {weights: {name: -1}}",
+    "encoder": "negatives: {encoder: /nowhere/model}",
+    "tokenizer": "publish: {tokenizer: /nowhere/tokens}",
+    "cap": "publish: {max_rows: {nothing: 5}}",
+}
+RAW = {
+    "lacking": ("manifest.toml", "Imagined", "Imagined"),
+    "hashed": ("manifest.toml", 'conll" }', f'conll", sha256 = "{"0" * 64}" }}'),
+    "miscounted": ("manifest.toml", "entities = 19", "entities = 20"),
+    "unknown": ("wnut17train.conll", "B-location", "B-planet"),
+    "garbled": ("manifest.toml", "records = 16, entities = 19", ""),
+    "splitless": ("manifest.toml", "[splits.dev]", "[splits.trial]"),
+    "outside": ("manifest.toml", '"wnut17train', '"../wnut17train'),
+    "syntax": ("manifest.toml", "[splits.dev]", "[splits.dev"),
+    "misnamed": ("manifest.toml", "records = 5", "sentences = 5"),
+    "homeless": ("manifest.toml", "note =", 'folder = "../x"\nnote ='),
+}
+FILES = {
+    "garbled/wnut2017/wnut17train.conll": "a\n\nb\n\nc O O\n",
+    "empty/none": "",
+    "taken/letter.txt": "dear",
+    "plain.md": "no table",
+    "link.toml": "link = 1",
+    "unified/NER/schema/schema.json": "[]",
+    "unified/NER/schema/train.json": "",
+    "list.json": '{"NER": ["a"]}',
+    "answers/twice.jsonl": '{"id": "a", "prediction": ""}\n' * 2,
+    "answers/strange.jsonl": '{"id": "a", "prediction": ""}\n',
+    "answers/bare.jsonl": '{"id": "a"}\n',
+    "answers/broken.jsonl": "{\n",
+    "answers/broken.parquet": "PAR1",
+    "answers/gold.jsonl": '{"id": "a", "instruction": "", "output": "", "answer": ""}\n',
+    "foo.tsv": "The\tO\nferry\tB-boat\n\n",
+    "no-tags.tsv": "nothing\n\n",
+}
+
+#: Class, command, what, where and what to do, a case a line; {t} is the folder of what is wrong.
+COMMANDS = [
+    tuple(line.split(" | "))
+    for line in (ROOT / "tests/fixtures/errors.txt").read_text(encoding="utf-8").splitlines()
+]
+
+
+def unpacked(place):
+    archives.unpack(place / "plain.md", "a", place / "x")
+
+
+def unreachable(place):
+    raise fetched(place, url="http://127.0.0.1:9/a.txt")
+
+
+def from_mirror(place):
+    raise fetched(place, mirror=str(place / "empty"))
+
+
+def fetched(place, mirror=None, url=None):
+    dataset = Dataset(
+        title="Toy",
+        source="Toy",
+        license="CC0",
+        language="en",
+        domain="toys",
+        tasks=["NER"],
+        reader={"name": "columns"},
+        labels=Labels(entity={"PER": "person"}),
+        id="toy",
+        splits={"train": Split([File("a.txt", "0" * 64, url=url)])},
+    )
+    network = Network(timeout=0.5, attempts=1, wait=0.01, longest_wait=1)
+    outcome = fetching.fetch(dataset, place / "toy", network, mirror, lambda *_: None, set())
+    (problem,) = outcome.problems
+    return problem
+
+
+def failed(place):
+    def job(item):
+        raise OSError(28, "No space left on device", str(place / item))
+
+    list(engines.run(job, ["a"]))
+
+
+def without_ray(_):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "ray", None)
+        list(engines.run(str, ["a"], Workers(2, "ray")))
+
+
+FUNCTIONS = [
+    ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
+    ("UnreachableError", unreachable, "does not come through", "http://127.0.0.1:9", "--mirror"),
+    ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),
+    ("WorkError", failed, "No space left", "a", "run the same command again"),
+    ("WorkError", without_ray, "ray is not installed", "--engine ray", "-e '.[ray]'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "act", "what", "where", "todo"), [*COMMANDS, *FUNCTIONS])
+@pytest.mark.usefixtures("in_project")
+def test_the_words(kind, act, what, where, todo, place):
+    if isinstance(act, str):
+        arguments = cli.parser().parse_args(act.format(t=place).split())
+        act = partial(arguments.run, arguments)
+    else:
+        act = partial(act, place)
+
+    with pytest.raises(PipelineError) as caught:
+        act()
+
+    error = caught.value
+    assert type(error).__name__ == kind
+    assert what in error.what
+    assert where.format(t=place) in str(error.where)
+    assert todo.format(t=place) in error.todo
+
+
+def test_every_class_is_among_them():
+    assert {kind for kind, *_ in [*COMMANDS, *FUNCTIONS]} == {*kinds()} - {"PipelineError"}
