@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.catalog import Dataset
 
 
 def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
@@ -26,25 +30,48 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
 
     The rest of the file stays as it is, comments included.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap
-
     found = datasets_in(raw, manifests)
     if not found:
         raise RawFileError(
             "no dataset has raw files here", where=raw, todo="fetch or place them first"
         )
+    with _edited(params) as content:
+        content["raw"] = raw.as_posix()
+        content["datasets"] = _listed(found)
+    return [*found]
+
+
+def add(dataset: Dataset, params: Path) -> None:
+    """List one more dataset in params.yaml; those that are left out there stay out."""
+    with _edited(params) as content:
+        own = _listed({dataset.id: dataset.reader["name"]})
+        if listed := content.get("datasets"):
+            listed.pop(dataset.id, None)
+            listed.insert(sum(name < dataset.id for name in listed), dataset.id, own[dataset.id])
+        else:
+            content["datasets"] = own
+
+
+def _listed(readers: dict[str, str]) -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    listed = CommentedMap()
+    for name, reader in readers.items():
+        listed[name] = CommentedMap(reader=reader)
+        listed[name].fa.set_flow_style()
+    return listed
+
+
+@contextmanager
+def _edited(params: Path) -> Iterator[Any]:
+    """The content of params.yaml to be changed; it is put in place whole, with its comments."""
+    from ruamel.yaml import YAML
+
     yaml = YAML()
     yaml.width = 4096
     content = yaml.load(params.read_text(encoding="utf-8"))
-    content["raw"] = raw.as_posix()
-    listed = CommentedMap()
-    for name, reader in found.items():
-        listed[name] = CommentedMap(reader=reader)
-        listed[name].fa.set_flow_style()
-    content["datasets"] = listed
+    yield content
     partial = params.with_name(f".{params.name}.partial")
     with partial.open("w", encoding="utf-8", newline="\n") as stream:
         yaml.dump(content, stream)
     partial.replace(params)
-    return [*found]

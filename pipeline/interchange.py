@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline import shards
-from pipeline.errors import DeclarationError, PipelineError
+from pipeline import shards, tasks
+from pipeline.errors import DeclarationError, PipelineError, StaleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,6 +115,21 @@ def dictionary_of(path: Path) -> dict[str, Lists]:
         task: {label: [n["label"] for n in near] for label, near in labels.items()}
         for task, labels in shards.read_json(path)["tasks"].items()
     }
+
+
+def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
+    """The dictionary of a dataset in the folder of all; one that lacks its labels is refused."""
+    path = folder / f"{dataset.id}.json"
+    todo = "run `iepile negatives`; `dvc repro` or `iepile run` do everything"
+    if not path.is_file():
+        raise StaleError(f"there is no dictionary of {dataset.id}", where=path, todo=todo)
+    near = dictionary_of(path)
+    for task in dataset.tasks:
+        own = near.get("EE" if task in ("EET", "EEA") else task, {})
+        if lacking := [label for label in tasks.inventory(dataset, task) if label not in own]:
+            what = f"the dictionary of {dataset.id} does not know the label {lacking[0]!r}"
+            raise StaleError(what, where=path, todo=todo)
+    return near
 
 
 class Imported:

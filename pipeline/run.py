@@ -8,9 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline import catalog, engines
+from pipeline import catalog, engines, lineage
 from pipeline.config import ROOT
 from pipeline.engines import Workers
+from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +77,7 @@ def clean(names: Sequence[str], ws: Workspace) -> None:
     """Stage 2."""
     from pipeline.stages.clean import clean as stage
 
+    _check(names, ws, "normalize")
     stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
@@ -88,6 +90,7 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     """Stage 3, over the whole corpus."""
     from pipeline.stages.dedupe import dedupe as stage
 
+    _check(names, ws, "clean")
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
     stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
@@ -98,14 +101,14 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
     from pipeline import shards
     from pipeline.stages.negatives import negatives as stage
 
-    overrides = ROOT / "dictionaries" / "overrides.toml"
+    _check_corpus(names, ws, "dedupe")
     summary = stage(
         [ws.dataset(name) for name in sorted(names)],
         ws.folders["clean"],
         ws.folders["dedupe"],
         ws.settings.negatives,
         ws.dictionaries,
-        overrides=overrides if overrides.is_file() else None,
+        overrides=_overrides(),
         imported=imported,
     )
     shards.write_json(summary, ws.out / "negatives" / "summary.json")
@@ -114,16 +117,17 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
 
 def instruct(names: Sequence[str], ws: Workspace) -> None:
     """Stage 5."""
-    from pipeline.interchange import dictionary_of
+    from pipeline.interchange import dictionary_for
     from pipeline.stages.instruct import instruct as stage
 
+    _check(names, ws, "dedupe")
     folders = ws.folders
-    names = sorted(names)
+    datasets = [ws.dataset(name) for name in sorted(names)]
     stage(
-        [ws.dataset(name) for name in names],
+        datasets,
         folders["clean"],
         folders["dedupe"],
-        {name: dictionary_of(folders["negatives"] / f"{name}.json") for name in names},
+        {d.id: dictionary_for(d, folders["negatives"]) for d in datasets},
         ws.settings.instruct,
         folders["instruct"],
         ws.workers,
@@ -134,6 +138,7 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     """Stage 6: the corpus."""
     from pipeline.stages.publish import publish as stage
 
+    _check_corpus(names, ws, "instruct")
     datasets = [ws.dataset(name) for name in sorted(names)]
     stage(datasets, ws.folders, ws.settings, ws.folders["corpus"], ws.workers)
 
@@ -142,8 +147,37 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     """Stage 7: the audit. Returns the counts."""
     from pipeline.stages.report import report as stage
 
+    _check_corpus(names, ws, "instruct")
     datasets = [ws.dataset(name) for name in sorted(names)]
     return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
+
+
+def _overrides() -> Path | None:
+    path = ROOT / "dictionaries" / "overrides.toml"
+    return path if path.is_file() else None
+
+
+def _check(names: Sequence[str], ws: Workspace, last: str) -> None:
+    """Refuse inputs that do not belong together, see `pipeline/lineage.py`."""
+    from pipeline.interchange import dictionary_for
+    from pipeline.stages.normalize import obeyed
+
+    settings = ws.settings
+    parameters: dict[str, object] = {
+        "normalize": obeyed(settings.normalize),
+        "clean": settings.clean,
+        "instruct": settings.instruct,
+    }
+    for dataset in [ws.dataset(name) for name in sorted(names)]:
+        dictionary = None
+        if last == "instruct":
+            dictionary = lineage.of_dictionary(dictionary_for(dataset, ws.folders["negatives"]))
+        lineage.check(dataset, ws.folders, last, parameters, dictionary)
+
+
+def _check_corpus(names: Sequence[str], ws: Workspace, last: str) -> None:
+    _check(names, ws, last)
+    lineage.check_corpus(ws.folders["dedupe"], names, ws.settings.dedupe)
 
 
 def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
@@ -158,15 +192,33 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
 
 
 def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) -> Any:
-    """All stages in order, over datasets whose raw files are there. Returns the counts."""
+    """All stages in order, over datasets whose raw files are there. Returns the counts.
+
+    What earlier runs left of other datasets is removed in the end: the folder is that of this run.
+    """
+    from pipeline.stages import negatives as dictionaries
+    from pipeline.stages import publish as corpus
+
     left_out = missing(names, ws)
     for name, why in left_out.items():
         say(f"skipped {name}: {why}")
     names = [name for name in names if name not in left_out]
+    if not names:
+        raise RawFileError(
+            "none of these datasets has raw files",
+            where=ws.raw,
+            todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
+        )
+    datasets = [ws.dataset(name) for name in names]
+    dictionaries.check(datasets, ws.settings.negatives, _overrides())
+    corpus.check(datasets, ws.settings.publish)
     say("normalize")
     normalize(names, ws, say)
     for stage in (clean, dedupe, negatives, instruct, publish):
         say(stage.__name__)
         stage(names, ws)
     say("report")
-    return report(names, ws, [*left_out.items()])
+    counts = report(names, ws, [*left_out.items()])
+    for stage_name in ("normalize", "clean", "instruct"):
+        lineage.forget(ws.folders[stage_name], names)
+    return counts

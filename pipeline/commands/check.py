@@ -28,9 +28,16 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
     from pipeline import catalog, checking, editions
+    from pipeline.errors import RawFileError
 
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
+    if not names:
+        raise RawFileError(
+            "no dataset has raw files here",
+            where=ws.raw,
+            todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
+        )
     found = 0
     for name in names:
         dataset = ws.dataset(name)
