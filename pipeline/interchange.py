@@ -91,6 +91,9 @@ def merged(contents: Iterable[dict[str, Any]]) -> Merged:
 
 def read(path: Path) -> Merged:
     """Any of our files, a folder of them, or a peer's file, in the field's form."""
+    if not path.exists():
+        todo = "name a dictionary: a JSON file, or a folder of ours"
+        raise DeclarationError("there is no such file or folder", where=path, todo=todo)
     if path.is_dir():
         return merged(shards.read_json(p) for p in sorted(path.glob("*.json")))
     content = shards.read_json(path)

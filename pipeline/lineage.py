@@ -101,10 +101,11 @@ def check(
     """
     wanted = declaration(dataset)
     found: dict[str, str] = {}
+    last_is_missing = not (folders[last] / dataset.id / NAME).is_file()
     for stage in STAGES[: STAGES.index(last) + 1]:
         folder = folders[stage] / dataset.id
         if not (folder / NAME).is_file():
-            if stage == last:
+            if last_is_missing:
                 raise _stale(f"{stage} has not been run over {dataset.id}", folder, stage)
             continue
         made = shards.read_json(folder / NAME)

@@ -152,6 +152,17 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
 
 
+def parameters(settings: Settings) -> dict[str, object]:
+    """Stage -> what it obeys, of the stages with a folder per dataset."""
+    from pipeline.stages.normalize import obeyed
+
+    return {
+        "normalize": obeyed(settings.normalize),
+        "clean": settings.clean,
+        "instruct": settings.instruct,
+    }
+
+
 def _overrides() -> Path | None:
     path = ROOT / "dictionaries" / "overrides.toml"
     return path if path.is_file() else None
@@ -160,19 +171,12 @@ def _overrides() -> Path | None:
 def _check(names: Sequence[str], ws: Workspace, last: str) -> None:
     """Refuse inputs that do not belong together, see `pipeline/lineage.py`."""
     from pipeline.interchange import dictionary_for
-    from pipeline.stages.normalize import obeyed
 
-    settings = ws.settings
-    parameters: dict[str, object] = {
-        "normalize": obeyed(settings.normalize),
-        "clean": settings.clean,
-        "instruct": settings.instruct,
-    }
     for dataset in [ws.dataset(name) for name in sorted(names)]:
-        dictionary = None
+        lineage.check(dataset, ws.folders, last, parameters(ws.settings))
         if last == "instruct":
-            dictionary = lineage.of_dictionary(dictionary_for(dataset, ws.folders["negatives"]))
-        lineage.check(dataset, ws.folders, last, parameters, dictionary)
+            near = dictionary_for(dataset, ws.folders["negatives"])
+            lineage.check(dataset, ws.folders, last, dictionary=lineage.of_dictionary(near))
 
 
 def _check_corpus(names: Sequence[str], ws: Workspace, last: str) -> None:
@@ -200,8 +204,6 @@ def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) 
     from pipeline.stages import publish as corpus
 
     left_out = missing(names, ws)
-    for name, why in left_out.items():
-        say(f"skipped {name}: {why}")
     names = [name for name in names if name not in left_out]
     if not names:
         raise RawFileError(
@@ -209,10 +211,12 @@ def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) 
             where=ws.raw,
             todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
         )
+    for name, why in left_out.items():
+        say(f"skipped {name}: {why}")
     datasets = [ws.dataset(name) for name in names]
     dictionaries.check(datasets, ws.settings.negatives, _overrides())
     corpus.check(datasets, ws.settings.publish)
-    say("normalize")
+    say(f"normalize (raw files from {ws.raw})")
     normalize(names, ws, say)
     for stage in (clean, dedupe, negatives, instruct, publish):
         say(stage.__name__)

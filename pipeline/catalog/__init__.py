@@ -7,6 +7,7 @@ hold a `manifest.toml` that takes the place of the declared files (the sample ed
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import inspect
 import tomllib
@@ -163,7 +164,7 @@ def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None =
         raise DeclarationError(
             f"there is no dataset {dataset_id!r}",
             where=folder,
-            todo=f"use one of: {', '.join(ids(folder))}",
+            todo=_instead(dataset_id, ids(folder)),
         )
     dataset: Dataset = _parse(path, Dataset)
     dataset.id = dataset_id
@@ -172,6 +173,12 @@ def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None =
         named = dict.fromkeys(dataset.labels.no_relation, no_relation_label)
         dataset.labels.relation = {**dataset.names("relation"), **named}
     return dataset
+
+
+def _instead(name: str, known: list[str]) -> str:
+    if near := difflib.get_close_matches(name.lower(), known, 5, 0.7):
+        return f"did you mean {' or '.join(near)}? `iepile datasets` lists all"
+    return f"use one of: {', '.join(known)}"
 
 
 def _validate(dataset: Dataset, path: Path) -> None:
@@ -329,7 +336,9 @@ def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
         path = folder / file.path
         if not path.exists():
             yield RawFileError(
-                "this raw file is missing", where=path, todo="fetch or place it, see the README"
+                "this raw file is missing",
+                where=path,
+                todo=f"`iepile fetch {folder.name}`, or place it; --raw says where raw folders are",
             )
         elif file.sha256 and (found := digest(path)) != file.sha256:
             yield RawFileError(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command, workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.exports import Source
     from pipeline.run import Workspace
 
@@ -70,6 +72,7 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     from pipeline.errors import DeclarationError, RawFileError
     from pipeline.exports import Source
     from pipeline.records import SPLITS
+    from pipeline.run import parameters
 
     options = {"raw": None, "manifests": None, "workers": None, "out": arguments.output}
     ws = workspace(argparse.Namespace(params=arguments.params, **options))
@@ -78,7 +81,9 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     if not needed.is_dir():
         todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
         raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
-    present = _present(ws, kind)
+    # The parameters of a run in another folder may be others, which nobody needs to name here.
+    obeyed = parameters(ws.settings) if arguments.output is None else None
+    present = _present(ws, kind, obeyed)
     names = arguments.datasets.split(",") if arguments.datasets else present
     splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
     if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
@@ -91,7 +96,7 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     return Source(kind, ws.out, datasets, splits, ws.dictionaries)
 
 
-def _present(ws: Workspace, kind: Any) -> list[str]:
+def _present(ws: Workspace, kind: Any, parameters: Mapping[str, object] | None) -> list[str]:
     """The datasets of a run, whose folders must belong together; a bare corpus may hold any."""
     from pipeline import catalog, lineage
     from pipeline.errors import StaleError
@@ -102,11 +107,13 @@ def _present(ws: Workspace, kind: Any) -> list[str]:
     if not present and kind == "records":
         todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"
         raise StaleError("these records were not deduplicated", where=folders["dedupe"], todo=todo)
+    if present and parameters:
+        lineage.check_corpus(folders["dedupe"], present, ws.settings.dedupe)
     for name in present:
         dataset = ws.dataset(name)
-        if (folders["instruct"] / name / lineage.NAME).is_file():
+        asked = (folders["instruct"] / name / lineage.NAME).is_file()
+        lineage.check(dataset, folders, "instruct" if asked else "dedupe", parameters)
+        if asked:
             near = lineage.of_dictionary(dictionary_for(dataset, folders["negatives"]))
             lineage.check(dataset, folders, "instruct", dictionary=near)
-        else:
-            lineage.check(dataset, folders, "dedupe")
     return present or catalog.ids()

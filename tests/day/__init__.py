@@ -47,7 +47,7 @@ USES = {
 def play(folder, seed, operations, *, dvc=False, say=lambda _: None):
     """Spend a day; return how many files, bytes and exports were compared."""
     world = World(folder, seed)
-    choice = {**CHANGES, **USES}
+    choice = {**CHANGES, **USES, **({uses.run_by_dvc: 4} if dvc else {})}
     try:
         uses.run_everything(world)
         for number in range(operations):

@@ -44,6 +44,8 @@ class World:
         self.compared: Counter[str] = Counter()
         #: All stages ran, over the inputs of the twin; else some did, over others.
         self.whole = False
+        #: What `dvc repro` saw, if that was the last to write anything.
+        self.sources: dict[str, str] | None = None
         self.attic: dict[str, Path] = {}
         self.number = 0
         self.changes = 100
@@ -70,7 +72,22 @@ class World:
                 assert "error: " in done.err, done.err
         return done
 
-    def dvc(self, *arguments, code=0):
+    def repro(self):
+        """`dvc repro`; returns the stages that ran."""
+        if not (self.here / ".dvc").exists():
+            self.dvc("init", "--no-scm", "-q")
+        lines = self.dvc("repro").splitlines()
+        return {x.split("'")[1].rpartition(":")[2] for x in lines if x.startswith("Running stage")}
+
+    def digests(self):
+        """What every dataset is made from, and under "common" what all are."""
+        found = {"common": inputs(self.here, ("params.yaml", "dictionaries/overrides.toml"))}
+        for name in self.listed:
+            own = (f"pipeline/catalog/{name}.toml", f"{self.params['raw']}/{name}")
+            found[name] = inputs(self.here, own)
+        return found
+
+    def dvc(self, *arguments):
         self.history.append("dvc " + " ".join(arguments))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(self.here)}
@@ -82,7 +99,7 @@ class World:
             text=True,
             check=False,
         )
-        assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     # What lies there
@@ -130,15 +147,20 @@ class World:
                 for path in (self.here / "output" / stage).iterdir():
                     if path.name not in self.listed:
                         shutil.rmtree(path)
-        if inputs(self.here) != inputs(self.twin) or not (self.twin / "output").exists():
-            for place in INPUTS:
-                _copy(self.here / place, self.twin / place)
-            for place in ("output", *DICTIONARIES):
-                _remove(self.twin / place)
-            self.iepile("run", "--workers", 1, "--datasets", self._named(), folder=self.twin)
+        self.rebuild()
         self.whole = True
         self.check()
         self.model()
+
+    def rebuild(self):
+        """Make the twin anew from the inputs of now, unless it is that already."""
+        if inputs(self.here) == inputs(self.twin) and (self.twin / "output").exists():
+            return
+        for place in INPUTS:
+            _copy(self.here / place, self.twin / place)
+        for place in ("output", *DICTIONARIES):
+            _remove(self.twin / place)
+        self.iepile("run", "--workers", 1, "--datasets", self._named(), folder=self.twin)
 
     def _named(self):
         return ",".join(self.listed)
@@ -222,10 +244,10 @@ def outputs(folder):
     return {name: data for name, data in found.items() if not name.endswith(".gitignore")}
 
 
-def inputs(folder):
-    """A digest of all that the stages read."""
+def inputs(folder, places=INPUTS):
+    """A digest of all that the stages read, or of a part of it."""
     digest = hashlib.sha256()
-    for place in INPUTS:
+    for place in places:
         top = folder / place
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
