@@ -66,8 +66,9 @@ def _everything(folder: Path, workers: int) -> dict:
 
     def told(line: str) -> None:
         sys.stderr.write(f"{time.perf_counter() - start:6.1f} s  {line}\n")
-        if " " not in line:
-            begun.append((line, time.perf_counter()))
+        stage = line.split(maxsplit=1)[0]
+        if stage != "skipped" and (not begun or begun[-1][0] != stage):
+            begun.append((stage, time.perf_counter()))
 
     counts = run.everything(catalog.ids(folder / "catalog"), ws, told)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())

@@ -52,6 +52,8 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     seen: dict[str, Counter[str]] = {}
     counts: Counter[str] = Counter()
     whole = {*dataset.splits} <= {*manifest.splits}
+    if problem := catalog.undeclared(dataset, folder, manifest):
+        findings.append(Finding(dataset.id, problem.what))
     for name, split in manifest.splits.items():
         where = f"{dataset.id}/{name}"
         faults = catalog.faults(folder, split)

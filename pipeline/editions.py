@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog, config, shards
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.catalog import Dataset
 
 
 def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
@@ -27,9 +31,6 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
 
     The rest of the file stays as it is, comments included.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap
-
     found = datasets_in(raw, manifests)
     if not found:
         raise RawFileError(
@@ -38,17 +39,43 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
             todo="`iepile fetch --all-open` brings what is free to raw/full; "
             "files of yours belong in <id>/ as the catalogue names them",
         )
+    with _edited(params) as content:
+        content["raw"] = raw.as_posix()
+        content["datasets"] = _listed(found)
+    return [*found]
+
+
+def add(dataset: Dataset, params: Path) -> None:
+    """List one more dataset in params.yaml; those that are left out there stay out."""
+    with _edited(params) as content:
+        own = _listed({dataset.id: dataset.reader["name"]})
+        if listed := content.get("datasets"):
+            listed.pop(dataset.id, None)
+            listed.insert(sum(name < dataset.id for name in listed), dataset.id, own[dataset.id])
+        else:
+            content["datasets"] = own
+
+
+def _listed(readers: dict[str, str]) -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    listed = CommentedMap()
+    for name, reader in readers.items():
+        listed[name] = CommentedMap(reader=reader)
+        listed[name].fa.set_flow_style()
+    return listed
+
+
+@contextmanager
+def _edited(params: Path) -> Iterator[Any]:
+    """The content of params.yaml to be changed; it is put in place whole, with its comments."""
+    from ruamel.yaml import YAML
+
     config.load(params)  # what is broken is told, and not written again
     yaml = YAML()
     yaml.width = 4096
     content = yaml.load(params.read_text(encoding="utf-8"))
-    content["raw"] = raw.as_posix()
-    listed = CommentedMap()
-    for name, reader in found.items():
-        listed[name] = CommentedMap(reader=reader)
-        listed[name].fa.set_flow_style()
-    content["datasets"] = listed
+    yield content
     text = StringIO()
     yaml.dump(content, text)
     shards.write_text(text.getvalue(), params)
-    return [*found]

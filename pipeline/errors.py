@@ -74,6 +74,10 @@ class CountError(PipelineError):
     """The files hold another number of records or annotations than declared."""
 
 
+class StaleError(PipelineError):
+    """What the stages wrote does not belong together: something changed, or was forgotten."""
+
+
 class FetchError(PipelineError):
     """A raw file cannot be had, or what was got is not it."""
 

@@ -171,7 +171,7 @@ def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> 
                     FetchError(
                         f"sha256 is {found}, declared is {file.sha256}: these are other bytes",
                         where=source.place,
-                        todo="the source has changed: use --mirror, or declare the new bytes",
+                        todo="it is another edition: use another --mirror, or declare these bytes",
                     )
                 )
             errand.complete.discard(source.place)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
-from pipeline import shards
-from pipeline.errors import DeclarationError, PipelineError
+from pipeline import shards, tasks
+from pipeline.errors import DeclarationError, PipelineError, StaleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +106,9 @@ def merged(contents: Iterable[dict[str, Any]]) -> Merged:
 
 def read(path: Path) -> Merged:
     """Any of our files, a folder of them, or a peer's file, in the field's form."""
+    if not path.exists():
+        todo = "name a dictionary: a JSON file, or a folder of ours"
+        raise DeclarationError("there is no such file or folder", where=path, todo=todo)
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
         raise DeclarationError("no dictionary is in this folder", where=path, todo=_TODO)
@@ -133,6 +136,21 @@ def dictionary_of(path: Path) -> dict[str, Lists]:
         task: {label: [n["label"] for n in near] for label, near in labels.items()}
         for task, labels in _checked(shards.read_json(path), _Ours, path)["tasks"].items()
     }
+
+
+def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
+    """The dictionary of a dataset in the folder of all; one that lacks its labels is refused."""
+    path = folder / f"{dataset.id}.json"
+    todo = "run `iepile negatives`; `dvc repro` or `iepile run` do everything"
+    if not path.is_file():
+        raise StaleError(f"there is no dictionary of {dataset.id}", where=path, todo=todo)
+    near = dictionary_of(path)
+    for task in dataset.tasks:
+        own = near.get("EE" if task in ("EET", "EEA") else task, {})
+        if lacking := [label for label in tasks.inventory(dataset, task) if label not in own]:
+            what = f"the dictionary of {dataset.id} does not know the label {lacking[0]!r}"
+            raise StaleError(what, where=path, todo=todo)
+    return near
 
 
 class Imported:

@@ -21,6 +21,7 @@ from pipeline import catalog, declared
 from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -70,6 +71,27 @@ class Overrides:
                 )
         return cls(links, path)
 
+    def check(self, dataset: Dataset, labels: Mapping[str, Collection[str]]) -> None:
+        """Refuse a link of this dataset whose task or labels it does not have."""
+        for link in self._links:
+            if link.dataset == dataset.id:
+                if link.task not in labels:
+                    todo = f"use one of: {', '.join(labels)}"
+                    what = f"{dataset.id} has no dictionary for {link.task!r}"
+                    raise DeclarationError(what, where=self._path, todo=todo)
+                self._check(link, labels[link.task])
+
+    def _check(self, link: Link, labels: Collection[str]) -> None:
+        strange = sorted({link.label, *link.add, *link.remove} - {*labels})
+        if strange or link.label in link.add:
+            raise DeclarationError(
+                f"{link.dataset} {link.task} has no label {strange[0]!r}"
+                if strange
+                else f"{link.label!r} is added to itself",
+                where=self._path,
+                todo=f"use labels of: {', '.join(labels)}",
+            )
+
     def applied(
         self, dataset: Dataset, task: str, near: dict[str, list[dict[str, Any]]]
     ) -> dict[str, list[dict[str, Any]]]:
@@ -78,15 +100,7 @@ class Overrides:
         for link in self._links:
             if (link.dataset, link.task) != (dataset.id, task):
                 continue
-            strange = sorted({link.label, *link.add, *link.remove} - {*near})
-            if strange or link.label in link.add:
-                raise DeclarationError(
-                    f"{dataset.id} {task} has no label {strange[0]!r}"
-                    if strange
-                    else f"{link.label!r} is added to itself",
-                    where=self._path,
-                    todo=f"use labels of: {', '.join(near)}",
-                )
+            self._check(link, near)
             scored = {entry["label"]: entry for entry in changed[link.label]}
             added = [
                 {**scored.get(a, {"label": a, "score": None, "signals": {}}), "reason": link.reason}

@@ -73,7 +73,8 @@ def _files(path: Path) -> list[Path]:
         kinds = (".parquet", ".jsonl", ".json")
         return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds)
     if not path.is_file():
-        raise RawFileError("there is no such file or folder", where=path, todo="check the path")
+        todo = "name the model's answers first, and the folder of the corpus with --gold"
+        raise RawFileError("there is no such file or folder", where=path, todo=todo)
     return [path]
 
 

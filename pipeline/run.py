@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline import catalog, engines
+from pipeline import catalog, engines, lineage
 from pipeline.config import ROOT
 from pipeline.engines import Workers
 from pipeline.errors import RawFileError
@@ -73,24 +73,11 @@ def _raw_bytes(name: str, ws: Workspace) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def _demand(stages: Sequence[str], names: Sequence[str], ws: Workspace) -> None:
-    """Refuse to work on what stages before have not written: it would look like no records."""
-    for stage in stages:
-        for name in names:
-            folder = ws.folders[stage] / name
-            if not folder.is_dir():
-                raise RawFileError(
-                    f"{stage} has written nothing for {name}",
-                    where=folder,
-                    todo=f"run `iepile {stage}` first, or all stages: `dvc repro`, `iepile run`",
-                )
-
-
 def clean(names: Sequence[str], ws: Workspace) -> None:
     """Stage 2."""
     from pipeline.stages.clean import clean as stage
 
-    _demand(["normalize"], names, ws)
+    _check(names, ws, "normalize")
     stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
@@ -103,7 +90,7 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     """Stage 3, over the whole corpus."""
     from pipeline.stages.dedupe import dedupe as stage
 
-    _demand(["clean"], names, ws)
+    _check(names, ws, "clean")
     datasets = [ws.dataset(name) for name in sorted(names)]
     folders = ws.folders
     stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
@@ -114,15 +101,14 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
     from pipeline import shards
     from pipeline.stages.negatives import negatives as stage
 
-    _demand(["clean", "dedupe"], names, ws)
-    overrides = ROOT / "dictionaries" / "overrides.toml"
+    _check_corpus(names, ws, "dedupe")
     summary = stage(
         [ws.dataset(name) for name in sorted(names)],
         ws.folders["clean"],
         ws.folders["dedupe"],
         ws.settings.negatives,
         ws.dictionaries,
-        overrides=overrides if overrides.is_file() else None,
+        overrides=_overrides(),
         imported=imported,
     )
     shards.write_json(summary, ws.out / "negatives" / "summary.json")
@@ -131,17 +117,17 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
 
 def instruct(names: Sequence[str], ws: Workspace) -> None:
     """Stage 5."""
-    from pipeline.interchange import dictionary_of
+    from pipeline.interchange import dictionary_for
     from pipeline.stages.instruct import instruct as stage
 
-    _demand(["clean", "dedupe"], names, ws)
+    _check(names, ws, "dedupe")
     folders = ws.folders
-    names = sorted(names)
+    datasets = [ws.dataset(name) for name in sorted(names)]
     stage(
-        [ws.dataset(name) for name in names],
+        datasets,
         folders["clean"],
         folders["dedupe"],
-        {name: dictionary_of(folders["negatives"] / f"{name}.json") for name in names},
+        {d.id: dictionary_for(d, folders["negatives"]) for d in datasets},
         ws.settings.instruct,
         folders["instruct"],
         ws.workers,
@@ -152,7 +138,7 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     """Stage 6: the corpus."""
     from pipeline.stages.publish import publish as stage
 
-    _demand(["clean", "dedupe", "instruct"], names, ws)
+    _check_corpus(names, ws, "instruct")
     datasets = [ws.dataset(name) for name in sorted(names)]
     stage(datasets, ws.folders, ws.settings, ws.folders["corpus"], ws.workers)
 
@@ -161,9 +147,41 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     """Stage 7: the audit. Returns the counts."""
     from pipeline.stages.report import report as stage
 
-    _demand(["normalize", "clean", "dedupe", "instruct"], names, ws)
+    _check_corpus(names, ws, "instruct")
     datasets = [ws.dataset(name) for name in sorted(names)]
     return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
+
+
+def parameters(settings: Settings) -> dict[str, object]:
+    """Stage -> what it obeys, of the stages with a folder per dataset."""
+    from pipeline.stages.normalize import obeyed
+
+    return {
+        "normalize": obeyed(settings.normalize),
+        "clean": settings.clean,
+        "instruct": settings.instruct,
+    }
+
+
+def _overrides() -> Path | None:
+    path = ROOT / "dictionaries" / "overrides.toml"
+    return path if path.is_file() else None
+
+
+def _check(names: Sequence[str], ws: Workspace, last: str) -> None:
+    """Refuse inputs that do not belong together, see `pipeline/lineage.py`."""
+    from pipeline.interchange import dictionary_for
+
+    for dataset in [ws.dataset(name) for name in sorted(names)]:
+        lineage.check(dataset, ws.folders, last, parameters(ws.settings))
+        if last == "instruct":
+            near = dictionary_for(dataset, ws.folders["negatives"])
+            lineage.check(dataset, ws.folders, last, dictionary=lineage.of_dictionary(near))
+
+
+def _check_corpus(names: Sequence[str], ws: Workspace, last: str) -> None:
+    _check(names, ws, last)
+    lineage.check_corpus(ws.folders["dedupe"], names, ws.settings.dedupe)
 
 
 def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
@@ -178,21 +196,33 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
 
 
 def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) -> Any:
-    """All stages in order, over datasets whose raw files are there. Returns the counts."""
+    """All stages in order, over datasets whose raw files are there. Returns the counts.
+
+    What earlier runs left of other datasets is removed in the end: the folder is that of this run.
+    """
+    from pipeline.stages import negatives as dictionaries
+    from pipeline.stages import publish as corpus
+
     left_out = missing(names, ws)
-    for name, why in left_out.items():
-        say(f"skipped {name}: {why}")
     names = [name for name in names if name not in left_out]
     if not names:
         raise RawFileError(
-            "no dataset has raw files here",
+            "none of these datasets has raw files",
             where=ws.raw,
-            todo="name the folder of raw files with --raw; `iepile fetch` gets them",
+            todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
         )
-    say("normalize")
+    for name, why in left_out.items():
+        say(f"skipped {name}: {why}")
+    datasets = [ws.dataset(name) for name in names]
+    dictionaries.check(datasets, ws.settings.negatives, _overrides())
+    corpus.check(datasets, ws.settings.publish)
+    say(f"normalize (raw files from {ws.raw})")
     normalize(names, ws, say)
     for stage in (clean, dedupe, negatives, instruct, publish):
         say(stage.__name__)
         stage(names, ws)
     say("report")
-    return report(names, ws, [*left_out.items()])
+    counts = report(names, ws, [*left_out.items()])
+    for stage_name in ("normalize", "clean", "instruct"):
+        lineage.forget(ws.folders[stage_name], names)
+    return counts

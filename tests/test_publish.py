@@ -124,8 +124,8 @@ def test_repeated_rows_have_ids_of_their_own(folders, tmp_path, times, low, high
 
 
 def test_a_dataset_that_is_not_there_is_an_error(folders, tmp_path):
-    with pytest.raises(DeclarationError, match="'duie2' is no dataset of this run"):
-        published(folders, tmp_path / "corpus", repeat={"duie2": 2})
+    with pytest.raises(DeclarationError, match="there is no dataset 'duie3'"):
+        published(folders, tmp_path / "corpus", repeat={"duie3": 2})
 
 
 def test_shards_of_so_many_bytes(folders, tmp_path):

@@ -305,6 +305,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
+    """What to say where nothing tells which files are which split: that would be no records."""
+    if manifest.splits:
+        return None
+    return RawFileError(
+        f"no raw files of {dataset.id} are declared, so there is nothing to read",
+        where=folder,
+        todo="place a manifest.toml there, or declare [splits.*] in the dataset's TOML file",
+    )
+
+
 def verified(folder: Path, split: Split) -> list[Path]:
     """The paths of a split's files, each present and, where declared, of the right hash."""
     for problem in faults(folder, split):

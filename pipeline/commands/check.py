@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
     if not names:
         raise RawFileError(
-            "no dataset has raw files here", where=ws.raw, todo="fetch or place them first"
+            "no dataset has raw files here",
+            where=ws.raw,
+            todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
         )
     found = 0
     for name in names:

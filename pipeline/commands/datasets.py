@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, common, workspace
+from pipeline.commands import command, sources, workspace
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Declare the subcommand."""
     parser = command(commands, "datasets", "list the datasets of the catalogue")
-    common(parser)
+    sources(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="as the table of the README")
     form.add_argument("--json", action="store_true", help="as JSON")

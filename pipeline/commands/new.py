@@ -90,9 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
     _show(dataset, survey, splits)
     written = drafts.write(dataset, splits, Path("raw"))
     catalog.load.cache_clear()
-    catalog.load(dataset.id)
-    editions.switch(Path(settings.raw), arguments.params)
-    for path in [*written, arguments.params]:
+    declared = catalog.load(dataset.id)
+    if catalog.present(*catalog.edition(declared, Path(settings.raw))):
+        editions.add(declared, arguments.params)
+        written.append(arguments.params)
+    for path in written:
         print(f"wrote {path}")
     print(f"next: review the declaration, then `iepile check {dataset.id} --raw raw/full`")
     return 0

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import engines, hygiene, rules, shards
+from pipeline import engines, hygiene, lineage, rules, shards
 from pipeline.kept import record_shards
 from pipeline.records import RECORDS
 
@@ -63,6 +63,8 @@ def clean(
                     tally.join(found[at])
             report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
             shards.write_json({**report, "splits": tally.summary()}, folder / "hygiene.json")
+            source = lineage.stamped(normalize / datasets[number].id)
+            lineage.stamp(folder, datasets[number], settings, normalize=source)
 
 
 def _enum_roles(dataset: Dataset) -> list[str]:

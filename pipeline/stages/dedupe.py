@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import engines, near_duplicates, shards
+from pipeline import engines, lineage, near_duplicates, shards
 from pipeline.kept import DROPS, record_shards
 from pipeline.records import (
     RECORDS,
@@ -110,6 +110,10 @@ def dedupe(
         shards.remove(work)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan.names, clean, settings, folder, workers)
+        for dataset in datasets:
+            source = lineage.stamped(clean / dataset.id)
+            lineage.stamp(folder / dataset.id, dataset, clean=source)
+        lineage.stamp_corpus(folder, plan.names, settings)
         return {d: shards.rows(folder / d / "drops.parquet") for d in plan.names}
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import batching, engines, shards, tasks
+from pipeline import batching, engines, lineage, shards, tasks
 from pipeline.assembly import assembled
 from pipeline.batching import Batches
 from pipeline.kept import kept, record_shards
@@ -74,8 +74,8 @@ def instruct(
     """
     with ExitStack() as stack:
         jobs: list[Job] = []
-        for dataset in datasets:
-            folder = stack.enter_context(shards.replacing(out / dataset.id))
+        folders = [stack.enter_context(shards.replacing(out / d.id)) for d in datasets]
+        for dataset, folder in zip(datasets, folders, strict=True):
             own = None if dedupe is None else dedupe / dataset.id
             jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
         # The largest first, whosesoever they are, so that none is left to one process at the end.
@@ -83,6 +83,15 @@ def instruct(
         workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
         for _ in engines.run(partial(_shard, settings=settings), jobs, workers, _name):
             pass
+        for dataset, folder in zip(datasets, folders, strict=True):
+            lineage.stamp(
+                folder,
+                dataset,
+                settings,
+                clean=lineage.stamped(clean / dataset.id),
+                dedupe=None if dedupe is None else lineage.stamped(dedupe / dataset.id),
+                dictionary=lineage.of_dictionary(dictionaries[dataset.id]),
+            )
 
 
 def _jobs(

@@ -21,6 +21,7 @@ from pipeline.fusion import fused
 from pipeline.interchange import Imported, merged, write_dictionary, write_merged
 from pipeline.overrides import Overrides
 from pipeline.signals import SIGNALS
+from pipeline.tasks import inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,7 +49,7 @@ def negatives(
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write the dictionaries of all datasets into `out`; return what is worth a look about each."""
-    _check(settings)
+    check(datasets, settings, overrides)
     model = None
     if settings.encoder != "corpus":
         model = SentenceEncoder(settings.encoder, settings.revision, settings.device)
@@ -91,7 +92,11 @@ def negatives(
     return result
 
 
-def _check(settings: Negatives) -> None:
+def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | None) -> None:
+    """Refuse parameters and overrides that nothing can be made of, before anything is."""
+    by_hand = Overrides.read(overrides)
+    for dataset in datasets:
+        by_hand.check(dataset, {t: inventory(dataset, t) for t in dictionary_tasks(dataset)})
     if unknown := sorted({*settings.weights} - {*SIGNALS}):
         raise DeclarationError(
             f"there is no signal {unknown[0]!r}",

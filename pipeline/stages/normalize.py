@@ -2,7 +2,8 @@
 
 Writes `<split>-NNNNN.parquet` (RECORDS), `rejects.parquet` (REJECTS) and `summary.json`. Nothing is
 lost silently: rows read = records + merged rows + rejects, and where the edition declares counts,
-what its source holds = what was kept + what was rejected + what was dropped on purpose.
+what its source holds = what was kept + what was rejected + what was dropped on purpose. Like every
+stage it says in `made_from.json` what it read (`pipeline/lineage.py`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pyarrow as pa
 import xxhash
 
-from pipeline import catalog, shards
+from pipeline import catalog, lineage, shards
 from pipeline.errors import DeclarationError
 from pipeline.records import REJECTS, Record, Reject, record_id, to_table
 from pipeline.tally import Tally, unknown_labels, writable
@@ -34,6 +36,8 @@ def normalize(
     dataset: Dataset, folder: Path, manifest: Manifest, settings: Normalize, out: Path
 ) -> dict[str, Any]:
     """Normalize every split of one dataset into the folder `out`; return the summary it writes."""
+    if problem := catalog.undeclared(dataset, folder, manifest):
+        raise problem
     rejects: list[dict[str, Any]] = []
     summary: dict[str, Any] = {"dataset": dataset.id, "splits": {}}
     unknown: Counter[tuple[str, str]] = Counter()
@@ -57,7 +61,15 @@ def normalize(
             raise unknown_labels(dataset, unknown)
         shards.write(pa.Table.from_pylist(rejects, schema=REJECTS), partial / "rejects.parquet")
         shards.write_json(summary, partial / "summary.json")
+        lineage.stamp(partial, dataset, obeyed(settings))
     return summary
+
+
+def obeyed(settings: Normalize) -> dict[str, Any]:
+    """The parameters that change what is written."""
+    told: dict[str, Any] = msgspec.to_builtins(settings)
+    del told["max_reject_rate"]
+    return told
 
 
 def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:

@@ -68,7 +68,7 @@ def publish(
 
     `folders` maps each stage before this one to its output.
     """
-    _check(datasets, settings.publish)
+    check(datasets, settings.publish)
     found = groups(datasets, folders["instruct"])
     largest_first = sorted(found, key=lambda group: -group.size)
     with shards.replacing(out) as folder:
@@ -84,12 +84,13 @@ def publish(
     return {key: sum(own.rows.values()) for key, own in made.items()}
 
 
-def _check(datasets: Sequence[Dataset], settings: Publish) -> None:
-    known = {d.id for d in datasets}
+def check(datasets: Sequence[Dataset], settings: Publish) -> None:
+    """Refuse shares of datasets that there are not; those of datasets not run do nothing."""
+    known = {*catalog.ids(), *(d.id for d in datasets)}
     for key, own in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
         if strange := sorted({*own} - known):
             raise DeclarationError(
-                f"{strange[0]!r} is no dataset of this run",
+                f"there is no dataset {strange[0]!r}",
                 where=f"params.yaml: publish.{key}",
                 todo=f"use one of: {', '.join(sorted(known))}",
             )
