@@ -23,6 +23,7 @@ from pipeline.commands import (
     stages,
 )
 from pipeline.errors import PipelineError
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.run(arguments)
     except PipelineError as problem:
-        sys.stderr.write(f"error: {problem}\n")
+        sys.stderr.write(f"error: {visible(str(problem))}\n")
         return 1
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; nobody is left to tell.

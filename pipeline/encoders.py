@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import xxhash
 
+from pipeline.errors import DeclarationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -176,7 +178,16 @@ class SentenceEncoder:
     def __init__(self, model: str, revision: str | None = None, device: str | None = None) -> None:
         from sentence_transformers import SentenceTransformer
 
-        self._model = SentenceTransformer(model, revision=revision, device=device)
+        try:
+            self._model = SentenceTransformer(
+                model, revision=revision, device=device, trust_remote_code=False
+            )
+        except (OSError, ValueError, ImportError) as problem:
+            raise DeclarationError(
+                f"cannot load the encoder {model!r}: {(str(problem).splitlines() or ['?'])[0]}",
+                where="params.yaml: negatives.encoder",
+                todo="name a folder or a model of the Hugging Face Hub that brings no code",
+            ) from None
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
         """Each distinct text is embedded once."""

@@ -135,6 +135,7 @@ def _declare(name: str, content: Mapping[str, Any], declarations: Path) -> None:
     """Write the declaration, and take it back if the catalogue does not accept it."""
     path = declarations / f"{name}.toml"
     toml.write(path, content)
+    catalog.load.cache_clear()  # it may remember another declaration of this name
     try:
         catalog.load(name, declarations)
     except DeclarationError:

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from pipeline import shards
@@ -92,28 +93,44 @@ def merged(contents: Iterable[dict[str, Any]]) -> Merged:
 def read(path: Path) -> Merged:
     """Any of our files, a folder of them, or a peer's file, in the field's form."""
     if path.is_dir():
-        return merged(shards.read_json(p) for p in sorted(path.glob("*.json")))
+        return merged(map(_own, sorted(path.glob("*.json"))))
     content = shards.read_json(path)
     if isinstance(content, dict) and "tasks" in content:
-        return merged([content])
-    depth: Any = content
-    for _ in range(3):
-        if not isinstance(depth, dict):
-            raise DeclarationError(
-                "this is no dictionary",
-                where=path,
-                todo="give task -> dataset -> label -> [labels]",
-            )
-        depth = next(iter(depth.values()), {})
-    lists: Merged = content
+        return merged([_own(path)])
+    lists: Merged = _checked(content, Merged, path, "task -> dataset -> label -> [labels]")
     return lists
+
+
+class _Neighbour(msgspec.Struct):
+    label: str
+
+
+class _Own(msgspec.Struct):
+    source: str
+    tasks: dict[str, dict[str, list[_Neighbour]]]
+
+
+def _own(path: Path) -> Any:
+    """The content of one dataset's file."""
+    return _checked(shards.read_json(path), _Own, path, "source and tasks -> label -> neighbours")
+
+
+def _checked(content: Any, kind: Any, path: Path, form: str) -> Any:
+    """The content as it is, if it is of a form."""
+    try:
+        msgspec.convert(content, kind)
+    except msgspec.ValidationError as problem:
+        raise DeclarationError(
+            f"this is no dictionary: {problem}", where=path, todo=f"give {form}"
+        ) from None
+    return content
 
 
 def dictionary_of(path: Path) -> dict[str, Lists]:
     """Task -> label -> near labels, best first, of one dataset's file: what `instruct` reads."""
     return {
         task: {label: [n["label"] for n in near] for label, near in labels.items()}
-        for task, labels in shards.read_json(path)["tasks"].items()
+        for task, labels in _own(path)["tasks"].items()
     }
 
 
@@ -199,7 +216,7 @@ def neighbors(
 ) -> list[dict[str, Any]]:
     """The neighbours of a label, each with its task, score and what every signal gave to it."""
     path = Path(dictionaries) / f"{dataset}.json"
-    tasks = shards.read_json(path)["tasks"]
+    tasks = _own(path)["tasks"]
     asked = {t: labels for t, labels in tasks.items() if task in (None, t)}
     if not any(label in labels for labels in asked.values()):
         known = dict.fromkeys(x for labels in asked.values() for x in labels)

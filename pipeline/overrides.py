@@ -59,7 +59,7 @@ class Overrides:
             links = msgspec.convert(content, _File).link
         except OSError as problem:
             raise DeclarationError(f"cannot read: {problem.strerror}", where=path) from None
-        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
+        except (ValueError, msgspec.ValidationError, RecursionError) as problem:
             raise DeclarationError(str(problem), where=path, todo="correct the file") from None
         known = {*catalog.ids()}
         for link in links:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import tomllib
-from collections import Counter
+from collections import Counter, abc
 from functools import cache
 from importlib import import_module
 from operator import attrgetter
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from pipeline import records
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import SPLITS
 
@@ -29,7 +31,13 @@ FOLDER: Final = Path(__file__).parent
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 
+#: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
+_ID: Final = re.compile(r"\w[\w.-]{0,99}")
+
 Names = dict[str, str] | list[str]
+
+#: What the readers name in their hints for type checkers alone.
+_HINTS: Final = {**vars(abc), **vars(records), "Path": Path}
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,7 +157,7 @@ def _parse(path: Path, kind: Any) -> Any:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return msgspec.convert(content, kind)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as problem:
+    except (ValueError, msgspec.ValidationError, RecursionError) as problem:
         raise DeclarationError(str(problem), where=path, todo="correct the TOML file") from None
     except OSError as problem:
         raise DeclarationError(f"cannot read: {problem.strerror}", where=path) from None
@@ -159,6 +167,12 @@ def _parse(path: Path, kind: Any) -> Any:
 def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None = None) -> Dataset:
     """Read and validate one declaration. "No relation" may be asked under a name of its own."""
     path = folder / f"{dataset_id}.toml"
+    if not _ID.fullmatch(dataset_id):
+        raise DeclarationError(
+            f"{dataset_id!r} is no id of a dataset",
+            where=folder,
+            todo="ids are letters, digits, and inside of them . _ and -",
+        )
     if not path.is_file():
         raise DeclarationError(
             f"there is no dataset {dataset_id!r}",
@@ -234,10 +248,31 @@ def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
                 f"splits.{name}.counts: unknown {odd}", where=path, todo=f"use {', '.join(COUNTED)}"
             )
         for file in split.files:
-            if Path(file.path).is_absolute() or ".." in Path(file.path).parts:
+            _check_inside(file.path, path)
+            if file.url and not re.match(r"https?://[^/\s]+/", file.url):
                 raise DeclarationError(
-                    f"{file.path} leaves the raw folder", where=path, todo="use a path inside it"
+                    f"{file.url!r} is no address on the web",
+                    where=path,
+                    todo="use https:// or http://; other places are given with --mirror",
                 )
+        if split.documents is not None:
+            _check_inside(split.documents, path)
+            if not (FOLDER / split.documents).is_file():
+                raise DeclarationError(
+                    f"there is no list of documents {split.documents!r}",
+                    where=path,
+                    todo=f"put it into {FOLDER}",
+                )
+
+
+def _check_inside(text: str, path: Path) -> None:
+    """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
+    parts = Path(text).parts
+    usable = text.strip() and "\0" not in text and all(len(p.encode()) < 256 for p in parts)
+    if not usable or Path(text).is_absolute() or ".." in parts:
+        raise DeclarationError(
+            f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
+        )
 
 
 def reader(dataset: Dataset, path: Path | None = None) -> Any:
@@ -251,7 +286,7 @@ def reader(dataset: Dataset, path: Path | None = None) -> Any:
             f"there is no reader {name!r}", where=where, todo=f"use one of: {', '.join(known)}"
         )
     function = import_module(f"pipeline.readers.{name}").read
-    offered = inspect.signature(function).parameters
+    offered = inspect.signature(function, locals=_HINTS, eval_str=True).parameters
     allowed = [n for n, p in offered.items() if p.kind is p.KEYWORD_ONLY and n != "language"]
     if unknown := sorted({*options} - {*allowed}):
         raise DeclarationError(
@@ -261,7 +296,20 @@ def reader(dataset: Dataset, path: Path | None = None) -> Any:
         )
     required = {n for n in allowed if offered[n].default is inspect.Parameter.empty}
     if missing := sorted(required - {*options}):
-        raise DeclarationError(f"reader {name} needs the option {missing[0]!r}", where=where)
+        raise DeclarationError(
+            f"reader {name} needs the option {missing[0]!r}",
+            where=where,
+            todo="add it to [reader]",
+        )
+    for key, value in options.items():
+        try:
+            msgspec.convert(value, offered[key].annotation)
+        except msgspec.ValidationError as problem:
+            raise DeclarationError(
+                f"option {key!r} of reader {name} is {value!r:.80}: {problem}",
+                where=where,
+                todo="correct [reader]",
+            ) from None
     return lambda files: function(files, language=dataset.language, **options)
 
 
@@ -284,10 +332,10 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
         return raw / dataset.id, Manifest(splits=dataset.splits)
     manifest: Manifest = _parse(path, Manifest)
     _check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
-    folder = raw / (manifest.folder or dataset.id)
-    if ".." in Path(manifest.folder or "").parts or not manifest.splits:
-        raise DeclarationError("a manifest needs splits and a folder of its own", where=path)
-    return folder, manifest
+    if not manifest.splits:
+        raise DeclarationError("a manifest needs splits", where=path, todo="declare one")
+    _check_inside(manifest.folder or dataset.id, path)
+    return raw / (manifest.folder or dataset.id), manifest
 
 
 def present(folder: Path, manifest: Manifest) -> bool:

@@ -11,14 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.readers.columns import count_entities, decode_tags
+from pipeline.readers.columns import Scheme, count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from pipeline.readers.columns import Scheme
 
 
 def read(
