@@ -85,6 +85,7 @@ class Negatives(_Section, frozen=True):
 
     #: "corpus", or the name or path of a sentence-transformers model.
     encoder: str = "corpus"
+    #: Its revision on the Hub, or the sha256 of its folder: no other is loaded.
     revision: str | None = None
     #: Where such a model runs, e.g. "cuda"; null chooses.
     device: str | None = None

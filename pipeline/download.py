@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -59,9 +60,23 @@ def session(network: Network) -> requests.Session:
     own = requests.Session()
     for scheme in ("http://", "https://"):
         own.mount(scheme, HTTPAdapter(max_retries=retry))
+    own.hooks["response"].append(_same_scheme)
     # Compressed on the way, a body could not be resumed at a byte of the file.
     own.headers["Accept-Encoding"] = "identity"
     return own
+
+
+def _same_scheme(answer: requests.Response, **_: object) -> None:
+    """Refuse to be sent from https to anything else, and from http to what is not the web."""
+    if not answer.is_redirect:
+        return
+    target = urljoin(answer.url, answer.headers["location"])
+    if urlsplit(target).scheme not in {"https", urlsplit(answer.url).scheme}:
+        raise FetchError(
+            f"the server sends us on to {target!r}",
+            where=answer.url,
+            todo="use --mirror, or correct the URL",
+        )
 
 
 def download(

@@ -10,11 +10,12 @@ whose labels would, stand in further rows; one that goes on in the next line is 
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.text import Text
+
+from pipeline.terminal import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,13 +51,13 @@ def record(record: Record, width: int) -> Iterator[Text]:
     for mention in record.mentions:
         if mention.start is None and mention.label is not None:
             where = "several places" if record.text.count(mention.text) > 1 else "no place"
-            yield Text(f"  {mention.label}: {_visible(mention.text)} ({where} in the text)")
+            yield Text(drawn(f"  {mention.label}: {mention.text} ({where} in the text)"))
     for r in record.relations:
         arrow = f"  {names[r.head]} ─ {r.label} → {names[r.tail]}"
-        yield Text(arrow + _slots(r.qualifiers, names))
+        yield Text(drawn(arrow + _slots(r.qualifiers, names)))
     for e in record.events:
         trigger = "" if e.trigger is None else f" ({names[e.trigger]})"
-        yield Text(f"  {e.label}{trigger}" + _slots(e.arguments, names))
+        yield Text(drawn(f"  {e.label}{trigger}" + _slots(e.arguments, names)))
 
 
 def spans(record: Record) -> list[Span]:
@@ -76,7 +77,7 @@ def spans(record: Record) -> list[Span]:
             if not roles[end]:
                 roles[end][name] = None
     found = {
-        Span(m.start, m.end, ", ".join(roles[i]))
+        Span(m.start, m.end, drawn(", ".join(roles[i])))
         for i, m in enumerate(record.mentions)
         if m.start is not None and m.end is not None
     }
@@ -85,7 +86,7 @@ def spans(record: Record) -> list[Span]:
 
 def marked(text: str, spans: Sequence[Span], width: int) -> Iterator[Text]:
     """The text in lines of at most `width` cells, and under each the spans in it."""
-    shown = _visible(text)
+    shown = drawn(text)
     labels = sorted({span.label for span in spans})
     styles = {label: _STYLES[i % len(_STYLES)] for i, label in enumerate(labels)}
     for start, end in lines(shown, width):
@@ -145,15 +146,8 @@ def _row(pieces: Sequence[tuple[int, str, str]]) -> Text:
     return row
 
 
-def _visible(text: str) -> str:
-    """The text with a sign for every control character, as many characters as before."""
-    return "".join(
-        {"\n": "↵", "\t": "→"}.get(c, "·") if unicodedata.category(c) == "Cc" else c for c in text
-    )
-
-
 def _names(record: Record) -> list[str]:
-    return [_visible(m.text) for m in record.mentions]
+    return [m.text for m in record.mentions]
 
 
 def _slots(slots: Sequence[Argument], names: Sequence[str]) -> str:

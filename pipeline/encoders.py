@@ -179,13 +179,16 @@ class SentenceEncoder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            self._model = SentenceTransformer(model, revision=revision, device=device)
-        except (OSError, ValueError, RuntimeError, AssertionError) as problem:
+            self._model = SentenceTransformer(
+                model, revision=revision, device=device, trust_remote_code=False
+            )
+        except (OSError, ValueError, RuntimeError, AssertionError, ImportError) as problem:
             raise DeclarationError(
-                f"cannot load the encoder {model!r}: {str(problem).partition(chr(10))[0]}",
+                f"cannot load the encoder {model!r}: {(str(problem).splitlines() or ['?'])[0]}",
                 where="params.yaml: negatives.encoder",
                 todo='use "corpus", which needs no download, or the name or folder of a '
-                "sentence-transformers model; check negatives.revision and negatives.device",
+                "sentence-transformers model that brings no code; check negatives.revision and "
+                "negatives.device",
             ) from None
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:

@@ -49,7 +49,7 @@ def _load(tokenizer: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(tokenizer)
+        return AutoTokenizer.from_pretrained(tokenizer, trust_remote_code=False)
     except (OSError, ValueError) as problem:
         raise DeclarationError(
             f"cannot load the tokenizer {tokenizer!r}: {str(problem).partition(chr(10))[0]}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog, figures, shards
 from pipeline.errors import DeclarationError
+from pipeline.terminal import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
         numeric = bool(rows) and all(isinstance(row[i], int) for row in rows)
         grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(f"{c:,}" if isinstance(c, int) else str(c) for c in row))
+        grid.add_row(*(f"{c:,}" if isinstance(c, int) else drawn(str(c)) for c in row))
     target = io.StringIO()
     Console(file=target, width=180, highlight=False, markup=False).print(grid)
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
@@ -44,7 +45,7 @@ def summary(counts: Any) -> str:
     if rows:
         rows.append(_line("total", whole, None))
     lines = [table(columns, rows)]
-    lines += [f"skipped {name}: {why}" for name, why in counts["skipped"].items()]
+    lines += [drawn(f"skipped {name}: {why}") for name, why in counts["skipped"].items()]
     return "\n".join(lines)
 
 

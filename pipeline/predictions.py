@@ -8,6 +8,7 @@ record, so that memory holds the answers, as one Arrow column, and one part of t
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -125,10 +126,13 @@ def _field(names: Any, field: str | None, where: object) -> str:
     return name
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; what is found broken while it is read is said like that."""
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as problem:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise RawFileError(
             f"cannot read this Parquet file: {problem}",
             where=path,

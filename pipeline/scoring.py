@@ -127,7 +127,7 @@ def _answer(group: Group, answer: str | None, gold: dict[str, Any]) -> dict[str,
 
 def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
     """(whether the row asks something new under this label, something that was asked before)."""
-    if not row.labels:
+    if not row.shown:
         return label not in asked, False
     again = [key in asked for key, name in zip(row.labels, row.shown, strict=True) if name == label]
     return not all(again), any(again)

@@ -12,6 +12,7 @@ from rich.text import Text
 from pipeline import drawing, kept, shards
 from pipeline.errors import RawFileError
 from pipeline.records import RECORDS, SPLITS, from_table
+from pipeline.terminal import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +98,9 @@ def rejects(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
             for kind, one in _LOSSES.items()
             if row[kind]
         )
-        yield Text(f"{row['dataset']}/{row['split']}/{row['origin']}", style="bold")
-        yield Text(": ".join(part for part in (row["reason"], row["detail"]) if part), style="red")
+        yield Text(drawn(f"{row['dataset']}/{row['split']}/{row['origin']}"), style="bold")
+        told = ": ".join(part for part in (row["reason"], row["detail"]) if part)
+        yield Text(drawn(told), style="red")
         yield from drawing.marked(row["excerpt"], [], width)
         yield Text(f"  lost: {lost or 'nothing'}")
         yield Text()
@@ -142,11 +144,11 @@ def _mask(table: Any, wanted: Wanted) -> Any:
 
 
 def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
-    head = Text.assemble((row["id"], "bold"), ("  " + row["origin"], "dim"))
+    head = Text.assemble((drawn(row["id"]), "bold"), ("  " + drawn(row["origin"]), "dim"))
     yield head
     if row["dropped"]:
         detail = f": {row['drop_detail']}" if row["drop_detail"] else ""
-        yield Text(f"dropped, {row['dropped']}{detail}", style="red")
+        yield Text(drawn(f"dropped, {row['dropped']}{detail}"), style="red")
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
     yield from drawing.record(record, width)
 

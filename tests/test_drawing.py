@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline import drawing
+from pipeline import drawing, terminal
 from pipeline.drawing import Span
 from pipeline.records import Argument, Event, Mention, Record, Relation
 
@@ -71,7 +71,7 @@ def test_every_span_is_drawn_under_its_own_characters(text, places, width):
 
     lines = drawn(text, spans, width)
 
-    cuts = [*drawing.lines(drawing._visible(text), width)]
+    cuts = [*drawing.lines(terminal.drawn(text), width)]
     assert "".join(text[a:b] for a, b in cuts) == text
     assert all(cell_len(line) <= width + 2 for line in lines)
     for _, _, label in spans:

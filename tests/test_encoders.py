@@ -3,6 +3,7 @@
 Run with `pytest tests/test_encoders.py`.
 """
 
+import json
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.encoders import DIMENSIONS, CorpusEncoder, unit
+from pipeline.errors import DeclarationError
 
 ENGLISH = ["the place of birth", "the place of death", "players won in 1999"]
 CHINESE = ["股东减持股份", "股东增持股份", "股东减持", "公司上市"]
@@ -87,3 +89,18 @@ def test_saved_encoder_serves_as_encoder(tmp_path):
     assert rows[0] @ rows[1] > rows[0] @ rows[2]
     assert rows[3].any() == 0
     assert encoder.embed([[], []]).any() == 0
+
+
+def test_a_model_that_brings_code_is_refused(tmp_path):
+    pytest.importorskip("sentence_transformers")
+    from pipeline.encoders import SentenceEncoder
+
+    (tmp_path / "modules.json").write_text(
+        json.dumps([{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}])
+    )
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+
+    with pytest.raises(DeclarationError, match="cannot load the encoder"):
+        SentenceEncoder(str(tmp_path), device="cpu")
+
+    assert not (tmp_path / "ran").exists()

@@ -3,6 +3,7 @@
 import csv
 import json
 import string
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,12 @@ from pipeline.kept import record_shards
 from pipeline.run import Workspace, everything
 from pipeline.stages import report as stage
 from pipeline.stages.report import report
+from pipeline.terminal import drawn
 from tests.conftest import ROOT
 from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 
+#: What could end the script or begin another, were it not escaped.
+ODD = ["</script><script>owned()</script>", "<!--<script>", "]]>\u2028owned()//", "' onload='x"]
 SOME = ["wnut2017", "phee", "duie2", "ade-corpus", "weibo-ner", "conll04"]
 
 
@@ -34,7 +38,8 @@ def corpus(tmp_path_factory):
     """The planted corpus, with its report beside."""
     folder = tmp_path_factory.mktemp("planted")
     folders = planted(folder)
-    return report(DATASETS, folders, folder / "reports"), folders, folder / "reports"
+    skipped = [(text, text) for text in ODD]
+    return report(DATASETS, folders, folder / "reports", skipped), folders, folder / "reports"
 
 
 def test_every_row_read_is_rejected_merged_dropped_or_kept(sample):
@@ -134,7 +139,8 @@ def test_a_lost_record_is_an_error(tmp_path):
 
 def test_shards_and_workers_change_no_byte(corpus, tmp_path):
     folders = planted(tmp_path, shard_rows=2)
-    report(DATASETS, folders, tmp_path / "reports", workers=2)
+    skipped = [(text, text) for text in ODD]
+    report(DATASETS, folders, tmp_path / "reports", skipped, workers=2)
 
     one, two = (
         {p.relative_to(f).as_posix(): p.read_bytes() for p in f.rglob("*") if p.is_file()}
@@ -317,3 +323,42 @@ def test_the_page_of_a_full_corpus_is_small():
 
     assert most >= 3
     assert 1_000_000 < len(html.encode()) < 5_000_000
+
+
+class _Page(HTMLParser):
+    """What a browser would find in the page."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_holds_one_script_whatever_the_data_says(corpus):
+    page = _Page()
+    page.feed((corpus[2] / "index.html").read_text(encoding="utf-8"))
+
+    assert page.tags.count("script") == 1
+    assert not {"img", "iframe", "object", "embed", "base"} & {*page.tags}
+    assert [name for name, _ in page.attributes if name.startswith("on")] == []
+    hrefs = [value or "" for name, value in page.attributes if name in {"href", "src", "action"}]
+    assert [h for h in hrefs if not h.startswith(("#", "https://", "http://", "data:"))] == []
+    shown = "".join(page.text)
+    assert all(text in shown for text in [*ODD, SCRIPT, IMAGE])
+
+
+def test_cells_of_csv_are_no_formulas(tmp_path):
+    odd = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1+1", "\r=1"]
+    sound = ["person", "a=b", "中", "1-2", -5, 0.25, "a,b"]
+    stage._write_csv(tmp_path / "plots" / "x.csv", ["cell"], [[cell] for cell in [*odd, *sound]])
+
+    with (tmp_path / "plots" / "x.csv").open(encoding="utf-8", newline="") as file:
+        (_, *rows) = csv.reader(file)
+    assert rows[: len(odd)] == [["'" + drawn(cell)] for cell in odd]
+    assert rows[len(odd) :] == [[str(cell)] for cell in sound]

@@ -29,7 +29,7 @@ TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
-_ID: Final = re.compile(r"\w[\w.-]*")
+_ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
 Names = dict[str, str] | list[str]
 
@@ -251,13 +251,29 @@ def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
         if negative := [kind for kind, n in split.counts.items() if n < 0]:
             what = f"splits.{name}.counts.{negative[0]} is negative"
             raise DeclarationError(what, where=path, todo="count again, or leave it out")
-        for inside in (*(file.path for file in split.files), split.documents or "."):
-            _check_inside(inside, path)
+        for file in split.files:
+            _check_inside(file.path, path)
+            if file.url and not re.match(r"https?://[^/\s]+/", file.url):
+                raise DeclarationError(
+                    f"{file.url!r} is no address on the web",
+                    where=path,
+                    todo="use https:// or http://; other places are given with --mirror",
+                )
+        if split.documents is not None:
+            _check_inside(split.documents, path)
+            if not (FOLDER / split.documents).is_file():
+                raise DeclarationError(
+                    f"there is no list of documents {split.documents!r}",
+                    where=path,
+                    todo=f"put it into {FOLDER}",
+                )
 
 
 def _check_inside(text: str, path: Path) -> None:
     """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
-    if Path(text).is_absolute() or ".." in Path(text).parts or "\0" in text or not text.strip():
+    parts = Path(text).parts
+    usable = text.strip() and "\0" not in text and all(len(p.encode()) < 256 for p in parts)
+    if not usable or Path(text).is_absolute() or ".." in parts:
         raise DeclarationError(
             f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
         )

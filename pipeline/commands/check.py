@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
     from pipeline import catalog, checking, editions
     from pipeline.errors import RawFileError
+    from pipeline.terminal import drawn
 
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         checked = checking.check(dataset, folder, manifest, rate)
         found += len(checked.findings)
         for finding in checked.findings:
-            print(finding)
+            print(drawn(str(finding)))
         if not checked.findings:
             held = ", ".join(f"{n:,} {kind}" for kind, n in checked.counts.items() if n)
             print(f"{name}: nothing found in {held}{'' if checked.whole else ' (a cut)'}")

@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline import catalog, fetching
     from pipeline.download import Network
+    from pipeline.terminal import drawn, visible
 
     names = arguments.ids
     if arguments.all_open:
@@ -62,14 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
             task = bar.add_task(dataset.id, total=None)
 
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:
-                bar.update(task, description=path, completed=done, total=total)
+                bar.update(task, description=drawn(path), completed=done, total=total)
 
             folder = raw / dataset.id
             outcome = fetching.fetch(dataset, folder, network, arguments.mirror, tell, silent)
             bar.remove_task(task)
             bar.print(f"{dataset.id}: {len(outcome.ready)} files ready", soft_wrap=True)
             for problem in outcome.problems:
-                bar.print(f"{dataset.id}: {problem}", soft_wrap=True, markup=False)
+                bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
             lacking += len(outcome.problems)
     if not lacking:
         say("next: `iepile edition full`, then `dvc repro`")

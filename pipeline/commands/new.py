@@ -105,12 +105,13 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     from rich.console import Console
 
     from pipeline import drawing, fitting, listing
+    from pipeline.terminal import drawn
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     files = [file for own in splits.values() for file in own]
     found = fitting.fit(dataset, files)
     for record in found.records[:_SHOWN]:
-        console.print(record.origin, style="dim")
+        console.print(drawn(record.origin), style="dim")
         for line in drawing.record(record, console.width):
             console.print(line)
         console.print()
@@ -133,5 +134,5 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
         f"in their text, {found.edges:.0%} of these end where words do"
     )
     if found.problem:
-        print(f"the most frequent problem: {found.problem}")
+        print(drawn(f"the most frequent problem: {found.problem}"))
     print()

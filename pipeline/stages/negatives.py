@@ -8,11 +8,12 @@ annotations that carry it, its structure, and what a light classifier confuses i
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import shards
+from pipeline import catalog, shards
 from pipeline.confusability import YARDSTICK, confusions, coverage
 from pipeline.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.errors import DeclarationError
@@ -25,7 +26,6 @@ from pipeline.tasks import inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Negatives
@@ -50,9 +50,11 @@ def negatives(
 ) -> dict[str, Any]:
     """Write the dictionaries of all datasets into `out`; return what is worth a look about each."""
     check(datasets, settings, overrides)
-    model = None
+    model = revision = None
     if settings.encoder != "corpus":
-        model = SentenceEncoder(settings.encoder, settings.revision, settings.device)
+        revision = _revision(settings)
+        on_hub = None if Path(settings.encoder).is_dir() else revision
+        model = SentenceEncoder(settings.encoder, on_hub, settings.device)
     by_hand = Overrides.read(overrides)
     peer = None if imported is None else Imported.read(imported)
     contents, summary = [], {}
@@ -79,6 +81,7 @@ def negatives(
                 "dataset": dataset.id,
                 "source": dataset.source,
                 "encoder": settings.encoder if peer is None else "imported",
+                **({} if model is None else {"revision": revision}),
                 "split": next((e.split for e in found if e.split), None),
                 "tasks": tasks,
             }
@@ -110,6 +113,19 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
                 where="params.yaml: negatives.weights",
                 todo="use 0 to leave the signal out, or a positive number",
             )
+
+
+def _revision(settings: Negatives) -> str | None:
+    """What the encoder is: the sha256 of its folder, which may be demanded, or what the Hub has."""
+    folder = Path(settings.encoder)
+    found = catalog.digest(folder) if folder.is_dir() else settings.revision
+    if settings.revision not in (None, found):
+        raise DeclarationError(
+            f"sha256 is {found}, negatives.revision is {settings.revision}",
+            where=folder,
+            todo="get the model again, or correct params.yaml",
+        )
+    return found
 
 
 def dictionary_tasks(dataset: Dataset) -> list[str]:

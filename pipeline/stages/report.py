@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pipeline import engines, examples, figures, page, shards
 from pipeline.errors import CountError
 from pipeline.kept import account, record_shards
+from pipeline.terminal import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.engines import Workers
 
+#: How a cell begins that a spreadsheet would calculate.
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
 #: Rows that the page shows per dataset and reason, and the room for all of them.
 _ROWS_EACH: Final = 8
@@ -88,7 +91,15 @@ def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[obje
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(columns)
-        out.writerows(lines)
+        out.writerows([_cell(value) for value in line] for line in lines)
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = drawn(value)
+    return f"'{text}" if text.lstrip(" ·↵→").startswith(_FORMULA) else text
 
 
 def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
