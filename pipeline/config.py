@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from pipeline.records import SPLITS
 _MOST = 2**31 - 1
 #: The project's folder, where dictionaries/ and params.yaml lie.
 ROOT = Path(__file__).resolve().parent.parent
+_LABELS_PER_INSTRUCTION: Final = {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -116,9 +117,8 @@ class Instruct(_Section, frozen=True):
     """How label batches are made."""
 
     seed: int = 0
-    labels_per_instruction: dict[str, int] = msgspec.field(
-        default_factory=lambda: {"NER": 6, "KG": 1}
-    )
+    #: Task -> labels; a task that is not named keeps its default.
+    labels_per_instruction: dict[str, int] = {}
     max_pure_negative_ratio: float | None = 3
     negative_record_rate: float = 1.0
     grouping: Literal["round_robin", "shuffle", "contrast"] = "round_robin"
@@ -128,9 +128,13 @@ class Instruct(_Section, frozen=True):
     #: Ask train records for labels by their aliases as well, where a dataset has them.
     aliases: bool = False
 
+    def __post_init__(self) -> None:
+        told = {**_LABELS_PER_INSTRUCTION, **self.labels_per_instruction}
+        msgspec.structs.force_setattr(self, "labels_per_instruction", told)
+
     def k(self, task: str) -> int:
         """How many labels an instruction of this task asks."""
-        return self.labels_per_instruction.get(task, 4)
+        return self.labels_per_instruction[task]
 
 
 class Publish(_Section, frozen=True):
@@ -170,7 +174,8 @@ def load(path: Path = Path("params.yaml")) -> Settings:
             where=path,
             todo="run in the project folder, or name the file with --params",
         )
-    settings: Settings = declared.yaml(path, Settings)
+    todo = "correct it; pipeline/config.py says what every parameter means"
+    settings: Settings = declared.yaml(path, Settings, todo)
     _bounds(settings, path)
     return settings
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _UNKNOWN: Final = re.compile(r"unknown field `(.*?)`", re.DOTALL)
 _DEEPEST: Final = 100
 _DEEP: Final = "values are nested too deeply"
+_TODO: Final = "correct the file"
 
 
 def toml(path: Path, kind: Any) -> Any:
@@ -32,7 +33,7 @@ def toml(path: Path, kind: Any) -> Any:
     return _typed(content, kind, path)
 
 
-def yaml(path: Path, kind: Any) -> Any:
+def yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
     """The content of a YAML file as `kind`; an empty file is one that sets nothing."""
     import yaml as library
 
@@ -57,11 +58,11 @@ def yaml(path: Path, kind: Any) -> Any:
             if depth > _DEEPEST:
                 break
         if depth > _DEEPEST:
-            raise DeclarationError(_DEEP, where=path, todo="correct the file")
+            raise DeclarationError(_DEEP, where=path, todo=todo)
         content = library.load(text, Loader)  # noqa: S506 - it is a safe loader
     except (library.YAMLError, ValueError, RecursionError) as problem:
-        raise _wrong(problem, path) from None
-    return _typed({} if content is None else content, kind, path)
+        raise _wrong(problem, path, todo=todo) from None
+    return _typed({} if content is None else content, kind, path, todo)
 
 
 def meant(word: object, known: Iterable[str]) -> str:
@@ -83,18 +84,18 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _typed(content: Any, kind: Any, path: Path) -> Any:
+def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError) as problem:
         found = _UNKNOWN.search(str(problem))
         hint = meant(found[1], _fields(msgspec.inspect.type_info(kind))) if found else ""
-        raise _wrong(problem, path, hint) from None
+        raise _wrong(problem, path, hint, todo) from None
 
 
-def _wrong(problem: Exception, path: Path, hint: str = "") -> DeclarationError:
+def _wrong(problem: Exception, path: Path, hint: str = "", todo: str = _TODO) -> DeclarationError:
     told = _DEEP if isinstance(problem, RecursionError) else f"{problem}{hint}"
-    return DeclarationError(told, where=path, todo="correct the file")
+    return DeclarationError(told, where=path, todo=todo)
 
 
 def _fields(kind: Any) -> Iterator[str]:

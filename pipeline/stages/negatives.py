@@ -106,13 +106,6 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
             where="params.yaml: negatives.weights",
             todo=f"use: {', '.join(SIGNALS)}",
         )
-    for signal, weight in settings.weights.items():
-        if weight < 0:
-            raise DeclarationError(
-                f"the weight of {signal} is {weight}",
-                where="params.yaml: negatives.weights",
-                todo="use 0 to leave the signal out, or a positive number",
-            )
 
 
 def _revision(settings: Negatives) -> str | None:
