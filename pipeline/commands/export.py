@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.exports import Source
     from pipeline.run import Workspace
@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     """The part of a run that is asked for."""
-    from pipeline.errors import DeclarationError, RawFileError
+    from pipeline import catalog, lineage
+    from pipeline.errors import DeclarationError, RawFileError, StaleError
     from pipeline.exports import Source
     from pipeline.records import SPLITS
     from pipeline.run import parameters
@@ -83,39 +84,37 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     if not needed.is_dir():
         todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
         raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
-    # The parameters of a run in another folder may be others, which nobody needs to name here.
-    obeyed = parameters(ws.settings) if arguments.output is None else None
-    present = _present(ws, kind, obeyed)
-    names = arguments.datasets.split(",") if arguments.datasets else present
+    present = lineage.compared(ws.folders["dedupe"])
+    if not present and kind == "records":
+        todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"
+        raise StaleError("these records were not deduplicated", where=ws.out, todo=todo)
+    # A corpus without the folders that it was made from may hold any dataset.
+    names = arguments.datasets.split(",") if arguments.datasets else present or catalog.ids()
+    if absent := [name for name in names if name not in present and present]:
+        todo = f"it holds {', '.join(present)}"
+        raise RawFileError(f"this run holds no dataset {absent[0]!r}", where=clean, todo=todo)
     splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
     if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
         todo = f"use some of {', '.join(SPLITS)}"
         raise DeclarationError(f"there is no split {strange[0]!r}", where="--splits", todo=todo)
-    if absent := [name for name in names if name not in present]:
-        todo = f"it holds: {', '.join(present)}"
-        raise RawFileError(f"this run holds no dataset {absent[0]!r}", where=clean, todo=todo)
+    # The parameters of a run in another folder may be others, which nobody needs to name here.
+    _check(present, ws, parameters(ws.settings) if arguments.output is None else None)
     datasets = tuple(ws.dataset(name) for name in names)
     return Source(kind, ws.out, datasets, splits, ws.dictionaries)
 
 
-def _present(ws: Workspace, kind: Any, parameters: Mapping[str, object] | None) -> list[str]:
-    """The datasets of a run, whose folders must belong together; a bare corpus may hold any."""
-    from pipeline import catalog, lineage
-    from pipeline.errors import StaleError
+def _check(names: Sequence[str], ws: Workspace, parameters: Mapping[str, object] | None) -> None:
+    """Refuse a run whose folders do not belong together."""
+    from pipeline import lineage
     from pipeline.interchange import dictionary_for
 
     folders = ws.folders
-    present = lineage.compared(folders["dedupe"])
-    if not present and kind == "records":
-        todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"
-        raise StaleError("these records were not deduplicated", where=folders["dedupe"], todo=todo)
-    if present and parameters:
-        lineage.check_corpus(folders["dedupe"], present, ws.settings.dedupe)
-    for name in present:
+    if names and parameters:
+        lineage.check_corpus(folders["dedupe"], names, ws.settings.dedupe)
+    for name in names:
         dataset = ws.dataset(name)
         asked = (folders["instruct"] / name / lineage.NAME).is_file()
         lineage.check(dataset, folders, "instruct" if asked else "dedupe", parameters)
         if asked:
             near = lineage.of_dictionary(dictionary_for(dataset, folders["negatives"]))
             lineage.check(dataset, folders, "instruct", dictionary=near)
-    return present or catalog.ids()
