@@ -47,20 +47,24 @@ def reader(task: str) -> Callable[[Any], Iterator[Fact]]:
     }[task]
 
 
-def _strings(value: Any) -> Iterator[str | None]:
+def _strings(value: Any) -> list[str | None]:
     """The strings of a value that should be a string or a list of strings."""
+    if isinstance(value, str):
+        return [value] if value and value != NOTHING else []
+    found: list[str | None] = []
     left = [value]
     while left:
         item = left.pop()
         if isinstance(item, str):
             if item and item != NOTHING:
-                yield item
+                found.append(item)
         elif isinstance(item, list):
             left += reversed(item)
         elif isinstance(item, int | float) and not isinstance(item, bool):
-            yield str(item)
+            found.append(str(item))
         elif item not in (None, {}):
-            yield None
+            found.append(None)
+    return found
 
 
 def _items(value: Any) -> list[Any]:
@@ -83,7 +87,7 @@ def _pairs(value: Any) -> Iterator[Fact]:
         if not isinstance(ends, list | tuple) or len(ends) != 2:
             yield None
             continue
-        named = [[*_strings(end)] for end in ends]
+        named = [_strings(end) for end in ends]
         if len(named[0]) == 1 and len(named[1]) == 1 and named[0][0] and named[1][0]:
             yield (0, (named[0][0], named[1][0]))
         else:

@@ -151,29 +151,45 @@ def score(
     if not files:
         todo = "name the folder of a corpus, or one of its shards, with --gold"
         raise RawFileError("no Parquet shards here", where=gold, todo=todo)
-    ids = answers.ids.combine_chunks()
-    touched = _touched(files, ids, gold)
-    names = pa.array(sorted({name for own in touched.values() for name in own}), pa.string())
+    ids, texts = answers.ids.combine_chunks(), answers.texts.combine_chunks()
+    places = _places(ids)
+    touched = _touched(files, ids, places, gold)
     groups: dict[str, Group] = {}
     held_out: set[str] = set()
     for paths in _together(files, touched):
+        names = sorted({name for path in paths for name in touched[path]})
+        mine = np.concatenate([places[name] for name in names])
+        asked = ids.take(mine)
         total = sum(pq.read_metadata(path).num_rows for path in paths)
         parts = -(-total // _ROWS_PER_PART)
-        spo = any(name.startswith("SPO/") for path in paths for name in touched[path])
+        spo = any(name.startswith("SPO/") for name in names)
         columns = (*_COLUMNS, *(_SIGNATURES if spo else ()))
         for part in range(parts):
             pieces = [t for p in paths for t in _part(p, columns, names, (part, parts))]
             table = pa.concat_tables(pieces)
-            at = pc.index_in(table["id"], value_set=ids)
+            at = pc.index_in(table["id"], value_set=asked)
             if partial:
                 table, at = table.filter(pc.is_valid(at)), pc.drop_null(at)
-            _add(groups, table.append_column("answer", answers.texts.take(at)), options)
+            found = texts.take(pa.array(mine).take(at.combine_chunks()))
+            _add(groups, table.append_column("answer", found), options)
         if paths[0].parent.name.startswith("heldout-"):
-            held_out |= {name for path in paths for name in touched[path]}
+            held_out |= {*names}
     return _scores(groups, held_out, options)
 
 
-def _touched(files: Sequence[Path], ids: Any, gold: Path) -> dict[Path, list[str]]:
+def _places(ids: Any) -> dict[str, Any]:
+    """Group -> where in the answers its own are, so that a file is compared with these alone."""
+    names = pc.replace_substring_regex(ids, "^(.*)/[^/]*/([^/]*)/[^/]*$", r"\2/\1").fill_null("")
+    names = names.dictionary_encode()
+    codes = names.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    return dict(zip(names.dictionary.to_pylist(), parts, strict=False))
+
+
+def _touched(
+    files: Sequence[Path], ids: Any, places: Mapping[str, Any], gold: Path
+) -> dict[Path, list[str]]:
     """File -> the groups in it of which any row is answered; an answer of no file is an error."""
     seen = np.zeros(len(ids), bool)
     found = {}
@@ -185,9 +201,12 @@ def _touched(files: Sequence[Path], ids: Any, gold: Path) -> dict[Path, list[str
                 todo = "name a corpus that `iepile publish` wrote with --gold"
                 raise RawFileError(f"no column {lacking[0]!r}", where=path, todo=todo)
             table = file.read(["id", "record_id", "task"])
-        at = pc.index_in(table["id"], value_set=ids)
-        seen[pc.drop_null(at).to_numpy()] = True
-        found[path] = pc.unique(_names(table).filter(pc.is_valid(at))).to_pylist()
+        names = _names(table)
+        own = [places[name] for name in pc.unique(names).to_pylist() if name in places]
+        mine = np.concatenate([np.empty(0, np.int64), *own])
+        at = pc.index_in(table["id"], value_set=ids.take(mine))
+        seen[mine[pc.drop_null(at).to_numpy()]] = True
+        found[path] = pc.unique(names.filter(pc.is_valid(at))).to_pylist()
     if not seen.all():
         strange = ids.filter(pa.array(~seen))
         raise RawFileError(
@@ -217,13 +236,16 @@ def _together(files: Sequence[Path], touched: Mapping[Path, list[str]]) -> list[
     return [paths for key, paths in found.items() if key in wanted]
 
 
-def _part(path: Path, columns: Sequence[str], names: Any, part: tuple[int, int]) -> Iterator[Any]:
+def _part(
+    path: Path, columns: Sequence[str], names: Sequence[str], part: tuple[int, int]
+) -> Iterator[Any]:
     """The rows of wanted groups whose records belong to one part."""
     number, parts = part
     with _parquet(path) as file:
         for batch in file.iter_batches(_LINES, columns=[*columns]):
             table = pa.Table.from_batches([batch])
-            mine = pc.is_in(_names(table), value_set=names)
+            table = table.append_column("group", _names(table))
+            mine = pc.is_in(table["group"], value_set=pa.array(names))
             if parts > 1:
                 point = batching.hashes(table["record_id"].to_pylist()) % np.uint64(parts)
                 mine = pc.and_(mine, pa.array(point == number))
@@ -233,7 +255,7 @@ def _part(path: Path, columns: Sequence[str], names: Any, part: tuple[int, int])
 def _add(groups: dict[str, Group], table: Any, options: Options) -> None:
     """Count the rows of a table, record by record, label batches in the order of their numbers."""
     number = pc.replace_substring_regex(table["id"], "^.*/", "").cast(pa.int64()).to_numpy()
-    name = _names(table).combine_chunks().dictionary_encode()
+    name = table["group"].combine_chunks().dictionary_encode()
     record = table["record_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     order = pa.array(np.lexsort((number, record, name.indices.to_numpy())))
     owners = zip(
@@ -242,7 +264,8 @@ def _add(groups: dict[str, Group], table: Any, options: Options) -> None:
     table = table.take(order)
     fields = [table[column].to_pylist() for column in ("output", "answer")]
     if "instruction" in table.column_names:
-        fields += [table["labels"].to_pylist(), map(_shown, table["task"], table["instruction"])]
+        tasks_and_questions = [table[column].to_pylist() for column in ("task", "instruction")]
+        fields += [table["labels"].to_pylist(), map(_shown, *tasks_and_questions)]
     names = name.dictionary.to_pylist()
     for code in names:
         groups.setdefault(code, Group(code.partition("/")[0]))
@@ -251,11 +274,11 @@ def _add(groups: dict[str, Group], table: Any, options: Options) -> None:
         add_record(groups[names[code]], (Row(*row[1:]) for row in own), options)
 
 
-def _shown(task: Any, instruction: Any) -> list[str]:
+def _shown(task: str, instruction: str) -> list[str]:
     """How the output calls the labels of an instruction, where that is not their key."""
-    if task.as_py() != "SPO":
+    if task != "SPO":
         return []
-    return [item["predicate"] for item in orjson.loads(instruction.as_py())["schema"]]
+    return [item["predicate"] for item in orjson.loads(instruction)["schema"]]
 
 
 def _scores(groups: Mapping[str, Group], held_out: set[str], options: Options) -> dict[str, Any]:

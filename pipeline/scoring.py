@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ class Group:
         #: Per measure: how many records have these counts.
         self.records: list[Counter[Counts]] = [Counter() for _ in self.measures]
         #: Per measure: label -> counts.
-        self.labels: list[dict[str, list[int]]] = [{} for _ in self.measures]
+        self.labels = [defaultdict[str, list[int]](lambda: [0, 0, 0]) for _ in self.measures]
 
 
 def normal(string: str) -> str:
@@ -86,17 +86,16 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> None:
     before: dict[str, tuple[list[Any], list[Any]]] = {}
     for row in rows:
         gold: dict[str, Any] = orjson.loads(row.gold)
-        found = _answer(group, row.answer, gold)
+        found = _answer(group, row, gold)
         if options.normalize:
             names = {normal(key): key for key in reversed(gold)}
             found = merged([(names.get(normal(k), k), value) for k, value in found.items()])
         for label, true in gold.items():
-            fresh, stale = _asked(label, row, asked)
-            if not fresh:
-                found.pop(label, None)
-                continue
             value = found.pop(label, None)
             if not true and not value:
+                continue
+            fresh, stale = _asked(label, row, asked)
+            if not fresh:
                 continue
             one = _facts(read, true, group, options, gold=True)
             two = _facts(read, value, group, options)
@@ -113,12 +112,14 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> None:
         records[own[0], own[1], own[2]] += 1
 
 
-def _answer(group: Group, answer: str | None, gold: dict[str, Any]) -> dict[str, Any]:
+def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
     """The predicted object; what became of the text is counted."""
     group.rows["rows"] += 1
-    parsed = parse(answer, gold)
+    if row.answer == row.gold:
+        return {**gold}
+    parsed = parse(row.answer, gold)
     if parsed is None:
-        group.rows["missing" if answer is None else "parse_failures"] += 1
+        group.rows["missing" if row.answer is None else "parse_failures"] += 1
         return {}
     if not parsed.strict:
         group.rows["repaired"] += 1
@@ -174,14 +175,21 @@ def _count(
     match: Match,
 ) -> None:
     """Compare the gold facts of a label with those predicted."""
-    gold, found = Counter(one), Counter(two)
     if match == "set":
-        gold, found = Counter({*one}), Counter({*two})
-    sizes = [(gold & found, 0), (found, 1), (gold, 2)]
-    for facts_, column in sizes:
-        for (measure, _), number in facts_.items():
-            totals[measure][column] += number
-            group.labels[measure].setdefault(label, [0, 0, 0])[column] += number
+        one, two = [*dict.fromkeys(one)], [*dict.fromkeys(two)]
+    left: dict[Any, int] = {}
+    for fact in one:
+        left[fact] = left.get(fact, 0) + 1
+        totals[fact[0]][2] += 1
+        group.labels[fact[0]][label][2] += 1
+    for fact in two:
+        own, counts = totals[fact[0]], group.labels[fact[0]][label]
+        own[1] += 1
+        counts[1] += 1
+        if left.get(fact):
+            left[fact] -= 1
+            own[0] += 1
+            counts[0] += 1
 
 
 def f1(correct: Any, predicted: Any, gold: Any) -> Any:
@@ -262,6 +270,6 @@ def together(groups: Sequence[Group]) -> Group:
         for number in range(len(total.measures)):
             total.records[number].update(group.records[number])
             for label, counts in group.labels[number].items():
-                own = total.labels[number].setdefault(label, [0, 0, 0])
+                own = total.labels[number][label]
                 own[:] = [a + b for a, b in zip(own, counts, strict=True)]
     return total

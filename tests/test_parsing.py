@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.parsing import parse
@@ -89,6 +89,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=3), _JSON, max_size=3))
 def test_every_object_is_read_as_it_is(value):
     assert parse(json.dumps(value)).value == value
@@ -96,6 +97,7 @@ def test_every_object_is_read_as_it_is(value):
     assert parse(f"```json\n{json.dumps(value)}\n```\nThat is all").value == value
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}[]'\":, ab\\\n“”1", max_size=40))
 def test_no_text_breaks_it(text):
     found = parse(text, ["a"])

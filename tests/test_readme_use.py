@@ -25,17 +25,22 @@ BLOCKS = re.findall(
     (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Use it")[1].split("\n## ")[0],
     flags=re.MULTILINE | re.DOTALL,
 )
-SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+SHELL = [
+    line for kind, text in BLOCKS if kind == "sh" for line in text.replace("\\\n", " ").splitlines()
+]
 EXPORTS = [line.split() for line in SHELL if line.startswith("iepile export")]
-EXAMPLES = [line.split() for line in SHELL if line.startswith("python ")]
+EXAMPLES = [line.split() for line in SHELL if line.startswith("python examples/")]
+FILES = [line for line in SHELL if line.startswith("cat ")]
+TRAINERS = [line.split() for line in SHELL if line.startswith(("swift ", "python ../PaddleNLP"))]
 PYTHON = [text for kind, text in BLOCKS if kind == "python"]
 YAML = [text for kind, text in BLOCKS if kind == "yaml"]
 
 
 def test_every_block_is_run():
-    assert len(EXPORTS) + len(EXAMPLES) == len(SHELL)
+    assert len(EXPORTS) + len(EXAMPLES) + len(FILES) + len(TRAINERS) == len(SHELL)
     assert {kind for kind, _ in BLOCKS} == {"sh", "python", "yaml"}
     assert (len(EXPORTS), len(EXAMPLES), len(PYTHON), len(YAML)) == (7, 4, 4, 1)
+    assert (len(FILES), len(TRAINERS)) == (2, 2)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,8 @@ def place(tmp_path_factory):
     with contextlib.chdir(folder):
         for _, *arguments in EXPORTS:
             assert cli.main(arguments) == 0
+    for line in FILES:
+        subprocess.run(line, shell=True, cwd=folder, check=True)
     return folder
 
 
@@ -120,3 +127,54 @@ def test_the_llamafactory_file_names_what_was_exported(place):
     assert {path.suffix for path in (folder / entry["file_name"]).iterdir()} == {".jsonl"}
     pytest.importorskip("llamafactory", reason="LLaMA-Factory is not installed")
     subprocess.run(["llamafactory-cli", "train", "sft.yaml"], cwd=place, check=True)
+
+
+def options(command):
+    """The options of a command line: name -> values."""
+    found = {}
+    for word in command:
+        if word.startswith("--"):
+            values = found.setdefault(word.removeprefix("--"), [])
+        elif found:
+            values.append(word)
+    return found
+
+
+def test_paddlenlp_reads_what_was_exported(place):
+    """What the reader of PaddleNLP's `finetune.py` asks of a file; it is in no package."""
+    (command,) = (c for c in TRAINERS if c[0] == "python")
+    own = options(command)
+    room = int(own["max_seq_length"][0])
+    for path in (own["train_path"][0], own["dev_path"][0]):
+        rows = [json.loads(line) for line in (place / path).read_text("utf-8").splitlines()]
+        assert {tuple(sorted(row)) for row in rows} == {("content", "prompt", "result_list")}
+        assert [bool(row["result_list"]) for row in rows].count(False) > 0
+        found = [(row, span) for row in rows for span in row["result_list"]]
+        assert len(found) > 10
+        for row in rows:
+            assert len(row["prompt"]) + 3 < room  # it stops at a longer one
+            starts = [span["start"] for span in row["result_list"]]
+            assert starts == sorted(starts)  # it cuts long texts behind the first that fits
+            assert row["content"].strip() == row["content"]  # it strips, and shifts no offset
+        for row, span in found:
+            assert row["content"][span["start"] : span["end"]] == span["text"]
+
+
+def test_ms_swift_reads_what_was_exported(place, monkeypatch):
+    """Rows as ms-swift documents them; its own loader where it is installed."""
+    (command,) = (c for c in TRAINERS if c[0] == "swift")
+    (pattern,) = options(command)["dataset"]
+    files = sorted(place.glob(pattern))
+    rows = [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+
+    assert len(rows) > 100
+    assert {(*row,) for row in rows} == {("messages",)}
+    assert {tuple(turn["role"] for turn in row["messages"]) for row in rows} == {
+        ("user", "assistant")
+    }
+    pytest.importorskip("swift.dataset", reason="ms-swift is not installed")
+    from swift.dataset import load_dataset
+
+    monkeypatch.chdir(place)
+    train, _ = load_dataset([*map(str, files)])
+    assert [row["messages"] for row in train] == [row["messages"] for row in rows]
