@@ -1,0 +1,177 @@
+"""Killed, interrupted, on a full or a read-only disk, under a strange clock: at every operation.
+
+`driver.py` says what a trial is. Here are the commands tried, and how often.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import ROOT
+from tests.faults.conftest import DATASETS, iepile
+
+COMMON = ["--params", "new.yaml", "--out", "out", "--workers", "1"]
+EXPORT = ["--output", "out", "--out", "made", "--params", "new.yaml"]
+#: Name -> the command, and which of its outputs are there from a run with other parameters.
+STAGES = {
+    "normalize": ["normalize"],
+    "clean": ["clean"],
+    "dedupe": ["dedupe"],
+    "negatives": ["negatives", "dictionaries"],
+    "instruct": ["instruct"],
+    "publish": ["corpus"],
+    "report": ["reports"],
+}
+EVERYTHING = [part for parts in STAGES.values() for part in parts]
+COMMANDS = {
+    **{stage: ([stage, *COMMON], stale) for stage, stale in STAGES.items()},
+    "normalize one": (["normalize", "phee", *COMMON], ["normalize"]),
+    "run": (["run", "--datasets", DATASETS, *COMMON], EVERYTHING),
+    "run in an empty folder": (["run", "--datasets", DATASETS, *COMMON], None),
+    "edition": (["edition", "raw/sample", "--params", "new.yaml"], []),
+    **{
+        f"export {format_}": (["export", format_, *EXPORT], [])
+        for format_ in ("messages", "bio", "iepile-jsonl")
+    },
+    "score": (["score", "answers.jsonl", "--gold", "out/corpus", "--json", "scores.json"], []),
+    "import": (
+        [
+            "import",
+            "iepile-jsonl",
+            "unified/IE-en/NER/wnut2017",
+            "--raw",
+            "own",
+            "--catalog",
+            "toml",
+        ],
+        [],
+    ),
+    "fetch": (["fetch", "toy", "--raw", "fetched", "--mirror", "mirror"], []),
+}
+MORE = {
+    # That an import is done already may be said.
+    "import": {"again": ["this is there already"]},
+    # What was downloaded is kept to go on with.
+    "fetch": {"keeps": "fetched/.fetch"},
+}
+#: How many moments of each kind in the suite; a move of a folder or file is never left out.
+FEW = {"kill": 8, "interrupt": 4, "full": 2, "closed": 2, "clock": 1}
+
+TOY = """
+title = "Toy"
+source = "Toy"
+license = "CC0"
+language = "en"
+domain = "weather"
+tasks = ["NER"]
+[reader]
+name = "columns"
+scheme = "IOB2"
+[labels]
+entity = ["person"]
+[splits.train]
+files = [{{ path = "train.tsv", sha256 = "{train}" }}]
+[splits.test]
+files = [
+  {{ path = "in/test.tsv", sha256 = "{test}", url = "https://e.org/toy.tgz", member = "test.tsv" }}
+]
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(places):
+    """What the other commands read, besides: a unified folder, answers, and a mirror to fetch."""
+    base, folder = places.base, places.folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(base)
+        made = ["--output", places.new, "--out", "unified", "--params", "new.yaml"]
+        assert iepile("export", "iepile-jsonl", *made) == 0
+    rows = [r for p in places.new.glob("corpus/*/test-*") for r in pq.read_table(p).to_pylist()]
+    answers = [json.dumps({"id": r["id"], "prediction": r["output"]}) for r in rows]
+    (base / "answers.jsonl").write_text("\n".join(answers), encoding="utf-8")
+    (base / "scores.json").write_text("old", encoding="utf-8")
+    mirror = base / "mirror" / "toy"
+    mirror.mkdir(parents=True)
+    hashes = {}
+    for split in ("train", "test"):
+        content = f"{split}\tO\nAda\tB-person\n\n" * 9000
+        (mirror / f"{split}.tsv").write_text(content, encoding="utf-8")
+        hashes[split] = hashlib.sha256(content.encode()).hexdigest()
+    with tarfile.open(mirror / "toy.tgz", "w:gz") as archive:
+        archive.add(mirror / "test.tsv", "test.tsv")
+    (mirror / "test.tsv").unlink()
+    (folder / "toml").mkdir()
+    (folder / "toml" / "toy.toml").write_text(TOY.format(**hashes), encoding="utf-8")
+    return folder
+
+
+def before(places, name):
+    """The folder that a command finds: all is new but what it is to write."""
+    folder = places / "before" / name
+    shutil.copytree(places / "base", folder)
+    stale = COMMANDS[name][1]
+    if stale is not None:
+        shutil.copytree(places / "new", folder / "out")
+        for part in stale:
+            shutil.rmtree(folder / "out" / part)
+            shutil.copytree(places / "old" / part, folder / "out" / part)
+    return str(folder)
+
+
+def trials(places, kinds, names=COMMANDS, seed=None):
+    """Name -> the lines that the driver prints of it."""
+    jobs = []
+    for name in names:
+        more = MORE.get(name, {})
+        job = {"name": name, "command": COMMANDS[name][0], "before": before(places, name)}
+        jobs.append({**job, **more, "kinds": kinds, "seed": seed})
+        if name == "fetch":
+            jobs[-1]["declarations"] = str(places / "toml")
+    file = places / "jobs.json"
+    file.write_text(json.dumps(jobs), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "faults" / "driver.py"), str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    shutil.rmtree(places / "before")
+    found = {}
+    for line in map(json.loads, done.stdout.splitlines()):
+        found.setdefault(line["name"], []).append(line)
+    return found
+
+
+@pytest.fixture(scope="module")
+def few(prepared):
+    return trials(prepared, FEW)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_next_run_gives_the_bytes_of_an_undisturbed_one(few, name):
+    first, *tried = few[name]
+
+    assert [line for line in (first, *tried) if line.get("problems")] == []
+    assert first["operations"] > 1
+    assert {line["kind"] for line in tried} == {*FEW}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", COMMANDS)
+def test_at_every_operation(prepared, name):
+    every = dict.fromkeys(("kill", "interrupt", "full", "closed"), 10**9)
+
+    lines = trials(prepared, every, [name])[name]
+
+    tried = [line for line in lines if "kind" in line]
+    sys.stdout.write(f"{name}: {len(tried)} faults at {lines[0]['operations']} operations\n")
+    assert [line for line in lines if line.get("problems")] == []
+    assert len(tried) == 4 * lines[0]["operations"]

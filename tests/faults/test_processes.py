@@ -1,0 +1,335 @@
+"""Faults that take processes of their own: two runs at once, killed workers, disks that refuse."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT
+from tests.faults.conftest import DATASETS, iepile, tree
+
+COMMON = ["--params", "new.yaml", "--out", "out"]
+RUN = ["run", "--datasets", DATASETS, *COMMON]
+
+#: Runs a command that does something at a file operation: in this process, or in its workers.
+SCRIPT = """
+import multiprocessing, os, signal, sys, time
+from pathlib import Path
+
+what, where, place, *command = sys.argv[1:]
+worker = multiprocessing.parent_process() is not None
+
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], int):
+        return
+    if event not in ("open", "os.rename") or worker != (what in ("kill a worker", "wait")):
+        return
+    path = os.fsdecode(arguments[-1] if event == "os.rename" else arguments[0])
+    if event == "os.rename":
+        path = os.fsdecode(arguments[1])
+    for part in where.split(","):
+        if part in path:
+            try:
+                mark = os.open(Path(place) / part.replace("/", " "), os.O_CREAT | os.O_EXCL)
+            except FileExistsError:
+                continue
+            if what == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            if what == "kill a worker":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if what == "wait":
+                (Path(place) / "who").write_text(str(os.getpid()))
+                time.sleep(600)
+
+sys.addaudithook(hook)
+if __name__ == "__main__":
+    from pipeline import cli, engines
+    engines._SMALL = 0
+    sys.exit(cli.main(command))
+"""
+
+
+def start(what, where, *command, place):
+    """Start a command that stops, loses a worker or waits when a path with `where` is touched."""
+    place.mkdir(exist_ok=True)
+    script = place / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, str(script), what, where, str(place), *map(str, command)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def stopped(process):
+    """Wait until a process has stopped itself."""
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), process.stderr.read()
+
+
+def refused(capsys, process, *command):
+    """Whether a command is told that another process works in its folder, and which."""
+    code = iepile(*command)
+    err = capsys.readouterr().err
+    number = f" (number {process.pid})" if Path("/proc/locks").exists() else ""
+    return code == 1 and f"error: another process{number} writes here\n  where: out" in err
+
+
+def test_two_runs_in_one_folder(places, work, tmp_path, capsys):
+    """The second is refused, whatever it is; reading is allowed; the first comes out right."""
+    shutil.copytree(places.old, work / "out")
+    first = start("stop", "clean/.phee.partial/", *RUN, place=tmp_path / "first")
+    stopped(first)
+
+    for command in ("normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report"):
+        assert refused(capsys, first, command, *COMMON), command
+    assert refused(capsys, first, *RUN)
+    assert refused(capsys, first, "normalize", "phee", *COMMON)
+    assert refused(capsys, first, "export", "bio", "--params", "new.yaml", *EXPORT)
+    assert iepile("audit", *COMMON) == 0
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=300)
+
+    assert first.returncode == 0
+    assert tree(work / "out") == tree(places.new)
+
+
+EXPORT = ["--output", "out", "--out", "made"]
+
+
+def test_datasets_side_by_side(places, work, tmp_path, capsys):
+    """One stage of different datasets may; of the same not. A killed one leaves no lock."""
+    shutil.copytree(places.old, work / "out")
+    first = start(
+        "stop", "normalize/.phee.part", "normalize", "phee", *COMMON, place=tmp_path / "a"
+    )
+    stopped(first)
+
+    assert iepile("normalize", "wnut2017", *COMMON) == 0
+    for command in (["normalize", "phee"], ["normalize"], ["dedupe"]):
+        assert refused(capsys, first, *command, *COMMON), command
+    assert refused(capsys, first, *RUN)
+    first.kill()
+    first.communicate(timeout=60)
+    assert any(path.name.startswith(".") for path in (work / "out").rglob("*"))
+
+    assert iepile(*RUN) == 0
+    assert tree(work / "out") == tree(places.new)
+
+
+def test_a_killed_worker_of_every_stage(places, work, tmp_path):
+    """It is replaced, that is said, and its half shard is not among the others in the end."""
+    stages = [
+        *("normalize/.phee.partial/test-", "clean/.phee.partial/train-", ".dedupe.partial/phee/"),
+        *("instruct/.phee.partial/EE/", ".corpus.partial/EET-en/train-", "normalize/phee/summary"),
+    ]
+    place = tmp_path / "marks"
+    process = start("kill a worker", ",".join(stages), *RUN, "--workers", 2, place=place)
+    _, err = process.communicate(timeout=600)
+
+    assert process.returncode == 0, err
+    assert len([*place.iterdir()]) == len(stages) + 1
+    assert err.count("a process was killed; ") == len(stages)
+    assert tree(work / "out") == tree(places.new)
+
+
+def test_workers_end_with_their_parent(places, work, tmp_path):
+    """Else they would wait for ever, or write among the files of the next run."""
+    place = tmp_path / "marks"
+    where = "normalize/.phee.partial/train-"
+    process = start("wait", where, *RUN, "--workers", 2, place=place)
+    while not (place / "who").exists() or not (place / "who").read_text(encoding="utf-8"):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    worker = psutil.Process(int((place / "who").read_text(encoding="utf-8")))
+    process.kill()
+    process.wait(timeout=60)
+
+    worker.wait(timeout=120)  # raises if it is still there
+    assert iepile(*RUN) == 0
+    assert tree(work / "out") == tree(places.new)
+
+
+@contextmanager
+def small_disk(folder, kilobytes):
+    """A disk of this size; yields a function that makes it larger, and None where none is given."""
+    folder.mkdir()
+    size = f"size={kilobytes}k"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], check=False)
+    if done.returncode:
+        yield None
+        return
+    try:
+        yield lambda to: subprocess.run(["mount", "-o", f"remount,{to}", folder], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def small_files(most):
+    """No file may grow over so many bytes, as on a full disk, for whoever may not mount one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def visible_and_whole(out, new):
+    """Nothing is left over, and what is there is as it will be."""
+    there = tree(out)
+    return {path for path in there if there[path] is not None and there[path] != new.get(path)}
+
+
+def test_a_full_disk(places, work, capsys):
+    """It fails in words, stage after stage as the disk grows, and in the end nothing differs."""
+    new, out, told = tree(places.new), work / "disk" / "out", []
+    run = ["run", "--datasets", DATASETS, "--params", "new.yaml", "--out", out, "--workers", 1]
+    with small_disk(work / "disk", 60) as resize:
+        for kilobytes in (60, 150, 250, 400, 64_000) if resize else ():
+            resize(f"size={kilobytes}k")
+            code = iepile(*run)
+            told.append(capsys.readouterr().err)
+            if code == 0:
+                break
+            assert code == 1
+            assert "error: there is no space left on this disk\n  where: " in told[-1]
+            assert "  to do: free some, then run the same command again" in told[-1]
+            assert visible_and_whole(out, new) == set()
+        assert resize is None or (tree(out) == new and len(told) > 3)
+
+
+@pytest.mark.parametrize("most", [500, 3_000, 12_000, 40_000])
+def test_a_file_that_may_not_grow(places, work, capsys, most):
+    with small_files(most):
+        code = iepile(*RUN, "--workers", 1)
+
+    assert code == 1
+    err = capsys.readouterr().err
+    assert "error: this file grows larger than the system allows\n  where: out/" in err
+    assert visible_and_whole(work / "out", tree(places.new)) == set()
+    assert iepile(*RUN, "--workers", 1) == 0
+    assert tree(work / "out") == tree(places.new)
+
+
+def test_a_printed_table_that_finds_no_space(places):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "settings"],
+            cwd=places.base,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_mounted_for_reading(places, work, capsys):
+    """Nothing can be written, what is there can be read, and nothing changes."""
+    with small_disk(work / "disk", 64_000) as remount:
+        if remount is None:
+            return  # the next test refuses as well, whoever runs it
+        shutil.copytree(places.old, work / "disk" / "out")
+        remount("ro")
+        common = ["--params", "new.yaml", "--out", "disk/out"]
+        for command in (RUN[:3], ["normalize", "phee"], ["dedupe"], ["negatives"], ["report"]):
+            assert iepile(*command, *common) == 1
+            err = capsys.readouterr().err
+            assert "error: this disk is read-only, nothing on it may be changed\n  where: " in err
+        assert (
+            iepile("export", "bio", "--params", "new.yaml", "--output", "disk/out", *EXPORT[2:])
+            == 0
+        )
+        assert tree(work / "disk" / "out") == tree(places.old)
+        remount("rw")
+
+        assert iepile("run", "--datasets", DATASETS, *common) == 0
+        assert tree(work / "disk" / "out") == tree(places.new)
+
+
+def test_a_folder_of_somebody_else(places, capsys, monkeypatch):
+    """No permission: in words, and nothing changes. Root is never refused, so it steps down."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "work"
+        shutil.copytree(places.base, work)
+        shutil.copytree(places.old, work / "out")
+        places_to_close = [work / "out", *(p for p in (work / "out").rglob("*") if p.is_dir())]
+        monkeypatch.chdir(work)
+        Path(folder).chmod(0o755)
+        for path in places_to_close:
+            path.chmod(0o555)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            codes = [iepile(*RUN), iepile("normalize", "phee", *COMMON)]
+        finally:
+            if root:
+                os.seteuid(0)
+        err = capsys.readouterr().err
+        assert codes == [1, 1]
+        assert err.count("error: no permission to read or change this\n  where: out/") == 2
+        assert tree(work / "out") == tree(places.old)
+        for path in places_to_close:
+            path.chmod(0o755)
+
+        assert iepile(*RUN) == 0
+        assert tree(work / "out") == tree(places.new)
+
+
+def test_half_files_of_the_dead_and_of_the_living(tmp_path):
+    """A writer removes what killed writers of the same file left, and nothing else."""
+    from pipeline import shards
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = (f".a.json.{dead.pid}.partial", f".a.json.{os.getppid()}.partial", ".b.json.1.partial")
+    for name in names:
+        (tmp_path / name).touch()
+
+    shards.write_json({}, tmp_path / "a.json")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], "a.json"])
+
+
+@pytest.mark.soak
+def test_a_killed_ray_worker(places, work):
+    """Ray replaces a process that is killed; the bytes are the same."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", *RUN, "--engine", "ray", "--workers", "2"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    killed = 0
+    while process.poll() is None and killed < 3:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            try:
+                if child.cmdline()[:1] == ["ray::_called"]:
+                    child.kill()
+                    killed += 1
+            except psutil.Error:
+                continue
+    _, err = process.communicate(timeout=600)
+
+    assert killed
+    if process.returncode:  # the same item was struck twice
+        assert "was killed twice" in err
+        assert iepile(*RUN) == 0
+    assert tree(work / "out") == tree(places.new)
