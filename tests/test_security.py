@@ -3,7 +3,9 @@
 import ast
 import io
 import json
+import os
 import stat
+import subprocess
 import sys
 import tarfile
 import threading
@@ -213,6 +215,27 @@ def test_an_id_is_no_path(name, tmp_path):
             catalog.load(dataset)
 
 
+def test_a_link_in_a_raw_folder_cannot_lead_out_of_it(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("Ada\tB-person\n")
+    raw = tmp_path / "raw"
+    (raw / "folder").mkdir(parents=True)
+    (raw / "own").write_text("Ada\tB-person\n")
+    (raw / "fine").symlink_to("own")
+    (raw / "file").symlink_to(outside / "secret")
+    (raw / "up").symlink_to("..")
+    (raw / "folder" / "inner").symlink_to(outside / "secret")
+    (tmp_path / "linked").symlink_to(raw)
+
+    for folder in (raw, tmp_path / "linked"):
+        assert catalog.verified(folder, catalog.Split([catalog.File("fine")])) == [folder / "fine"]
+        for path in ("file", "folder", "up", "up/outside/secret"):
+            with pytest.raises(RawFileError, match="leads out of the raw folder") as caught:
+                catalog.verified(folder, catalog.Split([catalog.File(path)]))
+            assert caught.value.todo
+
+
 # Code in data
 
 
@@ -274,6 +297,25 @@ def test_xml_that_grows_or_reads_other_files_is_a_reject(tmp_path):
         (item,) = ace_apf.read([tmp_path / "d.apf.xml"], language="en")
         assert isinstance(item, Reject)
         assert "root:" not in str(item)
+
+
+def test_the_audit_says_when_nothing_was_audited(tmp_path):
+    """With another program in the place of pip-audit: silent, sound, and one that finds."""
+    known = "case $* in *known.txt*) echo jinja2 3.1.5 CVE-2025-27516; exit 1;; esac\n"
+    programs = {"": 3, "exit 1": 3, f"{known}": 0, f"{known}echo torch CVE-1; exit 1": 1}
+    for number, (program, code) in enumerate(programs.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "pip-audit").write_text(f"#!/bin/sh\n{program}\n")
+        (folder / "pip-audit").chmod(0o755)
+        environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+        done = subprocess.run(
+            [ROOT / ".ci" / "audit"], env=environment, capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == code, program
+        assert ("no dependency was audited" in done.stderr) == (code == 3)
 
 
 # What shows text

@@ -360,6 +360,15 @@ def verified(folder: Path, split: Split) -> list[Path]:
     return [folder / file.path for file in split.files]
 
 
+def _leading_out(path: Any, folder: Path) -> Path | None:
+    """The first link, in a file's path or below it, to a place outside of the raw folder."""
+    if not isinstance(path, Path):
+        return None  # an object store has no links
+    whole = folder.resolve()
+    below = (p for p in path.rglob("*") if p.is_symlink()) if path.is_dir() else ()
+    return next((p for p in (path, *below) if not p.resolve().is_relative_to(whole)), None)
+
+
 def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
     """What is wrong with the bytes of a split's files, file by file."""
     for file in split.files:
@@ -367,6 +376,12 @@ def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
         if not path.exists():
             yield RawFileError(
                 "this raw file is missing", where=path, todo="fetch or place it, see the README"
+            )
+        elif (link := _leading_out(path, folder)) is not None:
+            yield RawFileError(
+                "this link leads out of the raw folder",
+                where=link,
+                todo="put the file itself there, or make the whole raw folder a link",
             )
         elif file.sha256 and (found := digest(path)) != file.sha256:
             yield RawFileError(
