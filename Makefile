@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test coverage soak lint bench docs examples
+.PHONY: corpus test coverage soak lint bench docs examples audit
 
 corpus: .venv/.base
 	$(BIN)/dvc repro
@@ -28,6 +28,10 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Known vulnerabilities of the pinned versions; needs a network that reaches pypi.org.
+audit: .venv/.audit
+	.ci/audit
+
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
@@ -50,6 +54,10 @@ examples: .venv/.consumers
 
 .venv/.dev: .venv/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,consumers]'
+	touch $@
+
+.venv/.audit: .venv/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
 	touch $@
 
 .venv/.consumers: .venv/.base

@@ -1,6 +1,7 @@
 """IEPile's unified format: what is exported can be imported, and exported again."""
 
 import json
+import shutil
 import tomllib
 
 import pytest
@@ -226,6 +227,30 @@ def test_labels_that_the_schema_lacks_are_added_and_told(tmp_path):
 
     assert told["labels that schema.json lacks"] == 1
     assert catalog.load("iepile-ner-d", tmp_path / "toml").labels.entity == ["person", "robot"]
+
+
+def test_a_declaration_of_before_is_not_taken_for_the_new_one(tmp_path):
+    row = {"text": "Ada", "entity": [{"entity": "Ada", "entity_type": "person"}]}
+    folder = folder_of(tmp_path / "NER" / "d", row, [["person"], [], {}])
+    importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    shutil.rmtree(tmp_path / "raw")
+    (tmp_path / "toml" / "iepile-ner-d.toml").unlink()
+    (folder / "train.json").write_text('{"text": "Ada", "entity": []}\n', encoding="utf-8")
+    (folder / "schema.json").write_text("[]\n[]\n{}\n", encoding="utf-8")
+
+    with pytest.raises(DeclarationError):
+        importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+
+    assert not (tmp_path / "raw" / "iepile-ner-d").exists()
+    assert not (tmp_path / "toml" / "iepile-ner-d.toml").exists()
+
+
+def test_an_empty_file_is_not_imported(tmp_path):
+    folder = folder_of(tmp_path / "NER" / "d", *SHAPES["NER"][:2])
+    (folder / "test.json").touch()
+
+    with pytest.raises(RawFileError, match="this file is empty"):
+        importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
 
 
 def test_the_manifest_is_enforced(tmp_path):

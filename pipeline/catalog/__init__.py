@@ -339,28 +339,40 @@ def verified(folder: Path, split: Split) -> list[Path]:
     return [folder / file.path for file in split.files]
 
 
+def _leading_out(path: Any, folder: Path) -> Path | None:
+    """The first link, in a file's path or below it, to a place outside of the raw folder."""
+    if not isinstance(path, Path):
+        return None  # an object store has no links
+    whole = folder.resolve()
+    below = (p for p in path.rglob("*") if p.is_symlink()) if path.is_dir() else ()
+    return next((p for p in (path, *below) if not p.resolve().is_relative_to(whole)), None)
+
+
 def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
     """What is wrong with the bytes of a split's files, file by file."""
     for file in split.files:
         path = folder / file.path
         try:
-            told = _fault(path, file)
+            fault = _fault(path, file, folder)
         except OSError as problem:
-            told = f"cannot read: {problem.strerror}", "see who may read it, and its name"
-        if told:
-            yield RawFileError(told[0], where=path, todo=told[1])
+            told = f"cannot read: {problem.strerror}"
+            fault = RawFileError(told, where=path, todo="see who may read it, and its name")
+        if fault:
+            yield fault
 
 
-def _fault(path: Path, file: File) -> tuple[str, str] | None:
+def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
     """What is wrong with a raw file, and what to do about it."""
+    what, where, todo = None, path, "move it away and run `iepile fetch`"
     if not path.exists():
-        return (
-            "this raw file is missing",
-            "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here",
-        )
-    if path.is_file() and path.stat().st_size == 0:
-        return "this raw file is empty", "move it away and run `iepile fetch`"
-    if file.sha256 and (found := digest(path)) != file.sha256:
-        todo = "move it away and run `iepile fetch`, or write a manifest.toml for it"
-        return f"sha256 is {found}, declared is {file.sha256}", todo
-    return None
+        what = "this raw file is missing"
+        todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
+    elif (link := _leading_out(path, folder)) is not None:
+        what, where = "this link leads out of the raw folder", link
+        todo = "put the file itself there, or make the whole raw folder a link"
+    elif path.is_file() and path.stat().st_size == 0:
+        what = "this raw file is empty"
+    elif file.sha256 and (found := digest(path)) != file.sha256:
+        what = f"sha256 is {found}, declared is {file.sha256}"
+        todo = f"{todo}, or write a manifest.toml for it"
+    return RawFileError(what, where=where, todo=todo) if what else None

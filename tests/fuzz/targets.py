@@ -163,8 +163,9 @@ def _row_by_row():
         name, *declared = subject.split("\t")
         folder = FOLDER.fresh(files)
         items = catalog.reader(catalog.load(name))([folder / d for d in declared])
-        found = len({item.origin.partition("#")[0] for item in items})
-        same = [*files] == declared and found == sum(map(_rows, files.values()))
+        found = {item.origin.partition("#")[0] for item in items}
+        same = [*files] == declared and len(found) == sum(map(_rows, files.values()))
+        same &= all(":" in origin for origin in found)
         (good if same else bad).add(name)
     return good - bad
 
