@@ -498,6 +498,10 @@ def test_inner_products_are_exact_and_searched_whole():
     assert np.allclose(rows @ rows[:, ::-1].T, found, atol=0.2)
 
 
+def test_where_all_labels_are_equally_near_none_is_near():
+    assert not standardized(np.ones((6, 6))).any()
+
+
 def test_standardized_has_mean_zero_and_deviation_one():
     similar = standardized(np.random.default_rng(5).normal(3, 9, (6, 6)))
     apart = similar[~np.eye(6, dtype=bool)]
