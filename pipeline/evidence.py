@@ -127,10 +127,6 @@ def _collect(
         (heapq.heappush if len(heap) < cap else heapq.heapreplace)(heap, entry)
 
 
-def _entity_labels(table: Any) -> Any:
-    return pc.struct_field(pc.list_flatten(table["mentions"].combine_chunks()), "label")
-
-
 def _names(column: str) -> Callable[[Any], Any]:
     return lambda table: pc.struct_field(pc.list_flatten(table[column].combine_chunks()), "label")
 

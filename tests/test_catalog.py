@@ -5,6 +5,7 @@ import random
 import shutil
 from contextlib import suppress
 
+import msgspec
 import pytest
 
 from pipeline import catalog, kept, shards
@@ -278,3 +279,30 @@ def test_the_hash_of_a_folder_covers_names_and_bytes(tmp_path):
     (tmp_path / "a" / "x.txt").rename(tmp_path / "a" / "y.txt")
 
     assert catalog.digest(tmp_path) != first
+
+
+def test_a_role_of_another_event_is_unknown(tmp_path):
+    dataset = catalog.load("phee")
+    folder, manifest = catalog.edition(dataset, ROOT / "raw/sample")
+    event = next(iter(dataset.roles))
+    fewer = msgspec.structs.replace(dataset, roles={**dataset.roles, event: []})
+
+    with pytest.raises(UnknownLabelError, match=f"role '.* of {event}'"):
+        normalize(fewer, folder, manifest, Normalize(), tmp_path / "out")
+
+
+def test_long_texts_make_more_shards_of_the_same_records(tmp_path, monkeypatch):
+    dataset = catalog.load("wnut2017")
+    folder, manifest = catalog.edition(dataset, ROOT / "raw/sample")
+
+    def ids(name):
+        normalize(dataset, folder, manifest, Normalize(), tmp_path / name)
+        found = kept.record_shards(tmp_path / name)
+        return len(found), [i for _, shard in found for i in shards.read(shard)["id"].to_pylist()]
+
+    few, whole = ids("few")
+    monkeypatch.setattr("pipeline.stages.normalize._SHARD_CHARACTERS", 100)
+    many, parts = ids("many")
+
+    assert many > few
+    assert parts == whole

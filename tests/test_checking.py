@@ -226,3 +226,16 @@ def test_the_command_prints_a_line_per_finding(tmp_path, capsys):
     assert told.splitlines()[0].startswith("wnut2017: nothing found in 26 records")
     assert lines
     assert all(line.startswith("cluener: unknown entity 'adress'") for line in lines)
+
+
+def test_rejects_that_are_declared_are_no_finding():
+    dataset = catalog.load("bc5cdr-pubtator")
+    folder, manifest = catalog.edition(dataset, SAMPLE)
+    assert any(split.counts.get("rejects") for split in manifest.splits.values())
+    assert checking.check(dataset, folder, manifest, 0.02).findings == []
+
+    for split in manifest.splits.values():
+        split.counts.pop("rejects", None)
+    told = [f.what for f in checking.check(dataset, folder, manifest, 0.02).findings]
+    assert told
+    assert all(" in " in what and ", the first: " in what for what in told)

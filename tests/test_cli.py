@@ -1,9 +1,11 @@
 """The command line: help, exit codes, and messages without a traceback."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from importlib import import_module
 
 import pytest
 
@@ -85,7 +87,18 @@ def test_foreseeable_problems_are_told_in_words(arguments, words, capsys, tmp_pa
     assert "where:" in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--workers", "0"], ["clean", "--x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["run", "--workers", "0"],
+        ["clean", "--x"],
+        ["new", "foo", "--option", "scheme"],
+        ["new", "foo", "--split", "trial=a.txt"],
+        ["score", "answers.jsonl", "--samples", "many"],
+    ],
+)
 def test_a_wrong_call_exits_with_2(arguments, capsys):
     code, _, err = call(capsys, *arguments)
 
@@ -118,6 +131,92 @@ def test_the_catalogue_is_listed(capsys):
     _, out, _ = call(capsys, "datasets", "--json")
 
     assert [entry["id"] for entry in json.loads(out)] == catalog.ids()
+
+
+@pytest.mark.usefixtures("in_project")
+def test_the_table_says_which_raw_files_are_there(capsys, tmp_path):
+    _, out, _ = call(capsys, "datasets", "--raw", str(tmp_path))
+    assert {line.split()[-1] for line in out.splitlines()[1:] if line.strip()} >= {"no"}
+    assert "yes" not in {line.split()[-1] for line in out.splitlines()[1:] if line.strip()}
+
+    _, out, _ = call(capsys, "datasets")
+    (row,) = [line for line in out.splitlines() if line.startswith("wnut2017 ")]
+    assert row.endswith(" yes")
+
+
+@pytest.mark.usefixtures("in_project")
+def test_the_table_is_put_between_its_marks(capsys, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- datasets -->\nold\n<!-- /datasets -->\nafter\n", encoding="utf-8")
+    _, table, _ = call(capsys, "datasets", "--markdown")
+
+    assert call(capsys, "datasets", "--into", str(page)) == (0, "", "")
+    told = page.read_text(encoding="utf-8")
+    assert told == f"before\n<!-- datasets -->\n{table}<!-- /datasets -->\nafter\n"
+
+
+def test_a_reader_of_the_output_may_go_away():
+    command = [sys.executable, "-m", "pipeline.cli", "datasets", "--json"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, **pipe) as process:
+        process.stdout.close()
+        assert process.wait() == 1
+        assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.usefixtures("in_project")
+def test_a_run_skips_what_is_not_there_and_takes_a_peers_dictionary(capsys, tmp_path):
+    (tmp_path / "raw").mkdir()
+    shutil.copytree(ROOT / "raw/sample/wnut2017", tmp_path / "raw/wnut2017")
+    places = ["--raw", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
+
+    code, out, err = call(capsys, "run", "--datasets", "wnut2017,ace2005", *places)
+    assert code == 0
+    assert f"skipped ace2005: no raw files in {tmp_path / 'raw/ace2005'}" in err
+    assert "skipped ace2005" in out
+
+    params, peer = tmp_path / "params.yaml", tmp_path / "peer.json"
+    params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
+    peer.write_text('{"RE": {}}', encoding="utf-8")
+    given = ["--import", str(peer), "--params", str(params), *places]
+    code, _, err = call(capsys, "negatives", *given)
+    assert code == 0
+    assert "wnut2017 NER: no neighbour for person, location" in err
+    assert "6 labels without entry; datasets without an entry: wnut2017 NER" in err
+
+
+@pytest.mark.usefixtures("in_project")
+@pytest.mark.parametrize(
+    ("stage", "broken", "where"),
+    [
+        ("clean", "cleaned", "wnut2017/train-00000"),
+        ("instruct", "instructions", "wnut2017/train-00000 (NER)"),
+        ("publish", "_shuffled", "NER-en/train"),
+    ],
+)
+def test_a_stage_that_fails_names_the_shard(stage, broken, where, run, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(import_module(f"pipeline.stages.{stage}"), broken, fail)
+    params = run.parent / "params.yaml"
+    params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
+
+    arguments = [stage, "--params", str(params), "--out", str(run), "--workers", "1"]
+    code, _, err = call(capsys, *arguments)
+
+    assert code == 1
+    assert f"where: {where}\n" in err
+    assert "Input/output error" in err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        assert cli.main(["run", "--datasets", "wnut2017", "--out", str(folder)]) == 0
+    return folder
 
 
 @pytest.mark.usefixtures("in_project")

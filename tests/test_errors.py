@@ -122,8 +122,8 @@ def place(tmp_path_factory):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     shutil.copytree(folder / "run", folder / "spoilt")
-    (folder / "spoilt/clean/wnut2017/train-00000.parquet").write_bytes(b"PAR1")
-    shutil.copytree(folder / "run/clean/wnut2017", folder / "mixed/clean/wnut2017")
+    for shard in [*folder.glob("spoilt/*/*/train-00000*.parquet")]:
+        shard.write_bytes(b"PAR1")
     return folder
 
 
@@ -136,6 +136,7 @@ PARAMETERS = {
     "weight": "negatives: {weights: {name: -1}}",
     "encoder": "negatives: {encoder: /nowhere/model}",
     "tokenizer": "publish: {tokenizer: /nowhere/tokens}",
+    "bytes": "publish: {bytes_per_shard: 0}",
     "cap": "publish: {max_rows: {nothing: 5}}",
 }
 RAW = {
@@ -167,6 +168,9 @@ FILES = {
     "answers/gold.jsonl": '{"id": "a", "instruction": "", "output": "", "answer": ""}\n',
     "foo.tsv": "The\tO\nferry\tB-boat\n\n",
     "no-tags.tsv": "nothing\n\n",
+    "plain.tsv": "The\tO\nferry\tO\n\nA\tO\ndog\tO\n",
+    "unified/empty/schema.json": "[[], [], {}]",
+    "unified/empty/train.json": '{"text": "Nobody", "entity": []}',
 }
 
 #: Class, command, what, where and what to do, a case a line; {t} is the folder of what is wrong.

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,8 +39,10 @@ class Handler(BaseHTTPRequestHandler):
         first = self.server.calls[self.path] == 1
         self.server.ranges.append(self.headers.get("Range"))
         body = self.server.files[name]
-        if how == "404" or (how == "429" and first):
-            return self.head(int(how), 0, {"Retry-After": "1"})
+        if how in {"404", "503"} or (how == "429" and first):
+            return self.head(int(how), 0, {"Retry-After": "0" if how == "503" else "1"})
+        if how == "loop":
+            return self.head(302, 0, {"Location": self.path})
         if how == "redirect":
             return self.head(302, 0, {"Location": f"/good/{name}"})
         if how == "wrong" or (how == "wrong-first" and first):
@@ -194,6 +197,59 @@ def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
     assert first is None
     assert int(second.removeprefix("bytes=").rstrip("-")) > 150_000
     assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+
+
+@pytest.mark.parametrize(("kept", "asked"), [(DATA, 1), (DATA + b"more", 2)])
+def test_a_part_that_is_as_long_as_the_file_is_looked_at(server, tmp_path, kept, asked):
+    dataset = toy(good(server))
+    part = f"{fetching._name(dataset.splits['train'].files[0].url)}.part"
+    (tmp_path / ".fetch/toy").mkdir(parents=True)
+    (tmp_path / ".fetch/toy" / part).write_bytes(kept)
+
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert len(server.ranges) == asked
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("503", "the server is busy and stays so"), ("loop", "TooManyRedirects")]
+)
+def test_what_cannot_be_had_from_a_server_is_told(server, tmp_path, how, words):
+    (problem,) = fetch(toy(good(server, how)), tmp_path).problems
+
+    assert words in problem.what
+    assert f"{server.url}/{how}/a.txt" in problem.where
+    assert "--mirror" in problem.todo
+
+
+def test_a_folder_that_cannot_be_written_is_told(server, tmp_path):
+    (tmp_path / "toy").write_text("no folder")
+
+    (problem,) = fetch(toy(good(server)), tmp_path).problems
+
+    assert problem.what.startswith("cannot write: ")
+    assert problem.where == tmp_path / "toy/a.txt"
+
+
+def test_folders_of_a_mirror_are_copied_and_lists_of_documents_kept(tmp_path):
+    mirror = tmp_path / "mirror/toy/data"
+    for name, content in FOLDER.items():
+        path = mirror / name.removeprefix("top/data/")
+        if name.startswith("top/data/"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    split = Split([File("data", sha256=tree_sha())], documents="splits/ace2005-dev.txt")
+    dataset = toy(splits={"dev": split})
+
+    assert fetch(dataset, tmp_path, str(tmp_path / "mirror")) == (["data"], [])
+    assert standing(tmp_path / "toy/data") == {"x.txt", "sub/y.txt"}
+    assert catalog.edition(dataset, tmp_path)[1].splits["dev"].documents == split.documents
+    # The split of which a file is gone is no longer said to be there.
+    shutil.rmtree(tmp_path / "toy/data")
+    (tmp_path / "toy/b.txt").touch()
+    lacking = toy(splits={"dev": Split([*split.files, File("b.txt")])})
+    assert fetch(lacking, tmp_path).ready == ["b.txt"]
+    assert not (tmp_path / "toy/manifest.toml").exists()
 
 
 def test_wrong_bytes_of_an_earlier_call_are_thrown_away(server, tmp_path):

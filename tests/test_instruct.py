@@ -439,3 +439,19 @@ def test_texts_of_a_megabyte():
         ODD: ["end"],
     }
     assert {len(row["labels"]) for row in found} == {6}
+
+
+def test_of_several_texts_one_is_chosen_by_the_hash_of_the_record(monkeypatch):
+    texts = {"NER": {"en": ["Find them.", "Look for them."]}}
+    monkeypatch.setattr(assembly, "templates", lambda: texts)
+    records = [Record(f"{NER.text} {n}", "o", NER.mentions) for n in range(40)]
+    own = dataset(labels=Labels(entity=["person", "place"]))
+
+    found = rows(records, own, "NER")
+
+    asked = {row["record_id"]: row["instruction"]["instruction"] for row in found}
+    assert {*asked.values()} == {*texts["NER"]["en"]}
+    # The first twenty are asked the same whether or not there are others.
+    assert [r["instruction"] for r in rows(records[:20], own, "NER")] == [
+        r["instruction"] for r in found if int(r["record_id"].rpartition("/")[2]) < 20
+    ]

@@ -340,6 +340,70 @@ def test_overrides_must_name_labels_and_give_reasons(tmp_path):
         overridden(tmp_path, reason=" ")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            OVERRIDE.format(label="a", reason="b").replace("wnut2017", "wnut2018"),
+            "no dataset 'wnut2018'",
+        ),
+        ("[[link]", "line 1"),
+        ("[[link]]\nlabel = 1", "Expected"),
+        (None, "cannot read"),
+    ],
+)
+def test_overrides_that_cannot_be_read_are_told(tmp_path, text, words):
+    from pipeline.overrides import Overrides
+
+    path = tmp_path / "overrides.toml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DeclarationError, match=words) as caught:
+        Overrides.read(path)
+    assert caught.value.where == path
+
+
+def test_overrides_of_other_tasks_change_nothing():
+    from pipeline.overrides import Link, Overrides
+
+    link = Link("toy", "RE", "actor", "so it is", add=["year"])
+    near = {"actor": [], "year": []}
+
+    assert Overrides([link]).applied(dataset(), "NER", near) == near
+    assert Overrides([link]).applied(dataset(), "RE", near)["actor"][0]["label"] == "year"
+
+
+def test_one_of_our_own_files_is_a_dictionary_too(tmp_path):
+    _, out = built(tmp_path)
+
+    assert read(out / "hard_negatives" / "toy.json") == read(out / "hard_negatives.json")
+
+
+def test_mentions_that_stand_nowhere_are_evidence_of_their_text(tmp_path):
+    rows = [*records(), Record("It is unsaid who", "f:x", [Mention("Nobody", None, None, "actor")])]
+    summary, _ = built(tmp_path, rows=rows)
+
+    told = summary["datasets"]["toy"]["tasks"]["NER"]
+    assert told["labels"] == len(KINDS)
+
+
+def test_a_model_of_sentence_transformers_is_the_encoder(tmp_path):
+    texts = [*KINDS, *(r.text for r in records())]
+    CorpusEncoder(texts).save(tmp_path / "model")
+
+    ours, out = built(tmp_path)
+    theirs, other = built(
+        tmp_path, settings=Negatives(encoder=str(tmp_path / "model"), device="cpu"), out="other"
+    )
+
+    assert {*ours["datasets"]["toy"]["tasks"]} == {*theirs["datasets"]["toy"]["tasks"]}
+    assert bytes_of(out) != bytes_of(other)
+    found = dictionary_of(other / "hard_negatives" / "toy.json")["NER"]
+    assert {*found} == {*KINDS}
+    assert all(near and label not in near for label, near in found.items())
+
+
 def test_overrides_of_the_project_are_valid(in_project):
     from pipeline.overrides import Overrides
 
@@ -432,6 +496,10 @@ def test_inner_products_are_exact_and_searched_whole():
     found = search({"a": Block(rows, rows[:, ::-1].copy())})
 
     assert np.allclose(rows @ rows[:, ::-1].T, found, atol=0.2)
+
+
+def test_where_all_labels_are_equally_near_none_is_near():
+    assert not standardized(np.ones((6, 6))).any()
 
 
 def test_standardized_has_mean_zero_and_deviation_one():

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline import catalog, cli, options
+from pipeline import catalog, cli, drafting, options
 from tests.conftest import ROOT
 
 PEOPLE = ["Ada Lowe", "Bo Lee", "Cy Ward", "Dora Finch", "Ed Moss", "Flo Marsh", "Gus Holt"]
@@ -323,3 +323,66 @@ def test_rows_that_repeat_a_text_and_say_that_there_is_no_relation(project):
     assert declared["labels"] == {"relation": {"livesIn": "lives in"}, "no_relation": ["NA"]}
     assert declared["one_annotation_per_row"] is True
     assert checked.stdout.startswith("foo: nothing found in 14 records, 14 relations")
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "options"),
+    [
+        (
+            "columns",
+            "B-PER Ada\nO ran\n\nB-PER Bo\nO sat\n\n" * 5,
+            {"separator": " ", "tag_column": 0, "token_column": 1, "scheme": "IOB2"},
+        ),
+        ("columns", "Ada\tS-PER\nran\tO\n\nBo\tB-PER\nLee\tE-PER\n\n" * 5, {"scheme": "BIOES"}),
+        (
+            "span_json",
+            '{"text": ["Ada", "ran"], "entities": [{"start": 0, "end": 1, "label": "PER"}]}\n' * 5,
+            {"unit": "tokens"},
+        ),
+    ],
+)
+def test_what_is_not_told_is_guessed(reader, text, options, tmp_path):
+    file = tmp_path / "train.txt"
+    file.write_text(text, encoding="utf-8")
+
+    dataset, survey = drafting.draft("foo", reader, {}, {"train": [file]}, "en")
+
+    assert {k: dataset.reader.get(k) for k in options} == options
+    assert dataset.tasks == ["NER"]
+    assert survey.labels["entity"] == {"PER": sum(map(text.count, ("B-PER", "S-PER", '"PER"')))}
+
+
+def test_files_that_lie_in_their_place_stay_and_others_are_not_written_over(project):
+    columns(project / "mine", 0)
+    place = project / "raw/full/foo/mine.tsv"
+    place.parent.mkdir(parents=True)
+    place.write_text("another\tO\n", encoding="utf-8")
+
+    done = new(project, "foo --reader columns --split train=mine.tsv")
+    assert done.returncode == 1
+    assert "another file is here already" in done.stderr
+    assert "raw/full/foo/mine.tsv" in done.stderr
+    assert "move it away" in done.stderr
+
+    shutil.move(project / "mine.tsv", place)
+    done = new(project, "foo --reader columns --split train=raw/full/foo/mine.tsv")
+    assert done.returncode == 0, done.stderr
+    assert place.exists()
+    assert (project / "pipeline/catalog/foo.toml").exists()
+
+
+def test_a_file_of_one_document_is_a_stub_only_if_it_is_small(project):
+    def relations(count):
+        tokens = ["Harl", "Bridge", "spans", "the", "Sava"]
+        ends = {"h": ["harl bridge", "Q1", [[0, 1]]], "t": ["sava", "Q2", [[4]]]}
+        rows = [{"tokens": [*tokens, str(n)], **ends} for n in range(count)]
+        return json.dumps({"P177": rows, "P26": rows[: count // 2]})
+
+    for name, count in (("small", 10), ("large", 3000)):
+        (project / f"{name}.json").write_text(relations(count), encoding="utf-8")
+        done = new(project, f"{name} --reader fewrel --split train={name}.json")
+        assert done.returncode == 0, done.stderr
+
+    sample = project / "raw/sample"
+    assert (sample / "small/small.json").read_text(encoding="utf-8") == relations(10)
+    assert not (sample / "large").exists()

@@ -103,3 +103,7 @@ def test_no_text_breaks_it(text):
     found = parse(text, ["a"])
 
     assert found is None or isinstance(found.value, dict)
+
+
+def test_an_answer_of_openings_alone_is_given_up():
+    assert parse("{ " * 500, ["person"]) is None

@@ -103,3 +103,13 @@ def test_rows_of_one_text_complete_each_other():
         [],
     )
     assert expected == merged
+
+
+@pytest.mark.parametrize(
+    ("mention", "detail"),
+    [(Mention("Ada", 0, 3, 7), "mention "), (Mention("Ada", "0", 3, "a"), "offsets of mention ")],
+)
+def test_values_of_other_types_are_violations(mention, detail):
+    _, told = violation(Record("Ada fell", "a:1", [mention]))
+
+    assert told.startswith(detail)

@@ -1,6 +1,9 @@
 """The three cleaning rules: at their thresholds, one step either side, in both languages."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline import chinese, rules, text
 from pipeline.config import Clean
+from pipeline.errors import RawFileError
 from pipeline.stages.clean import cleaned
 from tests.conftest import ROOT
 from tests.helpers import table
@@ -199,3 +203,24 @@ def test_plain_sentences_are_parted_as_nltk_parts_them(sentence):
     tokens = NLTKWordTokenizer().tokenize(sentence)
 
     assert text.words(sentence, "en") == [t.lower() for t in tokens if re.search(r"[^\W_]", t)]
+
+
+def test_missing_stop_words_are_told(tmp_path):
+    with pytest.raises(RawFileError, match="cannot read the stop words") as caught:
+        text.stop_words(tmp_path, "en")
+    assert caught.value.where == tmp_path / "en.txt"
+
+
+def test_chinese_is_parted_without_a_place_to_keep_the_dictionary():
+    code = "from pipeline.text import word_splitter; print(word_splitter('zh')('渡口以西下雨'))"
+    environment = {**os.environ, "XDG_CACHE_HOME": "/dev/null"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+
+    assert "渡口" in done.stdout

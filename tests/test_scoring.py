@@ -9,7 +9,7 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipeline import catalog, cli, predictions, shards
+from pipeline import catalog, cli, facts, predictions, shards
 from pipeline.catalog import TASKS
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.errors import RawFileError
@@ -505,3 +505,29 @@ def test_a_missing_corpus_is_told(tmp_path, capsys):
         assert "where:" in capsys.readouterr().err
     with pytest.raises(RawFileError, match="no such file"):
         predictions.read(tmp_path / "nothing.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("task", "value", "found"),
+    [
+        (
+            "RE",
+            [["Ada"], {"subject": "Ada", "object": ""}, "Ada", ["Ada", "Bo"]],
+            [None, None, None, (0, ("Ada", "Bo"))],
+        ),
+        (
+            "EE",
+            ["fell", {"trigger": "fell", "arguments": {"who": ["Ada"]}}],
+            [None, (0, ("fell",)), (1, ("who", "Ada"))],
+        ),
+        ("EE", {"trigger": "fell", "arguments": ["Ada"]}, [(0, ("fell",)), None]),
+        ("EEA", [{"arguments": []}, {"arguments": "Ada"}, 3], [None, None]),
+        (
+            "KG",
+            ["Ada", {"Ada": "tall"}, {"Ada": {"height": "tall"}}, {"Bo": []}],
+            [None, None, (0, ("Ada", "height", "tall"))],
+        ),
+    ],
+)
+def test_answers_of_another_shape_are_no_facts(task, value, found):
+    assert [*facts.reader(task)(value)] == found

@@ -1,5 +1,7 @@
 """`iepile show`: records, drops with their partners, and rejects, as the stages wrote them."""
 
+import shutil
+
 import pytest
 
 from pipeline import cli
@@ -99,3 +101,15 @@ def test_what_is_not_there_is_told(show, arguments, words):
 
     assert code == 1
     assert words in err
+
+
+def test_what_is_not_cleaned_yet_is_shown_as_it_was_read(out, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shutil.copytree(out / "normalize", tmp_path / "normalize")
+
+    assert cli.main(["show", "wnut2017/train/0", "--out", str(tmp_path)]) == 0
+    assert "Harrow Point" in capsys.readouterr().out
+    assert cli.main(["show", "wnut2017", "--dropped", "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "wnut2017 is not cleaned yet" in told
+    assert "to do: clean it first: `dvc repro`" in told

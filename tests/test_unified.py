@@ -334,3 +334,25 @@ def test_the_command_imports_and_refuses_to_overwrite(tmp_path, capsys):
     assert "there already" in capsys.readouterr().err
     assert cli.main([*call, "--tasks", "XX"]) == 1
     assert "no task 'XX'" in capsys.readouterr().err
+
+
+def test_a_declaration_that_cannot_be_leaves_nothing(tmp_path):
+    folder = folder_of(tmp_path / "NER" / "d", *SHAPES["NER"][:2])
+
+    with pytest.raises(DeclarationError, match=r"task EE needs \[roles\]"):
+        importing.run(folder, Wanted(tasks=("EE",)), tmp_path / "raw", tmp_path / "toml")
+
+    assert not [*tmp_path.glob("raw/*"), *tmp_path.glob("toml/*")]
+
+
+def test_a_schema_may_be_one_array_and_list_what_has_no_types(tmp_path):
+    row, (types, roles, own) = SHAPES["SPO"][:2]
+    folder = folder_of(tmp_path / "SPO" / "d", row, [types, [*roles, "unheard of"], own])
+    lines = (folder / "schema.json").read_text(encoding="utf-8").splitlines()
+    (folder / "schema.json").write_text(f"[{','.join(lines)}]", encoding="utf-8")
+
+    told = importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+
+    assert told["relations listed that no types are known of"] == 1
+    dataset = catalog.load("iepile-spo-d", tmp_path / "toml")
+    assert dataset.signatures_of() == [("a_b", "in", "city"), ("city", "near", "city")]

@@ -8,8 +8,9 @@ stage it says in `made_from.json` what it read (`pipeline/lineage.py`).
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -155,8 +156,4 @@ def _split_of(dataset: Dataset, record: Record) -> str:
     point = xxhash.xxh3_64_intdigest((record.source_id or record.text).encode()) % sum(
         shares.values()
     )
-    for split, share in shares.items():
-        if point < share:
-            return split
-        point -= share
-    raise AssertionError
+    return [*shares][bisect([*accumulate(shares.values())], point)]

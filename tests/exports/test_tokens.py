@@ -43,3 +43,12 @@ def test_ends_inside_tokens_and_missing_offsets_are_counted():
 
     assert found.spans == {0: (0, 1), 2: (1, 2)}
     assert found.lost == {"inside_a_token": 1, "without_offsets": 1}
+
+
+def test_what_is_no_token_has_no_span():
+    found = tokens("Adam fell")
+
+    assert found.span(0, 4) == (0, 1)
+    assert found.span(None, None) is None
+    assert found.span(0, 2) is None
+    assert found.span(1, 4) is None
