@@ -42,7 +42,7 @@ examples: .venv/.consumers
 	touch $@
 
 .venv/.dev: .venv/.base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,consumers]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,s3,consumers]'
 	touch $@
 
 .venv/.consumers: .venv/.base

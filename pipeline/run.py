@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline import catalog, engines
 from pipeline.config import ROOT
 from pipeline.engines import Workers
+from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,12 @@ class Workspace(NamedTuple):
     workers: Workers = Workers()
     #: The folder of the datasets' declarations.
     declarations: Path = catalog.FOLDER
+
+    def made(self, stage: str, names: Sequence[str]) -> Path:
+        """The output folder of a stage that was run for all these datasets, to be read."""
+        from pipeline import shards
+
+        return shards.whole(self.folders[stage], names)
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -78,10 +85,8 @@ def clean(names: Sequence[str], ws: Workspace) -> None:
 
     stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
-    folders = ws.folders
-    stage(
-        datasets, folders["normalize"], ws.settings.clean, stop_words, folders["clean"], ws.workers
-    )
+    normalize = ws.made("normalize", names)
+    stage(datasets, normalize, ws.settings.clean, stop_words, ws.folders["clean"], ws.workers)
 
 
 def dedupe(names: Sequence[str], ws: Workspace) -> None:
@@ -89,8 +94,8 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
     from pipeline.stages.dedupe import dedupe as stage
 
     datasets = [ws.dataset(name) for name in sorted(names)]
-    folders = ws.folders
-    stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
+    clean = ws.made("clean", names)
+    stage(datasets, clean, ws.settings.dedupe, ws.folders["dedupe"], ws.workers)
 
 
 def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None) -> Any:
@@ -101,8 +106,8 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
     overrides = ROOT / "dictionaries" / "overrides.toml"
     summary = stage(
         [ws.dataset(name) for name in sorted(names)],
-        ws.folders["clean"],
-        ws.folders["dedupe"],
+        ws.made("clean", names),
+        ws.made("dedupe", names),
         ws.settings.negatives,
         ws.dictionaries,
         overrides=overrides if overrides.is_file() else None,
@@ -121,8 +126,8 @@ def instruct(names: Sequence[str], ws: Workspace) -> None:
     names = sorted(names)
     stage(
         [ws.dataset(name) for name in names],
-        folders["clean"],
-        folders["dedupe"],
+        ws.made("clean", names),
+        ws.made("dedupe", names),
         {name: dictionary_of(folders["negatives"] / f"{name}.json") for name in names},
         ws.settings.instruct,
         folders["instruct"],
@@ -135,6 +140,8 @@ def publish(names: Sequence[str], ws: Workspace) -> None:
     from pipeline.stages.publish import publish as stage
 
     datasets = [ws.dataset(name) for name in sorted(names)]
+    for before in ("clean", "dedupe", "instruct"):
+        ws.made(before, names)
     stage(datasets, ws.folders, ws.settings, ws.folders["corpus"], ws.workers)
 
 
@@ -143,6 +150,8 @@ def report(names: Sequence[str], ws: Workspace, skipped: Sequence[tuple[str, str
     from pipeline.stages.report import report as stage
 
     datasets = [ws.dataset(name) for name in sorted(names)]
+    for before in ("normalize", "clean", "dedupe", "instruct"):
+        ws.made(before, names)
     return stage(datasets, ws.folders, ws.folders["reports"], skipped, ws.workers)
 
 
@@ -163,6 +172,12 @@ def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) 
     for name, why in left_out.items():
         say(f"skipped {name}: {why}")
     names = [name for name in names if name not in left_out]
+    if not names:
+        raise RawFileError(
+            "there are no raw files of any of these datasets",
+            where=ws.raw,
+            todo="name the folder that holds a folder per dataset with --raw",
+        )
     say("normalize")
     normalize(names, ws, say)
     for stage in (clean, dedupe, negatives, instruct, publish):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
+#: Seconds for an object store to say whether a bucket is there.
+_PATIENCE: Final = 30
 
 
 def place(text: str) -> Path:
@@ -32,16 +34,23 @@ def place(text: str) -> Path:
     if "://" not in text:
         return Path(text)
     import fsspec
+    from fsspec.asyn import sync
     from upath import UPath
+    from upath.implementations.cloud import CloudPath
 
     try:
-        fsspec.url_to_fs(text)
-        path: Any = UPath(text)
-    except (ValueError, ImportError, OSError) as problem:
+        fsspec.get_filesystem_class(text.partition("://")[0])
+        # What other processes write must be seen, so listings are not remembered.
+        path: Any = UPath(text, use_listings_cache=False)
+        if isinstance(path, CloudPath):
+            sync(path.fs.loop, path.fs._info, path.drive, timeout=_PATIENCE)  # noqa: SLF001
+    except Exception as problem:  # noqa: BLE001 - each protocol has errors of its own
+        said = str(problem) or f"no answer within {_PATIENCE} seconds"
         raise RawFileError(
-            f"cannot use this URL: {problem}",
+            f"cannot use this URL: {said}",
             where=text,
-            todo="install the fsspec package of its protocol, e.g. s3fs; check the credentials",
+            todo="check the bucket, the credentials and the endpoint; each protocol needs its "
+            "fsspec package, s3 for one: pip install 'iepile-pipeline[s3]'",
         ) from None
     found: Path = path
     return found
@@ -56,11 +65,12 @@ def remove(folder: Any) -> None:
 
 
 def _move(source: Any, target: Any) -> None:
-    """Give a file or folder another name; a file of the name is replaced."""
+    """Give a file another name; a file of the name is replaced."""
     if isinstance(source, Path):
         source.replace(target)
     else:
-        source.fs.mv(source.path, target.path, recursive=source.is_dir())
+        source.fs.cp_file(source.path, target.path)
+        source.fs.rm_file(source.path)
 
 
 def _stream(path: Any, mode: str) -> Any:
@@ -69,9 +79,9 @@ def _stream(path: Any, mode: str) -> Any:
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Any) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` when the block ends well."""
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial: Path = folder.with_name(f".{folder.name}.partial")
     remove(partial)
     partial.mkdir(parents=True)
     try:
@@ -79,14 +89,56 @@ def replacing(folder: Path) -> Iterator[Path]:
     except BaseException:
         remove(partial)
         raise
-    if folder.exists():
+    if not isinstance(folder, Path):
+        _moved_by_files(partial, folder)
+    elif folder.exists():
         retired = folder.with_name(f".{folder.name}.retired")
         remove(retired)
-        _move(folder, retired)
-        _move(partial, folder)
+        folder.replace(retired)
+        partial.replace(folder)
         remove(retired)
     else:
-        _move(partial, folder)
+        partial.replace(folder)
+
+
+def _moved_by_files(partial: Any, folder: Any) -> None:
+    """Move a finished folder where only files have names; until all are there, a mark says so."""
+    mark = folder.with_name(_unfinished(folder.name))
+    mark.write_bytes(b"")
+    remove(folder)
+    files = folder.fs.find(partial.path)
+    if files:
+        folder.fs.copy(files, [folder.path + file.removeprefix(partial.path) for file in files])
+        remove(partial)
+    mark.unlink()
+
+
+def _unfinished(name: str) -> str:
+    return f".{name}.unfinished"
+
+
+def whole(folder: Any, names: Sequence[str]) -> Path:
+    """The folder of a stage, if it holds a finished folder of every name."""
+    found, wanted = _names(folder), {*names}
+    half = {name for name in wanted if _unfinished(name) in found}
+    if _unfinished(folder.name) in _names(folder.parent):
+        half = wanted
+    absent = wanted - found
+    if not isinstance(folder, Path) and absent != wanted:
+        absent = set()  # those that have no files: an object store has no empty folders
+    if half or absent:
+        told = "was stopped half-way" if half else "has not been run"
+        raise RawFileError(
+            f"the stage before {told} for {', '.join(sorted(half or absent))}",
+            where=folder,
+            todo="run it again; the machines of a cluster must all see this folder",
+        )
+    there: Path = folder
+    return there
+
+
+def _names(folder: Any) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 @contextmanager
@@ -96,8 +148,9 @@ def _atomic(path: Path) -> Iterator[Path]:
     try:
         yield partial
         _move(partial, path)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
 
 
 def write(table: Any, path: Path) -> None:
