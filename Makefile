@@ -53,7 +53,7 @@ examples: .venv/.consumers
 	touch $@
 
 .venv/.dev: .venv/.base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,consumers]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,s3,consumers]'
 	touch $@
 
 .venv/.audit: .venv/.base

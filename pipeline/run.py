@@ -80,10 +80,8 @@ def clean(names: Sequence[str], ws: Workspace) -> None:
     _check(names, ws, "normalize")
     stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
-    folders = ws.folders
-    stage(
-        datasets, folders["normalize"], ws.settings.clean, stop_words, folders["clean"], ws.workers
-    )
+    normalize = ws.folders["normalize"]
+    stage(datasets, normalize, ws.settings.clean, stop_words, ws.folders["clean"], ws.workers)
 
 
 def dedupe(names: Sequence[str], ws: Workspace) -> None:
@@ -92,8 +90,8 @@ def dedupe(names: Sequence[str], ws: Workspace) -> None:
 
     _check(names, ws, "clean")
     datasets = [ws.dataset(name) for name in sorted(names)]
-    folders = ws.folders
-    stage(datasets, folders["clean"], ws.settings.dedupe, folders["dedupe"], ws.workers)
+    clean = ws.folders["clean"]
+    stage(datasets, clean, ws.settings.dedupe, ws.folders["dedupe"], ws.workers)
 
 
 def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None) -> Any:
@@ -170,8 +168,11 @@ def _overrides() -> Path | None:
 
 def _check(names: Sequence[str], ws: Workspace, last: str) -> None:
     """Refuse inputs that do not belong together, see `pipeline/lineage.py`."""
+    from pipeline import shards
     from pipeline.interchange import dictionary_for
 
+    for stage in lineage.STAGES[: lineage.STAGES.index(last) + 1]:
+        shards.whole(ws.folders[stage], names)
     for dataset in [ws.dataset(name) for name in sorted(names)]:
         lineage.check(dataset, ws.folders, last, parameters(ws.settings))
         if last == "instruct":

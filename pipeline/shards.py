@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
+#: Seconds for an object store to say whether a bucket is there.
+_PATIENCE: Final = 30
 
 
 def place(text: str) -> Path:
@@ -34,16 +36,23 @@ def place(text: str) -> Path:
     if "://" not in text:
         return Path(text)
     import fsspec
+    from fsspec.asyn import sync
     from upath import UPath
+    from upath.implementations.cloud import CloudPath
 
     try:
-        fsspec.url_to_fs(text)
-        path: Any = UPath(text)
-    except (ValueError, ImportError, OSError) as problem:
+        fsspec.get_filesystem_class(text.partition("://")[0])
+        # What other processes write must be seen, so listings are not remembered.
+        path: Any = UPath(text, use_listings_cache=False)
+        if isinstance(path, CloudPath):
+            sync(path.fs.loop, path.fs._info, path.drive, timeout=_PATIENCE)  # noqa: SLF001
+    except Exception as problem:  # noqa: BLE001 - each protocol has errors of its own
+        said = str(problem) or f"no answer within {_PATIENCE} seconds"
         raise RawFileError(
-            f"cannot use this URL: {problem}",
+            f"cannot use this URL: {said}",
             where=text,
-            todo="install the fsspec package of its protocol, e.g. s3fs; check the credentials",
+            todo="check the bucket, the credentials and the endpoint; each protocol needs its "
+            "fsspec package, s3 for one: pip install 'iepile-pipeline[s3]'",
         ) from None
     found: Path = path
     return found
@@ -58,11 +67,12 @@ def remove(folder: Any) -> None:
 
 
 def _move(source: Any, target: Any) -> None:
-    """Give a file or folder another name; a file of the name is replaced."""
+    """Give a file another name; a file of the name is replaced."""
     if isinstance(source, Path):
         source.replace(target)
     else:
-        source.fs.mv(source.path, target.path, recursive=source.is_dir())
+        source.fs.cp_file(source.path, target.path)
+        source.fs.rm_file(source.path)
 
 
 def _stream(path: Any, mode: str) -> Any:
@@ -124,7 +134,7 @@ def _holders(of: os.stat_result) -> str:
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Any) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` when the block ends well.
 
     A process that is killed leaves the old folder or the new one. In the instant between their
@@ -138,20 +148,61 @@ def replacing(folder: Path) -> Iterator[Path]:
             yield partial
             for half in [*partial.rglob(".*.partial")]:
                 half.unlink()  # of a worker that was killed
-            if folder.exists():
-                _move(folder, retired)
-            _move(partial, folder)
-            remove(retired)
+            if not isinstance(folder, Path):
+                _moved_by_files(partial, folder)
+            else:
+                if folder.exists():
+                    folder.replace(retired)
+                partial.replace(folder)
+                remove(retired)
         except BaseException:
             _settle(folder, retired)
             remove(partial)
             raise
 
 
-def _settle(folder: Path, retired: Path) -> None:
+def _moved_by_files(partial: Any, folder: Any) -> None:
+    """Move a finished folder where only files have names; until all are there, a mark says so."""
+    mark = folder.with_name(_unfinished(folder.name))
+    mark.write_bytes(b"")
+    remove(folder)
+    files = folder.fs.find(partial.path)
+    if files:
+        folder.fs.copy(files, [folder.path + file.removeprefix(partial.path) for file in files])
+        remove(partial)
+    mark.unlink()
+
+
+def _unfinished(name: str) -> str:
+    return f".{name}.unfinished"
+
+
+def whole(folder: Any, names: Sequence[str]) -> None:
+    """Refuse a stage's folder where that of any of these names was moved half-way."""
+    if isinstance(folder, Path):
+        return
+    marks = _names(folder)
+    half = [name for name in names if _unfinished(name) in marks]
+    if _unfinished(folder.name) in _names(folder.parent):
+        half = [*names]
+    if half:
+        raise RawFileError(
+            f"the stage before was stopped half-way for {', '.join(sorted(half))}",
+            where=folder,
+            todo="run it again; the machines of a cluster must all see this folder",
+        )
+
+
+def _names(folder: Any) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _settle(folder: Any, retired: Any) -> None:
     """Bring back a folder that was moved away and not replaced; remove one that was."""
+    if not isinstance(folder, Path):
+        return
     if retired.exists() and not folder.exists():
-        _move(retired, folder)
+        retired.replace(folder)
     remove(retired)
 
 
