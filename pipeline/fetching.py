@@ -84,7 +84,8 @@ def fetch(
         except PipelineError as problem:
             problems.append(problem)
         except OSError as problem:
-            problems.append(FetchError(str(problem), where=folder / file.path))
+            todo = "see whether --raw is a folder that may be written, and has room"
+            problems.append(FetchError(str(problem), where=folder / file.path, todo=todo))
     if lacking:
         problems.append(_instruction(dataset, lacking, folder, mirror))
     if not problems:

@@ -8,6 +8,7 @@ record, so that memory holds the answers, as one Arrow column, and one part of t
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -67,9 +68,10 @@ def read(path: Path, field: str | None = None) -> Answers:
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         kinds = (".parquet", ".jsonl", ".json")
-        return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds)
+        return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds and p.is_file())
     if not path.is_file():
-        raise RawFileError("there is no such file or folder", where=path)
+        todo = "check the path, or make the file first"
+        raise RawFileError("there is no such file or folder", where=path, todo=todo)
     return [path]
 
 
@@ -84,6 +86,7 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
                 todo = "write the model's text as it is"
                 raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
             for batch in file.iter_batches(_LINES, columns=["id", name]):
+                batch.validate(full=True)
                 yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string())
         return
     rows = json_rows(path)
@@ -120,11 +123,18 @@ def _field(names: Any, field: str | None, where: object) -> str:
     return name
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; what is broken in it, or no string, is told when it is read."""
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as problem:
-        raise RawFileError(f"cannot read this Parquet file: {problem}", where=path) from None
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
+        raise RawFileError(
+            f"cannot read this Parquet file: {problem}",
+            where=path,
+            todo="write it again: ids and texts are strings, in UTF-8",
+        ) from None
 
 
 def score(

@@ -46,7 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     kind = arguments.kind or module.FROM[0]
     if kind not in module.FROM:
         raise RawFileError(
-            f"{arguments.format} is not made from {kind}", todo=f"use --from {module.FROM[0]}"
+            f"{arguments.format} is not made from {kind}",
+            where="--from",
+            todo=f"use --from {module.FROM[0]}",
         )
     out, marker = arguments.out, arguments.out / "export.json"
     if out.exists() and not marker.is_file() and (not out.is_dir() or any(out.iterdir())):
@@ -78,14 +80,16 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     if not needed.is_dir():
         todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
         raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
-    there = (path.name for path in clean.iterdir()) if clean.is_dir() else catalog.ids()
-    present = sorted(there)
+    folders = clean.iterdir() if clean.is_dir() else ()
+    there = [path.name for path in folders if path.is_dir() and path.name[0] != "."]
+    present = sorted(there) if clean.is_dir() else catalog.ids()
     names = arguments.datasets.split(",") if arguments.datasets else present
     splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
     if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
         todo = f"use some of {', '.join(SPLITS)}"
-        raise DeclarationError(f"there is no split {strange[0]!r}", todo=todo)
+        raise DeclarationError(f"there is no split {strange[0]!r}", where="--splits", todo=todo)
     if kind == "records" and (absent := [name for name in names if name not in present]):
-        raise RawFileError(f"this run holds no dataset {absent[0]!r}", where=clean)
+        todo = f"use some of {', '.join(present)}"
+        raise RawFileError(f"this run holds no dataset {absent[0]!r}", where=clean, todo=todo)
     datasets = tuple(ws.dataset(name) for name in names)
     return Source(kind, ws.out, datasets, splits, ws.dictionaries)
