@@ -84,7 +84,9 @@ def draft(
 def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
     if not _ID.fullmatch(name):
         raise DeclarationError(
-            f"{name!r} is no id", todo="use lower-case letters, digits and hyphens, as in foo-2"
+            f"{name!r} is no id",
+            where="iepile new ID",
+            todo="use lower-case letters, digits and hyphens, as in foo-2",
         )
     if name in catalog.ids():
         raise DeclarationError(

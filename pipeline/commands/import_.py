@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     tasks = tuple((arguments.tasks or "").replace(",", " ").split())
     if strange := sorted({*tasks} - {*catalog.TASKS}):
         todo = f"use some of {', '.join(catalog.TASKS)}"
-        raise DeclarationError(f"there is no task {strange[0]!r}", todo=todo)
+        raise DeclarationError(f"there is no task {strange[0]!r}", where="--tasks", todo=todo)
     rows: list[list[object]] = []
     for folder in arguments.folders:
         wanted = importing.Wanted(

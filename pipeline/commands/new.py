@@ -73,13 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.reader not in options.readers():
         what = f"there is no reader {arguments.reader!r}" if arguments.reader else "no --reader"
         todo = "name the reader of your format:\n" + drafting.examples()
-        raise DeclarationError(what, todo=todo)
+        raise DeclarationError(what, where="--reader", todo=todo)
     splits: dict[str, list[Path]] = {}
     for split, path in arguments.split:
         splits.setdefault(split, []).append(path)
     if not splits or ("all" in splits and len(splits) > 1):
         raise DeclarationError(
             "no files" if not splits else "all= stands alone",
+            where="--split",
             todo="give --split train=FILE (dev=, test=), or --split all=FILE",
         )
     settings = config.load(arguments.params)
