@@ -89,8 +89,8 @@ TRIPLES = [
     for n, (head, label, tail) in enumerate(
         [
             ("a", "b_c", "d"),
-            ("a_b", "c", "d"),
-            ("a", "b", "c_d"),
+            ("a_b", "c", "e"),
+            ("a", "b", "c_f"),
             ("=x", "null", "'"),
             ("名", "1", "true"),
         ]
