@@ -48,9 +48,12 @@ def place(text: str) -> Path:
 
 
 def remove(folder: Any) -> None:
-    """Remove a folder and all in it, if it is there."""
+    """Remove a folder and all in it, if it is there. Of a link, only the link."""
     if isinstance(folder, Path):
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists():
         folder.fs.rm(folder.path, recursive=True)
 
@@ -79,7 +82,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     except BaseException:
         remove(partial)
         raise
-    if folder.exists():
+    if folder.exists() or (isinstance(folder, Path) and folder.is_symlink()):
         retired = folder.with_name(f".{folder.name}.retired")
         remove(retired)
         _move(folder, retired)

@@ -249,7 +249,8 @@ def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
                 todo=f"use {', '.join(COUNTED)}",
             )
         if negative := [kind for kind, n in split.counts.items() if n < 0]:
-            raise DeclarationError(f"splits.{name}.counts.{negative[0]} is negative", where=path)
+            what = f"splits.{name}.counts.{negative[0]} is negative"
+            raise DeclarationError(what, where=path, todo="count again, or leave it out")
         for inside in (*(file.path for file in split.files), split.documents or "."):
             _check_inside(inside, path)
 
