@@ -73,7 +73,9 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     out = place(out_given or "output")
     count = getattr(arguments, "workers", None) or os.cpu_count() or 1
     if address and engine != "ray":
-        raise DeclarationError("--address is of a Ray cluster", todo="add --engine ray")
+        raise DeclarationError(
+            "there is no Ray cluster to join", where="--address", todo="add --engine ray"
+        )
     return Workspace(
         settings=settings,
         raw=place(arguments.raw or settings.raw),

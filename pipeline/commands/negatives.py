@@ -64,7 +64,9 @@ def _compare(action: list[str]) -> int:
 
     if len(action) != 3 or action[0] != "compare":
         raise DeclarationError(
-            f"cannot do {' '.join(action)!r}", todo="say: iepile negatives compare A B"
+            f"cannot do {' '.join(action)!r}",
+            where="iepile negatives",
+            todo="say: iepile negatives compare A B",
         )
     rows = compare(Path(action[1]), Path(action[2]))
     columns = [*rows[0]] if rows else ["task", "source"]
