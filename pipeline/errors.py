@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_MOST_LETTERS = 4000
+
 
 class PipelineError(Exception):
     """A foreseeable problem. The command line prints it without a traceback and exits with 1."""
@@ -11,7 +13,7 @@ class PipelineError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        parts = [self.what]
+        parts = [shortened(self.what)]
         if self.where is not None:
             parts.append(f"  where: {_on_a_line(self.where)}")
         if self.todo is not None:
@@ -23,11 +25,15 @@ class PipelineError(Exception):
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
+def shortened(text: str) -> str:
+    """A text that quotes data, cut where it would fill the terminal: a line may have megabytes."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ..."
+
+
 def _on_a_line(place: object) -> str:
     """A place on one line: names of files may hold line feeds, and signals for the terminal."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(place)
-    )
+    text = shortened(str(place))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _rebuild(

@@ -231,7 +231,7 @@ def writable(reject: Reject) -> Reject:
 
 def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
     """The error that names all labels which are neither named nor dropped."""
-    told = ", ".join(f"{kind} {label!r} ({n}x)" for (kind, label), n in sorted(unknown.items()))
+    told = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items()))
     return UnknownLabelError(
         f"{len(unknown)} raw labels are neither named nor dropped: {told}",
         where=catalog.FOLDER / f"{dataset.id}.toml",

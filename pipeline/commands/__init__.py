@@ -74,7 +74,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     count = getattr(arguments, "workers", None) or os.cpu_count() or 1
     if address and engine != "ray":
         raise DeclarationError(
-            "there is no Ray cluster to join", where="--address", todo="add --engine ray"
+            "--address is of a Ray cluster", where="--address", todo="add --engine ray"
         )
     return Workspace(
         settings=settings,
