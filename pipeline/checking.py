@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline import catalog, fitting, mistakes
-from pipeline.errors import PipelineError, shortened
+from pipeline.errors import PipelineError, plain
 from pipeline.records import Record, Reject
 from pipeline.stages.normalize import documents_of
 from pipeline.tally import KINDS, Tally
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
     what: str
 
     def __str__(self) -> str:
-        return shortened(f"{self.where}: {' '.join(self.what.split())}")
+        return plain(f"{self.where}: {' '.join(self.what.split())}")
 
 
 class Checked(NamedTuple):

@@ -50,7 +50,7 @@ def record(record: Record, width: int) -> Iterator[Text]:
     for mention in record.mentions:
         if mention.start is None and mention.label is not None:
             where = "several places" if record.text.count(mention.text) > 1 else "no place"
-            yield Text(f"  {mention.label}: {_visible(mention.text)} ({where} in the text)")
+            yield Text(f"  {mention.label}: {visible(mention.text)} ({where} in the text)")
     for r in record.relations:
         arrow = f"  {names[r.head]} ─ {r.label} → {names[r.tail]}"
         yield Text(arrow + _slots(r.qualifiers, names))
@@ -85,7 +85,7 @@ def spans(record: Record) -> list[Span]:
 
 def marked(text: str, spans: Sequence[Span], width: int) -> Iterator[Text]:
     """The text in lines of at most `width` cells, and under each the spans in it."""
-    shown = _visible(text)
+    shown = visible(text)
     labels = sorted({span.label for span in spans})
     styles = {label: _STYLES[i % len(_STYLES)] for i, label in enumerate(labels)}
     for start, end in lines(shown, width):
@@ -145,7 +145,7 @@ def _row(pieces: Sequence[tuple[int, str, str]]) -> Text:
     return row
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """The text with a sign for every control character, as many characters as before."""
     return "".join(
         {"\n": "↵", "\t": "→"}.get(c, "·") if unicodedata.category(c) == "Cc" else c for c in text
@@ -153,7 +153,7 @@ def _visible(text: str) -> str:
 
 
 def _names(record: Record) -> list[str]:
-    return [_visible(m.text) for m in record.mentions]
+    return [visible(m.text) for m in record.mentions]
 
 
 def _slots(slots: Sequence[Argument], names: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ class PipelineError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        parts = [shortened(self.what)]
+        parts = [plain(self.what, keep="\n")]
         if self.where is not None:
-            parts.append(f"  where: {_on_a_line(self.where)}")
+            parts.append(f"  where: {plain(str(self.where))}")
         if self.todo is not None:
             parts.append(f"  to do: {self.todo}")
         return "\n".join(parts)
@@ -25,15 +25,12 @@ class PipelineError(Exception):
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
-def shortened(text: str) -> str:
-    """A text that quotes data, cut where it would fill the terminal: a line may have megabytes."""
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ..."
-
-
-def _on_a_line(place: object) -> str:
-    """A place on one line: names of files may hold line feeds, and signals for the terminal."""
-    text = shortened(str(place))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def plain(text: str, keep: str = "") -> str:
+    """A text that quotes data or names files, for a terminal: no signals, and no megabytes."""
+    cut = text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ..."
+    return "".join(
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in cut
+    )
 
 
 def _rebuild(

@@ -97,8 +97,10 @@ def rejects(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
             for kind, one in _LOSSES.items()
             if row[kind]
         )
-        yield Text(f"{row['dataset']}/{row['split']}/{row['origin']}", style="bold")
-        yield Text(": ".join(part for part in (row["reason"], row["detail"]) if part), style="red")
+        place = f"{row['dataset']}/{row['split']}/{row['origin']}"
+        why = ": ".join(part for part in (row["reason"], row["detail"]) if part)
+        yield Text(drawing.visible(place), style="bold")
+        yield Text(drawing.visible(why), style="red")
         yield from drawing.marked(row["excerpt"], [], width)
         yield Text(f"  lost: {lost or 'nothing'}")
         yield Text()
@@ -142,7 +144,7 @@ def _mask(table: Any, wanted: Wanted) -> Any:
 
 
 def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
-    head = Text.assemble((row["id"], "bold"), ("  " + row["origin"], "dim"))
+    head = Text.assemble((row["id"], "bold"), ("  " + drawing.visible(row["origin"]), "dim"))
     yield head
     if row["dropped"]:
         detail = f": {row['drop_detail']}" if row["drop_detail"] else ""

@@ -71,7 +71,7 @@ def test_every_span_is_drawn_under_its_own_characters(text, places, width):
 
     lines = drawn(text, spans, width)
 
-    cuts = [*drawing.lines(drawing._visible(text), width)]
+    cuts = [*drawing.lines(drawing.visible(text), width)]
     assert "".join(text[a:b] for a, b in cuts) == text
     assert all(cell_len(line) <= width + 2 for line in lines)
     for _, _, label in spans:

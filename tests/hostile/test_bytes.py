@@ -203,7 +203,7 @@ def wrong(case, mutation, work):
         assert problem.todo
         assert "Traceback" not in str(problem)
         return
-    _, before, lost_before = untouched(case[1], work)
+    _, before, _ = untouched(case[1], work)
     if mutation.endswith(" inside"):
         # A slip in one line costs one record, or a document where that is one record.
         gone = Counter(r["text"] for r in before) - Counter(r["text"] for r in rows)

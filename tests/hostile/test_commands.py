@@ -453,7 +453,7 @@ def test_a_damaged_shard_is_named_by_who_reads_it(reader, damage, call, place, t
         if p.is_file() and p != target
     }
     assert after == before
-    assert not [p for p in tmp_path.rglob(".*.partial")]
+    assert not list(tmp_path.rglob(".*.partial"))
 
 
 JSON_READ_BY = {
@@ -547,7 +547,7 @@ def test_a_folder_to_import(case, call, tmp_path):
         "import", "iepile-jsonl", str(source), "--raw", "{tmp}/raw", "--catalog", "{tmp}/catalog"
     )
 
-    written = [*(tmp_path / "catalog").glob("*")] + [*(tmp_path / "raw").glob("*")]
+    written = [*(tmp_path / "catalog").glob("*"), *(tmp_path / "raw").glob("*")]
     if words:
         refused(result, words)
         assert written == []

@@ -86,8 +86,10 @@ DECLARATIONS = {
     "signatures that are written alike": (
         (
             f'["NER"]\nreader = {{ name = "columns" }}\n{HEAD}',
-            '["SPO"]\nreader = { name = "spo_json" }\n[labels]\nrelation = ["b", "b_c"]\n'
-            f'[signatures]\nb = [["a", "c_d"]]\nb_c = [["a", "d"]]\n{HEAD}',
+            (
+                '["SPO"]\nreader = { name = "spo_json" }\n[labels]\nrelation = ["b", "b_c"]\n'
+                f'[signatures]\nb = [["a", "c_d"]]\nb_c = [["a", "d"]]\n{HEAD}'
+            ),
         ),
         "several signatures are written ['a_b_c_d']",
     ),

@@ -154,7 +154,7 @@ def ran(tmp_path_factory):
 
 @pytest.mark.parametrize("name", TOYS)
 def test_every_record_is_accounted_for(ran, name):
-    ws, counts = ran
+    _, counts = ran
     read = counts["datasets"][name]["read"]
     for split, content in TOYS[name].files.items():
         assert read[split]["rows"] == content.count(b"\n")
