@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline import catalog, fitting, mistakes
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, plain
 from pipeline.records import Record, Reject
 from pipeline.stages.normalize import documents_of
 from pipeline.tally import KINDS, Tally
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {' '.join(self.what.split())}"
+        return plain(f"{self.where}: {' '.join(self.what.split())}")
 
 
 class Checked(NamedTuple):
@@ -75,7 +75,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         full = declared is split or "records" in declared.counts
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
     for (kind, label), n in sorted(unknown.items()):
-        findings.append(Finding(dataset.id, f"unknown {kind} {label!r} ({n} times)"))
+        findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
     if whole:
         findings += _never_seen(dataset, seen)
     return Checked(findings, counts, whole)

@@ -26,7 +26,6 @@ from pipeline.commands import (
     stages,
 )
 from pipeline.errors import PipelineError, of_system
-from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
     except PipelineError as problem:
-        sys.stderr.write(f"error: {visible(str(problem))}\n")
+        sys.stderr.write(f"error: {problem}\n")
         return 1
     except ModuleNotFoundError as problem:
         if (problem.name or "pipeline").partition(".")[0] == "pipeline":

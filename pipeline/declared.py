@@ -28,7 +28,7 @@ def toml(path: Path, kind: Any) -> Any:
     """The content of a TOML file as `kind`."""
     try:
         content = tomllib.loads(_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise _wrong(problem, path) from None
     return _typed(content, kind, path)
 

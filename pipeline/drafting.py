@@ -85,7 +85,7 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
     if not _ID.fullmatch(name):
         raise DeclarationError(
             f"{name!r} is no id",
-            where="ID",
+            where="iepile new ID",
             todo="use lower-case letters, digits and hyphens, as in foo-2",
         )
     if name in catalog.ids():

@@ -7,6 +7,7 @@ writes is put in place whole (see `shards`). What fails is tried a second time a
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from pipeline.errors import PipelineError, WorkError
+from pipeline.errors import PipelineError, WorkError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SMALL = 100_000
+#: What the system will refuse a second time as well: a path that cannot be, or a missing right.
+_LASTING = (
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
 LOST = "the process that worked on this was killed twice"
 MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
 
@@ -77,6 +83,9 @@ def _tried(
         return function(item)
     except PipelineError:
         raise
+    except OSError as problem:
+        if problem.errno in _LASTING:
+            raise of_system(problem, name(item)) from None
     except Exception:  # noqa: BLE001, S110 - a full disk, a lost mount, no memory: whatever it was
         pass
     try:

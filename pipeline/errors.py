@@ -27,6 +27,8 @@ _REFUSED: Final = {
         ),
     ),
 }
+#: Of what a message quotes, so that no data floods a terminal.
+_MOST_LETTERS = 4000
 
 
 class PipelineError(Exception):
@@ -40,17 +42,19 @@ class PipelineError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        return f"{self.what}\n  where: {_on_a_line(self.where)}\n  to do: {self.todo}"
+        what, where = plain(self.what, keep="\n"), plain(str(self.where))
+        return f"{what}\n  where: {where}\n  to do: {self.todo}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors cross processes.
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
-def _on_a_line(place: object) -> str:
-    """A place on one line: names of files may hold line feeds, and signals for the terminal."""
+def plain(text: str, keep: str = "") -> str:
+    """A text that quotes data or names files, for a terminal: no signals, and no megabytes."""
+    cut = text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ..."
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(place)
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in cut
     )
 
 

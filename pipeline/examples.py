@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline import batching, engines, shards
 from pipeline.kept import record_shards, tagged
+from pipeline.records import REJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ def _least(
 
 def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]:
     """Pieces of raw files that became no record, or lost annotations on the way to one."""
-    table = shards.read(folder / "rejects.parquet")
+    table = shards.read(folder / "rejects.parquet", REJECTS.names)
     name = pc.binary_join_element_wise(table["origin"], table["reason"], table["detail"], " ")
     table = table.append_column("name", name)
     return [

@@ -102,6 +102,9 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
         raise _there_already(declaration)
     files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()
     splits = {split: _split(path, found) for split, path in files.items()}
+    if not found.characters["texts"]:
+        todo = "check that they are in the unified format, and UTF-8"
+        raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
     tasks = wanted.tasks or _tasks(folder, found)
     counts = Counter({key: sum(split["counts"][key] for split in splits.values()) for key in _TOLD})
     tables = _tables(schema, found, tasks, folder, counts)

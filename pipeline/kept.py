@@ -31,10 +31,10 @@ def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[st
 
 def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
     """A clean shard with dedupe's drops and merged annotations of the folder `dedupe` applied."""
-    table = shards.read(shard, columns)
+    table = shards.read(shard, columns or RECORDS.names)
     if dedupe is None:
         return table
-    drops = shards.read(dedupe / "drops.parquet")
+    drops = shards.read(dedupe / "drops.parquet", DROPS.names)
     if (dedupe / "merged.parquet").exists():
         merged = shards.read(dedupe / "merged.parquet", columns)
         table = _replace(table, merged)

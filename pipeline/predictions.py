@@ -72,7 +72,7 @@ def read(path: Path, field: str | None = None) -> Answers:
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         kinds = (".parquet", ".jsonl", ".json")
-        return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds)
+        return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds and p.is_file())
     if not path.is_file():
         todo = "name the model's answers first, and the folder of the corpus with --gold"
         raise RawFileError("there is no such file or folder", where=path, todo=todo)
@@ -90,6 +90,7 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
                 todo = "write the model's text as it is"
                 raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
             for batch in file.iter_batches(_LINES, columns=["id", name]):
+                batch.validate(full=True)
                 yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string())
         return
     rows = json_rows(path)
@@ -128,7 +129,7 @@ def _field(names: Any, field: str | None, where: object) -> str:
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[Any]:
-    """Open a Parquet file; what is found broken while it is read is said like that."""
+    """Open a Parquet file; what is broken in it, or no string, is told when it is read."""
     try:
         with pq.ParquetFile(path) as file:
             yield file
@@ -136,7 +137,7 @@ def _parquet(path: Path) -> Iterator[Any]:
         raise RawFileError(
             f"cannot read this Parquet file: {problem}",
             where=path,
-            todo="write it again; a name that ends in .parquet must hold Parquet",
+            todo="write it again: ids and texts are strings in UTF-8, and .parquet means Parquet",
         ) from None
 
 

@@ -182,7 +182,7 @@ def violation(record: Record) -> tuple[str, str] | None:
     if not text or text.isspace():
         return "empty_text", ""
     loose = (m.text for m in mentions if m.start is None)
-    for string in (text, record.source_id or "", *loose):
+    for string in (text, record.source_id or "", record.origin, *loose):
         try:
             string.encode()
         except UnicodeEncodeError as problem:

@@ -70,7 +70,10 @@ def _normalize(name: str, ws: Workspace) -> None:
 def _raw_bytes(name: str, ws: Workspace) -> int:
     folder, manifest = catalog.edition(ws.dataset(name), ws.raw, ws.manifests)
     paths = {folder / file.path for split in manifest.splits.values() for file in split.files}
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    try:
+        return sum(path.stat().st_size for path in paths if path.is_file())
+    except OSError:
+        return 0  # what is wrong with the file is told when it is read
 
 
 def clean(names: Sequence[str], ws: Workspace) -> None:

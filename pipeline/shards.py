@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import RawFileError, WorkError, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
@@ -59,9 +59,12 @@ def place(text: str) -> Path:
 
 
 def remove(folder: Any) -> None:
-    """Remove a folder and all in it, if it is there."""
+    """Remove a folder and all in it, if it is there. Of a link, only the link."""
     if isinstance(folder, Path):
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists():
         folder.fs.rm(folder.path, recursive=True)
 
@@ -151,7 +154,7 @@ def replacing(folder: Any) -> Iterator[Path]:
             if not isinstance(folder, Path):
                 _moved_by_files(partial, folder)
             else:
-                if folder.exists():
+                if folder.exists() or folder.is_symlink():
                     folder.replace(retired)
                 partial.replace(folder)
                 remove(retired)
@@ -277,7 +280,7 @@ def write(table: Any, path: Path) -> None:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns."""
-    with opened(path) as file:
+    with opened(path, columns or ()) as file:
         return file.read(None if columns is None else [*columns])
 
 
@@ -294,10 +297,16 @@ def rows(path: Path) -> int:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open one shard, to read it in pieces."""
+def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
+    """Open one shard, to read it in pieces; it must have the columns."""
     try:
         with _stream(path, "rb") as stream, pq.ParquetFile(stream) as file:
+            if lacking := [name for name in columns if name not in file.schema_arrow.names]:
+                raise RawFileError(
+                    f"this shard has no column {lacking[0]!r}",
+                    where=path,
+                    todo="delete the folder it lies in and run the stage before again",
+                )
             yield file
     except (OSError, pa.ArrowInvalid) as problem:
         raise RawFileError(
@@ -324,16 +333,19 @@ def write_json(value: object, path: Path) -> None:
         partial.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file that a stage wrote."""
+def read_json(path: Path, *parts: str) -> Any:
+    """Read a JSON file that a stage wrote; it must hold these tables or lists."""
+    todo = "run the stages before it, or name the folder of a run"
     try:
-        return orjson.loads(path.read_bytes())
+        content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as problem:
         raise RawFileError(
-            f"cannot read this JSON file: {problem}",
-            where=path,
-            todo="run the stages before it, or name the folder of a run",
+            f"cannot read this JSON file: {problem}", where=path, todo=todo
         ) from None
+    for part in parts:
+        if not isinstance(content, dict) or not isinstance(content.get(part), dict | list):
+            raise RawFileError(f"this JSON file holds no {part!r}", where=path, todo=todo)
+    return content
 
 
 @contextmanager

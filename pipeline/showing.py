@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline import drawing, kept, shards
 from pipeline.errors import RawFileError
-from pipeline.records import RECORDS, SPLITS, from_table
+from pipeline.records import RECORDS, REJECTS, SPLITS, from_table
 from pipeline.terminal import drawn
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def rejects(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
     path = folder / "rejects.parquet"
     if not path.is_file():
         raise _not_yet(name, folder)
-    rows = shards.read(path).to_pylist()
+    rows = shards.read(path, REJECTS.names).to_pylist()
     rows = [
         row
         for row in rows

@@ -226,13 +226,16 @@ def _excerpt(text: object) -> str:
 
 
 def writable(reject: Reject) -> Reject:
-    """The reject without the bytes that are no UTF-8, which a reader may quote."""
-    return reject._replace(detail=_excerpt(reject.detail), excerpt=_excerpt(reject.excerpt))
+    """The reject without bytes that are no UTF-8, which a reader may quote, or a file be named."""
+    origin = reject.origin.encode("utf-8", "replace").decode()
+    return reject._replace(
+        origin=origin, detail=_excerpt(reject.detail), excerpt=_excerpt(reject.excerpt)
+    )
 
 
 def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
     """The error that names all labels which are neither named nor dropped."""
-    told = ", ".join(f"{kind} {label!r} ({n}x)" for (kind, label), n in sorted(unknown.items()))
+    told = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items()))
     return UnknownLabelError(
         f"{len(unknown)} raw labels are neither named nor dropped: {told}",
         where=catalog.FOLDER / f"{dataset.id}.toml",

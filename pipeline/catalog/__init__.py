@@ -184,6 +184,8 @@ def _validate(dataset: Dataset, path: Path) -> None:
             raise DeclarationError(what, where=path, todo=todo)
 
     reader(dataset, path)
+    for key in ("title", "source"):
+        demand(getattr(dataset, key).strip(), f"{key} is blank", "give it a name")
     demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")
     demand(len({*dataset.tasks}) == len(dataset.tasks), "a task stands twice", "name each once")
     needs = {
@@ -213,6 +215,9 @@ def _validate(dataset: Dataset, path: Path) -> None:
     known = {*dataset.names("role"), *dataset.labels.dropped.get("role", ())}
     strange = sorted({r for own in dataset.roles.values() for r in own} - known)
     demand(not strange, f"no such role: {strange}", "add it to [labels.role]")
+    written = Counter("_".join(signature) for signature in dataset.signatures_of())
+    alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
+    demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
     for table in ("descriptions", "aliases"):
         unknown = sorted({*getattr(dataset, table)} - labels)

@@ -26,5 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline import listing, shards
 
     path = workspace(arguments).folders["reports"] / "counts.json"
-    print(listing.summary(shards.read_json(path)))
+    print(listing.summary(shards.read_json(path, "datasets", "skipped")))
     return 0

@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import shards
-from pipeline.errors import RawFileError
 from pipeline.kept import kept, record_shards
-from pipeline.records import SPLITS
+from pipeline.records import INSTRUCTIONS, SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -81,14 +79,9 @@ def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
 
 
 def _batches(path: Path) -> Iterator[Any]:
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS):
-                yield pa.Table.from_batches([batch])
-    except (OSError, pa.ArrowInvalid) as problem:
-        raise RawFileError(
-            f"cannot read this shard: {problem}", where=path, todo="run `iepile publish` again"
-        ) from None
+    with shards.opened(path, INSTRUCTIONS.names) as file:
+        for batch in file.iter_batches(_ROWS):
+            yield pa.Table.from_batches([batch])
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def _enum_roles(dataset: Dataset) -> list[str]:
 
 
 def _shard(job: _Job, settings: Clean, stop_words: Path) -> hygiene.Tally:
-    table = shards.read(job.source)
+    table = shards.read(job.source, RECORDS.names)
     found = hygiene.findings(table, job.enum_roles, settings.long_text)
     tally = hygiene.Tally()
     tally.add(job.split, table, found)

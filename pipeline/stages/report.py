@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
@@ -58,7 +59,7 @@ def report(
     measured = dict(
         zip(
             (d.id for d in datasets),
-            engines.run(partial(_measure, folders=folders), datasets, workers),
+            engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id")),
             strict=True,
         )
     )
@@ -103,7 +104,7 @@ def _cell(value: object) -> object:
 
 
 def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
-    read = shards.read_json(folders["normalize"] / dataset.id / "summary.json")["splits"]
+    read = shards.read_json(folders["normalize"] / dataset.id / "summary.json", "splits")["splits"]
     counts = {
         "read": read,
         "records": _records(dataset, folders, read),
@@ -111,7 +112,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
         "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
     }
     own = figures.figures(dataset, folders)
-    near = shards.read_json(folders["negatives"] / f"{dataset.id}.json")["tasks"]
+    near = shards.read_json(folders["negatives"] / f"{dataset.id}.json", "tasks")["tasks"]
     rows = examples.chosen(dataset, folders, _ROWS_EACH)
     return Measured(counts, own, page.dataset_charts(own, near), rows)
 
@@ -132,13 +133,13 @@ def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[s
 
 def _hygiene(folder: Path) -> dict[str, Any]:
     """Split -> kind -> how many odd annotations cleaning found."""
-    splits = shards.read_json(folder / "hygiene.json")["splits"]
+    splits = shards.read_json(folder / "hygiene.json", "splits")["splits"]
     return {s: {kind: own["found"] for kind, own in kinds.items()} for s, kinds in splits.items()}
 
 
 def _near_duplicates(path: Path) -> dict[str, Any] | None:
     """What dedupe found, unless it was told not to look."""
-    return shards.read_json(path) if path.exists() else None
+    return shards.read_json(path, "pairs") if path.exists() else None
 
 
 def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""A process of its own for `test_memory`: prints the most memory it held, in MB.
+
+python -m tests.hostile.heavy readers KIND FOLDER    10 MB in a line of a file of every reader
+python -m tests.hostile.heavy stages KIND FOLDER     texts of 10 MB through all stages
+"""
+
+import faulthandler
+import resource
+import shutil
+import sys
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from tests.hostile.test_bytes import SAMPLE, cases, middle, read
+from tests.hostile.toys import made, ner, span_rows
+
+SIZE = 10_000_000
+KINDS = {
+    "one word": "a",
+    "words": "word and more ",
+    "letters": "a ",
+    "commas": "a,",
+    "lines": "a\n",
+    "dots": ". ",
+    "digits": "1",
+    "apostrophes": "a'",
+    "Chinese": "名字",
+    "astral": "😀",
+    "marks": "e\u0301",
+    "braces": '{"',
+    "tags": "<",
+    "brackets": "[",
+    "bars": "1|",
+    "tabs": "\t",
+}
+
+
+def filled(kind):
+    unit = KINDS[kind]
+    return unit * (SIZE // len(unit.encode()))
+
+
+def readers(kind, folder):
+    """One file of every reader with 10 MB put into one of its lines."""
+    piece = filled(kind).encode()
+    for _, name, file in cases():
+        raw = folder / "raw"
+        shutil.rmtree(raw, ignore_errors=True)
+        shutil.copytree(SAMPLE / name, raw / name)
+        content = (SAMPLE / name / file).read_bytes()
+        at = middle(content)
+        (raw / name / file).write_bytes(content[:at] + piece + content[at:])
+        try:
+            read(name, raw, folder / "out")
+        except PipelineError as problem:
+            if len(str(problem)) > 5000:
+                raise AssertionError(f"{name}: a message of {len(str(problem))} letters") from None
+
+
+def stages(kind, folder):
+    """Two texts of 10 MB, with a mention each, from raw files to the report."""
+    piece, language = filled(kind), "zh" if kind == "Chinese" else "en"
+    files = {
+        "train": span_rows((f"Ada {piece}", [(0, 3, "person")]), ("Bo walks", [(0, 2, "person")])),
+        "test": span_rows((f"Bo {piece}", [(0, 2, "person")])),
+    }
+    toy = ner(["person", "city"], files, language=language)
+    _, counts = made(folder, {"toy": toy})
+    own = counts["datasets"]["toy"]
+    for split, lines in (("train", 2), ("test", 1)):
+        kept = own["records"][split]
+        assert own["read"][split]["rows"] == kept["records"] == lines
+        assert kept["kept"] + sum(kept["dropped"].values()) == lines
+
+
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later(550, exit=True)
+    {"readers": readers, "stages": stages}[sys.argv[1]](sys.argv[2], Path(sys.argv[3]))
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\n")

@@ -1,0 +1,574 @@
+"""Every command with files, folders and arguments that are wrong: a clear message, never a traceback.
+
+A case is a call and the words of its message. The message says what, where and what to do; the exit
+code is 1 for what is wrong with data and declarations, 2 for a call that argparse refuses.
+"""
+
+import json
+import os
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import catalog, cli
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "raw" / "sample"
+NAMES = ("wnut2017", "boson")
+ODD = "out 'a' \"b\"\n名😀"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with raw files, parameters, a whole run under an odd name, and files that are none."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for name in NAMES:
+        shutil.copytree(SAMPLE / name, folder / "raw" / name)
+    listed = (f"  {name}: {{reader: {catalog.load(name).reader['name']}}}\n" for name in NAMES)
+    content = f"raw: {folder / 'raw'}\ndatasets:\n{''.join(listed)}"
+    (folder / "params.yaml").write_text(content, encoding="utf-8")
+    (folder / "a file").write_text("x")
+    (folder / "empty").mkdir()
+    (folder / "loop").symlink_to(folder / "loop")
+    assert (
+        cli.main(
+            [
+                "run",
+                "--params",
+                str(folder / "params.yaml"),
+                "--out",
+                str(folder / ODD),
+                "--datasets",
+                ",".join(NAMES),
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
+    return folder
+
+
+@pytest.fixture
+def call(place, capsys, monkeypatch, tmp_path):
+    """Call a command; {name} in an argument is a path of `place`, {tmp} a folder of the case."""
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+
+    def run(*arguments):
+        paths = {
+            "out": place / ODD, "raw": place / "raw", "params": place / "params.yaml", "tmp": tmp_path,
+            "file": place / "a file", "empty": place / "empty", "loop": place / "loop", "none": place / "none",
+        }  # fmt: skip
+        try:
+            code = cli.main(
+                [a.format_map({k: str(v) for k, v in paths.items()}) for a in arguments]
+            )
+        except SystemExit as stop:
+            code = stop.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def refused(result, words):
+    """The message is whole."""
+    code, out, err = result
+    assert code == 1, (out, err)
+    assert words in err
+    assert "failed twice" not in err
+    for part in ("error: ", "  where: ", "  to do: "):
+        assert part in err
+
+
+RUN = ["--params", "{params}", "--workers", "1"]
+#: Command and arguments -> words of its message.
+CALLS = {
+    "run: out is a file": (["run", *RUN, "--out", "{file}"], "Not a directory"),
+    "run: out below a file": (["run", *RUN, "--out", "{file}/x/y"], "Not a directory"),
+    "run: out is a loop": (["run", *RUN, "--out", "{loop}"], "symbolic links"),
+    "run: out is too long": (["run", *RUN, "--out", "{tmp}/" + "n" * 300], "File name too long"),
+    "run: raw is a file": (["run", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "no dataset has raw files"),
+    "run: raw is nothing": (["run", *RUN, "--raw", "{none}", "--out", "{tmp}/o"], "no dataset has raw files"),
+    "run: raw is a loop": (["run", *RUN, "--raw", "{loop}", "--out", "{tmp}/o"], "no dataset has raw files"),
+    "run: no dataset": (["run", *RUN, "--datasets", " , ", "--out", "{tmp}/o"], "no dataset has raw files"),
+    "run: a dataset that leaves": (["run", *RUN, "--datasets", "../catalog/boson", "--out", "{tmp}/o"], "is no id"),
+    "run: a misspelled dataset": (["run", *RUN, "--datasets", "bosun", "--out", "{tmp}/o"], "did you mean 'boson'?"),
+    "run: an unknown protocol": (["run", *RUN, "--raw", "nosuch://x", "--out", "{tmp}/o"], "cannot use this URL"),
+    "run: an address without ray": (["run", *RUN, "--address", "x:1", "--out", "{tmp}/o"], "--engine ray"),
+    "normalize: raw is a file": (["normalize", "boson", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "is missing"),
+    "normalize: an id of blanks": (["normalize", " ", *RUN, "--out", "{tmp}/o"], "is no id"),
+    "clean: nothing normalized": (["clean", "boson", *RUN, "--out", "{tmp}/o"], "normalize has written nothing"),
+    "clean: out is a file": (["clean", "boson", *RUN, "--out", "{file}"], "normalize has written nothing"),
+    "dedupe: nothing cleaned": (["dedupe", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
+    "negatives: nothing cleaned": (["negatives", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
+    "instruct: nothing cleaned": (["instruct", "boson", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
+    "publish: nothing cleaned": (["publish", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
+    "report: nothing normalized": (["report", *RUN, "--out", "{tmp}/o"], "normalize has written nothing"),
+    "audit: no report": (["audit", "--out", "{empty}", *RUN], "cannot read this JSON file"),
+    "audit: out is a file": (["audit", "--out", "{file}", *RUN], "cannot read this JSON file"),
+    "audit: no parameters": (["audit", "--params", "{none}"], "there is no such file"),
+    "audit: parameters are a folder": (["audit", "--params", "{empty}"], "there is no such file"),
+    "audit: parameters are a loop": (["audit", "--params", "{loop}"], "there is no such file"),
+    "show: nothing made": (["show", "boson", *RUN, "--out", "{empty}"], "no records of boson yet"),
+    "show: no such record": (["show", "boson/test/99999", *RUN, "--out", "{out}"], "there is no record"),
+    "show: an odd record": (["show", "boson/test/0/0", *RUN, "--out", "{out}"], "there is no record"),
+    "show: no id": (["show", "", *RUN, "--out", "{out}"], "is no id"),
+    "show: an id that leaves": (["show", "../boson", *RUN, "--out", "{out}"], "is no id"),
+    "show: no such reason": (["show", "wnut2017", *RUN, "--out", "{out}", "--dropped", "nix"], "the reasons here are"),
+    "show: no such rejects": (["show", "boson", *RUN, "--out", "{empty}", "--rejects"], "no records of boson yet"),
+    "check: nothing there": (["check", "--all", "--params", "{params}", "--raw", "{empty}"], "no dataset has raw"),
+    "check: no such dataset": (["check", "nix", "--params", "{params}"], "there is no dataset"),
+    "neighbors: no such dataset": (["neighbors", "nix", "x", *RUN, "--out", "{out}"], "there is no dataset"),
+    "neighbors: an id that leaves": (["neighbors", "../x", "x", *RUN, "--out", "{out}"], "is no id"),
+    "neighbors: no such label": (["neighbors", "boson", "nix", *RUN, "--out", "{out}"], "there is no label 'nix'"),
+    "neighbors: no such task": (["neighbors", "boson", "nix", "--task", "X", *RUN, "--out", "{out}"], "there is no task"),
+    "neighbors: no dictionary": (["neighbors", "boson", "time", *RUN, "--out", "{empty}"], "cannot read this JSON"),
+    "compare: no files": (["negatives", "compare", "{none}", "{none}"], "cannot read this JSON file"),
+    "compare: no JSON": (["negatives", "compare", "{file}", "{file}"], "cannot read this JSON file"),
+    "compare: no dictionaries": (["negatives", "compare", "{empty}", "{empty}"], "no dictionary is in this folder"),
+    "compare: one file": (["negatives", "compare", "{file}"], "say: iepile negatives compare A B"),
+    "negatives: a peer's file that is none": (["negatives", "--import", "{file}", *RUN, "--out", "{out}"], "cannot read"),
+    "datasets: into no file": (["datasets", "--params", "{params}", "--into", "{none}"], "No such file"),
+    "datasets: into a folder": (["datasets", "--params", "{params}", "--into", "{empty}"], "Is a directory"),
+    "datasets: into a file without marks": (["datasets", "--params", "{params}", "--into", "{file}"], "put the two lines"),
+    "edition: nothing there": (["edition", "{empty}", "--params", "{params}"], "no dataset has raw files"),
+    "edition: a file": (["edition", "{file}", "--params", "{params}"], "no dataset has raw files"),
+    "edition: parameters are text": (["edition", "{raw}", "--params", "{file}"], "Expected `object`"),
+    "edition: parameters are missing": (["edition", "{raw}", "--params", "{none}"], "there is no such file"),
+    "settings: no such section": (["settings", "nix", "--params", "{params}"], "there is no section 'nix'"),
+    "settings: parameters are text": (["settings", "--params", "{file}"], "Expected `object`"),
+    "fetch: no such dataset": (["fetch", "nix"], "there is no dataset"),
+    "score: no predictions": (["score", "{none}", "--gold", "{out}/corpus"], "no such file or folder"),
+    "score: an empty folder": (["score", "{empty}", "--gold", "{out}/corpus"], "no predictions here"),
+    "score: no JSON": (["score", "{file}", "--gold", "{out}/corpus"], "not JSON"),
+    "score: no gold": (["score", "{out}/corpus", "--gold", "{none}"], "no such file or folder"),
+    "score: gold without shards": (["score", "{out}/corpus", "--gold", "{empty}"], "no Parquet shards here"),
+    "score: gold of records": (["score", "{out}/corpus", "--gold", "{out}/clean"], "no column 'record_id'"),
+    "score: no such field": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--field", "x"], "needs the fields"),
+    "score: scores into a folder": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--samples", "0", "--json", "{empty}"], "Is a directory"),
+    "score: scores below a file": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--samples", "0", "--json", "{file}/x"], "File exists"),
+    "export: nothing made": (["export", "bio", "--output", "{empty}", "--out", "{tmp}/e", "--params", "{params}"], "no records to export"),
+    "export: over a run": (["export", "bio", "--output", "{out}", "--out", "{out}/corpus", "--params", "{params}"], "something else than an export"),
+    "export: over a file": (["export", "bio", "--output", "{out}", "--out", "{file}", "--params", "{params}"], "something else than an export"),
+    "export: below a file": (["export", "bio", "--output", "{out}", "--out", "{file}/x", "--params", "{params}"], "Not a directory"),
+    "export: no such split": (["export", "bio", "--output", "{out}", "--out", "{tmp}/e", "--splits", "tain", "--params", "{params}"], "no split 'tain'"),
+    "export: no such dataset": (["export", "bio", "--output", "{out}", "--out", "{tmp}/e", "--datasets", "nix", "--params", "{params}"], "no dataset 'nix'"),
+    "export: no dataset": (["export", "bio", "--output", "{out}", "--out", "{tmp}/e", "--datasets", ",", "--params", "{params}"], "no dataset ''"),
+    "export: from what it is not": (["export", "bio", "--from", "instructions", "--output", "{out}", "--out", "{tmp}/e", "--params", "{params}"], "is not made from instructions"),
+    "import: no folder": (["import", "iepile-jsonl", "{none}"], "there is no train.json"),
+    "import: a file": (["import", "iepile-jsonl", "{file}"], "there is no train.json"),
+    "import: an empty folder": (["import", "iepile-jsonl", "{empty}"], "there is no train.json"),
+    "import: no such task": (["import", "iepile-jsonl", "{empty}", "--tasks", "XX"], "there is no task 'XX'"),
+    "new: no reader": (["new", "toyy"], "no --reader"),
+    "new: a misspelled reader": (["new", "toyy", "--reader", "colums"], "there is no reader 'colums'"),
+    "new: no files": (["new", "toyy", "--reader", "columns"], "no files"),
+    "new: no such file": (["new", "toyy", "--reader", "columns", "--split", "train={none}", "--params", "{params}"], "no such file"),
+    "new: all and another": (["new", "toyy", "--reader", "columns", "--split", "all={file}", "--split", "dev={file}"], "all= stands alone"),
+    "new: an id that leaves": (["new", "../x", "--reader", "columns", "--split", "train={file}", "--params", "{params}"], "is no id"),
+    "new: an id of blanks": (["new", " ", "--reader", "columns", "--split", "train={file}", "--params", "{params}"], "is no id"),
+    "new: an id that is there": (["new", "boson", "--reader", "columns", "--split", "train={file}", "--params", "{params}"], "there is a dataset"),
+    "new: no such option": (["new", "toyy", "--reader", "columns", "--split", "train={file}", "--option", "shceme=IO", "--params", "{params}"], "did you mean 'scheme'?"),
+    "new: an option of another type": (["new", "toyy", "--reader", "columns", "--split", "train={file}", "--option", "token_column=a", "--params", "{params}"], "Expected `int`"),
+    "new: nothing readable": (["new", "toyy", "--reader", "columns", "--split", "train={file}", "--params", "{params}"], "to do"),
+    "new: a folder as a file": (["new", "toyy", "--reader", "columns", "--split", "train={empty}", "--params", "{params}"], "Is a directory"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_a_call_that_cannot_be_done(case, call):
+    arguments, words = CALLS[case]
+
+    refused(call(*arguments), words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"],
+        ["fetch"],
+        ["import", "iepile-jsonl"],
+        ["export", "nix", "--out", "x"],
+        ["score"],
+        ["score", "x", "--samples", "-1"],
+        ["fetch", "boson", "--timeout", "0"],
+        ["show", "boson", "--n", "0"],
+        ["show", "boson", "--split", "valid"],
+        ["new", "toyy", "--option", "scheme"],
+        ["new", "toyy", "--split", "valid=x"],
+        ["run", "--workers", "two"],
+        ["run", "--workers", "²"],
+        ["run", "--engine", "spark"],
+        ["import", "iepile-jsonl", "x", "--language", "fr"],
+    ],
+    ids=" ".join,
+)
+def test_a_call_that_is_none(arguments, call):
+    code, _, err = call(*arguments)
+
+    assert code == 2
+    assert "usage: iepile" in err
+
+
+@pytest.mark.parametrize("where", ["{file}", "{loop}"])
+def test_what_check_finds_where_no_folder_is(where, call):
+    code, out, _ = call("check", "boson", "--params", "{params}", "--raw", where)
+
+    assert code == 1
+    assert "this raw file is missing" in out
+
+
+@pytest.mark.parametrize("where", ["{file}", "{loop}"])
+def test_fetch_where_no_folder_can_be(where, call):
+    code, _, err = call("fetch", "boson", "--mirror", "{raw}", "--raw", where)
+
+    assert code == 1
+    assert "to do: see whether --raw is a folder" in err
+
+
+@pytest.mark.parametrize("text", ["\udcff", "(", "[", "\0", "\x1b[2J", "%s", "名"])
+def test_any_text_can_be_sought(text, call):
+    code, out, _ = call("show", "boson", *RUN, "--out", "{out}", "--grep", text)
+
+    assert code == 0
+    assert "records shown" in out
+
+
+def test_a_path_of_several_lines_is_told_on_one(call):
+    _, _, err = call("show", "boson/test/99", *RUN, "--out", "{out}")
+
+    assert any("\\n名😀" in line for line in err.splitlines() if line.startswith("  where: "))
+
+
+def answers(place):
+    """Gold rows of the test splits as answers."""
+    paths = sorted((place / ODD / "corpus").glob("*/test-*.parquet"))
+    rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
+    return [{"id": row["id"], "prediction": row["output"]} for row in rows]
+
+
+def as_lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def as_parquet(**columns):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def column(rows, key):
+    return [row[key] for row in rows]
+
+
+def flipped(content, place):
+    broken = bytearray(content)
+    broken[len(content) // place] ^= 0xFF
+    return bytes(broken)
+
+
+def whole(rows):
+    return as_parquet(id=column(rows, "id"), prediction=column(rows, "prediction"))
+
+
+#: What stands in the file of predictions -> its name and words, or None where it counts.
+PREDICTIONS = {
+    "an id that is not asked": (lambda r: as_lines([{**r[0], "id": "nix"}]), "p.jsonl", "does not hold"),
+    "an id twice": (lambda r: as_lines([*r, r[0]]), "p.jsonl", "answered more than once"),
+    "no id": (lambda _: as_lines([{"prediction": "x"}]), "p.jsonl", "needs the fields id"),
+    "no text": (lambda r: as_lines([{"id": r[0]["id"]}]), "p.jsonl", "prediction or output"),
+    "lists": (lambda _: as_lines([[1]]), "p.jsonl", "needs the fields"),
+    "numbers": (lambda _: as_lines([1]), "p.jsonl", "needs the fields"),
+    "null": (lambda _: as_lines([None]), "p.jsonl", "needs the fields"),
+    "nothing": (lambda _: b"", "p.jsonl", "no predictions here"),
+    "an empty array": (lambda _: b"[]", "p.json", "no predictions here"),
+    "an id of null": (lambda _: as_lines([{"id": None, "prediction": ""}]), "p.jsonl", "does not hold"),
+    "an id of another type": (lambda _: as_lines([{"id": {}, "prediction": ""}]), "p.jsonl", "does not hold"),
+    "half a surrogate": (lambda _: b'{"id": "\\ud800", "prediction": ""}', "p.jsonl", "not JSON"),
+    "no UTF-8": (lambda _: b'{"id": "\xff", "prediction": ""}', "p.jsonl", "not JSON"),
+    "UTF-16": (lambda r: as_lines(r).decode().encode("utf-16"), "p.jsonl", "not JSON"),
+    "NUL bytes": (lambda _: b"\0\0", "p.jsonl", "not JSON"),
+    "NaN": (lambda _: b'{"id": NaN, "prediction": ""}', "p.jsonl", "not JSON"),
+    "a key twice": (lambda _: b'{"id": "a", "id": "b", "prediction": ""}', "p.jsonl", "stands twice"),
+    "100,000 levels": (lambda _: b"[" * 100_000, "p.jsonl", "not a JSON document"),
+    "300 levels": (lambda _: b'{"id": "a", "prediction": ' + b"[" * 300 + b"]" * 300 + b"}", "p.jsonl", "nested"),
+    "an unfinished line": (lambda r: as_lines(r)[:-9], "p.jsonl", "not JSON"),
+    "Parquet under another name": (whole, "p.jsonl", "not JSON"),
+    "JSON under the name of Parquet": (as_lines, "p.parquet", "cannot read this Parquet file"),
+    "half a Parquet file": (lambda r: whole(r)[: len(whole(r)) // 2], "p.parquet", "cannot read this Parquet"),
+    "no Parquet": (lambda _: b"PAR1", "p.parquet", "cannot read this Parquet"),
+    "another byte in the data": (lambda r: flipped(whole(r), 3), "p.parquet", "cannot read this Parquet"),
+    "another byte early on": (lambda r: flipped(whole(r), 20), "p.parquet", "cannot read this Parquet"),
+    "another byte in the footer": (lambda r: whole(r)[:-20] + b"\xff" * 8 + whole(r)[-12:], "p.parquet", "cannot read this Parquet"),
+    "other columns": (lambda r: as_parquet(name=column(r, "id")), "p.parquet", "needs the fields id"),
+    "ids that are objects": (lambda _: as_parquet(id=[{"a": 1}], prediction=["x"]), "p.parquet", "cannot read this Parquet"),
+    "ids that are numbers": (lambda _: as_parquet(id=[1, 2], prediction=["x", "y"]), "p.parquet", "does not hold"),
+    "ids that are null": (lambda _: as_parquet(id=pa.array([None], pa.string()), prediction=["x"]), "p.parquet", "does not hold"),
+    "ids that are no UTF-8": (lambda _: as_parquet(id=[b"\xff"], prediction=["x"]), "p.parquet", "cannot read this Parquet"),
+    "texts that are bytes": (lambda r: as_parquet(id=column(r, "id"), prediction=[b"x"] * len(r)), "p.parquet", "not a string"),
+    "no rows of Parquet": (lambda _: as_parquet(id=pa.array([], pa.string()), prediction=pa.array([], pa.string())), "p.parquet", "no predictions here"),
+    "in another order": (lambda r: as_lines(r[::-1]), "p.jsonl", None),
+    "an array": (lambda r: json.dumps(r).encode(), "p.json", None),
+    "Parquet in another order": (lambda r: whole(r[::-1]), "p.parquet", None),
+    "CRLF and a BOM": (lambda r: b"\xef\xbb\xbf" + as_lines(r).replace(b"\n", b"\r\n"), "p.jsonl", None),
+    "objects for texts": (lambda r: as_lines([{**x, "prediction": json.loads(x["prediction"])} for x in r]), "p.jsonl", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PREDICTIONS)
+def test_predictions(case, call, place, tmp_path):
+    make, name, words = PREDICTIONS[case]
+    (tmp_path / name).write_bytes(make(answers(place)))
+
+    result = call(
+        "score",
+        "{tmp}/" + name,
+        "--gold",
+        "{out}/corpus",
+        "--samples",
+        "0",
+        "--json",
+        "{tmp}/scores.json",
+    )
+
+    if words:
+        if "hold" in words:
+            words = "the gold does not hold"
+        refused(result, words)
+    else:
+        assert result[0] == 0
+        scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+        assert {(own["f1"], own["missing"], own["parse_failures"]) for own in scores} == {
+            (100, 0, 0)
+        }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{" * 100_000, "[" * 100_000, '{"a":' * 50_000, "\0", "", "x" * 1_000_000, '{"a": "\\ud800"}', "9" * 9_999,
+     None, 1, True, [], {"person": {"person": []}}, {"person": [[], {}, None, 1]}],
+    ids=lambda text: repr(text)[:20],
+)  # fmt: skip
+def test_an_answer_that_is_none_counts_as_none(text, call, place, tmp_path):
+    first = answers(place)[0]
+    (tmp_path / "p.jsonl").write_bytes(as_lines([{**first, "prediction": text}]))
+
+    code, _, err = call(
+        "score",
+        "{tmp}/p.jsonl",
+        "--gold",
+        "{out}/corpus",
+        "--samples",
+        "0",
+        "--partial",
+        "--json",
+        "{tmp}/s.json",
+    )
+    (own,) = json.loads((tmp_path / "s.json").read_text())["scores"]
+
+    assert (code, err) == (0, "")
+    assert own["rows"] == 1
+    assert own["correct"] == own["predicted"] - own["predicted"]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def loop(path):
+    path.unlink()
+    path.symlink_to(path)
+
+
+DAMAGE = {
+    "cut": cut,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("hello"),
+    "a folder": folder,
+    "a loop": loop,
+    "another table": lambda path: pq.write_table(pa.table({"a": [1]}), path),
+}
+if os.geteuid():  # the superuser may read everything
+    DAMAGE["no permission"] = lambda path: path.chmod(0)
+#: A shard of one stage, and the command that reads it.
+READ_BY = {
+    "clean": ("normalize/wnut2017/train-00000.parquet", ["clean", "wnut2017", *RUN]),
+    "dedupe": ("clean/wnut2017/train-00000.parquet", ["dedupe", *RUN]),
+    "negatives": ("clean/wnut2017/train-00000.parquet", ["negatives", *RUN]),
+    "instruct": ("clean/wnut2017/train-00000.parquet", ["instruct", "wnut2017", *RUN]),
+    "instruct, drops": ("dedupe/wnut2017/drops.parquet", ["instruct", "wnut2017", *RUN]),
+    "publish": ("instruct/wnut2017/NER/train-00000.parquet", ["publish", *RUN]),
+    "report": ("instruct/wnut2017/NER/train-00000.parquet", ["report", *RUN]),
+    "report, rejects": ("normalize/wnut2017/rejects.parquet", ["report", *RUN]),
+    "show": ("clean/wnut2017/train-00000.parquet", ["show", "wnut2017", *RUN]),
+    "show, rejects": (
+        "normalize/wnut2017/rejects.parquet",
+        ["show", "wnut2017", "--rejects", *RUN],
+    ),
+    "export of records": (
+        "clean/wnut2017/train-00000.parquet",
+        ["export", "bio", "--params", "{params}"],
+    ),
+    "export of rows": (
+        "corpus/NER-en/train-00000-of-00001.parquet",
+        ["export", "messages", "--params", "{params}"],
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("reader", READ_BY)
+def test_a_damaged_shard_is_named_by_who_reads_it(reader, damage, call, place, tmp_path):
+    path, arguments = READ_BY[reader]
+    shutil.copytree(place / ODD, tmp_path / "run")
+    target = tmp_path / "run" / path
+    DAMAGE[damage](target)
+    places = (
+        ["--output", "{tmp}/run", "--out", "{tmp}/x"]
+        if "export" in reader
+        else ["--out", "{tmp}/run"]
+    )
+    before = {
+        p: p.read_bytes()
+        for p in (tmp_path / "run").rglob("*.parquet")
+        if p.is_file() and p != target
+    }
+
+    result = call(*arguments, *places)
+
+    if reader == "show, rejects" and damage in ("a folder", "a loop"):
+        refused(result, "no records of wnut2017 yet")
+    else:
+        refused(result, target.name)
+    after = {
+        p: p.read_bytes()
+        for p in (tmp_path / "run").rglob("*.parquet")
+        if p.is_file() and p != target
+    }
+    assert after == before
+    assert not list(tmp_path.rglob(".*.partial"))
+
+
+JSON_READ_BY = {
+    "report, summary": ("normalize/wnut2017/summary.json", ["report", *RUN]),
+    "report, hygiene": ("clean/wnut2017/hygiene.json", ["report", *RUN]),
+    "report, near-duplicates": ("dedupe/near_duplicates.json", ["report", *RUN]),
+    "report, dictionary": ("dictionaries/hard_negatives/wnut2017.json", ["report", *RUN]),
+    "instruct, dictionary": (
+        "dictionaries/hard_negatives/wnut2017.json",
+        ["instruct", "wnut2017", *RUN],
+    ),
+    "neighbors": (
+        "dictionaries/hard_negatives/wnut2017.json",
+        ["neighbors", "wnut2017", "person", *RUN],
+    ),
+    "audit": ("reports/counts.json", ["audit", *RUN]),
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", "null", "5", '"x"', "[" * 100_000, "\0"],
+    ids=lambda c: c[:9] or "empty",
+)
+@pytest.mark.parametrize("reader", JSON_READ_BY)
+def test_a_damaged_json_file_is_named_by_who_reads_it(reader, content, call, place, tmp_path):
+    path, arguments = JSON_READ_BY[reader]
+    shutil.copytree(place / ODD, tmp_path / "run")
+    (tmp_path / "run" / path).write_text(content)
+
+    refused(call(*arguments, "--out", "{tmp}/run"), (tmp_path / "run" / path).name)
+
+
+DICTIONARIES = [
+    '{"NER":[]}', '{"NER":{"X":[]}}', '{"NER":{"X":{"a":"b"}}}', '{"NER":{"X":{"a":[1]}}}',
+    '{"NER":{"X":{"a":null}}}', '{"NER":{"X":{"a":["b"]},"Y":5}}', '{"NER":{"X":{"a":[["b"]]}}}',
+    '{"tasks":[]}', '{"tasks":{}}', '{"tasks":{"NER":{"a":["b"]}},"source":"X"}',
+    '{"tasks":{"NER":{"a":[{"label":1}]}},"source":"X"}', "[]", "null", "5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", DICTIONARIES)
+@pytest.mark.parametrize(
+    "use",
+    [
+        ["compare", "{tmp}/d.json", "{tmp}/d.json"],
+        ["--import", "{tmp}/d.json", *RUN, "--out", "{tmp}/run"],
+    ],
+    ids=["compare", "import"],
+)
+def test_a_dictionary_that_is_none(content, use, call, place, tmp_path):
+    (tmp_path / "d.json").write_text(content)
+    if "--import" in use:
+        shutil.copytree(place / ODD, tmp_path / "run")
+
+    refused(call("negatives", *use), "this is no dictionary")
+
+
+ROW = {"text": "Ada fell in Oslo", "entity": [{"entity": "Ada", "entity_type": "person"}]}
+SCHEMA = b'["person", "city"]\n["born in"]\n{"person": ["born in"]}\n'
+#: Files of a folder to import -> words, or None where it is imported.
+IMPORTS = {
+    "no schema": ({"train.json": as_lines([ROW])}, "cannot read"),
+    "no rows": ({"schema.json": SCHEMA}, "there is no train.json"),
+    "empty rows": ({"train.json": b"", "schema.json": SCHEMA}, "not one record"),
+    "rows of UTF-16": ({"train.json": as_lines([ROW]).decode().encode("utf-16"), "schema.json": SCHEMA}, "not one record"),
+    "rows of NUL": ({"train.json": b"\0\0", "schema.json": SCHEMA}, "not one record"),
+    "rows of other things": ({"train.json": as_lines([1, {}]), "schema.json": SCHEMA}, "not one record"),
+    "100,000 levels": ({"train.json": b"[" * 100_000, "schema.json": SCHEMA}, "not a JSON document"),
+    "an empty schema": ({"train.json": as_lines([ROW]), "schema.json": b""}, "no schema"),
+    "half a schema": ({"train.json": as_lines([ROW]), "schema.json": SCHEMA[:30]}, "no schema"),
+    "a schema of numbers": ({"train.json": as_lines([ROW]), "schema.json": b"[1]\n[]\n{}"}, "no schema"),
+    "a schema of blanks": ({"train.json": as_lines([ROW]), "schema.json": b'[" "]\n[]\n{}'}, "no schema"),
+    "a schema of UTF-16": ({"train.json": as_lines([ROW]), "schema.json": SCHEMA.decode().encode("utf-16")}, "not JSON lines"),
+    "a schema of 100,000 levels": ({"train.json": as_lines([ROW]), "schema.json": b"[" * 100_000}, "not JSON lines"),
+    "an empty label": ({"train.json": as_lines([{**ROW, "entity": [{"entity": "Ada", "entity_type": ""}]}]), "schema.json": SCHEMA}, "empty entity label"),
+    "CRLF and BOMs": ({"train.json": b"\xef\xbb\xbf" + as_lines([ROW]).replace(b"\n", b"\r\n"), "schema.json": b"\xef\xbb\xbf" + SCHEMA.replace(b"\n", b"\r\n")}, None),
+    "odd labels": ({"train.json": as_lines([{**ROW, "entity": [{"entity": "Ada", "entity_type": k} for k in ("=1+1", "null", "1e5", "a\nb", '"', "\\", "#", "名", "\x7f", "\0", "a.b", "x" * 3000)]}]), "schema.json": SCHEMA}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IMPORTS)
+def test_a_folder_to_import(case, call, tmp_path):
+    files, words = IMPORTS[case]
+    source = tmp_path / "NER" / "my set 'a' \"b\"\n名"
+    source.mkdir(parents=True)
+    for name, content in files.items():
+        (source / name).write_bytes(content)
+
+    result = call(
+        "import", "iepile-jsonl", str(source), "--raw", "{tmp}/raw", "--catalog", "{tmp}/catalog"
+    )
+
+    written = [*(tmp_path / "catalog").glob("*"), *(tmp_path / "raw").glob("*")]
+    if words:
+        refused(result, words)
+        assert written == []
+    else:
+        assert result[0] == 0
+        (name,) = catalog.ids(tmp_path / "catalog")
+        wanted = {
+            e["entity_type"]
+            for e in json.loads(files["train.json"].removeprefix(b"\xef\xbb\xbf"))["entity"]
+        }
+        assert {*catalog.load(name, tmp_path / "catalog").names("entity")} >= wanted
+
+
+def test_stray_files_beside_a_run_are_no_datasets(call, place, tmp_path):
+    shutil.copytree(place / ODD, tmp_path / "run")
+    (tmp_path / "run" / "clean" / "notes to self.txt").write_text("x")
+    (tmp_path / "run" / "clean" / ".boson.partial").mkdir()
+
+    code, out, _ = call(
+        "export", "bio", "--output", "{tmp}/run", "--out", "{tmp}/e", "--params", "{params}"
+    )
+
+    assert code == 0
+    assert "rows" in out

@@ -1,0 +1,401 @@
+"""Declarations, manifests, parameters and options of readers that no run could mean."""
+
+import msgspec
+import pytest
+
+from pipeline import catalog, config, options, run
+from pipeline.errors import DeclarationError, PipelineError, RawFileError
+from pipeline.records import SPLITS
+from tests.hostile.toys import ABOUT, lay_out, ner, span_rows
+
+GOOD = """
+title = "Toy"
+source = "Toy"
+license = "CC0"
+language = "en"
+domain = "toys"
+tasks = ["NER"]
+reader = { name = "columns" }
+[labels.entity]
+PER = "person"
+"""
+HEAD = "[labels.entity]"
+#: What takes the place of what in a good declaration -> what must be said.
+DECLARATIONS = {
+    "a misspelled field": (("title =", "titel ="), "did you mean 'title'?"),
+    "a misspelled table": ((HEAD, "[lables.entity]"), "did you mean 'labels'?"),
+    "a misspelled kind": ((HEAD, "[labels.entitty]"), "did you mean 'entity'?"),
+    "a misspelled reader": (('"columns"', '"colunms"'), "did you mean 'columns'?"),
+    "a misspelled option": (('"columns"', '"columns", shceme = "IO"'), "did you mean 'scheme'?"),
+    "a misspelled split": ((HEAD, f"[splits.tain]\nfiles = []\n{HEAD}"), "did you mean 'train'?"),
+    "a misspelled count": (
+        (HEAD, f"[splits.dev]\nfiles = []\ncounts = {{ entites = 1 }}\n{HEAD}"),
+        "did you mean 'entities'?",
+    ),
+    "a key twice": (("title =", 'title = "a"\ntitle ='), "overwrite"),
+    "a table twice": ((HEAD, f"{HEAD}\nX = 'x'\n{HEAD}"), "declare"),
+    "no title": (('title = "Toy"\n', ""), "missing required field `title`"),
+    "no labels": ((f"{HEAD}\nPER = 'person'", ""), "labels"),
+    "a blank title": (('title = "Toy"', 'title = " "'), "title is blank"),
+    "a blank source": (('source = "Toy"', 'source = "\\n"'), "source is blank"),
+    "no task": (('["NER"]', "[]"), "no task"),
+    "a task twice": (('["NER"]', '["NER", "NER"]'), "a task stands twice"),
+    "a task in small letters": (('["NER"]', '["ner"]'), "Invalid enum value 'ner'"),
+    "tasks as a string": (('["NER"]', '"NER"'), "Expected `array`"),
+    "a number as title": (('title = "Toy"', "title = 5"), "Expected `str`, got `int`"),
+    "a date as title": (('title = "Toy"', "title = 2001-01-01"), "Expected `str`"),
+    "a boolean as label": (('"person"', "true"), "got `bool`"),
+    "a number as label": (('"person"', "5"), "got `int`"),
+    "a label of blanks": (('"person"', '"\\t"'), "empty entity label"),
+    "a raw label of blanks": (("PER", '" "'), "empty entity label"),
+    "a reader that is no table": (('{ name = "columns" }', '"columns"'), "Expected `object`"),
+    "a reader without name": (('{ name = "columns" }', "{}"), "there is no reader None"),
+    "a reader of another type": (('"columns"', "[1]"), "there is no reader [1]"),
+    "a private module as reader": (('"columns"', '"_source"'), "there is no reader '_source'"),
+    "a path as reader": (('"columns"', '"../stages/clean"'), "there is no reader"),
+    "a language as it is called": (('"en"', '"English"'), "Invalid enum value 'English'"),
+    "an absolute path": ((HEAD, f"[splits.dev]\nfiles = [{{path = '/etc/passwd'}}]\n{HEAD}"), "leaves"),
+    "a path upwards": ((HEAD, f"[splits.dev]\nfiles = [{{path = 'a/../../b'}}]\n{HEAD}"), "leaves"),
+    "an empty path": ((HEAD, f"[splits.dev]\nfiles = [{{path = ''}}]\n{HEAD}"), "is no path"),
+    "NUL in a path": ((HEAD, f'[splits.dev]\nfiles = [{{path = "a\\u0000b"}}]\n{HEAD}'), "is no path"),
+    "a list of documents upwards": (
+        (HEAD, f"[splits.dev]\nfiles = []\ndocuments = '../../setup.cfg'\n{HEAD}"),
+        "leaves",
+    ),
+    "files that are strings": ((HEAD, f"[splits.dev]\nfiles = ['a']\n{HEAD}"), "Expected `object`"),
+    "a negative count": (
+        (HEAD, f"[splits.dev]\nfiles = []\ncounts = {{ records = -1 }}\n{HEAD}"),
+        "is negative",
+    ),
+    "a count that is a float": (
+        (HEAD, f"[splits.dev]\nfiles = []\ncounts = {{ records = 1.0 }}\n{HEAD}"),
+        "Expected `int`, got `float`",
+    ),
+    "a count that is true": (
+        (HEAD, f"[splits.dev]\nfiles = []\ncounts = {{ records = true }}\n{HEAD}"),
+        "Expected `int`, got `bool`",
+    ),
+    "shares of no split": ((HEAD, f"[split_by_hash]\ntain = 1\n{HEAD}"), "of no split: ['tain']"),
+    "shares of nothing": ((HEAD, f"[split_by_hash]\ntrain = 0\n{HEAD}"), "is below 1"),
+    "negative shares": ((HEAD, f"[split_by_hash]\ntrain = -5\ndev = 5\n{HEAD}"), "is below 1"),
+    "a policy of no split": ((HEAD, f"[conflicts]\nvalid = 'drop'\n{HEAD}"), "of no split"),
+    "no such policy": ((HEAD, f"[conflicts]\ntrain = 'dorp'\n{HEAD}"), "Invalid enum value 'dorp'"),
+    "a role of no event": ((HEAD, f"[roles]\nbuy = ['x']\n{HEAD}"), "no such event label"),
+    "a signature of no relation": ((HEAD, f"[signatures]\nx = [['a', 'b']]\n{HEAD}"), "no such"),
+    "a signature of one": ((HEAD, f"[signatures]\nx = [['a']]\n{HEAD}"), "Expected `array`"),
+    "signatures that are written alike": (
+        (
+            f'["NER"]\nreader = {{ name = "columns" }}\n{HEAD}',
+            (
+                '["SPO"]\nreader = { name = "spo_json" }\n[labels]\nrelation = ["b", "b_c"]\n'
+                f'[signatures]\nb = [["a", "c_d"]]\nb_c = [["a", "d"]]\n{HEAD}'
+            ),
+        ),
+        "several signatures are written ['a_b_c_d']",
+    ),
+    "no TOML": (("title =", "title: "), "Expected '='"),
+    "100,000 levels": (('title = "Toy"', "title = " + "[" * 100_000), "nested too deeply"),
+    "a string that is not closed": (('"Toy"', '"Toy'), "Illegal character"),
+    "an integer of 5,000 digits": (('title = "Toy"', f"title = {'9' * 5000}"), "digits"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DECLARATIONS)
+def test_a_declaration_that_says_the_impossible(case, tmp_path):
+    change, words = DECLARATIONS[case]
+    changed = GOOD.replace(*change, 1)
+    assert changed != GOOD or case == "no labels"
+    if case == "no labels":
+        changed = GOOD.partition(HEAD)[0]
+    (tmp_path / "toy.toml").write_text(changed, encoding="utf-8")
+
+    with pytest.raises(DeclarationError) as caught:
+        catalog.load("toy", tmp_path)
+
+    assert words in str(caught.value)
+    assert "toy.toml" in str(caught.value.where)
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (GOOD.encode("utf-16"), "no UTF-8"),
+        (GOOD.replace("Toy", "Caf\xe9").encode("latin-1"), "no UTF-8"),
+        (GOOD.replace("Toy", "名").encode("gbk"), "no UTF-8"),
+        (b"", "missing required field"),
+        (b"\0", "Invalid"),
+    ],
+)
+def test_a_declaration_of_other_bytes(content, words, tmp_path):
+    (tmp_path / "toy.toml").write_bytes(content)
+
+    with pytest.raises(DeclarationError, match=words):
+        catalog.load("toy", tmp_path)
+
+
+def test_a_byte_order_mark_and_crlf_say_nothing(tmp_path):
+    content = b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
+    (tmp_path / "toy.toml").write_bytes(content)
+
+    assert catalog.load("toy", tmp_path).names("entity") == {"PER": "person"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "a b",
+        "a'b",
+        'a"b',
+        "a\nb",
+        "a/b",
+        "../toy",
+        "a,b",
+        "-a",
+        "a\0b",
+        "\udcff",
+    ],
+)
+def test_an_id_that_is_none(name, tmp_path):
+    (tmp_path / "toy.toml").write_text(GOOD, encoding="utf-8")
+
+    with pytest.raises(DeclarationError, match="is no id of a dataset"):
+        catalog.load(name, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("tooy", "toy"), ("Toy", "toy"), ("toy2", "toy")])
+def test_an_id_that_is_near_one(name, meant, tmp_path):
+    (tmp_path / "toy.toml").write_text(GOOD, encoding="utf-8")
+
+    with pytest.raises(DeclarationError, match=f"did you mean '{meant}'"):
+        catalog.load(name, tmp_path)
+
+
+@pytest.mark.parametrize("made", ["folder", "loop", "nothing"])
+def test_a_declaration_that_is_no_file(made, tmp_path):
+    path = tmp_path / "toy.toml"
+    if made == "folder":
+        path.mkdir()
+    elif made == "loop":
+        path.symlink_to(path)
+
+    with pytest.raises(DeclarationError, match="there is no dataset 'toy'"):
+        catalog.load("toy", tmp_path)
+
+
+def options_of_readers():
+    """(reader, option) of all readers."""
+    found = []
+    for reader in options.readers():
+        with pytest.raises(DeclarationError) as caught:
+            options.bound({"name": reader, "no-such-option": 1}, "en", "toy.toml")
+        offered = caught.value.todo.removeprefix("its options are: ")
+        found += [(reader, option) for option in offered.split(", ") if option != "none"]
+    return found
+
+
+@pytest.mark.parametrize("value", [-1.5, {"a": {"b": 1}}, [1], [["x"]], float("nan")])
+@pytest.mark.parametrize(("reader", "option"), options_of_readers())
+def test_an_option_of_another_type(reader, option, value):
+    with pytest.raises(DeclarationError) as caught:
+        options.bound({"name": reader, option: value}, "en", "toy.toml")
+
+    assert f"reader {reader}, option {option} = " in str(caught.value)
+    assert caught.value.todo
+
+
+MANIFESTS = {
+    "no TOML": ("splits = [", "Invalid value"),
+    "empty": ("", "missing required field `splits`"),
+    "no split": ("[splits]", "needs splits"),
+    "a split of no name": ("[splits.valid]\nfiles = []", "unknown split 'valid'"),
+    "a misspelled field": ("[splits.train]\nfile = []", "did you mean 'files'?"),
+    "a folder upwards": ("folder = '../toy'\n[splits.train]\nfiles = []", "leaves"),
+    "a folder elsewhere": ("folder = '/etc'\n[splits.train]\nfiles = []", "leaves"),
+    "a file upwards": ("[splits.train]\nfiles = [{ path = '../../x' }]", "leaves"),
+    "a file elsewhere": ("[splits.train]\nfiles = [{ path = '/etc/passwd' }]", "leaves"),
+    "a hash of another type": ("[splits.train]\nfiles = [{ path = 'a', sha256 = 5 }]", "Expected"),
+    "UTF-16": ("[splits.train]\nfiles = []".encode("utf-16"), "no UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_a_manifest_that_says_the_impossible(case, tmp_path):
+    content, words = MANIFESTS[case]
+    ws = lay_out(tmp_path, {"toy": ner(["person"], {"train": b"x"})})
+    path = ws.raw / "toy" / "manifest.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(DeclarationError) as caught:
+        catalog.edition(ws.dataset("toy"), ws.raw)
+
+    assert words in str(caught.value)
+    assert caught.value.where == path
+    assert caught.value.todo
+
+
+#: Raw files that are something else than files -> what must be said.
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def link(target):
+    def change(path):
+        path.unlink()
+        path.symlink_to(target or path)
+
+    return change
+
+
+RAW = {
+    "gone": (lambda path: path.unlink(), "this raw file is missing"),
+    "empty": (lambda path: path.write_bytes(b""), "this raw file is empty"),
+    "a folder": (folder, "cannot read: Is a directory"),
+    "a link to itself": (link(None), "this raw file is missing"),
+    "a link to nothing": (link("nowhere"), "this raw file is missing"),
+    "a link to a folder": (link("."), "cannot read: Is a directory"),
+    "a name of 300 letters": (None, "cannot read: File name too long"),
+    "another hash": (None, "sha256 is"),
+    "other counts": (None, "declared 7, found 1"),
+    "a list of documents that is missing": (None, "cannot read the list of documents"),
+}
+
+
+@pytest.mark.parametrize("case", RAW)
+def test_a_raw_file_that_is_something_else(case, tmp_path):
+    change, words = RAW[case]
+    ws = lay_out(tmp_path, {"toy": ner(["person"], {"train": span_rows(("Ada is here", []))})})
+    manifest = ws.raw / "toy" / "manifest.toml"
+    more = {
+        "a name of 300 letters": f'files = [{{ path = "{"x" * 300}" }}]',
+        "another hash": f'files = [{{ path = "train.json", sha256 = "{"0" * 64}" }}]',
+        "other counts": 'files = [{ path = "train.json" }]\ncounts = { records = 7 }',
+        "a list of documents that is missing": 'files = [{ path = "train.json" }]\ndocuments = "no.txt"',
+    }
+    if change:
+        change(ws.raw / "toy" / "train.json")
+    else:
+        manifest.write_text(f"[splits.train]\n{more[case]}\n")
+
+    with pytest.raises(PipelineError) as caught:
+        run.normalize(["toy"], ws)
+
+    assert words in str(caught.value)
+    assert caught.value.where
+    assert caught.value.todo
+    assert not (ws.out / "normalize" / "toy").exists()
+
+
+def test_a_link_to_a_file_elsewhere_is_read(tmp_path):
+    """Large raw files lie where there is room: a link is a fine way to place one."""
+    ws = lay_out(tmp_path, {"toy": ner(["person"], {"train": span_rows(("Ada is here", []))})})
+    path = ws.raw / "toy" / "train.json"
+    path.rename(tmp_path / "elsewhere.json")
+    path.symlink_to(tmp_path / "elsewhere.json")
+
+    run.normalize(["toy"], ws)
+
+    assert (ws.out / "normalize" / "toy" / "train-00000.parquet").is_file()
+
+
+def test_a_link_in_the_place_of_an_output_is_replaced_and_never_followed(tmp_path):
+    ws = lay_out(tmp_path, {"toy": ner(["person"], {"train": span_rows(("Ada is here", []))})})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("x")
+    (ws.out / "normalize").mkdir(parents=True)
+    target = ws.out / "normalize" / "toy"
+    target.symlink_to(elsewhere)
+
+    for _ in range(3):
+        run.normalize(["toy"], ws)
+
+    assert not target.is_symlink()
+    assert sorted(p.name for p in target.parent.iterdir()) == ["toy"]
+    assert [p.name for p in elsewhere.iterdir()] == ["precious"]
+
+
+PARAMETERS = {
+    "a misspelled section": ("instruckt: {}", "did you mean 'instruct'?"),
+    "a misspelled key": ("instruct: {grouping_: shuffle}", "did you mean 'grouping'?"),
+    "a key of another section": ("clean: {top_k: 3}", "unknown field `top_k`"),
+    "a misspelled reader": ("datasets: {a: {raeder: x}}", "did you mean 'reader'?"),
+    "a section twice": ("clean: {}\nclean: {}", "'clean' stands twice"),
+    "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", "stands twice in the mapping of line 2"),
+    "no mapping": ("- 1", "Expected `object`, got `array`"),
+    "a string": ("clean", "Expected `object`, got `str`"),
+    "a section of null": ("clean: null", "Expected `object`, got `null`"),
+    "not closed": ("clean: {", "did not find expected"),
+    "tabs": ("clean:\n\tlong_text: 1", "cannot start any token"),
+    "NUL": ("\0", "control characters"),
+    "UTF-16": ("clean: {}".encode("utf-16"), "no UTF-8"),
+    "100,000 lists": ("[" * 100_000, "nested too deeply"),
+    "100,000 mappings": ("{a: " * 100_000, "nested too deeply"),
+    "100,000 dashes": ("- " * 100_000, "nested too deeply"),
+    "an alias of itself": ("raw: &a [*a]", "Expected `str`"),
+    "a Python object": ("raw: !!python/object/apply:os.system [ls]", "could not determine"),
+    "a float as count": ("negatives: {top_k: 1.5}", "Expected `int`, got `float`"),
+    "true as count": ("clean: {min_characters: true}", "Expected `int`, got `bool`"),
+    "no as a name": ("raw: no", "Expected `str`, got `bool`"),
+    "a share above one": ("instruct: {negative_record_rate: 1.01}", "not a share"),
+    "a share of NaN": ("clean: {max_non_letter_share: .nan}", "not a share"),
+    "a share of infinity": ("normalize: {max_reject_rate: .inf}", "not a share"),
+    "a negative share": ("clean: {max_stop_word_share: -0.1}", "not a share"),
+    "no records": ("normalize: {records_per_shard: 0}", "at least 1"),
+    "no characters": ("normalize: {max_chars: 0}", "at least 1"),
+    "negative characters": ("clean: {min_characters: -1}", "at least 0"),
+    "a huge count": ("publish: {rows_per_shard: 99999999999999999999}", "at most"),
+    "labels for all eternity": ("instruct: {labels_per_instruction: {NER: 9999999999}}", "at most"),
+    "repeated for ever": ("publish: {repeat: {a: .inf}}", "at most"),
+    "repeated less than once": ("publish: {repeat: {a: 0.5}}", "at least 1"),
+    "no rows": ("publish: {max_rows: {a: 0}}", "at least 1"),
+    "a negative weight": ("negatives: {weights: {name: -1}}", "at least 0"),
+    "a weight of NaN": ("negatives: {weights: {name: .nan}}", "at most"),
+    "a similarity of NaN": ("negatives: {min_similarity: .nan}", "at most"),
+    "a negative ratio": ("instruct: {max_pure_negative_ratio: -1}", "at least 0"),
+    "labels of no task": ("instruct: {labels_per_instruction: {NER2: 3}}", "did you mean 'NER'?"),
+    "conflicts of no split": ("dedupe: {conflicts: {tset: keep}}", "did you mean 'test'?"),
+    "no such policy": ("dedupe: {near_duplicates: dorp}", "Invalid enum value 'dorp'"),
+    "no such mending": ("clean: {fix: [everything]}", "Invalid enum value 'everything'"),
+    "a blank folder": ("raw: ' '", "raw is blank"),
+    "a blank label": ("no_relation_label: ''", "no_relation_label is blank"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PARAMETERS)
+def test_parameters_that_no_run_could_mean(case, tmp_path):
+    content, words = PARAMETERS[case]
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(DeclarationError) as caught:
+        config.load(path)
+
+    assert words in str(caught.value)
+    assert caught.value.where == path
+
+
+def test_parameters_that_say_nothing_are_the_defaults(tmp_path):
+    path = tmp_path / "params.yaml"
+    for content in (b"", b"# nothing\r\n", b"\xef\xbb\xbf", b"---\n"):
+        path.write_bytes(content)
+        assert config.load(path) == config.Settings()
+
+
+def test_any_seed_is_one(tmp_path):
+    path = tmp_path / "params.yaml"
+    for seed in (-1, 2**64, 10**40):
+        path.write_text(f"instruct: {{seed: {seed}}}")
+        assert config.load(path).instruct.seed == seed
+
+
+def test_the_toys_are_sound():
+    """What the tables change is good unchanged."""
+    assert {*ABOUT} <= {f.name for f in msgspec.structs.fields(catalog.Dataset)}
+    assert SPLITS == ("train", "dev", "test")
+    assert issubclass(RawFileError, PipelineError)

@@ -1,0 +1,164 @@
+"""Files, folders and terminals with names and encodings of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import catalog, kept, run, shards
+from pipeline.config import Normalize
+from pipeline.records import from_table
+from pipeline.stages.normalize import normalize
+from tests.conftest import ROOT
+from tests.hostile.toys import Toy, lay_out, ner, span_rows
+
+SAMPLE = ROOT / "raw" / "sample"
+NAMES = [
+    "a b",
+    "a'b\"c`d",
+    "a\nb",
+    "a\tb",
+    "名字",
+    "😀",
+    "e\u0301",
+    "-x",
+    "--help",
+    ".hidden",
+    "a;b",
+    "$(x)",
+    "%s",
+    "*",
+    "?",
+    "[a]",
+    "a\\b",
+    "a#b",
+    "x" * 200,
+    "\u202egpj",
+    "a\x1b[2J",
+    "con",
+    "~",
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_raw_file_of_any_name(name, tmp_path):
+    content = span_rows(("Ada is here", [(0, 3, "person")]))
+    toy = ner(["person"], {"train": content})._replace(file=name)
+    ws = lay_out(tmp_path, {"toy": toy})
+
+    run.normalize(["toy"], ws)
+
+    (row,) = shards.read(ws.out / "normalize" / "toy" / "train-00000.parquet").to_pylist()
+    assert row["origin"] == f"{name}:1"
+    assert row["mentions"][0]["text"] == "Ada"
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_document_of_any_name(name, tmp_path):
+    """A folder of documents is listed, and a name becomes the source's id."""
+    toy = Toy(
+        {"tasks": ["NER"], "reader": {"name": "brat"}, "labels": {"entity": ["person"]}},
+        {"train": b"Ada is here"},
+        f"{name}.txt",
+    )
+    ws = lay_out(tmp_path, {"toy": toy})
+    (ws.raw / "toy" / f"{name}.ann").write_bytes(b"T1\tperson 0 3\tAda\n")
+    (ws.raw / "toy" / "manifest.toml").unlink()
+    (ws.raw / "toy" / "manifest.toml").write_text('[splits.train]\nfiles = [{ path = "." }]\n')
+
+    run.normalize(["toy"], ws)
+
+    (row,) = shards.read(ws.out / "normalize" / "toy" / "train-00000.parquet").to_pylist()
+    assert row["source_id"] == name
+    assert row["mentions"][0]["label"] == "person"
+
+
+@pytest.mark.parametrize(
+    "name", ["anatem-brat", "crudeoil-news", "ontonotes5-name", "ontonotes5-en"]
+)
+def test_a_document_whose_name_is_no_unicode(name, tmp_path):
+    """What an old archive unpacks to: the document is counted, kept or not, and nothing breaks."""
+    shutil.copytree(SAMPLE / name, tmp_path / "raw" / name)
+    dataset = catalog.load(name)
+    folder, manifest = catalog.edition(dataset, tmp_path / "raw")
+    before = normalize(dataset, folder, manifest, Normalize(), tmp_path / "before")
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.toml"):
+        os.rename(  # noqa: PTH104 - a name of bytes
+            os.fsencode(path), os.fsencode(path.parent) + b"/\xff\xc0" + os.fsencode(path.name)
+        )
+    for split in manifest.splits.values():
+        split.counts.clear()
+        split.documents = None
+        for file in split.files:
+            assert file.sha256 is None or catalog.digest(folder / file.path) != file.sha256
+            file.sha256 = None
+
+    after = normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
+
+    for split, own in after["splits"].items():
+        assert own["rows"] == own["records"] + own["rejected"]
+        assert own["rows"] >= before["splits"][split]["records"]
+    for _, shard in kept.record_shards(tmp_path / "out"):
+        assert [r.origin.encode() for r in from_table(shards.read(shard))]
+
+
+def iepile(*arguments, cwd=ROOT, **environment):
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk"])
+def test_a_terminal_that_lacks_the_letters(encoding):
+    done = iepile("check", "boson", "wnut2017", PYTHONIOENCODING=encoding)
+    listed = iepile("datasets", "--markdown", PYTHONIOENCODING=encoding)
+    strange = iepile("normalize", "名字", PYTHONIOENCODING=encoding)
+
+    assert (done.returncode, listed.returncode, strange.returncode) == (0, 0, 1)
+    for own in (done, listed, strange):
+        assert b"Traceback" not in own.stderr
+    assert b"there is no dataset" in strange.stderr
+
+
+def test_an_argument_that_is_no_unicode():
+    done = iepile("show", b"\xff\xfe")
+
+    assert done.returncode == 1
+    assert b"is no id of a dataset" in done.stderr
+
+
+def test_a_reader_of_the_output_that_goes_away():
+    done = subprocess.run(
+        f"'{sys.executable}' -m pipeline.cli datasets --json | head -c 1",
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.stdout == b"["
+    assert b"Traceback" not in done.stderr
+
+
+def test_signals_for_the_terminal_are_shown_and_not_sent(tmp_path):
+    """A text may hold an escape sequence; the terminal must not obey it."""
+    evil = "\x1b[2J\x1b]0;owned\x07"
+    rows = span_rows((f"Ada {evil} here", [(0, 3, "person")]), (f"Bo {evil}", [(0, 99, "person")]))
+    toy = ner(["person"], {"train": rows})._replace(file=f"{evil}.json")
+    ws = lay_out(tmp_path, {"toy": toy}, normalize=Normalize(max_reject_rate=1))
+    run.normalize(["toy"], ws)
+
+    from pipeline import checking, showing
+
+    wanted = showing.Wanted(None, None, None, None, 9)
+    shown = [*showing.records("toy", ws, wanted, 80), *showing.rejects("toy", ws, wanted, 80)]
+    found = checking.check(ws.dataset("toy"), *catalog.edition(ws.dataset("toy"), ws.raw), 0.02)
+
+    assert "owned" in "".join(line.plain for line in shown)
+    assert found.findings
+    for text in [*(line.plain for line in shown), *map(str, found.findings)]:
+        assert "\x1b" not in text
+        assert "\x07" not in text

@@ -1,0 +1,293 @@
+"""JSON of every reader with one value replaced: what a record loses is counted, never passed over.
+
+Each value of the largest row of a sample is replaced, by one of another type or far out of range.
+Afterwards the row is rejected, or an error names it, or it says as much as before.
+"""
+
+import copy
+import json
+from collections import Counter
+from functools import cache
+
+import pyarrow as pa
+import pytest
+
+from pipeline import catalog
+from pipeline.config import Normalize
+from pipeline.errors import PipelineError
+from pipeline.records import REJECTS, to_table
+from pipeline.tally import Tally, writable
+from tests.conftest import ROOT
+from tests.hostile.toys import Toy, ner, normalized, span_rows
+
+SAMPLE = ROOT / "raw" / "sample"
+ODD = {
+    "null": None,
+    "true": True,
+    "minus one": -1,
+    "a float": 1.5,
+    "a whole float": 1.0,
+    "beyond 64 bits": 2**70,
+    "beyond 32 bits": 2**40,
+    "almost infinite": 1e308,
+    "no string": "",
+    "a digit": "1",
+    "a formula": "=1+1",
+    "astral": "\U0001f600\U00020000",
+    "NUL": "a\0b",
+    "marks": "e\u0301\u0323",
+    "no list": [],
+    "no object": {},
+    "a list of nothing": [None],
+    "nested": [[[[]]]],
+    "an object": {"text": {"text": 1}},
+}
+#: Where null says that there is none, by the format's own account.
+MAY_BE_NULL = {"trigger", "arguments", "event_list", "argument_start_index"}
+#: An open format: what is no slot, such as a free remark beside the slots, is passed over.
+OPEN = {"phee_json"}
+
+
+@cache
+def samples():
+    """Reader -> (dataset, rows or document, whether it is JSON lines) of its JSON samples."""
+    found = {}
+    for name in catalog.ids():
+        dataset = catalog.load(name)
+        reader = dataset.reader["name"]
+        folder, manifest = catalog.edition(dataset, SAMPLE)
+        path = folder / next(iter(manifest.splits.values())).files[0].path
+        path = min(path.rglob("*.json"), default=path) if path.is_dir() else path
+        if reader in found or path.is_dir() or path.read_bytes().lstrip()[:1] not in (b"[", b"{"):
+            continue
+        values = parsed(path.read_text(encoding="utf-8-sig"))
+        if values is not None:
+            found[reader] = dataset, values
+    return found
+
+
+def parsed(text):
+    """The largest row of an array or of JSON lines, in a list; or one document as it is."""
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        rows = []
+        for line in text.split("\n"):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    if isinstance(rows, dict):
+        return rows if len(rows) < 2 or "content" in rows else dict([*rows.items()][:2])
+    return [max(rows, key=lambda row: len(json.dumps(row)))] if rows else None
+
+
+def places(value, path=()):
+    """The path of every value; of a list, its first item and, if that is another type, its last."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, own in value.items():
+            yield from places(own, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from places(value[0], (*path, 0))
+        if type(value[0]) is not type(value[-1]):
+            yield from places(value[-1], (*path, len(value) - 1))
+
+
+def at(value, path):
+    for key in path:
+        value = value[key]
+    return value
+
+
+def replaced(value, path, new):
+    value = copy.deepcopy(value)
+    at(value, path[:-1])[path[-1]] = new
+    return value
+
+
+def read(dataset, path):
+    """(labelled annotations, rejects, unknown labels) of a file; what is kept can be written."""
+    unknown = Counter()
+    tally = Tally(dataset, unknown)
+    kept = [record for _, record in tally.read(catalog.reader(dataset)([path]))]
+    ids = [str(n) for n in range(len(kept))]
+    to_table(kept, ids, dataset="toy", split="train", language="en").validate(full=True)
+    rejects = [{"dataset": "toy", "split": "train", **writable(r)._asdict()} for r in tally.rejects]
+    pa.Table.from_pylist(rejects, schema=REJECTS)
+    summary = tally.summary()
+    assert summary["rows"] == summary["records"] + summary["rejected"]
+    said = sum(
+        sum(m.label is not None for m in record.mentions)
+        + len(record.relations)
+        + len(record.events)
+        + sum(len(event.arguments) for event in record.events)
+        for record in kept
+    )
+    return said, tally.rejects, unknown
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("reader", samples())
+def test_a_replaced_value_is_never_passed_over(reader, what, tmp_path):
+    dataset, values = samples()[reader]
+    path = tmp_path / "a.json"
+
+    def result(content):
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        return read(dataset, path)
+
+    before, lost_before, _ = result(values)
+    for place in places(values):
+        old, new = at(values, place), ODD[what]
+        if new == [] and isinstance(old, list):
+            continue  # nothing there is a legal thing to say
+        if (new == {} and isinstance(old, dict)) or (isinstance(values, list) and len(place) == 1):
+            continue
+        try:
+            after, lost, unknown = result(replaced(values, place, new))
+        except PipelineError as problem:
+            assert problem.todo, place
+            continue
+        silent = after < before and len(lost) <= len(lost_before) and not unknown
+        allowed = reader in OPEN or (what in ("null", "no string") and place[-1] in MAY_BE_NULL)
+        assert not silent or allowed, place
+
+
+TEXT = "Ada met Bo in Oslo. Cy left."
+OFFSETS = {
+    "negative start": ({"start": -1, "end": 3}, "offset_out_of_text"),
+    "negative end": ({"start": 0, "end": -1}, "offset_out_of_text"),
+    "swapped": ({"start": 3, "end": 0}, "offset_out_of_text"),
+    "empty": ({"start": 3, "end": 3}, "offset_out_of_text"),
+    "past the end": ({"start": 0, "end": 29}, "offset_out_of_text"),
+    "far past the end": ({"start": 2**40, "end": 2**40 + 3}, "offset_out_of_text"),
+    "beyond 64 bits": ({"start": 0, "end": 2**70}, "malformed_record"),
+    "floats": ({"start": 0.0, "end": 3.0}, "malformed_record"),
+    "booleans": ({"start": False, "end": True}, "malformed_record"),
+    "strings": ({"start": "0", "end": "3"}, "malformed_record"),
+    "null": ({"start": None, "end": None}, "malformed_record"),
+    "missing": ({}, "malformed_record"),
+    "another string": ({"start": 0, "end": 3, "text": "Bo"}, "offset_mismatch"),
+    "the end included": ({"start": 0, "end": 2, "text": "Ada"}, "offset_mismatch"),
+    "no label": ({"start": 0, "end": 3, "label": None}, "malformed_record"),
+    "a label that is a number": ({"start": 0, "end": 3, "label": 1}, "malformed_record"),
+}
+
+
+@pytest.mark.parametrize("case", OFFSETS)
+def test_an_offset_that_is_none_rejects_its_record(case, tmp_path):
+    span, reason = OFFSETS[case]
+    row = {"text": TEXT, "entities": [{"label": "person", **span}]}
+    good = {"text": "Bo sleeps.", "entities": [{"start": 0, "end": 2, "label": "person"}]}
+    files = {"train": f"{json.dumps(row)}\n{json.dumps(good)}\n".encode()}
+
+    own = normalized(tmp_path, ner(["person"], files))["splits"]["train"]
+
+    assert own["rejects"] == {reason: 1}
+    assert (own["rows"], own["records"], own["entities"]) == (2, 1, 2)
+
+
+def test_a_mention_across_sentences_is_legal(tmp_path):
+    content = span_rows((TEXT, [(TEXT.index("Oslo"), TEXT.index("Cy") + 2, "person")]))
+
+    own = normalized(tmp_path, ner(["person"], {"train": content}))["splits"]["train"]
+
+    assert (own["records"], own["rejects"]) == (1, {})
+
+
+#: A line between two good ones -> the reason of its reject, or None where it is read.
+LINES = {
+    "half a surrogate escape": (rb'{"text": "\ud800 x", "entities": []}', "malformed_json"),
+    "surrogates swapped": (rb'{"text": "\udc00\ud800", "entities": []}', "malformed_json"),
+    "surrogate as bytes": (b'{"text": "\xed\xa0\x80", "entities": []}', "malformed_json"),
+    "Latin-1": (b'{"text": "caf\xe9", "entities": []}', "malformed_json"),
+    "GBK": ('{"text": "名字", "entities": []}'.encode("gbk"), "malformed_json"),
+    "NaN": (b'{"text": NaN, "entities": []}', "malformed_json"),
+    "Infinity": (b'{"text": "x", "entities": [{"start": -Infinity}]}', "malformed_json"),
+    "a key twice": (b'{"text": "x y", "entities": [], "entities": []}', "malformed_json"),
+    "a key twice, spelled apart": (b'{"text": "x", "\\u0074ext": "y", "entities": []}', "malformed_json"),
+    "a key twice inside": (
+        b'{"text": "Ada", "entities": [{"start": 0, "end": 3, "label": "a", "label" : "b"}]}',
+        "malformed_json",
+    ),
+    "100,000 levels": (b'{"text": "x", "entities": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "malformed_json"),
+    "300 levels": (b'{"text": "x", "entities": ' + b"[" * 300 + b"]" * 300 + b"}", "malformed_json"),
+    "a number of 5,000 digits": (b'{"text": "x", "entities": ' + b"9" * 5000 + b"}", "malformed_json"),
+    "no JSON": (b"Ada met Bo", "malformed_json"),
+    "single quotes": (b"{'text': 'x', 'entities': []}", "malformed_json"),
+    "a comment": (b'{"text": "x", "entities": []} // x', "malformed_json"),
+    "two objects": (b'{"text": "x", "entities": []}{}', "malformed_json"),
+    "a number": (b"5", "malformed_record"),
+    "null": (b"null", "malformed_record"),
+    "no text": (b'{"entities": []}', "malformed_record"),
+    "no entities": (b'{"text": "x"}', "malformed_record"),
+    "empty text": (b'{"text": "", "entities": []}', "empty_text"),
+    "blank text": ('{"text": "\u3000\u2028", "entities": []}'.encode(), "empty_text"),
+    "NUL escaped": (rb'{"text": "a\u0000b is read as it is", "entities": []}', None),
+    "astral escaped": (rb'{"text": "\ud83d\ude00 is read as it is", "entities": []}', None),
+    "a slash escaped": (rb'{"text": "a\/b is read as it is", "entities": []}', None),
+    "a quoted mark of a key": (rb'{"text": "he said \": and \" : too", "entities": []}', None),
+    "CR at the end": (b'{"text": "read as it is", "entities": []}\r', None),
+    "BOM before": (b"\xef\xbb\xbf" + b'{"text": "x", "entities": []}', "malformed_json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_a_line_of_json_that_is_none_is_one_reject(case, tmp_path):
+    line, reason = LINES[case]
+    good = span_rows(("Ada is here", [(0, 3, "person")]), ("Bo is there", [(0, 2, "person")]))
+    first, last = good.splitlines(keepends=True)
+
+    own = normalized(tmp_path, ner(["person"], {"train": first + line + b"\n" + last}))
+    own = own["splits"]["train"]
+
+    assert own["rejects"] == ({reason: 1} if reason else {})
+    assert (own["rows"], own["records"]) == (3, 2 + (reason is None))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'[{"text": "x", "entities": []}, {"text": "x", "text": "y"}]', "'text' stands twice"),
+        (b"[" * 100_000, "not a JSON document"),
+        (b"[1, 2", "not a JSON document"),
+        (b"[]", "hold no record"),
+        (b"\n \n", "hold no record"),
+        (b"", "is empty"),
+    ],
+)
+def test_an_array_that_is_none_is_an_error(content, words, tmp_path):
+    with pytest.raises(PipelineError) as caught:
+        normalized(tmp_path, ner(["person"], {"train": content}))
+
+    assert words in str(caught.value)
+    assert caught.value.where
+    assert caught.value.todo
+
+
+def test_a_relation_that_stands_twice_in_a_file_of_relations(tmp_path):
+    content = (
+        b'{"P1": [{"tokens": ["a", "b"], "h": ["a", "", [[0]]], "t": ["b", "", [[1]]]}], "P1": []}'
+    )
+    toy = Toy(
+        {"tasks": ["RE"], "reader": {"name": "fewrel"}, "labels": {"relation": ["P1"]}},
+        {"train": content},
+    )
+
+    with pytest.raises(PipelineError, match="'P1' stands twice"):
+        normalized(tmp_path, toy)
+
+
+def test_ids_that_stand_twice_keep_both_records(tmp_path):
+    rows = [{"id": "same", "text": f"Ada is number {n}", "entities": []} for n in range(3)]
+    toy = ner(
+        ["person"],
+        {"train": "\n".join(map(json.dumps, rows)).encode()},
+        reader={"name": "span_json", "source_id": "id"},
+    )
+
+    own = normalized(tmp_path, toy, Normalize())["splits"]["train"]
+
+    assert (own["rows"], own["records"], own["rejected"]) == (3, 3, 0)
