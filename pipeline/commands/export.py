@@ -79,7 +79,7 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
         todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
         raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
     there = (path.name for path in clean.iterdir()) if clean.is_dir() else catalog.ids()
-    present = sorted(there)
+    present = sorted(name for name in there if not name.startswith("."))
     names = arguments.datasets.split(",") if arguments.datasets else present
     splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
     if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
