@@ -17,25 +17,24 @@ import pytest
 from tests.conftest import ROOT
 from tests.faults.conftest import DATASETS, iepile, tree
 
-COMMON = ["--params", "new.yaml", "--out", "out"]
+COMMON = ["--params", "new.yaml", "--out", "out", "--workers", "1"]
+EXPORT = ["export", "bio", "--params", "new.yaml", "--out", "made"]
 RUN = ["run", "--datasets", DATASETS, *COMMON]
 
 #: Runs a command that does something at a file operation: in this process, or in its workers.
 SCRIPT = """
-import multiprocessing, os, signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
 
 what, where, place, *command = sys.argv[1:]
-worker = multiprocessing.parent_process() is not None
+worker = __name__ != "__main__"
 
 def hook(event, arguments):
     if event == "open" and isinstance(arguments[0], int):
         return
     if event not in ("open", "os.rename") or worker != (what in ("kill a worker", "wait")):
         return
-    path = os.fsdecode(arguments[-1] if event == "os.rename" else arguments[0])
-    if event == "os.rename":
-        path = os.fsdecode(arguments[1])
+    path = os.fsdecode(arguments[1 if event == "os.rename" else 0])
     for part in where.split(","):
         if part in path:
             try:
@@ -58,18 +57,30 @@ if __name__ == "__main__":
 """
 
 
-def start(what, where, *command, place):
-    """Start a command that stops, loses a worker or waits when a path with `where` is touched."""
-    place.mkdir(exist_ok=True)
-    script = place / "script.py"
+@pytest.fixture
+def start(tmp_path):
+    """A function that starts a command; it stops, loses a worker or waits where it is told."""
+    script, place = tmp_path / "script.py", tmp_path / "marks"
     script.write_text(SCRIPT, encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, str(script), what, where, str(place), *map(str, command)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    place.mkdir()
+    started = []
+
+    def start(what, where, *command):
+        started.append(
+            subprocess.Popen(
+                [sys.executable, str(script), what, where, str(place), *map(str, command)],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stderr=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def stopped(process):
@@ -83,20 +94,21 @@ def refused(capsys, process, *command):
     code = iepile(*command)
     err = capsys.readouterr().err
     number = f" (number {process.pid})" if Path("/proc/locks").exists() else ""
-    return code == 1 and f"error: another process{number} writes here\n  where: out" in err
+    assert f"error: another process{number} writes here\n  where: out" in err, err
+    return code == 1
 
 
-def test_two_runs_in_one_folder(places, work, tmp_path, capsys):
+def test_two_runs_in_one_folder(places, work, start, capsys):
     """The second is refused, whatever it is; reading is allowed; the first comes out right."""
     shutil.copytree(places.old, work / "out")
-    first = start("stop", "clean/.phee.partial/", *RUN, place=tmp_path / "first")
+    first = start("stop", "clean/.phee.partial/.hygiene", *RUN)
     stopped(first)
 
     for command in ("normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report"):
         assert refused(capsys, first, command, *COMMON), command
     assert refused(capsys, first, *RUN)
     assert refused(capsys, first, "normalize", "phee", *COMMON)
-    assert refused(capsys, first, "export", "bio", "--params", "new.yaml", *EXPORT)
+    assert refused(capsys, first, *EXPORT, "--output", "out")
     assert iepile("audit", *COMMON) == 0
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=300)
@@ -105,15 +117,10 @@ def test_two_runs_in_one_folder(places, work, tmp_path, capsys):
     assert tree(work / "out") == tree(places.new)
 
 
-EXPORT = ["--output", "out", "--out", "made"]
-
-
-def test_datasets_side_by_side(places, work, tmp_path, capsys):
+def test_datasets_side_by_side(places, work, start, capsys):
     """One stage of different datasets may; of the same not. A killed one leaves no lock."""
     shutil.copytree(places.old, work / "out")
-    first = start(
-        "stop", "normalize/.phee.part", "normalize", "phee", *COMMON, place=tmp_path / "a"
-    )
+    first = start("stop", "normalize/.phee.partial/.", "normalize", "phee", *COMMON)
     stopped(first)
 
     assert iepile("normalize", "wnut2017", *COMMON) == 0
@@ -128,31 +135,30 @@ def test_datasets_side_by_side(places, work, tmp_path, capsys):
     assert tree(work / "out") == tree(places.new)
 
 
-def test_a_killed_worker_of_every_stage(places, work, tmp_path):
+def test_a_killed_worker_of_every_stage(places, work, start, tmp_path):
     """It is replaced, that is said, and its half shard is not among the others in the end."""
     stages = [
         *("normalize/.phee.partial/test-", "clean/.phee.partial/train-", ".dedupe.partial/phee/"),
         *("instruct/.phee.partial/EE/", ".corpus.partial/EET-en/train-", "normalize/phee/summary"),
     ]
-    place = tmp_path / "marks"
-    process = start("kill a worker", ",".join(stages), *RUN, "--workers", 2, place=place)
+    process = start("kill a worker", ",".join(stages), *RUN, "--workers", 2)
     _, err = process.communicate(timeout=600)
 
     assert process.returncode == 0, err
-    assert len([*place.iterdir()]) == len(stages) + 1
+    assert len([*(tmp_path / "marks").iterdir()]) == len(stages)
     assert err.count("a process was killed; ") == len(stages)
     assert tree(work / "out") == tree(places.new)
 
 
-def test_workers_end_with_their_parent(places, work, tmp_path):
+def test_workers_end_with_their_parent(places, work, start, tmp_path):
     """Else they would wait for ever, or write among the files of the next run."""
-    place = tmp_path / "marks"
+    who = tmp_path / "marks" / "who"
     where = "normalize/.phee.partial/train-"
-    process = start("wait", where, *RUN, "--workers", 2, place=place)
-    while not (place / "who").exists() or not (place / "who").read_text(encoding="utf-8"):
+    process = start("wait", where, *RUN, "--workers", 2)
+    while not who.exists() or not who.read_text(encoding="utf-8"):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    worker = psutil.Process(int((place / "who").read_text(encoding="utf-8")))
+    worker = psutil.Process(int(who.read_text(encoding="utf-8")))
     process.kill()
     process.wait(timeout=60)
 
@@ -196,7 +202,7 @@ def visible_and_whole(out, new):
 def test_a_full_disk(places, work, capsys):
     """It fails in words, stage after stage as the disk grows, and in the end nothing differs."""
     new, out, told = tree(places.new), work / "disk" / "out", []
-    run = ["run", "--datasets", DATASETS, "--params", "new.yaml", "--out", out, "--workers", 1]
+    run = [*RUN, "--out", out]
     with small_disk(work / "disk", 60) as resize:
         for kilobytes in (60, 150, 250, 400, 64_000) if resize else ():
             resize(f"size={kilobytes}k")
@@ -214,13 +220,13 @@ def test_a_full_disk(places, work, capsys):
 @pytest.mark.parametrize("most", [500, 3_000, 12_000, 40_000])
 def test_a_file_that_may_not_grow(places, work, capsys, most):
     with small_files(most):
-        code = iepile(*RUN, "--workers", 1)
+        code = iepile(*RUN)
 
     assert code == 1
     err = capsys.readouterr().err
     assert "error: this file grows larger than the system allows\n  where: out/" in err
     assert visible_and_whole(work / "out", tree(places.new)) == set()
-    assert iepile(*RUN, "--workers", 1) == 0
+    assert iepile(*RUN) == 0
     assert tree(work / "out") == tree(places.new)
 
 
@@ -247,15 +253,12 @@ def test_a_disk_mounted_for_reading(places, work, capsys):
             return  # the next test refuses as well, whoever runs it
         shutil.copytree(places.old, work / "disk" / "out")
         remount("ro")
-        common = ["--params", "new.yaml", "--out", "disk/out"]
+        common = [*COMMON, "--out", "disk/out"]
         for command in (RUN[:3], ["normalize", "phee"], ["dedupe"], ["negatives"], ["report"]):
             assert iepile(*command, *common) == 1
             err = capsys.readouterr().err
             assert "error: this disk is read-only, nothing on it may be changed\n  where: " in err
-        assert (
-            iepile("export", "bio", "--params", "new.yaml", "--output", "disk/out", *EXPORT[2:])
-            == 0
-        )
+        assert iepile(*EXPORT, "--output", "disk/out") == 0
         assert tree(work / "disk" / "out") == tree(places.old)
         remount("rw")
 
