@@ -85,6 +85,7 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
                 todo = "write the model's text as it is"
                 raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
             for batch in file.iter_batches(_LINES, columns=["id", name]):
+                batch.validate(full=True)
                 yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string())
         return
     rows = json_rows(path)
