@@ -16,6 +16,7 @@ What is left out is counted. It is no missing answer: no window asks for what it
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 #: Where a sentence ends: the white space after it, if any, belongs to neither window.
 _ENDS: Final = {
-    "en": re.compile(r"(?<=[.!?])(?:[\"'”’)\]]*)(\s+)(?=[\"'“‘(\[]*[A-Z0-9])|(\s*\n\s*)"),
-    "zh": re.compile(r"[。！？；…!?;]+[”’」』）】\"')]*(\s*)|(\s*\n\s*)"),
+    "en": re.compile(r"(?<=[.!?])(?:[\"'”’)\]]*)(\s+)(?=[\"'“‘(\[]*[A-Z0-9])|(?<!\s)(\s*\n\s*)"),
+    "zh": re.compile(r"[。！？；…!?;]+[”’」』）】\"')]*(\s*)|(?<!\s)(\s*\n\s*)"),
 }
 #: A full stop after one of these mostly ends no sentence.
 _ABBREVIATED: Final = re.compile(
@@ -79,14 +80,15 @@ def _spans(record: Record, max_chars: int, language: str) -> list[tuple[int, int
     crossed = _crossings(record, gaps)
     spans: list[tuple[int, int]] = []
     begin, text = 0, record.text
+    ends = [end for end, _ in gaps]
     while len(text) - begin > max_chars:
-        fits = [g for g in gaps if begin < g[0] <= begin + max_chars]
+        first, last = (bisect_right(ends, at) for at in (begin, begin + max_chars))
+        fits, later = gaps[first:last], gaps[last : last + 1]
         late = [g for g in fits if g[0] > begin + max_chars // 2]
-        later = [g for g in gaps if g[0] > begin + max_chars]
         if late:
             cut = min(late, key=lambda g: (crossed[g], -g[0]))
         elif fits or later:
-            cut = (fits or later[:1])[-1]
+            cut = (fits or later)[-1]
         else:
             break
         spans.append((begin, cut[0]))

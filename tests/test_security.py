@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 import tomllib
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +20,11 @@ import requests
 
 from pipeline import archives, catalog, cli, config, download, editions, listing, terminal, toml
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
-from pipeline.readers import ace_apf
-from pipeline.records import Reject
+from pipeline.parsing import parse
+from pipeline.readers import ace_apf, ontonotes_name
+from pipeline.readers._sentences import sentences
+from pipeline.records import Record, Reject
+from pipeline.windows import windows
 from tests.conftest import ROOT
 
 # Archives
@@ -374,6 +378,24 @@ def test_shown_records_are_drawn(tmp_path, capsys, monkeypatch):
     assert "person" in told
     assert "unknown_tag" in told
     assert not {"\x1b", "\x07", "\u202e"} & {*told}
+
+
+@pytest.mark.parametrize("unit", [" ", "\n", " \n", ". ", '."', "(", "A", "a ", "{", "'", '{"a":'])
+def test_long_runs_of_anything_take_no_long_time(unit, tmp_path):
+    """Where time grows with the square of a run, these would take minutes."""
+    text = (unit * 300_000)[:300_000]
+    (tmp_path / "a.name").write_text(
+        f'<DOC DOCNO="a">\n<ENAMEX {text.strip()}>x</ENAMEX>\n</DOC>\n'
+    )
+    started = time.process_time()
+
+    assert len([*sentences(text, 0, len(text), [])]) <= len(text)
+    for language in ("en", "zh"):
+        assert windows(Record(text, "x"), 1000, language)
+    assert parse(f"{{'a': {text}", ["a"]) is None
+    assert [*ontonotes_name.read([tmp_path / "a.name"], language="en")]
+
+    assert time.process_time() - started < 30
 
 
 def test_python_protects_xml_itself():

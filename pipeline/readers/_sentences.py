@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: A blank line, or white space after an end mark and what closes with it.
-_BOUNDARY: Final = re.compile(r"[ \t]*\n[ \t]*\n\s*|(?<=[.!?])([\"'”’)\]]{0,3})\s+")
+#: A blank line, or white space after an end mark and what closes with it. A run of blanks is looked
+#: at from its beginning alone: from each of its places, a long one would take for ever.
+_BOUNDARY: Final = re.compile(r"(?<![ \t])[ \t]*\n[ \t]*\n\s*|(?<=[.!?])([\"'”’)\]]{0,3})\s+")
 _LAST_WORD: Final = re.compile(r"[\w.&'-]+\Z")
 _OPENING: Final = "\"'“‘([`"
 #: Words that are written with a full stop which ends no sentence.

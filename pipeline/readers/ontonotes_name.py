@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MARK: Final = re.compile(r"</?ENAMEX\b([^<>]*)>")
 _DOCUMENT: Final = re.compile(r'\s*<DOC\s+DOCNO="([^"]*)"\s*>\s*')
-_ATTRIBUTE: Final = re.compile(r'([A-Z_]+)="([^"]*)"')
+_ATTRIBUTE: Final = re.compile(r'(?<![A-Z_])([A-Z_]+)="([^"]*)"')
 _TRACE: Final = re.compile(r"\*(?:-[0-9]+|[A-Za-z?]+\*(?:-[0-9]+)*)")
 
 

@@ -8,6 +8,7 @@ r"""What a fuzzer gives to a target: a few files in one byte string, and how it 
 is (JSON, JSON lines, TOML, YAML), so that most of what it makes gets past the first parser.
 """
 
+import contextlib
 import json
 import re
 import tomllib
@@ -129,16 +130,14 @@ def _structure(data, name, rng):
             return yaml.safe_dump(_value(yaml.safe_load(data), rng), allow_unicode=True).encode()
     except Exception:  # noqa: BLE001 - it is no such structure (any more)
         return _words(data, rng, _BYTES)
-    try:
+    with contextlib.suppress(ValueError, RecursionError):  # it is no JSON, or very deep
         return _dumped(_value(orjson.loads(data), rng), rng)
-    except ValueError:
-        pass
     lines = data.split(b"\n")
     for _ in range(3):
         at = rng.randrange(len(lines))
         try:
             lines[at] = _dumped(_value(orjson.loads(lines[at]), rng), rng)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return b"\n".join(lines)
     return _lines(data, rng)
