@@ -296,21 +296,6 @@ def test_a_folder_of_somebody_else(places, capsys, monkeypatch):
         assert tree(work / "out") == tree(places.new)
 
 
-def test_half_files_of_the_dead_and_of_the_living(tmp_path):
-    """A writer removes what killed writers of the same file left, and nothing else."""
-    from pipeline import shards
-
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    names = (f".a.json.{dead.pid}.partial", f".a.json.{os.getppid()}.partial", ".b.json.1.partial")
-    for name in names:
-        (tmp_path / name).touch()
-
-    shards.write_json({}, tmp_path / "a.json")
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], "a.json"])
-
-
 @pytest.mark.soak
 def test_a_killed_ray_worker(places, work):
     """Ray replaces a process that is killed; the bytes are the same."""
