@@ -73,6 +73,9 @@ def start(tmp_path):
                 stderr=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 text=True,
+                start_new_session=True,
+                # Where the tests run in the background, their children inherit a deaf ear.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
         )
         return started[-1]
@@ -152,19 +155,38 @@ def test_a_killed_worker_of_every_stage(places, work, start, tmp_path):
 
 def test_workers_end_with_their_parent(places, work, start, tmp_path):
     """Else they would wait for ever, or write among the files of the next run."""
-    who = tmp_path / "marks" / "who"
-    where = "normalize/.phee.partial/train-"
-    process = start("wait", where, *RUN, "--workers", 2)
-    while not who.exists() or not who.read_text(encoding="utf-8"):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    worker = psutil.Process(int(who.read_text(encoding="utf-8")))
+    process, worker = waiting(start, tmp_path)
     process.kill()
     process.wait(timeout=60)
 
     worker.wait(timeout=120)  # raises if it is still there
     assert iepile(*RUN) == 0
     assert tree(work / "out") == tree(places.new)
+
+
+def test_ctrl_c_ends_the_workers(places, work, start, tmp_path):
+    """As a terminal sends it: to the command and all its processes, in the middle of a shard."""
+    shutil.copytree(places.old, work / "out")
+    process, worker = waiting(start, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert err.endswith("\nstopped; nothing half-done has been kept, run the same command again\n")
+    assert not worker.is_running()
+    assert tree(work / "out/normalize/phee") == tree(places.old / "normalize/phee")
+    assert iepile(*RUN) == 0
+    assert tree(work / "out") == tree(places.new)
+
+
+def waiting(start, tmp_path):
+    """A run, and that worker of it which waits before it puts a shard in place."""
+    who = tmp_path / "marks" / "who"
+    process = start("wait", "normalize/.phee.partial/train-", *RUN, "--workers", 2)
+    while not who.exists() or not who.read_text(encoding="utf-8"):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    return process, psutil.Process(int(who.read_text(encoding="utf-8")))
 
 
 @contextmanager
@@ -294,21 +316,6 @@ def test_a_folder_of_somebody_else(places, capsys, monkeypatch):
 
         assert iepile(*RUN) == 0
         assert tree(work / "out") == tree(places.new)
-
-
-def test_half_files_of_the_dead_and_of_the_living(tmp_path):
-    """A writer removes what killed writers of the same file left, and nothing else."""
-    from pipeline import shards
-
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    names = (f".a.json.{dead.pid}.partial", f".a.json.{os.getppid()}.partial", ".b.json.1.partial")
-    for name in names:
-        (tmp_path / name).touch()
-
-    shards.write_json({}, tmp_path / "a.json")
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], "a.json"])
 
 
 @pytest.mark.soak

@@ -1,0 +1,113 @@
+"""`dvc repro` killed and interrupted: the next one makes what an undisturbed run makes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.faults.conftest import iepile, tree
+
+#: Which processes get which signal, when a path appears.
+MOMENTS = [
+    ("all", signal.SIGKILL, "output/normalize/.wnut2017.partial"),
+    ("all", signal.SIGINT, "output/clean/wnut2017"),
+    ("dvc", signal.SIGKILL, "output/.dedupe.partial"),
+    ("all", signal.SIGKILL, "output/instruct"),
+]
+STAGES = ("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project with one dataset, under DVC."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*", "dvc.lock")
+    for name in ("pipeline", "dictionaries", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "raw/sample/wnut2017", folder / "raw/sample/wnut2017")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["datasets"] = {"wnut2017": params["datasets"]["wnut2017"]}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    repro(folder, "init", "--no-scm", "-q").communicate(timeout=120)
+    shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots", dirs_exist_ok=True)
+    return folder
+
+
+def repro(folder, *arguments):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", *(arguments or ["repro"])],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, their children would inherit a deaf ear.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+
+
+def disturbed(folder, whom, sent, path):
+    """Start `dvc repro` and send the signal as soon as the path is there."""
+    process = repro(folder)
+    while not (folder / path).exists() and process.poll() is None:
+        time.sleep(0.01)
+    if process.poll() is None:
+        os.kill(process.pid, sent) if whom == "dvc" else os.killpg(process.pid, sent)
+    process.communicate(timeout=300)  # until all that write to its output have ended
+    return process.returncode
+
+
+def finished(folder):
+    """Run `dvc repro` to its end; what it says."""
+    process = repro(folder)
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return said
+
+
+def as_undisturbed(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert iepile("run", "--datasets", "wnut2017", "--out", "../run", "--workers", 1) == 0
+    own, other = tree(folder / "output"), tree(folder.parent / "run")
+    for stage in STAGES:
+        names = [n for n in other if n.startswith(stage)]
+        assert [n for n in own if n.startswith((stage, f".{stage}"))] == names
+        assert [n for n in names if own[n] != other[n]] == []
+    made = {n: b for n, b in tree(folder / "dictionaries").items() if "hard" in n}
+    assert made == tree(folder.parent / "run" / "dictionaries")
+
+
+def test_dvc_repro_stopped_again_and_again(project, monkeypatch):
+    codes = [disturbed(project, *moment) for moment in MOMENTS]
+
+    assert all(codes)  # none came to its end
+    finished(project)
+    as_undisturbed(project, monkeypatch)
+    assert "Running stage" not in finished(project)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(12))
+def test_dvc_repro_stopped_at_any_moment(project, monkeypatch, number):
+    """At moments by the clock; what they hit differs from time to time, what comes out does not."""
+    for n in range(4):
+        process = repro(project)
+        time.sleep(2 + 0.7 * number + 0.3 * n)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT if (number + n) % 2 else signal.SIGKILL)
+        process.communicate(timeout=300)
+
+    finished(project)
+    as_undisturbed(project, monkeypatch)
