@@ -11,7 +11,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import tomlkit
 
@@ -194,12 +194,12 @@ def _stage(source: Source, part: Path, staged: Path) -> str:
 
 def _sources(dataset: Dataset, file: File, mirror: str | None) -> Iterator[Source]:
     """From a mirror the file as it lies in a raw folder, or its archive; else its URL."""
-    archive = urlsplit(file.url).path.rpartition("/")[2] if file.url and file.member else None
+    archive = _parts(file.url).path.rpartition("/")[2] if file.url and file.member else None
     if mirror is None:
         if file.url:
             yield Source(file.url, file.member)
         return
-    web = urlsplit(mirror).scheme in ("http", "https")
+    web = _parts(mirror).scheme in ("http", "https")
     for path, member in ((file.path, None), (archive, file.member)):
         if path is None:
             continue
@@ -213,8 +213,8 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
     """Bring the bytes of a source to `part`, unless this call has done so already."""
     if source.place in errand.complete:
         return
-    if urlsplit(source.place).scheme in ("http", "https"):
-        host = urlsplit(source.place).netloc
+    if _parts(source.place).scheme in ("http", "https"):
+        host = _parts(source.place).netloc
         if host in errand.silent:
             raise UnreachableError(
                 "this server does not answer",
@@ -238,6 +238,16 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
     errand.complete.add(source.place)
 
 
+def _parts(address: str) -> SplitResult:
+    """The parts of a URL; a path has parts as well."""
+    try:
+        return urlsplit(address)
+    except ValueError as problem:
+        raise FetchError(
+            f"this is no address: {problem}", where=address, todo="correct the URL"
+        ) from None
+
+
 def _instruction(
     dataset: Dataset, files: list[File], folder: Path, mirror: str | None
 ) -> FetchError:
@@ -259,7 +269,7 @@ def _instruction(
 def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
     """Say which splits are complete, so that these run while others are missing."""
     path = folder / "manifest.toml"
-    if path.exists() and _NOTE not in path.read_text(encoding="utf-8"):
+    if path.exists() and _NOTE.encode() not in path.read_bytes():
         return
     splits = {
         name: split
