@@ -1,7 +1,6 @@
-"""Run many commands of one workspace quickly: a process that has loaded the libraries forks a child
-for each, which starts as a fresh process would and may be stopped at its n-th change on disk.
-
-`Nursery(folder)` starts the process with `folder` as working directory and source of `pipeline`.
+"""Run many commands quickly: a process that has loaded libraries, but nothing of ours, forks a
+child for each. The child imports `pipeline` from the project it is told, as a fresh process would,
+and may be stopped at its n-th change on disk.
 """
 
 from __future__ import annotations
@@ -15,6 +14,10 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
+_LIBRARIES = ["datasketch", "faiss", "msgspec", "nltk.tokenize", "numpy", "orjson", "tomlkit"]
+_LIBRARIES += ["pyarrow.compute", "pyarrow.parquet", "rich.console", "rich.table", "ruamel.yaml"]
+_LIBRARIES += ["sklearn.feature_extraction", "sklearn.naive_bayes", "xxhash"]
+
 
 class Done(NamedTuple):
     """What a command left: its exit code (negative: the signal), output, and changes on disk."""
@@ -26,22 +29,25 @@ class Done(NamedTuple):
 
 
 class Nursery:
-    def __init__(self, folder, scratch):
-        self.folder, self.scratch = folder, scratch
+    def __init__(self, scratch):
+        self.scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             [sys.executable, "-P", __file__],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "120", "NO_COLOR": "1"},
+            env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, arguments, stop=None, cwd="."):
-        """Run `iepile`; stop=(n, "SIGKILL") sends a signal before the n-th change on disk."""
+    def run(self, folder, arguments, stop=None, cwd="."):
+        """Run `iepile` of the project in `folder`.
+
+        stop=(n, "SIGKILL") sends this signal before the n-th change on disk.
+        """
         names = [str(self.scratch / name) for name in ("out", "err", "changes")]
-        errand = {"argv": [*map(str, arguments)], "files": names, "stop": stop, "cwd": str(cwd)}
+        errand = {"argv": [*map(str, arguments)], "files": names, "stop": stop}
+        errand |= {"project": str(folder), "cwd": str(folder / cwd)}
         self.process.stdin.write(json.dumps(errand) + "\n")
         self.process.stdin.flush()
         code = int(self.process.stdout.readline())
@@ -61,10 +67,8 @@ def _serve():
 
     jieba.setLogLevel("ERROR")
     jieba.initialize()
-    for name in ("cli", "run", "checking", "drafting", "exports", "predictions", "showing"):
-        importlib.import_module(f"pipeline.{name}")
-    for path in Path("pipeline/stages").glob("[!_]*.py"):
-        importlib.import_module(f"pipeline.stages.{path.stem}")
+    for name in _LIBRARIES:
+        importlib.import_module(name)
     for line in sys.stdin:
         errand = json.loads(line)
         for name in errand["files"]:
@@ -83,6 +87,8 @@ def _child(errand):
     try:
         for number, name in zip((1, 2), errand["files"], strict=False):
             os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND), number)
+        os.environ["PYTHONPATH"] = errand["project"]
+        sys.path[:0] = [errand["project"]]
         os.chdir(errand["cwd"])
         _watch(changes, errand["stop"])
         from pipeline import cli

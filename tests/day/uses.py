@@ -36,7 +36,7 @@ def run_stage_by_stage(world):
     world.sources = None
     for stage in _STAGES:
         names = world.rng.sample(world.listed, len(world.listed)) if stage in _EACH else []
-        world.iepile(stage, *names)
+        world.iepile(stage, *names, "--workers", 1)
     world.finished(forgetful=True)
 
 
@@ -141,7 +141,7 @@ def forget_a_stage(world):
     done = world.rng.sample(_STAGES[:-1], world.rng.randint(1, 5))
     for stage in (s for s in _STAGES if s in done):
         names = world.listed if stage in _EACH else []
-        said = world.nurseries[world.here].run([stage, *names])
+        said = world.nursery.run(world.here, [stage, *names, "--workers", 1])
         world.history.append(f"iepile {stage} (exit code {said.code})")
         assert "Traceback" not in said.err, said.err
         assert said.code == 0 or "iepile" in said.err, said.err
@@ -160,7 +160,7 @@ def export(world):
     if world.rng.random() < 0.4:
         arguments += ["--datasets", ",".join(world.rng.sample(kept, min(2, len(kept))))]
     world.history.append("iepile " + " ".join(map(str, arguments)))
-    ours = world.nurseries[world.here].run(arguments)
+    ours = world.nursery.run(world.here, arguments)
     assert "Traceback" not in ours.err, ours.err
     if ours.code:
         assert not world.fresh, ours.err
@@ -179,7 +179,7 @@ def export(world):
 
 
 def _of_the_twin(world, arguments):
-    done = world.nurseries[world.twin].run(arguments)
+    done = world.nursery.run(world.twin, arguments)
     return (done.out, _files(world.folder / "exported")) if not done.code else done.err
 
 
@@ -202,7 +202,8 @@ def import_back(world):
         world.iepile("import", "iepile-jsonl", folder, "--id", again)
         world.iepile("check", again, "--raw", "raw/full")
         place = world.folder / "again"
-        world.iepile("run", "--datasets", again, "--raw", "raw/full", "--out", place)
+        chosen = ("--datasets", again, "--raw", "raw/full", "--out", place)
+        world.iepile("run", "--workers", 1, *chosen)
         counts = orjson.loads((place / "reports/counts.json").read_bytes())["datasets"][again]
     own = orjson.loads((world.here / "output/reports/counts.json").read_bytes())["datasets"][name]
     held_out = world.declaration(name).get("use") == "held-out"

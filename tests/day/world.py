@@ -51,11 +51,10 @@ class World:
         self.changes = 100
         _project(self.here, names)
         shutil.copytree(self.here, self.twin)
-        self.nurseries = {f: Nursery(f, folder / f"said-{f.name}") for f in (self.here, self.twin)}
+        self.nursery = Nursery(folder / "said")
 
     def close(self):
-        for nursery in self.nurseries.values():
-            nursery.close()
+        self.nursery.close()
 
     # What the user types
 
@@ -64,7 +63,7 @@ class World:
         folder = folder or self.here
         if folder == self.here:
             self.history.append("iepile " + " ".join(map(str, arguments)))
-        done = self.nurseries[folder].run(arguments, stop, cwd)
+        done = self.nursery.run(folder, arguments, stop, cwd)
         assert "Traceback" not in done.err, done.err
         if stop is None:
             assert done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
