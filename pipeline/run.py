@@ -112,6 +112,7 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
         ws.dictionaries,
         overrides=overrides if overrides.is_file() else None,
         imported=imported,
+        workers=ws.workers,
     )
     shards.write_json(summary, ws.out / "negatives" / "summary.json")
     return summary
