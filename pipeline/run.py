@@ -111,6 +111,7 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
         ws.dictionaries,
         overrides=_overrides(),
         imported=imported,
+        workers=ws.workers,
     )
     shards.write_json(summary, ws.out / "negatives" / "summary.json")
     return summary

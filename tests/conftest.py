@@ -1,5 +1,6 @@
 """Shared fixtures: where the project lies, and a flag that rewrites the expected files."""
 
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -28,3 +29,9 @@ def in_project(monkeypatch):
     """The working directory is the project folder, as it is for `dvc repro`."""
     monkeypatch.chdir(ROOT)
     return ROOT
+
+
+@pytest.fixture(autouse=True)
+def _own_import_path(monkeypatch):
+    """A stage that is called in this process hides pandas from Arrow; later tests need it."""
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])

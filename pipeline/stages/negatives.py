@@ -8,28 +8,32 @@ annotations that carry it, its structure, and what a light classifier confuses i
 
 from __future__ import annotations
 
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import catalog, shards
+from pipeline import catalog, engines, shards
 from pipeline.confusability import YARDSTICK, confusions, coverage
 from pipeline.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.errors import DeclarationError
 from pipeline.evidence import gather
 from pipeline.fusion import fused
 from pipeline.interchange import Imported, merged, write_dictionary, write_merged
+from pipeline.kept import record_shards
 from pipeline.overrides import Overrides
 from pipeline.signals import SIGNALS
 from pipeline.tasks import inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.config import Negatives
     from pipeline.encoders import Encoder
+    from pipeline.engines import Workers
     from pipeline.evidence import Evidence
     from pipeline.interchange import Near
 
@@ -46,53 +50,82 @@ def negatives(
     out: Path,
     overrides: Path | None = None,
     imported: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    workers: Workers | int = 1,
 ) -> dict[str, Any]:
-    """Write the dictionaries of all datasets into `out`; return what is worth a look about each."""
+    """Write the dictionaries of all datasets into `out`; return what is worth a look about each.
+
+    The datasets share the workers, except where a neural model is loaded, once, or what a peer's
+    dictionary lacks is counted.
+    """
     check(datasets, settings, overrides)
     model = revision = None
     if settings.encoder != "corpus":
         revision = _revision(settings)
         on_hub = None if Path(settings.encoder).is_dir() else revision
         model = SentenceEncoder(settings.encoder, on_hub, settings.device)
-    by_hand = Overrides.read(overrides)
     peer = None if imported is None else Imported.read(imported)
-    contents, summary = [], {}
+    size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
+    crew = engines.enough(workers, sum(size.values())) if model is None and peer is None else 1
+    largest = sorted(datasets, key=lambda d: (-size[d.id], d.id))
     with shards.replacing(out / "hard_negatives") as folder:
-        for dataset in datasets:
-            progress(dataset.id)
-            drops = None if dedupe is None else dedupe / dataset.id
-            found = gather(
-                dataset,
-                dictionary_tasks(dataset),
-                clean / dataset.id,
-                drops,
-                settings.mentions_per_label,
-            )
-            tasks, told = {}, {}
-            for evidence in found:
-                if peer is None:
-                    near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
-                else:
-                    near = peer.near(dataset, evidence.task, evidence.labels)
-                tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
-                told[evidence.task] = account(evidence, tasks[evidence.task])
-            content = {
-                "dataset": dataset.id,
-                "source": dataset.source,
-                "encoder": settings.encoder if peer is None else "imported",
-                **({} if model is None else {"revision": revision}),
-                "split": next((e.split for e in found if e.split), None),
-                "tasks": tasks,
-            }
-            write_dictionary(content, folder / f"{dataset.id}.json")
-            contents.append(content)
-            summary[dataset.id] = {"split": content["split"], "tasks": told}
+        work = partial(
+            _dictionary,
+            clean=clean,
+            dedupe=dedupe,
+            settings=settings,
+            folder=folder,
+            by_hand=Overrides.read(overrides),
+            model=model,
+            about={} if model is None else {"revision": revision},
+            peer=peer,
+        )
+        done = engines.run(work, largest, crew, attrgetter("id"))
+        made = {d.id: found for d, found in zip(largest, done, strict=True)}
+    contents = [made[dataset.id][0] for dataset in datasets]
     write_merged(merged(contents), out / "hard_negatives.json")
-    result: dict[str, Any] = {"datasets": summary}
+    result: dict[str, Any] = {"datasets": {d.id: made[d.id][1] for d in datasets}}
     if peer is not None:
         result["imported"] = peer.account()
     return result
+
+
+def _dictionary(
+    dataset: Dataset,
+    clean: Path,
+    dedupe: Path | None,
+    settings: Negatives,
+    folder: Path,
+    by_hand: Overrides,
+    model: SentenceEncoder | None,
+    about: dict[str, str | None],
+    peer: Imported | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write the dictionary of one dataset; return it, and what is worth a look about it."""
+    found = gather(
+        dataset,
+        dictionary_tasks(dataset),
+        clean / dataset.id,
+        None if dedupe is None else dedupe / dataset.id,
+        settings.mentions_per_label,
+    )
+    tasks, told = {}, {}
+    for evidence in found:
+        if peer is None:
+            near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
+        else:
+            near = peer.near(dataset, evidence.task, evidence.labels)
+        tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
+        told[evidence.task] = account(evidence, tasks[evidence.task])
+    content = {
+        "dataset": dataset.id,
+        "source": dataset.source,
+        "encoder": settings.encoder if peer is None else "imported",
+        **about,
+        "split": next((e.split for e in found if e.split), None),
+        "tasks": tasks,
+    }
+    write_dictionary(content, folder / f"{dataset.id}.json")
+    return content, {"split": content["split"], "tasks": told}
 
 
 def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | None) -> None:
