@@ -97,10 +97,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except OSError as problem:
         sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
-        # What could not be printed would be tried again, and complained of, when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 1
     return code
+
+
+def _silence() -> None:
+    """What could not be printed would be tried again, and complained of, when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

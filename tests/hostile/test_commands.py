@@ -86,27 +86,27 @@ def refused(result, words):
 RUN = ["--params", "{params}", "--workers", "1"]
 #: Command and arguments -> words of its message.
 CALLS = {
-    "run: out is a file": (["run", *RUN, "--out", "{file}"], "Not a directory"),
+    "run: out is a file": (["run", *RUN, "--out", "{file}"], "File exists"),
     "run: out below a file": (["run", *RUN, "--out", "{file}/x/y"], "Not a directory"),
-    "run: out is a loop": (["run", *RUN, "--out", "{loop}"], "symbolic links"),
+    "run: out is a loop": (["run", *RUN, "--out", "{loop}"], "File exists"),
     "run: out is too long": (["run", *RUN, "--out", "{tmp}/" + "n" * 300], "File name too long"),
-    "run: raw is a file": (["run", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "no dataset has raw files"),
-    "run: raw is nothing": (["run", *RUN, "--raw", "{none}", "--out", "{tmp}/o"], "no dataset has raw files"),
-    "run: raw is a loop": (["run", *RUN, "--raw", "{loop}", "--out", "{tmp}/o"], "no dataset has raw files"),
-    "run: no dataset": (["run", *RUN, "--datasets", " , ", "--out", "{tmp}/o"], "no dataset has raw files"),
+    "run: raw is a file": (["run", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "none of these datasets has raw files"),
+    "run: raw is nothing": (["run", *RUN, "--raw", "{none}", "--out", "{tmp}/o"], "none of these datasets has raw files"),
+    "run: raw is a loop": (["run", *RUN, "--raw", "{loop}", "--out", "{tmp}/o"], "none of these datasets has raw files"),
+    "run: no dataset": (["run", *RUN, "--datasets", " , ", "--out", "{tmp}/o"], "none of these datasets has raw files"),
     "run: a dataset that leaves": (["run", *RUN, "--datasets", "../catalog/boson", "--out", "{tmp}/o"], "is no id"),
     "run: a misspelled dataset": (["run", *RUN, "--datasets", "bosun", "--out", "{tmp}/o"], "did you mean 'boson'?"),
     "run: an unknown protocol": (["run", *RUN, "--raw", "nosuch://x", "--out", "{tmp}/o"], "cannot use this URL"),
     "run: an address without ray": (["run", *RUN, "--address", "x:1", "--out", "{tmp}/o"], "--engine ray"),
     "normalize: raw is a file": (["normalize", "boson", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "is missing"),
     "normalize: an id of blanks": (["normalize", " ", *RUN, "--out", "{tmp}/o"], "is no id"),
-    "clean: nothing normalized": (["clean", "boson", *RUN, "--out", "{tmp}/o"], "normalize has written nothing"),
-    "clean: out is a file": (["clean", "boson", *RUN, "--out", "{file}"], "normalize has written nothing"),
-    "dedupe: nothing cleaned": (["dedupe", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
-    "negatives: nothing cleaned": (["negatives", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
-    "instruct: nothing cleaned": (["instruct", "boson", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
-    "publish: nothing cleaned": (["publish", *RUN, "--out", "{tmp}/o"], "clean has written nothing"),
-    "report: nothing normalized": (["report", *RUN, "--out", "{tmp}/o"], "normalize has written nothing"),
+    "clean: nothing normalized": (["clean", "boson", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
+    "clean: out is a file": (["clean", "boson", *RUN, "--out", "{file}"], "File exists"),
+    "dedupe: nothing cleaned": (["dedupe", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
+    "negatives: nothing cleaned": (["negatives", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
+    "instruct: nothing cleaned": (["instruct", "boson", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
+    "publish: nothing cleaned": (["publish", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
+    "report: nothing normalized": (["report", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
     "audit: no report": (["audit", "--out", "{empty}", *RUN], "cannot read this JSON file"),
     "audit: out is a file": (["audit", "--out", "{file}", *RUN], "cannot read this JSON file"),
     "audit: no parameters": (["audit", "--params", "{none}"], "there is no such file"),
@@ -126,14 +126,14 @@ CALLS = {
     "neighbors: no such label": (["neighbors", "boson", "nix", *RUN, "--out", "{out}"], "there is no label 'nix'"),
     "neighbors: no such task": (["neighbors", "boson", "nix", "--task", "X", *RUN, "--out", "{out}"], "there is no task"),
     "neighbors: no dictionary": (["neighbors", "boson", "time", *RUN, "--out", "{empty}"], "cannot read this JSON"),
-    "compare: no files": (["negatives", "compare", "{none}", "{none}"], "cannot read this JSON file"),
+    "compare: no files": (["negatives", "compare", "{none}", "{none}"], "there is no such file or folder"),
     "compare: no JSON": (["negatives", "compare", "{file}", "{file}"], "cannot read this JSON file"),
     "compare: no dictionaries": (["negatives", "compare", "{empty}", "{empty}"], "no dictionary is in this folder"),
-    "compare: one file": (["negatives", "compare", "{file}"], "say: iepile negatives compare A B"),
+    "compare: one file": (["negatives", "compare", "{file}"], "say `iepile negatives compare A B`"),
     "negatives: a peer's file that is none": (["negatives", "--import", "{file}", *RUN, "--out", "{out}"], "cannot read"),
     "datasets: into no file": (["datasets", "--params", "{params}", "--into", "{none}"], "No such file"),
     "datasets: into a folder": (["datasets", "--params", "{params}", "--into", "{empty}"], "Is a directory"),
-    "datasets: into a file without marks": (["datasets", "--params", "{params}", "--into", "{file}"], "put the two lines"),
+    "datasets: into a file without marks": (["datasets", "--params", "{params}", "--into", "{file}"], "put these two lines"),
     "edition: nothing there": (["edition", "{empty}", "--params", "{params}"], "no dataset has raw files"),
     "edition: a file": (["edition", "{file}", "--params", "{params}"], "no dataset has raw files"),
     "edition: parameters are text": (["edition", "{raw}", "--params", "{file}"], "Expected `object`"),
@@ -225,7 +225,7 @@ def test_fetch_where_no_folder_can_be(where, call):
     code, _, err = call("fetch", "boson", "--mirror", "{raw}", "--raw", where)
 
     assert code == 1
-    assert "to do: see whether --raw is a folder" in err
+    assert "to do: see whether the path is meant" in err
 
 
 def manifest(content):
@@ -550,7 +550,7 @@ SCHEMA = b'["person", "city"]\n["born in"]\n{"person": ["born in"]}\n'
 IMPORTS = {
     "no schema": ({"train.json": as_lines([ROW])}, "cannot read"),
     "no rows": ({"schema.json": SCHEMA}, "there is no train.json"),
-    "empty rows": ({"train.json": b"", "schema.json": SCHEMA}, "not one record"),
+    "empty rows": ({"train.json": b"", "schema.json": SCHEMA}, "this file is empty"),
     "rows of UTF-16": ({"train.json": as_lines([ROW]).decode().encode("utf-16"), "schema.json": SCHEMA}, "not one record"),
     "rows of NUL": ({"train.json": b"\0\0", "schema.json": SCHEMA}, "not one record"),
     "rows of other things": ({"train.json": as_lines([1, {}]), "schema.json": SCHEMA}, "not one record"),
