@@ -73,11 +73,49 @@ def test_uie_pointer_runs_with_folds(example, work):
 
 
 def test_llm_sft_adapts_a_model(example, work):
-    done = example("llm_sft").main(
-        ["--work", str(work), "--steps", "30", "--test-rows", "4", "--batch", "4"]
-    )
+    few = ["--steps", "30", "--batch", "4", "--test-rows", "4", "--max-new-tokens", "20"]
+    done = example("llm_sft").main(["--work", str(work), "--base-steps", "0", *few])
 
     assert fallen(done["losses"]) > 0.2
+
+
+@pytest.mark.soak
+def test_llm_sft_learns_planted_entities(example, work):
+    """Names stand in the test texts as in train, but no text does, and no name tells its type."""
+    done = example("llm_sft").main(["--work", str(work)])
+
+    assert fallen(done["losses"]) > 0.8
+    assert (done["chance"] < 10, done["after"] > 40) == (True, True)
+
+
+def test_chats_come_back_from_the_tokenizer_as_they_went_in(example):
+    """Answers are scored as strings, so that no blank may move."""
+    module = example("llm_sft")
+    texts = ['{"creative work": ["Ines Vale, of Split"], "x": []}', "a  b \n(c) 3.5 ."]
+    tokenizer, _ = module.causal(None, texts)
+
+    assert [tokenizer.decode(tokenizer(text)["input_ids"]) for text in texts] == texts
+
+
+def test_the_offline_base_model_is_asked_for_what_was_said_before(example):
+    """No loss counts on random words, nor on the first word of a span that is said again."""
+    module = example("llm_sft")
+    torch.manual_seed(0)
+    _, model = module.causal(None, ["a b c d"])
+    seen = []
+    forward = model.forward
+
+    def watched(input_ids, labels):
+        seen.append(labels)
+        return forward(input_ids=input_ids, labels=labels)
+
+    model.forward = watched
+    sys.modules["offline"].learn_to_repeat(model, 1)
+    (labels,) = seen
+
+    assert (labels[:, :24] == -100).all()
+    assert (labels[:, 24::6] == -100).all()
+    assert (labels >= 0).sum() == 64 * 4 * 5
 
 
 def test_crf_is_a_distribution_over_sequences(example):

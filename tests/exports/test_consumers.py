@@ -134,13 +134,13 @@ def test_whole_words_are_masked_together(exported, offline, tmp_path):
 def test_gliner_reads_its_export(exported, offline):
     """GLiNER's own processor makes training batches, with the labels that the rows ask."""
     pytest.importorskip("gliner", reason="GLiNER is not installed: pip install gliner")
-    from gliner import GLiNERConfig
-    from gliner.data_processing import SpanProcessor, WordsSplitter
+    from gliner.config import UniEncoderSpanConfig
+    from gliner.data_processing import UniEncoderSpanProcessor, WordsSplitter
 
     rows = json.loads((exported("gliner") / "conll04" / "train-00000.json").read_bytes())
     tokenizer = offline.tokenizer([" ".join(row["tokenized_text"]) for row in rows])
-    config = GLiNERConfig(max_len=200, max_width=12, max_types=30, max_neg_type_ratio=1)
-    processor = SpanProcessor(config, tokenizer, WordsSplitter("whitespace"))
+    config = UniEncoderSpanConfig(max_len=200, max_width=12, max_types=30, max_neg_type_ratio=1)
+    processor = UniEncoderSpanProcessor(config, tokenizer, WordsSplitter("whitespace"))
     batch = processor.collate_raw_batch(rows)
 
     for row, asked in zip(rows, batch["classes_to_id"], strict=True):
