@@ -67,8 +67,10 @@ def started(python, env):
         assert process.poll() is None, log.read_text()
         yield f"127.0.0.1:{port}"
     finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            stop(process)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(process):
