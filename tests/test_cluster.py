@@ -27,7 +27,7 @@ from tests.test_engines import WORK
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
-SOME = "scierc"
+SOME = "wnut2017"
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
 
 
@@ -67,8 +67,10 @@ def started(python, env):
         assert process.poll() is None, log.read_text()
         yield f"127.0.0.1:{port}"
     finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            stop(process)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(process):
@@ -220,7 +222,7 @@ def test_an_interrupt_leaves_no_half_shard(address, tmp_path):
         time.sleep(0.1)
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     time.sleep(0.3)
 
     assert process.returncode != 0
@@ -231,7 +233,7 @@ def test_an_interrupt_leaves_no_half_shard(address, tmp_path):
 def started_with(address, folder, env):
     arguments = ["--params", ROOT / "params.yaml", "--raw", ROOT / "raw" / "sample"]
     arguments += ["--out", "out", "--engine", "ray", "--address", address]
-    return iepile("normalize", "wnut2017", *arguments, cwd=folder, env=env)
+    return iepile("normalize", SOME, *arguments, cwd=folder, env=env)
 
 
 def test_a_cluster_that_wants_a_token_says_so(address, tmp_path):
