@@ -172,6 +172,10 @@ def below(files, unit):
     return {path: files[path] for path in files if path == unit or path.startswith(f"{unit}/")}
 
 
+def visible(files):
+    return {path: files[path] for path in files if not hidden(path)}
+
+
 def hidden(path):
     return any(part.startswith(".") for part in Path(path).parts)
 
@@ -210,7 +214,7 @@ class Trials:
         left = tree(self.work)
         problems = []
         if code == 0 and kind != "kill":  # it struck where that does not matter
-            if {p: left[p] for p in left if not hidden(p)} != self.new:
+            if visible(left) != visible(self.new):
                 problems.append("it calls itself done, and is not")
         elif code != wrong or not re.search(words, text) or "Traceback" in text:
             problems.append(f"exit code {code}, and it says: {text}")
