@@ -4,10 +4,12 @@ Whatever the bytes are, a `PipelineError` with words or counted rejects may come
 else; records are sound; what went in is what came out and what was rejected.
 """
 
+import bz2
 import contextlib
-import functools
+import gzip
 import itertools
 import json
+import lzma
 import os
 import random
 import re
@@ -16,6 +18,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections import Counter
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -154,7 +157,7 @@ def readers(data):
         demand(found == sum(wanted), f"pieces of {found} of {sum(wanted)} rows")
 
 
-@functools.cache
+@cache
 def _row_by_row():
     """The datasets of which every row of JSON, or line, becomes a piece of its own at least."""
     good, bad = set(), set()
@@ -552,22 +555,23 @@ def importers(data):
 
 def archive_seeds():
     files = {"data/a.txt": b"a" * 200, "data/b/c.txt": bytes(range(256)), "x": b""}
-    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+    for pressed in (bytes, partial(gzip.compress, mtime=0), bz2.compress, lzma.compress):
         stream = BytesIO()
-        with tarfile.open(fileobj=stream, mode=mode) as packed:
+        with tarfile.open(fileobj=stream, mode="w") as packed:
             for name, content in files.items():
                 item = tarfile.TarInfo(name)
                 item.size = len(content)
                 packed.addfile(item, BytesIO(content))
-            link = tarfile.TarInfo("data/link")
+            link = tarfile.TarInfo("link")
             link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
             packed.addfile(link)
-        yield pack("archive\tdata", {"a.tar": stream.getvalue()})
+        yield pack("archive\tdata", {"a.tar": pressed(stream.getvalue())})
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
         stream = BytesIO()
-        with zipfile.ZipFile(stream, "w", method) as packed:
+        with zipfile.ZipFile(stream, "w") as packed:
             for name, content in files.items():
-                packed.writestr(name, content)
+                # Without a date of its own it has always the same.
+                packed.writestr(zipfile.ZipInfo(name), content, method)
         yield pack("archive\tdata", {"a.zip": stream.getvalue()})
     for name in ("hard_negatives.json", "hard_negatives/wnut2017.json"):
         content = (ROOT / "dictionaries" / name).read_bytes()
@@ -618,7 +622,7 @@ TARGETS = {
 
 def words(seeds, most=4000):
     """The words of a format: those that occur in the inputs to begin with."""
-    found = Counter(w for seed in seeds for w in {*_WORDS.findall(seed)})
+    found = Counter(w for seed in seeds for w in dict.fromkeys(_WORDS.findall(seed)))
     return [word for word, _ in found.most_common(most)]
 
 
