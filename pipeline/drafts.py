@@ -15,7 +15,7 @@ import msgspec
 import orjson
 import tomlkit
 
-from pipeline import catalog, shards
+from pipeline import atomic, catalog, shards
 from pipeline.drafting import counted
 from pipeline.errors import RawFileError
 from pipeline.readers._source import json_document, lines
@@ -65,10 +65,10 @@ def _copy(path: Path, to: Path) -> None:
             )
         return
     if path.is_dir():
-        with shards.replacing(to) as partial:
+        with atomic.replacing(to) as partial:
             shutil.copytree(path, partial, dirs_exist_ok=True)
     else:
-        with shards.atomic(to) as partial:
+        with atomic.writing(to) as partial:
             shutil.copyfile(path, partial)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 import tomlkit
 
-from pipeline import archives, catalog, shards
+from pipeline import archives, atomic, catalog, shards
 from pipeline.download import Network, UnreachableError, download, session
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 
@@ -71,7 +71,7 @@ def fetch(
     """
     work = folder.parent / ".fetch" / folder.name
     try:
-        with shards.locked(work):
+        with atomic.locked(work):
             return _fetched(dataset, folder, Errand(work, network, tell, set(), silent), mirror)
     except WorkError as problem:
         return Outcome([], [problem])

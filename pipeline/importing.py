@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from pipeline import catalog, shards, toml
+from pipeline import atomic, catalog, toml
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.readers.iepile_jsonl import read
 from pipeline.records import Record, Reject, violation
@@ -121,7 +121,7 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
         "use": "held-out" if wanted.held_out else "train",
     }
     _check({**about, **tables}, declaration)
-    with shards.replacing(raw / name) as partial:
+    with atomic.replacing(raw / name) as partial:
         for path in files.values():
             shutil.copyfile(path, partial / path.name)
         toml.write(partial / "manifest.toml", {"splits": splits})

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import xxhash
 
-from pipeline import shards
+from pipeline import atomic, shards
 from pipeline.errors import StaleError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def forget(folder: Path, names: Sequence[str]) -> None:
     for path in [*folder.iterdir()]:
         left = path.name.startswith(".") and path.name.endswith((".partial", ".retired"))
         if left or (path.name not in names and (path / NAME).is_file()):
-            shards.remove(path)
+            atomic.remove(path)
 
 
 def _differences(old: Any, new: object) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import engines, kept, shards
+from pipeline import atomic, engines, kept, shards
 from pipeline.kept import DROPS, record_shards
 from pipeline.records import SPLITS
 from pipeline.text import normal_form
@@ -92,7 +92,7 @@ def find(
     judge = partial(finish, across=settings.across_datasets, drop=drop)
     for found in engines.run(judge, range(len(names)), workers):
         report += found
-    shards.remove(work)
+    atomic.remove(work)
     head = {"similarity": at, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
 

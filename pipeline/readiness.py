@@ -24,7 +24,7 @@ _FULL: Final = Path("raw/full")
 
 def examine(params: Path, raw: Any, manifests: Any) -> tuple[list[Check], int]:
     """All checks, and how many bytes the raw files have that params.yaml runs."""
-    from pipeline import catalog, config, shards
+    from pipeline import atomic, catalog, config
     from pipeline.errors import PipelineError
 
     checks: list[Check] = []
@@ -39,8 +39,8 @@ def examine(params: Path, raw: Any, manifests: Any) -> tuple[list[Check], int]:
     given = raw is not None
     try:
         settings = config.load(params)
-        raw = shards.place(str(raw or settings.raw))
-        manifests = shards.place(str(manifests)) if manifests else None
+        raw = atomic.place(str(raw or settings.raw))
+        manifests = atomic.place(str(manifests)) if manifests else None
     except PipelineError as problem:
         return [_broken(str(params), problem), *checks, *_other(datasets, None)], 0
     run = [d for d in datasets if d.id in settings.datasets]

@@ -172,11 +172,11 @@ def _overrides() -> Path | None:
 
 def _check(names: Sequence[str], ws: Workspace, last: str) -> None:
     """Refuse inputs that do not belong together, see `pipeline/lineage.py`."""
-    from pipeline import shards
+    from pipeline import atomic
     from pipeline.interchange import dictionary_for
 
     for stage in lineage.STAGES[: lineage.STAGES.index(last) + 1]:
-        shards.whole(ws.folders[stage], names)
+        atomic.whole(ws.folders[stage], names)
     for dataset in [ws.dataset(name) for name in sorted(names)]:
         lineage.check(dataset, ws.folders, last, parameters(ws.settings))
         if last == "instruct":

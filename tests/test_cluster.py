@@ -204,14 +204,14 @@ def test_an_interrupt_leaves_no_half_shard(address, tmp_path):
     import time
     from functools import partial
     from pathlib import Path
-    from pipeline import engines, shards
+    from pipeline import atomic, engines, shards
 
     def slow(item, folder):
         for n in range(2000):
             shards.write_text("half", folder / f"{{item}}-{{n}}.txt")
             time.sleep(0.05)
 
-    with shards.replacing(Path({str(out)!r}) / "result") as folder:
+    with atomic.replacing(Path({str(out)!r}) / "result") as folder:
         crew = engines.Workers(1, "ray", {address!r})
         list(engines.run(partial(slow, folder=folder), range(4), crew))
     """

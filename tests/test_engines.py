@@ -108,7 +108,7 @@ def test_an_interrupt_leaves_no_half_shard(tmp_path):
         import time
         from functools import partial
         from pathlib import Path
-        from pipeline import engines, shards
+        from pipeline import atomic, engines, shards
 
         def slow(item, folder):
             for n in range(200):
@@ -116,7 +116,7 @@ def test_an_interrupt_leaves_no_half_shard(tmp_path):
                 time.sleep(0.05)
 
         if __name__ == "__main__":
-            with shards.replacing(Path({str(out)!r}) / "result") as folder:
+            with atomic.replacing(Path({str(out)!r}) / "result") as folder:
                 list(engines.run(partial(slow, folder=folder), range(4), 2))
         """),
         encoding="utf-8",

@@ -11,7 +11,7 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipeline import config, run, shards
+from pipeline import atomic, config, run, shards
 from pipeline.errors import RawFileError
 from pipeline.records import INSTRUCTIONS
 from tests.conftest import ROOT
@@ -82,7 +82,7 @@ def made(server):  # noqa: ARG001 - a fixture cannot use another by a mark
     given = ("--datasets", ",".join(SOME), "--raw", "s3://raw", "--out", "s3://made/run")
     done = iepile("run", *given, "--workers", 2)
     assert done.returncode == 0, done.stderr
-    return shards.place("s3://made/run")
+    return atomic.place("s3://made/run")
 
 
 def test_two_processes_from_bucket_to_bucket_give_the_local_bytes(made, tmp_path):
@@ -113,16 +113,16 @@ def test_load_dataset_opens_the_corpus_where_it_lies(made, tmp_path):
 @pytest.mark.usefixtures("server")
 def test_a_move_that_stops_half_way_is_seen_and_mended(monkeypatch):
     """Without renaming, files move one by one: a folder may have lost some of its shards."""
-    stage = shards.place("s3://made/half")
+    stage = atomic.place("s3://made/half")
     table = pa.table({"n": [1, 2, 3]})
 
     def written(count):
-        with shards.replacing(stage / "wnut2017") as folder:
+        with atomic.replacing(stage / "wnut2017") as folder:
             for number in range(count):
                 shards.write(table, folder / f"train-{number:05d}.parquet")
 
     written(3)
-    assert shards.whole(stage, ["wnut2017"]) == stage
+    assert atomic.whole(stage, ["wnut2017"]) == stage
     copy = s3fs.S3FileSystem._cp_file
 
     async def lost(self, source, target, **options):
@@ -136,17 +136,17 @@ def test_a_move_that_stops_half_way_is_seen_and_mended(monkeypatch):
             written(4)
     assert len(shards.listed(stage / "wnut2017")) == 2
     with pytest.raises(RawFileError, match="stopped half-way for wnut2017"):
-        shards.whole(stage, ["wnut2017"])
+        atomic.whole(stage, ["wnut2017"])
 
     written(4)
 
-    assert shards.whole(stage, ["wnut2017"]) == stage
+    assert atomic.whole(stage, ["wnut2017"]) == stage
     assert sorted(contents(stage)) == [f"wnut2017/train-{n:05d}.parquet" for n in range(4)]
 
 
 @pytest.mark.usefixtures("server")
 def test_a_failure_leaves_no_half_shard():
-    folder = shards.place("s3://made/failed")
+    folder = atomic.place("s3://made/failed")
 
     def half():
         with shards.writer(folder / "a.parquet", pa.schema([("n", pa.int64())])) as write:
@@ -176,13 +176,13 @@ def test_no_credentials_are_said(server, monkeypatch):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "none")
 
     with pytest.raises(RawFileError, match="Unable to locate credentials"):
-        shards.place("s3://made/run")
+        atomic.place("s3://made/run")
 
 
 def test_an_endpoint_that_does_not_answer_is_given_up(server, monkeypatch):
-    monkeypatch.setattr(shards, "_PATIENCE", 1)
+    monkeypatch.setattr(atomic, "_PATIENCE", 1)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         endpoint = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         reach(monkeypatch, **{**server, "AWS_ENDPOINT_URL_S3": endpoint})
         with pytest.raises(RawFileError, match="no answer within 1 seconds"):
-            shards.place("s3://made/run")
+            atomic.place("s3://made/run")

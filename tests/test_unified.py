@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from pipeline import catalog, cli, importing, kept, shards
+from pipeline import atomic, catalog, cli, importing, kept, shards
 from pipeline.config import ROOT, Clean, Dedupe, Normalize
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.exports import Source, iepile_jsonl
@@ -35,7 +35,7 @@ def records_of(dataset, raw, out):
 
 
 def exported(dataset, run, out):
-    with shards.replacing(out) as partial:
+    with atomic.replacing(out) as partial:
         return iepile_jsonl.export(Source("records", run, (dataset,)), partial)
 
 

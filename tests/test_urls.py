@@ -3,7 +3,7 @@
 import pytest
 from upath import UPath
 
-from pipeline import config, run, shards
+from pipeline import atomic, config, run, shards
 from pipeline.errors import RawFileError
 from tests.conftest import ROOT
 
@@ -13,10 +13,10 @@ SOME = ["wnut2017", "scierc", "duie2", "phee", "crossner-ai"]
 @pytest.fixture
 def bucket():
     """An empty in-memory file system, as fsspec keeps one per process."""
-    place = shards.place("memory://iepile-test")
-    shards.remove(place)
+    place = atomic.place("memory://iepile-test")
+    atomic.remove(place)
     yield place
-    shards.remove(place)
+    atomic.remove(place)
 
 
 def run_all(raw, out):
@@ -55,7 +55,7 @@ def test_a_failure_leaves_the_old_folder_and_nothing_half_written(bucket):
     shards.write_text("old", bucket / "result" / "a.txt")
 
     def half():
-        with shards.replacing(bucket / "result") as folder:
+        with atomic.replacing(bucket / "result") as folder:
             shards.write_text("half", folder / "b.txt")
             raise KeyboardInterrupt
 
@@ -66,13 +66,13 @@ def test_a_failure_leaves_the_old_folder_and_nothing_half_written(bucket):
 
 
 def test_local_paths_stay_local_paths(tmp_path):
-    assert shards.place(str(tmp_path)) == tmp_path
-    assert not isinstance(shards.place(str(tmp_path)), UPath)
+    assert atomic.place(str(tmp_path)) == tmp_path
+    assert not isinstance(atomic.place(str(tmp_path)), UPath)
 
 
 @pytest.mark.parametrize("url", ["nothing-such://bucket", "nosuch://bucket"])
 def test_a_url_that_nothing_can_open_is_one_line(url):
     with pytest.raises(RawFileError, match="cannot use this URL") as caught:
-        shards.place(url)
+        atomic.place(url)
 
     assert caught.value.where == url

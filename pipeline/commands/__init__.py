@@ -55,7 +55,7 @@ def positive(text: str) -> int:
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
-    from pipeline import config, shards
+    from pipeline import atomic, config
     from pipeline.engines import Workers
     from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
@@ -67,7 +67,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
 
     def place(text: object) -> Path:
         # The processes of a cluster have working directories of their own.
-        path = shards.place(str(text))
+        path = atomic.place(str(text))
         return path.absolute() if engine == "ray" else path
 
     out = place(out_given or "output")

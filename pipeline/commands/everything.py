@@ -27,13 +27,13 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run all stages and print the summary."""
-    from pipeline import catalog, listing, shards
+    from pipeline import atomic, catalog, listing
     from pipeline import run as stages
 
     names = arguments.datasets.split(",") if arguments.datasets else catalog.ids()
     names = [*dict.fromkeys(name.strip() for name in names if name.strip())]
     ws = workspace(arguments)
-    with shards.locked(ws.out):
+    with atomic.locked(ws.out):
         counts = stages.everything(names, ws, say)
     print(listing.summary(counts))
     return 0

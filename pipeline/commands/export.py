@@ -42,7 +42,7 @@ def _formats() -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import exports, listing, shards
+    from pipeline import atomic, exports, listing, shards
     from pipeline.errors import RawFileError
 
     module = exports.module(arguments.format)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             todo="name another folder, or empty it",
         )
     source = _source(arguments, kind)
-    with shards.locked(source.folder, shared=True), shards.replacing(out) as folder:
+    with atomic.locked(source.folder, shared=True), atomic.replacing(out) as folder:
         counts = module.export(source, folder)
         about = {"format": arguments.format, "from": kind, "counts": counts}
         shards.write_json(about, folder / marker.name)

@@ -42,11 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _neighbors(arguments)
     if arguments.action:
         return _compare(arguments.action)
+    from pipeline import atomic
     from pipeline import run as stages
-    from pipeline import shards
 
     ws = workspace(arguments)
-    with shards.locked(ws.out):
+    with atomic.locked(ws.out):
         summary = stages.negatives([*ws.settings.datasets], ws, arguments.imported)
     for name, own in summary["datasets"].items():
         for task, told in own["tasks"].items():

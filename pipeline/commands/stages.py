@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one stage, for the datasets named or all of params.yaml."""
     if arguments.command in _EACH:
         sys.meta_path.insert(0, _NoPandas())
+    from pipeline import atomic
     from pipeline import run as stages
-    from pipeline import shards
     from pipeline.errors import DeclarationError
 
     ws = workspace(arguments)
@@ -66,6 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
             todo="`iepile edition sample|full|DIR` writes those with raw files there",
         )
     # Datasets that are named can be worked on side by side.
-    with shards.locked(ws.out, shared=bool(named)):
+    with atomic.locked(ws.out, shared=bool(named)):
         getattr(stages, name)(names, ws)
     return 0

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import engines, hygiene, lineage, rules, shards
+from pipeline import atomic, engines, hygiene, lineage, rules, shards
 from pipeline.kept import record_shards
 from pipeline.records import RECORDS
 
@@ -45,7 +45,7 @@ def clean(
 ) -> None:
     """Clean every shard of the datasets' folders in `normalize` into folders of `out`."""
     with ExitStack() as stack:
-        folders = [stack.enter_context(shards.replacing(out / d.id)) for d in datasets]
+        folders = [stack.enter_context(atomic.replacing(out / d.id)) for d in datasets]
         jobs = [
             _Job(number, split, shard, folder / shard.name, _enum_roles(dataset))
             for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))

@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import engines, lineage, near_duplicates, shards
+from pipeline import atomic, engines, lineage, near_duplicates, shards
 from pipeline.kept import DROPS, record_shards
 from pipeline.records import (
     RECORDS,
@@ -101,13 +101,13 @@ def dedupe(
     jobs = [(n, path) for n, d in enumerate(datasets) for _, path in record_shards(clean / d.id)]
     rows = sum(shards.rows(path) for _, path in jobs)
     parts = max(1, -(-rows // _KEYS_PER_PART))
-    with shards.replacing(out) as folder:
+    with atomic.replacing(out) as folder:
         work = folder / ".work"
         _all(partial(_part, folder=work, parts=parts), [*enumerate(jobs)], workers)
         _all(partial(_solve, folder=work, plan=plan), range(parts), workers)
         finish = partial(_finish, clean=clean, work=work, folder=folder)
         _all(finish, [*enumerate(datasets)], workers)
-        shards.remove(work)
+        atomic.remove(work)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan.names, clean, settings, folder, workers)
         for dataset in datasets:

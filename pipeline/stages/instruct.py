@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import batching, engines, lineage, shards, tasks
+from pipeline import atomic, batching, engines, lineage, shards, tasks
 from pipeline.assembly import assembled
 from pipeline.batching import Batches
 from pipeline.kept import kept, record_shards
@@ -74,7 +74,7 @@ def instruct(
     """
     with ExitStack() as stack:
         jobs: list[Job] = []
-        folders = [stack.enter_context(shards.replacing(out / d.id)) for d in datasets]
+        folders = [stack.enter_context(atomic.replacing(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
             own = None if dedupe is None else dedupe / dataset.id
             jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import catalog, engines, shards
+from pipeline import atomic, catalog, engines
 from pipeline.confusability import YARDSTICK, confusions, coverage
 from pipeline.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.errors import DeclarationError
@@ -67,7 +67,7 @@ def negatives(
     size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
     crew = engines.enough(workers, sum(size.values())) if model is None and peer is None else 1
     largest = sorted(datasets, key=lambda d: (-size[d.id], d.id))
-    with shards.replacing(out / "hard_negatives") as folder:
+    with atomic.replacing(out / "hard_negatives") as folder:
         work = partial(
             _dictionary,
             clean=clean,

@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import xxhash
 
-from pipeline import catalog, lineage, shards
+from pipeline import atomic, catalog, lineage, shards
 from pipeline.errors import DeclarationError
 from pipeline.records import REJECTS, Record, Reject, record_id, to_table
 from pipeline.tally import Tally, unknown_labels, writable
@@ -42,7 +42,7 @@ def normalize(
     rejects: list[dict[str, Any]] = []
     summary: dict[str, Any] = {"dataset": dataset.id, "splits": {}}
     unknown: Counter[tuple[str, str]] = Counter()
-    with shards.replacing(out) as partial:
+    with atomic.replacing(out) as partial:
         for name, split in manifest.splits.items():
             tally = Tally(dataset, unknown)
             items = tally.read(

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import batching, catalog, engines, lengths, shards
+from pipeline import atomic, batching, catalog, engines, lengths, shards
 from pipeline.card import card
 from pipeline.errors import DeclarationError
 from pipeline.kept import account
@@ -71,7 +71,7 @@ def publish(
     check(datasets, settings.publish)
     found = groups(datasets, folders["instruct"])
     largest_first = sorted(found, key=lambda group: -group.size)
-    with shards.replacing(out) as folder:
+    with atomic.replacing(out) as folder:
         job = partial(_group, settings=settings.publish, folder=folder)
         done = engines.run(job, largest_first, workers, _name)
         by_key = {g[:2]: own for g, own in zip(largest_first, done, strict=True) if own.rows}
@@ -136,7 +136,7 @@ def _group(group: Group, settings: Publish, folder: Path) -> Published:
         per_shard = _per_shard(group, settings)
         pieces = _written(tables, total, per_shard, folder / group.config, group.split)
         found = [lengths.measured(piece, settings.tokenizer) for piece in pieces]
-        shards.remove(parts)
+        atomic.remove(parts)
     return Published({d: n for d, n in rows.items() if n}, lengths.summary(found))
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import engines, examples, figures, page, shards
+from pipeline import atomic, engines, examples, figures, page, shards
 from pipeline.errors import CountError
 from pipeline.kept import account, record_shards
 from pipeline.terminal import drawn
@@ -72,7 +72,7 @@ def report(
     rows = examples.with_partners(rows, folders, measured, workers)
     rows, most = examples.few(rows, _ROWS_BYTES)
     near = _near_duplicates(folders["dedupe"] / "near_duplicates.json")
-    with shards.replacing(out) as folder:
+    with atomic.replacing(out) as folder:
         shards.write_json(counts, folder / "counts.json")
         for name, own in totals.items():
             path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"

@@ -135,7 +135,7 @@ def run(job, work, fault, said):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     code = 99
     try:
-        from pipeline import catalog, cli, shards
+        from pipeline import atomic, catalog, cli
 
         for number in (1, 2):
             os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -147,7 +147,7 @@ def run(job, work, fault, said):
         if fault.kind == "clock":
             ticks = itertools.count(2_000_000_000, -1000)
             time.time = lambda: float(next(ticks))
-        shards._stream = fault.stream
+        atomic.stream = fault.stream
         sys.addaudithook(fault.hook)
         code = cli.main(job["command"])
     except BaseException:  # noqa: BLE001

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline import shards
+from pipeline import atomic, shards
 from pipeline.errors import WorkError
 from tests.faults.conftest import tree
 
@@ -15,7 +15,7 @@ class BrokenError(Exception):
 
 
 def written(folder, text, *, fails=False):
-    with shards.replacing(folder) as partial:
+    with atomic.replacing(folder) as partial:
         shards.write_text(text, partial / "a.txt")
         if fails:
             raise BrokenError
@@ -47,7 +47,7 @@ def test_an_interrupt_between_the_moves(tmp_path, monkeypatch, failing):
     """Before a file's move, those of the old and the new folder, or the old one's removal."""
     written(tmp_path / "x", "old")
     calls = []
-    move, remove = shards._move, shards.remove
+    move, remove = atomic._move, atomic.remove
 
     def moved(source, target):
         calls.append(source)
@@ -61,8 +61,8 @@ def test_an_interrupt_between_the_moves(tmp_path, monkeypatch, failing):
             raise KeyboardInterrupt
         remove(folder)
 
-    monkeypatch.setattr(shards, "_move", moved)
-    monkeypatch.setattr(shards, "remove", removed)
+    monkeypatch.setattr(atomic, "_move", moved)
+    monkeypatch.setattr(atomic, "remove", removed)
     with pytest.raises(KeyboardInterrupt):
         written(tmp_path / "x", "new")
     there = tree(tmp_path)
@@ -71,20 +71,20 @@ def test_an_interrupt_between_the_moves(tmp_path, monkeypatch, failing):
 
 
 def test_who_holds_a_folder_alone_and_who_shares_it(tmp_path):
-    with shards.locked(tmp_path / "x", shared=True):
-        with shards.locked(tmp_path / "x", shared=True):
+    with atomic.locked(tmp_path / "x", shared=True):
+        with atomic.locked(tmp_path / "x", shared=True):
             pass
-        with pytest.raises(WorkError, match="another process"), shards.locked(tmp_path / "x"):
+        with pytest.raises(WorkError, match="another process"), atomic.locked(tmp_path / "x"):
             pass
-    with shards.locked(tmp_path / "x"):
+    with atomic.locked(tmp_path / "x"):
         for shared in (False, True):
-            with pytest.raises(WorkError), shards.locked(tmp_path / "x", shared=shared):
+            with pytest.raises(WorkError), atomic.locked(tmp_path / "x", shared=shared):
                 pass
     assert tree(tmp_path) == {"x": None}
 
 
 def test_two_writers_of_one_folder(tmp_path):
-    with shards.replacing(tmp_path / "x") as partial:
+    with atomic.replacing(tmp_path / "x") as partial:
         with pytest.raises(WorkError, match="writes here"):
             written(tmp_path / "x", "other")
         shards.write_text("one", partial / "a.txt")
@@ -93,7 +93,7 @@ def test_two_writers_of_one_folder(tmp_path):
 
 
 def test_half_files_of_killed_workers_are_left_out(tmp_path):
-    with shards.replacing(tmp_path / "x") as partial:
+    with atomic.replacing(tmp_path / "x") as partial:
         shards.write_text("whole", partial / "NER" / "a.txt")
         (partial / "NER" / ".a.txt.4711.partial").touch()
 

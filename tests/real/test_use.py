@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import catalog, importing, predictions, shards
+from pipeline import atomic, catalog, importing, predictions
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.importing import Wanted
@@ -58,7 +58,7 @@ def test_gold_scores_100(name, tmp_path):
 def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
     dataset = catalog.load(name)
     records_of(dataset, Path(RAW), MANIFESTS, tmp_path / "run")
-    with shards.replacing(tmp_path / "first") as partial:
+    with atomic.replacing(tmp_path / "first") as partial:
         iepile_jsonl.export(Source("records", tmp_path / "run", (dataset,)), partial)
     for task in dataset.tasks:
         folder = tmp_path / "first" / f"IE-{dataset.language}" / task / name
@@ -69,7 +69,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
         normalize(
             again, *catalog.edition(again, own / "raw"), Normalize(), own / "run/clean" / name
         )
-        with shards.replacing(own / "second") as partial:
+        with atomic.replacing(own / "second") as partial:
             iepile_jsonl.export(Source("records", own / "run", (again,)), partial)
         for path in folder.glob("[td]*.json"):
             second = own / "second" / path.relative_to(tmp_path / "first")
