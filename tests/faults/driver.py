@@ -28,7 +28,6 @@ import itertools
 import json
 import os
 import pkgutil
-import random
 import re
 import shutil
 import signal
@@ -246,13 +245,11 @@ class Trials:
                 yield f"a half file: {path}"
 
 
-def chosen(moments, most, seed):
-    """The numbers of the moments to try: all, some by chance, or the moves and an even share."""
+def chosen(moments, most):
+    """The numbers of the moments to try: all, or the last moves and an even share."""
     numbers = [*range(1, len(moments) + 1)]
     if len(numbers) <= most:
         return numbers
-    if seed is not None:
-        return sorted(random.Random(seed).sample(numbers, most))
     moves = [n for n in numbers if moments[n - 1][0] == "os.rename"]
     even = [numbers[k * len(numbers) // most] for k in range(most // 2)]
     return sorted({*moves[-(most - most // 2) :], *even})
@@ -278,7 +275,7 @@ def main():
         size = sum(len(data) for data in trials.new.values() if data)
         tell({**told, "operations": len(trials.moments), "bytes": size})
         for kind, most in job["kinds"].items():
-            for at in chosen(trials.moments, most, job.get("seed")):
+            for at in chosen(trials.moments, most):
                 problems = trials.trial(kind, at)
                 moment = trials.moments[at - 1]
                 tell({**told, "kind": kind, "at": at, "moment": moment, "problems": problems})

@@ -130,13 +130,13 @@ def before(places, name):
     return str(folder)
 
 
-def trials(places, kinds, names, seed=None):
+def trials(places, kinds, names):
     """Name -> the lines that the driver prints of it."""
     jobs = []
     for name in names:
         own = FEWER.get(name, kinds) if kinds is FEW else kinds
         job = {"name": name, "command": COMMANDS[name][0], "before": before(places, name)}
-        jobs.append({**job, **MORE.get(name, {}), "kinds": own, "seed": seed})
+        jobs.append({**job, **MORE.get(name, {}), "kinds": own})
         if name == "fetch":
             jobs[-1]["declarations"] = str(places / "toml")
     file = places / "jobs.json"

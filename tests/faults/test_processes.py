@@ -1,6 +1,7 @@
 """Faults that take processes of their own: two runs at once, killed workers, disks that refuse."""
 
 import os
+import random
 import resource
 import shutil
 import signal
@@ -316,6 +317,33 @@ def test_a_folder_of_somebody_else(places, capsys, monkeypatch):
 
         assert iepile(*RUN) == 0
         assert tree(work / "out") == tree(places.new)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_stopped_at_any_moment(places, work, start, seed):
+    """At moments by the clock, with workers; what they hit differs, what comes out does not."""
+    chance = random.Random(seed)
+    for _ in range(6):
+        process = start("kill a worker", "no such path", *RUN, "--workers", 2)
+        time.sleep(chance.uniform(0.5, 9))
+        if process.poll() is None:
+            sent = chance.choice([signal.SIGKILL, signal.SIGINT])
+            chance.choice([os.kill, os.killpg])(process.pid, sent)
+        process.communicate(timeout=120)
+        for folder in (work / "out").glob("*/*"):
+            assert folder.name.startswith(".") or hidden_or_new(folder, places.new)
+
+    assert iepile(*RUN) == 0
+    assert tree(work / "out") == tree(places.new)
+
+
+def hidden_or_new(folder, new):
+    """Whether what stands under a final name is all there, unless its folder is being replaced."""
+    if folder.parent.name.startswith("."):
+        return True
+    own = new / folder.parent.name / folder.name
+    return tree(folder) == tree(own) if folder.is_dir() else folder.read_bytes() == own.read_bytes()
 
 
 @pytest.mark.soak
