@@ -39,10 +39,10 @@ bench: .venv/.dev
 docs: .venv/.base
 	$(BIN)/iepile datasets --into README.md
 
-# The four training examples, on planted texts with tiny models.
+# The four training examples, on planted texts with tiny models, which threads only slow down.
 examples: .venv/.consumers
 	for name in bert_crf uie_pointer spert llm_sft; do \
-		PYTHONPATH=. $(BIN)/python examples/$$name.py || exit 1; done
+		OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python examples/$$name.py || exit 1; done
 
 .venv/bin/pip:
 	python3 -m venv .venv
