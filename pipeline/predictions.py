@@ -103,8 +103,16 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
                 raise RawFileError(f"not JSON: {row.detail}", where=origin, todo=todo)
             value = row[_field(row if isinstance(row, dict) else (), field, origin)]
             ids.append(str(row["id"]))
-            texts.append(value if isinstance(value, str | None) else orjson.dumps(value).decode())
+            texts.append(value if isinstance(value, str | None) else _written(value))
         yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string())
+
+
+def _written(value: Any) -> str:
+    """The text of an answer that was written as a value; none where it is nested beyond measure."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return ""  # counted as unreadable
 
 
 def _field(names: Any, field: str | None, where: object) -> str:

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from pipeline import archives, catalog, cli, config, download, editions, listing, terminal, toml
+from pipeline import archives, catalog, config, download, editions, listing, terminal, toml
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.parsing import parse
 from pipeline.readers import ace_apf, ontonotes_name
@@ -341,43 +341,59 @@ def test_nothing_steers_the_terminal():
     assert not {*_STEERING} & {"\x1b", "\x07", "\x9b", "\u202e"} & {*cells}
 
 
-def test_errors_are_drawn(tmp_path, capsys):
+def iepile(*arguments):
+    """(exit code, what it says) of a command, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_errors_are_drawn(tmp_path):
     params = tmp_path / "params.yaml"
     params.write_text('{"datasets": {"\\e[2J\\u202e": {"reader": "columns"}}}', encoding="utf-8")
 
-    assert cli.main(["normalize", "--params", str(params), "--out", str(tmp_path / "o")]) == 1
+    code, told = iepile("normalize", "--params", params, "--out", tmp_path / "o")
 
-    told = capsys.readouterr().err
+    assert code == 1
     assert "is no id of a dataset" in told
     assert not {"\x1b", "\u202e"} & {*told}
 
 
-def test_shown_records_are_drawn(tmp_path, capsys, monkeypatch):
+def test_shown_records_are_drawn(tmp_path):
     (tmp_path / "raw" / "wnut2017").mkdir(parents=True)
     rows = "Ada\x1b[2J\tB-person\nfell\u202e\tO\n\n\x1b]0;x\x07\tB-\x1b[31m\n\n"
     (tmp_path / "raw" / "wnut2017" / "t\x1b[1m.txt").write_text(rows, encoding="utf-8")
     (tmp_path / "raw" / "wnut2017" / "manifest.toml").write_text(
         '[splits.train]\nfiles = [{ path = "t\\u001b[1m.txt" }]\n', encoding="utf-8"
     )
-    monkeypatch.chdir(ROOT)
-    where = ["--raw", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
-
-    unknown = cli.main(["normalize", "wnut2017", *where])
-    rows = rows.replace("B-\x1b[31m", "X-person")
-    (tmp_path / "raw" / "wnut2017" / "t\x1b[1m.txt").write_text(rows, encoding="utf-8")
     params = tmp_path / "params.yaml"
     params.write_text("normalize: {max_reject_rate: 1}\n")
-    where += ["--params", str(params)]
-    codes = [cli.main(["normalize", "wnut2017", *where]), cli.main(["show", "wnut2017", *where])]
-    codes += [cli.main(["show", "wnut2017", "--rejects", *where])]
-    cli.main(["check", "wnut2017", *where[:2]])
+    where = ("--raw", tmp_path / "raw", "--params", params)
+    out = ("--out", tmp_path / "out")
 
-    told = "".join(capsys.readouterr())
-    assert (unknown, codes) == (1, [0, 0, 0])
-    assert "Ada·[2J" in told
-    assert "person" in told
-    assert "unknown_tag" in told
-    assert not {"\x1b", "\x07", "\u202e"} & {*told}
+    told = [iepile("normalize", "wnut2017", *where, *out)]
+    told += [iepile("check", "wnut2017", *where)]
+    rows = rows.replace("B-\x1b[31m", "X-person")
+    (tmp_path / "raw" / "wnut2017" / "t\x1b[1m.txt").write_text(rows, encoding="utf-8")
+    told += [
+        iepile("normalize", "wnut2017", *where, *out),
+        iepile("show", "wnut2017", *where, *out),
+    ]
+    told += [iepile("show", "wnut2017", "--rejects", *where, *out)]
+
+    said = "".join(text for _, text in told)
+    assert [code for code, _ in told] == [1, 1, 0, 0, 0]
+    assert "Ada·[2J" in said
+    assert "person" in said
+    assert "unknown_tag" in said
+    assert not {"\x1b", "\x07", "\u202e"} & {*said}
 
 
 @pytest.mark.parametrize("unit", [" ", "\n", " \n", ". ", '."', "(", "A", "a ", "{", "'", '{"a":'])

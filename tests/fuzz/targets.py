@@ -151,7 +151,7 @@ def readers(data):
     folder = FOLDER.fresh(files)
     inside = [d for d in declared if d and _inside(folder, d)]
     seen = read_all(catalog.load(name), [folder / d for d in inside])
-    wanted = [*map(_rows, files.values())]
+    wanted = [_rows(*file) for file in files.items()]
     if name in _row_by_row() and [*files] == declared and None not in wanted and seen is not None:
         found = len({item.origin.partition("#")[0] for item in seen})
         demand(found == sum(wanted), f"pieces of {found} of {sum(wanted)} rows")
@@ -167,16 +167,16 @@ def _row_by_row():
         folder = FOLDER.fresh(files)
         items = catalog.reader(catalog.load(name))([folder / d for d in declared])
         found = {item.origin.partition("#")[0] for item in items}
-        same = [*files] == declared and len(found) == sum(map(_rows, files.values()))
+        same = [*files] == declared and len(found) == sum(_rows(*file) for file in files.items())
         same &= all(":" in origin for origin in found)
         (good if same else bad).add(name)
     return good - bad
 
 
-def _rows(content):
-    """How many rows a file holds: elements of an array, else lines."""
+def _rows(name, content):
+    """How many rows a file holds: elements of a JSON array, else lines."""
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    if text.lstrip()[:1] == "[":
+    if ".json" in name and text.lstrip()[:1] == "[":
         with contextlib.suppress(ValueError):
             return len(orjson.loads(text))
         return None
