@@ -194,7 +194,8 @@ def _strings(value: Any) -> bool:
 def _split(path: Path, found: Found) -> dict[str, Any]:
     """A split of the manifest, counted as `normalize` will; what occurs is added to `found`."""
     if not path.stat().st_size:
-        raise RawFileError("this file is empty", where=path, todo="leave it out, or get it again")
+        todo = "leave it out, or get it again"
+        raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     counts: Counter[str] = Counter(dict.fromkeys(catalog.COUNTED, 0))
     for item in read([path], language=""):
         if isinstance(item, Reject):

@@ -28,6 +28,7 @@ FOLDER: Final = Path(__file__).parent
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 
+_LONGEST_NAME: Final = 255
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
@@ -268,7 +269,7 @@ def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
             _check_inside(split.documents, path)
             if not (FOLDER / split.documents).is_file():
                 raise DeclarationError(
-                    f"there is no list of documents {split.documents!r}",
+                    f"cannot read the list of documents {split.documents!r}: there is none",
                     where=path,
                     todo=f"put it into {FOLDER}",
                 )
@@ -277,8 +278,11 @@ def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
 def _check_inside(text: str, path: Path) -> None:
     """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
     parts = Path(text).parts
-    usable = text.strip() and "\0" not in text and all(len(p.encode()) < 256 for p in parts)
-    if not usable or Path(text).is_absolute() or ".." in parts:
+    if any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        raise DeclarationError(
+            f"cannot read: File name too long: {text[:80]!r} ...", where=path, todo="correct it"
+        )
+    if Path(text).is_absolute() or ".." in parts or "\0" in text or not text.strip():
         raise DeclarationError(
             f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
         )
