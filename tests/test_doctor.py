@@ -92,7 +92,7 @@ def test_the_table_says_how_to_get_what_is_missing(capsys, monkeypatch):
 
     lines = capsys.readouterr().out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("WRONG  nowhere.yaml"))
-    assert "cannot read the parameters: No such file or directory" in lines[at]
+    assert "cannot read the parameters: there is no such file" in lines[at]
     assert lines[at + 1].strip().startswith("-> run in the project folder")
     assert lines[-1] == "1 thing is to be mended first"
 

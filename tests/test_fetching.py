@@ -227,8 +227,8 @@ def test_a_folder_that_cannot_be_written_is_told(server, tmp_path):
 
     (problem,) = fetch(toy(good(server)), tmp_path).problems
 
-    assert problem.what.startswith("cannot write: ")
-    assert problem.where == tmp_path / "toy/a.txt"
+    assert problem.what.startswith("the system refused: ")
+    assert problem.where == str(tmp_path / "toy")
 
 
 def test_folders_of_a_mirror_are_copied_and_lists_of_documents_kept(tmp_path):

@@ -60,16 +60,31 @@ def run(arguments: argparse.Namespace) -> int:
             where=out,
             todo="name another folder, or empty it",
         )
-    source = _source(arguments, kind)
-    with atomic.locked(source.folder, shared=True), atomic.replacing(out) as folder:
-        counts = module.export(source, folder)
-        about = {"format": arguments.format, "from": kind, "counts": counts}
-        shards.write_json(about, folder / marker.name)
+    ws = _run(arguments, kind)
+    with atomic.locked(ws.out, shared=True):
+        source = _source(arguments, kind, ws)
+        with atomic.replacing(out) as folder:
+            counts = module.export(source, folder)
+            about = {"format": arguments.format, "from": kind, "counts": counts}
+            shards.write_json(about, folder / marker.name)
     print(listing.table(("counted", "number"), [*counts.items()]))
     return 0
 
 
-def _source(arguments: argparse.Namespace, kind: Any) -> Source:
+def _run(arguments: argparse.Namespace, kind: Any) -> Workspace:
+    """The run that is asked for, which must have come as far as is needed."""
+    from pipeline.errors import RawFileError
+
+    options = {"raw": None, "manifests": None, "workers": None, "out": arguments.output}
+    ws = workspace(argparse.Namespace(params=arguments.params, **options))
+    needed = ws.folders["clean" if kind == "records" else "corpus"]
+    if not needed.is_dir():
+        todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
+        raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
+    return ws
+
+
+def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
     from pipeline import catalog, lineage
     from pipeline.errors import DeclarationError, RawFileError, StaleError
@@ -77,13 +92,6 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     from pipeline.records import SPLITS
     from pipeline.run import parameters
 
-    options = {"raw": None, "manifests": None, "workers": None, "out": arguments.output}
-    ws = workspace(argparse.Namespace(params=arguments.params, **options))
-    clean, corpus = ws.folders["clean"], ws.folders["corpus"]
-    needed = clean if kind == "records" else corpus
-    if not needed.is_dir():
-        todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
-        raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
     present = lineage.compared(ws.folders["dedupe"])
     if not present and kind == "records":
         todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"
@@ -92,7 +100,9 @@ def _source(arguments: argparse.Namespace, kind: Any) -> Source:
     names = arguments.datasets.split(",") if arguments.datasets else present or catalog.ids()
     if absent := [name for name in names if name not in present and present]:
         todo = f"it holds {', '.join(present)}"
-        raise RawFileError(f"this run holds no dataset {absent[0]!r}", where=clean, todo=todo)
+        raise RawFileError(
+            f"this run holds no dataset {absent[0]!r}", where=ws.folders["clean"], todo=todo
+        )
     splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
     if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
         todo = f"use some of {', '.join(SPLITS)}"
