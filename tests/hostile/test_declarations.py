@@ -257,10 +257,10 @@ RAW = {
     "a link to itself": (link(None), "this raw file is missing"),
     "a link to nothing": (link("nowhere"), "this raw file is missing"),
     "a link to a folder": (link("."), "cannot read: Is a directory"),
-    "a name of 300 letters": (None, "is no path"),
+    "a name of 300 letters": (None, "cannot read: File name too long"),
     "another hash": (None, "sha256 is"),
     "other counts": (None, "declared 7, found 1"),
-    "a list of documents that is missing": (None, "there is no list of documents"),
+    "a list of documents that is missing": (None, "cannot read the list of documents"),
 }
 
 
