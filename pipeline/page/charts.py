@@ -216,10 +216,19 @@ def shares(rows: Mapping[str, float]) -> str:
 
 
 def heat(labels: Sequence[str], near: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The scores between labels: rows are asked about, columns are their neighbours."""
+    """The scores between labels: rows are asked about, columns are their neighbours.
+
+    A link made by hand, or by a peer, has no score: it is drawn like the strongest.
+    """
     short = dict(zip(labels, shortened(labels, 20), strict=True))
+    scores = [n["score"] for own in near.values() for n in own if n["score"] is not None]
+    top = max(scores, default=1)
     values = [
-        {"label": short[label], "near": short[n["label"]], "score": n["score"]}
+        {
+            "label": short[label],
+            "near": short[n["label"]],
+            "score": top if n["score"] is None else n["score"],
+        }
         for label in labels
         for n in near.get(label, ())
         if n["label"] in short
@@ -233,7 +242,7 @@ def heat(labels: Sequence[str], near: Mapping[str, Sequence[Mapping[str, Any]]])
     shade = {
         "field": "score",
         "type": "quantitative",
-        "scale": {"domain": [0, max([v["score"] for v in values], default=1)], "range": [0.08, 1]},
+        "scale": {"domain": [0, top], "range": [0.08, 1]},
     }
     spec = {
         "data": {"values": values},
