@@ -1,5 +1,6 @@
 """Shared fixtures: where the project lies, and a flag that rewrites the expected files."""
 
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -28,3 +29,9 @@ def in_project(monkeypatch):
     """The working directory is the project folder, as it is for `dvc repro`."""
     monkeypatch.chdir(ROOT)
     return ROOT
+
+
+@pytest.fixture(autouse=True)
+def _pandas_is_there():
+    """A stage's command hides pandas while its process lives, which here is that of all tests."""
+    sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "_NoPandas"]
