@@ -246,6 +246,10 @@ def test_full_and_sample_are_both_looked_at(place, capsys):
     assert check["todo"].startswith("iepile fetch wnut2017;")
     assert "git checkout -- raw/sample" in found["note", "raw/sample/"][1]["todo"]
 
+    (place / "raw/sample/wnut2017/manifest.toml").write_text("splits = 1")
+    _, found = doctor(capsys)
+    assert "wnut2017" in found["note", "raw/sample/"][1]["found"]
+
 
 @pytest.mark.usefixtures("place")
 def test_a_broken_declaration_is_named(capsys, monkeypatch):
