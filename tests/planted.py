@@ -102,7 +102,12 @@ def planted(folder, shard_rows=100):
     for d in DATASETS:
         labels = d.labels_of("entity")
         near = {
-            a: [{"label": b, "score": 0.5, "signals": {}} for b in labels if b != a] for a in labels
+            a: [
+                {"label": b, "score": 0.5 if i else None, "signals": {}}
+                for i, b in enumerate(labels)
+                if b != a
+            ]
+            for a in labels
         }
         shards.write_json({"tasks": {"NER": near}}, folders["negatives"] / f"{d.id}.json")
         instruct(
