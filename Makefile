@@ -10,12 +10,12 @@ corpus: .venv/.base
 	$(BIN)/iepile audit
 
 test: .venv/.dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart=0
 
 # The same tests; then the lines of pipeline/ that none of them ran. Fails under 90 %.
 coverage: .venv/.dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --max-worker-restart=0
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

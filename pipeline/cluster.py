@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pipeline.engines import LOST, MEMORY
@@ -38,24 +40,41 @@ def run(
     """Yield `job(item)` of every item, in order. Without an address, on a cluster of this machine.
 
     `job` tries twice what fails with a Python error; a process that is killed is replaced once.
+    Two items per CPU are under way at a time. The first failure waits for these, for a while, then
+    leaves the cluster, which ends what still runs. They are not cancelled one by one: a task that
+    ends just as it is cancelled makes ray 2.60 abort the whole process.
     """
     ray = _joined(processes, address)
     shared = ray.put(job)
     call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
-    references = [call.remote(shared, item) for item in items]
+    waiting = iter(items)
+    unread: deque[tuple[Item, Any]] = deque()
+    running: list[Any] = []
     try:
-        for item, reference in zip(items, references, strict=True):
+        while True:
+            room = 2 * max(1, int(ray.cluster_resources().get("CPU", 1))) - len(running)
+            begun = [(item, call.remote(shared, item)) for item in islice(waiting, max(0, room))]
+            unread += begun
+            running += [reference for _, reference in begun]
+            if not unread:
+                return
+            item, reference = unread[0]
+            if reference in running:
+                running = ray.wait(running)[1]
+                continue
             try:
-                yield ray.get(reference)
+                result = ray.get(reference)
             except ray.exceptions.RayTaskError as problem:
                 raise problem.cause from None
             except ray.exceptions.RayError as problem:
                 todo = f"{MEMORY} ({type(problem).__name__})"
                 raise WorkError(LOST, where=name(item), todo=todo) from None
-    except BaseException:
-        for reference in references:
-            ray.cancel(reference, force=True)
-        ray.wait(references, num_returns=len(references), timeout=_PATIENCE)
+            unread.popleft()
+            yield result
+    except BaseException as problem:
+        patience = _PATIENCE if isinstance(problem, Exception) else 0
+        if running and ray.wait(running, num_returns=len(running), timeout=patience)[1]:
+            ray.shutdown()
         raise
 
 

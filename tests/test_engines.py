@@ -83,8 +83,10 @@ def test_a_failure_is_tried_again_then_named(workers, work, tmp_path):
 
 @pytest.mark.parametrize("workers", ENGINES)
 def test_a_mistake_in_the_data_is_not_tried_again(workers, work):
-    with pytest.raises(DeclarationError, match="this is wrong"):
-        list(engines.run(work.refused, [1, 2], workers))
+    # Often enough to meet a task that ends while others are given up: ray aborted the process then.
+    for _ in range(100 if isinstance(workers, Workers) else 1):
+        with pytest.raises(DeclarationError, match="this is wrong"):
+            list(engines.run(work.refused, [1, 2, 3], workers))
 
 
 @pytest.mark.parametrize("workers", ENGINES[1:])
