@@ -19,6 +19,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
+from pipeline import light
 from pipeline.errors import PipelineError, WorkError, of_system
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _begin() -> None:
     of the next run.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    light.arrow()
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,14 +1,17 @@
 """Shared fixtures: where the project lies, and a flag that rewrites the expected files."""
 
-import sys
 from pathlib import Path
 
 import hypothesis
+import pyarrow as pa
 import pytest
 
 # No test fails because the machine is busy.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+# Arrow looks for pandas now, before a stage that is called in this process makes it miss it.
+pa.array([0])
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,9 +32,3 @@ def in_project(monkeypatch):
     """The working directory is the project folder, as it is for `dvc repro`."""
     monkeypatch.chdir(ROOT)
     return ROOT
-
-
-@pytest.fixture(autouse=True)
-def _own_import_path(monkeypatch):
-    """A stage that is called in this process hides pandas from Arrow; later tests need it."""
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.abc
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import command, common, workspace
@@ -34,24 +32,12 @@ def add(commands: Any) -> None:
         common(parser)
 
 
-class _NoPandas(importlib.abc.MetaPathFinder):
-    """Let Arrow believe that pandas is not installed.
-
-    It imports pandas at its first array, only to look whether the array is pandas'. That is half
-    the time of a stage on a small dataset, and `dvc repro` runs 150 of these.
-    """
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
-        del path, target
-        if name == "pandas":
-            raise ModuleNotFoundError(name, name=name)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Run one stage, for the datasets named or all of params.yaml."""
+    from pipeline import atomic, light
+
     if arguments.command in _EACH:
-        sys.meta_path.insert(0, _NoPandas())
-    from pipeline import atomic
+        light.arrow()
     from pipeline import run as stages
     from pipeline.errors import DeclarationError
 
