@@ -25,9 +25,10 @@ import psutil
 from pipeline import engines, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import ROOT, Settings
-from pipeline.records import Mention, Record, Relation, record_id, to_table
+from pipeline.records import Mention, Record, Relation, record_id
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
+from pipeline.tables import to_table
 
 PER_SHARD = 20_000
 DATASETS = 10

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import catalog, config
+from pipeline import catalog, config, raw_files
 from pipeline.batching import hashes
 from pipeline.confusability import YARDSTICK, confusions, coverage, features
 from pipeline.encoders import CorpusEncoder, SentenceEncoder, unit
@@ -38,8 +38,8 @@ def normalized(ids, raw, manifests, folder):
     """Normalize every dataset whose raw files are there; yield the declarations."""
     for name in ids:
         dataset = catalog.load(name)
-        source, manifest = catalog.edition(dataset, raw, manifests)
-        if not catalog.present(source, manifest):
+        source, manifest = raw_files.edition(dataset, raw, manifests)
+        if not raw_files.present(source, manifest):
             continue
         if not (folder / name).exists():
             try:

@@ -16,7 +16,8 @@ import numpy as np
 
 from pipeline import engines, shards
 from pipeline.config import ROOT
-from pipeline.records import Mention, Record, Relation, to_table
+from pipeline.records import Mention, Record, Relation
+from pipeline.tables import to_table
 
 if TYPE_CHECKING:
     from pathlib import Path

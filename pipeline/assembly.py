@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import batching, tasks
-from pipeline.records import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 
 if TYPE_CHECKING:

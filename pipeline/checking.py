@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline import catalog, fitting, mistakes
+from pipeline import catalog, fitting, mistakes, raw_files
 from pipeline.errors import PipelineError, plain
 from pipeline.records import Record, Reject
 from pipeline.stages.normalize import documents_of
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pipeline.catalog import Dataset, Manifest, Split
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import Manifest, Split
 
 _SHOWN: Final = 12
 
@@ -52,11 +53,11 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     seen: dict[str, Counter[str]] = {}
     counts: Counter[str] = Counter()
     whole = {*dataset.splits} <= {*manifest.splits}
-    if problem := catalog.undeclared(dataset, folder, manifest):
+    if problem := raw_files.undeclared(dataset, folder, manifest):
         findings.append(Finding(dataset.id, problem.what))
     for name, split in manifest.splits.items():
         where = f"{dataset.id}/{name}"
-        faults = catalog.faults(folder, split)
+        faults = raw_files.faults(folder, split)
         findings += [Finding(f"{where}/{_inside(f.where, folder)}", f.what) for f in faults]
         if not all((folder / file.path).exists() for file in split.files):
             whole = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands import (
     audit,
     check,
+    code,
     datasets,
     doctor,
     edition,
@@ -45,6 +46,7 @@ COMMANDS = (
     export,
     import_,
     settings,
+    code,
     stages,
 )
 

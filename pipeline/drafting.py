@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import xxhash
 
-from pipeline import catalog, fitting, guessing, options
+from pipeline import catalog, fitting, guessing, options, raw_files
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import Record, violation
 from pipeline.tally import KINDS, Tally
@@ -176,7 +176,7 @@ def _declared(dataset: Dataset, survey: Survey, splits: Mapping[str, Sequence[Pa
         split_by_hash=_HASHED if [*splits] == ["all"] else {},
     )
     full.splits = {
-        split: catalog.Split(
+        split: raw_files.Split(
             [_file(path, place) for path, place in zip(own, _places(splits)[split], strict=True)],
             counted(full, own),
         )
@@ -192,9 +192,9 @@ def _places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
     return {s: [f"{s}/{f.name}" if clash else f.name for f in own] for s, own in splits.items()}
 
 
-def _file(path: Path, place: str) -> catalog.File:
+def _file(path: Path, place: str) -> raw_files.File:
     size = path.stat().st_size if path.is_file() else None
-    return catalog.File(place, sha256=catalog.digest(path), bytes=size)
+    return raw_files.File(place, sha256=raw_files.digest(path), bytes=size)
 
 
 def counted(dataset: Dataset, files: Sequence[Path]) -> dict[str, int]:

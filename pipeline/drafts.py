@@ -15,7 +15,7 @@ import msgspec
 import orjson
 import tomlkit
 
-from pipeline import atomic, catalog, shards
+from pipeline import atomic, catalog, raw_files, shards
 from pipeline.drafting import counted
 from pipeline.errors import RawFileError
 from pipeline.readers._source import json_document, lines
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.catalog import Dataset, Split
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import Split
 
 #: Records per split in the stub of the sample edition.
 STUB: Final = 12
@@ -57,7 +58,7 @@ def _copy(path: Path, to: Path) -> None:
     if to.resolve() == path.resolve():
         return
     if to.exists():
-        if catalog.digest(to) != catalog.digest(path):
+        if raw_files.digest(to) != raw_files.digest(path):
             raise RawFileError(
                 "another file is here already",
                 where=to,
@@ -82,8 +83,8 @@ def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
         if not all(path.exists() for path in paths):
             shutil.rmtree(sample, ignore_errors=True)
             return {}
-        files = [catalog.File(file.path) for file in split.files]
-        stub[name] = catalog.Split(files, counted(dataset, paths))
+        files = [raw_files.File(file.path) for file in split.files]
+        stub[name] = raw_files.Split(files, counted(dataset, paths))
     return stub
 
 

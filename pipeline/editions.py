@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog, config, shards
+from pipeline import catalog, config, raw_files, shards
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
     found = {}
     for name in catalog.ids():
         dataset = catalog.load(name)
-        if catalog.present(*catalog.edition(dataset, raw, manifests)):
+        if raw_files.present(*raw_files.edition(dataset, raw, manifests)):
             found[name] = dataset.reader["name"]
     return found
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline import batching, engines, shards
 from pipeline.kept import record_shards, tagged
-from pipeline.records import REJECTS
+from pipeline.tables import REJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence

@@ -15,14 +15,15 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 import tomlkit
 
-from pipeline import archives, atomic, catalog, shards
+from pipeline import archives, atomic, raw_files, shards
 from pipeline.download import Network, UnreachableError, download, session
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.catalog import Dataset, File
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import File
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
 
@@ -114,7 +115,7 @@ def _bring(
     final = folder / file.path
     aside = final.with_name(f"{final.name}.unverified")
     if final.exists():
-        if file.sha256 and catalog.digest(final) != file.sha256:
+        if file.sha256 and raw_files.digest(final) != file.sha256:
             raise FetchError(
                 "other bytes than declared stand here",
                 where=final,
@@ -122,7 +123,7 @@ def _bring(
                 "say so in a manifest.toml",
             )
         return True
-    if file.sha256 and aside.exists() and catalog.digest(aside) == file.sha256:
+    if file.sha256 and aside.exists() and raw_files.digest(aside) == file.sha256:
         aside.rename(final)
         return True
     sources = [*_sources(dataset, file, mirror)]
@@ -189,7 +190,7 @@ def _stage(source: Source, part: Path, staged: Path) -> str:
             shutil.copyfile(part, staged)
     else:
         archives.unpack(part, source.member, staged)
-    return catalog.digest(staged)
+    return raw_files.digest(staged)
 
 
 def _sources(dataset: Dataset, file: File, mirror: str | None) -> Iterator[Source]:

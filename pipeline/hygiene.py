@@ -23,15 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import (
-    Argument,
-    Event,
-    Mention,
-    Record,
-    Relation,
-    from_table,
-    to_table,
-)
+from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.tables import from_table, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

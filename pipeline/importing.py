@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from pipeline import atomic, catalog, toml
+from pipeline import atomic, catalog, raw_files, toml
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.readers.iepile_jsonl import read
 from pipeline.records import Record, Reject, violation
@@ -126,7 +126,7 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
             shutil.copyfile(path, partial / path.name)
         toml.write(partial / "manifest.toml", {"splits": splits})
         # Without its declaration a folder of just these bytes is what a killed import has left.
-        if (raw / name).exists() and catalog.digest(raw / name) != catalog.digest(partial):
+        if (raw / name).exists() and raw_files.digest(raw / name) != raw_files.digest(partial):
             raise _there_already(raw / name)
     toml.write(declaration, {**about, **tables})
     return {key: int(number) for key, number in counts.items()}
@@ -196,7 +196,7 @@ def _split(path: Path, found: Found) -> dict[str, Any]:
     if not path.stat().st_size:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
-    counts: Counter[str] = Counter(dict.fromkeys(catalog.COUNTED, 0))
+    counts: Counter[str] = Counter(dict.fromkeys(raw_files.COUNTED, 0))
     for item in read([path], language=""):
         if isinstance(item, Reject):
             counts["rejects"] += 1
@@ -213,7 +213,7 @@ def _split(path: Path, found: Found) -> dict[str, Any]:
         counts["arguments"] += sum(len(event.arguments) for event in item.events)
         if not broken:
             found.add(item)
-    file = {"path": path.name, "sha256": catalog.digest(path), "bytes": path.stat().st_size}
+    file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
     return {"counts": dict(counts), "files": [file]}
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import shards
-from pipeline.records import RECORDS, SPLITS
+from pipeline.records import SPLITS
+from pipeline.tables import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog, figures, shards
+from pipeline import catalog, figures, raw_files, shards
 from pipeline.errors import DeclarationError
 from pipeline.terminal import drawn
 
@@ -70,7 +70,7 @@ def catalogue(ws: Workspace, form: str) -> str:
     entries = []
     for name in catalog.ids():
         d = ws.dataset(name)
-        folder, manifest = catalog.edition(d, ws.raw, ws.manifests)
+        folder, manifest = raw_files.edition(d, ws.raw, ws.manifests)
         counts = (split.counts.get("records") for split in d.splits.values())
         entries.append(
             {
@@ -83,7 +83,7 @@ def catalogue(ws: Workspace, form: str) -> str:
                 "access": d.access,
                 "license": d.license,
                 "records": sum(n for n in counts if n) or None,
-                "raw_present": catalog.present(folder, manifest),
+                "raw_present": raw_files.present(folder, manifest),
             }
         )
     if form == "json":

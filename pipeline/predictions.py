@@ -23,8 +23,9 @@ from pipeline import batching
 from pipeline.catalog import TASKS
 from pipeline.errors import RawFileError
 from pipeline.readers._source import json_rows
-from pipeline.records import INSTRUCTIONS, Reject
+from pipeline.records import Reject
 from pipeline.scoring import Group, Options, Row, add_record, result, together
+from pipeline.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

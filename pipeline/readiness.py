@@ -15,8 +15,9 @@ from pipeline.diagnosis import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.catalog import Dataset, Split
+    from pipeline.catalog import Dataset
     from pipeline.config import Settings
+    from pipeline.raw_files import Split
 
 _SAMPLE: Final = Path("raw/sample")
 _FULL: Final = Path("raw/full")
@@ -135,7 +136,7 @@ def _used(
 
     `iepile run` skips what is not there at all; `dvc repro` stops at it.
     """
-    from pipeline import catalog
+    from pipeline import raw_files
     from pipeline.errors import PipelineError
 
     checks: list[Check] = []
@@ -143,7 +144,7 @@ def _used(
     for dataset in datasets:
         subject = f"{raw / dataset.id}"
         try:
-            folder, manifest = catalog.edition(dataset, raw, manifests)
+            folder, manifest = raw_files.edition(dataset, raw, manifests)
         except PipelineError as problem:
             checks.append(_broken(subject, problem))
             continue
@@ -192,13 +193,13 @@ def _other(datasets: Sequence[Dataset], used: Any) -> Iterator[Check]:
 
 def _declared(dataset: Dataset, place: Path) -> Mapping[str, Split]:
     """What the full edition should be is in the catalogue; what the sample is, in its manifest."""
-    from pipeline import catalog
+    from pipeline import raw_files
     from pipeline.errors import PipelineError
 
     if place == _FULL and dataset.splits:
         return dataset.splits
     try:
-        return catalog.edition(dataset, place)[1].splits
+        return raw_files.edition(dataset, place)[1].splits
     except PipelineError:
         return {}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline import catalog, engines, lineage
+from pipeline import catalog, engines, lineage, raw_files
 from pipeline.config import ROOT
 from pipeline.engines import Workers
 from pipeline.errors import RawFileError
@@ -63,12 +63,12 @@ def _normalize(name: str, ws: Workspace) -> None:
     from pipeline.stages.normalize import normalize as stage
 
     dataset = ws.dataset(name)
-    folder, manifest = catalog.edition(dataset, ws.raw, ws.manifests)
+    folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
     stage(dataset, folder, manifest, ws.settings.normalize, ws.folders["normalize"] / name)
 
 
 def _raw_bytes(name: str, ws: Workspace) -> int:
-    folder, manifest = catalog.edition(ws.dataset(name), ws.raw, ws.manifests)
+    folder, manifest = raw_files.edition(ws.dataset(name), ws.raw, ws.manifests)
     paths = {folder / file.path for split in manifest.splits.values() for file in split.files}
     try:
         return sum(path.stat().st_size for path in paths if path.is_file())
@@ -194,8 +194,8 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
     absent = {}
     for name in names:
         dataset = ws.dataset(name)
-        folder, manifest = catalog.edition(dataset, ws.raw, ws.manifests)
-        if not catalog.present(folder, manifest):
+        folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
+        if not raw_files.present(folder, manifest):
             absent[name] = f"no raw files in {folder}"
     return absent
 

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from pipeline import drawing, kept, shards
 from pipeline.errors import RawFileError
-from pipeline.records import RECORDS, REJECTS, SPLITS, from_table
+from pipeline.records import SPLITS
+from pipeline.tables import RECORDS, REJECTS, from_table
 from pipeline.terminal import drawn
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from pipeline.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline.catalog import Dataset, Split
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import Split
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pipeline import catalog, kept, run, shards
+from pipeline import catalog, kept, raw_files, run, shards
 from pipeline.config import Settings
 
 REASONS = {
@@ -25,7 +25,7 @@ def present(raw, manifests=None):
     """The datasets that have raw files."""
     found = []
     for name in catalog.ids():
-        folder, manifest = catalog.edition(catalog.load(name), raw, manifests)
+        folder, manifest = raw_files.edition(catalog.load(name), raw, manifests)
         files = [folder / f.path for s in manifest.splits.values() for f in s.files]
         if files and all(path.exists() for path in files):
             found.append(name)

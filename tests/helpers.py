@@ -1,6 +1,7 @@
 """Small tables of records for tests."""
 
-from pipeline.records import Mention, Record, to_table
+from pipeline.records import Mention, Record
+from pipeline.tables import to_table
 
 
 def table(*texts, dataset="toy", split="train", language="en", label="person"):

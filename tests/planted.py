@@ -4,10 +4,10 @@ import msgspec
 
 from pipeline import catalog, shards
 from pipeline.config import Clean, Dedupe, Instruct
-from pipeline.records import REJECTS
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
+from pipeline.tables import REJECTS
 from tests.conftest import ROOT
 from tests.helpers import table
 

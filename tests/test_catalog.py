@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 import pytest
 
-from pipeline import catalog, kept, shards
+from pipeline import catalog, kept, raw_files, shards
 from pipeline.config import Normalize
 from pipeline.errors import (
     CountError,
@@ -17,8 +17,9 @@ from pipeline.errors import (
     RawFileError,
     UnknownLabelError,
 )
-from pipeline.records import from_table, violation
+from pipeline.records import violation
 from pipeline.stages.normalize import normalize
+from pipeline.tables import from_table
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "raw" / "sample"
@@ -29,7 +30,7 @@ LEAST = {"train": 12, "dev": 4, "test": 4}
 
 def normalized(name, out, raw=SAMPLE):
     dataset = catalog.load(name)
-    folder, manifest = catalog.edition(dataset, raw)
+    folder, manifest = raw_files.edition(dataset, raw)
     return normalize(dataset, folder, manifest, Normalize(), out)
 
 
@@ -81,7 +82,7 @@ def test_the_sample_keeps_the_invariants(name, tmp_path):
 @pytest.mark.parametrize("name", IDS)
 def test_the_sample_is_large_enough(name):
     dataset = catalog.load(name)
-    _, manifest = catalog.edition(dataset, SAMPLE)
+    _, manifest = raw_files.edition(dataset, SAMPLE)
 
     assert (SAMPLE / name / "manifest.toml").is_file()
     for split, own in manifest.splits.items():
@@ -101,7 +102,7 @@ def test_mutated_files_raise_only_the_projects_errors(name, tmp_path):
         )
         path = rng.choice(files)
         path.write_bytes(mutated(path.read_bytes(), rng))
-        folder, manifest = catalog.edition(dataset, raw)
+        folder, manifest = raw_files.edition(dataset, raw)
         for split in manifest.splits.values():
             split.counts.clear()
         with suppress(PipelineError):
@@ -206,8 +207,8 @@ def edition(tmp_path, text, **counts):
     folder = tmp_path / "raw" / "toy"
     folder.mkdir(parents=True)
     (folder / "a.tsv").write_text(text, encoding="utf-8")
-    split = catalog.Split(files=[catalog.File("a.tsv")], counts=counts)
-    return folder, catalog.Manifest(splits={"train": split})
+    split = raw_files.Split(files=[raw_files.File("a.tsv")], counts=counts)
+    return folder, raw_files.Manifest(splits={"train": split})
 
 
 ROWS = "Ada\tB-PER\nsleeps\tO\n\nBo\tB-PER\nwakes\tO\n"
@@ -275,15 +276,15 @@ def test_no_relation_may_be_asked_as_a_label():
 def test_the_hash_of_a_folder_covers_names_and_bytes(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.txt").write_text("1")
-    first = catalog.digest(tmp_path)
+    first = raw_files.digest(tmp_path)
     (tmp_path / "a" / "x.txt").rename(tmp_path / "a" / "y.txt")
 
-    assert catalog.digest(tmp_path) != first
+    assert raw_files.digest(tmp_path) != first
 
 
 def test_a_role_of_another_event_is_unknown(tmp_path):
     dataset = catalog.load("phee")
-    folder, manifest = catalog.edition(dataset, ROOT / "raw/sample")
+    folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
     event = next(iter(dataset.roles))
     fewer = msgspec.structs.replace(dataset, roles={**dataset.roles, event: []})
 
@@ -293,7 +294,7 @@ def test_a_role_of_another_event_is_unknown(tmp_path):
 
 def test_long_texts_make_more_shards_of_the_same_records(tmp_path, monkeypatch):
     dataset = catalog.load("wnut2017")
-    folder, manifest = catalog.edition(dataset, ROOT / "raw/sample")
+    folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
 
     def ids(name):
         normalize(dataset, folder, manifest, Normalize(), tmp_path / name)

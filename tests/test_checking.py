@@ -6,7 +6,7 @@ import shutil
 import msgspec
 import pytest
 
-from pipeline import catalog, checking, cli, fitting, mistakes
+from pipeline import catalog, checking, cli, fitting, mistakes, raw_files
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "raw" / "sample"
@@ -35,8 +35,8 @@ def found(dataset, folder, **splits):
     own = {}
     for name, (content, counts) in splits.items():
         (folder / f"{name}.txt").write_text(content, encoding="utf-8")
-        own[name] = catalog.Split([catalog.File(f"{name}.txt")], counts)
-    checked = checking.check(dataset, folder, catalog.Manifest(own), 0.02)
+        own[name] = raw_files.Split([raw_files.File(f"{name}.txt")], counts)
+    checked = checking.check(dataset, folder, raw_files.Manifest(own), 0.02)
     return [*map(str, checked.findings)]
 
 
@@ -70,8 +70,8 @@ def test_labels_may_be_missing_in_a_cut(tmp_path):
 
 def test_hashes_and_missing_files(tmp_path):
     (tmp_path / "a.txt").write_text(ROWS, encoding="utf-8")
-    files = [catalog.File("a.txt", sha256="0" * 64), catalog.File("b.txt")]
-    manifest = catalog.Manifest({"train": catalog.Split(files)})
+    files = [raw_files.File("a.txt", sha256="0" * 64), raw_files.File("b.txt")]
+    manifest = raw_files.Manifest({"train": raw_files.Split(files)})
 
     checked = checking.check(declared(tmp_path), tmp_path, manifest, 0.02)
 
@@ -123,7 +123,7 @@ SWAPPED = {"token_column": -1, "tag_column": 0}
 )
 def test_the_likely_mistake_is_named(name, change, words):
     dataset = catalog.load(name)
-    folder, manifest = catalog.edition(dataset, SAMPLE)
+    folder, manifest = raw_files.edition(dataset, SAMPLE)
     wrong = msgspec.structs.replace(dataset, reader={**dataset.reader, **change})
 
     lines = [str(f) for f in checking.check(wrong, folder, manifest, 0.02).findings]
@@ -205,7 +205,7 @@ def test_swapped_columns_of_a_pair_table(tmp_path, columns, words):
 @pytest.mark.parametrize("name", catalog.ids())
 def test_no_mistake_is_seen_where_there_is_none(name):
     dataset = catalog.load(name)
-    folder, manifest = catalog.edition(dataset, SAMPLE)
+    folder, manifest = raw_files.edition(dataset, SAMPLE)
     for split in manifest.splits.values():
         files = [folder / file.path for file in split.files]
         assert mistakes.better(dataset, files, fitting.fit(dataset, files)) is None
@@ -230,7 +230,7 @@ def test_the_command_prints_a_line_per_finding(tmp_path, capsys):
 
 def test_rejects_that_are_declared_are_no_finding():
     dataset = catalog.load("bc5cdr-pubtator")
-    folder, manifest = catalog.edition(dataset, SAMPLE)
+    folder, manifest = raw_files.edition(dataset, SAMPLE)
     assert any(split.counts.get("rejects") for split in manifest.splits.values())
     assert checking.check(dataset, folder, manifest, 0.02).findings == []
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline import catalog
-from pipeline.records import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
 #: Both languages, all seven tasks, and a held-out set.
@@ -248,3 +248,18 @@ def test_a_changed_raw_file_reruns_only_its_dataset(workspace):
 
     assert {"normalize@wnut2017", "clean@wnut2017", "instruct@wnut2017", "publish"} <= done
     assert {s for s in done if "@" in s and not s.endswith("@wnut2017")} == set()
+
+
+def test_changed_code_reruns_its_stages_and_what_follows(workspace):
+    """Code that a stage reaches by way of others counts; code that changes no result does not."""
+
+    def touched(name):
+        with (workspace / "pipeline" / name).open("a", encoding="utf-8") as stream:
+            stream.write("# a word more\n")
+        return stages_run(dvc(workspace, "repro"))
+
+    instruct = {f"instruct@{name}" for name in SOME[:4]}
+
+    assert touched("engines.py") == {"code"}
+    assert touched("tasks/_answers.py") == {"code", "negatives", *instruct, "publish", "report"}
+    assert touched("card.py") == {"code", "publish"}

@@ -10,10 +10,11 @@ from importlib import import_module
 import pytest
 
 from pipeline import archives, cli, engines, fetching
-from pipeline.catalog import Dataset, File, Labels, Split
+from pipeline.catalog import Dataset, Labels
 from pipeline.download import Network
 from pipeline.engines import Workers
 from pipeline.errors import PipelineError
+from pipeline.raw_files import File, Split
 from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "pipeline").rglob("*.py"))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline import cli, exports, shards
-from pipeline.records import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
 SOME = "duie2,fewfc,phee"

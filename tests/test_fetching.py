@@ -17,9 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline import archives, catalog, cli, fetching
-from pipeline.catalog import Dataset, File, Labels, Split
+from pipeline import archives, catalog, cli, fetching, raw_files
+from pipeline.catalog import Dataset, Labels
 from pipeline.download import Network
+from pipeline.raw_files import File, Split
 
 DATA = random.Random(1).randbytes(300_000)
 PATIENT = Network(timeout=0.5, attempts=3, wait=0.01, longest_wait=2)
@@ -243,7 +244,7 @@ def test_folders_of_a_mirror_are_copied_and_lists_of_documents_kept(tmp_path):
 
     assert fetch(dataset, tmp_path, str(tmp_path / "mirror")) == (["data"], [])
     assert standing(tmp_path / "toy/data") == {"x.txt", "sub/y.txt"}
-    assert catalog.edition(dataset, tmp_path)[1].splits["dev"].documents == split.documents
+    assert raw_files.edition(dataset, tmp_path)[1].splits["dev"].documents == split.documents
     # The split of which a file is gone is no longer said to be there.
     shutil.rmtree(tmp_path / "toy/data")
     (tmp_path / "toy/b.txt").touch()
@@ -309,13 +310,13 @@ def test_the_manifest_lists_the_complete_splits(server, tmp_path):
     outcome = fetch(dataset, tmp_path)
 
     assert outcome.ready == ["a.txt"]
-    folder, manifest = catalog.edition(dataset, tmp_path)
+    folder, manifest = raw_files.edition(dataset, tmp_path)
     assert [*manifest.splits] == ["dev"]
-    assert catalog.verified(folder, manifest.splits["dev"])
+    assert raw_files.verified(folder, manifest.splits["dev"])
 
     (tmp_path / "toy/t.txt").write_text("placed by hand")
     assert fetch(dataset, tmp_path).problems == []
-    assert [*catalog.edition(dataset, tmp_path)[1].splits] == ["train", "dev"]
+    assert [*raw_files.edition(dataset, tmp_path)[1].splits] == ["train", "dev"]
 
 
 def test_a_manifest_of_the_user_is_left_alone(server, tmp_path):

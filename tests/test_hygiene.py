@@ -4,8 +4,9 @@ import pytest
 
 from pipeline import hygiene, rules, shards
 from pipeline.config import Clean
-from pipeline.records import Argument, Event, Mention, Record, Relation, from_table, to_table
+from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.clean import clean
+from pipeline.tables import from_table, to_table
 from tests.conftest import ROOT
 from tests.test_dedupe import dataset
 

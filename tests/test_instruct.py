@@ -10,8 +10,9 @@ import pytest
 from pipeline import assembly
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
-from pipeline.records import INSTRUCTIONS, Argument, Event, Mention, Record, Relation, to_table
+from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages import instruct
+from pipeline.tables import INSTRUCTIONS, to_table
 from pipeline.tasks import inventory
 
 ODD = 'a "b" \\ c/d_e'

@@ -21,8 +21,9 @@ from pipeline.evidence import gather
 from pipeline.fusion import Block, fused, search, standardized
 from pipeline.interchange import compare, dictionary_of, neighbors, read
 from pipeline.kept import DROPS
-from pipeline.records import Argument, Event, Mention, Record, Relation, to_table
+from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.negatives import negatives
+from pipeline.tables import to_table
 
 #: Label -> strings. The first two share most strings, the next two some; contexts go with groups.
 PEOPLE = ("Ines Calloway", "Tom Arlen", "Mara Voss", "Jon Pell", "Rua Sand", "Li Brook")

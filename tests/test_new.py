@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline import catalog, cli, drafting, options
+from pipeline import catalog, cli, drafting, options, raw_files
 from tests.conftest import ROOT
 
 PEOPLE = ["Ada Lowe", "Bo Lee", "Cy Ward", "Dora Finch", "Ed Moss", "Flo Marsh", "Gus Holt"]
@@ -294,7 +294,7 @@ def test_the_files_of_the_catalogue_are_read_as_they_are_declared(project):
         ("cluener", "findvehicle", "duee1", "duie1", "resume-ner", "jnlpba")
     ):
         dataset = catalog.load(name)
-        folder, manifest = catalog.edition(dataset, ROOT / "raw/sample")
+        folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
         file = folder / manifest.splits["train"].files[0].path
         reader = dataset.reader["name"]
 

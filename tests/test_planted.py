@@ -8,9 +8,10 @@ import pytest
 
 from pipeline import engines, kept, shards
 from pipeline.config import Clean, Dedupe
-from pipeline.records import Mention, Record, to_table
+from pipeline.records import Mention, Record
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
+from pipeline.tables import to_table
 from tests.conftest import ROOT
 from tests.test_dedupe import dataset
 

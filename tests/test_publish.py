@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline import batching, catalog, lengths, shards
 from pipeline.config import Publish, Settings
 from pipeline.errors import DeclarationError
-from pipeline.records import INSTRUCTIONS, RECORDS
 from pipeline.stages import publish
+from pipeline.tables import INSTRUCTIONS, RECORDS
 
 NAMES = ("wnut2017", "scierc")
 ROWS = {"wnut2017": 300, "scierc": 120}

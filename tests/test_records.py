@@ -4,19 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import (
-    RECORDS,
-    Argument,
-    Event,
-    Mention,
-    Record,
-    Relation,
-    from_table,
-    locate,
-    merge,
-    to_table,
-    violation,
-)
+from pipeline.records import Argument, Event, Mention, Record, Relation, locate, merge, violation
+from pipeline.tables import RECORDS, from_table, to_table
 
 FULL = Record(
     "Ada sold Velmora to Ben in May",

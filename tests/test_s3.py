@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import atomic, config, run, shards
 from pipeline.errors import RawFileError
-from pipeline.records import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
 moto = pytest.importorskip("moto.server")

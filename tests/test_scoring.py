@@ -9,17 +9,17 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipeline import catalog, cli, facts, predictions, shards
+from pipeline import catalog, cli, facts, predictions, raw_files, shards
 from pipeline.catalog import TASKS
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.errors import RawFileError
-from pipeline.records import INSTRUCTIONS
 from pipeline.scoring import NOT_ASKED, Options
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
 from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
+from pipeline.tables import INSTRUCTIONS
 
 PLAIN = Options(samples=0)
 
@@ -353,8 +353,8 @@ def sample_corpus(tmp_path_factory):
     used, settings = [], Settings()
     for name in catalog.ids():
         dataset = catalog.load(name)
-        folder, manifest = catalog.edition(dataset, ROOT / "raw" / "sample")
-        if not catalog.present(folder, manifest):
+        folder, manifest = raw_files.edition(dataset, ROOT / "raw" / "sample")
+        if not raw_files.present(folder, manifest):
             continue
         used.append(dataset)
         normalize(dataset, folder, manifest, Normalize(), out / "normalize" / name)

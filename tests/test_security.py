@@ -18,7 +18,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from pipeline import archives, catalog, config, download, editions, listing, terminal, toml
+from pipeline import (
+    archives,
+    catalog,
+    config,
+    download,
+    editions,
+    listing,
+    raw_files,
+    terminal,
+    toml,
+)
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.parsing import parse
 from pipeline.readers import ace_apf, ontonotes_name
@@ -204,7 +214,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(key, path, tmp_path):
         return  # none is named
 
     with pytest.raises(DeclarationError) as caught:
-        catalog.edition(catalog.load("wnut2017"), tmp_path)
+        raw_files.edition(catalog.load("wnut2017"), tmp_path)
 
     assert caught.value.where
     assert caught.value.todo
@@ -234,10 +244,11 @@ def test_a_link_in_a_raw_folder_cannot_lead_out_of_it(tmp_path):
     (tmp_path / "linked").symlink_to(raw)
 
     for folder in (raw, tmp_path / "linked"):
-        assert catalog.verified(folder, catalog.Split([catalog.File("fine")])) == [folder / "fine"]
+        split = raw_files.Split([raw_files.File("fine")])
+        assert raw_files.verified(folder, split) == [folder / "fine"]
         for path in ("file", "folder", "up", "up/outside/secret"):
             with pytest.raises(RawFileError, match="leads out of the raw folder") as caught:
-                catalog.verified(folder, catalog.Split([catalog.File(path)]))
+                raw_files.verified(folder, raw_files.Split([raw_files.File(path)]))
             assert caught.value.todo
 
 

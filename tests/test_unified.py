@@ -6,15 +6,16 @@ import tomllib
 
 import pytest
 
-from pipeline import atomic, catalog, cli, importing, kept, shards
+from pipeline import atomic, catalog, cli, importing, kept, raw_files, shards
 from pipeline.config import ROOT, Clean, Dedupe, Normalize
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.importing import Wanted
-from pipeline.records import Argument, Event, Mention, Relation, from_table
+from pipeline.records import Argument, Event, Mention, Relation
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.normalize import normalize
+from pipeline.tables import from_table
 from pipeline.tasks import inventory
 
 #: Every task, both languages, held-out and not; typed relations, qualifiers, nested roles.
@@ -26,7 +27,7 @@ UNUSED = "attributes listed that never occur"
 
 def records_of(dataset, raw, out):
     """Run the stages that make records, as `iepile run` does."""
-    folder, manifest = catalog.edition(dataset, raw)
+    folder, manifest = raw_files.edition(dataset, raw)
     normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
     words = ROOT / "dictionaries" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")

@@ -1,67 +1,32 @@
 """The catalogue: one TOML per dataset in this folder, and the loader that validates it.
 
 A TOML says everything about a dataset that is no code: where it comes from, how its files are read,
-what its labels are called, and how many records and annotations each split holds. A raw folder may
-hold a `manifest.toml` that takes the place of the declared files (the sample edition does).
+what its labels are called, and how many records and annotations each split holds.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from pipeline import declared, options
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError
+from pipeline.raw_files import Split, check_splits
 from pipeline.records import SPLITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FOLDER: Final = Path(__file__).parent
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
-COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 
-_LONGEST_NAME: Final = 255
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
 Names = dict[str, str] | list[str]
-
-
-class File(msgspec.Struct, forbid_unknown_fields=True):
-    """A raw file, or a folder of them, relative to the dataset's raw folder."""
-
-    path: str
-    sha256: str | None = None
-    bytes: int | None = None
-    url: str | None = None
-    #: A member of the archive that `url` names, where the file is not downloaded by itself.
-    member: str | None = None
-
-
-class Split(msgspec.Struct, forbid_unknown_fields=True):
-    """The files of one split and what they hold, counted in the source."""
-
-    files: list[File]
-    counts: dict[str, int] = {}
-    #: A file of this folder that lists the source ids of this split, one a line.
-    documents: str | None = None
-
-
-class Manifest(msgspec.Struct, forbid_unknown_fields=True):
-    """An edition: which bytes of a dataset are which split."""
-
-    splits: dict[str, Split]
-    #: The raw folder, where it is not named like the dataset.
-    folder: str | None = None
-    note: str = ""
 
 
 class Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -236,152 +201,9 @@ def _validate(dataset: Dataset, path: Path) -> None:
         demand(not unknown, f"[{table}] of no split: {unknown}", f"use {', '.join(SPLITS)}")
     shares = dataset.split_by_hash.values()
     demand(all(share > 0 for share in shares), "a share of split_by_hash is below 1", "correct it")
-    _check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
-
-
-def _check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
-    allowed = {"all"} if whole else {*SPLITS}
-    if strange := sorted({*splits} - allowed):
-        raise DeclarationError(
-            f"unknown split {strange[0]!r}{declared.meant(strange[0], allowed)}",
-            where=path,
-            todo=f"use one of {sorted(allowed)}",
-        )
-    for name, split in splits.items():
-        if odd := sorted({*split.counts} - {*COUNTED}):
-            raise DeclarationError(
-                f"splits.{name}.counts: unknown {odd}{declared.meant(odd[0], COUNTED)}",
-                where=path,
-                todo=f"use {', '.join(COUNTED)}",
-            )
-        if negative := [kind for kind, n in split.counts.items() if n < 0]:
-            what = f"splits.{name}.counts.{negative[0]} is negative"
-            raise DeclarationError(what, where=path, todo="count again, or leave it out")
-        for file in split.files:
-            _check_inside(file.path, path)
-            if file.url and not re.match(r"https?://[^/\s]+/", file.url):
-                raise DeclarationError(
-                    f"{file.url!r} is no address on the web",
-                    where=path,
-                    todo="use https:// or http://; other places are given with --mirror",
-                )
-        if split.documents is not None:
-            _check_inside(split.documents, path)
-            if not (FOLDER / split.documents).is_file():
-                raise DeclarationError(
-                    f"cannot read the list of documents {split.documents!r}: there is none",
-                    where=path,
-                    todo=f"put it into {FOLDER}",
-                )
-
-
-def _check_inside(text: str, path: Path) -> None:
-    """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
-    parts = Path(text).parts
-    if any(len(part.encode()) > _LONGEST_NAME for part in parts):
-        raise DeclarationError(
-            f"cannot read: File name too long: {text[:80]!r} ...", where=path, todo="correct it"
-        )
-    if Path(text).is_absolute() or ".." in parts or "\0" in text or not text.strip():
-        raise DeclarationError(
-            f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
-        )
+    check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
 
 
 def reader(dataset: Dataset, path: Path | None = None) -> Any:
     """The dataset's reader function, with its options bound and checked."""
     return options.bound(dataset.reader, dataset.language, path or FOLDER / f"{dataset.id}.toml")
-
-
-def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
-    """The raw folder of a dataset and what stands in it.
-
-    A manifest from `manifests/<id>.toml` comes first, then `manifest.toml` in the raw folder, then
-    the full edition as declared.
-    """
-    given = manifests / f"{dataset.id}.toml" if manifests else None
-    own = raw / dataset.id / "manifest.toml"
-    path = given if given and given.is_file() else own
-    if not path.is_file():
-        return raw / dataset.id, Manifest(splits=dataset.splits)
-    manifest: Manifest = declared.toml(path, Manifest)
-    _check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
-    folder = raw / (manifest.folder or dataset.id)
-    _check_inside(manifest.folder or dataset.id, path)
-    if not manifest.splits:
-        raise DeclarationError(
-            "a manifest needs splits", where=path, todo="declare [splits.train], say"
-        )
-    return folder, manifest
-
-
-def present(folder: Path, manifest: Manifest) -> bool:
-    """Whether any declared file of an edition is there."""
-    return any((folder / f.path).exists() for s in manifest.splits.values() for f in s.files)
-
-
-def digest(path: Path) -> str:
-    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`."""
-    if path.is_dir():
-        inner = sorted(p for p in path.rglob("*") if p.is_file())
-        listing = "".join(f"{digest(p)}  {p.relative_to(path).as_posix()}\n" for p in inner)
-        return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
-    """What to say where nothing tells which files are which split: that would be no records."""
-    if manifest.splits:
-        return None
-    return RawFileError(
-        f"no raw files of {dataset.id} are declared, so there is nothing to read",
-        where=folder,
-        todo="place a manifest.toml there, or declare [splits.*] in the dataset's TOML file",
-    )
-
-
-def verified(folder: Path, split: Split) -> list[Path]:
-    """The paths of a split's files, each present and, where declared, of the right hash."""
-    for problem in faults(folder, split):
-        raise problem
-    return [folder / file.path for file in split.files]
-
-
-def _leading_out(path: Any, folder: Path) -> Path | None:
-    """The first link, in a file's path or below it, to a place outside of the raw folder."""
-    if not isinstance(path, Path):
-        return None  # an object store has no links
-    whole = folder.resolve()
-    below = (p for p in path.rglob("*") if p.is_symlink()) if path.is_dir() else ()
-    return next((p for p in (path, *below) if not p.resolve().is_relative_to(whole)), None)
-
-
-def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
-    """What is wrong with the bytes of a split's files, file by file."""
-    for file in split.files:
-        path = folder / file.path
-        try:
-            fault = _fault(path, file, folder)
-        except OSError as problem:
-            told = f"cannot read: {problem.strerror}"
-            fault = RawFileError(told, where=path, todo="see who may read it, and its name")
-        if fault:
-            yield fault
-
-
-def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
-    """What is wrong with a raw file, and what to do about it."""
-    what, where, todo = None, path, "move it away and run `iepile fetch`"
-    if not path.exists():
-        what = "this raw file is missing"
-        todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
-    elif (link := _leading_out(path, folder)) is not None:
-        what, where = "this link leads out of the raw folder", link
-        todo = "put the file itself there, or make the whole raw folder a link"
-    elif path.is_file() and path.stat().st_size == 0:
-        what = "this raw file is empty"
-    elif file.sha256 and (found := digest(path)) != file.sha256:
-        what = f"sha256 is {found}, declared is {file.sha256}"
-        todo = f"{todo}, or write a manifest.toml for it"
-    return RawFileError(what, where=where, todo=todo) if what else None

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
-    from pipeline import catalog, checking, editions
+    from pipeline import checking, editions, raw_files
     from pipeline.errors import RawFileError
     from pipeline.terminal import drawn
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = 0
     for name in names:
         dataset = ws.dataset(name)
-        folder, manifest = catalog.edition(dataset, ws.raw, ws.manifests)
+        folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
         rate = ws.settings.normalize.max_reject_rate
         checked = checking.check(dataset, folder, manifest, rate)
         found += len(checked.findings)

@@ -67,7 +67,7 @@ def _split(text: str) -> tuple[str, Path]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draft, show, and write."""
-    from pipeline import catalog, config, drafting, drafts, editions, options
+    from pipeline import catalog, config, drafting, drafts, editions, options, raw_files
     from pipeline.errors import DeclarationError
 
     if arguments.reader not in options.readers():
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     written = drafts.write(dataset, splits, Path("raw"))
     catalog.load.cache_clear()
     declared = catalog.load(dataset.id)
-    if catalog.present(*catalog.edition(declared, Path(settings.raw))):
+    if raw_files.present(*raw_files.edition(declared, Path(settings.raw))):
         editions.add(declared, arguments.params)
         written.append(arguments.params)
     for path in written:

@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from pipeline import shards
 from pipeline.kept import kept, record_shards
-from pipeline.records import INSTRUCTIONS, SPLITS
+from pipeline.records import SPLITS
+from pipeline.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline import atomic, engines, hygiene, lineage, rules, shards
 from pipeline.kept import record_shards
-from pipeline.records import RECORDS
+from pipeline.tables import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,16 +31,8 @@ import xxhash
 
 from pipeline import atomic, engines, lineage, near_duplicates, shards
 from pipeline.kept import DROPS, record_shards
-from pipeline.records import (
-    RECORDS,
-    SPLITS,
-    Record,
-    from_table,
-    merge,
-    place,
-    record_id,
-    to_table,
-)
+from pipeline.records import SPLITS, Record, merge, place, record_id
+from pipeline.tables import RECORDS, from_table, to_table
 from pipeline.text import aligned, normal_form
 
 if TYPE_CHECKING:

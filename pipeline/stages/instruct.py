@@ -21,7 +21,8 @@ from pipeline import atomic, batching, engines, lineage, shards, tasks
 from pipeline.assembly import assembled
 from pipeline.batching import Batches
 from pipeline.kept import kept, record_shards
-from pipeline.records import INSTRUCTIONS, SPLITS
+from pipeline.records import SPLITS
+from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import atomic, catalog, engines
+from pipeline import atomic, engines, raw_files
 from pipeline.confusability import YARDSTICK, confusions, coverage
 from pipeline.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.errors import DeclarationError
@@ -144,7 +144,7 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
 def _revision(settings: Negatives) -> str | None:
     """What the encoder is: the sha256 of its folder, which may be demanded, or what the Hub has."""
     folder = Path(settings.encoder)
-    found = catalog.digest(folder) if folder.is_dir() else settings.revision
+    found = raw_files.digest(folder) if folder.is_dir() else settings.revision
     if settings.revision not in (None, found):
         raise DeclarationError(
             f"sha256 is {found}, negatives.revision is {settings.revision}",

@@ -17,9 +17,10 @@ import msgspec
 import pyarrow as pa
 import xxhash
 
-from pipeline import atomic, catalog, lineage, shards
+from pipeline import atomic, catalog, lineage, raw_files, shards
 from pipeline.errors import DeclarationError
-from pipeline.records import REJECTS, Record, Reject, record_id, to_table
+from pipeline.records import Record, Reject, record_id
+from pipeline.tables import REJECTS, to_table
 from pipeline.tally import Tally, unknown_labels, writable
 from pipeline.windows import windows
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pipeline.catalog import Dataset, Manifest, Split
+    from pipeline.catalog import Dataset
     from pipeline.config import Normalize
+    from pipeline.raw_files import Manifest, Split
 
 _SHARD_CHARACTERS: Final = 32_000_000
 
@@ -37,7 +39,7 @@ def normalize(
     dataset: Dataset, folder: Path, manifest: Manifest, settings: Normalize, out: Path
 ) -> dict[str, Any]:
     """Normalize every split of one dataset into the folder `out`; return the summary it writes."""
-    if problem := catalog.undeclared(dataset, folder, manifest):
+    if problem := raw_files.undeclared(dataset, folder, manifest):
         raise problem
     rejects: list[dict[str, Any]] = []
     summary: dict[str, Any] = {"dataset": dataset.id, "splits": {}}
@@ -46,7 +48,7 @@ def normalize(
         for name, split in manifest.splits.items():
             tally = Tally(dataset, unknown)
             items = tally.read(
-                documents_of(catalog.reader(dataset)(catalog.verified(folder, split)), split)
+                documents_of(catalog.reader(dataset)(raw_files.verified(folder, split)), split)
             )
             rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:

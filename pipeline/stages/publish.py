@@ -17,11 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, batching, catalog, engines, lengths, shards
+from pipeline import atomic, batching, catalog, engines, lengths, raw_files, shards
 from pipeline.card import card
 from pipeline.errors import DeclarationError
 from pipeline.kept import account
-from pipeline.records import INSTRUCTIONS, SPLITS
+from pipeline.records import SPLITS
+from pipeline.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -266,5 +267,5 @@ def _chunks(tables: Iterable[Any], rows: int, per_shard: int) -> Iterator[Any]:
 def corpus_hash(folder: Path) -> str:
     """The sha256 over the hashes of all shards, by which two corpora can be compared."""
     paths = sorted(folder.glob("*/*.parquet"))
-    listing = "".join(f"{catalog.digest(p)}  {p.relative_to(folder).as_posix()}\n" for p in paths)
+    listing = "".join(f"{raw_files.digest(p)}  {p.relative_to(folder).as_posix()}\n" for p in paths)
     return hashlib.sha256(listing.encode()).hexdigest()

@@ -5,7 +5,8 @@ import pytest
 from pipeline import catalog
 from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
 from pipeline.exports._asked import Negatives
-from pipeline.records import Argument, Event, Mention, Record, Relation, to_table
+from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.tables import to_table
 
 TEXT = "Ines Vale of Split met Bo"
 RECORD = Record(

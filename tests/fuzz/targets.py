@@ -26,13 +26,24 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import archives, catalog, config, importing, interchange, predictions, shards, tasks
+from pipeline import (
+    archives,
+    catalog,
+    config,
+    importing,
+    interchange,
+    predictions,
+    raw_files,
+    shards,
+    tasks,
+)
 from pipeline.errors import PipelineError
 from pipeline.overrides import Overrides
 from pipeline.parsing import parse
-from pipeline.records import INSTRUCTIONS, REJECTS, Record, Reject, from_table, to_table
+from pipeline.records import Record, Reject
 from pipeline.scoring import Group, Options, Row, add_record, result
 from pipeline.stages.normalize import documents_of, normalize
+from pipeline.tables import INSTRUCTIONS, REJECTS, from_table, to_table
 from pipeline.tally import KINDS, Tally, unknown_labels, writable
 from tests.conftest import ROOT
 from tests.fuzz.inputs import pack, unpack
@@ -94,10 +105,10 @@ def _editions():
     """(dataset, raw folder, manifest) of the samples, and of the real files that IEPILE_RAW has."""
     for name in IDS:
         dataset = catalog.load(name)
-        yield dataset, *catalog.edition(dataset, ROOT / "raw" / "sample")
+        yield dataset, *raw_files.edition(dataset, ROOT / "raw" / "sample")
         if real := os.environ.get("IEPILE_RAW"):
-            folder, manifest = catalog.edition(dataset, Path(real), ROOT / "tests/real/manifests")
-            if catalog.present(folder, manifest):
+            folder, manifest = raw_files.edition(dataset, Path(real), ROOT / "tests/real/manifests")
+            if raw_files.present(folder, manifest):
                 yield dataset, folder, manifest
 
 
@@ -329,9 +340,9 @@ def _example(reader):
     for name in IDS:
         dataset = catalog.load(name)
         if dataset.reader["name"] == reader:
-            raw, manifest = catalog.edition(dataset, ROOT / "raw" / "sample")
+            raw, manifest = raw_files.edition(dataset, ROOT / "raw" / "sample")
             return raw, min(manifest.splits.values(), key=lambda s: len(s.files))
-    return None, catalog.Split([])
+    return None, raw_files.Split([])
 
 
 def _manifest(folder, content, name):
@@ -339,13 +350,13 @@ def _manifest(folder, content, name):
     dataset = catalog.load(name)
     (folder / name).mkdir(exist_ok=True)
     (folder / name / "manifest.toml").write_bytes(content)
-    raw, manifest = catalog.edition(dataset, folder)
+    raw, manifest = raw_files.edition(dataset, folder)
     demand(_inside(folder, raw), f"{raw} leads outside")
-    catalog.present(raw, manifest)
+    raw_files.present(raw, manifest)
     for split in manifest.splits.values():
         for file in split.files:
             demand(_inside(folder, raw / file.path), f"{file.path!r} leads outside")
-        for problem in catalog.faults(raw, split):
+        for problem in raw_files.faults(raw, split):
             str(problem)
         Tally(dataset, Counter()).miscounts(split)
         list(documents_of(iter([Reject("x", "y")]), split))
@@ -542,7 +553,7 @@ def importers(data):
     dataset = catalog.load.__wrapped__("x", declared)
     with (declared / "x.toml").open("rb") as stream:
         demand(stream.read(), "an empty declaration")
-    where, manifest = catalog.edition(dataset, raw)
+    where, manifest = raw_files.edition(dataset, raw)
     summary = normalize(dataset, where, manifest, _SETTINGS, folder / "out")
     rows = sum(split["rows"] for split in summary["splits"].values())
     demand(rows == counts["records"], f"{rows} rows read, {counts['records']} counted")

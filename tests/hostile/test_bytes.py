@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import catalog, kept, shards
+from pipeline import catalog, kept, raw_files, shards
 from pipeline.config import Normalize
 from pipeline.errors import PipelineError
-from pipeline.records import from_table, violation
+from pipeline.records import violation
 from pipeline.stages.normalize import normalize
+from pipeline.tables import from_table
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "raw" / "sample"
@@ -145,7 +146,7 @@ def everything():
 def read(name, raw, out):
     """The summary of normalize without declared counts and hashes, and all rows it wrote."""
     dataset = catalog.load(name)
-    folder, manifest = catalog.edition(dataset, raw)
+    folder, manifest = raw_files.edition(dataset, raw)
     for split in manifest.splits.values():
         split.counts.clear()
         for file in split.files:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import catalog, config, options, run
+from pipeline import catalog, config, options, raw_files, run
 from pipeline.errors import DeclarationError, PipelineError
 from tests.hostile.toys import lay_out, ner, span_rows
 
@@ -229,7 +229,7 @@ def test_a_manifest_that_says_the_impossible(case, tmp_path):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     with pytest.raises(DeclarationError) as caught:
-        catalog.edition(ws.dataset("toy"), ws.raw)
+        raw_files.edition(ws.dataset("toy"), ws.raw)
 
     assert words in str(caught.value)
     assert caught.value.where == path

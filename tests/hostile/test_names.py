@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from pipeline import catalog, kept, run, shards
+from pipeline import catalog, kept, raw_files, run, shards
 from pipeline.config import Normalize
-from pipeline.records import from_table
 from pipeline.stages.normalize import normalize
+from pipeline.tables import from_table
 from tests.conftest import ROOT
 from tests.hostile.toys import Toy, lay_out, ner, span_rows
 
@@ -82,7 +82,7 @@ def test_a_document_whose_name_is_no_unicode(name, tmp_path):
     """What an old archive unpacks to: the document is counted, kept or not, and nothing breaks."""
     shutil.copytree(SAMPLE / name, tmp_path / "raw" / name)
     dataset = catalog.load(name)
-    folder, manifest = catalog.edition(dataset, tmp_path / "raw")
+    folder, manifest = raw_files.edition(dataset, tmp_path / "raw")
     before = normalize(dataset, folder, manifest, Normalize(), tmp_path / "before")
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.toml"):
         os.rename(  # noqa: PTH104 - a name of bytes
@@ -92,7 +92,7 @@ def test_a_document_whose_name_is_no_unicode(name, tmp_path):
         split.counts.clear()
         split.documents = None
         for file in split.files:
-            assert file.sha256 is None or catalog.digest(folder / file.path) != file.sha256
+            assert file.sha256 is None or raw_files.digest(folder / file.path) != file.sha256
             file.sha256 = None
 
     after = normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
@@ -155,7 +155,7 @@ def test_signals_for_the_terminal_are_shown_and_not_sent(tmp_path):
 
     wanted = showing.Wanted(None, None, None, None, 9)
     shown = [*showing.records("toy", ws, wanted, 80), *showing.rejects("toy", ws, wanted, 80)]
-    found = checking.check(ws.dataset("toy"), *catalog.edition(ws.dataset("toy"), ws.raw), 0.02)
+    found = checking.check(ws.dataset("toy"), *raw_files.edition(ws.dataset("toy"), ws.raw), 0.02)
 
     assert "owned" in "".join(line.plain for line in shown)
     assert found.findings

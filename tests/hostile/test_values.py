@@ -12,10 +12,10 @@ from functools import cache
 import pyarrow as pa
 import pytest
 
-from pipeline import catalog
+from pipeline import catalog, raw_files
 from pipeline.config import Normalize
 from pipeline.errors import PipelineError
-from pipeline.records import REJECTS, to_table
+from pipeline.tables import REJECTS, to_table
 from pipeline.tally import Tally, writable
 from tests.conftest import ROOT
 from tests.hostile.toys import Toy, ner, normalized, span_rows
@@ -55,7 +55,7 @@ def samples():
     for name in catalog.ids():
         dataset = catalog.load(name)
         reader = dataset.reader["name"]
-        folder, manifest = catalog.edition(dataset, SAMPLE)
+        folder, manifest = raw_files.edition(dataset, SAMPLE)
         path = folder / next(iter(manifest.splits.values())).files[0].path
         path = min(path.rglob("*.json"), default=path) if path.is_dir() else path
         if reader in found or path.is_dir() or path.read_bytes().lstrip()[:1] not in (b"[", b"{"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import catalog, engines, run, shards, toml
+from pipeline import engines, raw_files, run, shards, toml
 from pipeline.config import Normalize, Settings
 from pipeline.run import Workspace
 from pipeline.stages.normalize import normalize
@@ -76,7 +76,7 @@ def normalized(root: Path, toy: Toy, settings: Normalize | None = None) -> Any:
     """The summary of one toy's normalize, with its kept rows and rejects by split."""
     ws = lay_out(root, {"toy": toy})
     dataset = ws.dataset("toy")
-    folder, manifest = catalog.edition(dataset, ws.raw)
+    folder, manifest = raw_files.edition(dataset, ws.raw)
     return normalize(dataset, folder, manifest, settings or Normalize(max_reject_rate=1), ws.out)
 
 

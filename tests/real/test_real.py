@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import catalog, kept, shards, tasks
+from pipeline import catalog, kept, raw_files, shards, tasks
 from pipeline.config import Normalize
-from pipeline.records import from_table, violation
+from pipeline.records import violation
 from pipeline.stages.normalize import normalize
+from pipeline.tables import from_table
 
 MANIFESTS = Path(__file__).parent / "manifests"
 RAW = os.environ.get("IEPILE_RAW")
@@ -29,7 +30,7 @@ def normalized(tmp_path_factory):
     def get(name):
         if name not in done:
             dataset = catalog.load(name)
-            raw, manifest = catalog.edition(dataset, Path(RAW), MANIFESTS)
+            raw, manifest = raw_files.edition(dataset, Path(RAW), MANIFESTS)
             summary = normalize(dataset, raw, manifest, Normalize(), folder / name)
             done[name] = (dataset, manifest, summary, folder / name)
         return done[name]

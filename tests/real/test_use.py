@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import atomic, catalog, importing, predictions
+from pipeline import atomic, catalog, importing, predictions, raw_files
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.importing import Wanted
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder 
 
 
 def records_of(dataset, raw, manifests, out):
-    folder, manifest = catalog.edition(dataset, raw, manifests)
+    folder, manifest = raw_files.edition(dataset, raw, manifests)
     normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
     words = ROOT / "dictionaries" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
@@ -67,7 +67,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
         importing.run(folder, wanted, own / "raw", own / "toml")
         again = catalog.load(name, own / "toml")
         normalize(
-            again, *catalog.edition(again, own / "raw"), Normalize(), own / "run/clean" / name
+            again, *raw_files.edition(again, own / "raw"), Normalize(), own / "run/clean" / name
         )
         with atomic.replacing(own / "second") as partial:
             iepile_jsonl.export(Source("records", own / "run", (again,)), partial)

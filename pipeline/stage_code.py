@@ -1,0 +1,83 @@
+"""What the output of a stage follows from, besides its input: its code, its words, its parameters.
+
+`iepile code` writes that into `output/code/<stage>`, for DVC to run again what has changed and
+nothing else. The code is what the module of the stage imports, directly or not, found in the source
+and not listed by hand: a list would be forgotten.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pipeline import raw_files, shards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.config import Settings
+
+_HERE: Final = Path(__file__).parent
+#: Modules that say how work is done, or what went wrong, and change no byte of a result; what
+#: `config` reads stands in the file itself.
+_SILENT: Final = frozenset(
+    {"atomic", "cluster", "config", "engines", "errors", "light", "terminal"}
+)
+#: Stage -> files that are read or imported by name.
+_NAMED: Final = {
+    "normalize": ("readers/_*.py",),
+    "clean": ("../dictionaries/stop_words/*.txt",),
+    "dedupe": (),
+    "negatives": ("tasks/*.py",),
+    "instruct": ("tasks/*.py", "templates.toml"),
+    "publish": (),
+    "report": ("tasks/*.py", "page/*"),
+}
+STAGES: Final = tuple(_NAMED)
+_EACH: Final = ("normalize", "clean", "instruct")
+
+
+def write(settings: Settings, out: Path) -> None:
+    """Write `out/<stage>` for every stage: a line per file of code, then the parameters as YAML."""
+    parameters = msgspec.to_builtins(settings)
+    for stage in STAGES:
+        # The stages over all datasets depend on which there are; the card names all parameters.
+        own = {stage, "no_relation_label", *(() if stage in _EACH else ("datasets",))}
+        told = parameters if stage == "publish" else own
+        chosen = {name: value for name, value in parameters.items() if name in told}
+        lines = [f"{digest}  {name}\n" for name, digest in code(stage).items()]
+        shards.write_text("".join(lines) + msgspec.yaml.encode(chosen).decode(), out / stage)
+
+
+def code(stage: str) -> dict[str, str]:
+    """The files that a stage follows from, relative to the project, each with its sha256."""
+    paths = {path for pattern in _NAMED[stage] for path in _HERE.glob(pattern) if path.is_file()}
+    found: set[Path] = set()
+    waiting = [_HERE / "run.py", _HERE / "stages" / f"{stage}.py", *paths]
+    while waiting:
+        path = waiting.pop()
+        if path in found or path.stem in _SILENT:
+            continue
+        found.add(path)
+        # `run` calls every stage: what it imports is no concern of this one.
+        if path.suffix == ".py" and path.name != "run.py":
+            waiting += _imported(path)
+    return {
+        Path(os.path.relpath(path, _HERE.parent)).as_posix(): raw_files.digest(path)
+        for path in sorted(found)
+    }
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """The files of this package that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pipeline":
+            module = _HERE.joinpath(*(node.module or "").split(".")[1:])
+            for place in (module, *(module / alias.name for alias in node.names)):
+                yield from (
+                    p for p in (place.with_suffix(".py"), place / "__init__.py") if p.exists()
+                )

@@ -1,0 +1,47 @@
+"""What DVC is told that a stage follows from: code reached by way of others, words, parameters."""
+
+import pytest
+
+from pipeline import stage_code
+from pipeline.config import Instruct, Settings
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("stage", "has"),
+    [
+        ("normalize", {"stages/normalize.py", "tally.py", "tables.py", "readers/_source.py"}),
+        ("clean", {"stages/clean.py", "rules.py", "shards.py", "chinese.py"}),
+        ("dedupe", {"near_duplicates.py", "text.py", "kept.py"}),
+        ("negatives", {"evidence.py", "fusion.py", "encoders.py", "tasks/_answers.py"}),
+        ("instruct", {"assembly.py", "batching.py", "tasks/kg.py", "templates.toml"}),
+        ("publish", {"card.py", "lengths.py"}),
+        ("report", {"figures.py", "examples.py", "page/page.html", "page/charts.py"}),
+    ],
+)
+def test_a_stage_follows_from_what_it_imports(stage, has):
+    found = stage_code.code(stage)
+
+    assert {f"pipeline/{name}" for name in has} <= {*found}
+    assert all((ROOT / name).is_file() for name in found)
+    assert not {*found} & {f"pipeline/{name}.py" for name in ("errors", "engines", "cli", "config")}
+    others = {f"pipeline/stages/{other}.py" for other in stage_code.STAGES if other != stage}
+    assert not {*found} & others
+    assert not {name for name in found if "/readers/" in name and "/_" not in name}
+
+
+def test_words_in_files_count_as_code():
+    assert "dictionaries/stop_words/zh.txt" in stage_code.code("clean")
+
+
+def test_a_parameter_changes_its_own_stage_and_the_card(tmp_path):
+    for name, settings in {"a": Settings(), "b": Settings(instruct=Instruct(seed=7))}.items():
+        stage_code.write(settings, tmp_path / name)
+
+    changed = {
+        stage
+        for stage in stage_code.STAGES
+        if (tmp_path / "a" / stage).read_bytes() != (tmp_path / "b" / stage).read_bytes()
+    }
+    assert changed == {"instruct", "publish"}
+    assert "k:" not in (tmp_path / "a" / "clean").read_text(encoding="utf-8")
