@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from pipeline import atomic, catalog, raw_files, toml
+from pipeline import atomic, catalog, inferred, raw_files, toml
 from pipeline.errors import DeclarationError, RawFileError
+from pipeline.inferred import Found, Schema
 from pipeline.readers.iepile_jsonl import read
-from pipeline.records import Record, Reject, violation
+from pipeline.records import Reject, violation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 #: How the files of a split may be called.
 _FILES: Final = {
@@ -34,15 +35,9 @@ _FILES: Final = {
     "dev": ("dev", "valid", "validation"),
     "test": ("test",),
 }
-#: What is told of the annotations; and how many texts tell the language.
+#: What is told of the annotations.
 _TOLD: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
-_TEXTS: Final = 1000
-_HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-Schema = tuple[list[str], list[str], dict[str, list[str]]]
-Signature = tuple[str, str, str]
 
 
 class Wanted(NamedTuple):
@@ -55,40 +50,6 @@ class Wanted(NamedTuple):
     license: str = "unstated"
     domain: str = "unstated"
     held_out: bool = False
-
-
-class Found:
-    """What the annotations of all splits hold."""
-
-    def __init__(self) -> None:
-        self.labels: dict[str, Counter[str]] = {
-            kind: Counter() for kind in ("entity", "relation", "event", "role")
-        }
-        self.entities = 0
-        self.roles: dict[str, Counter[str]] = {}
-        self.signatures: Counter[tuple[str | None, str, str | None]] = Counter()
-        self.characters: Counter[str] = Counter()
-
-    def add(self, record: Record) -> None:
-        """Note the labels of a record, and in which script the first texts are."""
-        if self.characters["texts"] < _TEXTS:
-            han = len(_HAN.findall(record.text))
-            letters = sum(map(str.isalpha, record.text)) - han
-            self.characters.update({"texts": 1, "han": han, "letters": letters})
-        ends = {i for relation in record.relations for i in (relation.head, relation.tail)}
-        for i, mention in enumerate(record.mentions):
-            if mention.label is not None:
-                self.labels["entity"][mention.label] += 1
-                self.entities += i not in ends
-        for relation in record.relations:
-            self.labels["relation"][relation.label] += 1
-            head, tail = (record.mentions[i].label for i in (relation.head, relation.tail))
-            self.signatures[head, relation.label, tail] += 1
-        for event in record.events:
-            roles = [argument.role for argument in event.arguments]
-            self.labels["event"][event.label] += 1
-            self.labels["role"].update(roles)
-            self.roles.setdefault(event.label, Counter()).update(roles)
 
 
 def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str, int]:
@@ -105,15 +66,15 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
     if not found.characters["texts"]:
         todo = "check that they are in the unified format, and UTF-8"
         raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
-    tasks = wanted.tasks or _tasks(folder, found)
+    tasks = wanted.tasks or inferred.tasks(folder, found)
     counts = Counter({key: sum(split["counts"][key] for split in splits.values()) for key in _TOLD})
-    tables = _tables(schema, found, tasks, folder, counts)
+    tables = inferred.tables(schema, found, tasks, folder, counts)
     source = wanted.source or folder.resolve().name
     about: dict[str, Any] = {
         "title": f"{source}, from IEPile's unified format",
         "source": source,
         "license": wanted.license,
-        "language": wanted.language or _language(found),
+        "language": wanted.language or inferred.language(found),
         "domain": wanted.domain,
         "tasks": [*tasks],
         "access": "licensed",
@@ -215,109 +176,3 @@ def _split(path: Path, found: Found) -> dict[str, Any]:
             found.add(item)
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
     return {"counts": dict(counts), "files": [file]}
-
-
-def _language(found: Found) -> str:
-    """English, unless Chinese characters are more than half as many as other letters."""
-    return "en" if found.characters["letters"] > 2 * found.characters["han"] else "zh"
-
-
-def _tasks(folder: Path, found: Found) -> tuple[str, ...]:
-    """The task that the folder above is named after, or all that the annotations allow."""
-    above = folder.resolve().parent.name
-    if above in catalog.TASKS:
-        return (above,)
-    tasks: list[str] = ["NER"] if found.entities else []
-    if found.signatures:
-        typed = all(head and tail for head, _, tail in found.signatures)
-        tasks += ["RE", "SPO", "KG"] if typed else ["RE"]
-    if found.labels["event"]:
-        tasks += ["EE", "EET", "EEA"] if found.labels["role"] else ["EET"]
-    if not tasks:
-        raise RawFileError(
-            "no annotation anywhere in these files",
-            where=folder,
-            todo="name the tasks with --tasks NER, say, if that is as it should be",
-        )
-    return tuple(tasks)
-
-
-def _tables(
-    schema: Schema, found: Found, tasks: Sequence[str], folder: Path, counts: Counter[str]
-) -> dict[str, Any]:
-    """The tables of the declaration: reader, labels, roles of events, and signatures."""
-    types, roles, roles_of = schema
-    events = any(task in ("EE", "EET", "EEA") for task in tasks)
-    signatures: list[Signature] = []
-    if {"SPO", "KG"} & {*tasks}:
-        signatures = _signatures(schema, found, folder, counts)
-    spelled = {"_".join(signature): signature[1] for signature in signatures}
-    relations = [spelled[role] for role in roles if role in spelled] or roles
-    listed = {
-        "entity": types if not events else [],
-        "relation": relations if not events else [],
-        "event": types if events else [],
-        "role": roles if events else [],
-    }
-    labels: dict[str, list[str]] = {}
-    for kind, known in listed.items():
-        new = sorted({*found.labels[kind]} - {*known})
-        counts["labels that schema.json lacks"] += len(new)
-        labels[kind] = [*dict.fromkeys([*known, *new])]
-    own: dict[str, list[str]] = {}
-    for event in labels["event"] if labels["role"] else ():
-        new = sorted({*found.roles.get(event, ())} - {*roles_of.get(event, ())})
-        counts["roles of events that schema.json lacks"] += len(new)
-        own[event] = [*dict.fromkeys([*roles_of.get(event, ()), *new])]
-    labels["role"] = [*dict.fromkeys([*labels["role"], *(r for rs in own.values() for r in rs)])]
-    pairs: dict[str, list[list[str]]] = {}
-    for head, relation, tail in signatures:
-        pairs.setdefault(relation, []).append([head, tail])
-    return {
-        "reader": {"name": "iepile_jsonl"},
-        "labels": {kind: known for kind, known in labels.items() if known},
-        "roles": own,
-        "signatures": pairs,
-    }
-
-
-def _signatures(
-    schema: Schema, found: Found, folder: Path, counts: Counter[str]
-) -> list[Signature]:
-    """Signatures in the order of schema.json: those that occur, and those it spells out.
-
-    It lists them as `head_predicate_tail`, which is parted only where its own types allow one way,
-    or as bare predicates, whose types are those that occur.
-    """
-    types, roles, roles_of = schema
-    untyped = sum(n for (head, _, tail), n in found.signatures.items() if not (head and tail))
-    if untyped:
-        todo = "leave out SPO and KG with --tasks, or give every relation its types"
-        raise DeclarationError(
-            f"{untyped} relations have no head_type or tail_type", where=folder, todo=todo
-        )
-    place = {label: i for i, label in enumerate(dict.fromkeys([*roles_of, *types]))}
-    occurring: list[Signature] = sorted(
-        ((head or "", relation, tail or "") for head, relation, tail in found.signatures),
-        key=lambda s: (place.get(s[0], len(place)), place.get(s[2], len(place)), s),
-    )
-    ordered: dict[Signature, None] = {}
-    for role in roles:
-        same = [s for s in occurring if "_".join(s) == role]
-        same = same or [s for s in occurring if s[1] == role]
-        if not same and role not in {r for own in roles_of.values() for r in own}:
-            ends = (
-                (head, role[len(head) + 1 : -len(tail) - 1], tail)
-                for head in types
-                for tail in types
-                if role.startswith(f"{head}_") and role.endswith(f"_{tail}")
-            )
-            same = [s for s in ends if s[1]]
-            if len(same) != 1:
-                counts["relations listed that no types are known of"] += 1
-                continue
-        ordered.update(dict.fromkeys(same))
-    pairs = {(head, relation) for head, relation, _ in occurring}
-    left_out = sum((head, r) not in pairs for head, own in roles_of.items() for r in own)
-    counts["attributes listed that never occur"] += left_out
-    return [*dict.fromkeys([*ordered, *occurring])]

@@ -1,10 +1,9 @@
 """Nearly equal texts: found by MinHash, checked exactly, reported, and dropped only if asked.
 
 Two texts are as similar as the share of character n-grams that they have in common (Jaccard), case
-and white space apart; about equal texts exact deduplication has decided. MinHash bands (with the
-permutations and band sizes of datasketch, for many texts at once) propose pairs; the texts decide.
-Three passes, each bounded by a shard or a part: bands parted by their hash, pairs parted by one
-record, similar pairs parted by dataset.
+and white space apart; about equal texts exact deduplication has decided. MinHash bands (`minhash`)
+propose pairs; the texts decide. Three passes, each bounded by a shard or a part: bands parted by
+their hash, pairs parted by one record, similar pairs parted by dataset.
 
 Writes `near_duplicates.json` beside the datasets' folders: per pair of splits how many records of
 the one have a near-duplicate in the other. With `near_duplicates = "drop"` a record goes where an
@@ -15,14 +14,15 @@ split all but the first; `drops.parquet` then holds it as `near_duplicate` with 
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline import atomic, engines, kept, shards
+from pipeline import atomic, engines, kept, minhash, shards
+from pipeline.batching import mix64
 from pipeline.kept import DROPS, record_shards
 from pipeline.records import SPLITS
 from pipeline.text import normal_form
@@ -34,13 +34,8 @@ if TYPE_CHECKING:
     from pipeline.config import Dedupe
     from pipeline.engines import Workers
 
-#: Characters in an n-gram, by language: a Chinese character says more than a letter.
-NGRAM: Final = {"en": 5, "zh": 3}
-PERMUTATIONS: Final = 64
 #: Texts that one part is about: 16 bytes for each of its bands.
 _TEXTS_PER_PART: Final = 50_000
-#: Positions hashed at once, so that they stay in the processor's cache.
-_BLOCK: Final = 1 << 16
 _EXAMPLES: Final = 3
 _BANDS: Final = pa.schema([("band", pa.uint64()), ("record", pa.int64())])
 _PAIRS: Final = pa.schema([("low", pa.int64()), ("high", pa.int64())])
@@ -48,7 +43,6 @@ _SIMILAR: Final = pa.schema(
     [("record", pa.int64()), ("partner", pa.int64()), ("similarity", pa.float32())]
 )
 _TEXTS: Final = pa.schema([("id", pa.string()), ("text", pa.string()), ("n", pa.int8())])
-_FNV: Final = np.uint32(16777619)
 
 
 class Shard(NamedTuple):
@@ -97,65 +91,6 @@ def find(
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
 
 
-def ngrams(texts: Sequence[str], sizes: Sequence[int]) -> tuple[Any, Any]:
-    """(hashes of all character n-grams of all texts, where those of each text begin)."""
-    padded = [t.ljust(n, "\0") for t, n in zip(texts, sizes, strict=True)]
-    codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32)
-    lengths = np.fromiter(map(len, padded), np.int64, len(padded))
-    size = np.asarray(sizes, np.int64)
-    ends = np.cumsum(lengths)
-    counts = lengths - size + 1
-    starts = np.cumsum(counts) - counts
-    at = np.arange(counts.sum()) + np.repeat(ends - lengths - starts, counts)
-    hashes = np.full(len(at), 2166136261, np.uint32)
-    wide = np.repeat(size, counts)
-    for k in range(size.max(initial=0)):
-        inside = wide > k
-        if inside.all():
-            hashes = (hashes ^ codes[at + k]) * _FNV
-        else:
-            hashes[inside] = (hashes[inside] ^ codes[at[inside] + k]) * _FNV
-    return hashes, starts
-
-
-def _mixed(hashes: Any) -> Any:
-    """The last step of MurmurHash3, with which datasketch's "affine32" scheme begins."""
-    hashes = (hashes ^ (hashes >> np.uint32(16))) * np.uint32(0x85EBCA6B)
-    hashes = (hashes ^ (hashes >> np.uint32(13))) * np.uint32(0xC2B2AE35)
-    return hashes ^ (hashes >> np.uint32(16))
-
-
-@cache
-def _scheme(threshold: float) -> tuple[Any, Any, int, int]:
-    """(multipliers, increments, bands, rows of a band) from datasketch, for high recall."""
-    from datasketch import MinHash, MinHashLSH
-
-    a, b = MinHash(num_perm=PERMUTATIONS, scheme="affine32").permutations
-    lsh = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=(0.02, 0.98))
-    return a, b, lsh.b, lsh.r
-
-
-def signatures(texts: Sequence[str], sizes: Sequence[int], threshold: float) -> Any:
-    """The MinHash signatures of texts as rows of uint32, equal to datasketch's own."""
-    a, b, _, _ = _scheme(threshold)
-    out = np.empty((PERMUTATIONS, len(texts)), np.uint32)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    blocks = np.cumsum(lengths) // _BLOCK
-    for block in np.unique(blocks):
-        first, last = np.searchsorted(blocks, (block, block + 1))
-        hashes, starts = ngrams(texts[first:last], sizes[first:last])
-        hashes = _mixed(hashes)
-        for row in range(PERMUTATIONS):
-            out[row, first:last] = np.minimum.reduceat(hashes * a[row] + b[row], starts)
-    return out.T
-
-
-def similarity(one: str, other: str, n: int) -> float:
-    """The share of the n-grams of two texts that both have."""
-    a, b = ({t[i : i + n] for i in range(max(1, len(t) - n + 1))} for t in (one, other))
-    return len(a & b) / len(a | b)
-
-
 def _sketch(
     job: tuple[int, Shard],
     folder: Path,
@@ -169,14 +104,9 @@ def _sketch(
     columns = ["id", "language", "text", "dropped"]
     table = kept.kept(shard.path, folder / names[shard.dataset], columns)
     texts = [normal_form(t) for t in table["text"].to_pylist()]
-    sizes = [NGRAM[language] for language in table["language"].to_pylist()]
-    _, _, bands, width = _scheme(threshold)
-    matrix = signatures([t.casefold() for t in texts], sizes, threshold)
-    mixed = np.arange(bands, dtype=np.uint64) << np.uint64(56)
-    hashes = np.tile(mixed, (len(texts), 1))
-    for i in range(width):
-        hashes = _mix64(hashes ^ matrix[:, i : bands * width : width])
-    records = np.repeat((number << 32) + np.arange(len(texts)), bands)
+    sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
+    hashes = minhash.bands([t.casefold() for t in texts], sizes, threshold)
+    records = np.repeat((number << 32) + np.arange(len(texts)), hashes.shape[1])
     hashes = hashes.ravel()
     part = (hashes % np.uint64(parts)).astype(np.int64)
     found = pa.table([hashes, records], schema=_BANDS)
@@ -184,12 +114,6 @@ def _sketch(
     kept_texts = pa.table([table["id"], texts, sizes], schema=_TEXTS)
     one = np.zeros(len(texts), np.int64)
     shards.write_parts(kept_texts, one, 1, work / "texts" / f"{number:06d}.arrow")
-
-
-def _mix64(hashes: Any) -> Any:
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
 
 
 def _propose(part: int, listing: Sequence[Shard], work: Path, parts: int) -> None:
@@ -215,7 +139,7 @@ def _propose(part: int, listing: Sequence[Shard], work: Path, parts: int) -> Non
             pairs.update((min(row, other), max(row, other)) for other in near)
     found = np.array(sorted(pairs), np.int64).reshape(-1, 2)
     table = pa.table([found[:, 0], found[:, 1]], schema=_PAIRS)
-    goes = _mix64(found[:, 1].astype(np.uint64)) % np.uint64(parts)
+    goes = mix64(found[:, 1].astype(np.uint64)) % np.uint64(parts)
     shards.write_parts(table, goes.astype(np.int64), parts, work / "pairs" / f"{part:06d}.arrow")
 
 
@@ -231,7 +155,7 @@ def _compare(
         (_, one, n), (_, other, m) = texts[low], texts[high]
         if n != m or one == other:  # exact deduplication has decided about equal texts
             continue
-        share = similarity(one.casefold(), other.casefold(), n)
+        share = minhash.similarity(one.casefold(), other.casefold(), n)
         if share >= threshold:
             rows += [(low, high, share), (high, low, share)]
     found = pa.table([[r[i] for r in rows] for i in range(3)], schema=_SIMILAR)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import near_duplicates, shards
+from pipeline import minhash, near_duplicates, shards
 from pipeline.config import Dedupe
 from pipeline.stages.dedupe import dedupe
 from tests.test_dedupe import dataset, lay
@@ -30,28 +30,26 @@ def solve(tmp_path, *names, workers=1, **settings):
 def test_signatures_are_those_of_datasketch(texts, n):
     from datasketch import MinHash
 
-    ours = near_duplicates.signatures(texts, [n] * len(texts), 0.8)
+    ours = minhash.signatures(texts, [n] * len(texts), 0.8)
 
     for text, row in zip(texts, ours, strict=True):
-        hashes, _ = near_duplicates.ngrams([text], [n])
-        theirs = MinHash(num_perm=near_duplicates.PERMUTATIONS, scheme="affine32", hashfunc=int)
+        hashes, _ = minhash.ngrams([text], [n])
+        theirs = MinHash(num_perm=minhash.PERMUTATIONS, scheme="affine32", hashfunc=int)
         theirs.update_batch(hashes.tolist())
         assert row.tolist() == theirs.hashvalues.tolist()
 
 
 def test_ngrams_do_not_cross_texts_and_sizes_may_differ():
-    together, starts = near_duplicates.ngrams(["abcdef", "", "雾港在海边"], [5, 5, 3])
-    alone = [
-        near_duplicates.ngrams([t], [n])[0] for t, n in [("abcdef", 5), ("", 5), ("雾港在海边", 3)]
-    ]
+    together, starts = minhash.ngrams(["abcdef", "", "雾港在海边"], [5, 5, 3])
+    alone = [minhash.ngrams([t], [n])[0] for t, n in [("abcdef", 5), ("", 5), ("雾港在海边", 3)]]
 
     assert starts.tolist() == [0, 2, 3]
     assert together.tolist() == np.concatenate(alone).tolist()
 
 
 def test_similarity_is_jaccards():
-    assert near_duplicates.similarity("abcd", "abce", 3) == pytest.approx(1 / 3)
-    assert near_duplicates.similarity("ab", "ab", 3) == 1
+    assert minhash.similarity("abcd", "abce", 3) == pytest.approx(1 / 3)
+    assert minhash.similarity("ab", "ab", 3) == 1
 
 
 def test_they_are_reported_per_pair_of_splits_and_kept(tmp_path):

@@ -9,7 +9,7 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipeline import catalog, cli, facts, predictions, raw_files, shards
+from pipeline import catalog, cli, evaluation, facts, predictions, raw_files, shards
 from pipeline.catalog import TASKS
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.errors import RawFileError
@@ -61,7 +61,7 @@ def score(tmp_path, answers, batches, options=PLAIN, *, partial=False, **more):
     ]
     (tmp_path / "p.jsonl").write_text("\n".join(lines), encoding="utf-8")
     found = predictions.read(tmp_path / "p.jsonl")
-    scores = predictions.score(found, tmp_path / "corpus", options, partial=partial)
+    scores = evaluation.score(found, tmp_path / "corpus", options, partial=partial)
     return {entry["measure"]: entry for entry in scores["scores"]}
 
 
@@ -127,7 +127,7 @@ def test_the_order_of_batches_is_that_of_their_numbers_not_of_the_files(tmp_path
     lines = [json.dumps({"id": i, "output": a}) for i, a in zip(ids, answers, strict=True)]
     (tmp_path / "p.jsonl").write_text("\n".join(reversed(lines)), encoding="utf-8")
 
-    scores = predictions.score(predictions.read(tmp_path / "p.jsonl"), tmp_path / "corpus", PLAIN)
+    scores = evaluation.score(predictions.read(tmp_path / "p.jsonl"), tmp_path / "corpus", PLAIN)
 
     assert counts(scores["scores"][0]) == (13, 13, 13)
 
@@ -295,7 +295,7 @@ def test_totals_add_up_per_task_and_keep_held_out_sets_apart(tmp_path):
     lines = [json.dumps({"id": i, "prediction": '{"x": ["a"]}'}) for i in ids]
     (tmp_path / "p.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
-    scores = predictions.score(predictions.read(tmp_path / "p.jsonl"), corpus, PLAIN)
+    scores = evaluation.score(predictions.read(tmp_path / "p.jsonl"), corpus, PLAIN)
 
     assert [(t["dataset"], t["datasets"], *counts(t)) for t in scores["totals"]] == [
         ("all", 2, 3, 2, 1),
@@ -374,7 +374,7 @@ def sample_corpus(tmp_path_factory):
 def test_gold_scores_100_for_every_task_and_dataset(sample_corpus, options):
     used, corpus = sample_corpus
 
-    scores = predictions.score(predictions.read(corpus), corpus, options)
+    scores = evaluation.score(predictions.read(corpus), corpus, options)
 
     assert {e["task"] for e in scores["scores"]} == {*TASKS}
     assert {e["dataset"] for e in scores["scores"]} == {d.id for d in used}
@@ -397,7 +397,7 @@ def test_gold_of_a_label_is_counted_once_however_often_it_is_asked(sample_corpus
             for label, values in json.loads(row["output"]).items():
                 facts |= {(row["record_id"], label, value) for value in values}
 
-    scores = predictions.score(predictions.read(corpus), corpus, PLAIN)
+    scores = evaluation.score(predictions.read(corpus), corpus, PLAIN)
 
     assert len(facts) == sum(e["gold"] for e in scores["scores"] if e["task"] == "NER")
 
@@ -405,11 +405,11 @@ def test_gold_of_a_label_is_counted_once_however_often_it_is_asked(sample_corpus
 def test_parts_of_the_gold_change_nothing(sample_corpus, monkeypatch):
     _, corpus = sample_corpus
     answers = predictions.read(corpus)
-    whole = predictions.score(answers, corpus, Options(samples=20))
-    monkeypatch.setattr(predictions, "_ROWS_PER_PART", 13)
-    monkeypatch.setattr(predictions, "_LINES", 7)
+    whole = evaluation.score(answers, corpus, Options(samples=20))
+    monkeypatch.setattr(evaluation, "_ROWS_PER_PART", 13)
+    monkeypatch.setattr(evaluation, "_LINES", 7)
 
-    assert predictions.score(answers, corpus, Options(samples=20)) == whole
+    assert evaluation.score(answers, corpus, Options(samples=20)) == whole
 
 
 def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpus, tmp_path):
@@ -446,7 +446,7 @@ def test_parquet_and_folders_are_read(tmp_path):
 
     answers = predictions.read(folder, "reply")
 
-    assert predictions.score(answers, tmp_path / "corpus", PLAIN)["scores"][0]["f1"] == 100.0
+    assert evaluation.score(answers, tmp_path / "corpus", PLAIN)["scores"][0]["f1"] == 100.0
 
 
 @pytest.mark.parametrize(
@@ -478,7 +478,7 @@ def test_arrays_are_read_and_tables_of_other_types_are_told(tmp_path):
     (tmp_path / "p.json").write_text(json.dumps(rows, indent=1), encoding="utf-8-sig")
     shards.write(pa.table({"id": ids, "output": [["a"], ["b"]]}), tmp_path / "p.parquet")
 
-    scores = predictions.score(predictions.read(tmp_path / "p.json"), tmp_path / "corpus", PLAIN)
+    scores = evaluation.score(predictions.read(tmp_path / "p.json"), tmp_path / "corpus", PLAIN)
 
     assert counts(scores["scores"][0]) == (2, 2, 1)
     with pytest.raises(RawFileError, match="not a string"):

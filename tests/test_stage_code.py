@@ -12,7 +12,7 @@ from tests.conftest import ROOT
     [
         ("normalize", {"stages/normalize.py", "tally.py", "tables.py", "readers/_source.py"}),
         ("clean", {"stages/clean.py", "rules.py", "shards.py", "chinese.py"}),
-        ("dedupe", {"near_duplicates.py", "text.py", "kept.py"}),
+        ("dedupe", {"minhash.py", "text.py", "kept.py"}),
         ("negatives", {"evidence.py", "fusion.py", "encoders.py", "tasks/_answers.py"}),
         ("instruct", {"assembly.py", "batching.py", "tasks/kg.py", "templates.toml"}),
         ("publish", {"card.py", "lengths.py"}),

@@ -43,12 +43,12 @@ def _samples(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, and write the JSON file."""
-    from pipeline import predictions, shards
+    from pipeline import evaluation, predictions, shards
     from pipeline.scoring import Options
 
     answers = predictions.read(arguments.predictions, arguments.field)
     options = Options(arguments.match, arguments.normalize, arguments.samples)
-    scores = predictions.score(answers, arguments.gold, options, partial=arguments.partial)
+    scores = evaluation.score(answers, arguments.gold, options, partial=arguments.partial)
     if arguments.json:
         shards.write_json(scores, arguments.json)
     _print(scores, labels=arguments.labels)

@@ -30,6 +30,7 @@ from pipeline import (
     archives,
     catalog,
     config,
+    evaluation,
     importing,
     interchange,
     predictions,
@@ -461,7 +462,7 @@ def _predictions(name, content):
         demand(len(read.ids) == len(read.texts), "answers without ids")
         options = Options(samples=0)
         shards.write(_gold(), folder / "gold" / "test-00000-of-00001.parquet")
-        scores = predictions.score(read, folder / "gold", options, partial=len(content) % 2 == 0)
+        scores = evaluation.score(read, folder / "gold", options, partial=len(content) % 2 == 0)
         for own in scores["scores"]:
             demand(own["rows"] >= 1, "a score of no rows")
         shards.write_json(scores, folder / "scores.json")
