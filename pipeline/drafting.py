@@ -92,7 +92,7 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
         raise DeclarationError(
             f"there is a dataset {name!r} already",
             where=catalog.FOLDER / f"{name}.toml",
-            todo="choose another id, or edit the file",
+            todo="choose another id, edit the file, or remove it to draft it anew",
         )
     for file in (f for own in splits.values() for f in own):
         if not file.exists():

@@ -54,7 +54,10 @@ def rows(path: Path) -> int:
 def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
     """Open one shard, to read it in pieces; it must have the columns."""
     try:
-        with atomic.stream(path, "rb") as stream, pq.ParquetFile(stream) as file:
+        with (
+            atomic.stream(path, "rb") as stream,
+            pq.ParquetFile(stream, page_checksum_verification=True) as file,
+        ):
             if lacking := [name for name in columns if name not in file.schema_arrow.names]:
                 raise RawFileError(
                     f"this shard has no column {lacking[0]!r}",
@@ -62,7 +65,7 @@ def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
                     todo="delete the folder it lies in and run the stage before again",
                 )
             yield file
-    except (OSError, pa.ArrowInvalid) as problem:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise RawFileError(
             f"cannot read this shard: {problem}",
             where=path,
@@ -109,7 +112,13 @@ def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     with (
         atomic.writing(path) as partial,
         atomic.stream(partial, "wb") as stream,
-        pq.ParquetWriter(stream, schema, compression="zstd", use_dictionary=recurring) as shard,
+        pq.ParquetWriter(
+            stream,
+            schema,
+            compression="zstd",
+            use_dictionary=recurring,
+            write_page_checksum=True,
+        ) as shard,
     ):
         yield lambda table: shard.write_table(table, row_group_size=MAX_ROWS_PER_GROUP)
 
