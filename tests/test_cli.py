@@ -8,6 +8,7 @@ import time
 from importlib import import_module
 
 import pytest
+import yaml
 
 from pipeline import catalog, cli
 from tests.conftest import ROOT
@@ -26,6 +27,7 @@ COMMANDS += [
     "new",
     "fetch",
     "settings",
+    "code",
     "doctor",
 ]
 
@@ -124,6 +126,17 @@ def test_bad_parameters_are_refused(text, words, capsys, tmp_path):
 
     assert code == 1
     assert words in err
+
+
+def test_settings_show_what_is_in_force(capsys, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("clean: {min_characters: 7}", encoding="utf-8")
+
+    code, out, _ = call(capsys, "settings", "clean", "dedupe", "--params", str(path))
+
+    shown = yaml.safe_load(out)
+    assert (code, [*shown]) == (0, ["clean", "dedupe"])
+    assert (shown["clean"]["min_characters"], shown["clean"]["long_text"]) == (7, 5000)
 
 
 @pytest.mark.usefixtures("in_project")
