@@ -84,11 +84,11 @@ def new_dataset(world):
     world.iepile("check", name, "--raw", "raw/full")
 
 
-def _sentence(rng):
-    """One sentence in IOB2 columns, with a person or a place or neither."""
+def _sentence(rng, known=("PER", "LOC")):
+    """One sentence in IOB2 columns, with a person or a place or neither, if these are known."""
     words = [(w, "O") for w in rng.sample(_WORDS, rng.randint(4, 9))]
     for names, label in ((_NAMES, "PER"), (_PLACES, "LOC")):
-        if rng.random() < 0.7:
+        if rng.random() < 0.7 and label in known:
             first, *rest = rng.choice(names).split()
             entity = [(first, f"B-{label}"), *((w, f"I-{label}") for w in rest)]
             at = rng.choice([n for n, (_, tag) in enumerate(words) if not tag.startswith("I-")])
@@ -150,7 +150,7 @@ def add_a_row_and_forget_the_manifest(world):
     name, path, lines = _columns(world)
     if not name or not (world.raw / name / "manifest.toml").is_file():
         return
-    added = _sentence(world.rng)
+    added = _sentence(world.rng, world.declaration(name)["labels"]["entity"])
     path.write_text("\n".join([*lines, "", added]) + "\n", encoding="utf-8")
     manifest = world.raw / name / "manifest.toml"
     content = tomlkit.parse(manifest.read_text(encoding="utf-8"))

@@ -19,10 +19,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
+    from pipeline import options
     from tests.fuzz import targets
 
     # What the project imports when it is asked for must be watched as well.
-    for _reader in targets.catalog.readers():
+    for _reader in options.readers():
         import_module(f"pipeline.readers.{_reader}")
     for _task in targets.catalog.TASKS:
         targets.tasks.module(_task)
