@@ -1,7 +1,7 @@
 """Run a function over many items: in this process, in several, or on a Ray cluster.
 
 The same results in the same order either way, since an item is worked on by itself and what it
-writes is put in place whole (see `shards`). What fails is tried a second time and then named.
+writes is put in place whole (see `atomic`). What fails is tried a second time and then named.
 `cluster` has what is Ray's.
 """
 
