@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import batching, catalog, dictionary, tasks
+from pipeline import batching, catalog, interchange, tasks
 from pipeline.config import Instruct
 from pipeline.kept import kept, record_shards
 from pipeline.stages.instruct import blocks, dictionary_of, near_matrix
@@ -72,7 +72,7 @@ def table(run: Path) -> list[str]:
         dataset = catalog.load(name)
         if dataset.use == "held-out" or dataset.inventory == "split":
             continue
-        near = dictionary.read(run / "dictionaries" / "hard_negatives" / f"{name}.json")
+        near = interchange.dictionary_for(dataset, run / "dictionaries" / "hard_negatives")
         for _, shard in record_shards(run / "clean" / name, ("train",)):
             records = kept(shard, run / "dedupe" / name)
             for task in dataset.tasks:

@@ -20,7 +20,7 @@ from offline import causal, device, planted
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
-from pipeline import predictions
+from pipeline import evaluation, predictions
 from pipeline.scoring import Options
 
 
@@ -49,7 +49,7 @@ def score(rows, texts: list[str], gold: Path, file: Path) -> float:
     """The micro-F1 of answers to rows, as `iepile score FILE --gold GOLD --partial` gives it."""
     lines = [{"id": r["id"], "prediction": t} for r, t in zip(rows, texts, strict=True)]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    scores = predictions.score(predictions.read(file), gold, Options(samples=0), partial=True)
+    scores = evaluation.score(predictions.read(file), gold, Options(samples=0), partial=True)
     return scores["totals"][0]["f1"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import atomic, catalog, importing, predictions, raw_files
+from pipeline import atomic, catalog, evaluation, importing, predictions, raw_files
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.importing import Wanted
@@ -45,7 +45,7 @@ def test_gold_scores_100(name, tmp_path):
         pytest.skip("a held-out set of which these files hold no test split")
 
     corpus = tmp_path / "corpus"
-    scores = predictions.score(predictions.read(corpus), corpus, Options(samples=20))
+    scores = evaluation.score(predictions.read(corpus), corpus, Options(samples=20))
 
     assert {entry["task"] for entry in scores["scores"]} == {*dataset.tasks}
     for entry in scores["scores"]:
