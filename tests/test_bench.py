@@ -52,7 +52,7 @@ def test_clean_and_dedupe_of_made_up_records(tmp_path):
     assert "dedupe" in python("bench.clean_dedupe", "--records", 2000, "--folder", tmp_path / "a")
 
 
-def test_the_yardsticks_of_the_dictionary(tmp_path):
+def test_the_yardsticks_of_the_dictionary():
     out = python("bench.negatives", "--raw", ROOT / "raw/sample", "wnut2017", "duie2")
 
     assert "wnut2017" in out
