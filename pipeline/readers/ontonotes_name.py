@@ -29,6 +29,7 @@ _MARK: Final = re.compile(r"</?ENAMEX\b([^<>]*)>")
 _DOCUMENT: Final = re.compile(r'\s*<DOC\s+DOCNO="([^"]*)"\s*>\s*')
 _ATTRIBUTE: Final = re.compile(r'(?<![A-Z_])([A-Z_]+)="([^"]*)"')
 _TRACE: Final = re.compile(r"\*(?:-[0-9]+|[A-Za-z?]+\*(?:-[0-9]+)*)")
+_OFFSET: Final = re.compile("[0-9]{1,9}")
 
 
 def read(
@@ -80,7 +81,7 @@ def _words(piece: str) -> str:
 
 def _mention(text: str, start: int, attributes: dict[str, str]) -> Mention | None:
     skip, leave = attributes.get("S_OFF", "0"), attributes.get("E_OFF", "0")
-    if "TYPE" not in attributes or not (skip + leave).isdecimal():
+    if "TYPE" not in attributes or not (_OFFSET.fullmatch(skip) and _OFFSET.fullmatch(leave)):
         return None
     first, stop = start + int(skip), len(text) - int(leave)
     return Mention(text[first:stop], first, stop, attributes["TYPE"]) if first < stop else None

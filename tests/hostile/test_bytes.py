@@ -98,6 +98,7 @@ WRONG = {
         b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>' + b
     ),
     "numbers huge": numbers(b"9" * 30),
+    "numbers endless": numbers(b"9" * 5000),
     "numbers beyond 32 bits": numbers(b"4294967296"),
     "numbers negative": numbers(b"-1"),
     "numbers floats": numbers(rb"\g<0>.0"),

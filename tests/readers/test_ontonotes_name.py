@@ -78,6 +78,8 @@ def test_escapes_and_traces(tmp_path):
         ("In <ENAMEX>Rome</ENAMEX> .", "malformed_mark", 1),
         (mark("GPE", "Rome", ' E_OFF="4"'), "malformed_mark", 1),
         (mark("GPE", "Rome", ' S_OFF="x"'), "malformed_mark", 1),
+        (mark("GPE", "Rome", ' E_OFF=""'), "malformed_mark", 1),
+        (mark("GPE", "Rome", f' S_OFF="{"1" * 5000}"'), "malformed_mark", 1),
     ],
 )
 def test_broken_marks_reject_their_sentence_alone(tmp_path, sentence, reason, entities):
