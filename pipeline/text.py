@@ -83,7 +83,7 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
         from nltk import redos
         from nltk.tokenize import NLTKWordTokenizer
 
-        # Its patterns are its own. A limit in seconds would let the machine decide what is a record.
+        # Its patterns are its own. A limit in seconds would let the machine decide what is kept.
         redos.DEFAULT_TIMEOUT = None
         split: Callable[[str], list[str]] = NLTKWordTokenizer().tokenize
         return split
