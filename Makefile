@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: corpus test coverage soak lint bench docs examples audit
 
 corpus: .venv/.base
-	$(BIN)/dvc repro
+	$(BIN)/dvc repro || { $(BIN)/iepile doctor; exit 1; }
 	$(BIN)/iepile audit
 
 test: .venv/.dev

@@ -6,6 +6,7 @@ is there, so that all of it works, and at once, where packages are missing.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -134,14 +135,37 @@ def _dvc(folder: Path) -> Check:
     if not any((place / ".git").exists() for place in (folder, *folder.resolve().parents)):
         todo = "`git init`, or clone the project; `iepile run` needs no repository"
         return Check("DVC", "wrong", "this is no git repository, which DVC expects", todo)
-    lock = folder / "dvc.lock"
-    text = lock.read_text(encoding="utf-8", errors="replace") if lock.is_file() else ""
-    if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
-        todo = "git checkout --ours dvc.lock, then `dvc repro`"
-        return Check("DVC", "wrong", "dvc.lock holds the marks of an unfinished merge", todo)
-    made = len(re.findall(r"^  instruct@\S+:$", text, re.MULTILINE))
-    told = f"dvc.lock knows the instructions of {made} datasets" if made else "nothing made yet"
+    locks = [folder / "dvc.lock", *sorted(folder.glob("stages/*/dvc.lock"))]
+    texts = {
+        lock.relative_to(folder).as_posix(): lock.read_text(encoding="utf-8", errors="replace")
+        for lock in locks
+        if lock.is_file()
+    }
+    for name, text in texts.items():
+        if re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
+            todo = f"git checkout --ours {name}, then `dvc repro`"
+            return Check("DVC", "wrong", f"{name} holds the marks of an unfinished merge", todo)
+        # DVC writes these in their place: killed there, it leaves them empty or cut, and stops.
+        if not text.startswith("schema:") or not text.endswith("\n"):
+            todo = f"git checkout {name}, or delete it; then `dvc repro`"
+            return Check(
+                "DVC", "wrong", f"{name} is cut short: dvc was killed as it wrote it", todo
+            )
+    taken = folder / ".dvc/tmp/rwlock"
+    if taken.is_file() and not _json(taken):
+        found = ".dvc/tmp/rwlock is cut short: dvc was killed as it wrote it"
+        return Check("DVC", "wrong", found, "delete it; then `dvc repro`")
+    made = len(re.findall(r"^  instruct@\S+:$", "".join(texts.values()), re.MULTILINE))
+    told = f"it knows the instructions of {made} datasets" if made else "nothing made yet"
     return Check("DVC", "ok", told)
+
+
+def _json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:

@@ -349,8 +349,22 @@ def test_programs_and_the_state_of_dvc(tmp_path, monkeypatch):
     (tmp_path / ".git").mkdir()
     assert dvc() == ("ok", "nothing made yet")
     lock = tmp_path / "dvc.lock"
-    lock.write_text("stages:\n  clean@a:\n    cmd: x\n  instruct@a:\n  instruct@b:\n")
-    assert dvc() == ("ok", "dvc.lock knows the instructions of 2 datasets")
+    lock.write_text("schema: '2.0'\nstages:\n  publish:\n    cmd: x\n")
+    (tmp_path / "stages/instruct").mkdir(parents=True)
+    own = tmp_path / "stages/instruct/dvc.lock"
+    whole = "schema: '2.0'\nstages:\n  instruct@a:\n  instruct@b:\n"
+    own.write_text(whole)
+    assert dvc() == ("ok", "it knows the instructions of 2 datasets")
+    for cut in ("", whole[:30]):
+        own.write_text(cut)
+        told = "stages/instruct/dvc.lock is cut short: dvc was killed as it wrote it"
+        assert dvc() == ("wrong", told)
+    own.unlink()
+    (tmp_path / ".dvc/tmp").mkdir()
+    (tmp_path / ".dvc/tmp/rwlock").touch()
+    assert dvc() == ("wrong", ".dvc/tmp/rwlock is cut short: dvc was killed as it wrote it")
+    (tmp_path / ".dvc/tmp/rwlock").write_text("{}")
+    assert dvc() == ("ok", "nothing made yet")
     lock.write_text("<<<<<<< HEAD\nstages:\n=======\n>>>>>>> other\n")
     assert dvc() == ("wrong", "dvc.lock holds the marks of an unfinished merge")
 
