@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import version
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline import stage_code
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
@@ -144,21 +144,11 @@ def _made(settings: Settings, corpus_hash: str) -> list[str]:
     return [
         "## How it was made",
         "",
-        f"Pipeline version {version('iepile-pipeline')}, with the sha256 `{code_hash()}`.",
+        f"Pipeline version {version('iepile-pipeline')}; the sha256 over its code and declarations",
+        f"is `{stage_code.version()}`.",
         f"The sha256 over all shards is `{corpus_hash}`.",
         "",
         "```yaml",
         msgspec.yaml.encode(parameters).decode().rstrip(),
         "```",
     ]
-
-
-def code_hash() -> str:
-    """The sha256 over everything in this package that can change a corpus, by names and bytes."""
-    folder = Path(__file__).parent
-    paths = sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()

@@ -186,12 +186,12 @@ def _facts() -> Callable[[], dict[str, str]]:
             except PackageNotFoundError:
                 found[package] = "missing"
         try:
-            from pipeline import card
+            from pipeline import stage_code
         except ImportError as problem:
             found["pipeline"] = f"missing ({problem})"
         else:
-            folder = Path(card.__file__).resolve().parent
-            found["pipeline"] = f"{card.code_hash()[:12]} in {folder}"
+            folder = Path(stage_code.__file__).resolve().parent
+            found["pipeline"] = f"{stage_code.version()[:12]} in {folder}"
         return found
 
     return facts

@@ -8,6 +8,7 @@ and not listed by hand: a list would be forgotten.
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ import msgspec
 from pipeline import raw_files, shards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipeline.config import Settings
 
@@ -50,6 +51,8 @@ def write(settings: Settings, out: Path) -> None:
         told = parameters if stage == "publish" else own
         chosen = {name: value for name, value in parameters.items() if name in told}
         lines = [f"{digest}  {name}\n" for name, digest in code(stage).items()]
+        if stage == "publish":
+            lines.append(f"{version()}  all code of the corpus, which its card names\n")
         shards.write_text("".join(lines) + msgspec.yaml.encode(chosen).decode(), out / stage)
 
 
@@ -66,9 +69,23 @@ def code(stage: str) -> dict[str, str]:
         # `run` calls every stage: what it imports is no concern of this one.
         if path.suffix == ".py" and path.name != "run.py":
             waiting += _imported(path)
+    return _digests(found)
+
+
+def version() -> str:
+    """The sha256 over the code and the declarations that the bytes of a corpus follow from."""
+    files = _digests({p for kind in ("readers/*.py", "catalog/*.toml") for p in _HERE.glob(kind)})
+    for stage in STAGES:
+        if stage != "report":
+            files |= code(stage)
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _digests(paths: Iterable[Path]) -> dict[str, str]:
     return {
         Path(os.path.relpath(path, _HERE.parent)).as_posix(): raw_files.digest(path)
-        for path in sorted(found)
+        for path in sorted(paths)
     }
 
 

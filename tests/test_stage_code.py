@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import stage_code
+from pipeline import card, stage_code
 from pipeline.config import Instruct, Settings
 from tests.conftest import ROOT
 
@@ -45,3 +45,12 @@ def test_a_parameter_changes_its_own_stage_and_the_card(tmp_path):
     }
     assert changed == {"instruct", "publish"}
     assert "k:" not in (tmp_path / "a" / "clean").read_text(encoding="utf-8")
+
+
+def test_the_card_names_all_code_that_the_corpus_follows_from(tmp_path):
+    stage_code.write(Settings(), tmp_path)
+
+    version = stage_code.version()
+    assert version in (tmp_path / "publish").read_text(encoding="utf-8")
+    assert version not in (tmp_path / "report").read_text(encoding="utf-8")
+    assert version in card.card([], {}, {}, Settings(), "0" * 64)
