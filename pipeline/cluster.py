@@ -191,7 +191,7 @@ def _facts() -> Callable[[], dict[str, str]]:
             found["pipeline"] = f"missing ({problem})"
         else:
             folder = Path(stage_code.__file__).resolve().parent
-            found["pipeline"] = f"{stage_code.version()[:12]} in {folder}"
+            found["pipeline"] = f"{stage_code.package()[:12]} in {folder}"
         return found
 
     return facts

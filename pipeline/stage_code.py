@@ -56,11 +56,11 @@ def write(settings: Settings, out: Path) -> None:
         shards.write_text("".join(lines) + msgspec.yaml.encode(chosen).decode(), out / stage)
 
 
-def code(stage: str) -> dict[str, str]:
-    """The files that a stage follows from, relative to the project, each with its sha256."""
-    paths = {path for pattern in _NAMED[stage] for path in _HERE.glob(pattern) if path.is_file()}
+def code(*stages: str) -> dict[str, str]:
+    """The files that stages follow from, relative to the project, each with its sha256."""
     found: set[Path] = set()
-    waiting = [_HERE / "run.py", _HERE / "stages" / f"{stage}.py", *paths]
+    waiting = [_HERE / "run.py", *(_HERE / "stages" / f"{stage}.py" for stage in stages)]
+    waiting += _matching(pattern for stage in stages for pattern in _NAMED[stage])
     while waiting:
         path = waiting.pop()
         if path in found or path.stem in _SILENT:
@@ -74,12 +74,17 @@ def code(stage: str) -> dict[str, str]:
 
 def version() -> str:
     """The sha256 over the code and the declarations that the bytes of a corpus follow from."""
-    files = _digests({p for kind in ("readers/*.py", "catalog/*.toml") for p in _HERE.glob(kind)})
-    for stage in STAGES:
-        if stage != "report":
-            files |= code(stage)
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    before = (stage for stage in STAGES if stage != "report")
+    return _over(code(*before) | _digests(_matching(["readers/*.py", "catalog/*.toml"])))
+
+
+def package() -> str:
+    """The sha256 over the whole package: what the machines of a cluster must have alike."""
+    return _over(_digests(_matching(["**/*.py", "**/*.toml", "**/*.txt"])))
+
+
+def _matching(patterns: Iterable[str]) -> list[Path]:
+    return [path for pattern in patterns for path in _HERE.glob(pattern) if path.is_file()]
 
 
 def _digests(paths: Iterable[Path]) -> dict[str, str]:
@@ -87,6 +92,11 @@ def _digests(paths: Iterable[Path]) -> dict[str, str]:
         Path(os.path.relpath(path, _HERE.parent)).as_posix(): raw_files.digest(path)
         for path in sorted(paths)
     }
+
+
+def _over(files: dict[str, str]) -> str:
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _imported(path: Path) -> Iterator[Path]:

@@ -54,3 +54,16 @@ def test_the_card_names_all_code_that_the_corpus_follows_from(tmp_path):
     assert version in (tmp_path / "publish").read_text(encoding="utf-8")
     assert version not in (tmp_path / "report").read_text(encoding="utf-8")
     assert version in card.card([], {}, {}, Settings(), "0" * 64)
+
+
+def test_machines_are_compared_by_all_of_the_package(tmp_path, monkeypatch):
+    stages = (f"stages/{stage}.py" for stage in stage_code.STAGES)
+    for name in ("run.py", "engines.py", *stages):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(stage_code, "_HERE", tmp_path)
+    version, package = stage_code.version(), stage_code.package()
+    (tmp_path / "engines.py").write_text("# other\n", encoding="utf-8")
+
+    assert stage_code.package() != package
+    assert stage_code.version() == version
