@@ -27,6 +27,8 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: The rows of the audit that the present filters let through.
+ROWS_SHOWN = "#list > article:not([hidden])"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,13 @@ def visible(driver, selector):
     found = "return [...document.querySelectorAll(arguments[0])]"
     script = f"{found}.filter(x => !x.hidden).map(x => x.textContent)"
     return driver.execute_script(script, selector)
+
+
+def soon(driver, script):
+    """Wait until ``script`` is true: the page answers some events only after the click returns."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, 30).until(lambda page: page.execute_script(f"return {script}"), script)
 
 
 def choose(driver, name, value):
@@ -143,8 +152,7 @@ def test_rows_are_searched_and_filtered(browser):
     assert choose(browser, "q", "nothing like this") == []
     assert browser.find_element("id", "matches").text == "0 of 18 rows match"
     browser.find_element("css selector", "#filters button").click()
-    wait = "const done = arguments[0]; setTimeout(done, 50)"
-    browser.execute_async_script(wait)
+    soon(browser, f"document.querySelectorAll('{ROWS_SHOWN}').length === {len(everything)}")
     assert visible(browser, "#list > article") == everything
     assert len(choose(browser, "language", "zh")) == 4
     assert len(choose(browser, "q", "雾港")) == 2
@@ -155,7 +163,7 @@ def test_a_dropped_row_shows_reason_partner_and_annotations(browser):
 
     assert "toy/train/2" in text
     assert "partner toy/test/0" in text
-    article = browser.find_element("css selector", "#list > article:not([hidden])")
+    article = browser.find_element("css selector", ROWS_SHOWN)
     marks = "return [...arguments[0].querySelectorAll('mark')].map(m => m.textContent)"
     assert browser.execute_script(marks, article) == ["Bergenplace", "Bergenplace"]
 
@@ -190,11 +198,10 @@ def test_datasets_are_found_sorted_and_opened(browser):
     assert browser.find_element("id", "found").text == "1 of 2 datasets"
 
     browser.find_element("link text", "wan").click()
-    assert browser.execute_script("return document.getElementById('dataset-wan').open")
+    soon(browser, "document.getElementById('dataset-wan').open")
     button = browser.find_element("css selector", "[data-rows=wan]")
     browser.execute_script("arguments[0].click()", button)
-    browser.execute_async_script("const done = arguments[0]; setTimeout(done, 50)")
-    assert len(visible(browser, "#list > article")) == 4
+    soon(browser, f"document.querySelectorAll('{ROWS_SHOWN}').length === 4")
 
 
 @pytest.mark.parametrize("pixels", [360, 390, 768, 1280])
