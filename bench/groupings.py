@@ -16,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import batching, catalog, interchange, tasks
+from pipeline import catalog, hashing, tasks
 from pipeline.config import Instruct
+from pipeline.corpus import batching
+from pipeline.dictionary import interchange
 from pipeline.kept import kept, record_shards
 from pipeline.stages.instruct import blocks, dictionary_of, near_matrix
 
@@ -49,7 +51,7 @@ def _count(
     positive = np.zeros((table.num_rows, len(asked)), bool)
     positive[found.row, found.code] = True
     matrix = near_matrix(asked, near)
-    keys = batching.priorities(table["id"].to_pylist(), asked, settings.seed)
+    keys = hashing.priorities(table["id"].to_pylist(), asked, settings.seed)
     batches, _ = batching.dealt(positive, matrix, keys, settings.k(task), settings)
     member = np.zeros((len(batches.row), len(asked) + 1), bool)
     np.put_along_axis(member, batches.labels, values=True, axis=1)  # -1 lands in the spare column

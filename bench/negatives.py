@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import catalog, config, raw_files
-from pipeline.batching import hashes
-from pipeline.confusability import YARDSTICK, confusions, coverage, features
-from pipeline.encoders import CorpusEncoder, SentenceEncoder, unit
+from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage, features
+from pipeline.dictionary.encoders import CorpusEncoder, SentenceEncoder, unit
+from pipeline.dictionary.evidence import gather
+from pipeline.dictionary.interchange import r_precision
 from pipeline.errors import PipelineError
-from pipeline.evidence import gather
-from pipeline.interchange import r_precision
+from pipeline.hashing import hashes
 from pipeline.stages.negatives import dictionary_tasks, neighbours
 from pipeline.stages.normalize import normalize
 

@@ -20,8 +20,8 @@ from offline import causal, device, planted
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
-from pipeline import evaluation, predictions
-from pipeline.scoring import Options
+from pipeline.scoring import evaluation, predictions
+from pipeline.scoring.counting import Options
 
 
 @torch.no_grad()

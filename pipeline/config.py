@@ -39,7 +39,7 @@ class Normalize(_Section, frozen=True):
     max_chars: int | None = None
 
 
-#: What may be mended, see `pipeline/hygiene.py`.
+#: What may be mended, see `pipeline/cleaning/hygiene.py`.
 Fixable = Literal[
     "mention_not_in_text",
     "span_with_two_labels",

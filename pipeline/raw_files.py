@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline import declared
 from pipeline.errors import DeclarationError, RawFileError
-from pipeline.records import SPLITS
+from pipeline.records import SPLITS, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _LONGEST_NAME: Final = 255
-#: Where lists of documents lie.
-_LISTS: Final = Path(__file__).parent / "catalog"
+#: The declarations of datasets, and the lists of documents that they name.
+CATALOG: Final = Path(__file__).parent / "catalog"
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,11 +89,11 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
                 )
         if split.documents is not None:
             _check_inside(split.documents, path)
-            if not (_LISTS / split.documents).is_file():
+            if not (CATALOG / split.documents).is_file():
                 raise DeclarationError(
                     f"cannot read the list of documents {split.documents!r}: there is none",
                     where=path,
-                    todo=f"put it into {_LISTS}",
+                    todo=f"put it into {CATALOG}",
                 )
 
 
@@ -202,3 +202,22 @@ def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
         what = f"sha256 is {found}, declared is {file.sha256}"
         todo = f"{todo}, or write a manifest.toml for it"
     return RawFileError(what, where=where, todo=todo) if what else None
+
+
+def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:
+    """The items of the documents that a split lists, where one file holds several splits."""
+    if split.documents is None:
+        yield from items
+        return
+    path = CATALOG / split.documents
+    try:
+        wanted = {*path.read_text(encoding="utf-8").split()}
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DeclarationError(
+            f"cannot read the list of documents: {problem}",
+            where=path,
+            todo="correct `documents` of the split, or put the list there",
+        ) from None
+    for item in items:
+        if item.source_id in wanted or (isinstance(item, Reject) and item.source_id is None):
+            yield item

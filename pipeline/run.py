@@ -119,7 +119,7 @@ def negatives(names: Sequence[str], ws: Workspace, imported: Path | None = None)
 
 def instruct(names: Sequence[str], ws: Workspace) -> None:
     """Stage 5."""
-    from pipeline.interchange import dictionary_for
+    from pipeline.dictionary.interchange import dictionary_for
     from pipeline.stages.instruct import instruct as stage
 
     _check(names, ws, "dedupe")
@@ -173,7 +173,7 @@ def _overrides() -> Path | None:
 def _check(names: Sequence[str], ws: Workspace, last: str) -> None:
     """Refuse inputs that do not belong together, see `pipeline/lineage.py`."""
     from pipeline import atomic
-    from pipeline.interchange import dictionary_for
+    from pipeline.dictionary.interchange import dictionary_for
 
     for stage in lineage.STAGES[: lineage.STAGES.index(last) + 1]:
         atomic.whole(ws.folders[stage], names)

@@ -34,9 +34,9 @@ _NAMED: Final = {
     "clean": ("../dictionaries/stop_words/*.txt",),
     "dedupe": (),
     "negatives": ("tasks/*.py",),
-    "instruct": ("tasks/*.py", "templates.toml"),
+    "instruct": ("tasks/*.py", "corpus/templates.toml"),
     "publish": (),
-    "report": ("tasks/*.py", "page/*"),
+    "report": ("tasks/*.py", "audit/page/*"),
 }
 STAGES: Final = tuple(_NAMED)
 _EACH: Final = ("normalize", "clean", "instruct")
@@ -63,7 +63,7 @@ def code(*stages: str) -> dict[str, str]:
     waiting += _matching(pattern for stage in stages for pattern in _NAMED[stage])
     while waiting:
         path = waiting.pop()
-        if path in found or path.stem in _SILENT:
+        if path in found or _module(path) in _SILENT:
             continue
         found.add(path)
         # `run` calls every stage: what it imports is no concern of this one.
@@ -97,6 +97,12 @@ def _digests(paths: Iterable[Path]) -> dict[str, str]:
 def _over(files: dict[str, str]) -> str:
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _module(path: Path) -> str:
+    """`text`, `terminal` (a package by its folder), `cleaning/rules`."""
+    inside = path.parent if path.name == "__init__.py" else path.with_suffix("")
+    return Path(os.path.relpath(inside, _HERE)).as_posix()
 
 
 def _imported(path: Path) -> Iterator[Path]:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import batching
-from pipeline.batching import HARD, OTHER, POSITIVE
+from pipeline import hashing
 from pipeline.config import Instruct
+from pipeline.corpus import batching
+from pipeline.corpus.batching import HARD, OTHER, POSITIVE
 
 GROUPINGS = ["round_robin", "shuffle", "contrast"]
 
@@ -16,7 +17,7 @@ def deal(positive, near, k, ids=None, names=None, **options):
     rows, labels = positive.shape
     ids = ids or [f"d/train/{r}" for r in range(rows)]
     names = names or [f"label {n}" for n in range(labels)]
-    keys = batching.priorities(ids, names, 0)
+    keys = hashing.priorities(ids, names, 0)
     return batching.dealt(positive, near, keys, k, Instruct(**options))
 
 
@@ -168,7 +169,7 @@ def test_priorities_follow_their_definition():
     own = mix((xxhash.xxh3_64_intdigest(label.encode()) + seed) % 2**64)
     expected = mix(xxhash.xxh3_64_intdigest(record.encode()) ^ own)
 
-    assert batching.priorities([record], [label], seed).tolist() == [[expected]]
+    assert hashing.priorities([record], [label], seed).tolist() == [[expected]]
 
 
 def test_the_rate_of_negative_records_is_met():

@@ -6,7 +6,8 @@ import shutil
 import msgspec
 import pytest
 
-from pipeline import catalog, checking, cli, fitting, mistakes, raw_files
+from pipeline import catalog, cli, raw_files
+from pipeline.adding import checking, fitting, mistakes
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "raw" / "sample"

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import catalog, cli, diagnosis
+from pipeline import catalog, cli
+from pipeline.doctor import diagnosis
 from pipeline.errors import DeclarationError
 from tests.conftest import ROOT
 

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline import drawing, terminal
-from pipeline.drawing import Span
+from pipeline import terminal
 from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.terminal import drawing
+from pipeline.terminal.drawing import Span
 
 
 def drawn(text, spans, width=60):

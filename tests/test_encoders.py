@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline.encoders import DIMENSIONS, CorpusEncoder, unit
+from pipeline.dictionary.encoders import DIMENSIONS, CorpusEncoder, unit
 from pipeline.errors import DeclarationError
 
 ENGLISH = ["the place of birth", "the place of death", "players won in 1999"]
@@ -80,7 +80,7 @@ def test_saved_encoder_loads_as_sentence_transformer(texts, probe, tmp_path):
 
 def test_saved_encoder_serves_as_encoder(tmp_path):
     pytest.importorskip("sentence_transformers")
-    from pipeline.encoders import SentenceEncoder
+    from pipeline.dictionary.encoders import SentenceEncoder
 
     CorpusEncoder(ENGLISH).save(tmp_path / "model")
     encoder = SentenceEncoder(str(tmp_path / "model"), device="cpu")
@@ -93,7 +93,7 @@ def test_saved_encoder_serves_as_encoder(tmp_path):
 
 def test_a_model_that_brings_code_is_refused(tmp_path):
     pytest.importorskip("sentence_transformers")
-    from pipeline.encoders import SentenceEncoder
+    from pipeline.dictionary.encoders import SentenceEncoder
 
     (tmp_path / "modules.json").write_text(
         json.dumps([{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}])

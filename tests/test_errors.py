@@ -9,11 +9,12 @@ from importlib import import_module
 
 import pytest
 
-from pipeline import archives, cli, engines, fetching
+from pipeline import cli, engines, fetching
 from pipeline.catalog import Dataset, Labels
-from pipeline.download import Network
 from pipeline.engines import Workers
 from pipeline.errors import PipelineError
+from pipeline.fetching import archives
+from pipeline.fetching.http import Network
 from pipeline.raw_files import File, Split
 from tests.conftest import ROOT
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline import hygiene, rules, shards
+from pipeline import shards
+from pipeline.cleaning import hygiene, rules
 from pipeline.config import Clean
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.clean import clean

@@ -7,9 +7,9 @@ from collections import Counter
 import msgspec
 import pytest
 
-from pipeline import assembly
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
+from pipeline.corpus import assembly
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages import instruct
 from pipeline.tables import INSTRUCTIONS, to_table

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import minhash, near_duplicates, shards
+from pipeline import shards
+from pipeline.cleaning import minhash, near_duplicates
 from pipeline.config import Dedupe
 from pipeline.stages.dedupe import dedupe
 from tests.test_dedupe import dataset, lay

@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import confusability, shards, signals
+from pipeline import shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Negatives
-from pipeline.encoders import CorpusEncoder
+from pipeline.dictionary import confusability, signals
+from pipeline.dictionary.encoders import CorpusEncoder
+from pipeline.dictionary.evidence import gather
+from pipeline.dictionary.fusion import Block, fused, search, standardized
+from pipeline.dictionary.interchange import compare, dictionary_of, neighbors, read
 from pipeline.errors import DeclarationError, PipelineError
-from pipeline.evidence import gather
-from pipeline.fusion import Block, fused, search, standardized
-from pipeline.interchange import compare, dictionary_of, neighbors, read
 from pipeline.kept import DROPS
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.negatives import negatives
@@ -354,7 +355,7 @@ def test_overrides_must_name_labels_and_give_reasons(tmp_path):
     ],
 )
 def test_overrides_that_cannot_be_read_are_told(tmp_path, text, words):
-    from pipeline.overrides import Overrides
+    from pipeline.dictionary.overrides import Overrides
 
     path = tmp_path / "overrides.toml"
     if text is not None:
@@ -366,7 +367,7 @@ def test_overrides_that_cannot_be_read_are_told(tmp_path, text, words):
 
 
 def test_overrides_of_other_tasks_change_nothing():
-    from pipeline.overrides import Link, Overrides
+    from pipeline.dictionary.overrides import Link, Overrides
 
     link = Link("toy", "RE", "actor", "so it is", add=["year"])
     near = {"actor": [], "year": []}
@@ -406,7 +407,7 @@ def test_a_model_of_sentence_transformers_is_the_encoder(tmp_path):
 
 
 def test_overrides_of_the_project_are_valid(in_project):
-    from pipeline.overrides import Overrides
+    from pipeline.dictionary.overrides import Overrides
 
     Overrides.read(in_project / "dictionaries" / "overrides.toml")
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipeline import catalog, cli, drafting, options, raw_files
+from pipeline import catalog, cli, options, raw_files
+from pipeline.adding import drafting
 from tests.conftest import ROOT
 
 PEOPLE = ["Ada Lowe", "Bo Lee", "Cy Ward", "Dora Finch", "Ed Moss", "Flo Marsh", "Gus Holt"]

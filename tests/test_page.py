@@ -221,7 +221,7 @@ def test_it_fits_the_screen(browser, pixels):
 
 @pytest.mark.parametrize("score", [None, 0.4])
 def test_links_made_by_hand_have_no_score_and_are_drawn(score):
-    from pipeline.page import charts
+    from pipeline.audit.page import charts
 
     near = {"ship": [{"label": "boat", "score": None}, {"label": "raft", "score": score}]}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.parsing import parse
+from pipeline.scoring.parsing import parse
 
 ADA = {"person": ["Ada"]}
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import batching, catalog, lengths, shards
+from pipeline import catalog, hashing, shards
 from pipeline.config import Publish, Settings
+from pipeline.corpus import lengths, shares
 from pipeline.errors import DeclarationError
 from pipeline.stages import publish
 from pipeline.tables import INSTRUCTIONS, RECORDS
@@ -78,7 +79,7 @@ def ids(table):
 def test_train_is_in_the_order_of_its_hashes_and_dev_in_its_own(folders, tmp_path):
     found = published(folders, tmp_path / "corpus")
 
-    keys = batching.mix64(batching.hashes(ids(found["train"])))
+    keys = hashing.mix64(hashing.hashes(ids(found["train"])))
     assert (keys[1:] > keys[:-1]).all()
     assert {*ids(found["train"])} == {f"{n}/train/{i}/NER/0" for n in NAMES for i in range(ROWS[n])}
     assert ids(found["dev"]) == [f"{n}/dev/{i}/NER/0" for n in sorted(NAMES) for i in range(30)]
@@ -178,7 +179,7 @@ def test_the_card_tells_rows_lengths_hash_parameters_and_code(folders, tmp_path)
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(min_size=1), unique=True, max_size=60), st.floats(1, 4))
 def test_repeats_do_not_depend_on_other_rows(names, times):
-    share = publish.Share(repeat=times)
+    share = shares.Share(repeat=times)
     together = share.copies(pa.array(names, pa.string())).tolist()
 
     assert together == [share.copies(pa.array([n]))[0] for n in names]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import catalog, examples, figures, page, shards
+from pipeline import catalog, shards
+from pipeline.audit import examples, figures, page
 from pipeline.config import Settings
 from pipeline.errors import CountError
 from pipeline.kept import record_shards

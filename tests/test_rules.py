@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import chinese, rules, text
+from pipeline import text
+from pipeline.cleaning import chinese, rules
 from pipeline.config import Clean
 from pipeline.errors import RawFileError
 from pipeline.stages.clean import cleaned

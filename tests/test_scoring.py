@@ -9,11 +9,12 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipeline import catalog, cli, evaluation, facts, predictions, raw_files, shards
+from pipeline import catalog, cli, raw_files, shards
 from pipeline.catalog import TASKS
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.errors import RawFileError
-from pipeline.scoring import NOT_ASKED, Options
+from pipeline.scoring import evaluation, facts, predictions
+from pipeline.scoring.counting import NOT_ASKED, Options
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct

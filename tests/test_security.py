@@ -18,22 +18,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from pipeline import (
-    archives,
-    catalog,
-    config,
-    download,
-    editions,
-    listing,
-    raw_files,
-    terminal,
-    toml,
-)
+from pipeline import catalog, config, editions, raw_files, terminal
+from pipeline.adding import toml
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
-from pipeline.parsing import parse
+from pipeline.fetching import archives, http
 from pipeline.readers import ace_apf, ontonotes_name
 from pipeline.readers._sentences import sentences
 from pipeline.records import Record, Reject
+from pipeline.scoring.parsing import parse
+from pipeline.terminal import listing
 from pipeline.windows import windows
 from tests.conftest import ROOT
 
@@ -157,12 +150,12 @@ def test_a_server_cannot_send_us_to_another_scheme(target, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
     server.target = target
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    network = download.Network(timeout=5, attempts=1, wait=0)
+    network = http.Network(timeout=5, attempts=1, wait=0)
     url, part = f"http://127.0.0.1:{server.server_port}/a", tmp_path / "part"
-    own = download.session(network)
+    own = http.session(network)
     try:
         with pytest.raises(FetchError, match="sends us on"):
-            download.download(own, url, part, network, lambda *_: None)
+            http.download(own, url, part, network, lambda *_: None)
     finally:
         own.close()
         server.shutdown()
@@ -183,7 +176,7 @@ def test_https_never_becomes_http(url, target, refused):
     answer = requests.Response()
     answer.url, answer.status_code = url, 301
     answer.headers["location"] = target
-    hooks = download.session(download.Network()).hooks["response"]
+    hooks = http.session(http.Network()).hooks["response"]
 
     told = []
     for hook in hooks:

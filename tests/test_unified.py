@@ -6,11 +6,12 @@ import tomllib
 
 import pytest
 
-from pipeline import atomic, catalog, cli, importing, kept, raw_files, shards
+from pipeline import atomic, catalog, cli, kept, raw_files, shards
+from pipeline.adding import importing
+from pipeline.adding.importing import Wanted
 from pipeline.config import ROOT, Clean, Dedupe, Normalize
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.exports import Source, iepile_jsonl
-from pipeline.importing import Wanted
 from pipeline.records import Argument, Event, Mention, Relation
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe

@@ -10,17 +10,19 @@ import re
 from collections import Counter
 from functools import cache
 from operator import attrgetter
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from pipeline import declared, options
 from pipeline.errors import DeclarationError
-from pipeline.raw_files import Split, check_splits
+from pipeline.raw_files import CATALOG, Split, check_splits
 from pipeline.records import SPLITS
 
-FOLDER: Final = Path(__file__).parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER: Final = CATALOG
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.

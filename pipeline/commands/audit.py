@@ -23,7 +23,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary."""
-    from pipeline import listing, shards
+    from pipeline import shards
+    from pipeline.terminal import listing
 
     path = workspace(arguments).folders["reports"] / "counts.json"
     print(listing.summary(shards.read_json(path, "datasets", "skipped")))

@@ -27,7 +27,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
-    from pipeline import checking, editions, raw_files
+    from pipeline import editions, raw_files
+    from pipeline.adding import checking
     from pipeline.errors import RawFileError
     from pipeline.terminal import drawn
 

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the catalogue, or put it into a file."""
-    from pipeline import listing
+    from pipeline.terminal import listing
 
     ws = workspace(arguments)
     if arguments.into:

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import shutil
 
-    from pipeline import diagnosis
+    from pipeline.doctor import diagnosis
 
     params = arguments.params or Path("params.yaml")
     out = arguments.out or Path("output")
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     checks = [*diagnosis.installation(project), *diagnosis.programs(Path())]
     size = 0
     try:
-        from pipeline import readiness
+        from pipeline.doctor import readiness
 
         found, size = readiness.examine(params, arguments.raw, arguments.manifests)
         checks += found

@@ -27,8 +27,9 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run all stages and print the summary."""
-    from pipeline import atomic, catalog, listing
+    from pipeline import atomic, catalog
     from pipeline import run as stages
+    from pipeline.terminal import listing
 
     names = arguments.datasets.split(",") if arguments.datasets else catalog.ids()
     names = [*dict.fromkeys(name.strip() for name in names if name.strip())]

@@ -42,8 +42,9 @@ def _formats() -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import atomic, exports, listing, shards
+    from pipeline import atomic, exports, shards
     from pipeline.errors import RawFileError
+    from pipeline.terminal import listing
 
     module = exports.module(arguments.format)
     kind = arguments.kind or module.FROM[0]
@@ -116,7 +117,7 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
 def _check(names: Sequence[str], ws: Workspace, parameters: Mapping[str, object] | None) -> None:
     """Refuse a run whose folders do not belong together."""
     from pipeline import lineage
-    from pipeline.interchange import dictionary_for
+    from pipeline.dictionary.interchange import dictionary_for
 
     folders = ws.folders
     if names and parameters:

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from pipeline import catalog, fetching
-    from pipeline.download import Network
+    from pipeline.fetching.http import Network
     from pipeline.terminal import drawn, visible
 
     names = arguments.ids

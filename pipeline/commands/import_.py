@@ -41,8 +41,10 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Import every folder and print what was counted."""
-    from pipeline import catalog, importing, listing
+    from pipeline import catalog
+    from pipeline.adding import importing
     from pipeline.errors import DeclarationError
+    from pipeline.terminal import listing
 
     if arguments.id and len(arguments.folders) > 1:
         raise DeclarationError(

@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _compare(action: list[str]) -> int:
+    from pipeline.dictionary.interchange import compare
     from pipeline.errors import DeclarationError
-    from pipeline.interchange import compare
-    from pipeline.listing import table
+    from pipeline.terminal.listing import table
 
     if len(action) != 3 or action[0] != "compare":
         raise DeclarationError(
@@ -77,8 +77,8 @@ def _compare(action: list[str]) -> int:
 
 
 def _neighbors(arguments: argparse.Namespace) -> int:
-    from pipeline.interchange import neighbors
-    from pipeline.listing import table
+    from pipeline.dictionary.interchange import neighbors
+    from pipeline.terminal.listing import table
 
     ws = workspace(arguments)
     folder = ws.folders["negatives"]

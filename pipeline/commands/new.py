@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command
 
 if TYPE_CHECKING:
+    from pipeline.adding.drafting import Survey
     from pipeline.catalog import Dataset
-    from pipeline.drafting import Survey
 
 _SHOWN = 3
 
@@ -67,7 +67,8 @@ def _split(text: str) -> tuple[str, Path]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draft, show, and write."""
-    from pipeline import catalog, config, drafting, drafts, editions, options, raw_files
+    from pipeline import catalog, config, editions, options, raw_files
+    from pipeline.adding import drafting, drafts
     from pipeline.errors import DeclarationError
 
     if arguments.reader not in options.readers():
@@ -104,8 +105,8 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     """The first records, the inventory, the counts and the guesses."""
     from rich.console import Console
 
-    from pipeline import drawing, fitting, listing
-    from pipeline.terminal import drawn
+    from pipeline.adding import fitting
+    from pipeline.terminal import drawing, drawn, listing
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     files = [file for own in splits.values() for file in own]

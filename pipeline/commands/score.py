@@ -43,8 +43,9 @@ def _samples(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, and write the JSON file."""
-    from pipeline import evaluation, predictions, shards
-    from pipeline.scoring import Options
+    from pipeline import shards
+    from pipeline.scoring import evaluation, predictions
+    from pipeline.scoring.counting import Options
 
     answers = predictions.read(arguments.predictions, arguments.field)
     options = Options(arguments.match, arguments.normalize, arguments.samples)
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(scores: dict[str, Any], *, labels: bool) -> None:
-    from pipeline.listing import table
+    from pipeline.terminal.listing import table
 
     counts = ("gold", "predicted", "correct")
     columns = ("task", "dataset", "split", "measure")

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was asked for."""
     from rich.console import Console
 
-    from pipeline import showing
+    from pipeline.terminal import showing
 
     ws = workspace(arguments)
     name, _, rest = arguments.id.partition("/")

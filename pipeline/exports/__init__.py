@@ -45,7 +45,7 @@ class Source(NamedTuple):
     #: In the order in which they are exported.
     datasets: tuple[Dataset, ...]
     splits: tuple[str, ...] = SPLITS
-    #: The folder of hard_negatives/<id>.json, see `pipeline.interchange`.
+    #: The folder of hard_negatives/<id>.json, see `pipeline.dictionary.interchange`.
     dictionaries: Path = Path("dictionaries")
 
 

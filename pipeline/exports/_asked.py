@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipeline import batching, interchange, tasks
+from pipeline import hashing, tasks
+from pipeline.dictionary import interchange
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -43,7 +44,7 @@ class Negatives:
         rest = [label for label in self.inventory if label not in known]
         if split != "train" or len(rest) <= OTHERS:
             return hard + rest
-        keys = batching.priorities([record_id], rest, 0)[0].tolist()
+        keys = hashing.priorities([record_id], rest, 0)[0].tolist()
         return hard + [rest[i] for i in sorted(range(len(rest)), key=keys.__getitem__)[:OTHERS]]
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, hygiene, lineage, rules, shards
+from pipeline import atomic, engines, lineage, shards
+from pipeline.cleaning import hygiene, rules
 from pipeline.kept import record_shards
 from pipeline.tables import RECORDS
 

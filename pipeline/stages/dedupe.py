@@ -9,7 +9,7 @@ Texts are compared exactly, in white-space-normalized NFC form. Among what clean
 `merged_duplicate`        a conflicting duplicate whose annotations went to the first
 
 Rows of a source that repeats a text for each annotation complete each other: they are merged unless
-the dataset declares another policy. `pipeline/near_duplicates.py` then looks at what is left.
+the dataset declares another policy. `cleaning/near_duplicates.py` then looks at what is left.
 
 Every drop names its partner record. Two passes: keys are parted by their hash, then each part is
 solved by itself and written parted by dataset, so memory is bounded by a part, and the result does
@@ -22,21 +22,23 @@ from __future__ import annotations
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import atomic, engines, lineage, near_duplicates, shards
+from pipeline import atomic, engines, lineage, shards
+from pipeline.cleaning import near_duplicates
+from pipeline.cleaning.duplicates import Plan, Row, merged, resolve
 from pipeline.kept import DROPS, record_shards
-from pipeline.records import SPLITS, Record, merge, place, record_id
-from pipeline.tables import RECORDS, from_table, to_table
-from pipeline.text import aligned, normal_form
+from pipeline.records import SPLITS, place, record_id
+from pipeline.tables import RECORDS
+from pipeline.text import normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -52,28 +54,6 @@ _KEYS: Final = pa.schema([("key", pa.binary(16)), *_PLACE, ("annotations", pa.bi
 _FOUND: Final = pa.schema([*_PLACE, ("reason", pa.string()), ("detail", pa.string())])
 #: The records of one text to merge, the first one first.
 _MERGES: Final = pa.schema([*_PLACE, ("ids", pa.list_(pa.string()))])
-
-
-class Row(NamedTuple):
-    """A record, in the order that decides who is first. `dataset` counts the ids in their order."""
-
-    dataset: int
-    split: int
-    ordinal: int
-    window: int
-    annotations: bytes
-
-
-class Plan(NamedTuple):
-    """What the second pass must know: dataset ids in order, their policies, and the scope."""
-
-    names: tuple[str, ...]
-    policies: Mapping[str, Mapping[str, Policy]]
-    across: bool
-
-    def id(self, row: Row) -> str:
-        """The id of a record."""
-        return record_id(self.names[row.dataset], SPLITS[row.split], row.ordinal, row.window)
 
 
 def dedupe(
@@ -175,61 +155,12 @@ def _solve(part: int, folder: Path, plan: Plan) -> None:
     drops: list[tuple[Any, ...]] = []
     merges: list[tuple[Any, ...]] = []
     for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
-        for row, reason, partner in _resolve([Row(*row[1:]) for row in group], plan, merges):
+        for row, reason, partner in resolve([Row(*row[1:]) for row in group], plan, merges):
             drops.append((*row[:4], reason, partner))
     for name, rows, schema in (("drops", drops, _FOUND), ("merges", merges, _MERGES)):
         found = pa.table([[r[i] for r in rows] for i in range(len(schema))], schema=schema)
         numbers = found["dataset"].to_numpy()
         shards.write_parts(found, numbers, len(plan.names), folder / name / f"{part:06d}.arrow")
-
-
-def _resolve(
-    rows: list[Row], plan: Plan, merges: list[tuple[Any, ...]]
-) -> Iterator[tuple[Row, str, str]]:
-    """Decide about all records of one text: yield (record, reason, partner) of each drop."""
-    test = SPLITS.index("test")
-    tests: dict[int, Row] = {}
-    for row in rows:
-        if row.split == test:
-            tests.setdefault(row.dataset, row)
-    first = next(iter(tests.values()), None) if plan.across else None
-    left: list[Row] = []
-    for row in rows:
-        partner = tests.get(row.dataset, first)
-        if partner and row.split != test:
-            yield row, "train_text_in_test", plan.id(partner)
-        else:
-            left.append(row)
-    for (dataset, split), group in groupby(left, key=itemgetter(0, 1)):
-        same = [*group]
-        if len(same) > 1:
-            policy = plan.policies[plan.names[dataset]][SPLITS[split]]
-            yield from _within_split(same, policy, plan, merges)
-
-
-def _within_split(
-    rows: list[Row], policy: Policy, plan: Plan, merges: list[tuple[Any, ...]]
-) -> Iterable[tuple[Row, str, str]]:
-    firsts: dict[bytes, Row] = {}
-    for row in rows:
-        firsts.setdefault(row.annotations, row)
-    first = rows[0]
-    if len(firsts) > 1 and policy == "drop":
-        one, other = [*firsts.values()][:2]
-        for row in rows:
-            partner = other if row.annotations == one.annotations else one
-            yield row, "conflicting_duplicate", plan.id(partner)
-        return
-    if len(firsts) > 1 and policy == "merge":
-        merges.append((*first[:4], [plan.id(row) for row in firsts.values()]))
-    for row in rows[1:]:
-        earliest = firsts[row.annotations]
-        if earliest is not row:
-            yield row, "duplicate", plan.id(earliest)
-        elif policy == "first":
-            yield row, "conflicting_duplicate", plan.id(first)
-        elif policy == "merge":
-            yield row, "merged_duplicate", plan.id(first)
 
 
 def _finish(item: tuple[int, Dataset], clean: Path, work: Path, folder: Path) -> None:
@@ -247,42 +178,9 @@ def _finish(item: tuple[int, Dataset], clean: Path, work: Path, folder: Path) ->
         with shards.writer(folder / dataset.id / "merged.parquet", RECORDS) as write:
             for start in range(0, merges.num_rows, _MERGES_AT_ONCE):
                 groups = merges["ids"].slice(start, _MERGES_AT_ONCE).to_pylist()
-                write(_merged(dataset, groups, clean))
+                write(merged(dataset, groups, clean))
 
 
 def _ids(dataset: str, table: Any) -> list[str]:
     columns = (table[column].to_pylist() for column in ("split", "ordinal", "window"))
     return [record_id(dataset, SPLITS[s], o, w) for s, o, w in zip(*columns, strict=True)]
-
-
-def _merged(dataset: Dataset, groups: Sequence[list[str]], clean: Path) -> Any:
-    """The first record of each group of ids, with the annotations of all."""
-    wanted = pa.array([identifier for group in groups for identifier in group])
-    records: dict[str, Record] = {}
-    for _, shard in record_shards(clean / dataset.id):
-        rows = pc.is_in(shards.read(shard, ["id"])["id"], value_set=wanted)
-        if pc.any(rows).as_py():
-            table = shards.read(shard).filter(rows)
-            records.update(zip(table["id"].to_pylist(), from_table(table), strict=True))
-    tables = []
-    for group in groups:
-        first = records[group[0]]
-        own = merge([first, *(_moved(records[i], first.text) for i in group[1:])])
-        split = place(group[0])[1]
-        names = {"dataset": dataset.id, "split": split, "language": dataset.language}
-        tables.append(to_table([own], group[:1], **names))
-    return pa.concat_tables(tables)
-
-
-def _moved(record: Record, text: str) -> Record:
-    """The record with its mentions where they stand in another text of the same normal form."""
-    if record.text == text:
-        return record
-    mentions = []
-    for m in record.mentions:
-        span = None
-        if m.start is not None and m.end is not None:
-            span = aligned(record.text, text, m.start, m.end)
-        start, end = span or (None, None)
-        mentions.append(m._replace(text=text[start:end] if span else m.text, start=start, end=end))
-    return record._replace(text=text, mentions=mentions)

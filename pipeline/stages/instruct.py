@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, batching, engines, lineage, shards, tasks
-from pipeline.assembly import assembled
-from pipeline.batching import Batches
+from pipeline import atomic, engines, hashing, lineage, shards, tasks
+from pipeline.corpus import batching
+from pipeline.corpus.assembly import assembled
+from pipeline.corpus.batching import Batches
 from pipeline.kept import kept, record_shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
@@ -177,7 +178,7 @@ def instructions(
         batches = _present(positive)
     elif split == "train":
         matrix = near_matrix(asked, near)
-        keys = batching.priorities(ids, asked, settings.seed)
+        keys = hashing.priorities(ids, asked, settings.seed)
         batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
         rate = settings.negative_record_rate
         if rate < 1:

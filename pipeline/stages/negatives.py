@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import atomic, engines, raw_files
-from pipeline.confusability import YARDSTICK, confusions, coverage
-from pipeline.encoders import CorpusEncoder, SentenceEncoder
+from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage
+from pipeline.dictionary.encoders import CorpusEncoder, SentenceEncoder
+from pipeline.dictionary.evidence import gather
+from pipeline.dictionary.fusion import fused
+from pipeline.dictionary.interchange import Imported, merged, write_dictionary, write_merged
+from pipeline.dictionary.overrides import Overrides
+from pipeline.dictionary.signals import SIGNALS
 from pipeline.errors import DeclarationError
-from pipeline.evidence import gather
-from pipeline.fusion import fused
-from pipeline.interchange import Imported, merged, write_dictionary, write_merged
 from pipeline.kept import record_shards
-from pipeline.overrides import Overrides
-from pipeline.signals import SIGNALS
 from pipeline.tasks import inventory
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Negatives
-    from pipeline.encoders import Encoder
+    from pipeline.dictionary.encoders import Encoder
+    from pipeline.dictionary.evidence import Evidence
+    from pipeline.dictionary.interchange import Near
     from pipeline.engines import Workers
-    from pipeline.evidence import Evidence
-    from pipeline.interchange import Near
 
 
 #: Scores are rounded before labels are ranked, so that ties are ties on every machine.

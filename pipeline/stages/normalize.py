@@ -18,8 +18,7 @@ import pyarrow as pa
 import xxhash
 
 from pipeline import atomic, catalog, lineage, raw_files, shards
-from pipeline.errors import DeclarationError
-from pipeline.records import Record, Reject, record_id
+from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
 from pipeline.tally import Tally, unknown_labels, writable
 from pipeline.windows import windows
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Normalize
-    from pipeline.raw_files import Manifest, Split
+    from pipeline.raw_files import Manifest
 
 _SHARD_CHARACTERS: Final = 32_000_000
 
@@ -48,7 +47,9 @@ def normalize(
         for name, split in manifest.splits.items():
             tally = Tally(dataset, unknown)
             items = tally.read(
-                documents_of(catalog.reader(dataset)(raw_files.verified(folder, split)), split)
+                raw_files.documents_of(
+                    catalog.reader(dataset)(raw_files.verified(folder, split)), split
+                )
             )
             rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:
@@ -73,25 +74,6 @@ def obeyed(settings: Normalize) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(settings)
     del told["max_reject_rate"]
     return told
-
-
-def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:
-    """The items of the documents that a split lists, where one file holds several splits."""
-    if split.documents is None:
-        yield from items
-        return
-    path = catalog.FOLDER / split.documents
-    try:
-        wanted = {*path.read_text(encoding="utf-8").split()}
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DeclarationError(
-            f"cannot read the list of documents: {problem}",
-            where=path,
-            todo="correct `documents` of the split, or put the list there",
-        ) from None
-    for item in items:
-        if item.source_id in wanted or (isinstance(item, Reject) and item.source_id is None):
-            yield item
 
 
 def _write(

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline import atomic, batching, catalog, engines, lengths, raw_files, shards
-from pipeline.card import card
+from pipeline import atomic, catalog, engines, hashing, raw_files, shards
+from pipeline.corpus import lengths, shares
+from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
 from pipeline.kept import account
 from pipeline.records import SPLITS
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Publish, Settings
+    from pipeline.corpus.shares import Share
     from pipeline.engines import Workers
-    from pipeline.lengths import Lengths
 
 _ROWS_PER_PART: Final = 50_000
-#: Salts: which rows are kept or repeated must not follow from their place in the corpus.
-_CAP, _REPEAT = np.uint64(0x4341), np.uint64(0x5245)
 
 
 class Group(NamedTuple):
@@ -49,13 +47,6 @@ class Group(NamedTuple):
     def size(self) -> int:
         """About how much work it is."""
         return sum(path.stat().st_size for paths in self.paths.values() for path in paths)
-
-
-class Published(NamedTuple):
-    """What a config's split became: rows per dataset, and how long they are."""
-
-    rows: dict[str, int]
-    lengths: Lengths
 
 
 def publish(
@@ -121,13 +112,13 @@ def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
 
 def _group(group: Group, settings: Publish, folder: Path) -> Published:
     """Write one config's split, part by part."""
-    shares = {
-        dataset: _share(paths, dataset, settings) if group.split == "train" else _ALL
+    own = {
+        dataset: shares.share(paths, dataset, settings) if group.split == "train" else shares.ALL
         for dataset, paths in group.paths.items()
     }
-    sources = [(path, shares[d]) for d, paths in group.paths.items() for path in paths]
-    counted = [(d, _rows(p, shares[d])) for d, paths in group.paths.items() for p in paths]
-    rows = {d: sum(n for own, n in counted if own == d) for d in group.paths}
+    sources = [(path, own[d]) for d, paths in group.paths.items() for path in paths]
+    counted = [(d, shares.rows(p, own[d])) for d, paths in group.paths.items() for p in paths]
+    rows = {d: sum(n for dataset, n in counted if dataset == d) for d in group.paths}
     total = sum(rows.values())
     found: list[Any] = []
     if total:
@@ -151,62 +142,18 @@ def _per_shard(group: Group, settings: Publish) -> int:
     return max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
 
 
-class Share(NamedTuple):
-    """Which rows of a dataset are published: those with a hash up to `most`, `repeat` times."""
-
-    most: int = 2**64 - 1
-    repeat: float = 1.0
-
-    def copies(self, ids: Any) -> Any:
-        """How often each row occurs."""
-        keys = batching.hashes(ids.to_pylist())
-        kept = batching.mix64(keys ^ _CAP) <= np.uint64(self.most)
-        point = batching.mix64(keys ^ _REPEAT).astype(np.float64) / 2.0**64
-        return kept * (int(self.repeat) + (point < self.repeat % 1))
-
-
-_ALL: Final = Share()
-
-
-def _share(paths: Sequence[Path], dataset: str, settings: Publish) -> Share:
-    most, repeat = settings.max_rows.get(dataset), settings.repeat.get(dataset, 1.0)
-    if most is None or sum(shards.metadata(path).num_rows for path in paths) <= most:
-        return Share(repeat=repeat)
-    ids = (shards.read(path, ["id"])["id"].to_pylist() for path in paths)
-    order = np.concatenate([batching.mix64(batching.hashes(own) ^ _CAP) for own in ids])
-    return Share(int(np.partition(order, most - 1)[most - 1]), repeat)
-
-
-def _rows(path: Path, share: Share) -> int:
-    if share == _ALL:
-        return int(shards.metadata(path).num_rows)
-    return int(share.copies(shards.read(path, ["id"])["id"]).sum())
-
-
 def _tables(sources: Iterable[tuple[Path, Share]]) -> Iterator[Any]:
     """The published rows of all shards in their order, in tables of bounded size."""
     for path, share in sources:
         with shards.opened(path) as file:
             for batch in file.iter_batches(_ROWS_PER_PART):
                 table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
-                yield table if share == _ALL else _copied(table, share.copies(table["id"]))
-
-
-def _copied(table: Any, copies: Any) -> Any:
-    """Every row as often as said; the second and later copies have ids of their own."""
-    row, number = batching.elements(copies)
-    table = table.take(pa.array(row))
-    suffix = [f"#{n}" if n else "" for n in range(int(number.max(initial=0)) + 1)]
-    ids = pc.binary_join_element_wise(
-        table["id"], pa.array(suffix, pa.string()).take(pa.array(number)), ""
-    )
-    index = INSTRUCTIONS.get_field_index("id")
-    return table.set_column(index, INSTRUCTIONS.field("id"), ids)
+                yield table if share == shares.ALL else shares.copied(table, share)
 
 
 def _order(table: Any) -> Any:
     """The place of every row in the global order, as 64 bits."""
-    return batching.mix64(batching.hashes(table["id"].to_pylist()))
+    return hashing.mix64(hashing.hashes(table["id"].to_pylist()))
 
 
 def _shuffled(sources: Iterable[tuple[Path, Share]], total: int, folder: Path) -> Iterator[Any]:

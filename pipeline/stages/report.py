@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, examples, figures, page, shards
+from pipeline import atomic, engines, shards
+from pipeline.audit import examples, figures, page
 from pipeline.errors import CountError
 from pipeline.kept import account, record_shards
 from pipeline.terminal import drawn

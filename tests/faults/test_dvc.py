@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import diagnosis
+from pipeline.doctor import diagnosis
 from tests.conftest import ROOT
 from tests.faults.conftest import iepile, tree
 

@@ -16,7 +16,7 @@ import tomllib
 import orjson
 import yaml
 
-from pipeline import toml
+from pipeline.adding import toml
 
 _MARK = re.compile(rb"\n\0==> ([^\0\n]{1,200}) <==\0\n")
 #: Values that JSON, TOML and YAML can hold and nobody expects.

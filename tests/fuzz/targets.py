@@ -26,24 +26,18 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import (
-    archives,
-    catalog,
-    config,
-    evaluation,
-    importing,
-    interchange,
-    predictions,
-    raw_files,
-    shards,
-    tasks,
-)
+from pipeline import catalog, config, raw_files, shards, tasks
+from pipeline.adding import importing
+from pipeline.dictionary import interchange
+from pipeline.dictionary.overrides import Overrides
 from pipeline.errors import PipelineError
-from pipeline.overrides import Overrides
-from pipeline.parsing import parse
+from pipeline.fetching import archives
 from pipeline.records import Record, Reject
-from pipeline.scoring import Group, Options, Row, add_record, result
-from pipeline.stages.normalize import documents_of, normalize
+from pipeline.scoring import evaluation, predictions
+from pipeline.scoring.counting import Group, Options, Row, add_record
+from pipeline.scoring.f1 import result
+from pipeline.scoring.parsing import parse
+from pipeline.stages.normalize import normalize
 from pipeline.tables import INSTRUCTIONS, REJECTS, from_table, to_table
 from pipeline.tally import KINDS, Tally, unknown_labels, writable
 from tests.conftest import ROOT
@@ -360,7 +354,7 @@ def _manifest(folder, content, name):
         for problem in raw_files.faults(raw, split):
             str(problem)
         Tally(dataset, Counter()).miscounts(split)
-        list(documents_of(iter([Reject("x", "y")]), split))
+        list(raw_files.documents_of(iter([Reject("x", "y")]), split))
 
 
 def _params(folder, content, name):

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from pipeline import scoring, shards
+from pipeline import shards
+from pipeline.scoring import counting, f1
 from tests.hostile.toys import Toy, instructions, made, ner, records, span_rows
 
 #: Labels that look like something else to YAML, JSON, CSV, HTML, a shell or a spreadsheet.
@@ -292,15 +293,15 @@ def test_the_corpus_loads_and_its_card_is_yaml(ran):
 def test_the_gold_scores_full_marks_on_itself(ran):
     for name in ("odd-labels", "odd-texts", "typed", "events"):
         for task in TOYS[name].declared["tasks"]:
-            group = scoring.Group(task)
+            group = counting.Group(task)
             rows = instructions(ran[0], name, task)
             records_ = {}
             for row in rows:
                 gold = json.dumps(row["output"])
-                records_.setdefault(row["record_id"], []).append(scoring.Row(gold, gold))
+                records_.setdefault(row["record_id"], []).append(counting.Row(gold, gold))
             for own in records_.values():
-                scoring.add_record(group, own, scoring.Options(samples=0))
-            for entry in scoring.result(task, group, scoring.Options(samples=0)):
+                counting.add_record(group, own, counting.Options(samples=0))
+            for entry in f1.result(task, group, counting.Options(samples=0)):
                 assert entry["f1"] == 100
                 assert entry["parse_failures"] == entry["answers_not_asked"] == 0
 

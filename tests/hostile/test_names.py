@@ -151,7 +151,8 @@ def test_signals_for_the_terminal_are_shown_and_not_sent(tmp_path):
     ws = lay_out(tmp_path, {"toy": toy}, normalize=Normalize(max_reject_rate=1))
     run.normalize(["toy"], ws)
 
-    from pipeline import checking, showing
+    from pipeline.adding import checking
+    from pipeline.terminal import showing
 
     wanted = showing.Wanted(None, None, None, None, 9)
     shown = [*showing.records("toy", ws, wanted, 80), *showing.rejects("toy", ws, wanted, 80)]

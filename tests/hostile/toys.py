@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import engines, raw_files, run, shards, toml
+from pipeline import engines, raw_files, run, shards
+from pipeline.adding import toml
 from pipeline.config import Normalize, Settings
 from pipeline.run import Workspace
 from pipeline.stages.normalize import normalize

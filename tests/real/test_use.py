@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import atomic, catalog, evaluation, importing, predictions, raw_files
+from pipeline import atomic, catalog, raw_files
+from pipeline.adding import importing
+from pipeline.adding.importing import Wanted
 from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
 from pipeline.exports import Source, iepile_jsonl
-from pipeline.importing import Wanted
-from pipeline.scoring import Options
+from pipeline.scoring import evaluation, predictions
+from pipeline.scoring.counting import Options
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct

@@ -1,0 +1,1 @@
+"""Adding a dataset: drafted from files, imported from the unified format, checked."""

@@ -1,0 +1,148 @@
+"""What is wrong with the raw files of a dataset, or with what its declaration says of them.
+
+`normalize` stops at the first problem; here all are found: files and hashes, pieces that cannot be
+read, broken offsets, counts, labels that are unknown or never seen, and the likely mistake in the
+reader's options.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline import catalog, raw_files
+from pipeline.adding import fitting, mistakes
+from pipeline.errors import PipelineError, plain
+from pipeline.records import Record, Reject
+from pipeline.tally import KINDS, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import Manifest, Split
+
+_SHOWN: Final = 12
+
+
+class Finding(NamedTuple):
+    """One problem: `dataset[/split[/file:line]]`, and what is wrong there."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return plain(f"{self.where}: {' '.join(self.what.split())}")
+
+
+class Checked(NamedTuple):
+    """What was found in an edition of a dataset."""
+
+    findings: list[Finding]
+    #: Records, entities, relations, events and arguments that were read.
+    counts: Counter[str]
+    #: The edition is the whole dataset as declared, so that every label should be there.
+    whole: bool
+
+
+def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: float) -> Checked:
+    """Look at every file and record of an edition."""
+    findings: list[Finding] = []
+    unknown: Counter[tuple[str, str]] = Counter()
+    seen: dict[str, Counter[str]] = {}
+    counts: Counter[str] = Counter()
+    whole = {*dataset.splits} <= {*manifest.splits}
+    if problem := raw_files.undeclared(dataset, folder, manifest):
+        findings.append(Finding(dataset.id, problem.what))
+    for name, split in manifest.splits.items():
+        where = f"{dataset.id}/{name}"
+        faults = raw_files.faults(folder, split)
+        findings += [Finding(f"{where}/{_inside(f.where, folder)}", f.what) for f in faults]
+        if not all((folder / file.path).exists() for file in split.files):
+            whole = False
+            continue
+        tally = Tally(dataset, unknown)
+        findings += _read(dataset, folder, split, tally, seen, where)
+        findings += _rejected(tally, split, where)
+        findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
+        findings += _unplaced(tally, max_reject_rate, where)
+        files = [folder / file.path for file in split.files]
+        if change := mistakes.better(dataset, files):
+            told = mistakes.explained(dataset, change)
+            findings.append(Finding(where, f"likely mistake: {told}"))
+        counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
+        declared = dataset.splits.get(name, split)
+        full = declared is split or "records" in declared.counts
+        whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
+    for (kind, label), n in sorted(unknown.items()):
+        findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
+    if whole:
+        findings += _never_seen(dataset, seen)
+    return Checked(findings, counts, whole)
+
+
+def _inside(path: Any, folder: Path) -> str:
+    return str(path.relative_to(folder).as_posix())
+
+
+def _read(
+    dataset: Dataset,
+    folder: Path,
+    split: Split,
+    tally: Tally,
+    seen: dict[str, Counter[str]],
+    where: str,
+) -> Iterator[Finding]:
+    """Read a split to its end into the tally; yield what stops it, if anything does."""
+    files = [folder / file.path for file in split.files]
+    try:
+        items = raw_files.documents_of(catalog.reader(dataset)(files), split)
+        for _ in tally.read(_watched(items, seen)):
+            pass
+    except PipelineError as problem:
+        place = f" ({problem.where})" if problem.where else ""
+        yield Finding(where, f"cannot be read: {problem.what}{place}")
+
+
+def _watched(
+    items: Iterable[Record | Reject], seen: dict[str, Counter[str]]
+) -> Iterator[Record | Reject]:
+    """The items as they are; the raw labels in them are counted on the way."""
+    for item in items:
+        if isinstance(item, Record):
+            for kind, labels in fitting.labels_in([item]).items():
+                seen.setdefault(kind, Counter()).update(labels)
+        yield item
+
+
+def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
+    """One finding per reason, unless the edition declares how many rejects it has."""
+    if split.counts.get("rejects") == len(tally.rejects):
+        return
+    reasons: dict[str, list[Reject]] = {}
+    for reject in tally.rejects:
+        reasons.setdefault(reject.reason, []).append(reject)
+    rows = tally.counts["records"]
+    for reason, own in sorted(reasons.items()):
+        lost = sum(r.records for r in own)
+        told = f"{lost:,} of {rows:,} records" if lost else f"{len(own):,} annotations"
+        first = own[0].detail or repr(own[0].excerpt)
+        yield Finding(f"{where}/{own[0].origin}", f"{reason} in {told}, the first: {first}")
+
+
+def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
+    """Mentions whose string is not in their text, where they are too many to be slips."""
+    lost = tally.counts["without_offset:not_in_text"]
+    if lost > most * max(tally.mentions, 1):
+        yield Finding(where, f"{lost:,} of {tally.mentions:,} mentions are not in their text")
+
+
+def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:
+    for kind in ("entity", "relation", "event", "role"):
+        missing = [raw for raw in dataset.names(kind) if raw not in seen.get(kind, ())]
+        if missing:
+            told = ", ".join(map(repr, missing[:_SHOWN]))
+            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            of = f"{len(missing)} of {len(dataset.names(kind))}"
+            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {told}{more}")

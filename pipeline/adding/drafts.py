@@ -1,0 +1,186 @@
+"""Write a drafted dataset where a human reviews it.
+
+pipeline/catalog/<id>.toml    what was found and guessed
+raw/full/<id>/                the files
+raw/sample/<id>/              a stub of the sample edition: the first records of every split
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+import tomlkit
+
+from pipeline import atomic, catalog, raw_files, shards
+from pipeline.adding.drafting import counted
+from pipeline.errors import RawFileError
+from pipeline.readers._source import json_document, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import Split
+
+#: Records per split in the stub of the sample edition.
+STUB: Final = 12
+#: A file that cannot be cut is copied whole into the stub up to this size.
+_WHOLE: Final = 1 << 18
+
+
+def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> list[Path]:
+    """Write declaration, raw files and the stub of the sample edition; return what was written."""
+    full, sample = raw / "full" / dataset.id, raw / "sample" / dataset.id
+    written = []
+    for split, own in splits.items():
+        for path, file in zip(own, dataset.splits[split].files, strict=True):
+            _copy(path, full / file.path)
+            written.append(full / file.path)
+    stub = _stub(dataset, full, sample)
+    if stub:
+        document = tomlkit.document()
+        note = "The first records of the files. Replace them by imagined ones before you commit."
+        document.add("note", tomlkit.item(note))
+        document.add("splits", _splits_table(stub))
+        shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
+        written.append(sample / "manifest.toml")
+    path = catalog.FOLDER / f"{dataset.id}.toml"
+    shards.write_text(toml(dataset), path)
+    return [*written, path]
+
+
+def _copy(path: Path, to: Path) -> None:
+    if to.resolve() == path.resolve():
+        return
+    if to.exists():
+        if raw_files.digest(to) != raw_files.digest(path):
+            raise RawFileError(
+                "another file is here already",
+                where=to,
+                todo="move it away, or give the dataset another id",
+            )
+        return
+    if path.is_dir():
+        with atomic.replacing(to) as partial:
+            shutil.copytree(path, partial, dirs_exist_ok=True)
+    else:
+        with atomic.writing(to) as partial:
+            shutil.copyfile(path, partial)
+
+
+def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
+    """Cut the first records out of every split; none where a file is too large to copy."""
+    stub = {}
+    for name, split in dataset.splits.items():
+        for file in split.files:
+            _cut(dataset, full / file.path, sample / file.path)
+        paths = [sample / file.path for file in split.files]
+        if not all(path.exists() for path in paths):
+            shutil.rmtree(sample, ignore_errors=True)
+            return {}
+        files = [raw_files.File(file.path) for file in split.files]
+        stub[name] = raw_files.Split(files, counted(dataset, paths))
+    return stub
+
+
+def _cut(dataset: Dataset, path: Path, to: Path) -> None:
+    """Write the first records of a file or folder, in its own format."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        texts = sorted(path.rglob("*.txt"))[:STUB]
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and (file.with_suffix(".txt") in texts):
+                place = to / file.relative_to(path)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, place)
+        return
+    with path.open("rb") as stream:
+        start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start == b"[" and isinstance(rows := json_document(path), list):
+        kept = [b"  " + orjson.dumps(row) for row in rows[:STUB]]
+        to.write_bytes(b"[\n" + b",\n".join(kept) + b"\n]\n")
+        return
+    end = _line_after(dataset, path)
+    if end is None:
+        if path.stat().st_size <= _WHOLE:
+            shutil.copyfile(path, to)
+        return
+    kept_lines = [line for n, (_, line) in enumerate(lines(path), start=1) if n < end]
+    to.write_bytes("".join(f"{x}\n" for x in kept_lines).encode("utf-8", "surrogateescape"))
+
+
+def _line_after(dataset: Dataset, path: Path) -> int | None:
+    """The line where the record after the stub's starts; None where origins name no lines."""
+    last = 0
+    for n, item in enumerate(catalog.reader(dataset)([path])):
+        found = re.fullmatch(rf"{re.escape(path.name)}:(\d+)", item.origin)
+        if not found:
+            return None
+        last = int(found[1])
+        if n == STUB:
+            return last
+    return last + 1_000_000_000
+
+
+def toml(dataset: Dataset) -> str:
+    """The declaration as TOML, with a comment where a human must look."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Drafted by `iepile new`: review every line, then cut this one."))
+    for key in ("title", "source", "license", "language", "domain", "tasks"):
+        document.add(key, tomlkit.item(getattr(dataset, key)))
+    for key in ("title", "source", "license", "domain"):
+        document[key].comment({"source": "the name in the corpus"}.get(key, "REVIEW"))
+    if dataset.one_annotation_per_row:
+        document.add("one_annotation_per_row", tomlkit.item(value=True))
+    if dataset.split_by_hash:
+        document.add("split_by_hash", _inline(dataset.split_by_hash))
+    document.add("reader", _table(dataset.reader))
+    lists = {k: v for k, v in msgspec.structs.asdict(dataset.labels).items() if v}
+    labels = tomlkit.table(is_super_table=all(isinstance(v, dict) for v in lists.values()))
+    for kind, names in sorted(lists.items(), key=lambda item: isinstance(item[1], dict)):
+        labels.add(kind, _table(names) if isinstance(names, dict) else _array(names))
+    document.add("labels", labels)
+    if any(dataset.roles.values()):
+        document.add("roles", _table(dataset.roles))
+    if dataset.signatures:
+        document.add("signatures", _table(dataset.signatures))
+    document.add("splits", _splits_table(dataset.splits))
+    return tomlkit.dumps(document)
+
+
+def _splits_table(splits: Mapping[str, Split]) -> Any:
+    table = tomlkit.table(is_super_table=True)
+    for name, split in splits.items():
+        own = tomlkit.table()
+        own.add("counts", _inline(split.counts))
+        files = tomlkit.aot()
+        for file in split.files:
+            content = {k: v for k, v in msgspec.structs.asdict(file).items() if v is not None}
+            files.append(_table(content))
+        own.add("files", files)
+        table.add(name, own)
+    return table
+
+
+def _table(content: Mapping[str, Any]) -> Any:
+    table = tomlkit.table()
+    for key, value in content.items():
+        table.add(key, _array(value) if isinstance(value, list) else tomlkit.item(value))
+    return table
+
+
+def _inline(content: Mapping[str, Any]) -> Any:
+    table = tomlkit.inline_table()
+    table.update(content)
+    return table
+
+
+def _array(values: Sequence[Any]) -> Any:
+    array = tomlkit.array()
+    array.extend([[*v] if isinstance(v, tuple) else v for v in values])
+    return array.multiline(len(str(values)) > 80)

@@ -1,0 +1,269 @@
+"""What files in a known format say of themselves: language, columns, fields, tag scheme, labels.
+
+A guess is a start: `settled` then changes one option at a time while the files are read better.
+Options that the user gave are never changed; where they fit badly, that is said instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pipeline import catalog
+from pipeline.adding import fitting, mistakes
+from pipeline.errors import DeclarationError
+from pipeline.readers._source import decode, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+_HEAD: Final = 1 << 16
+_LINES: Final = 2000
+_ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+_TAG: Final = re.compile(r"([BIMESLU])[-_].+")
+_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s_-]+")
+#: Labels that say that there is no relation.
+NO_RELATION: Final = frozenset({"na", "none", "no_relation", "no relation", "other", "negative"})
+#: What the fields of JSON rows are called elsewhere.
+_ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    "text": ("sentence", "content", "sentText", "sent", "tokens", "words", "context"),
+    "spans": ("entities", "spans", "label", "labels", "ner", "annotations", "entity_list"),
+    "start": ("start", "begin", "start_offset", "start_idx", "start_index", "offset"),
+    "end": ("end", "stop", "end_offset", "end_idx", "end_index"),
+    "label": ("label", "type", "entity_type", "tag", "category"),
+    "mention": ("text", "mention", "entity", "word", "surface", "name", "span"),
+    "id": ("doc_id", "docid", "uid"),
+    "spo_list": ("triples", "triple_list", "relations", "relationMentions", "spos", "labels"),
+    "predicate": ("relation", "label", "p", "rel", "relation_type", "type"),
+    "subject": ("head", "h", "s", "subj", "em1Text", "e1"),
+    "object": ("tail", "t", "o", "obj", "em2Text", "e2"),
+    "subject_type": ("head_type", "h_type", "subj_type"),
+    "object_type": ("tail_type", "t_type", "obj_type"),
+    "event_list": ("events", "event_mentions", "labels"),
+    "event_type": ("type", "label", "event"),
+    "trigger": ("trigger_word", "word", "mention"),
+    "trigger_start_index": ("trigger_start", "start", "trigger_offset"),
+    "arguments": ("args", "argument_list", "roles"),
+    "role": ("type", "label", "argument_role"),
+    "argument": ("text", "mention", "word", "entity", "value"),
+    "argument_start_index": ("start", "argument_start", "offset", "start_index"),
+}
+#: Reader -> the list that holds the fields -> their names in the reader.
+_ROWS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "spo_json": {
+        "": ("text", "id", "spo_list"),
+        "spo_list": ("predicate", "subject", "object", "subject_type", "object_type"),
+    },
+    "event_json": {
+        "": ("text", "id", "event_list"),
+        "event_list": ("event_type", "trigger", "trigger_start_index", "arguments"),
+        "arguments": ("role", "argument", "argument_start_index"),
+    },
+}
+
+
+def language(files: Sequence[Path]) -> str:
+    """Say zh where a fifth of the letters are Chinese, else en."""
+    letters = chinese = 0
+    for file in files:
+        paths = sorted(file.rglob("*.txt"))[:50] if file.is_dir() else [file]
+        for path in paths:
+            with path.open("rb") as stream:
+                text = decode(stream.read(_HEAD))
+            text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+            letters += sum(map(str.isalpha, text))
+            chinese += len(_CHINESE.findall(text))
+    return "zh" if chinese * 5 > letters else "en"
+
+
+def settled(dataset: Dataset, given: Mapping[str, Any], files: Sequence[Path]) -> Dataset:
+    """The dataset with the reader's options that fit the files best, those given included."""
+
+    def under(options: Mapping[str, Any]) -> Dataset:
+        reader = {"name": dataset.reader["name"], **options}
+        return msgspec.structs.replace(dataset, reader=reader)
+
+    name = dataset.reader["name"]
+    starts = [under({**_start(name, given, files), **given})]
+    if given:
+        # What the files say by themselves: a wrong option would hide what the others should be.
+        free = under(_start(name, {}, files))
+        while change := mistakes.better(free, files):
+            free = under(change.reader)
+        starts.insert(0, under({**free.reader, **given}))
+    best = max(starts, key=lambda d: fitting.fit(d, files).score)
+    while change := mistakes.better(best, files):
+        touched = {k for k, v in change.reader.items() if best.reader.get(k) != v}
+        if wrong := sorted(touched & {*given}):
+            raise DeclarationError(
+                f"likely mistake: {mistakes.explained(best, change)}",
+                where=", ".join(map(str, files)),
+                todo=f"leave out --option {wrong[0]}=..., or correct it",
+            )
+        best = under(change.reader)
+    return best
+
+
+def _start(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """The options that can be seen in the first lines or the first row."""
+    if reader == "columns":
+        return _columns(given, files)
+    if reader == "pair_table":
+        first = next((line for f in files for _, line in lines(f) if line.strip()), "")
+        return {"separator": ","} if "\t" not in first and "," in first else {}
+    row = mistakes.first_row(files)
+    if reader == "span_json":
+        return _span_fields(row, given)
+    return _fields(reader, row, given) if reader in _ROWS and row else {}
+
+
+def _columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    rows = [line for f in files for _, line in islice(lines(f), _LINES)]
+    rows = [line for line in rows if line.strip(" \t") and not line.startswith("-DOCSTART-")]
+    separator = given.get("separator")
+    if separator is None:
+        separator = next((s for s in ("\t", " ", "") if _regular(rows, s)), "")
+    table = [row.split(separator) if separator else row.split() for row in rows]
+    found: dict[str, Any] = {"separator": separator}
+    width = min(map(len, table), default=0)
+    columns = [*zip(*(row[:width] for row in table), strict=True)]
+    tagged = [i for i, c in enumerate(columns) if any(map(_TAG.fullmatch, c)) and _tags_only(c)]
+    if tagged and "tag_column" not in given:
+        place = tagged[-1]
+        if place != width - 1 or any(len(row) != width for row in table):
+            found["tag_column"] = place
+        if place == 0:
+            found["token_column"] = 1
+    tag_column = {**found, **given}.get("tag_column", -1)
+    if columns and tag_column < width and (scheme := _scheme(columns[tag_column])):
+        found["scheme"] = scheme
+    return found
+
+
+def _regular(rows: Sequence[str], separator: str) -> bool:
+    widths = {len(row.split(separator or None)) for row in rows}
+    return len(widths) == 1 and widths != {1}
+
+
+def _tags_only(column: Iterable[str]) -> bool:
+    return all(tag == "O" or _TAG.fullmatch(tag) for tag in column)
+
+
+def _scheme(tags: Sequence[str]) -> str | None:
+    """The tag scheme that the prefixes tell; None where there are none."""
+    prefixes = {found[1] for tag in tags if (found := _TAG.fullmatch(tag))}
+    if not prefixes or not _tags_only(tags):
+        return None
+    if "M" in prefixes:
+        return "BMES"
+    if prefixes - {"B", "I"}:
+        return "BIOES"
+    opens = any(b[0] == "I" and a == "O" for a, b in zip(("O", *tags), tags, strict=False))
+    return "IOB1" if opens else "IOB2"
+
+
+def _span_fields(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where text and spans stand in a row, and start, end, label and string in a span."""
+    found = {
+        name: own
+        for name in ("text", "spans")
+        if name not in given and (own := _named(name, row)) is not None
+    }
+    spans = row.get({"spans": "entities", **found, **given}["spans"])
+    text = row.get({"text": "text", **found, **given}["text"])
+    if isinstance(text, list) and "unit" not in given:
+        found["unit"] = "tokens"
+    if isinstance(spans, dict) and "layout" not in given:
+        found["layout"] = "by_label"
+    first: Any = spans[0] if isinstance(spans, list) and spans else None
+    names: list[tuple[str, Any]] = []
+    if isinstance(first, list):
+        numbers = [i for i, v in enumerate(first) if isinstance(v, int)][:2]
+        strings = [i for i, v in enumerate(first) if isinstance(v, str)]
+        strings.sort(key=lambda i: isinstance(text, str) and first[i] in text)
+        names = [*zip(("start", "end"), numbers, strict=False)]
+        names += [*zip(("label", "mention"), strings, strict=False)]
+    elif isinstance(first, dict):
+        names = [(name, _named(name, first)) for name in ("start", "end", "label", "mention")]
+    return found | {k: v for k, v in names if k not in given and v is not None}
+
+
+def _fields(reader: str, row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The option `fields`: every field of the reader that stands in the row under another name."""
+    own = dict(given.get("fields", {}))
+    parts: dict[str, Mapping[str, Any]] = {"": row}
+    for level, names in _ROWS[reader].items():
+        part = parts.get(level, {})
+        for name in names:
+            if name not in own and (other := _named(name, part)) not in (None, name):
+                own[name] = other
+            inner = part.get(own.get(name, name))
+            if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+                parts[name] = inner[0]
+    return {"fields": own} if own else {}
+
+
+def _named(name: str, part: Mapping[str, Any]) -> Any:
+    """The key of a JSON object that is the field `name`, or None.
+
+    Where no name tells, the text is the longest string, and the spans a list of lists or objects.
+    """
+    found = next((key for key in (name, *_ALIASES[name]) if key in part), None)
+    if found is None and name == "text":
+        strings = {key: len(value) for key, value in part.items() if isinstance(value, str)}
+        return max(strings, key=lambda key: strings[key], default=None)
+    if found is None and name == "spans":
+        lists = [k for k, v in part.items() if isinstance(v, list) and v]
+        return next((k for k in lists if isinstance(part[k][0], list | dict)), None)
+    return found
+
+
+@cache
+def _known_names(language: str) -> dict[str, str]:
+    """Raw label -> the readable name that most datasets of a language have for it."""
+    votes: dict[str, Counter[str]] = {}
+    for name in catalog.ids():
+        dataset = catalog.load(name)
+        if dataset.language == language:
+            for kind in ("entity", "relation", "event", "role"):
+                for raw, readable in dataset.names(kind).items():
+                    if raw != readable:
+                        votes.setdefault(raw, Counter())[readable] += 1
+    return {raw: min(own, key=lambda n: (-own[n], n)) for raw, own in votes.items()}
+
+
+def readable(labels: Iterable[str], language: str) -> dict[str, str]:
+    """Raw label -> a readable name: as in other datasets, or the words that it is made of."""
+    names: dict[str, str] = {}
+    for raw in labels:
+        words = [w for w in _WORDS.split(raw) if w]
+        acronym = raw.isupper() and len(raw) <= 4
+        plain = raw if acronym or not words else " ".join(words)
+        if language == "en" and not acronym:
+            plain = plain.lower()
+        name = _known_names(language).get(raw, plain)
+        names[raw] = raw if name in names.values() else name
+    return names
+
+
+def prepared(labels: Mapping[str, Counter[str]], language: str) -> dict[str, Any]:
+    """The tables of [labels] for the raw labels that were counted."""
+    found: dict[str, Any] = {}
+    for kind, counts in labels.items():
+        nothing = {raw for raw in counts if kind == "relation" and raw.lower() in NO_RELATION}
+        if nothing:
+            found["no_relation"] = sorted(nothing)
+        names = readable(sorted({*counts} - nothing), language)
+        if names:
+            same = all(raw == name for raw, name in names.items())
+            found[kind] = [*names] if same else names
+    return found

@@ -1,0 +1,179 @@
+"""Make a dataset of this project from a folder in IEPile's unified format.
+
+    IE-en/NER/CoNLL2003/  train.json  dev.json  test.json  schema.json
+
+The annotations are copied into a raw folder as they are, with a manifest (hashes and counts); the
+declaration is written into the catalogue. schema.json names the labels and their order. It holds no
+tail types for KG, and its labels may lack some that occur: signatures come from the annotations,
+labels that occur but are not listed are added at the end, and what is only listed and cannot be
+declared is left out. All three are counted.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from pipeline import atomic, catalog, raw_files
+from pipeline.adding import inferred, toml
+from pipeline.adding.inferred import Found, Schema
+from pipeline.errors import DeclarationError, RawFileError
+from pipeline.readers.iepile_jsonl import read
+from pipeline.records import Reject, violation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: How the files of a split may be called.
+_FILES: Final = {
+    "train": ("train",),
+    "dev": ("dev", "valid", "validation"),
+    "test": ("test",),
+}
+#: What is told of the annotations.
+_TOLD: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class Wanted(NamedTuple):
+    """What a user says about the dataset; what is left empty is found out."""
+
+    id: str = ""
+    source: str = ""
+    language: str = ""
+    tasks: tuple[str, ...] = ()
+    license: str = "unstated"
+    domain: str = "unstated"
+    held_out: bool = False
+
+
+def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str, int]:
+    """Write `<declarations>/<id>.toml` and `<raw>/<id>/`; return what was counted."""
+    name = wanted.id or _id(folder.resolve())
+    if not _ID.fullmatch(name):
+        todo = "give it one with --id: small letters, digits and hyphens"
+        raise DeclarationError(f"{name!r} is no id of a dataset", where=folder, todo=todo)
+    declaration = declarations / f"{name}.toml"
+    if declaration.exists():
+        raise _there_already(declaration)
+    files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()
+    splits = {split: _split(path, found) for split, path in files.items()}
+    if not found.characters["texts"]:
+        todo = "check that they are in the unified format, and UTF-8"
+        raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
+    tasks = wanted.tasks or inferred.tasks(folder, found)
+    counts = Counter({key: sum(split["counts"][key] for split in splits.values()) for key in _TOLD})
+    tables = inferred.tables(schema, found, tasks, folder, counts)
+    source = wanted.source or folder.resolve().name
+    about: dict[str, Any] = {
+        "title": f"{source}, from IEPile's unified format",
+        "source": source,
+        "license": wanted.license,
+        "language": wanted.language or inferred.language(found),
+        "domain": wanted.domain,
+        "tasks": [*tasks],
+        "access": "licensed",
+        "access_note": "Imported from files of one's own; nobody else can fetch them.",
+        "use": "held-out" if wanted.held_out else "train",
+    }
+    _check({**about, **tables}, declaration)
+    with atomic.replacing(raw / name) as partial:
+        for path in files.values():
+            shutil.copyfile(path, partial / path.name)
+        toml.write(partial / "manifest.toml", {"splits": splits})
+        # Without its declaration a folder of just these bytes is what a killed import has left.
+        if (raw / name).exists() and raw_files.digest(raw / name) != raw_files.digest(partial):
+            raise _there_already(raw / name)
+    toml.write(declaration, {**about, **tables})
+    return {key: int(number) for key, number in counts.items()}
+
+
+def _id(folder: Path) -> str:
+    """IE-en/NER/CoNLL2003 becomes "iepile-ner-conll2003", like no id of the catalogue."""
+    task = [folder.parent.name] if folder.parent.name in catalog.TASKS else []
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(["iepile", *task, folder.name]).lower()).strip("-")
+
+
+def _there_already(path: Path) -> DeclarationError:
+    todo = "use another --id, or remove it"
+    return DeclarationError("this is there already", where=path, todo=todo)
+
+
+def _check(content: Mapping[str, Any], declaration: Path) -> None:
+    """Have the catalogue look at a declaration before it stands where every command reads it."""
+    with TemporaryDirectory() as folder:
+        toml.write(Path(folder) / declaration.name, content)
+        try:
+            catalog.load(declaration.stem, Path(folder))
+        except DeclarationError as problem:
+            raise DeclarationError(problem.what, where=declaration, todo=problem.todo) from None
+
+
+def _splits(folder: Path) -> dict[str, Path]:
+    """Split -> its file."""
+    found = {}
+    for split, names in _FILES.items():
+        paths = (folder / f"{name}{end}" for name in names for end in (".json", ".jsonl"))
+        if there := [path for path in paths if path.is_file()]:
+            found[split] = there[0]
+    if not found:
+        raise RawFileError(
+            "there is no train.json, dev.json or test.json here",
+            where=folder,
+            todo="name a folder of one dataset, such as IE-en/NER/CoNLL2003",
+        )
+    return found
+
+
+def _schema(path: Path) -> Schema:
+    """The three lines of schema.json: types, roles, and the roles of each type."""
+    todo = "three JSON lines are wanted: a list of types, a list of roles, an object type -> roles"
+    try:
+        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+        values = [orjson.loads(line) for line in lines if line.strip()]
+    except OSError as problem:
+        raise RawFileError(f"cannot read: {problem.strerror}", where=path, todo=todo) from None
+    except orjson.JSONDecodeError as problem:
+        raise RawFileError(f"not JSON lines: {problem}", where=path, todo=todo) from None
+    if len(values) == 1 and isinstance(values[0], list) and len(values[0]) == 3:
+        values = values[0]  # the same as one array
+    sound = len(values) == 3 and _strings(values[0]) and _strings(values[1])
+    if not sound or not isinstance(values[2], dict) or not all(map(_strings, values[2].values())):
+        raise RawFileError("this is no schema of the unified format", where=path, todo=todo)
+    return values[0], values[1], values[2]
+
+
+def _strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
+
+
+def _split(path: Path, found: Found) -> dict[str, Any]:
+    """A split of the manifest, counted as `normalize` will; what occurs is added to `found`."""
+    if not path.stat().st_size:
+        todo = "leave it out, or get it again"
+        raise RawFileError("this file is empty: not one record", where=path, todo=todo)
+    counts: Counter[str] = Counter(dict.fromkeys(raw_files.COUNTED, 0))
+    for item in read([path], language=""):
+        if isinstance(item, Reject):
+            counts["rejects"] += 1
+            counts["records"] += item.records
+            for kind in ("entities", "relations", "events", "arguments"):
+                counts[kind] += getattr(item, kind)
+            continue
+        broken = violation(item) is not None
+        counts["rejects"] += broken
+        counts["records"] += 1
+        counts["entities"] += sum(m.label is not None for m in item.mentions)
+        counts["relations"] += len(item.relations)
+        counts["events"] += len(item.events)
+        counts["arguments"] += sum(len(event.arguments) for event in item.events)
+        if not broken:
+            found.add(item)
+    file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
+    return {"counts": dict(counts), "files": [file]}

@@ -1,0 +1,1 @@
+"""Which records go and why: the three rules, odd annotations, nearly equal texts."""

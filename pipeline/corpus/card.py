@@ -1,0 +1,161 @@
+"""The dataset card: what `load_dataset` needs to know, and what a reader wants to."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from pipeline import stage_code
+from pipeline.records import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.catalog import Dataset
+    from pipeline.config import Settings
+    from pipeline.corpus.lengths import Lengths
+
+_INTRODUCTION = """\
+# Schema-based information-extraction instructions
+
+Every row asks a model for a few labels of one text: named entities, relations or events, in
+English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
+asked, in the order of the schema. Labels that do not occur are negatives; those that mean nearly
+what a label in the text means are asked more often (hard negatives).
+"""
+
+
+class Published(NamedTuple):
+    """What a config's split became: rows per dataset, and how long they are."""
+
+    rows: dict[str, int]
+    lengths: Lengths
+
+
+def card(
+    datasets: Sequence[Dataset],
+    made: Mapping[str, Published],
+    records: Mapping[str, Any],
+    settings: Settings,
+    corpus_hash: str,
+) -> str:
+    """The text of the corpus' README.md.
+
+    `made` is what became of every "config/split"; `records` is, by dataset and split, how many
+    records there were, were dropped by each reason, and are kept.
+    """
+    configs: dict[str, dict[str, Published]] = {}
+    for key, own in made.items():
+        config, _, split = key.partition("/")
+        configs.setdefault(config, {})[split] = own
+    unit = "characters" if settings.publish.tokenizer is None else "tokens"
+    return (
+        "\n".join(
+            [
+                *_front_matter(configs),
+                _INTRODUCTION,
+                *_section(
+                    "Rows",
+                    _rows(configs),
+                    f"Lengths are in {unit}, instruction and output "
+                    f"together{_by(settings)}: median, 95th percentile and longest.",
+                ),
+                *_section(
+                    "Sources",
+                    _sources(datasets),
+                    "The rows of each source stay under its own licence.",
+                ),
+                *_section(
+                    "Records",
+                    _records(datasets, made, records),
+                    "What became of the records that could be read, and the rows they gave.",
+                ),
+                *_made(settings, corpus_hash),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _by(settings: Settings) -> str:
+    tokenizer = settings.publish.tokenizer
+    return "" if tokenizer is None else f", by `{PurePath(tokenizer).name}`"
+
+
+def _section(title: str, table: Iterable[Sequence[object]], about: str) -> list[str]:
+    """A heading, a sentence and a table whose first row are the names of the columns."""
+    lines = [f"## {title}", "", about, ""]
+    rows = [*table]
+    for number, row in enumerate(rows):
+        cells = (f"{c:,}" if isinstance(c, int) else " ".join(str(c).split()) for c in row)
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+        if number == 0:
+            numbers = (isinstance(c, int) for c in rows[-1])
+            lines.append("|" + "".join("---:|" if n else "---|" for n in numbers))
+    return [*lines, ""]
+
+
+def _front_matter(configs: Mapping[str, Mapping[str, Published]]) -> list[str]:
+    """The YAML by which `load_dataset` finds the shards."""
+    lines = ["---", "license: other", "language:", "- en", "- zh", "configs:"]
+    everything: dict[str, list[str]] = {}
+    for config, splits in configs.items():
+        if not config.startswith("heldout-"):
+            for split in splits:
+                everything.setdefault(split, []).append(f"{config}/{split}-*.parquet")
+    if everything:
+        lines += ["- config_name: default", "  default: true", "  data_files:"]
+        for split in sorted(everything, key=SPLITS.index):
+            lines += [f"  - split: {split}", "    path:"]
+            lines += [f'    - "{pattern}"' for pattern in everything[split]]
+    for config, splits in configs.items():
+        lines += [f"- config_name: {config}", "  data_files:"]
+        for split in splits:
+            lines += [f"  - split: {split}", f'    path: "{config}/{split}-*.parquet"']
+    return [*lines, "---", ""]
+
+
+def _rows(configs: Mapping[str, Mapping[str, Published]]) -> Iterator[Sequence[object]]:
+    yield ("config", "split", "rows", "total length", "median", "95 %", "longest")
+    for config, splits in configs.items():
+        for split, own in splits.items():
+            yield (config, split, sum(own.rows.values()), *own.lengths)
+
+
+def _sources(datasets: Sequence[Dataset]) -> Iterator[Sequence[object]]:
+    yield ("source", "title", "tasks", "language", "use", "licence")
+    for d in sorted(datasets, key=lambda d: (d.use, d.id)):
+        yield (d.source, d.title, ", ".join(d.tasks), d.language, d.use, d.license)
+
+
+def _records(
+    datasets: Sequence[Dataset], made: Mapping[str, Published], records: Mapping[str, Any]
+) -> Iterator[Sequence[object]]:
+    yield ("source", "split", "records", "dropped", "kept", "rows")
+    for d in sorted(datasets, key=lambda d: (d.use, d.id)):
+        for split, own in records[d.id].items():
+            prefix = "heldout-" if d.use == "held-out" else ""
+            keys = [f"{prefix}{task}-{d.language}/{split}" for task in d.tasks]
+            rows = sum(made[key].rows.get(d.id, 0) for key in keys if key in made)
+            dropped = ", ".join(f"{reason} {n:,}" for reason, n in own["dropped"].items())
+            yield (d.source, split, own["records"], dropped or "-", own["kept"], rows)
+
+
+def _made(settings: Settings, corpus_hash: str) -> list[str]:
+    parameters = msgspec.to_builtins(settings)
+    for where in ("raw", "datasets"):
+        del parameters[where]
+    return [
+        "## How it was made",
+        "",
+        f"Pipeline version {version('iepile-pipeline')}; the sha256 over its code and declarations",
+        f"is `{stage_code.version()}`.",
+        f"The sha256 over all shards is `{corpus_hash}`.",
+        "",
+        "```yaml",
+        msgspec.yaml.encode(parameters).decode().rstrip(),
+        "```",
+    ]

@@ -1,0 +1,1 @@
+"""The hard-negative dictionary: which labels are near, by what evidence, and its files."""

@@ -1,0 +1,67 @@
+"""Where the files of a dataset can be had: its URLs, a mirror, or what a person must do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit
+
+from pipeline.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.catalog import Dataset
+    from pipeline.raw_files import File
+
+
+class Source(NamedTuple):
+    """Where a file can be had; `member` is its path inside the archive that stands there."""
+
+    place: str
+    member: str | None
+
+
+def sources_of(dataset: Dataset, file: File, mirror: str | None) -> Iterator[Source]:
+    """From a mirror the file as it lies in a raw folder, or its archive; else its URL."""
+    archive = parts(file.url).path.rpartition("/")[2] if file.url and file.member else None
+    if mirror is None:
+        if file.url:
+            yield Source(file.url, file.member)
+        return
+    web = parts(mirror).scheme in ("http", "https")
+    for path, member in ((file.path, None), (archive, file.member)):
+        if path is None:
+            continue
+        if web:
+            yield Source(f"{mirror.rstrip('/')}/{dataset.id}/{quote(path)}", member)
+        elif (Path(mirror) / dataset.id / path).exists():
+            yield Source(str(Path(mirror) / dataset.id / path), member)
+
+
+def parts(address: str) -> SplitResult:
+    """The parts of a URL; a path has parts as well."""
+    try:
+        return urlsplit(address)
+    except ValueError as problem:
+        raise FetchError(
+            f"this is no address: {problem}", where=address, todo="correct the URL"
+        ) from None
+
+
+def instruction(
+    dataset: Dataset, files: list[File], folder: Path, mirror: str | None
+) -> FetchError:
+    """How to get the files that nothing here can bring."""
+    names = f"{dataset.id}: {', '.join(file.path for file in files)}"
+    if mirror is not None:
+        todo = f"lay it out as a raw folder is: {mirror}/{dataset.id}/{files[0].path}"
+        return FetchError("the mirror has no such file", where=names, todo=todo)
+    words = {
+        "open": "no address is known for this",
+        "licensed": "this is handed out under a licence",
+        "unavailable": "this cannot be had",
+    }
+    return FetchError(
+        words[dataset.access], where=names, todo=f"{dataset.how_to_get()} It belongs in {folder}."
+    )

@@ -1,0 +1,169 @@
+"""What the stages made of a dataset, for the eye: records, dropped records, and rejects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.text import Text
+
+from pipeline import kept, shards
+from pipeline.errors import RawFileError
+from pipeline.records import SPLITS
+from pipeline.tables import RECORDS, REJECTS, from_table
+from pipeline.terminal import drawing, drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.run import Workspace
+
+
+_LOSSES: Final = {
+    "records": "record",
+    "entities": "entity",
+    "relations": "relation",
+    "events": "event",
+    "arguments": "argument",
+}
+
+
+class Wanted(NamedTuple):
+    """Which records to show; None means no matter."""
+
+    record: str | None
+    split: str | None
+    #: A drop reason, or "" for any; None shows all records, dropped or not.
+    dropped: str | None
+    grep: str | None
+    most: int
+
+
+def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Text]:
+    """The lines of the records wanted, each under its id, origin and drop reason."""
+    folder, dedupe = _stage(name, ws)
+    if wanted.dropped is not None and folder.parent != ws.folders["clean"]:
+        todo = f"clean it first: `dvc repro`, `iepile run`, or `iepile clean {name}`"
+        raise RawFileError(f"{name} is not cleaned yet", where=folder, todo=todo)
+    reasons: Counter[str] = Counter()
+    shown = matching = 0
+    for split, shard in kept.record_shards(folder):
+        if wanted.split not in (None, split):
+            continue
+        table = kept.tagged(shard, dedupe)
+        reasons.update(r for r in table["dropped"].to_pylist() if r)
+        table = table.filter(_mask(table, wanted))
+        matching += table.num_rows
+        for row in table.slice(0, max(wanted.most - shown, 0)).to_pylist():
+            shown += 1
+            yield from _record(row, width)
+            if row["dropped"] and (partner := _partner(row["drop_detail"], ws)):
+                yield Text("  its partner:", style="dim")
+                yield from (Text("  ") + line for line in _record(partner, width - 2))
+            yield Text()
+    if wanted.record and not matching:
+        raise RawFileError(
+            f"there is no record {wanted.record!r} that is wanted",
+            where=folder,
+            todo="ids are dataset/split/number; --split, --dropped and --grep leave records out",
+        )
+    if wanted.dropped and wanted.dropped not in reasons:
+        told = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items())) or "none"
+        raise RawFileError(
+            f"nothing was dropped for the reason {wanted.dropped!r}",
+            where=folder,
+            todo=f"the reasons here are: {told}",
+        )
+    yield Text(f"{shown:,} of {matching:,} records shown", style="dim")
+
+
+def rejects(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Text]:
+    """The lines of the rejects: where, why, an excerpt, and what is lost with it."""
+    folder = ws.folders["normalize"] / name
+    path = folder / "rejects.parquet"
+    if not path.is_file():
+        raise _not_yet(name, folder)
+    rows = shards.read(path, REJECTS.names).to_pylist()
+    rows = [
+        row
+        for row in rows
+        if wanted.split in (None, row["split"])
+        and (wanted.grep is None or wanted.grep in row["excerpt"])
+    ]
+    for row in rows[: wanted.most]:
+        lost = ", ".join(
+            f"{row[kind]:,} {one if row[kind] == 1 else kind}"
+            for kind, one in _LOSSES.items()
+            if row[kind]
+        )
+        yield Text(drawn(f"{row['dataset']}/{row['split']}/{row['origin']}"), style="bold")
+        told = ": ".join(part for part in (row["reason"], row["detail"]) if part)
+        yield Text(drawn(told), style="red")
+        yield from drawing.marked(row["excerpt"], [], width)
+        yield Text(f"  lost: {lost or 'nothing'}")
+        yield Text()
+    yield Text(f"{min(len(rows), wanted.most):,} of {len(rows):,} rejects shown", style="dim")
+
+
+def _stage(name: str, ws: Workspace) -> tuple[Path, Path | None]:
+    """The folder of the furthest stage that has records of this dataset; dedupe's, if it ran."""
+    clean, normalized = (ws.folders[stage] / name for stage in ("clean", "normalize"))
+    dedupe = ws.folders["dedupe"] / name
+    if kept.record_shards(clean):
+        return clean, dedupe if (dedupe / "drops.parquet").is_file() else None
+    if kept.record_shards(normalized):
+        return normalized, None
+    raise _not_yet(name, normalized)
+
+
+def _not_yet(name: str, folder: Path) -> RawFileError:
+    return RawFileError(
+        f"there are no records of {name} yet",
+        where=folder,
+        todo=f"make them first: `dvc repro`, `iepile run`, or `iepile normalize {name}`",
+    )
+
+
+def _mask(table: Any, wanted: Wanted) -> Any:
+    """Which rows are wanted."""
+    masks = [pc.equal(table["id"], wanted.record)] if wanted.record else []
+    if wanted.dropped == "":
+        masks.append(pc.is_valid(table["dropped"]))
+    elif wanted.dropped is not None:
+        masks.append(pc.fill_null(pc.equal(table["dropped"], wanted.dropped), fill_value=False))
+    if wanted.grep is not None:
+        # A byte of the command line that is no UTF-8 stands in no text.
+        sought = wanted.grep.encode("utf-8", "replace").decode()
+        masks.append(pc.match_substring(table["text"], sought))
+    result = pa.chunked_array([pa.array([True] * table.num_rows)])
+    for mask in masks:
+        result = pc.and_(result, mask)
+    return result
+
+
+def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
+    head = Text.assemble((drawn(row["id"]), "bold"), ("  " + drawn(row["origin"]), "dim"))
+    yield head
+    if row["dropped"]:
+        detail = f": {row['drop_detail']}" if row["drop_detail"] else ""
+        yield Text(drawn(f"dropped, {row['dropped']}{detail}"), style="red")
+    (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
+    yield from drawing.record(record, width)
+
+
+def _partner(detail: str | None, ws: Workspace) -> dict[str, Any] | None:
+    """The record that a drop's detail names, from whatever dataset."""
+    dataset, _, rest = (detail or "").partition("/")
+    split, _, number = rest.partition("/")
+    if split not in SPLITS or not number.isdigit():
+        return None
+    for _, shard in kept.record_shards(ws.folders["clean"] / dataset, [split]):
+        table = shards.read(shard)
+        found = table.filter(pc.equal(table["id"], detail)).to_pylist()
+        if found:
+            row: dict[str, Any] = found[0]
+            return {**row, "dropped": None, "drop_detail": None}
+    return None
