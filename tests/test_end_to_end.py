@@ -263,4 +263,4 @@ def test_changed_code_reruns_its_stages_and_what_follows(workspace):
     assert touched("engines.py") == {"code"}
     # The instructions are the same, but the card names the code that they follow from.
     assert touched("tasks/_answers.py") == {"code", "negatives", *instruct, "publish", "report"}
-    assert touched("card.py") == {"code", "publish"}
+    assert touched("corpus/card.py") == {"code", "publish"}

@@ -408,7 +408,7 @@ def test_parts_of_the_gold_change_nothing(sample_corpus, monkeypatch):
     answers = predictions.read(corpus)
     whole = evaluation.score(answers, corpus, Options(samples=20))
     monkeypatch.setattr(evaluation, "_ROWS_PER_PART", 13)
-    monkeypatch.setattr(evaluation, "_LINES", 7)
+    monkeypatch.setattr(evaluation, "AT_ONCE", 7)
 
     assert evaluation.score(answers, corpus, Options(samples=20)) == whole
 
