@@ -48,6 +48,14 @@ def test_repeated_keys_are_put_together(text, value):
     assert parse(text).value == value
 
 
+def test_a_model_that_loops_is_read_in_linear_time():
+    """It takes a tenth of a second; in quadratic time it would be hours."""
+    times = 100_000
+    text = "{" + ", ".join(['"p": {"x": ["A"]}, "q": ["B"], "r": "C"'] * times) + "}"
+
+    assert parse(text).value == {"p": {"x": ["A"] * times}, "q": ["B"] * times, "r": ["C"] * times}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from operator import itemgetter
 
 import pyarrow as pa
 import pytest
@@ -115,6 +116,29 @@ def test_the_first_asking_of_a_label_counts(tmp_path):
 
     assert counts(score(tmp_path / "a", right_first, batches)["entity"]) == (2, 2, 2)
     assert counts(score(tmp_path / "b", wrong_first, batches)["entity"]) == (2, 1, 1)
+
+
+def test_a_row_that_publish_repeated_asks_nothing_new(tmp_path):
+    batches = [(0, {"person": ["Ada"], "city": []}), (0, {"group": ["Foo"]})]
+    once = score(tmp_path / "a", [*map(itemgetter(1), batches)], batches, split="train")["entity"]
+    ids = corpus_of(tmp_path / "b" / "corpus", *batches, split="train")
+    path = tmp_path / "b" / "corpus" / "NER-en" / "train-00000-of-00001.parquet"
+    table = shards.read(path)
+    copies = table.set_column(
+        table.schema.get_field_index("id"), table.schema.field("id"), [[f"{i}#1" for i in ids]]
+    )
+    shards.write(pa.concat_tables([copies, table]), path)
+    answers = [*zip(table["id"].to_pylist(), table["output"].to_pylist(), strict=True)]
+    lines = [json.dumps({"id": i, "prediction": text}) for i, text in answers]
+    lines += [json.dumps({"id": f"{i}#1", "prediction": "{}"}) for i, _ in answers]
+    (tmp_path / "b" / "answers.jsonl").write_text("\n".join(lines))
+
+    found = evaluation.score(
+        predictions.read(tmp_path / "b" / "answers.jsonl"), tmp_path / "b" / "corpus", PLAIN
+    )
+
+    (entry,) = found["scores"]
+    assert (counts(entry), entry["rows"]) == (counts(once), 4)
 
 
 def test_the_order_of_batches_is_that_of_their_numbers_not_of_the_files(tmp_path):

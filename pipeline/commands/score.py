@@ -26,7 +26,11 @@ def add(commands: Any) -> None:
     add_("--gold", type=Path, metavar="DIR", default=Path("output/corpus"), help="the corpus")
     add_("--field", metavar="NAME", help="where the model's text is (default: prediction, output)")
     add_("--match", choices=("multiset", "set"), default="multiset", help="count repeats, or not")
-    add_("--normalize", action="store_true", help="ignore case, width, blanks, leading articles")
+    add_(
+        "--normalize",
+        action="store_true",
+        help="ignore case, width, runs of blanks, leading articles",
+    )
     add_("--partial", action="store_true", help="leave out gold rows that have no answer")
     add_("--samples", type=_samples, metavar="N", default=1000, help="bootstrap samples, or 0")
     add_("--labels", action="store_true", help="also print every label")

@@ -149,11 +149,18 @@ def _part(
 
 
 def _add(groups: dict[str, Group], table: Any, options: Options) -> None:
-    """Count the rows of a table, record by record, label batches in the order of their numbers."""
-    number = pc.replace_substring_regex(table["id"], "^.*/", "").cast(pa.int64()).to_numpy()
+    """Count the rows of a table, record by record, label batches in the order of their numbers.
+
+    A row that `publish.repeat` made twice (`.../0#1`) comes after the first, and asks nothing new.
+    """
+    number = pc.extract_regex(table["id"], r"/(?P<batch>\d+)(?:#(?P<copy>\d+))?$")
+    batch, copy = (
+        pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64()).to_numpy()
+        for part in number.combine_chunks().flatten()
+    )
     name = table["group"].combine_chunks().dictionary_encode()
     record = table["record_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    order = pa.array(np.lexsort((number, record, name.indices.to_numpy())))
+    order = pa.array(np.lexsort((copy, batch, record, name.indices.to_numpy())))
     owners = zip(
         name.indices.take(order).to_pylist(), record[order.to_numpy()].tolist(), strict=True
     )

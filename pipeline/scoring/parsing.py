@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -80,17 +81,24 @@ def merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
     if len(out) == len(pairs):
         return out
-    out = {}
+    values: dict[str, list[Any]] = {}
     for key, value in pairs:
-        out[key] = _both(out[key], value) if key in out else value
-    return out
+        values.setdefault(key, []).append(value)
+    return {key: _together(own) for key, own in values.items()}
 
 
-def _both(one: Any, two: Any) -> Any:
-    if isinstance(one, dict) and isinstance(two, dict):
-        return merged([*one.items(), *two.items()])
-    lists = [v if isinstance(v, list) else [] if v in (None, "", {}) else [v] for v in (one, two)]
-    return lists[0] + lists[1]
+def _together(values: list[Any]) -> Any:
+    """The values of one key: objects become one object, anything else one list.
+
+    All at once, not one after the other: a model that loops repeats a key thousands of times.
+    """
+    objects = [*takewhile(lambda value: isinstance(value, dict), values)]
+    if len(objects) > 1:
+        values = [merged([p for o in objects for p in o.items()]), *values[len(objects) :]]
+    if len(values) == 1:
+        return values[0]
+    lists = (v if isinstance(v, list) else [] if v in (None, "", {}) else [v] for v in values)
+    return [item for own in lists for item in own]
 
 
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=merged, strict=False)
