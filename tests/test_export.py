@@ -2,9 +2,10 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 
-from pipeline import cli, exports, shards
+from pipeline import catalog, cli, exports, shards
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
@@ -103,6 +104,53 @@ def test_wrong_calls_are_told(run, tmp_path, capsys, more, words):
 
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_that_one_is_in_is_not_replaced(run, tmp_path, capsys, monkeypatch):
+    (tmp_path / "e").mkdir()
+    monkeypatch.chdir(tmp_path / "e")
+
+    for out in (".", "..", "/"):
+        assert export(run, out) == 1
+        assert "the one you are in, or around it" in capsys.readouterr().err
+
+
+def test_a_dataset_named_twice_is_exported_once(run, tmp_path):
+    assert export(run, tmp_path / "one", "--datasets", "phee,fewfc") == 0
+    assert export(run, tmp_path / "two", "--datasets", "phee, fewfc,phee") == 0
+
+    one, two = (
+        {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        for out in (tmp_path / "one", tmp_path / "two")
+    )
+    assert one == two
+    with pytest.raises(SystemExit, match="2"):
+        export(run, tmp_path / "none", "--datasets", " ,")
+
+
+def test_datasets_of_one_published_name_are_told_apart(tmp_path):
+    """Two editions of one source: OntoNotes in columns, and with its own tags."""
+    names = ("ontonotes5-en", "ontonotes5-name")
+    chosen = [catalog.load(name) for name in names]
+    assert chosen[0].source == chosen[1].source
+    empty = {f.name: "" if f.type == pa.string() else 0 for f in INSTRUCTIONS} | {"labels": []}
+    rows = [
+        {
+            **empty,
+            "source": chosen[0].source,
+            "id": f"{name}/train/0/NER/0",
+            "record_id": f"{name}/train/0",
+            "split": "train",
+        }
+        for name in names
+    ]
+    table = pa.Table.from_pylist(rows, schema=INSTRUCTIONS)
+    shards.write(table, tmp_path / "corpus" / "NER-en" / "train-00000-of-00001.parquet")
+
+    for name, dataset in zip(names, chosen, strict=True):
+        source = exports.Source("instructions", tmp_path, (dataset,))
+        (found,) = [part for _, _, part in exports.instructions(source)]
+        assert found["record_id"].to_pylist() == [f"{name}/train/0"]
 
 
 def test_lines_go_to_shards(tmp_path):

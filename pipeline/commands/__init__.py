@@ -53,6 +53,14 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> list[str]:
+    """Names with commas between them, each once, or a wrong call."""
+    found = [*dict.fromkeys(name.strip() for name in text.split(",") if name.strip())]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return found
+
+
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
     from pipeline import atomic, config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, common, say, workspace
+from pipeline.commands import command, common, names, say, workspace
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     )
     common(parser)
     parser.add_argument(
-        "--datasets", metavar="A,B", help="only these (default: the whole catalogue)"
+        "--datasets", type=names, metavar="A,B", help="only these (default: the whole catalogue)"
     )
 
 
@@ -31,10 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline import run as stages
     from pipeline.terminal import listing
 
-    names = arguments.datasets.split(",") if arguments.datasets else catalog.ids()
-    names = [*dict.fromkeys(name.strip() for name in names if name.strip())]
     ws = workspace(arguments)
     with atomic.locked(ws.out):
-        counts = stages.everything(names, ws, say)
+        counts = stages.everything(arguments.datasets or catalog.ids(), ws, say)
     print(listing.summary(counts))
     return 0

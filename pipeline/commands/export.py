@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, workspace
+from pipeline.commands import command, names, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,8 +29,10 @@ def add(commands: Any) -> None:
     add_("--out", type=Path, metavar="DIR", required=True, help="the folder to write")
     add_("--from", dest="kind", choices=("records", "instructions"), help="what to export")
     add_("--output", type=Path, metavar="DIR", help="what a run wrote (default: output)")
-    add_("--datasets", metavar="A,B", help="only these (default: all that the run holds)")
-    add_("--splits", metavar="A,B", default="train,dev,test", help="only these splits")
+    add_(
+        "--datasets", type=names, metavar="A,B", help="only these (default: all that the run holds)"
+    )
+    add_("--splits", type=names, metavar="A,B", help="only these splits")
     add_("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
 
 
@@ -55,6 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
             todo=f"use --from {module.FROM[0]}",
         )
     out, marker = arguments.out, arguments.out / "export.json"
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise RawFileError(
+            "this folder is the one you are in, or around it, and would be replaced",
+            where=out,
+            todo="name a new folder",
+        )
     if out.exists() and not marker.is_file() and (not out.is_dir() or any(out.iterdir())):
         raise RawFileError(
             "here is something else than an export, which would be lost",
@@ -98,19 +106,23 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
         todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"
         raise StaleError("these records were not deduplicated", where=ws.out, todo=todo)
     # A corpus without the folders that it was made from may hold any dataset.
-    names = arguments.datasets.split(",") if arguments.datasets else present or catalog.ids()
-    if absent := [name for name in names if name not in present and present]:
+    wanted = arguments.datasets or present or catalog.ids()
+    if absent := [name for name in wanted if name not in present and present]:
         todo = f"it holds {', '.join(present)}"
         raise RawFileError(
             f"this run holds no dataset {absent[0]!r}", where=ws.folders["clean"], todo=todo
         )
-    splits = tuple(s for s in SPLITS if s in arguments.splits.split(","))
-    if strange := sorted({*arguments.splits.split(",")} - {*SPLITS}):
+    splits = tuple(s for s in SPLITS if s in (arguments.splits or SPLITS))
+    if strange := sorted({*(arguments.splits or ())} - {*SPLITS}):
         todo = f"use some of {', '.join(SPLITS)}"
         raise DeclarationError(f"there is no split {strange[0]!r}", where="--splits", todo=todo)
     # The parameters of a run in another folder may be others, which nobody needs to name here.
-    _check(present, ws, parameters(ws.settings) if arguments.output is None else None)
-    datasets = tuple(ws.dataset(name) for name in names)
+    own = arguments.output is None
+    _check(present, ws, parameters(ws.settings) if own else None)
+    if kind == "instructions":
+        told = ws.settings.publish if own else None
+        lineage.check_published(ws.folders["corpus"], ws.folders["instruct"], present, told)
+    datasets = tuple(ws.dataset(name) for name in wanted)
     return Source(kind, ws.out, datasets, splits, ws.dictionaries)
 
 

@@ -68,13 +68,15 @@ def records(source: Source) -> Iterator[tuple[Dataset, str, Any]]:
 
 def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
     """(config, split, table of INSTRUCTIONS) of the published corpus, in its order."""
-    wanted = pa.array([dataset.source for dataset in source.datasets], pa.string())
+    # By the id, not by the published name: two editions of one source share that.
+    wanted = pa.array([dataset.id for dataset in source.datasets], pa.string())
     corpus = source.folder / "corpus"
     for config in sorted(path for path in corpus.glob("*") if path.is_dir()):
         for split in source.splits:
             for path in shards.listed(config, f"{split}-*.parquet"):
                 for table in _batches(path):
-                    mine = table.filter(pc.is_in(table["source"], value_set=wanted))
+                    owner = pc.replace_substring_regex(table["record_id"], "/.*$", "")
+                    mine = table.filter(pc.is_in(owner, value_set=wanted))
                     if mine.num_rows:
                         yield config.name, split, mine
 
