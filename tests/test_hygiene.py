@@ -89,6 +89,18 @@ def test_mending_leaves_nothing_to_find_and_the_others_as_they_are(kind):
     assert after["text"].to_pylist() == table["text"].to_pylist()
 
 
+def test_a_second_label_that_a_relation_needs_stays():
+    """Without it the pair would have no signature, and its predicate would be asked as absent."""
+    mentions = [ADA._replace(label="singer"), ADA, Mention("Oslo", 15, 19, "place"), ADA]
+    table = rows(Record("Ada lives near Oslo", "", mentions, [Relation("lives in", 1, 2)]))
+
+    findings = hygiene.findings(table, (), 99)
+    (after,) = from_table(hygiene.mended(table, findings, ["span_with_two_labels"]))
+
+    assert [f.item for f in findings] == [1, 3]
+    assert [m.label for m in after.mentions] == ["singer", "person", "place", None]
+
+
 def test_what_uses_an_absent_mention_goes_with_it():
     mentions = [ADA, Mention("Ben", None, None, "person")]
     record = Record(

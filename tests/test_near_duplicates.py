@@ -48,6 +48,24 @@ def test_ngrams_do_not_cross_texts_and_sizes_may_differ():
     assert together.tolist() == np.concatenate(alone).tolist()
 
 
+def test_work_that_is_done_twice_is_done_once(tmp_path, monkeypatch):
+    """A worker may be lost after it has written; another then does the same item again."""
+    lay(tmp_path / "clean", "a", "train", LONG, FAR, NEAR, LONG)
+    once = solve(tmp_path, "a", near_duplicates="drop")
+    rows = shards.read(tmp_path / "dedupe1" / "a" / "drops.parquet").to_pylist()
+
+    def twice(function, items, *_):
+        for item in items:
+            function(item)
+            yield function(item)
+
+    monkeypatch.setattr(near_duplicates.engines, "run", twice)
+
+    assert solve(tmp_path, "a", near_duplicates="drop") == once
+    assert shards.read(tmp_path / "dedupe1" / "a" / "drops.parquet").to_pylist() == rows
+    assert {row["reason"] for row in rows} == {"duplicate", "near_duplicate"}
+
+
 def test_similarity_is_jaccards():
     assert minhash.similarity("abcd", "abce", 3) == pytest.approx(1 / 3)
     assert minhash.similarity("ab", "ab", 3) == 1

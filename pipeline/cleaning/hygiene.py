@@ -2,7 +2,8 @@
 
 kind                       what it is                                  `clean.fix` makes of it
 `mention_not_in_text`      its string does not occur in the text       it goes, with what uses it
-`span_with_two_labels`     the same span has another label before      the first label stays
+`span_with_two_labels`     the same span has another label before      the first stays, and what a
+                                                                       relation or event uses
 `relation_to_itself`       head and tail are the same string, place    the relation goes
 `event_without_trigger`    (it has arguments)                          the event goes
 `event_without_arguments`  (it has a trigger)                          the event goes
@@ -202,9 +203,18 @@ def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
     return pa.concat_tables([table, new]).take(pa.array(order)).combine_chunks()
 
 
+def _used(record: Record) -> set[int]:
+    """The mentions that relations and events are made of."""
+    ends = {i for r in record.relations for i in (r.head, r.tail)}
+    triggers = {e.trigger for e in record.events if e.trigger is not None}
+    slots = [*(r.qualifiers for r in record.relations), *(e.arguments for e in record.events)]
+    return ends | triggers | {a.mention for own in slots for a in own}
+
+
 def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:
     absent = {i for kind, i in odd if kind == "mention_not_in_text"}
-    second = {i for kind, i in odd if kind == "span_with_two_labels"}
+    # What a relation or an event uses keeps its label: their signatures ask for it.
+    second = {i for kind, i in odd if kind == "span_with_two_labels"} - _used(record)
     gone_relations = {i for kind, i in odd if kind == "relation_to_itself"}
     gone_events = {i for kind, i in odd if "event" in kind}
     left = [i for i in range(len(record.mentions)) if i not in absent]

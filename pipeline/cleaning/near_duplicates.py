@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import atomic, engines, kept, shards
 from pipeline.cleaning import minhash
@@ -222,7 +223,9 @@ def _finish(
         path = folder / names[number] / "drops.parquet"
         ids, partners = zip(*drops.values(), strict=True)
         more = pa.table([ids, ["near_duplicate"] * len(ids), partners], schema=DROPS)
-        shards.write(pa.concat_tables([shards.read(path), more]), path)
+        # A worker that was lost after this is replaced by one that does it again.
+        before = shards.read(path).filter(pc.field("reason") != "near_duplicate")
+        shards.write(pa.concat_tables([before, more]), path)
     return [
         {
             "dataset": names[number],
