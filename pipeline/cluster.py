@@ -1,14 +1,16 @@
 """Run a function over many items on a Ray cluster. The only file that imports ray.
 
 A cluster that runs already is asked first whether its machines have what this one has: another
-version of the package, or of Arrow, might give other bytes, and would do so on some shards only.
+version of the package, or of what it uses, might give other bytes, on some shards only.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections import deque
+from importlib.metadata import PackageNotFoundError, requires
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -146,7 +148,7 @@ def _compare(ray: Any, address: str) -> None:
             where=f"--address {address}",
             todo="start its ray with --num-cpus, on the machines that shall work",
         )
-    facts = _facts()
+    facts = _facts(_required())
     ask = ray.remote(num_cpus=0)(facts)
     asked = [ask.options(scheduling_strategy=On(n["NodeID"], soft=False)).remote() for n in nodes]
     own, different = facts(), []
@@ -167,7 +169,16 @@ def _compare(ray: Any, address: str) -> None:
         raise WorkError(what, where=f"--address {address}", todo=_SAME)
 
 
-def _facts() -> Callable[[], dict[str, str]]:
+def _required() -> list[str]:
+    """The packages that this one is made with, but for those of its extras."""
+    try:
+        told = requires("iepile-pipeline") or []
+    except PackageNotFoundError:  # run from its folder; `iepile doctor` tells
+        told = ["numpy", "pyarrow"]
+    return [re.split(r"[^\w.-]", line)[0] for line in told if "extra ==" not in line]
+
+
+def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
     """A function that tells with what a machine would do the work.
 
     It is made here, not at the top, because only such a function travels as a whole: a machine
@@ -180,7 +191,7 @@ def _facts() -> Callable[[], dict[str, str]]:
         from pathlib import Path
 
         found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
-        for package in ("pyarrow", "numpy"):
+        for package in packages:
             try:
                 found[package] = version(package)
             except PackageNotFoundError:

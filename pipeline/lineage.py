@@ -1,6 +1,7 @@
 """What a stage's folder was made from, so that folders that do not belong together are told apart.
 
-Every stage that writes a folder per dataset leaves `made_from.json` in it, and dedupe one for all:
+Every stage that writes a folder per dataset leaves `made_from.json` in it, and dedupe and publish
+one for all:
 
     contents      a digest of the folder's files
     declaration   a digest of what the dataset's TOML says of records and instructions
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 NAME: Final = "made_from.json"
+#: In the corpus it is hidden: what loads or scores a folder of files shall not take it for rows.
+_OF_CORPUS: Final = f".{NAME}"
 #: The stages with a folder per dataset, in their order.
 STAGES: Final = ("normalize", "clean", "dedupe", "instruct")
 #: Of a declaration, what changes no record and no instruction.
@@ -53,6 +56,12 @@ def stamp_corpus(folder: Path, names: Sequence[str], parameters: object) -> None
     """Say in the folder of dedupe among which datasets texts were compared, and how."""
     made = {"datasets": sorted(names), "parameters": msgspec.to_builtins(parameters)}
     shards.write_json(made, folder / NAME)
+
+
+def stamp_published(folder: Path, sources: Mapping[str, str | None], parameters: object) -> None:
+    """Say in the corpus of which instructions it was made: dataset -> contents, and how."""
+    made = {"sources": dict(sources), "parameters": msgspec.to_builtins(parameters)}
+    shards.write_json(made, folder / _OF_CORPUS)
 
 
 def contents(folder: Path) -> str:
@@ -143,6 +152,24 @@ def check_corpus(folder: Path, names: Sequence[str], parameters: object) -> None
         raise _stale(f"dedupe was run with other parameters: {other}", folder, "dedupe")
 
 
+def check_published(corpus: Path, instruct: Path, names: Sequence[str], parameters: object) -> None:
+    """Refuse a corpus of other instructions than these, or with other `parameters` (None: any).
+
+    One that came without a stamp, or without the folders that it was made from, is taken as it is.
+    """
+    if not (corpus / _OF_CORPUS).is_file():
+        return
+    made = shards.read_json(corpus / _OF_CORPUS)
+    for name in names:
+        now = stamped(instruct / name)
+        if now is not None and made["sources"].get(name) != now:
+            raise _stale(
+                f"the instructions of {name} are others than publish saw", corpus, "publish"
+            )
+    if parameters is not None and (other := _differences(made["parameters"], parameters)):
+        raise _stale(f"publish was run with other parameters: {other}", corpus, "publish")
+
+
 def forget(folder: Path, names: Sequence[str]) -> None:
     """Remove from a stage's folder those of other datasets, and what a killed run left."""
     for path in [*folder.iterdir()]:
@@ -158,6 +185,6 @@ def _differences(old: Any, new: object) -> str:
 
 
 def _stale(what: str, folder: Path, stage: str) -> StaleError:
-    name = "" if stage == "dedupe" else f" {folder.name}"
+    name = "" if stage in ("dedupe", "publish") else f" {folder.name}"
     todo = f"run `iepile {stage}{name}` and the stages after it; `dvc repro` or `iepile run` do all"
     return StaleError(what, where=folder, todo=todo)

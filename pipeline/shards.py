@@ -131,19 +131,23 @@ def _leaves(schema: Any) -> list[str]:
     return [leaves.column(number).path for number in range(len(leaves))]
 
 
-def write_parts(table: Any, part: Any, count: int, path: Path) -> None:
+def write_parts(
+    table: Any, part: Any, count: int, path: Path, compression: str | None = None
+) -> None:
     """Write a table as `count` record batches, each with the rows of one number in `part`.
 
     For steps over the whole corpus: what a later pass needs of many such files is one part of each,
-    and memory stays bounded by a part.
+    and memory stays bounded by a part. Texts are worth a `compression`; without one a file can be
+    mapped into memory.
     """
+    options = pa.ipc.IpcWriteOptions(compression=compression)
     order = np.argsort(part, kind="stable")
     table = table.take(pa.array(order)).combine_chunks()
     bounds = np.searchsorted(part[order], np.arange(count + 1))
     with (
         atomic.writing(path) as partial,
         atomic.stream(partial, "wb") as stream,
-        pa.ipc.new_file(stream, table.schema) as file,
+        pa.ipc.new_file(stream, table.schema, options=options) as file,
     ):
         for start, end in pairwise(bounds):
             batches = table.slice(start, end - start).to_batches() or [_no_rows(table.schema)]

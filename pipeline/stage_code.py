@@ -30,7 +30,7 @@ _SILENT: Final = frozenset(
 )
 #: Stage -> files that are read or imported by name.
 _NAMED: Final = {
-    "normalize": ("readers/_*.py",),
+    "normalize": ("readers/_*.py", "catalog/splits/*.txt"),
     "clean": ("../dictionaries/stop_words/*.txt",),
     "dedupe": (),
     "negatives": ("tasks/*.py",),
@@ -79,8 +79,9 @@ def version() -> str:
 
 
 def package() -> str:
-    """The sha256 over the whole package: what the machines of a cluster must have alike."""
-    return _over(_digests(_matching(["**/*.py", "**/*.toml", "**/*.txt"])))
+    """The sha256 over the package and its words: what the machines of a cluster must have alike."""
+    words = "../dictionaries/stop_words/*.txt"
+    return _over(_digests(_matching(["**/*.py", "**/*.toml", "**/*.txt", words])))
 
 
 def _matching(patterns: Iterable[str]) -> list[Path]:

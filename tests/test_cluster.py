@@ -258,9 +258,11 @@ def test_a_wrong_address_is_one_line(where, tmp_path):
 def test_a_cluster_without_the_same_packages_is_named_with_what_differs(tmp_path):
     """Its Python sees the installed packages but not this one, and another version of Arrow."""
     lone = tmp_path / "lone"
-    older = lone / "pyarrow-1.0.0.dist-info"
-    older.mkdir(parents=True)
-    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: pyarrow\nVersion: 1.0.0\n")
+    for package in ("pyarrow", "jieba"):
+        older = lone / f"{package}-1.0.0.dist-info"
+        older.mkdir(parents=True)
+        told = f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0.0\n"
+        (older / "METADATA").write_text(told)
     # A folder of PYTHONPATH is searched, but its .pth files, which lead here, are not read.
     env = environment(lone, Path(pa.__file__).parent.parent, RAY_AUTH_MODE="disabled")
     with started(sys._base_executable, env) as address:
@@ -269,6 +271,8 @@ def test_a_cluster_without_the_same_packages_is_named_with_what_differs(tmp_path
     assert done.returncode == 1
     assert "error: machines of the cluster differ from this one:" in done.stderr
     assert f"pyarrow is 1.0.0, here {pa.__version__}" in done.stderr
+    assert "jieba is 1.0.0, here 0." in done.stderr
+    assert "scipy" not in done.stderr
     assert "pipeline is missing (No module named 'pipeline'), here " in done.stderr
     assert "install the same package" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from pipeline.catalog import Dataset, Labels
@@ -315,15 +316,23 @@ def test_records_without_positives_are_asked_at_the_rate():
     assert len(found) == pytest.approx(500, abs=80)
 
 
-def test_a_block_changes_nothing(monkeypatch):
-    records, _ = many(13)
-    ids = [f"toy/train/{n}" for n in range(len(records))]
-    table = to_table(records, ids, dataset="toy", split="train", language="en")
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_a_block_changes_nothing(monkeypatch, split):
+    records, own = many(13)
+    ids = [f"toy/{split}/{n}" for n in range(len(records))]
+    table = to_table(records, ids, dataset="toy", split=split, language="en")
+    asked = inventory(own, "NER")
+
+    def made(part):
+        near = {asked[0]: asked[3:5], asked[5]: asked[:2]}
+        return instruct.instructions(part, own, "NER", split, asked, near, Instruct())
+
+    whole = made(table)
     monkeypatch.setattr(instruct, "_CELLS", 50)
+    blocks = [*instruct.blocks(table, 13, 6)]
 
-    sizes = [block.num_rows for block in instruct.blocks(table, 13, 6)]
-
-    assert sizes == [3] * 13 + [1]
+    assert [block.num_rows for block in blocks] == [3] * 13 + [1]
+    assert pa.concat_tables(map(made, blocks)).equals(whole)
 
 
 def test_templates_exist_for_every_task_and_language():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -162,6 +163,30 @@ def test_another_declaration(made, capsys, monkeypatch):
     assert made.export("messages") == 1
     told = capsys.readouterr().err
     assert told.count("the declaration of wnut2017 has changed since normalize was run") == 7
+
+
+def test_a_corpus_older_than_its_instructions_is_not_exported(made, capsys):
+    assert made.export("messages") == 0
+    made.change("instruct", seed=4)
+    assert made("instruct") == 0
+
+    assert made.export("messages") == 1
+    told = capsys.readouterr().err
+    assert "the instructions of cluener are others than publish saw" in told
+    assert "run `iepile publish` and the stages after it" in told
+    assert made("publish") == 0
+    assert made.export("messages") == 0
+
+
+def test_a_corpus_of_other_parameters_is_not_exported(made, capsys, monkeypatch):
+    monkeypatch.chdir(made.out.parent)
+    made.out.rename("output")
+    made.change("publish", max_rows={"wnut2017": 3})
+    Path("dictionaries").symlink_to("output/dictionaries")
+
+    assert cli.main(["export", "messages", "--out", "exported"]) == 1
+    told = capsys.readouterr().err
+    assert "publish was run with other parameters: max_rows was {}, is {'wnut2017': 3}" in told
 
 
 def test_a_title_or_a_licence_makes_nothing_stale():

@@ -94,7 +94,7 @@ def test_parts_and_workers_change_nothing(folders, tmp_path, monkeypatch):
     def contents(folder):
         return {p.name: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
-    assert len(contents(tmp_path / "a")) == 8
+    assert len(contents(tmp_path / "a")) == 9
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
 
 

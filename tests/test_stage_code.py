@@ -34,6 +34,7 @@ def test_a_stage_follows_from_what_it_imports(stage, has):
 
 def test_words_in_files_count_as_code():
     assert "dictionaries/stop_words/zh.txt" in stage_code.code("clean")
+    assert "pipeline/catalog/splits/casie-test.txt" in stage_code.code("normalize")
 
 
 def test_a_parameter_changes_its_own_stage_and_the_card(tmp_path):

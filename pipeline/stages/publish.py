@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import atomic, catalog, engines, hashing, raw_files, shards
+from pipeline import atomic, catalog, engines, hashing, lineage, raw_files, shards
 from pipeline.corpus import lengths, shares
 from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
@@ -73,6 +73,8 @@ def publish(
         }
         text = card(datasets, made, records, settings, corpus_hash(folder))
         shards.write_text(text, folder / "README.md")
+        sources = {d.id: lineage.stamped(folders["instruct"] / d.id) for d in datasets}
+        lineage.stamp_published(folder, sources, settings.publish)
     return {key: sum(own.rows.values()) for key, own in made.items()}
 
 
@@ -160,21 +162,18 @@ def _shuffled(sources: Iterable[tuple[Path, Share]], total: int, folder: Path) -
     """The rows of all shards in the order of their hashes, part by part."""
     parts = -(-total // _ROWS_PER_PART)
     if parts == 1:
-        yield _sorted([*_tables(sources)])
+        yield _sorted(pa.concat_tables(_tables(sources)))
         return
     for number, table in enumerate(_tables(sources)):
         part = (_order(table) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
-        for p in np.unique(part):
-            own = table.filter(pa.array(part == p))
-            shards.write(own, folder / f"{p:05d}" / f"{number:06d}.parquet")
+        path = folder / f"{number:06d}.arrow"
+        shards.write_parts(table, part.astype(np.int64), parts, path, compression="lz4")
+    paths = shards.listed(folder, "*.arrow")
     for p in range(parts):
-        paths = shards.listed(folder / f"{p:05d}")
-        if paths:
-            yield _sorted([shards.read(path) for path in paths])
+        yield _sorted(shards.read_part(paths, p, INSTRUCTIONS))
 
 
-def _sorted(tables: Sequence[Any]) -> Any:
-    table = pa.concat_tables(tables)
+def _sorted(table: Any) -> Any:
     return table.take(pa.array(np.lexsort((table["id"].to_numpy(), _order(table)))))
 
 
