@@ -2,8 +2,9 @@
 
 R-precision against hand-made dictionaries (`--reference`, the field's JSON form): for each label
 the share of its reference neighbours among as many of our first ones, averaged over labels.
-Confusion coverage: the share of a classifier's confusions, on records that no signal has seen, that
-falls on the dictionary's neighbours; the baselines get as many neighbours per label.
+Confusion coverage: the share of a classifier's confusions, on records that the signals made of such
+confusions have not seen, that falls on the dictionary's neighbours (which is somewhat too good for
+it: other signals have seen those records); the baselines get as many neighbours per label.
 
     python bench/negatives.py --raw RAW [--manifests DIR] [--reference FILE] [--minilm]
 

@@ -191,6 +191,12 @@ def _bounds(settings: Settings, path: Path) -> None:
         "dedupe.near_duplicate_similarity": d.near_duplicate_similarity,
         "instruct.negative_record_rate": i.negative_record_rate,
     }
+    if d.near_duplicate_similarity == 1:
+        raise DeclarationError(
+            "dedupe.near_duplicate_similarity is 1: equal texts are found as such",
+            where=path,
+            todo="write a share below 1, such as 0.8",
+        )
     for key, share in shares.items():
         if not 0 <= share <= 1:
             raise DeclarationError(

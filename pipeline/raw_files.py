@@ -204,8 +204,11 @@ def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
     return RawFileError(what, where=where, todo=todo) if what else None
 
 
-def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:
-    """The items of the documents that a split lists, where one file holds several splits."""
+def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> Iterator[Any]:
+    """The items of the documents that a split lists, where one file holds several splits.
+
+    A reject that names no document belongs to no split: it is counted in the `first` one alone.
+    """
     if split.documents is None:
         yield from items
         return
@@ -218,6 +221,16 @@ def documents_of(items: Iterator[Any], split: Split) -> Iterator[Any]:
             where=path,
             todo="correct `documents` of the split, or put the list there",
         ) from None
+    seen = set()
     for item in items:
-        if item.source_id in wanted or (isinstance(item, Reject) and item.source_id is None):
+        if item.source_id in wanted:
+            seen.add(item.source_id)
             yield item
+        elif first and isinstance(item, Reject) and item.source_id is None:
+            yield item
+    if (lacking := sorted(wanted - seen)) and not split.counts:
+        raise RawFileError(
+            f"{len(lacking)} documents of the list are not in the files, the first is {lacking[0]}",
+            where=path,
+            todo="get the files whole; or declare the counts of what you have in a manifest.toml",
+        )

@@ -30,11 +30,11 @@ _SILENT: Final = frozenset(
 )
 #: Stage -> files that are read or imported by name.
 _NAMED: Final = {
-    "normalize": ("readers/_*.py", "catalog/splits/*.txt"),
+    "normalize": ("catalog/splits/*.txt",),
     "clean": ("../dictionaries/stop_words/*.txt",),
     "dedupe": (),
     "negatives": ("tasks/*.py",),
-    "instruct": ("tasks/*.py", "corpus/templates.toml"),
+    "instruct": ("tasks/*.py", "corpus/templates.toml", "dictionary/interchange.py"),
     "publish": (),
     "report": ("tasks/*.py", "audit/page/*"),
 }
@@ -43,24 +43,35 @@ _EACH: Final = ("normalize", "clean", "instruct")
 
 
 def write(settings: Settings, out: Path) -> None:
-    """Write `out/<stage>` for every stage: a line per file of code, then the parameters as YAML."""
+    """Write `out/<stage>` for every stage: a line per file of code, then the parameters as YAML.
+
+    What a reader is made of is in `out/readers/<reader>`: a change reruns its own datasets only.
+    """
+    for path in _matching(["readers/[!_]*.py"]):
+        shards.write_text(_lines(_digests(_reached([path]))), out / "readers" / path.stem)
     parameters = msgspec.to_builtins(settings)
     for stage in STAGES:
         # The stages over all datasets depend on which there are; the card names all parameters.
         own = {stage, "no_relation_label", *(() if stage in _EACH else ("datasets",))}
         told = parameters if stage == "publish" else own
         chosen = {name: value for name, value in parameters.items() if name in told}
-        lines = [f"{digest}  {name}\n" for name, digest in code(stage).items()]
+        lines = _lines(code(stage))
         if stage == "publish":
-            lines.append(f"{version()}  all code of the corpus, which its card names\n")
-        shards.write_text("".join(lines) + msgspec.yaml.encode(chosen).decode(), out / stage)
+            lines += f"{version()}  all code of the corpus, which its card names\n"
+        shards.write_text(lines + msgspec.yaml.encode(chosen).decode(), out / stage)
 
 
 def code(*stages: str) -> dict[str, str]:
     """The files that stages follow from, relative to the project, each with its sha256."""
+    paths = [_HERE / "run.py", *(_HERE / "stages" / f"{stage}.py" for stage in stages)]
+    return _digests(
+        _reached([*paths, *_matching(pattern for stage in stages for pattern in _NAMED[stage])])
+    )
+
+
+def _reached(waiting: list[Path]) -> set[Path]:
+    """These files and those that they import, directly or not."""
     found: set[Path] = set()
-    waiting = [_HERE / "run.py", *(_HERE / "stages" / f"{stage}.py" for stage in stages)]
-    waiting += _matching(pattern for stage in stages for pattern in _NAMED[stage])
     while waiting:
         path = waiting.pop()
         if path in found or _module(path) in _SILENT:
@@ -69,7 +80,7 @@ def code(*stages: str) -> dict[str, str]:
         # `run` calls every stage: what it imports is no concern of this one.
         if path.suffix == ".py" and path.name != "run.py":
             waiting += _imported(path)
-    return _digests(found)
+    return found
 
 
 def version() -> str:
@@ -96,8 +107,11 @@ def _digests(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def _over(files: dict[str, str]) -> str:
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(_lines(dict(sorted(files.items()))).encode()).hexdigest()
+
+
+def _lines(files: dict[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in files.items())
 
 
 def _module(path: Path) -> str:

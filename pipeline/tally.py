@@ -24,7 +24,7 @@ from pipeline.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.raw_files import Split
@@ -95,7 +95,9 @@ class Tally:
         events = [e for e in map(self._event, record.events) if e is not None]
         mentions = self._mentions(record)
         relations = [
-            x for x in (self._relation(r, mentions) for r in record.relations) if x is not None
+            x
+            for x in (self._relation(r, record.mentions, mentions) for r in record.relations)
+            if x is not None
         ]
         return Record(record.text, record.origin, mentions, relations, events, record.source_id)
 
@@ -128,11 +130,18 @@ class Tally:
             why = "ambiguous" if mention.text in record.text else "not_in_text"
         self.counts[f"without_offset:{why}"] += 1
 
-    def _relation(self, relation: Relation, mentions: list[Mention]) -> Relation | None:
+    def _relation(
+        self, relation: Relation, raw: Sequence[Mention], mentions: list[Mention]
+    ) -> Relation | None:
         label = self._name("relation", relation.label)
         if label is None:
             return None
         if self._signatures:
+            ends = (raw[relation.head].label, raw[relation.tail].label)
+            if {*ends} & self._dropped["entity"]:
+                # Without the type of an end there is no signature to ask for.
+                self.dropped_labels[f"relation:{relation.label} of a dropped entity"] += 1
+                return None
             typed = (mentions[relation.head].label, label, mentions[relation.tail].label)
             if typed not in self._signatures:
                 self.unknown["signature", " | ".join(map(str, typed))] += 1
@@ -152,7 +161,7 @@ class Tally:
             if role is None:
                 continue
             if allowed is not None and a.role not in allowed:
-                self.unknown["role", f"{a.role} of {event.label}"] += 1
+                self.unknown["role of an event", f"{a.role} of {event.label}"] += 1
             arguments.append(Argument(role, a.mention))
         return Event(label, event.trigger, tuple(arguments))
 
@@ -237,8 +246,16 @@ def writable(reject: Reject) -> Reject:
 def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
     """The error that names all labels which are neither named nor dropped."""
     told = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items()))
+    kinds = {kind for kind, _ in unknown}
+    ways = {
+        "signature": "add the types of head and tail to the relation under [signatures]",
+        "role of an event": "add the role to the event under [roles]",
+    }
+    todo = [way for kind, way in ways.items() if kind in kinds]
+    if kinds - {*ways}:
+        todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
     return UnknownLabelError(
         f"{len(unknown)} raw labels are neither named nor dropped: {told}",
         where=catalog.FOLDER / f"{dataset.id}.toml",
-        todo="name them under [labels], or list them under [labels.dropped]",
+        todo="; ".join(todo),
     )

@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _PLAIN_SENTENCE: Final = re.compile(
     r"(?:(?:[A-Za-z]++[,;:!?]*+|[.,;:!?]++) ++)*+(?:[A-Za-z]++[,;:!?]*+\.?+|[.,;:!?]++)?+ *+"
 )
+#: Of a discontinuous mention; a bound for strings that are none.
+_MOST_PIECES: Final = 10
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 #: Plain words that it parts in two all the same.
 CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
 #: RE2 classes. White space, what is invisible, and marks that combine with a letter count nowhere.
@@ -126,3 +129,28 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
             todo="run in the project folder, or restore the file",
         ) from None
     return frozenset(e.strip().lower() for e in entries if e.strip() and not e.startswith("#"))
+
+
+def in_pieces(string: str, text: str) -> bool:
+    """Whether a discontinuous string may be made of pieces of a text.
+
+    Its words are pieces; Chinese ones are joined by nothing: then it is cut into the longest pieces
+    that follow each other in the text, of two characters at least, as one stands almost anywhere.
+    """
+    words = string.split()
+    if all(word in text for word in words):
+        return True
+    rest, at = string, 0
+    for _ in range(_MOST_PIECES if len(words) == 1 and _CHINESE.search(string) else 0):
+        sizes = range(2, len(rest) + 1)
+        size = 1 + bisect_left(sizes, True, key=partial(_lacks, text, rest, at))
+        if size == 1:
+            return False
+        at, rest = text.find(rest[:size], at) + size, rest[size:]
+        if not rest:
+            return True
+    return False
+
+
+def _lacks(text: str, string: str, at: int, size: int) -> bool:
+    return text.find(string[:size], at) < 0

@@ -8,7 +8,9 @@ annotation needs must stand in its window:
 - an event goes to the window of its trigger (without one, of most of its arguments); arguments in
   other windows are left out;
 - a mention without offsets goes wherever its string occurs; one that occurs nowhere, as the value
-  of an enum role, goes along with what uses it.
+  of an enum role, goes along with what uses it;
+- a discontinuous mention goes to a window that holds all its pieces; where a cut parts them, it is
+  left out, and so are relations, arguments and events of it.
 
 What is left out is counted. It is no missing answer: no window asks for what it does not hold.
 """
@@ -21,6 +23,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pipeline.records import Argument, Event, Mention, Record, Relation, locate
+from pipeline.text import in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -54,17 +57,25 @@ def windows(
     relations: list[list[Relation]] = [[] for _ in spans]
     events: list[list[Event]] = [[] for _ in spans]
     everywhere = frozenset(range(len(spans)))
+    torn = {i for i, m in enumerate(record.mentions) if m.discontinuous and not homes[i]}
+    lost["mentions"] += len(torn)
+    may = [h if h or i in torn else everywhere for i, h in enumerate(homes)]
     for r in record.relations:
-        head, tail = homes[r.head], homes[r.tail]
-        own = (head or everywhere) & (tail or everywhere) if head or tail else frozenset({0})
+        own = may[r.head] & may[r.tail]
+        if not (homes[r.head] or homes[r.tail]):
+            own &= {0}
         lost["relations"] += not own
         for w in own:
-            near = tuple(q for q in r.qualifiers if w in (homes[q.mention] or everywhere))
+            near = tuple(q for q in r.qualifiers if w in may[q.mention])
             lost["qualifiers"] += len(r.qualifiers) - len(near)
             relations[w].append(r._replace(qualifiers=near))
     for e in record.events:
+        if e.trigger in torn:
+            lost["events"] += 1
+            lost["arguments"] += len(e.arguments)
+            continue
         w = _home(e, homes)
-        held = tuple(a for a in e.arguments if w in (homes[a.mention] or everywhere))
+        held = tuple(a for a in e.arguments if w in may[a.mention])
         lost["arguments"] += len(e.arguments) - len(held)
         lost["events"] += len(held) < len(e.arguments)
         events[w].append(e._replace(arguments=held))
@@ -134,8 +145,7 @@ def _homes(mention: Mention, text: str, spans: Sequence[tuple[int, int]]) -> fro
         return frozenset({sum(begin <= mention.start for begin, _ in spans) - 1})
     parts = [text[begin:end] for begin, end in spans]
     whole = frozenset(w for w, part in enumerate(parts) if mention.text in part)
-    pieces = mention.text.split()
-    scattered = (w for w, part in enumerate(parts) if all(p in part for p in pieces))
+    scattered = (w for w, part in enumerate(parts) if in_pieces(mention.text, part))
     return whole or frozenset([*scattered][:1])
 
 
@@ -169,7 +179,7 @@ def _window(
     number_of: dict[int, int] = {}
     mentions: list[Mention] = []
     for i, m in enumerate(record.mentions):
-        stray = number == 0 and not homes[i] and i not in linked
+        stray = number == 0 and not homes[i] and i not in linked and not m.discontinuous
         if not (number in homes[i] or i in used or stray):
             continue
         number_of[i] = len(mentions)

@@ -17,7 +17,7 @@ from pipeline.errors import (
     RawFileError,
     UnknownLabelError,
 )
-from pipeline.records import violation
+from pipeline.records import Record, Reject, violation
 from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from tests.conftest import ROOT
@@ -288,8 +288,60 @@ def test_a_role_of_another_event_is_unknown(tmp_path):
     event = next(iter(dataset.roles))
     fewer = msgspec.structs.replace(dataset, roles={**dataset.roles, event: []})
 
-    with pytest.raises(UnknownLabelError, match=f"role '.* of {event}'"):
+    with pytest.raises(UnknownLabelError, match=f"role of an event '.* of {event}'"):
         normalize(fewer, folder, manifest, Normalize(), tmp_path / "out")
+
+
+def test_a_signature_that_is_not_declared_is_told_what_to_do(tmp_path):
+    dataset = catalog.load("duie2")
+    folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
+    relation = next(iter(dataset.signatures))
+    fewer = {k: v for k, v in dataset.signatures.items() if k != relation}
+    without = msgspec.structs.replace(dataset, signatures=fewer)
+
+    with pytest.raises(UnknownLabelError, match="signature '") as caught:
+        normalize(without, folder, manifest, Normalize(), tmp_path / "out")
+    assert caught.value.todo == "add the types of head and tail to the relation under [signatures]"
+
+
+def test_relations_of_a_dropped_entity_go_with_it(tmp_path):
+    dataset = catalog.load("duie2")
+    folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
+    whole = normalize(dataset, folder, manifest, Normalize(), tmp_path / "whole")
+    label = next(iter(dataset.names("entity")))
+    names = {k: v for k, v in dataset.names("entity").items() if k != label}
+    labels = msgspec.structs.replace(dataset.labels, entity=names, dropped={"entity": [label]})
+    fewer = msgspec.structs.replace(dataset, labels=labels)
+
+    summary = normalize(fewer, folder, manifest, Normalize(), tmp_path / "out")
+
+    def relations(name):
+        tables = [shards.read(path) for _, path in kept.record_shards(tmp_path / name)]
+        return sum(len(row) for table in tables for row in table["relations"].to_pylist())
+
+    splits = summary["splits"].values()
+    gone = sum(
+        n for own in splits for k, n in own["dropped_labels"].items() if k.startswith("relation:")
+    )
+    assert gone > 0
+    assert relations("out") == relations("whole") - gone
+    assert [own["relations"] for own in splits] == [
+        own["relations"] for own in whole["splits"].values()
+    ]
+
+
+def test_lists_of_documents_are_kept_account_of():
+    """A reject without a document counts once; a listed document that is absent is told."""
+    split = raw_files.Split([], {}, documents="splits/casie-dev.txt")
+    listed = (raw_files.CATALOG / split.documents).read_text(encoding="utf-8").split()
+    items = [Record("x", "o", source_id=i) for i in (*listed, "other")] + [Reject("o", "broken")]
+
+    assert len([*raw_files.documents_of(iter(items), split)]) == len(listed) + 1
+    assert len([*raw_files.documents_of(iter(items), split, first=False)]) == len(listed)
+    with pytest.raises(RawFileError, match=f"1 documents .* the first is {listed[0]}"):
+        [*raw_files.documents_of(iter(items[1:]), split)]
+    counted = msgspec.structs.replace(split, counts={"records": 1})
+    assert len([*raw_files.documents_of(iter(items[1:]), counted)]) == len(listed)
 
 
 def test_long_texts_make_more_shards_of_the_same_records(tmp_path, monkeypatch):

@@ -113,6 +113,7 @@ def test_a_wrong_call_exits_with_2(arguments, capsys):
     [
         ("instruct: {sead: 1}", "unknown field `sead`"),
         ("clean: {max_non_letter_share: 1.5}", "not a share from 0 to 1"),
+        ("dedupe: {near_duplicate_similarity: 1}", "equal texts are found as such"),
         ("instruct: {labels_per_instruction: {NER: 0}}", "at least 1"),
         ("a: [", "params"),
         ("dedupe: {conflicts: {train: throw}}", "throw"),

@@ -5,6 +5,8 @@ import pytest
 from pipeline import kept, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Dedupe
+from pipeline.errors import WorkError
+from pipeline.stages import dedupe as stage
 from pipeline.stages.dedupe import dedupe
 from pipeline.text import aligned
 from tests.helpers import table
@@ -138,18 +140,60 @@ def test_what_cleaning_dropped_takes_no_part(tmp_path):
     assert solve(tmp_path, dataset("a")) == {}
 
 
-def test_workers_and_shards_change_nothing(tmp_path):
+def test_workers_and_shards_change_nothing(tmp_path, monkeypatch):
     entries = [(f"text {n % 37}", [("text", "person" if n % 3 else "place")]) for n in range(200)]
     lay(tmp_path / "clean", "a", "train", *entries[:150])
     lay(tmp_path / "clean", "a", "test", *entries[150:170])
     lay(tmp_path / "clean", "b", "train", *entries[170:])
-    both = dataset("a"), dataset("b")
+    both = dataset("a", conflicts={"train": "merge"}), dataset("b")
 
     assert solve(tmp_path, *both) == solve(tmp_path, *both, workers=2)
-    for name in "ab":
-        paths = (tmp_path / f"dedupe{w}" / name / "drops.parquet" for w in (1, 2))
-        one, two = (path.read_bytes() for path in paths)
-        assert one == two
+
+    def written():
+        out = [tmp_path / f"dedupe{w}" for w in (1, 2)]
+        names = [sorted(p.relative_to(o) for p in o.rglob("*.parquet")) for o in out]
+        assert names[0] == names[1]
+        return [{n: (o / n).read_bytes() for n in names[0]} for o in out]
+
+    one, two = written()
+    assert one == two
+    assert any(path.name == "merged.parquet" for path in one)
+    # Many parts, and shards that are cut elsewhere.
+    monkeypatch.setattr(stage, "_KEYS_PER_PART", 9)
+    for start in range(0, 150, 17):
+        shard = table(*entries[start : min(start + 17, 150)], dataset="a", split="train")
+        ids = [f"a/train/{n}" for n in range(start, min(start + 17, 150))]
+        shard = shard.set_column(0, shard.schema.field(0), [ids])
+        shards.write(shard, tmp_path / "clean" / "a" / f"train-{start // 17:05d}.parquet")
+    solve(tmp_path, *both)
+    assert written()[0] == one
+    monkeypatch.setattr(stage, "_MERGES_AT_ONCE", 2)
+    path = tmp_path / "dedupe1" / "a" / "merged.parquet"
+    whole = shards.read(path)
+    solve(tmp_path, *both)
+    assert shards.read(path).equals(whole)
+
+
+def test_a_test_text_that_goes_itself_drops_no_train_text(tmp_path):
+    clean = tmp_path / "clean"
+    lay(clean, "a", "train", ADA, "Ben wakes")
+    lay(clean, "a", "test", ADA, ADA_OTHER, "Ben wakes", "Ben wakes")
+
+    assert solve(tmp_path, dataset("a"), conflicts={"test": "drop"}) == {
+        "a/test/0": ("conflicting_duplicate", "a/test/1"),
+        "a/test/1": ("conflicting_duplicate", "a/test/0"),
+        "a/test/3": ("duplicate", "a/test/2"),
+        "a/train/1": ("train_text_in_test", "a/test/2"),
+    }
+
+
+def test_an_error_names_the_shard_or_the_part(tmp_path, monkeypatch):
+    lay(tmp_path / "clean", "a", "train", ADA, ADA)
+    for broken, where in (("resolve", "part 0 of all"), ("keys_of", "clean/a/train-00000.parquet")):
+        monkeypatch.setattr(stage, broken, lambda *_: 1 / 0)
+        with pytest.raises(WorkError) as caught:
+            solve(tmp_path, dataset("a"))
+        assert where in str(caught.value.where)
 
 
 def test_rows_that_complete_each_other_are_merged_whatever_the_white_space(tmp_path):

@@ -89,6 +89,40 @@ def test_mending_leaves_nothing_to_find_and_the_others_as_they_are(kind):
     assert after["text"].to_pylist() == table["text"].to_pylist()
 
 
+@pytest.mark.parametrize(
+    ("string", "odd"),
+    [("上肢疼痛", False), ("上肢", False), ("疼痛上肢", True), ("上肢头痛", True), ("上痛", True)],
+)
+def test_chinese_fragments_follow_each_other_in_the_text(string, odd):
+    record = Record("患者上肢及下肢疼痛明显", "", [Mention(string, None, None, "person")])
+
+    assert [f[1] for f in found(record)] == ["mention_not_in_text"] * odd
+
+
+def test_events_that_mending_leaves_hollow_go_if_asked():
+    mentions = [Mention("gone", None, None), ADA]
+    events = [Event("a", 0, (Argument("x", 0),)), Event("b", 0, (Argument("x", 1),)), Event("c", 1)]
+    table = rows(Record("Ada sleeps", "", mentions, (), events))
+    findings = hygiene.findings(table, (), 99)
+
+    def left(*kinds):
+        (after,) = from_table(hygiene.mended(table, findings, ["mention_not_in_text", *kinds]))
+        return [event.label for event in after.events]
+
+    assert left() == ["a", "b", "c"]
+    assert left("empty_event") == ["b", "c"]
+    assert left("empty_event", "event_without_trigger") == ["c"]
+    assert left("empty_event", "event_without_trigger", "event_without_arguments") == []
+
+
+def test_a_split_without_labels_is_in_the_report():
+    table = rows(Record("a" * 50, ""))
+    tally = hygiene.Tally()
+    tally.add("test", table, hygiene.findings(table, (), 20))
+
+    assert tally.summary()["test"]["text_too_long"]["found"] == 1
+
+
 def test_a_second_label_that_a_relation_needs_stays():
     """Without it the pair would have no signature, and its predicate would be asked as absent."""
     mentions = [ADA._replace(label="singer"), ADA, Mention("Oslo", 15, 19, "place"), ADA]

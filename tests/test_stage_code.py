@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import stage_code
+from pipeline import options, stage_code
 from pipeline.config import Instruct, Settings
 from pipeline.corpus import card
 from tests.conftest import ROOT
@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize(
     ("stage", "has"),
     [
-        ("normalize", {"stages/normalize.py", "tally.py", "tables.py", "readers/_source.py"}),
+        ("normalize", {"stages/normalize.py", "tally.py", "tables.py", "windows.py"}),
         ("clean", {"stages/clean.py", "cleaning/rules.py", "shards.py", "cleaning/chinese.py"}),
         ("dedupe", {"cleaning/minhash.py", "text.py", "kept.py"}),
         ("negatives", {"dictionary/evidence.py", "dictionary/encoders.py", "tasks/_answers.py"}),
@@ -30,6 +30,18 @@ def test_a_stage_follows_from_what_it_imports(stage, has):
     others = {f"pipeline/stages/{other}.py" for other in stage_code.STAGES if other != stage}
     assert not {*found} & others
     assert not {name for name in found if "/readers/" in name and "/_" not in name}
+
+
+def test_a_reader_follows_from_those_that_it_imports(tmp_path):
+    stage_code.write(Settings(), tmp_path)
+
+    told = {
+        path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "readers").iterdir()
+    }
+    assert {*told} == {*options.readers()}
+    assert "pipeline/readers/columns.py\n" in told["tagged_json"]
+    assert "pipeline/readers/_source.py\n" in told["tagged_json"]
+    assert "pipeline/readers/columns.py\n" not in told["fewrel"]
 
 
 def test_words_in_files_count_as_code():

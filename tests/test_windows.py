@@ -34,6 +34,31 @@ def test_short_texts_are_left_alone():
     assert windows(record, len(EN), "en") == ([record], {})
 
 
+def test_a_discontinuous_mention_goes_where_all_its_pieces_stand():
+    text = "今天天气很好。患者来了。上肢及下肢疼痛明显。"
+    torn = Mention("天气疼痛", None, None, "person", discontinuous=True)
+    whole = torn._replace(text="上肢疼痛")
+    record = Record(
+        text,
+        "o",
+        [torn, whole, at(text, "患者")],
+        [Relation("x", 0, 2), Relation("y", 1, 1), Relation("z", 2, 2)],
+        [Event("e", 0, (Argument("r", 2),)), Event("f", 2, (Argument("r", 0),))],
+    )
+
+    found, lost = windows(record, 8, "zh")
+
+    assert [[m.text for m in w.mentions] for w in found] == [[], ["患者"], ["上肢疼痛"]]
+    assert [[r.label for r in w.relations] for w in found] == [[], ["z"], ["y"]]
+    assert [[(e.label, e.arguments) for e in w.events] for w in found] == [[], [("f", ())], []]
+    assert {k: n for k, n in lost.items() if n} == {
+        "mentions": 1,
+        "relations": 1,
+        "events": 2,
+        "arguments": 2,
+    }
+
+
 def test_english_is_cut_between_sentences_but_not_after_a_title():
     assert texts(EN, 30) == [
         "Ada met Ben. They ate at Bay.",

@@ -55,7 +55,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     whole = {*dataset.splits} <= {*manifest.splits}
     if problem := raw_files.undeclared(dataset, folder, manifest):
         findings.append(Finding(dataset.id, problem.what))
-    for name, split in manifest.splits.items():
+    for number, (name, split) in enumerate(manifest.splits.items()):
         where = f"{dataset.id}/{name}"
         faults = raw_files.faults(folder, split)
         findings += [Finding(f"{where}/{_inside(f.where, folder)}", f.what) for f in faults]
@@ -63,7 +63,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             whole = False
             continue
         tally = Tally(dataset, unknown)
-        findings += _read(dataset, folder, split, tally, seen, where)
+        findings += _read(dataset, folder, split, tally, seen, where, first=not number)
         findings += _rejected(tally, split, where)
         findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
         findings += _unplaced(tally, max_reject_rate, where)
@@ -93,11 +93,13 @@ def _read(
     tally: Tally,
     seen: dict[str, Counter[str]],
     where: str,
+    *,
+    first: bool,
 ) -> Iterator[Finding]:
     """Read a split to its end into the tally; yield what stops it, if anything does."""
     files = [folder / file.path for file in split.files]
     try:
-        items = raw_files.documents_of(catalog.reader(dataset)(files), split)
+        items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
         for _ in tally.read(_watched(items, seen)):
             pass
     except PipelineError as problem:

@@ -50,19 +50,30 @@ def resolve(
 ) -> Iterator[tuple[Row, str, str]]:
     """Decide about all records of one text: yield (record, reason, partner) of each drop."""
     test = SPLITS.index("test")
+    found = [*_within_splits([row for row in rows if row.split == test], plan, merges)]
+    yield from found
+    # A test text that goes itself, as its rows contradict each other, is no reason to drop another.
+    gone = {row for row, _, _ in found}
     tests: dict[int, Row] = {}
     for row in rows:
-        if row.split == test:
+        if row.split == test and row not in gone:
             tests.setdefault(row.dataset, row)
     first = next(iter(tests.values()), None) if plan.across else None
     left: list[Row] = []
     for row in rows:
-        partner = tests.get(row.dataset, first)
-        if partner and row.split != test:
+        if row.split == test:
+            continue
+        if partner := tests.get(row.dataset, first):
             yield row, "train_text_in_test", plan.id(partner)
         else:
             left.append(row)
-    for (dataset, split), group in groupby(left, key=itemgetter(0, 1)):
+    yield from _within_splits(left, plan, merges)
+
+
+def _within_splits(
+    rows: list[Row], plan: Plan, merges: list[tuple[Any, ...]]
+) -> Iterator[tuple[Row, str, str]]:
+    for (dataset, split), group in groupby(rows, key=itemgetter(0, 1)):
         same = [*group]
         if len(same) > 1:
             policy = plan.policies[plan.names[dataset]][SPLITS[split]]

@@ -1,7 +1,8 @@
 """What is odd about the annotations of records: found, counted, and mended only if asked.
 
 kind                       what it is                                  `clean.fix` makes of it
-`mention_not_in_text`      its string does not occur in the text       it goes, with what uses it
+`mention_not_in_text`      its string does not occur in the text       it goes, with its relations;
+                                                                       an event loses the role
 `span_with_two_labels`     the same span has another label before      the first stays, and what a
                                                                        relation or event uses
 `relation_to_itself`       head and tail are the same string, place    the relation goes
@@ -26,6 +27,7 @@ import pyarrow.compute as pc
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import from_table, to_table
+from pipeline.text import in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -74,10 +76,8 @@ def _mentions(table: Any, enum_roles: Collection[str]) -> Iterator[Finding]:
     labels = pc.struct_field(items, "label")
     for at in np.flatnonzero(~placed).tolist():
         row, string = int(rows[at]), items[at]["text"].as_py()
-        text = table["text"][row].as_py()
         index = int(at - begins[row])
-        pieces = string.split() or [string]
-        if not all(piece in text for piece in pieces):
+        if not in_pieces(string, table["text"][row].as_py()):
             roles = _roles(table["events"][row].as_py(), index)
             if not (roles and roles <= {*enum_roles}):
                 yield Finding(row, "mention_not_in_text", index, string)
@@ -182,7 +182,8 @@ class Tally:
                         for key, common in rare[:_EXAMPLES]
                     ],
                 }
-        return {split: dict(sorted(self._found[split].items())) for split in self._labels}
+        splits = dict.fromkeys([*self._labels, *self._found])
+        return {split: dict(sorted(self._found[split].items())) for split in splits}
 
 
 def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
@@ -194,13 +195,27 @@ def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
     if not wanted:
         return table
     part = table.take(pa.array([*wanted]))
-    records = [_mended(r, odd) for r, odd in zip(from_table(part), wanted.values(), strict=True)]
+    odd = zip(from_table(part), wanted.values(), strict=True)
+    records = [_without_hollow_events(_mended(r, own), kinds) for r, own in odd]
     first = part.slice(0, 1).to_pylist()[0]
     names = {name: first[name] for name in ("dataset", "split", "language")}
     new = to_table(records, part["id"].to_pylist(), **names)
     order = np.arange(table.num_rows)
     order[[*wanted]] = table.num_rows + np.arange(new.num_rows)
     return pa.concat_tables([table, new]).take(pa.array(order)).combine_chunks()
+
+
+def _without_hollow_events(record: Record, kinds: Collection[str]) -> Record:
+    """The record without the events that mending has left without a trigger or arguments."""
+    hollow = {
+        (True, True): "empty_event",
+        (True, False): "event_without_trigger",
+        (False, True): "event_without_arguments",
+    }
+    events = [
+        e for e in record.events if hollow.get((e.trigger is None, not e.arguments)) not in kinds
+    ]
+    return record._replace(events=events)
 
 
 def _used(record: Record) -> set[int]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 from itertools import groupby
+from operator import getitem
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -81,16 +82,21 @@ def find(
         (compare, range(parts)),
     )
     for step, items in steps:
-        for _ in engines.run(step, items, workers):
+        for _ in engines.run(step, items, workers, _name):
             pass
     report: list[dict[str, Any]] = []
     finish = partial(_finish, listing=listing, names=names, folder=folder, work=work)
     judge = partial(finish, across=settings.across_datasets, drop=drop)
-    for found in engines.run(judge, range(len(names)), workers):
+    for found in engines.run(judge, range(len(names)), workers, partial(getitem, names)):
         report += found
     atomic.remove(work)
     head = {"similarity": at, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
+
+
+def _name(item: Any) -> object:
+    """What an error calls an item of any pass: a part of the texts, or a shard."""
+    return f"part {item} of all texts" if isinstance(item, int) else item[1].path
 
 
 def _sketch(

@@ -90,8 +90,16 @@ def dedupe(
 
 
 def _all(function: Any, items: Sequence[Any], workers: Workers | int) -> None:
-    for _ in engines.run(function, items, workers):
+    for _ in engines.run(function, items, workers, _name):
         pass
+
+
+def _name(item: Any) -> object:
+    """What an error calls an item of any pass: a part of the keys, a shard, a dataset."""
+    if isinstance(item, int):
+        return f"part {item} of all texts"
+    _, own = item
+    return own[1] if isinstance(own, tuple) else own.id
 
 
 def _policies(dataset: Dataset, settings: Dedupe) -> dict[str, Policy]:

@@ -201,8 +201,9 @@ def _chosen(labels: list[str], score: Any, settings: Negatives) -> list[list[int
 def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
     """What the report says of one dictionary: its size, who has no neighbour, what it covers.
 
-    `coverage` is the share of a classifier's confusions, on records that no signal has seen, that
-    falls on neighbours; `by_chance` what as many random neighbours would get.
+    `coverage` is the share of a classifier's confusions, on records that the signals made of such
+    confusions have not seen, that falls on neighbours; `by_chance` what as many random neighbours
+    would get. It is somewhat too good: other signals have seen those records.
     """
     labels = evidence.labels
     number = {label: i for i, label in enumerate(labels)}

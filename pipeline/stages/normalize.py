@@ -44,13 +44,10 @@ def normalize(
     summary: dict[str, Any] = {"dataset": dataset.id, "splits": {}}
     unknown: Counter[tuple[str, str]] = Counter()
     with atomic.replacing(out) as partial:
-        for name, split in manifest.splits.items():
+        for number, (name, split) in enumerate(manifest.splits.items()):
             tally = Tally(dataset, unknown)
-            items = tally.read(
-                raw_files.documents_of(
-                    catalog.reader(dataset)(raw_files.verified(folder, split)), split
-                )
-            )
+            read = catalog.reader(dataset)(raw_files.verified(folder, split))
+            items = tally.read(raw_files.documents_of(read, split, first=not number))
             rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:
                 rows = tally.merged(rows)
