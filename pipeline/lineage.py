@@ -119,7 +119,8 @@ def check(
             continue
         made = shards.read_json(folder / NAME)
         if made["declaration"] != wanted:
-            what = f"the declaration of {dataset.id} has changed since {stage} was run"
+            also = " (or no_relation_label in params.yaml)" if dataset.labels.no_relation else ""
+            what = f"the declaration of {dataset.id}{also} has changed since {stage} was run"
             raise _stale(what, folder, "normalize")
         told = (parameters or {}).get(stage)
         if told is not None and (other := _differences(made["parameters"], told)):

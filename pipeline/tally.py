@@ -200,6 +200,23 @@ class Tally:
                 where=f"{where}/{first.origin}",
                 todo="check the reader's options, or raise normalize.max_reject_rate",
             )
+        if "rejects" not in split.counts:
+            self._check_lost(where, max_reject_rate)
+
+    def _check_lost(self, where: str, most: float) -> None:
+        """Refuse many annotations lost from records that stay: these would be false negatives."""
+        for kind in KINDS:
+            rejects = [r for r in self.rejects if not r.records and getattr(r, kind)]
+            lost = sum(getattr(r, kind) for r in rejects)
+            if lost > most * self.counts[kind]:
+                raise RawFileError(
+                    f"{lost} of {self.counts[kind]} {kind} are lost from records that stay, the "
+                    f"first because of {rejects[0].reason}: "
+                    f"{rejects[0].detail or rejects[0].excerpt!r}",
+                    where=f"{where}/{rejects[0].origin}",
+                    todo="check the files and the reader's options, or raise "
+                    "normalize.max_reject_rate",
+                )
 
     def miscounts(self, split: Split) -> list[str]:
         """The declared counts that are not what was found."""

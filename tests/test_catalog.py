@@ -330,6 +330,30 @@ def test_relations_of_a_dropped_entity_go_with_it(tmp_path):
     ]
 
 
+def test_many_annotations_lost_from_records_that_stay_are_an_error(tmp_path):
+    """The texts would teach that nothing is there."""
+    raw = tmp_path / "raw"
+    shutil.copytree(ROOT / "raw/sample/anatem-brat", raw / "anatem-brat")
+    dataset = catalog.load("anatem-brat")
+    folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
+    splits = {k: msgspec.structs.replace(s, counts={}) for k, s in manifest.splits.items()}
+    uncounted = msgspec.structs.replace(manifest, splits=splits)
+    normalize(dataset, folder, uncounted, Normalize(), tmp_path / "out")
+    for path in (raw / "anatem-brat").rglob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(" ", "  ", 1), encoding="utf-8")
+
+    with pytest.raises(RawFileError, match="entities are lost from records that stay"):
+        normalize(dataset, raw / "anatem-brat", uncounted, Normalize(), tmp_path / "out")
+
+
+def test_a_name_of_no_relation_that_a_relation_has_is_refused():
+    with pytest.raises(DeclarationError, match="which is a relation of semeval2010-task8"):
+        catalog.load("semeval2010-task8", no_relation_label="cause effect")
+    one, two = (catalog.load("conll04", no_relation_label=name) for name in (None, "else"))
+    assert one == two
+
+
 def test_lists_of_documents_are_kept_account_of():
     """A reject without a document counts once; a listed document that is absent is told."""
     split = raw_files.Split([], {}, documents="splits/casie-dev.txt")

@@ -129,6 +129,20 @@ def test_bad_parameters_are_refused(text, words, capsys, tmp_path):
     assert words in err
 
 
+def test_results_do_not_go_among_the_raw_folders(capsys, tmp_path):
+    code, _, err = call(capsys, "run", "--raw", str(tmp_path), "--out", str(tmp_path))
+
+    assert code == 1
+    assert "results would lie among the raw folders" in err
+
+
+def test_datasets_that_a_variable_does_not_name_are_not_all(capsys):
+    code, _, err = call(capsys, "run", "--datasets", "")
+
+    assert code == 2
+    assert "'' names nothing" in err
+
+
 def test_settings_show_what_is_in_force(capsys, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("clean: {min_characters: 7}", encoding="utf-8")

@@ -96,6 +96,7 @@ def test_a_second_export_replaces_the_first_and_nothing_else(run, tmp_path, caps
         (["--datasets", "wnut2017"], "holds no dataset 'wnut2017'"),
         (["--splits", "train,exam"], "no split 'exam'"),
         (["--output", "nowhere"], "no records to export"),
+        (["--datasets", "fewfc", "--splits", "train"], "nothing in these datasets and splits"),
         (["--output", "nowhere", "--from", "instructions"], "no instructions to export"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import shards
 from pipeline.catalog import Dataset, Labels
-from pipeline.config import Negatives
+from pipeline.config import ROOT, Negatives
 from pipeline.dictionary import confusability, signals
 from pipeline.dictionary.encoders import CorpusEncoder
 from pipeline.dictionary.evidence import gather
@@ -440,6 +440,10 @@ def test_a_file_of_another_form_is_refused(tmp_path):
     shards.write_json({"NER": ["actor"]}, tmp_path / "odd.json")
     with pytest.raises(DeclarationError, match="no dictionary"):
         read(tmp_path / "odd.json")
+
+
+def test_the_folder_of_dictionaries_of_a_run_is_one():
+    assert read(ROOT / "dictionaries") == read(ROOT / "dictionaries" / "hard_negatives")
 
 
 def test_compare_counts_shared_links(tmp_path):

@@ -34,6 +34,20 @@ def test_loose_answers_are_read(text, value):
     assert parse(text, ["person"]).value == value
 
 
+def test_the_answer_is_what_holds_the_labels_not_what_repeats_the_question():
+    question = '{"instruction": "Find.", "schema": ["person"], "input": "Ada {x} came."}'
+    for text in (
+        f'{question}\n{{"person": ["Ada"]}}',
+        f'Question: {question} Answer: {{"person": ["Ada"]}}',
+        '{"thoughts": "Ada?"} {"person": ["Ada"]}',
+    ):
+        assert parse(text, ["person"]).value == {"person": ["Ada"]}
+
+    assert parse('{} and then {"person": ["Ada"]}', ["person"]).value == {}
+    assert parse('{"output": {"person": ["Ada"]}}', ["person"]).value.keys() == {"output"}
+    assert parse(f'{question} {{"person": ["Ada"', ["person"]).value.keys() >= {"schema"}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

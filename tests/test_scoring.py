@@ -118,6 +118,20 @@ def test_the_first_asking_of_a_label_counts(tmp_path):
     assert counts(score(tmp_path / "b", wrong_first, batches)["entity"]) == (2, 1, 1)
 
 
+def test_answers_with_other_keys_are_counted_and_told(tmp_path, capsys):
+    batches = [(n, {"person": ["Ada"]}) for n in range(3)]
+    ids = corpus_of(tmp_path / "corpus", *batches)
+    answers = ['{"output": {"person": ["Ada"]}}', '{"name": ["Ada"]}', '{"person": ["Ada"]}']
+    path = tmp_path / "answers.jsonl"
+    rows = ({"id": i, "prediction": a} for i, a in zip(ids, answers, strict=True))
+    path.write_text("\n".join(map(json.dumps, rows)))
+
+    assert cli.main(["score", str(path), "--gold", str(tmp_path / "corpus")]) == 0
+
+    told = "note: 2 of 3 answers hold other keys than the labels that were asked\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_a_row_that_publish_repeated_asks_nothing_new(tmp_path):
     batches = [(0, {"person": ["Ada"], "city": []}), (0, {"group": ["Foo"]})]
     once = score(tmp_path / "a", [*map(itemgetter(1), batches)], batches, split="train")["entity"]

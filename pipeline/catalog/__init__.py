@@ -140,7 +140,13 @@ def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None =
     dataset: Dataset = declared.toml(path, Dataset)
     dataset.id = dataset_id
     _validate(dataset, path)
-    if no_relation_label:
+    if no_relation_label and dataset.labels.no_relation:
+        if no_relation_label in dataset.labels_of("relation"):
+            raise DeclarationError(
+                f"no_relation_label is {no_relation_label!r}, which is a relation of {dataset_id}",
+                where="params.yaml",
+                todo="give it a name that no relation has",
+            )
         named = dict.fromkeys(dataset.labels.no_relation, no_relation_label)
         dataset.labels.relation = {**dataset.names("relation"), **named}
     return dataset

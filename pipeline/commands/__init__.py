@@ -61,6 +61,11 @@ def names(text: str) -> list[str]:
     return found
 
 
+def edition_of(raw: Path) -> str:
+    """What `iepile edition` calls a folder of raw folders."""
+    return "full" if raw == Path("raw/full") else str(raw)
+
+
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
     from pipeline import atomic, config
@@ -79,6 +84,12 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         return path.absolute() if engine == "ray" else path
 
     out = place(out_given or "output")
+    if out == place(arguments.raw or settings.raw):
+        raise DeclarationError(
+            "results would lie among the raw folders",
+            where=f"--out {out}",
+            todo="name another folder",
+        )
     count = getattr(arguments, "workers", None) or os.cpu_count() or 1
     if address and engine != "ray":
         raise DeclarationError(

@@ -74,6 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         source = _source(arguments, kind, ws)
         with atomic.replacing(out) as folder:
             counts = module.export(source, folder)
+            if not any(n for key, n in counts.items() if key.endswith("rows")):
+                raise RawFileError(
+                    f"nothing in these datasets and splits is what {arguments.format} holds",
+                    where=", ".join(dataset.id for dataset in source.datasets),
+                    todo="use another format, `iepile export --help` names them",
+                )
             about = {"format": arguments.format, "from": kind, "counts": counts}
             shards.write_json(about, folder / marker.name)
     print(listing.table(("counted", "number"), [*counts.items()]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, positive, say
+from pipeline.commands import command, edition_of, positive, say
 
 if TYPE_CHECKING:
     import argparse
@@ -73,5 +73,5 @@ def run(arguments: argparse.Namespace) -> int:
                 bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
             lacking += len(outcome.problems)
     if not lacking:
-        say("next: `iepile edition full`, then `dvc repro`")
+        say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
     return 1 if lacking else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command
+from pipeline.commands import command, edition_of
 
 if TYPE_CHECKING:
     import argparse
@@ -70,9 +70,5 @@ def run(arguments: argparse.Namespace) -> int:
         counts = importing.run(folder, wanted, arguments.raw, arguments.catalog or catalog.FOLDER)
         rows += [[str(folder), key, number] for key, number in counts.items()]
     print(listing.table(("folder", "counted", "number"), rows))
-    print(f"`iepile edition {_edition(arguments.raw)}` writes what is there into params.yaml")
+    print(f"`iepile edition {edition_of(arguments.raw)}` writes what is there into params.yaml")
     return 0
-
-
-def _edition(raw: Path) -> str:
-    return "full" if raw == Path("raw/full") else str(raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command
+from pipeline.commands import command, say
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         shards.write_json(scores, arguments.json)
     _print(scores, labels=arguments.labels)
+    rows, strange = (sum(e[key] for e in scores["scores"]) for key in ("rows", "nothing_asked"))
+    if 2 * strange > rows:
+        say(f"note: {strange} of {rows} answers hold other keys than the labels that were asked")
     return 0
 
 

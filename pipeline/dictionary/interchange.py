@@ -109,6 +109,8 @@ def read(path: Path) -> Merged:
     if not path.exists():
         todo = "name a dictionary: a JSON file, or a folder of ours"
         raise DeclarationError("there is no such file or folder", where=path, todo=todo)
+    if (path / "hard_negatives").is_dir():  # the folder `dictionaries` of a run
+        path = path / "hard_negatives"
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
         raise DeclarationError("no dictionary is in this folder", where=path, todo=_TODO)

@@ -49,9 +49,12 @@ class Negatives:
 
 
 def negatives_of(source: Source, dataset: Dataset) -> dict[str, Negatives]:
-    """Task -> inventory and near labels, for the tasks whose labels a model is prompted with."""
-    asked = [task for task in ("NER", "RE", "EE") if task in dataset.tasks]
-    return {task: Negatives(source, dataset, task) for task in asked}
+    """Task -> inventory and near labels, for the tasks whose labels a model is prompted with.
+
+    Typed relations (SPO) are asked as relations.
+    """
+    own = {*dataset.tasks} | ({"RE"} if "SPO" in dataset.tasks else set())
+    return {task: Negatives(source, dataset, task) for task in ("NER", "RE", "EE") if task in own}
 
 
 @cache

@@ -64,18 +64,18 @@ def types(dataset: Dataset) -> dict[str, Any]:
         "entities": {kind: {"short": kind, "verbose": kind} for kind in dict.fromkeys(kinds)},
         "relations": {
             label: {"short": label, "verbose": label, "symmetric": False}
-            for label in (dataset.labels_of("relation") if "RE" in dataset.tasks else ())
+            for label in (dataset.labels_of("relation") if {"RE", "SPO"} & {*dataset.tasks} else ())
         },
     }
 
 
 def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the records of every dataset that declares NER or RE."""
+    """Write the records of every dataset that declares NER, RE or SPO."""
     counts = {"rows": 0, "entities": 0, "relations": 0}
     described = set()
     with json_arrays(out) as write:
         for dataset, split, table in records(source):
-            if not {"NER", "RE"} & {*dataset.tasks}:
+            if not {"NER", "RE", "SPO"} & {*dataset.tasks}:
                 continue
             if dataset.id not in described:
                 described.add(dataset.id)

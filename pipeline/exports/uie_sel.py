@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 FROM: Final = ("records",)
 START, END, TEXT, SPAN = (f"<extra_id_{n}>" for n in (0, 1, 2, 5))
 UNTYPED: Final = "entity"
+#: Tasks whose labels the schema files name, by the kind of label.
+_TASKS: Final = ({"NER"}, {"RE", "SPO"}, {"EE", "EET"})
 
 
 def sel(spots: Iterable[dict[str, Any]]) -> str:
@@ -138,7 +140,7 @@ def _instructor(
 
 def schemas(dataset: Dataset) -> dict[str, bytes]:
     """The four schema files: spot labels, association labels, and which go together."""
-    ner, re, ee = ({*names} & {*dataset.tasks} for names in (("NER",), ("RE",), ("EE", "EET")))
+    ner, re, ee = (names & {*dataset.tasks} for names in _TASKS)
     heads: dict[str, list[str]] = {}
     if re:
         relations = dataset.labels_of("relation")

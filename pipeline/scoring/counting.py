@@ -82,6 +82,7 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> None:
         if options.normalize:
             names = {normal(key): key for key in reversed(gold)}
             found = merged([(names.get(normal(k), k), value) for k, value in found.items()])
+        group.rows["nothing_asked"] += bool(found) and not any(key in gold for key in found)
         for label, true in gold.items():
             value = found.pop(label, None)
             if not true and not value:

@@ -92,6 +92,7 @@ _ROW_COUNTS: Final = (
     "repaired",
     "malformed_items",
     "answers_not_asked",
+    "nothing_asked",
 )
 
 

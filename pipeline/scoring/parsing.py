@@ -39,8 +39,8 @@ class Parsed(NamedTuple):
 def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
     """The object that a text holds, or None where it holds none.
 
-    The first object counts, unless what opens like one is not: then the next that is empty or has
-    one of `keys`, so that a part of a broken answer is not taken for the answer.
+    The first object that is empty or has one of `keys` counts: a model may repeat the question.
+    Without such a one, the first that the text begins with; not a part of a broken answer.
     """
     if not text:
         return None
@@ -52,14 +52,17 @@ def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
         pass
     text = text.rpartition("</think>")[2]
     start = text.find("{")
+    first = None
     for number in range(_TRIES):
         if start < 0:
-            return None
+            break
         value, stop = _object(text, start)
-        if value is not None and (not number or not value or any(k in keys for k in value)):
+        if value is not None and (not value or any(k in keys for k in value)):
             return Parsed(value, strict=False)
+        if not number and value is not None:
+            first = Parsed(value, strict=False)
         start = text.find("{", max(stop, start + 1))
-    return None
+    return first
 
 
 def _object(text: str, start: int) -> tuple[dict[str, Any] | None, int]:

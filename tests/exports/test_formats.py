@@ -3,11 +3,12 @@
 import json
 from collections import Counter
 
+import msgspec
 import orjson
 import pytest
 from datasets import load_dataset
 
-from pipeline import cli, exports, shards
+from pipeline import catalog, cli, exports, shards
 from pipeline.exports import _arrays, json_lines
 
 CHATS = ["alpaca", "sharegpt", "messages", "prompt-completion"]
@@ -138,6 +139,20 @@ def test_uie_spans_are_the_text_at_their_offsets(exported, tmp_path):
                 answered += 1
         assert answered > 0
         assert any(not row["result_list"] for row in data)
+
+
+@pytest.mark.parametrize("form", ["uie", "uie-sel", "spert"])
+def test_typed_relations_alone_are_exported_as_relations(form, run, exported, tmp_path):
+    """As `iepile import` makes datasets of SPO."""
+    whole = catalog.load("duie2")
+    source = exports.Source("records", run, (msgspec.structs.replace(whole, tasks=["SPO"]),))
+
+    exports.module(form).export(source, tmp_path)
+
+    for path in sorted((exported(form) / "duie2").glob("train-*")):
+        own, other = (p.read_bytes() for p in (tmp_path / "duie2" / path.name, path))
+        assert len(own) > 0.8 * len(other)
+    assert "国籍" in "".join(p.read_text(encoding="utf-8") for p in tmp_path.glob("duie2/*"))
 
 
 def test_spert_types_cover_the_rows(exported):
