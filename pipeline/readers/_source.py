@@ -147,6 +147,12 @@ def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> R
         return Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
 
 
+def listed(row: Any, key: str) -> list[Any]:
+    """The list in a field of a row that could not be read, to count what is lost with it."""
+    found = row.get(key) if isinstance(row, dict) else None
+    return found if isinstance(found, list) else []
+
+
 def items(value: Any) -> list[Any]:
     """The value, which must be a list: "" or {} in its place would pass for no annotation."""
     if not isinstance(value, list):

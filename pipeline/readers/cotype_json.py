@@ -20,7 +20,7 @@ import unicodedata
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers._source import attempt, items, json_rows, label_of
+from pipeline.readers._source import attempt, items, json_rows, label_of, listed
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]: 
     """Yield one record per sentence, with every pair, those of no relation too."""
     for file in files:
         for origin, row in json_rows(file):
-            yield attempt(origin, partial(_record, origin=origin), row)
+            item = attempt(origin, partial(_record, origin=origin), row)
+            yield _counted(item, row) if isinstance(item, Reject) else item
+
+
+def _counted(reject: Reject, row: Any) -> Reject:
+    """A reject with the number of annotations that are lost with the sentence."""
+    entities, relations = listed(row, "entityMentions"), listed(row, "relationMentions")
+    return reject._replace(entities=len(entities), relations=len(relations))
 
 
 def _record(row: dict[str, Any], *, origin: str) -> Record:

@@ -25,6 +25,7 @@ from pipeline.readers._source import (
     join_tokens,
     json_rows,
     label_of,
+    listed,
     whole,
 )
 from pipeline.records import Mention, Record, Reject, Relation
@@ -38,7 +39,15 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
     """Yield one record per document, with its title as the source id."""
     for file in files:
         for origin, row in json_rows(file):
-            yield attempt(origin, partial(_record, origin=origin, language=language), row)
+            item = attempt(origin, partial(_record, origin=origin, language=language), row)
+            yield _counted(item, row) if isinstance(item, Reject) else item
+
+
+def _counted(reject: Reject, row: Any) -> Reject:
+    """A reject with the number of annotations that are lost with the document."""
+    entities = [entity for entity in listed(row, "vertexSet") if isinstance(entity, list)]
+    relations = listed(row, "labels")
+    return reject._replace(entities=sum(map(len, entities)), relations=len(relations))
 
 
 def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reject:
@@ -59,14 +68,8 @@ def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reje
             number, begin, stop = map(whole, (mention["sent_id"], *mention["pos"]))
             known = 0 <= number < len(sentences)
             if not known or not 0 <= begin < stop <= len(sentences[number]):
-                return Reject(
-                    origin,
-                    "span_outside_sentence",
-                    f"{begin}:{stop} of sentence {number}",
-                    text[:EXCERPT],
-                    entities=sum(map(len, entities)),
-                    relations=len(labels),
-                )
+                detail = f"{begin}:{stop} of sentence {number}"
+                return Reject(origin, "span_outside_sentence", detail, text[:EXCERPT])
             last = firsts[number] + stop - 1
             start, end = starts[firsts[number] + begin], starts[last] + len(tokens[last])
             if start < earliest:

@@ -24,6 +24,7 @@ from pipeline.readers._source import (
     join_tokens,
     json_rows,
     label_of,
+    listed,
     whole,
 )
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
@@ -55,12 +56,31 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
                 key, sentences = row.get("doc_key"), _sentences(row)
             except (KeyError, TypeError, ValueError, AttributeError) as problem:
                 detail = f"{type(problem).__name__}: {problem}"
-                yield Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
+                lost = Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
+                records = max(1, len(listed(row, "sentences")))
+                yield _counted(lost._replace(records=records), *_whole_layers(row))
                 continue
             for number, sentence in enumerate(sentences, start=1):
                 place = f"{origin}#{number}"
                 build = partial(_record, origin=place, language=language, source_id=key)
-                yield attempt(place, build, sentence)
+                item = attempt(place, build, sentence)
+                if isinstance(item, Reject):
+                    item = _counted(item, sentence.ner, sentence.relations, sentence.events)
+                yield item
+
+
+def _whole_layers(row: Any) -> Iterator[list[Any]]:
+    """Each layer of a document that could not be parted, its sentences taken together."""
+    for name in _LAYERS:
+        yield [part for own in listed(row, name) if isinstance(own, list) for part in own]
+
+
+def _counted(reject: Reject, ner: list[Any], relations: list[Any], events: list[Any]) -> Reject:
+    """A reject with the number of annotations that are lost with it."""
+    arguments = sum(len(event[1:]) for event in events if isinstance(event, list))
+    return reject._replace(
+        entities=len(ner), relations=len(relations), events=len(events), arguments=arguments
+    )
 
 
 def _sentences(row: dict[str, Any]) -> list[_Sentence]:
@@ -109,14 +129,6 @@ def _record(
         arguments = tuple(Argument(role, at(begin, last)) for begin, last, role in filled)
         events.append(Event(label, at(trigger[0], trigger[-1]), arguments))
     if outside:
-        return Reject(
-            origin,
-            "span_outside_sentence",
-            f"{outside[0]} of {first}:{first + len(tokens)}",
-            text[:EXCERPT],
-            entities=len(sentence.ner),
-            relations=len(relations),
-            events=len(events),
-            arguments=sum(len(e.arguments) for e in events),
-        )
+        detail = f"{outside[0]} of {first}:{first + len(tokens)}"
+        return Reject(origin, "span_outside_sentence", detail, text[:EXCERPT])
     return Record(text, origin, mentions, relations, events, source_id)

@@ -39,7 +39,8 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
             for number, row in enumerate(rows, start=1):
                 place = f"{file.name}:{relation}#{number}"
                 build = partial(_record, relation=relation, origin=place, language=language)
-                yield attempt(place, build, row)
+                item = attempt(place, build, row)
+                yield item._replace(relations=1) if isinstance(item, Reject) else item
 
 
 def _record(row: dict[str, Any], *, relation: str, origin: str, language: str) -> Record | Reject:
@@ -51,7 +52,7 @@ def _record(row: dict[str, Any], *, relation: str, origin: str, language: str) -
         mention = mention_at(numbers, tokens, starts, text, language)
         if mention is None:
             detail = f"{side} is {numbers} of {len(tokens)} tokens"
-            return Reject(origin, "no_such_token", detail[:EXCERPT], text[:EXCERPT], relations=1)
+            return Reject(origin, "no_such_token", detail[:EXCERPT], text[:EXCERPT])
         mentions.append(mention)
     return Record(text, origin, mentions, [Relation(relation, 0, 1)])
 

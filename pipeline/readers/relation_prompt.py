@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, json_rows
+from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, json_rows, listed
 from pipeline.readers.fewrel import mention_at
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -27,7 +27,10 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
     """Yield one record per line."""
     for file in files:
         for origin, row in json_rows(file):
-            yield attempt(origin, partial(_record, origin=origin, language=language), row)
+            item = attempt(origin, partial(_record, origin=origin, language=language), row)
+            if isinstance(item, Reject):
+                item = item._replace(relations=len(listed(row, "triplets")))
+            yield item
 
 
 def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reject:
@@ -36,8 +39,7 @@ def _record(row: dict[str, Any], *, origin: str, language: str) -> Record | Reje
     text, starts = join_tokens(tokens, language)
 
     def reject(reason: str, detail: str) -> Reject:
-        excerpt = text[:EXCERPT]
-        return Reject(origin, reason, detail[:EXCERPT], excerpt, relations=len(triplets))
+        return Reject(origin, reason, detail[:EXCERPT], text[:EXCERPT])
 
     index: dict[Mention, int] = {}
     relations = []

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pipeline.errors import DeclarationError
-from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_rows
+from pipeline.readers._source import EXCERPT, attempt, join_tokens, json_rows, listed
 from pipeline.readers.columns import Scheme, count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject
 
@@ -50,7 +50,22 @@ def read(
     form = _Format(language, tokens, tags, names, scheme, source_id)
     for file in files:
         for origin, row in json_rows(file):
-            yield attempt(origin, partial(_record, origin, form), row)
+            item = attempt(origin, partial(_record, origin, form), row)
+            yield _counted(item, row, form) if isinstance(item, Reject) else item
+
+
+def _counted(reject: Reject, row: Any, form: _Format) -> Reject:
+    """A reject with the number of entities that are lost with the row."""
+    tags = _named(listed(row, form.tags), form)
+    known = [tag if isinstance(tag, str) else "O" for tag in tags]
+    return reject._replace(entities=count_entities(known, form.scheme))
+
+
+def _named(tags: list[Any], form: _Format) -> list[Any]:
+    """The tags by their names, where they are numbers that have names; any other is odd then."""
+    if not form.names:
+        return tags
+    return [form.names.get(t, repr(t)) if type(t) is int else repr(t) for t in tags]
 
 
 def _record(origin: str, form: _Format, row: Any) -> Record | Reject:
@@ -58,15 +73,12 @@ def _record(origin: str, form: _Format, row: Any) -> Record | Reject:
     if not isinstance(tokens, list) or not isinstance(tags, list):
         raise TypeError("tokens and tags are not two lists")
     text, starts = join_tokens(tokens, form.language)
-    if form.names:
-        tags = [form.names.get(t, repr(t)) if type(t) is int else repr(t) for t in tags]
-    spans = decode_tags(tags, form.scheme)
-    lost = count_entities(tags, form.scheme) if isinstance(spans, str) else len(spans)
+    spans = decode_tags(_named(tags, form), form.scheme)
     if len(tokens) != len(tags):
         detail = f"{len(tokens)} tokens, {len(tags)} tags"
-        return Reject(origin, "length_mismatch", detail, text[:EXCERPT], entities=lost)
+        return Reject(origin, "length_mismatch", detail, text[:EXCERPT])
     if isinstance(spans, str):
-        return Reject(origin, "unknown_tag", spans, text[:EXCERPT], entities=lost)
+        return Reject(origin, "unknown_tag", spans, text[:EXCERPT])
     mentions = []
     for first, last, label in spans:
         start, end = starts[first], starts[last] + len(tokens[last])

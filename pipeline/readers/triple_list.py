@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import attempt, items, json_rows
+from pipeline.readers._source import attempt, items, json_rows, listed
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]: 
     """Yield one record per text."""
     for file in files:
         for origin, row in json_rows(file):
-            yield attempt(origin, partial(_record, origin=origin), row)
+            item = attempt(origin, partial(_record, origin=origin), row)
+            if isinstance(item, Reject):
+                item = item._replace(relations=len(listed(row, "triple_list")))
+            yield item
 
 
 def _record(row: dict[str, Any], *, origin: str) -> Record:

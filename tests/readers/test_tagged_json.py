@@ -54,8 +54,8 @@ def test_an_inner_tag_that_continues_nothing_opens_an_entity(tmp_path):
         ({"tokens": ["Ada", "left"], "ner_tags": [-1, 1]}, "unknown_tag", 1),
         ({"tokens": ["Ada", "left"], "ner_tags": [True, 1]}, "unknown_tag", 1),
         ({"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}, "unknown_tag", 0),
-        ({"tokens": ["Ada", 4], "ner_tags": [1, 0]}, "malformed_record", 0),
-        ({"tokens": "Ada", "ner_tags": [1, 0, 0]}, "malformed_record", 0),
+        ({"tokens": ["Ada", 4], "ner_tags": [1, 0]}, "malformed_record", 1),
+        ({"tokens": "Ada", "ner_tags": [1, 0, 0]}, "malformed_record", 1),
         ({"tokens": ["Ada"]}, "malformed_record", 0),
     ],
 )
