@@ -99,6 +99,8 @@ def test_foreseeable_problems_are_told_in_words(arguments, words, capsys, tmp_pa
         ["new", "foo", "--option", "scheme"],
         ["new", "foo", "--split", "trial=a.txt"],
         ["score", "answers.jsonl", "--samples", "many"],
+        ["run", "--datasets", " , "],
+        ["export", "bio", "--out", "x", "--datasets", ","],
     ],
 )
 def test_a_wrong_call_exits_with_2(arguments, capsys):

@@ -69,7 +69,9 @@ def test_everything_lies_under_one_folder(run):
         ]
     )
     assert (out / "dictionaries" / "hard_negatives.json").is_file()
-    assert {path.name for path in (out / "corpus").iterdir()} == {*CONFIGS, "README.md"}
+    assert {path.name for path in (out / "corpus").iterdir()} == {
+        *(*CONFIGS, "README.md", ".made_from.json")
+    }
     assert "total" in done.stdout
 
 
