@@ -240,3 +240,21 @@ def test_rejects_that_are_declared_are_no_finding():
     told = [f.what for f in checking.check(dataset, folder, manifest, 0.02).findings]
     assert told
     assert all(" in " in what and ", the first: " in what for what in told)
+
+
+def test_comments_that_are_not_declared_are_a_likely_mistake(tmp_path):
+    rows = [f"# id = {n}\nAda\tB-PER\nsleeps\tO\n" for n in range(20)]
+
+    lines = found(declared(tmp_path), tmp_path, train=("\n".join(rows), {}))
+
+    assert "lines that begin with '# ' look like comments: try comment = \"# \"" in lines[1]
+
+
+def test_as_many_labels_as_annotations(tmp_path):
+    labels = "\n".join(f'L{n} = "label {n}"' for n in range(20))
+    dataset = declared(tmp_path, DECLARATION + labels)
+    rows = "\n".join(f"word{n}\tB-L{n % 20}\n" for n in range(30))
+
+    lines = found(dataset, tmp_path, train=(rows, {}))
+
+    assert lines[0].startswith("toy: 20 entity labels for 30 entities: are these labels ('L0', ")

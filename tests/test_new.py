@@ -387,3 +387,79 @@ def test_a_file_of_one_document_is_a_stub_only_if_it_is_small(project):
     sample = project / "raw/sample"
     assert (sample / "small/small.json").read_text(encoding="utf-8") == relations(10)
     assert not (sample / "large").exists()
+
+
+def sentences(row, above=""):
+    """N sentences of columns, with lines above each of them."""
+    parts = []
+    for n, (text, person, town, *_) in enumerate(facts()):
+        words = text.replace(".", " .").split()
+        names = {**dict.fromkeys(person.split(), "PER"), **dict.fromkeys(town.split(), "LOC")}
+        firsts = {person.split()[0], town.split()[0]}
+        tags = [f"{'BI'[w not in firsts]}-{names[w]}" if w in names else "O" for w in words]
+        own = [
+            row.format(i=i, w=w, t=t)
+            for i, (w, t) in enumerate(zip(words, tags, strict=True), start=1)
+        ]
+        parts.append("\n".join([*above.format(n=n, text=text).splitlines(), *own, ""]))
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(
+    ("above", "row", "options"),
+    [
+        (
+            "# id {n:04}-aaaa\tdomain=en",
+            "{w} _ _ {t}",
+            {"comment": "# ", "separator": " ", "scheme": "IOB2"},
+        ),
+        (
+            "# sent_id = {n}\n# text = {text}",
+            "{i}\t{w}\t{t}\t_",
+            {"comment": "# ", "separator": "\t", "token_column": 1, "tag_column": 2},
+        ),
+        ("# id = {n}", "{w}\t{t}", {"comment": "# ", "separator": "\t"}),
+        ("#tag\tO", "{w}\t{t}", {"separator": "\t"}),
+        ("#\tO", "{w}\t{t}", {"separator": "\t"}),
+    ],
+)
+def test_comments_above_sentences_are_no_tokens(tmp_path, above, row, options, given):
+    file = tmp_path / "train.txt"
+    file.write_text(sentences(row, above), encoding="utf-8")
+    told = {"separator": options["separator"]} if given else {}
+
+    dataset, survey = drafting.draft("foo", "columns", told, {"train": [file]}, None)
+
+    assert {"comment": None} | options == {
+        k: dataset.reader.get(k) for k in {"comment"} | {*options}
+    }
+    assert survey.labels["entity"] == {"PER": N, "LOC": N}
+    assert dataset.splits["train"].counts == {"records": N, "entities": 2 * N}
+
+
+def test_a_draft_with_a_label_for_every_annotation_is_warned_of(project):
+    rows = "".join(f"word{n}\tlabel{n % 20}\n\n" for n in range(30))
+    (project / "train.txt").write_text(rows, encoding="utf-8")
+
+    done = new(project, "foo --reader columns --option scheme=IO --split train=train.txt")
+
+    assert done.returncode == 0, done.stderr
+    assert "warning: 20 entity labels for 30 entities: are these labels" in done.stdout
+
+
+def test_a_file_is_judged_in_the_encoding_that_is_told(tmp_path):
+    file = tmp_path / "train.txt"
+    rows = "王\tB-PER\n芳\tI-PER\n在\tO\n厦\tB-LOC\n门\tI-LOC\n住\tO\n\n" * N
+    file.write_bytes(rows.encode("gbk"))
+
+    dataset, survey = drafting.draft("foo", "columns", {"encoding": "gbk"}, {"train": [file]}, None)
+
+    assert dataset.language == "zh"
+    assert dataset.reader == {
+        "name": "columns",
+        "separator": "\t",
+        "scheme": "IOB2",
+        "encoding": "gbk",
+    }
+    assert survey.labels["entity"] == {"PER": N, "LOC": N}

@@ -77,6 +77,8 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
     for (kind, label), n in sorted(unknown.items()):
         findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
+    if many := fitting.crowded(seen.get("entity", Counter())):
+        findings.append(Finding(dataset.id, many))
     if whole:
         findings += _never_seen(dataset, seen)
     return Checked(findings, counts, whole)

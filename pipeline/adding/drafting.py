@@ -62,7 +62,7 @@ def draft(
         title=name,
         source=name,
         license="unstated",
-        language=language or guessing.language(files),  # type: ignore[arg-type]
+        language=language or "en",  # type: ignore[arg-type]
         domain="unstated",
         tasks=[],
         reader={"name": reader, **given},
@@ -70,6 +70,8 @@ def draft(
         id=name,
     )
     catalog.reader(start)
+    if language is None:
+        start.language = guessing.language(files, given.get("encoding", "utf-8"))  # type: ignore[assignment]
     dataset = guessing.settled(start, given, files)
     found = fitting.fit(dataset, files)
     if not found.records:

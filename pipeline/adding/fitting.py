@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 ROWS: Final = 200
+#: Fewer labels than these say nothing about a file.
+_MANY: Final = 12
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
 _NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
 _FAILURES: Final = (
@@ -131,6 +133,17 @@ def labels_in(records: Sequence[Record]) -> dict[str, Counter[str]]:
         found["role"].update(a.role for e in record.events for a in e.arguments)
         found["role"].update(q.role for r in record.relations for q in r.qualifiers)
     return found
+
+
+def crowded(entities: Counter[str]) -> str | None:
+    """What to say of nearly as many entity labels as entities; of relations a cut has as many."""
+    if len(entities) < _MANY or len(entities) * 2 <= entities.total():
+        return None
+    some = ", ".join(f"{label!r:.40}" for label in sorted(entities)[:3])
+    return (
+        f"{len(entities):,} entity labels for {entities.total():,} entities: are these labels "
+        f"({some}, ...), or does the reader take other columns, fields or comments for them?"
+    )
 
 
 def _labels(records: Sequence[Record], dataset: Dataset) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from pipeline.errors import DeclarationError
 from pipeline.readers._source import decode, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -30,6 +30,7 @@ _LINES: Final = 2000
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _TAG: Final = re.compile(r"([BIMESLU])[-_].+")
+_COUNT: Final = re.compile(r"\d+([-.]\d+)?")
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s_-]+")
 #: Labels that say that there is no relation.
 NO_RELATION: Final = frozenset({"na", "none", "no_relation", "no relation", "other", "negative"})
@@ -71,14 +72,14 @@ _ROWS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 
-def language(files: Sequence[Path]) -> str:
+def language(files: Sequence[Path], encoding: str = "utf-8") -> str:
     """Say zh where a fifth of the letters are Chinese, else en."""
     letters = chinese = 0
     for file in files:
         paths = sorted(file.rglob("*.txt"))[:50] if file.is_dir() else [file]
         for path in paths:
             with path.open("rb") as stream:
-                text = decode(stream.read(_HEAD))
+                text = decode(stream.read(_HEAD), encoding)
             text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
             letters += sum(map(str.isalpha, text))
             chinese += len(_CHINESE.findall(text))
@@ -127,13 +128,15 @@ def _start(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> dict
 
 
 def _columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    rows = [line for f in files for _, line in islice(lines(f), _LINES)]
-    rows = [line for line in rows if line.strip(" \t") and not line.startswith("-DOCSTART-")]
+    encoding = given.get("encoding", "utf-8")
+    raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
+    found: dict[str, Any] = {} if "comment" in given else _comment(raw)
+    rows = [*_uncommented(raw, {**found, **given}.get("comment", ""))]
     separator = given.get("separator")
     if separator is None:
         separator = next((s for s in ("\t", " ", "") if _regular(rows, s)), "")
     table = [row.split(separator) if separator else row.split() for row in rows]
-    found: dict[str, Any] = {"separator": separator}
+    found["separator"] = separator
     width = min(map(len, table), default=0)
     columns = [*zip(*(row[:width] for row in table), strict=True)]
     tagged = [i for i, c in enumerate(columns) if any(map(_TAG.fullmatch, c)) and _tags_only(c)]
@@ -141,12 +144,39 @@ def _columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
         place = tagged[-1]
         if place != width - 1 or any(len(row) != width for row in table):
             found["tag_column"] = place
-        if place == 0:
+        if place == 0 or (place > 1 and all(map(_COUNT.fullmatch, columns[0]))):
             found["token_column"] = 1
     tag_column = {**found, **given}.get("tag_column", -1)
     if columns and tag_column < width and (scheme := _scheme(columns[tag_column])):
         found["scheme"] = scheme
     return found
+
+
+def _first_lines(file: Path, encoding: str) -> Iterator[str]:
+    return (line for _, line in islice(lines(file, encoding), _LINES))
+
+
+def _comment(rows: Sequence[str]) -> dict[str, str]:
+    """The option `comment`, where most lines above sentences that begin with # hold no tag."""
+    above = [
+        row for before, row in pairwise(rows) if row.startswith("#") and not before.strip(" \t")
+    ]
+    tagged = sum(any(w == "O" or _TAG.fullmatch(w) for w in row.split()) for row in above)
+    if tagged * 2 >= len(above):
+        return {}
+    # A hashtag that is the first token of a sentence has no blank.
+    return {"comment": "# " if all(row.startswith("# ") for row in above) else "#"}
+
+
+def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
+    """The rows of tokens, as the reader takes them."""
+    inside = False
+    for row in rows:
+        if not row.strip(" \t") or row.startswith("-DOCSTART-"):
+            inside = False
+        elif inside or not (comment and row.startswith(comment)):
+            inside = True
+            yield row
 
 
 def _regular(rows: Sequence[str], separator: str) -> bool:

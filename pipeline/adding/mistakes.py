@@ -42,6 +42,7 @@ _VALUES: Final[dict[str, dict[Any, str]]] = {
         ",": "the columns look parted by commas",
         "": "the columns look parted by blanks and tabs",
     },
+    "comment": {"# ": "lines that begin with '# ' look like comments"},
     "unit": {
         "characters": "the offsets look like counts of characters",
         "tokens": "the offsets look like counts of tokens",
@@ -106,8 +107,9 @@ def options_of(reader: str) -> dict[str, Any]:
     return {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
 
 
-def _first_line(files: Sequence[Path]) -> str:
-    return next((line for f in files if f.is_file() for _, line in lines(f) if line.strip()), "")
+def _first_line(files: Sequence[Path], encoding: str = "utf-8", comment: str = "") -> str:
+    rows = (line for f in files if f.is_file() for _, line in lines(f, encoding))
+    return next((r for r in rows if r.strip() and not (comment and r.startswith(comment))), "")
 
 
 def _columns(
@@ -119,7 +121,8 @@ def _columns(
         "the columns of tokens and tags look swapped",
     )
     separator = options.get("separator", offered["separator"])
-    width = len(_first_line(files).split(separator or None))
+    told = {k: options[k] for k in ("encoding", "comment") if k in options}
+    width = len(_first_line(files, **told).split(separator or None))
     for first, second in permutations(range(min(width, 6)), 2):
         if (first % width, second % width) != (token % width, tag % width):
             yield Change(

@@ -103,6 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> None:
     """The first records, the inventory, the counts and the guesses."""
+    from collections import Counter
+
     from rich.console import Console
 
     from pipeline.adding import fitting
@@ -136,4 +138,6 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     )
     if found.problem:
         print(drawn(f"the most frequent problem: {found.problem}"))
+    if told := fitting.crowded(survey.labels.get("entity", Counter())):
+        print(drawn(f"warning: {told}"))
     print()

@@ -50,18 +50,20 @@ def read(
     document_marker: str = "-DOCSTART-",
     encoding: str = "utf-8",
     outside: Sequence[str] = (),
+    comment: str = "",
 ) -> Iterator[Record | Reject]:
     """Yield one record per sentence. `separator` "" means blanks and tabs.
 
     A row that holds `document_marker` starts a document, wherever it stands, and is no token. What
     follows the marker, as in "###MEDLINE:90210001", is its id. Tags in `outside` are read as O.
+    Lines that begin with `comment` are passed over where they stand above the tokens of a sentence.
     """
     if scheme not in _PREFIXES:
         todo = f"use one of {', '.join(_PREFIXES)}"
         raise RawFileError(f"no tag scheme {scheme!r}", where="[reader] scheme", todo=todo)
     needed = max(2, *(i + 1 if i >= 0 else -i for i in (token_column, tag_column)))
     for file in files:
-        for document, rows in _blocks(file, separator, document_marker, encoding):
+        for document, rows in _blocks(file, separator, document_marker, encoding, comment):
             tokens, tags = [], []
             broken: Reject | None = None
             for place, columns in rows:
@@ -90,7 +92,7 @@ def read(
 
 
 def _blocks(
-    file: Path, separator: str, marker: str, encoding: str
+    file: Path, separator: str, marker: str, encoding: str, comment: str
 ) -> Iterator[tuple[str | None, list[tuple[str, list[str]]]]]:
     """Yield (document, [(origin, columns), ...]) of every sentence."""
     document, number = None, 0
@@ -99,6 +101,8 @@ def _blocks(
         columns = line.split(separator) if separator else _BLANKS.split(line.strip(_BLANK))
         candidates = columns if marker and marker in line else []
         mark = next((column for column in candidates if column.startswith(marker)), None)
+        if mark is None and comment and not rows and line.startswith(comment):
+            continue  # Further down it is a token.
         if mark is None and line.strip(_BLANK):
             rows.append((place, columns))
             continue

@@ -344,3 +344,12 @@ def test_any_bytes_give_records_rejects_or_one_of_our_errors(
     except PipelineError:
         return
     assert all(isinstance(item, Record | Reject) for item in found)
+
+
+def test_comments_stand_above_a_sentence_and_a_token_may_look_like_one(parse):
+    raw = "# id 1\n# text = Ana #\nAna\tB-PER\n# \tO\n\n# id 2\n#tag\tO\n\n# the end\n"
+    found = parse(raw, comment="# ")
+    assert [(r.text, spans(r), r.origin) for r in found] == [
+        ("Ana # ", [("Ana", "PER")], "x.bio:3"),
+        ("#tag", [], "x.bio:7"),
+    ]
