@@ -14,6 +14,7 @@ import yaml
 
 from pipeline import catalog, cli, options, raw_files
 from pipeline.adding import drafting
+from pipeline.errors import RawFileError
 from tests.conftest import ROOT
 
 PEOPLE = ["Ada Lowe", "Bo Lee", "Cy Ward", "Dora Finch", "Ed Moss", "Flo Marsh", "Gus Holt"]
@@ -463,3 +464,51 @@ def test_a_file_is_judged_in_the_encoding_that_is_told(tmp_path):
         "encoding": "gbk",
     }
     assert survey.labels["entity"] == {"PER": N, "LOC": N}
+
+
+@pytest.mark.parametrize("empty", ["", "A text without any.\n"])
+@pytest.mark.parametrize("shift", [-1, 3])
+def test_offsets_that_are_all_off_are_named_and_not_another_reader(tmp_path, empty, shift):
+    file = tmp_path / "train.json"
+    rows = [{"text": text.strip(), "entities": []} for text in empty.splitlines()]
+    for text, person, *_ in facts():
+        start = text.index(person) + shift
+        span = {"start": start, "end": start + len(person), "label": "PER", "text": person}
+        rows.append({"text": text, "entities": [span]})
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    with pytest.raises(RawFileError) as told:
+        drafting.draft("foo", "span_json", {}, {"train": [file]}, None)
+
+    assert "offset_mismatch: " in told.value.what
+    assert ("the most frequent problem" in told.value.what) == bool(empty)
+    assert "counts from 1" in told.value.todo
+    assert "another reader" not in told.value.todo
+
+
+def test_annotations_that_are_all_rejected_are_not_called_missing(tmp_path):
+    folder = tmp_path / "brat"
+    brat(folder, 0)
+    for path in folder.glob("*.txt"):
+        path.write_text("\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    rows = [{"text": "nothing", "spo_list": []}, {"text": "Ada ran", "spo_list": [["Ada", "p"]]}]
+    file = tmp_path / "train.json"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    for reader, path, problem in (
+        ("brat", folder, "offset_mismatch: "),
+        ("spo_json", file, "malformed_record: "),
+    ):
+        with pytest.raises(RawFileError) as told:
+            drafting.draft("foo", reader, {}, {"train": [path]}, None)
+        assert told.value.what.startswith(
+            f"no annotation could be read, the most frequent problem: {problem}"
+        )
+
+
+def test_files_without_any_annotation_are_told_as_before(tmp_path):
+    file = tmp_path / "train.json"
+    file.write_text('{"text": "Ada ran", "entities": []}\n' * 3, encoding="utf-8")
+
+    with pytest.raises(RawFileError, match="the files hold no annotation"):
+        drafting.draft("foo", "span_json", {}, {"train": [file]}, None)

@@ -78,10 +78,21 @@ def draft(
         raise RawFileError(
             f"the reader {reader} finds no record in these files: {found.problem}",
             where=", ".join(map(str, files)),
-            todo="set its options with --option, or use another reader:\n" + examples(reader),
+            todo=_way_out(reader, found.problem),
         )
     survey = surveyed(dataset, splits)
-    return _declared(dataset, survey, splits), survey
+    return _declared(dataset, survey, splits, found.problem), survey
+
+
+def _way_out(reader: str, problem: str) -> str:
+    """What to do about files of which the reader gets nothing."""
+    if problem.startswith("offset_"):
+        return (
+            "correct the offsets: they are half-open counts of characters from 0, of the text "
+            "without a byte order mark; look for counts from 1, of bytes or UTF-16, for CRLF, and "
+            "for other letter case"
+        )
+    return "set its options with --option, or use another reader:\n" + examples(reader)
 
 
 def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
@@ -148,7 +159,9 @@ def surveyed(dataset: Dataset, splits: Mapping[str, Sequence[Path]]) -> Survey:
     return Survey(labels, roles, signatures, records, single, len(texts), free, triggers)
 
 
-def _declared(dataset: Dataset, survey: Survey, splits: Mapping[str, Sequence[Path]]) -> Dataset:
+def _declared(
+    dataset: Dataset, survey: Survey, splits: Mapping[str, Sequence[Path]], problem: str
+) -> Dataset:
     """The dataset with labels, tasks, roles, signatures, files and counts filled in."""
     named = guessing.prepared(survey.labels, dataset.language)
     labels = msgspec.convert(named, catalog.Labels)
@@ -162,11 +175,12 @@ def _declared(dataset: Dataset, survey: Survey, splits: Mapping[str, Sequence[Pa
         tasks += [*(["EE"] if has_roles else []), *(["EET"] if survey.triggers else [])]
         tasks += ["EEA"] if has_roles else []
     if not tasks:
+        # What is left are the rows without annotations, if all others were rejected.
+        lost = f"no annotation could be read, the most frequent problem: {problem}"
         raise RawFileError(
-            "the files hold no annotation",
+            lost if problem else "the files hold no annotation",
             where=", ".join(str(f) for own in splits.values() for f in own),
-            todo="set the reader's options with --option, or use another reader:\n"
-            + examples(dataset.reader["name"]),
+            todo=_way_out(dataset.reader["name"], problem),
         )
     repeated = survey.single == survey.records > survey.texts and bool(asked or survey.roles)
     full = msgspec.structs.replace(

@@ -61,20 +61,27 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
     """Read the first rows of the files and judge them."""
     records: list[Record] = []
     reasons: Counter[str] = Counter()
+    first: dict[str, str] = {}
     lost = 0
     try:
         for item in islice(catalog.reader(dataset)(files), rows):
-            broken = (item.reason, item.detail) if isinstance(item, Reject) else violation(item)
+            broken = (
+                (item.reason, item.detail or repr(item.excerpt))
+                if isinstance(item, Reject)
+                else violation(item)
+            )
             if broken is None:
                 records.append(item)
                 continue
-            reasons[": ".join(part for part in broken if part)] += 1
+            reasons[broken[0]] += 1
+            first.setdefault(broken[0], ": ".join(part for part in broken if part))
             lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as problem:
         what = problem.what if isinstance(problem, PipelineError) else f"{problem!r}"
         return Fit(records, problem=what)
+    problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
-        return Fit(records, problem=next(iter(reasons), "the files hold no record"))
+        return Fit(records, problem=next(iter(problems), "the files hold no record"))
     placed, edges = _places(records, dataset.language)
     return Fit(
         records,
@@ -82,7 +89,7 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
         placed,
         edges,
         _labels(records, dataset),
-        next((reason for reason, _ in reasons.most_common(1)), ""),
+        next(iter(problems), ""),
     )
 
 
