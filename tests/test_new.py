@@ -512,3 +512,39 @@ def test_files_without_any_annotation_are_told_as_before(tmp_path):
 
     with pytest.raises(RawFileError, match="the files hold no annotation"):
         drafting.draft("foo", "span_json", {}, {"train": [file]}, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        ("label,sentence,e1,e2", {"columns": ["relation", "text", "head", "tail"], "header": True}),
+        ("Class,Note,Tail,Head", None),
+        ("a,b,c,d", {"columns": ["relation", "text", "head", "tail"], "header": True}),
+        ("relation,text,head,tail", {}),
+        ("", {"columns": ["relation", "text", "head", "tail"]}),
+    ],
+)
+def test_a_header_of_a_table_is_no_row(tmp_path, header, options):
+    file = tmp_path / "train.csv"
+    rows = [f'{relation},"So, {text}",{who},{town}' for text, who, town, relation, _ in facts()]
+    file.write_text("\n".join([header, *rows]), encoding="utf-8")
+
+    dataset, survey = drafting.draft("foo", "pair_table", {}, {"train": [file]}, None)
+
+    if options is not None:
+        assert dataset.reader == {"name": "pair_table", "separator": ",", **options}
+    assert {*survey.labels["relation"]} == RE
+    assert dataset.splits["train"].counts == {"records": N, "relations": N}
+
+
+def test_columns_that_are_told_skip_a_header_and_a_dirty_first_row_stays(tmp_path):
+    told = {"columns": ["relation", "text", "head", "tail"], "separator": "\t"}
+    rows = [f"{r}\t{text}\t{who}\t{town}" for text, who, town, r, _ in facts()]
+    for first, header in (("rel\tdoc\tx\ty", True), (rows[0].upper(), None), (rows[0], None)):
+        file = tmp_path / "train.tsv"
+        file.write_text("\n".join([first, *rows]), encoding="utf-8")
+
+        dataset, _ = drafting.draft("foo", "pair_table", told, {"train": [file]}, None)
+
+        assert dataset.reader.get("header") is header
+        assert dataset.splits["train"].counts["records"] == N + (header is None)

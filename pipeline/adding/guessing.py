@@ -18,6 +18,7 @@ from pipeline import catalog
 from pipeline.adding import fitting, mistakes
 from pipeline.errors import DeclarationError
 from pipeline.readers._source import decode, lines
+from pipeline.readers.pair_table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,6 +58,13 @@ _ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "role": ("type", "label", "argument_role"),
     "argument": ("text", "mention", "word", "entity", "value"),
     "argument_start_index": ("start", "argument_start", "offset", "start_index"),
+}
+#: What the columns of a pair table are called elsewhere, in lower case.
+_HEADERS: Final[dict[str, tuple[str, ...]]] = {
+    "text": ("sentence", "content", "sent", "context"),
+    "head": ("head_text", "head_entity", "subject", "subj", "entity1", "entity_1", "e1", "h", "s"),
+    "tail": ("tail_text", "tail_entity", "object", "obj", "entity2", "entity_2", "e2", "t", "o"),
+    "relation": ("label", "predicate", "relation_type", "rel", "type", "class", "r", "p"),
 }
 #: Reader -> the list that holds the fields -> their names in the reader.
 _ROWS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
@@ -119,12 +127,54 @@ def _start(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> dict
     if reader == "columns":
         return _columns(given, files)
     if reader == "pair_table":
-        first = next((line for f in files for _, line in lines(f) if line.strip()), "")
-        return {"separator": ","} if "\t" not in first and "," in first else {}
+        return _table(given, files)
     row = mistakes.first_row(files)
     if reader == "span_json":
         return _span_fields(row, given)
     return _fields(reader, row, given) if reader in _ROWS and row else {}
+
+
+def _table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    first = next((line for f in files for _, line in lines(f) if line.strip()), "")
+    found: dict[str, Any] = {"separator": ","} if "\t" not in first and "," in first else {}
+    separator = {**found, **given}.get("separator") or "\t"
+    tables = [[row for _, row in islice(table(f, separator), fitting.ROWS)] for f in files]
+    rows = next(iter(tables), [])
+    named = bool(rows) and {*mistakes.PAIR} <= {name.strip() for name in rows[0]}
+    if (named and "columns" not in given) or not all(map(_headed, tables)):
+        return found
+    names = [name.strip() for name in rows[0]]
+    places = {name: i for name in mistakes.PAIR if (i := _place(name, names)) is not None}
+    if len({*places.values()}) == len(mistakes.PAIR):
+        for name, place in places.items():
+            names[place] = name
+        found["columns"] = names
+    return {**found, "header": True}
+
+
+def _headed(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table has a header: nothing in its first row stands in the text or returns below.
+
+    The text is the longest column; in most other rows two columns, head and tail, stand in it.
+    """
+    width = len(rows[0]) if rows else 0
+    below = [row for row in rows[1:] if len(row) == width]
+    if not below:
+        return False
+    text = max(range(width), key=lambda i: sum(len(row[i]) for row in below))
+
+    def standing(row: Sequence[str]) -> int:
+        return sum(bool(cell) and cell in row[text] for i, cell in enumerate(row) if i != text)
+
+    pairs = sum(standing(row) > 1 for row in below)
+    returning = any(row[i] == cell for i, cell in enumerate(rows[0]) for row in below)
+    return pairs * 2 > len(below) and not standing(rows[0]) and not returning
+
+
+def _place(name: str, names: Sequence[str]) -> int | None:
+    """The place of a column of a pair table among the names of a header."""
+    known = (name, *_HEADERS[name])
+    return next((i for own in known for i, n in enumerate(names) if n.lower() == own), None)
 
 
 def _columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
@@ -135,14 +185,14 @@ def _columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     separator = given.get("separator")
     if separator is None:
         separator = next((s for s in ("\t", " ", "") if _regular(rows, s)), "")
-    table = [row.split(separator) if separator else row.split() for row in rows]
+    cells = [row.split(separator) if separator else row.split() for row in rows]
     found["separator"] = separator
-    width = min(map(len, table), default=0)
-    columns = [*zip(*(row[:width] for row in table), strict=True)]
+    width = min(map(len, cells), default=0)
+    columns = [*zip(*(row[:width] for row in cells), strict=True)]
     tagged = [i for i, c in enumerate(columns) if any(map(_TAG.fullmatch, c)) and _tags_only(c)]
     if tagged and "tag_column" not in given:
         place = tagged[-1]
-        if place != width - 1 or any(len(row) != width for row in table):
+        if place != width - 1 or any(len(row) != width for row in cells):
             found["tag_column"] = place
         if place == 0 or (place > 1 and all(map(_COUNT.fullmatch, columns[0]))):
             found["token_column"] = 1

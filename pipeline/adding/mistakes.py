@@ -17,6 +17,7 @@ import msgspec
 from pipeline.adding.fitting import ROWS, Fit, fit
 from pipeline.errors import PipelineError
 from pipeline.readers._source import json_rows, lines
+from pipeline.readers.pair_table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +53,8 @@ _VALUES: Final[dict[str, dict[Any, str]]] = {
         "by_label": "the spans look grouped by label",
     },
 }
-_PAIR: Final = ("text", "head", "tail", "relation")
+#: The columns that a pair table needs.
+PAIR: Final = ("text", "head", "tail", "relation")
 
 
 class Change(NamedTuple):
@@ -133,22 +135,27 @@ def _columns(
 
 def _table_columns(options: dict[str, Any], files: Sequence[Path]) -> Iterator[Change]:
     own = [*options.get("columns", ())]
-    first = _first_line(files).split(options.get("separator", "\t"))
+    separator = options.get("separator") or "\t"
+    rows = (row for f in files if f.is_file() for _, row in table(f, separator))
+    try:
+        first = next(rows, [])
+    except PipelineError:
+        return
     if own:
         for i, j in permutations(range(len(own)), 2):
-            if i < j and {own[i], own[j]} & {*_PAIR} and {own[i], own[j]} != {"head", "tail"}:
+            if i < j and {own[i], own[j]} & {*PAIR} and {own[i], own[j]} != {"head", "tail"}:
                 swapped = [*own]
                 swapped[i], swapped[j] = own[j], own[i]
                 words = f"the columns {own[i]!r} and {own[j]!r} look swapped"
                 yield Change({**options, "columns": swapped}, words)
-    elif not {*_PAIR} <= {name.strip() for name in first} and len(_PAIR) <= len(first) <= 6:
+    elif not {*PAIR} <= {name.strip() for name in first} and len(PAIR) <= len(first) <= 6:
         # Which of two names is the head cannot be seen: it is taken to come first.
-        for places in permutations(range(len(first)), len(_PAIR)):
+        for places in permutations(range(len(first)), len(PAIR)):
             if places[1] < places[2]:
                 columns = [f"column_{i}" for i in range(len(first))]
-                for name, place in zip(_PAIR, places, strict=True):
+                for name, place in zip(PAIR, places, strict=True):
                     columns[place] = name
-                words = "the first row does not name the columns, they look like"
+                words = "the first row does not name the columns so, they look like"
                 yield Change({**options, "columns": columns}, f"{words} {', '.join(columns)}")
 
 

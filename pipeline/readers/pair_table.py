@@ -5,9 +5,10 @@ r"""A table with one pair a row: text, head, tail and relation, in columns of an
 
 `columns` names them as they stand: text, head, tail and relation, and if they are there head_start,
 head_end, tail_start, tail_end (code points of the text, half-open) and document; other names are
-passed over. Without `columns` the first row names them. `separator` "," reads quoted fields as
-spreadsheets write them; with any other, quotation marks are text. A row without a relation says
-that its text has none; what it may have as head and tail is passed over.
+passed over. Without `columns` the first row names them; with `columns` and `header` it is skipped,
+in every file. `separator` "," reads quoted fields as spreadsheets write them; with any other,
+quotation marks are text. A row without a relation says that its text has none; what it may have as
+head and tail is passed over.
 """
 
 from __future__ import annotations
@@ -33,14 +34,16 @@ def read(
     language: str,  # noqa: ARG001
     columns: Sequence[str] = (),
     separator: str = "\t",
+    header: bool = False,
 ) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same text complete each other."""
     if not separator:
         todo = "give the character between the columns, or leave it out for a tab"
         raise RawFileError("a table needs a separator", where="[reader] separator", todo=todo)
     for file in files:
-        rows = _rows(file, separator)
-        names = [*columns] or [name.strip() for name in next(rows, ("", []))[1]]
+        rows = table(file, separator)
+        first = [] if columns and not header else next(rows, ("", []))[1]
+        names = [*columns] or [name.strip() for name in first]
         if missing := [name for name in _NEEDED if names.count(name) != 1]:
             raise RawFileError(
                 f"{names} do not name one column {missing[0]!r}",
@@ -52,22 +55,22 @@ def read(
             yield found._replace(relations=1) if isinstance(found, Reject) else found
 
 
-def _rows(file: Path, separator: str) -> Iterator[tuple[str, list[str]]]:
+def table(file: Path, separator: str) -> Iterator[tuple[str, list[str]]]:
     """Yield (origin, fields); the origin of a row of several lines is its last one."""
     if separator != ",":
         for origin, line in lines(file):
             if line.strip():
                 yield origin, line.split(separator)
         return
-    table = csv.reader(f"{line}\n" for _, line in lines(file))
+    quoted = csv.reader(f"{line}\n" for _, line in lines(file))
     try:
-        for fields in table:
+        for fields in quoted:
             if fields:
-                yield f"{file.name}:{table.line_num}", fields
+                yield f"{file.name}:{quoted.line_num}", fields
     except csv.Error as problem:
         raise RawFileError(
             f"not a table with commas: {problem}",
-            where=f"{file}:{table.line_num}",
+            where=f"{file}:{quoted.line_num}",
             todo="check the quotes of this row, or the option `separator`",
         ) from None
 

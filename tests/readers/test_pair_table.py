@@ -97,3 +97,24 @@ def test_what_a_spreadsheet_writes_comes_back(tmp_path_factory, rows):
         (text, [head, tail], [Relation(relation, 0, 1)]) for text, head, tail, relation in rows
     ]
     assert [(r.text, [m.text for m in r.mentions], r.relations) for r in records] == expected
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_a_header_with_other_names_is_skipped_in_every_file(tmp_path, separator):
+    rows = [["sentence", "e1", "e2", "label"], ["Ada runs Tidal.", "Ada", "Tidal", "runs"]]
+    files = [tmp_path / name for name in ("a.csv", "b.csv")]
+    for file in files:
+        file.write_text("".join(f"{separator.join(row)}\n" for row in rows), encoding="utf-8")
+
+    found = read(
+        files,
+        language="en",
+        columns=["text", "head", "tail", "relation"],
+        separator=separator,
+        header=True,
+    )
+
+    assert [(r.text, r.relations[0].label, r.origin) for r in found] == [
+        ("Ada runs Tidal.", "runs", "a.csv:2"),
+        ("Ada runs Tidal.", "runs", "b.csv:2"),
+    ]
