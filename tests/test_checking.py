@@ -258,3 +258,21 @@ def test_as_many_labels_as_annotations(tmp_path):
     lines = found(dataset, tmp_path, train=(rows, {}))
 
     assert lines[0].startswith("toy: 20 entity labels for 30 entities: are these labels ('L0', ")
+
+
+@pytest.mark.parametrize(("shift", "told"), [(0, False), (1, True)])
+def test_offsets_that_cut_words_are_a_finding(tmp_path, shift, told):
+    rows = []
+    for row in map(json.loads, spans_without_strings(0).splitlines()):
+        row["label"] = [[a + shift, b + shift, k] for a, b, k in row["label"]]
+        rows.append(json.dumps(row))
+    text = DECLARATION.replace(
+        'name = "columns"',
+        'name = "span_json", text = "sentence", spans = "label", start = 0, end = 1, label = 2',
+    )
+    dataset = declared(tmp_path, text + 'LOC = "location"\n')
+
+    lines = found(dataset, tmp_path, train=("\n".join(rows), {}))
+
+    words = "only 0% of the mentions begin and end where words do: are the offsets 1-based, or"
+    assert [line.startswith(f"toy/train: {words}") for line in lines] == [True] * told

@@ -548,3 +548,25 @@ def test_columns_that_are_told_skip_a_header_and_a_dirty_first_row_stays(tmp_pat
 
         assert dataset.reader.get("header") is header
         assert dataset.splits["train"].counts["records"] == N + (header is None)
+
+
+def test_offsets_from_one_are_warned_of(project):
+    rows = [*span_rows(0)]
+    for row in rows:
+        row["labels"] = [[start + 1, end + 1, label] for start, end, label in row["labels"]]
+    (project / "train.json").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    done = new(project, "foo --reader span_json --split train=train.json")
+
+    assert done.returncode == 0, done.stderr
+    assert "warning: only 0% of the mentions begin and end where words do" in done.stdout
+
+
+def test_mentions_without_offsets_are_drawn_where_they_stand(project):
+    spo(project / "train", 0)
+
+    done = new(project, "foo --reader spo_json --split train=train.json")
+
+    assert done.returncode == 0, done.stderr
+    assert "no place in the text" not in done.stdout
+    assert "━━━━━━━━" in done.stdout

@@ -68,9 +68,12 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
         findings += _unplaced(tally, max_reject_rate, where)
         files = [folder / file.path for file in split.files]
-        if change := mistakes.better(dataset, files):
+        fit = fitting.fit(dataset, files)
+        if change := mistakes.better(dataset, files, fit):
             told = mistakes.explained(dataset, change)
             findings.append(Finding(where, f"likely mistake: {told}"))
+        elif torn := fitting.torn(fit):
+            findings.append(Finding(where, torn))
         counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
         declared = dataset.splits.get(name, split)
         full = declared is split or "records" in declared.counts

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 ROWS: Final = 200
-#: Fewer labels than these say nothing about a file.
+#: A smaller share of mentions that end where words do has been seen in no sound dataset.
+_TORN: Final = 0.7
+#: Fewer labels or mentions than these say nothing about a file.
 _MANY: Final = 12
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
 _NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
@@ -140,6 +142,16 @@ def labels_in(records: Sequence[Record]) -> dict[str, Counter[str]]:
         found["role"].update(a.role for e in record.events for a in e.arguments)
         found["role"].update(q.role for r in record.relations for q in r.qualifiers)
     return found
+
+
+def torn(found: Fit) -> str | None:
+    """What to say of mentions that do not begin and end where words do."""
+    if found.edges >= _TORN or sum(len(r.mentions) for r in found.records) < _MANY:
+        return None
+    return (
+        f"only {found.edges:.0%} of the mentions begin and end where words do: are the offsets "
+        "1-based, or counts of bytes or of UTF-16?"
+    )
 
 
 def crowded(entities: Counter[str]) -> str | None:

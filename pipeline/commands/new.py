@@ -12,6 +12,7 @@ from pipeline.commands import command
 if TYPE_CHECKING:
     from pipeline.adding.drafting import Survey
     from pipeline.catalog import Dataset
+    from pipeline.records import Record
 
 _SHOWN = 3
 
@@ -101,6 +102,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _placed(record: Record) -> Record:
+    """The record with the places that `normalize` finds for mentions without offsets."""
+    from pipeline.records import locate
+
+    mentions = []
+    for m in record.mentions:
+        start, end = m.start, m.end
+        if start is None and not m.discontinuous:
+            start, end = locate(record.text, m.text)
+        mentions.append(m._replace(start=start, end=end))
+    return record._replace(mentions=mentions)
+
+
 def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> None:
     """The first records, the inventory, the counts and the guesses."""
     from collections import Counter
@@ -113,7 +127,7 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     console = Console(highlight=False, markup=False, soft_wrap=True)
     files = [file for own in splits.values() for file in own]
     found = fitting.fit(dataset, files)
-    for record in found.records[:_SHOWN]:
+    for record in map(_placed, found.records[:_SHOWN]):
         console.print(drawn(record.origin), style="dim")
         for line in drawing.record(record, console.width):
             console.print(line)
@@ -138,6 +152,7 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     )
     if found.problem:
         print(drawn(f"the most frequent problem: {found.problem}"))
-    if told := fitting.crowded(survey.labels.get("entity", Counter())):
-        print(drawn(f"warning: {told}"))
+    for told in (fitting.torn(found), fitting.crowded(survey.labels.get("entity", Counter()))):
+        if told:
+            print(drawn(f"warning: {told}"))
     print()
