@@ -5,13 +5,15 @@ A (record, label) pair has the priority `mix64(xxh3_64(record id) ^ mix64(xxh3_6
 
 from __future__ import annotations
 
+from bisect import bisect
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def mix64(value: Any) -> Any:
@@ -39,3 +41,9 @@ def priorities(record_ids: Sequence[str], labels: Sequence[str], seed: int) -> A
 def fractions(hashed: Any) -> Any:
     """Hashes as numbers from 0 up to 1, to compare with a share."""
     return hashed.astype(np.float64) / 2.0**64
+
+
+def share_of(name: str, shares: Mapping[str, int]) -> str:
+    """The key of `shares` that a name falls to: each gets as many names as its share says."""
+    point = xxhash.xxh3_64_intdigest(name.encode()) % sum(shares.values())
+    return [*shares][bisect([*accumulate(shares.values())], point)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline import catalog, raw_files
+from pipeline import catalog, hashing, raw_files
 from pipeline.adding import fitting, mistakes
 from pipeline.errors import PipelineError, plain
 from pipeline.records import Record, Reject
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pipeline.raw_files import Manifest, Split
 
 _SHOWN: Final = 12
+#: With fewer records a split may well get none by chance.
+_FEW: Final = 50
 
 
 class Finding(NamedTuple):
@@ -63,10 +65,12 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             whole = False
             continue
         tally = Tally(dataset, unknown)
-        findings += _read(dataset, folder, split, tally, seen, where, first=not number)
+        documents: dict[str, set[int]] = {}
+        findings += _read(dataset, folder, split, tally, seen, documents, where, first=not number)
         findings += _rejected(tally, split, where)
         findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
         findings += _unplaced(tally, max_reject_rate, where)
+        findings += _unparted(dataset, tally, documents, where)
         files = [folder / file.path for file in split.files]
         fit = fitting.fit(dataset, files)
         if change := mistakes.better(dataset, files, fit):
@@ -97,6 +101,7 @@ def _read(
     split: Split,
     tally: Tally,
     seen: dict[str, Counter[str]],
+    documents: dict[str, set[int]],
     where: str,
     *,
     first: bool,
@@ -105,8 +110,11 @@ def _read(
     files = [folder / file.path for file in split.files]
     try:
         items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
-        for _ in tally.read(_watched(items, seen)):
-            pass
+        for _, record in tally.read(_watched(items, seen)):
+            if dataset.split_by_hash:
+                name = record.source_id or record.text
+                own = hashing.share_of(name, dataset.split_by_hash)
+                documents.setdefault(own, set()).add(hash(name))
     except PipelineError as problem:
         place = f" ({problem.where})" if problem.where else ""
         yield Finding(where, f"cannot be read: {problem.what}{place}")
@@ -143,6 +151,18 @@ def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
     lost = tally.counts["without_offset:not_in_text"]
     if lost > most * max(tally.mentions, 1):
         yield Finding(where, f"{lost:,} of {tally.mentions:,} mentions are not in their text")
+
+
+def _unparted(
+    dataset: Dataset, tally: Tally, documents: dict[str, set[int]], where: str
+) -> Iterator[Finding]:
+    """Splits that get nothing by hash, where the records are not just few."""
+    empty = [name for name in dataset.split_by_hash if name not in documents]
+    if empty and tally.counts["kept"] >= _FEW:
+        kept, own = tally.counts["kept"], sum(map(len, documents.values()))
+        told = f"split_by_hash leaves {' and '.join(empty)} empty"
+        why = f"a document is never torn apart, and {kept:,} records are of {own:,}"
+        yield Finding(where, f"{told}: {why}")
 
 
 def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:

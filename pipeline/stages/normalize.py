@@ -8,16 +8,14 @@ stage it says in `made_from.json` what it read (`pipeline/lineage.py`).
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections import Counter
-from itertools import accumulate, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
-import xxhash
 
-from pipeline import atomic, catalog, lineage, raw_files, shards
+from pipeline import atomic, catalog, hashing, lineage, raw_files, shards
 from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
 from pipeline.tally import Tally, unknown_labels, writable
@@ -133,8 +131,4 @@ def _batch(rows: Iterator[tuple[int, Record]], most: int) -> list[tuple[int, Rec
 
 def _split_of(dataset: Dataset, record: Record) -> str:
     """The split of a record whose source has none: by its document, so that none is torn apart."""
-    shares = dataset.split_by_hash
-    point = xxhash.xxh3_64_intdigest((record.source_id or record.text).encode()) % sum(
-        shares.values()
-    )
-    return [*shares][bisect([*accumulate(shares.values())], point)]
+    return hashing.share_of(record.source_id or record.text, dataset.split_by_hash)
