@@ -570,3 +570,44 @@ def test_mentions_without_offsets_are_drawn_where_they_stand(project):
     assert done.returncode == 0, done.stderr
     assert "no place in the text" not in done.stdout
     assert "━━━━━━━━" in done.stdout
+
+
+CHINESE = "王\tB-PER\n芳\tI-PER\n在\tO\n厦\tB-LOC\n门\tI-LOC\n住\tO\n\n" * N
+ROWS = '{"text": "王芳在厦门住。", "entities": [{"start": 0, "end": 2, "label": "PER"}]}\n' * N
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "written", "told"),
+    [
+        ("columns", CHINESE, "gb18030", "--option encoding=gb18030"),
+        ("columns", CHINESE, "utf-16", "iconv -f utf-16 -t utf-8"),
+        ("columns", "Gómez\tB-PER\nva\tO\n\n" * N, "latin-1", "--option encoding=latin-1"),
+        ("span_json", ROWS, "gb18030", "iconv -f gb18030 -t utf-8"),
+        ("span_json", ROWS, "utf-16", "iconv -f utf-16 -t utf-8"),
+        ("span_json", ROWS, "utf-16-le", "iconv -f utf-16 -t utf-8"),
+    ],
+)
+def test_another_encoding_is_recognized(tmp_path, reader, text, written, told):
+    file = tmp_path / "train.txt"
+    file.write_bytes(text.encode(written))
+
+    with pytest.raises(RawFileError, match="these bytes are no UTF-8") as error:
+        drafting.draft("foo", reader, {}, {"train": [file]}, None)
+
+    assert told in error.value.todo
+    assert ("--option" in error.value.todo) == told.startswith("--option")
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [b"Ad\xe9\tO\n\n", b"\xed\xa0\xbd\xed\xb8\x80\tO\n\n", b""],
+    ids=["latin-1", "cesu-8", "none"],
+)
+def test_a_slip_is_no_other_encoding(tmp_path, slip):
+    file = tmp_path / "train.txt"
+    file.write_bytes(slip + CHINESE.encode())
+
+    dataset, _ = drafting.draft("foo", "columns", {}, {"train": [file]}, None)
+
+    assert dataset.language == "zh"
+    assert dataset.splits["train"].counts["entities"] == 2 * N

@@ -17,7 +17,7 @@ import msgspec
 import xxhash
 
 from pipeline import catalog, options, raw_files
-from pipeline.adding import fitting, guessing
+from pipeline.adding import fitting, guessing, mistakes
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import Record, violation
 from pipeline.tally import KINDS, Tally
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+#: How many files of a folder, and bytes of a file, tell the encoding.
+_LOOKED_AT: Final = 50
+_HEAD: Final = 1 << 16
 _HASHED: Final = {"train": 80, "dev": 10, "test": 10}
 
 
@@ -70,6 +73,7 @@ def draft(
         id=name,
     )
     catalog.reader(start)
+    _refuse_encodings(reader, given, files)
     if language is None:
         start.language = guessing.language(files, given.get("encoding", "utf-8"))  # type: ignore[assignment]
     dataset = guessing.settled(start, given, files)
@@ -111,6 +115,24 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
     for file in (f for own in splits.values() for f in own):
         if not file.exists():
             raise RawFileError("there is no such file", where=file, todo="check the path")
+
+
+def _refuse_encodings(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> None:
+    """Refuse bytes that are no UTF-8, where no other encoding is told: else every row would be."""
+    for path in files:
+        for file in sorted(path.rglob("*.txt"))[:_LOOKED_AT] if path.is_dir() else [path]:
+            with file.open("rb") as stream:
+                head = stream.read(_HEAD)
+            found = guessing.encoding(head)
+            if found is None or ("encoding" in given and found != "utf-16"):
+                continue
+            option = "encoding" in mistakes.options_of(reader)
+            own = f", or give --option encoding={found}" if option and found != "utf-16" else ""
+            raise RawFileError(
+                f"these bytes are no UTF-8, they look like {found}",
+                where=file,
+                todo=f"convert them with `iconv -f {found} -t utf-8 FILE > NEW`{own}",
+            )
 
 
 def examples(first: str | None = None) -> str:
