@@ -611,3 +611,38 @@ def test_a_slip_is_no_other_encoding(tmp_path, slip):
 
     assert dataset.language == "zh"
     assert dataset.splits["train"].counts["entities"] == 2 * N
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tags", "options"),
+    [
+        ("tokens", "ner_tags", {}),
+        ("tokens", "tags", {"tags": "tags"}),
+        ("words", "labels", {"tokens": "words", "tags": "labels"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("first", "scheme"), [("B-PER", {}), ("S-PER", {"scheme": "BIOES"}), ("PER", {"scheme": "IO"})]
+)
+def test_the_fields_of_tokens_and_tags_are_guessed(tmp_path, tokens, tags, options, first, scheme):
+    file = tmp_path / "train.json"
+    rows = [{tokens: [name, "ran"], tags: [first, "O"]} for name in TOWNS]
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    dataset, survey = drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
+
+    assert dataset.reader == {"name": "tagged_json", **options, **scheme}
+    assert survey.labels["entity"] == {"PER": len(TOWNS)}
+
+
+def test_tags_that_are_numbers_ask_for_their_names(tmp_path):
+    file = tmp_path / "train.json"
+    file.write_text('{"tokens": ["Ada", "ran"], "ner_tags": [1, 0]}\n' * N, encoding="utf-8")
+
+    with pytest.raises(RawFileError, match="tags are numbers: give tag_names"):
+        drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
+
+    names = {"tag_names": ["O", "B-PER"]}
+    dataset, survey = drafting.draft("foo", "tagged_json", names, {"train": [file]}, None)
+    assert dataset.reader == {"name": "tagged_json", **names}
+    assert survey.labels["entity"] == {"PER": N}

@@ -40,6 +40,8 @@ NO_RELATION: Final = frozenset({"na", "none", "no_relation", "no relation", "oth
 #: What the fields of JSON rows are called elsewhere.
 _ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "text": ("sentence", "content", "sentText", "sent", "tokens", "words", "context"),
+    "tokens": ("words", "token", "text", "sentence"),
+    "tags": ("ner", "labels", "label", "ner_labels", "bio", "tag"),
     "spans": ("entities", "spans", "label", "labels", "ner", "annotations", "entity_list"),
     "start": ("start", "begin", "start_offset", "start_idx", "start_index", "offset"),
     "end": ("end", "stop", "end_offset", "end_idx", "end_index"),
@@ -159,6 +161,8 @@ def _start(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> dict
     row = mistakes.first_row(files)
     if reader == "span_json":
         return _span_fields(row, given)
+    if reader == "tagged_json":
+        return _tag_fields(row, given)
     return _fields(reader, row, given) if reader in _ROWS and row else {}
 
 
@@ -303,6 +307,13 @@ def _span_fields(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
     elif isinstance(first, dict):
         names = [(name, _named(name, first)) for name in ("start", "end", "label", "mention")]
     return found | {k: v for k, v in names if k not in given and v is not None}
+
+
+def _tag_fields(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where tokens and tags stand in a row."""
+    own = {"tokens": "tokens", "tags": "ner_tags"}
+    lacking = [name for name in own if name not in given and own[name] not in row]
+    return {name: key for name in lacking if (key := _named(name, row)) is not None}
 
 
 def _fields(reader: str, row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

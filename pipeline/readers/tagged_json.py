@@ -72,6 +72,8 @@ def _record(origin: str, form: _Format, row: Any) -> Record | Reject:
     tokens, tags = row[form.tokens], row[form.tags]
     if not isinstance(tokens, list) or not isinstance(tags, list):
         raise TypeError("tokens and tags are not two lists")
+    if not form.names and any(type(tag) is int for tag in tags):
+        raise TypeError("tags are numbers: give tag_names")
     text, starts = join_tokens(tokens, form.language)
     spans = decode_tags(_named(tags, form), form.scheme)
     if len(tokens) != len(tags):
