@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import xxhash
+
 from pipeline import catalog, hashing, raw_files
 from pipeline.adding import fitting, mistakes
 from pipeline.errors import PipelineError, plain
@@ -114,7 +116,7 @@ def _read(
             if dataset.split_by_hash:
                 name = record.source_id or record.text
                 own = hashing.share_of(name, dataset.split_by_hash)
-                documents.setdefault(own, set()).add(hash(name))
+                documents.setdefault(own, set()).add(xxhash.xxh3_64_intdigest(name.encode()))
     except PipelineError as problem:
         place = f" ({problem.where})" if problem.where else ""
         yield Finding(where, f"cannot be read: {problem.what}{place}")

@@ -17,7 +17,7 @@ import msgspec
 import xxhash
 
 from pipeline import catalog, options, raw_files
-from pipeline.adding import fitting, guessing, mistakes
+from pipeline.adding import encodings, fitting, guessing, mistakes, naming
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import Record, violation
 from pipeline.tally import KINDS, Tally
@@ -75,7 +75,7 @@ def draft(
     catalog.reader(start)
     _refuse_encodings(reader, given, files)
     if language is None:
-        start.language = guessing.language(files, given.get("encoding", "utf-8"))  # type: ignore[assignment]
+        start.language = encodings.language(files, given.get("encoding", "utf-8"))  # type: ignore[assignment]
     dataset = guessing.settled(start, given, files)
     found = fitting.fit(dataset, files)
     if not found.records:
@@ -123,7 +123,7 @@ def _refuse_encodings(reader: str, given: Mapping[str, Any], files: Sequence[Pat
         for file in sorted(path.rglob("*.txt"))[:_LOOKED_AT] if path.is_dir() else [path]:
             with file.open("rb") as stream:
                 head = stream.read(_HEAD)
-            found = guessing.encoding(head)
+            found = encodings.encoding(head)
             if found is None or ("encoding" in given and found != "utf-16"):
                 continue
             option = "encoding" in mistakes.options_of(reader)
@@ -185,7 +185,7 @@ def _declared(
     dataset: Dataset, survey: Survey, splits: Mapping[str, Sequence[Path]], problem: str
 ) -> Dataset:
     """The dataset with labels, tasks, roles, signatures, files and counts filled in."""
-    named = guessing.prepared(survey.labels, dataset.language)
+    named = naming.prepared(survey.labels, dataset.language)
     labels = msgspec.convert(named, catalog.Labels)
     asked = {k: v for k, v in survey.signatures.items() if k not in labels.no_relation}
     typed = asked and all(h and t for pairs in asked.values() for h, t in pairs)
