@@ -28,6 +28,7 @@ _HEADERS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """The options of `pair_table` that can be seen in the first rows."""
     first = next((line for f in files for _, line in lines(f) if line.strip()), "")
     found: dict[str, Any] = {"separator": ","} if "\t" not in first and "," in first else {}
     separator = {**found, **given}.get("separator") or "\t"
@@ -71,6 +72,7 @@ def _place(name: str, names: Sequence[str]) -> int | None:
 
 
 def of_columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """The options of `columns` that can be seen in the first lines."""
     encoding = given.get("encoding", "utf-8")
     raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
     found: dict[str, Any] = {} if "comment" in given else _comment(raw)
@@ -100,12 +102,12 @@ def _first_lines(file: Path, encoding: str) -> Iterator[str]:
 
 
 def _comment(rows: Sequence[str]) -> dict[str, str]:
-    """The option `comment`, where most lines above sentences that begin with # hold no tag."""
-    above = [
-        row
-        for before, row in pairwise(rows)
-        if row.startswith("#") and not (row.startswith("##") or before.strip(" \t"))
-    ]
+    """The option `comment`, where most lines above sentences that begin with # hold no tag.
+
+    What begins with more of them, as ###MEDLINE:90210001, names a document.
+    """
+    begun = [row for before, row in pairwise(rows) if not before.strip(" \t")]
+    above = [row for row in begun if row.startswith("#") and not row.startswith("##")]
     tagged = sum(any(w == "O" or _TAG.fullmatch(w) for w in row.split()) for row in above)
     if tagged * 2 >= len(above):
         return {}
