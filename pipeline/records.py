@@ -151,6 +151,13 @@ def locate(text: str, mention: str) -> tuple[int, int] | tuple[None, None]:
     return start, start + len(mention)
 
 
+def used_by(relations: Sequence[Relation], events: Sequence[Event]) -> set[int]:
+    """The mentions that relations and events are about."""
+    used = {i for r in relations for i in (r.head, r.tail, *(q.mention for q in r.qualifiers))}
+    used |= {e.trigger for e in events if e.trigger is not None}
+    return used | {a.mention for e in events for a in e.arguments}
+
+
 def merge(records: list[Record]) -> Record:
     """One record with the distinct annotations of several records of the same text."""
     if len(records) == 1:

@@ -22,7 +22,7 @@ from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pipeline.records import Argument, Event, Mention, Record, Relation, locate
+from pipeline.records import Argument, Event, Mention, Record, Relation, locate, used_by
 from pipeline.text import in_pieces
 
 if TYPE_CHECKING:
@@ -156,13 +156,6 @@ def _home(event: Event, homes: Sequence[frozenset[int]]) -> int:
     return min(own or votes or (0,), key=lambda w: (-votes[w], w))
 
 
-def _used(relations: Sequence[Relation], events: Sequence[Event]) -> set[int]:
-    """The mentions that relations and events are about."""
-    used = {i for r in relations for i in (r.head, r.tail, *(q.mention for q in r.qualifiers))}
-    used |= {e.trigger for e in events if e.trigger is not None}
-    return used | {a.mention for e in events for a in e.arguments}
-
-
 def _window(
     record: Record,
     span: tuple[int, int],
@@ -174,8 +167,8 @@ def _window(
 ) -> Record:
     begin, end = span
     text = record.text[begin:end]
-    used = _used(relations, events)
-    linked = _used(record.relations, record.events)
+    used = used_by(relations, events)
+    linked = used_by(record.relations, record.events)
     number_of: dict[int, int] = {}
     mentions: list[Mention] = []
     for i, m in enumerate(record.mentions):

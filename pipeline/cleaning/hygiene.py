@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.records import Argument, Event, Mention, Record, Relation, used_by
 from pipeline.tables import from_table, to_table
 from pipeline.text import in_pieces
 
@@ -206,7 +206,7 @@ def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
 
 
 def _without_hollow_events(record: Record, kinds: Collection[str]) -> Record:
-    """The record without the events that mending has left without a trigger or arguments."""
+    """The record without the events that have no trigger or no arguments, or have them no more."""
     hollow = {
         (True, True): "empty_event",
         (True, False): "event_without_trigger",
@@ -218,20 +218,13 @@ def _without_hollow_events(record: Record, kinds: Collection[str]) -> Record:
     return record._replace(events=events)
 
 
-def _used(record: Record) -> set[int]:
-    """The mentions that relations and events are made of."""
-    ends = {i for r in record.relations for i in (r.head, r.tail)}
-    triggers = {e.trigger for e in record.events if e.trigger is not None}
-    slots = [*(r.qualifiers for r in record.relations), *(e.arguments for e in record.events)]
-    return ends | triggers | {a.mention for own in slots for a in own}
-
-
 def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:
     absent = {i for kind, i in odd if kind == "mention_not_in_text"}
     # What a relation or an event uses keeps its label: their signatures ask for it.
-    second = {i for kind, i in odd if kind == "span_with_two_labels"} - _used(record)
+    second = {i for kind, i in odd if kind == "span_with_two_labels"} - used_by(
+        record.relations, record.events
+    )
     gone_relations = {i for kind, i in odd if kind == "relation_to_itself"}
-    gone_events = {i for kind, i in odd if "event" in kind}
     left = [i for i in range(len(record.mentions)) if i not in absent]
     new = {i: n for n, i in enumerate(left)}
     mentions: list[Mention] = [
@@ -248,7 +241,6 @@ def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:
     ]
     events = [
         Event(e.label, None if e.trigger is None else new.get(e.trigger), of(e.arguments))
-        for i, e in enumerate(record.events)
-        if i not in gone_events
+        for e in record.events
     ]
     return record._replace(mentions=mentions, relations=relations, events=events)
