@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds for an object store to say whether a bucket is there.
 _PATIENCE: Final = 30
+#: Files by which a folder is known that a stage or an export wrote.
+_SIGNS: Final = ("*made_from.json", "*/made_from.json", "plots/drops.csv", ".iepile")
 
 
 def place(text: str) -> Path:
@@ -76,8 +78,8 @@ def stream(path: Any, mode: str) -> Any:
 
 
 @contextmanager
-def locked(folder: Any, *, shared: bool = False) -> Iterator[None]:
-    """Hold a folder, made if need be, until the block ends: alone, or with others that share it.
+def locked(folder: Any, *, wait: bool = False) -> Iterator[None]:
+    """Hold a folder, made if need be, alone until the block ends; `wait` until others let it go.
 
     The lock is the system's, on the folder itself. It ends with the process, however that ends, and
     leaves no file. Processes of other machines do not see it, and a URL has none.
@@ -85,20 +87,16 @@ def locked(folder: Any, *, shared: bool = False) -> Iterator[None]:
     if not isinstance(folder, Path):
         yield
         return
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    kind = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind)
         except BlockingIOError:
-            holders = _holders(os.fstat(handle))
+            problem = taken(folder, os.fstat(handle))
             os.close(handle)
-            raise WorkError(
-                f"another process{holders} writes here",
-                where=folder,
-                todo="wait until it has ended, or write to another folder",
-            ) from None
+            raise problem from None
         except OSError:
             pass  # a file system without locks
         if _same(folder, handle):
@@ -117,6 +115,15 @@ def _same(folder: Path, handle: int) -> bool:
         return False
 
 
+def taken(folder: Path, of: os.stat_result) -> WorkError:
+    """What to say of a folder when others hold the lock on it, or on its file of this status."""
+    return WorkError(
+        f"another process{_holders(of)} works here",
+        where=folder,
+        todo="wait until it has ended, or name another folder",
+    )
+
+
 def _holders(of: os.stat_result) -> str:
     """Which processes hold a lock, where the system tells: " (number 4711)"."""
     try:
@@ -124,7 +131,7 @@ def _holders(of: os.stat_result) -> str:
     except OSError:
         return ""
     place = f"{os.major(of.st_dev):02x}:{os.minor(of.st_dev):02x}:{of.st_ino}"
-    found = sorted({row[4] for line in lines if place in (row := line.split()) and row[4] != "0"})
+    found = sorted({row[4] for line in lines if place in (row := line.split()) and row[4] > "0"})
     return f" (number {', '.join(found)})" if found else ""
 
 
@@ -133,8 +140,10 @@ def replacing(folder: Any) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` when the block ends well.
 
     A process that is killed leaves the old folder or the new one. In the instant between their
-    moves the old one is `.<name>.retired`, from where the next call brings it back.
+    moves the old one is `.<name>.retired`, from where the next call brings it back. A link stays,
+    and the folder that it leads to is replaced.
     """
+    folder = _followed(folder)
     partial, retired = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "retired"))
     with _telling(folder), locked(partial):
         _settle(folder, retired)
@@ -154,6 +163,21 @@ def replacing(folder: Any) -> Iterator[Path]:
             _settle(folder, retired)
             remove(partial)
             raise
+
+
+def _followed(folder: Any) -> Any:
+    """Where a link leads; refuse one to a folder with files but no sign that we wrote them."""
+    if not isinstance(folder, Path) or not folder.is_symlink():
+        return folder
+    target = folder.resolve()
+    ours = not target.exists() or any(any(target.glob(sign)) for sign in _SIGNS)
+    if not ours and (target.is_file() or any(target.iterdir())):
+        raise RawFileError(
+            f"this link leads to {target}, where other things lie, which would be lost",
+            where=folder,
+            todo="empty that folder, or remove the link",
+        )
+    return target
 
 
 def _moved_by_files(partial: Any, folder: Any) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog, config, raw_files, shards
+from pipeline import atomic, catalog, config, raw_files, shards
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
 
     The rest of the file stays as it is, comments included.
     """
-    found = datasets_in(raw, manifests)
-    if not found:
-        raise RawFileError(
-            "no dataset has raw files here",
-            where=raw,
-            todo="`iepile fetch --all-open` brings what is free to raw/full; "
-            "files of yours belong in <id>/ as the catalogue names them",
-        )
     with _edited(params) as content:
+        found = datasets_in(raw, manifests)
+        if not found:
+            raise RawFileError(
+                "no dataset has raw files here",
+                where=raw,
+                todo="`iepile fetch --all-open` brings what is free to raw/full; "
+                "files of yours belong in <id>/ as the catalogue names them",
+            )
         content["raw"] = raw.as_posix()
         content["datasets"] = _listed(found)
     return [*found]
@@ -68,14 +68,19 @@ def _listed(readers: dict[str, str]) -> Any:
 
 @contextmanager
 def _edited(params: Path) -> Iterator[Any]:
-    """The content of params.yaml to be changed; it is put in place whole, with its comments."""
+    """The content of params.yaml to be changed; it is put in place whole, with its comments.
+
+    Meanwhile others wait: its folder is locked, as the file itself is replaced.
+    """
     from ruamel.yaml import YAML
 
     config.load(params)  # what is broken is told, and not written again
     yaml = YAML()
     yaml.width = 4096
-    content = yaml.load(params.read_text(encoding="utf-8"))
-    yield content
-    text = StringIO()
-    yaml.dump(content, text)
-    shards.write_text(text.getvalue(), params)
+    file = params.resolve()
+    with atomic.locked(file.parent, wait=True):
+        content = yaml.load(file.read_text(encoding="utf-8"))
+        yield content
+        text = StringIO()
+        yaml.dump(content, text)
+        shards.write_text(text.getvalue(), file)

@@ -26,7 +26,7 @@ _HERE: Final = Path(__file__).parent
 #: Modules that say how work is done, or what went wrong, and change no byte of a result; what
 #: `config` reads stands in the file itself.
 _SILENT: Final = frozenset(
-    {"atomic", "cluster", "config", "engines", "errors", "light", "terminal"}
+    {"atomic", "cluster", "config", "engines", "errors", "light", "ownership", "terminal"}
 )
 #: Stage -> files that are read or imported by name.
 _NAMED: Final = {

@@ -135,7 +135,7 @@ def test_results_do_not_go_among_the_raw_folders(capsys, tmp_path):
     code, _, err = call(capsys, "run", "--raw", str(tmp_path), "--out", str(tmp_path))
 
     assert code == 1
-    assert "results would lie among the raw folders" in err
+    assert "what is written would lie among what is read" in err
 
 
 def test_datasets_that_a_variable_does_not_name_are_not_all(capsys):

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 import tomlkit
 
-from pipeline import atomic, catalog, raw_files, shards
+from pipeline import atomic, catalog, ownership, raw_files, shards
 from pipeline.adding.drafting import counted
 from pipeline.errors import RawFileError
 from pipeline.readers._source import json_document, lines
@@ -36,6 +36,14 @@ _WHOLE: Final = 1 << 18
 def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> list[Path]:
     """Write declaration, raw files and the stub of the sample edition; return what was written."""
     full, sample = raw / "full" / dataset.id, raw / "sample" / dataset.id
+    for place in (full, sample):
+        ownership.spared(place)
+    if sample.exists():
+        raise RawFileError(
+            "the stub of the sample edition would be written over this",
+            where=sample,
+            todo="move it away, or give the dataset another id",
+        )
     written = []
     for split, own in splits.items():
         for path, file in zip(own, dataset.splits[split].files, strict=True):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from pipeline import atomic, catalog, raw_files
+from pipeline import atomic, catalog, ownership, raw_files
 from pipeline.adding import inferred, toml
 from pipeline.adding.inferred import Found, Schema
 from pipeline.errors import DeclarationError, RawFileError
@@ -62,6 +62,8 @@ def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str
     declaration = declarations / f"{name}.toml"
     if declaration.exists():
         raise _there_already(declaration)
+    for place in (declaration, raw / name):
+        ownership.spared(place)
     files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()
     splits = {split: _split(path, found) for split, path in files.items()}
     if not found.characters["texts"]:

@@ -4,7 +4,7 @@
     run(arguments)     does it, and returns the exit code
 
 `common` adds the options that most of them share, `sources` those about raw files alone, and
-`workspace` turns these into folders and settings.
+`workspace` turns these into folders and settings; `writing` holds the output folder besides.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pipeline.run import Workspace
 
 
@@ -75,6 +78,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
 
     settings = config.load(arguments.params or Path("params.yaml"))
     out_given = getattr(arguments, "out", None)
+    name = getattr(arguments, "command", "")
     engine: Any = getattr(arguments, "engine", "local")
     address = getattr(arguments, "address", None)
 
@@ -84,12 +88,11 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         return path.absolute() if engine == "ray" else path
 
     out = place(out_given or "output")
-    if out == place(arguments.raw or settings.raw):
-        raise DeclarationError(
-            "results would lie among the raw folders",
-            where=f"--out {out}",
-            todo="name another folder",
-        )
+    dictionaries = out / "dictionaries"
+    # DVC keeps the dictionary under git. After `iepile run` that of this run is meant.
+    tracked = name == "negatives" or "DVC_ROOT" in os.environ or not dictionaries.exists()
+    if tracked and not out_given and name != "run":
+        dictionaries = place("dictionaries")
     count = getattr(arguments, "workers", None) or os.cpu_count() or 1
     if address and engine != "ray":
         raise DeclarationError(
@@ -99,10 +102,31 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         settings=settings,
         raw=place(arguments.raw or settings.raw),
         out=out,
-        dictionaries=out / "dictionaries" if out_given else place("dictionaries"),
+        dictionaries=dictionaries,
         manifests=place(arguments.manifests) if arguments.manifests else None,
         workers=Workers(count, engine, address),
     )
+
+
+@contextmanager
+def writing(arguments: argparse.Namespace, ids: Sequence[str] = ()) -> Iterator[Workspace]:
+    """The workspace, whose output folder is ours alone until the block ends, or of these datasets.
+
+    Refuses folders that hold what is not ours, and those where a write could replace an input.
+    """
+    from pipeline import ownership
+    from pipeline.config import ROOT
+
+    ws = workspace(arguments)
+    by_hand = (ROOT / "dictionaries" / name for name in ("stop_words", "overrides.toml"))
+    inputs = (ws.raw, ws.manifests, ws.declarations, arguments.params or Path("params.yaml"))
+    imported = getattr(arguments, "imported", None)
+    merged = ws.dictionaries / "hard_negatives.json"
+    ownership.apart((ws.out, *ws.folders.values(), merged), (*inputs, *by_hand, imported))
+    if ws.dictionaries != ws.out / "dictionaries" and arguments.command == "negatives":
+        ownership.claim(ws.dictionaries, ownership.DICTIONARY)
+    with ownership.writing(ws.out, ids):
+        yield ws
 
 
 def say(line: str) -> None:

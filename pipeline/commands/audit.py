@@ -23,9 +23,11 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary."""
-    from pipeline import shards
+    from pipeline import ownership, shards
     from pipeline.terminal import listing
 
-    path = workspace(arguments).folders["reports"] / "counts.json"
-    print(listing.summary(shards.read_json(path, "datasets", "skipped")))
+    ws = workspace(arguments)
+    with ownership.reading(ws.out):
+        counts = shards.read_json(ws.folders["reports"] / "counts.json", "datasets", "skipped")
+    print(listing.summary(counts))
     return 0

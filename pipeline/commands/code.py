@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Declare the subcommand."""
-    parser = command(commands, "code", "write the code and parameters that each stage follows from")
-    parser.add_argument("--out", type=Path, default=Path("output/code"), metavar="DIR")
-    sources(parser)
+    text = "write into output/code the code and parameters that each stage follows from"
+    sources(command(commands, "code", text))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a file per stage."""
-    from pipeline import config, stage_code
+    from pipeline import config, ownership, stage_code
 
-    stage_code.write(config.load(arguments.params or Path("params.yaml")), arguments.out)
+    settings = config.load(arguments.params or Path("params.yaml"))
+    out = Path("output")
+    ownership.claim(out, ownership.RUN)
+    stage_code.write(settings, out / "code")
     return 0

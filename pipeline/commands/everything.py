@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, common, names, say, workspace
+from pipeline.commands import command, common, names, say, writing
 
 if TYPE_CHECKING:
     import argparse
@@ -27,12 +27,11 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run all stages and print the summary."""
-    from pipeline import atomic, catalog
+    from pipeline import catalog
     from pipeline import run as stages
     from pipeline.terminal import listing
 
-    ws = workspace(arguments)
-    with atomic.locked(ws.out):
+    with writing(arguments) as ws:
         counts = stages.everything(arguments.datasets or catalog.ids(), ws, say)
     print(listing.summary(counts))
     return 0

@@ -44,7 +44,7 @@ def _formats() -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import atomic, exports, shards
+    from pipeline import atomic, exports, ownership, shards
     from pipeline.errors import RawFileError
     from pipeline.terminal import listing
 
@@ -56,21 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
             where=f"--from {kind}",
             todo=f"use --from {module.FROM[0]}",
         )
-    out, marker = arguments.out, arguments.out / "export.json"
+    out = arguments.out
     if Path.cwd().is_relative_to(out.resolve()):
         raise RawFileError(
             "this folder is the one you are in, or around it, and would be replaced",
             where=out,
             todo="name a new folder",
         )
-    if out.exists() and not marker.is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise RawFileError(
-            "here is something else than an export, which would be lost",
-            where=out,
-            todo="name another folder, or empty it",
-        )
     ws = _run(arguments, kind)
-    with atomic.locked(ws.out, shared=True):
+    params = arguments.params or Path("params.yaml")
+    ownership.apart([out], (params, ws.raw, ws.declarations, *ws.folders.values()))
+    ownership.spared(out)
+    ownership.check(out, ownership.EXPORT)
+    with ownership.reading(ws.out):
         source = _source(arguments, kind, ws)
         with atomic.replacing(out) as folder:
             counts = module.export(source, folder)
@@ -81,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
                     todo="use another format, `iepile export --help` names them",
                 )
             about = {"format": arguments.format, "from": kind, "counts": counts}
-            shards.write_json(about, folder / marker.name)
+            shards.write_json(about, folder / "export.json")
+            ownership.claim(folder, ownership.EXPORT)
     print(listing.table(("counted", "number"), [*counts.items()]))
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, common, say, workspace
+from pipeline.commands import command, common, say, workspace, writing
 
 if TYPE_CHECKING:
     import argparse
@@ -45,9 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline import atomic
     from pipeline import run as stages
 
-    ws = workspace(arguments)
-    with atomic.locked(ws.out):
+    with writing(arguments) as ws:
         summary = stages.negatives([*ws.settings.datasets], ws, arguments.imported)
+        if ws.dictionaries != (own := ws.out / "dictionaries"):
+            atomic.remove(own)  # of an earlier `iepile run`, which the next stages must not take
     for name, own in summary["datasets"].items():
         for task, told in own["tasks"].items():
             if told["labels"] > 1 and told["without_neighbours"]:
@@ -77,13 +78,15 @@ def _compare(action: list[str]) -> int:
 
 
 def _neighbors(arguments: argparse.Namespace) -> int:
+    from pipeline import ownership
     from pipeline.dictionary.interchange import neighbors
     from pipeline.terminal.listing import table
 
     ws = workspace(arguments)
-    folder = ws.folders["negatives"]
     ws.dataset(arguments.dataset)
-    rows = neighbors(folder, arguments.dataset, arguments.label, arguments.task)
+    with ownership.reading(ws.out):
+        folder = ws.folders["negatives"]
+        rows = neighbors(folder, arguments.dataset, arguments.label, arguments.task)
     signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
     cells = [
         [row["task"], row["label"], _figure(row["score"])]

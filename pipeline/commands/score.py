@@ -47,13 +47,16 @@ def _samples(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, and write the JSON file."""
-    from pipeline import shards
+    from pipeline import ownership, shards
     from pipeline.scoring import evaluation, predictions
     from pipeline.scoring.counting import Options
 
+    if arguments.json:
+        ownership.apart([arguments.json], [arguments.predictions, arguments.gold])
     answers = predictions.read(arguments.predictions, arguments.field)
     options = Options(arguments.match, arguments.normalize, arguments.samples)
-    scores = evaluation.score(answers, arguments.gold, options, partial=arguments.partial)
+    with ownership.reading(arguments.gold):
+        scores = evaluation.score(answers, arguments.gold, options, partial=arguments.partial)
     if arguments.json:
         shards.write_json(scores, arguments.json)
     _print(scores, labels=arguments.labels)

@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was asked for."""
     from rich.console import Console
 
+    from pipeline import ownership
     from pipeline.terminal import showing
 
     ws = workspace(arguments)
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     console = Console(highlight=False, markup=False, soft_wrap=True)
     show = showing.rejects if arguments.rejects else showing.records
-    for line in show(name, ws, wanted, console.width):
-        console.print(line)
+    with ownership.reading(ws.out):
+        for line in show(name, ws, wanted, console.width):
+            console.print(line)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, common, workspace
+from pipeline.commands import command, common, writing
 
 if TYPE_CHECKING:
     import argparse
@@ -34,24 +34,22 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one stage, for the datasets named or all of params.yaml."""
-    from pipeline import atomic, light
+    from pipeline import light
 
     if arguments.command in _EACH:
         light.arrow()
     from pipeline import run as stages
     from pipeline.errors import DeclarationError
 
-    ws = workspace(arguments)
-    name = arguments.command
-    named = getattr(arguments, "ids", None)
-    names = named or [*ws.settings.datasets]
-    if not names:
-        raise DeclarationError(
-            "the parameters list no dataset",
-            where=arguments.params or "params.yaml",
-            todo="`iepile edition sample|full|DIR` writes those with raw files there",
-        )
+    named = getattr(arguments, "ids", None) or []
     # Datasets that are named can be worked on side by side.
-    with atomic.locked(ws.out, shared=bool(named)):
-        getattr(stages, name)(names, ws)
+    with writing(arguments, named) as ws:
+        names = named or [*ws.settings.datasets]
+        if not names:
+            raise DeclarationError(
+                "the parameters list no dataset",
+                where=arguments.params or "params.yaml",
+                todo="`iepile edition sample|full|DIR` writes those with raw files there",
+            )
+        getattr(stages, arguments.command)(names, ws)
     return 0

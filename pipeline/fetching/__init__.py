@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import tomlkit
 
-from pipeline import atomic, raw_files, shards
+from pipeline import atomic, ownership, raw_files, shards
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network, UnreachableError, download, session
@@ -66,6 +66,7 @@ def fetch(
     Servers that do not answer are added to `silent`, and asked no more.
     """
     work = folder.parent / ".fetch" / folder.name
+    ownership.spared(folder)
     try:
         with atomic.locked(work):
             return _fetched(dataset, folder, Errand(work, network, tell, set(), silent), mirror)

@@ -98,7 +98,7 @@ def refused(capsys, process, *command):
     code = iepile(*command)
     err = capsys.readouterr().err
     number = f" (number {process.pid})" if Path("/proc/locks").exists() else ""
-    assert f"error: another process{number} writes here\n  where: out" in err, err
+    assert f"error: another process{number} works here\n  where: out" in err, err
     return code == 1
 
 
