@@ -55,7 +55,7 @@ def claim(folder: Any, mark: str) -> None:
     """Mark a folder as ours, made if need be; refuse one that is not."""
     check(folder, mark)
     if _mark(folder) != mark:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.resolve().mkdir(parents=True, exist_ok=True)  # a link may lead to what is to be made
         (folder / NAME).write_text(mark, encoding="ascii")
 
 
@@ -66,6 +66,8 @@ def _mark(folder: Any) -> str | None:
 
 
 def _first_file(folder: Any) -> str | None:
+    if folder.is_file():
+        return str(folder)
     local = isinstance(folder, Path)
     walk = os.walk(folder, followlinks=True) if local else folder.fs.walk(folder.path)
     return next((f"{place}/{min(files)}" for place, _, files in walk if files), None)

@@ -1,11 +1,13 @@
 """`iepile edition`: params.yaml lists the datasets that have raw files, and keeps the rest."""
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 
-from pipeline import cli, config
+from pipeline import catalog, cli, config, editions
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "raw" / "sample"
@@ -61,3 +63,36 @@ def test_a_folder_without_raw_files_changes_nothing(project, capsys):
     assert cli.main(["edition", "nowhere"]) == 1
     assert "no dataset has raw files here" in capsys.readouterr().err
     assert (project / "params.yaml").read_bytes() == before
+
+
+def test_six_datasets_added_at_once_are_all_listed(project, monkeypatch):
+    """Each reads what the others have written: none may write before another that has read."""
+    names = ["cluener", "duie2", "fewfc", "phee", "scierc", "wikievents"]
+    meeting, write = threading.Barrier(len(names), timeout=1), editions.shards.write_text
+
+    def together(text, path):
+        try:
+            meeting.wait()
+        except threading.BrokenBarrierError:
+            pass  # the others wait for this one
+        write(text, path)
+
+    monkeypatch.setattr(editions.shards, "write_text", together)
+    params = project / "params.yaml"
+    before = sorted(path.name for path in project.iterdir())
+    with ThreadPoolExecutor(len(names)) as pool:
+        for done in [pool.submit(editions.add, catalog.load(name), params) for name in names]:
+            done.result()
+
+    assert [*config.load(params).datasets] == [*names, "wnut2017"]
+    assert sorted(path.name for path in project.iterdir()) == before
+
+
+def test_a_link_to_the_parameters_stays(project):
+    (project / "params.yaml").rename(project / "shared.yaml")
+    (project / "params.yaml").symlink_to("shared.yaml")
+
+    assert cli.main(["edition", "full"]) == 0
+
+    assert (project / "params.yaml").is_symlink()
+    assert config.load(project / "shared.yaml").raw == "raw/full"

@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ownership.reading(ws.out):
         source = _source(arguments, kind, ws)
         with atomic.replacing(out) as folder:
+            ownership.claim(folder, ownership.EXPORT)
             counts = module.export(source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):
                 raise RawFileError(
@@ -80,7 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
                 )
             about = {"format": arguments.format, "from": kind, "counts": counts}
             shards.write_json(about, folder / "export.json")
-            ownership.claim(folder, ownership.EXPORT)
     print(listing.table(("counted", "number"), [*counts.items()]))
     return 0
 

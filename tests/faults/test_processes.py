@@ -103,7 +103,7 @@ def refused(capsys, process, *command):
 
 
 def test_two_runs_in_one_folder(places, work, start, capsys):
-    """The second is refused, whatever it is; reading is allowed; the first comes out right."""
+    """The second is refused, whatever it is, a reader too; the first comes out right."""
     shutil.copytree(places.old, work / "out")
     first = start("stop", "clean/.phee.partial/.hygiene", *RUN)
     stopped(first)
@@ -112,13 +112,52 @@ def test_two_runs_in_one_folder(places, work, start, capsys):
         assert refused(capsys, first, command, *COMMON), command
     assert refused(capsys, first, *RUN)
     assert refused(capsys, first, "normalize", "phee", *COMMON)
-    assert refused(capsys, first, *EXPORT, "--output", "out")
-    assert iepile("audit", *COMMON) == 0
+    for command in readers():
+        assert refused(capsys, first, *command), command
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=300)
 
     assert first.returncode == 0
     assert tree(work / "out") == tree(places.new)
+
+
+def readers():
+    """All commands that read what a run wrote."""
+    Path("answers.jsonl").write_text("{}", encoding="utf-8")
+    return [
+        [*EXPORT, "--output", "out"],
+        ["score", "answers.jsonl", "--gold", "out/corpus"],
+        ["show", "phee", *COMMON],
+        ["audit", *COMMON],
+        ["neighbors", "phee", "Adverse event", *COMMON],
+    ]
+
+
+def test_readers_and_a_stage_of_one_dataset(places, work, start, capsys):
+    """Nobody reads a run of which a dataset is being made."""
+    shutil.copytree(places.old, work / "out")
+    first = start("stop", "normalize/.phee.partial/.", "normalize", "phee", *COMMON)
+    stopped(first)
+
+    for command in readers():
+        assert refused(capsys, first, *command), command
+
+
+def test_what_an_export_reads_stays(places, work, start, capsys):
+    """While it runs others may read as well, and none may write."""
+    shutil.copytree(places.new, work / "out")
+    first = start("stop", ".made.partial", *EXPORT, "--output", "out")
+    stopped(first)
+
+    assert refused(capsys, first, "normalize", "phee", *COMMON)
+    assert refused(capsys, first, *RUN)
+    assert iepile("audit", *COMMON) == 0
+    assert iepile("export", "bio", *EXPORT[2:4], "--out", "other", "--output", "out") == 0
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=300)
+
+    assert first.returncode == 0
+    assert tree(work / "made") == tree(work / "other")
 
 
 def test_datasets_side_by_side(places, work, start, capsys):
