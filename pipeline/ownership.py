@@ -135,7 +135,8 @@ def writing(folder: Any, names: Iterable[str] = ()) -> Iterator[None]:
 @contextmanager
 def reading(place: Any) -> Iterator[None]:
     """Keep the run in whose folder a place lies, if it does, as it is until the block ends."""
-    roots = (place.absolute(), *place.absolute().parents) if isinstance(place, Path) else ()
+    local = isinstance(place, Path)
+    roots = (place, *place.parents, *place.absolute().parents) if local else ()
     run = next((root for root in roots if _mark(root) == RUN), None)
     with _held(run, os.O_RDONLY, fcntl.LOCK_SH, ()):
         yield

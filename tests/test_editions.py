@@ -3,6 +3,7 @@
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import yaml
@@ -71,10 +72,8 @@ def test_six_datasets_added_at_once_are_all_listed(project, monkeypatch):
     meeting, write = threading.Barrier(len(names), timeout=1), editions.shards.write_text
 
     def together(text, path):
-        try:
+        with suppress(threading.BrokenBarrierError):  # the others wait for this one
             meeting.wait()
-        except threading.BrokenBarrierError:
-            pass  # the others wait for this one
         write(text, path)
 
     monkeypatch.setattr(editions.shards, "write_text", together)

@@ -86,7 +86,7 @@ def test_a_second_export_replaces_the_first_and_nothing_else(run, tmp_path, caps
     mine.mkdir()
     (mine / "thesis.txt").write_text("precious")
     assert export(run, mine) == 1
-    assert "would be lost" in capsys.readouterr().err
+    assert "iepile did not write" in capsys.readouterr().err
     assert (mine / "thesis.txt").read_text() == "precious"
 
 

@@ -123,7 +123,7 @@ def test_two_runs_in_one_folder(places, work, start, capsys):
 
 def readers():
     """All commands that read what a run wrote."""
-    Path("answers.jsonl").write_text("{}", encoding="utf-8")
+    Path("answers.jsonl").write_text('{"id": "x", "prediction": ""}', encoding="utf-8")
     return [
         [*EXPORT, "--output", "out"],
         ["score", "answers.jsonl", "--gold", "out/corpus"],
@@ -146,7 +146,7 @@ def test_readers_and_a_stage_of_one_dataset(places, work, start, capsys):
 def test_what_an_export_reads_stays(places, work, start, capsys):
     """While it runs others may read as well, and none may write."""
     shutil.copytree(places.new, work / "out")
-    first = start("stop", ".made.partial", *EXPORT, "--output", "out")
+    first = start("stop", ".made.partial/", *EXPORT, "--output", "out")
     stopped(first)
 
     assert refused(capsys, first, "normalize", "phee", *COMMON)
