@@ -117,11 +117,9 @@ def _same(folder: Path, handle: int) -> bool:
 
 def taken(folder: Path, of: os.stat_result) -> WorkError:
     """What to say of a folder when others hold the lock on it, or on its file of this status."""
-    return WorkError(
-        f"another process{_holders(of)} works here",
-        where=folder,
-        todo="wait until it has ended, or name another folder",
-    )
+    told = f"another process{_holders(of)} works here"
+    todo = "wait until it has ended, or name another folder"
+    return WorkError(told, where=folder, todo=todo)
 
 
 def _holders(of: os.stat_result) -> str:
@@ -172,11 +170,9 @@ def _followed(folder: Any) -> Any:
     target = folder.resolve()
     ours = not target.exists() or any(any(target.glob(sign)) for sign in _SIGNS)
     if not ours and (target.is_file() or any(target.iterdir())):
-        raise RawFileError(
-            f"this link leads to {target}, where other things lie, which would be lost",
-            where=folder,
-            todo="empty that folder, or remove the link",
-        )
+        told = f"this link leads to {target}, where other things lie, which would be lost"
+        todo = "empty that folder, or remove the link"
+        raise RawFileError(told, where=folder, todo=todo)
     return target
 
 
