@@ -137,6 +137,12 @@ def present(folder: Path, manifest: Manifest) -> bool:
     return any((folder / f.path).exists() for s in manifest.splits.values() for f in s.files)
 
 
+def size(path: Path) -> int:
+    """The bytes of a file, or of all files of a folder; 0 where there is none."""
+    inner = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in inner if file.is_file())
+
+
 def digest(path: Path) -> str:
     """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`."""
     if path.is_dir():

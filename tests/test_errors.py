@@ -230,7 +230,7 @@ FUNCTIONS = [
     ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
     ("UnreachableError", unreachable, "does not come through", "http://127.0.0.1:9", "--mirror"),
     ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),
-    ("WorkError", failed, "No space left", "a", "run the same command again"),
+    ("WorkError", failed, "no space left", "{t}/a", "run the same command again"),
     ("WorkError", without_ray, "ray is not installed", "--engine ray", "-e '.[ray]'"),
 ]
 
