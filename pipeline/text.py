@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
     try:
         entries = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read the stop words: {problem.strerror}",
             where=path,
             todo="run in the project folder, or restore the file",
