@@ -196,11 +196,15 @@ def _end_with_parent() -> None:
 def _submitted(
     pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item, failure: Future[Result]
 ) -> Future[Result]:
+    # A process that this starts is deaf to Ctrl-C from the first, not only from `_begin` on.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         future = pool.submit(job, item)
     except BrokenProcessPool as problem:
         future = Future()
         future.set_exception(problem)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     future.add_done_callback(partial(_watch, failure=failure))
     return future
 
@@ -219,6 +223,6 @@ def _alone(
     name: Callable[[Item], object],
 ) -> Result:
     try:
-        return pool.submit(job, item).result()
+        return _submitted(pool, job, item, Future()).result()
     except BrokenProcessPool:
         raise WorkError(LOST, where=name(item), todo=MEMORY) from None

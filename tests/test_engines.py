@@ -206,6 +206,43 @@ def test_an_interrupt_leaves_no_half_shard(tmp_path):
     ]
 
 
+def test_a_worker_that_starts_is_deaf_to_ctrl_c(tmp_path):
+    """A terminal sends it to every process; those that still import would print their traces."""
+    script = tmp_path / "stage.py"
+    script.write_text(
+        textwrap.dedent("""
+        import os, time
+        from pathlib import Path
+        from pipeline import engines
+
+        here = Path(__file__).parent
+        if __name__ == "__main__":
+            print(*engines.run(str, range(4), 2))
+        else:
+            (here / f"starts-{os.getpid()}").touch()
+            while not (here / "go").exists():
+                time.sleep(0.05)
+        """),
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    while not (starting := [*tmp_path.glob("starts-*")]):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(int(starting[0].name.partition("-")[2]), signal.SIGINT)
+    (tmp_path / "go").touch()
+    out, err = process.communicate(timeout=100)
+
+    assert (process.returncode, out, err) == (0, "0 1 2 3\n", "")
+
+
 @pytest.mark.slow
 def test_ray_gives_the_same_bytes_as_local(tmp_path):
     """Every stage, over several shards, with another hash seed."""
