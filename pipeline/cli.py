@@ -26,7 +26,7 @@ from pipeline.commands import (
     show,
     stages,
 )
-from pipeline.errors import PipelineError, of_system
+from pipeline.errors import PipelineError, explained, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a problem with data or declarations, 2 a wrong call."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         # Data may hold what the terminal's encoding does not, or what is no Unicode at all.
         if isinstance(stream, io.TextIOWrapper):
@@ -97,11 +98,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("stopped; nothing half-done has been kept, run the same command again\n")
         return 130
-    except OSError as problem:
-        sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
+    except (OSError, MemoryError) as problem:
+        where = f"iepile {arguments.command}"
+        told = explained(problem, where) or of_system(problem, where)
+        sys.stderr.write(f"error: {told}\n")
         _silence()
         return 1
     return code
+
+
+def _open_streams() -> None:
+    """Let what is closed (`2>&-`) be the null device.
+
+    Else the next file that is opened would get its number, and whatever is written there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null > 2:
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _silence() -> None:

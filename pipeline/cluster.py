@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 #: Seconds until a machine that does not answer is given up.
 _PATIENCE: Final = 10
+#: Seconds for the items under way to end by themselves after a failure: to leave takes longer.
+_GRACE: Final = 1
 _START: Final = 120
 _SAME: Final = (
     "install the same package in the same folder on every machine, with the versions of "
@@ -42,42 +44,45 @@ def run(
     """Yield `job(item)` of every item, in order. Without an address, on a cluster of this machine.
 
     `job` tries twice what fails with a Python error; a process that is killed is replaced once.
-    Two items per CPU are under way at a time. The first failure waits for these, for a while, then
-    leaves the cluster, which ends what still runs. They are not cancelled one by one: a task that
-    ends just as it is cancelled makes ray 2.60 abort the whole process.
+    Two items per CPU are under way at a time. The first failure of any of them waits a moment for
+    the others, then leaves the cluster, which ends what still runs. They are not cancelled one by
+    one: a task that ends just as it is cancelled makes ray 2.60 abort the whole process.
     """
     ray = _joined(processes, address)
     shared = ray.put(job)
     call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
     waiting = iter(items)
-    unread: deque[tuple[Item, Any]] = deque()
-    running: list[Any] = []
+    unread: deque[Any] = deque()
+    running: dict[Any, Item] = {}
+    done: dict[Any, Result] = {}
     try:
         while True:
             room = 2 * max(1, int(ray.cluster_resources().get("CPU", 1))) - len(running)
-            begun = [(item, call.remote(shared, item)) for item in islice(waiting, max(0, room))]
-            unread += begun
-            running += [reference for _, reference in begun]
+            for item in islice(waiting, max(0, room)):
+                unread.append(call.remote(shared, item))
+                running[unread[-1]] = item
             if not unread:
                 return
-            item, reference = unread[0]
-            if reference in running:
-                running = ray.wait(running)[1]
+            if unread[0] in done:
+                yield done.pop(unread.popleft())
                 continue
-            try:
-                result = ray.get(reference)
-            except ray.exceptions.RayTaskError as problem:
-                raise problem.cause from None
-            except ray.exceptions.RayError as problem:
-                todo = f"{MEMORY} ({type(problem).__name__})"
-                raise WorkError(LOST, where=name(item), todo=todo) from None
-            unread.popleft()
-            yield result
+            for reference in ray.wait([*running])[0]:
+                item = running.pop(reference)
+                done[reference] = _result(ray, reference, name(item))
     except BaseException as problem:
-        patience = _PATIENCE if isinstance(problem, Exception) else 0
-        if running and ray.wait(running, num_returns=len(running), timeout=patience)[1]:
+        patience = _GRACE if isinstance(problem, Exception) else 0
+        if running and ray.wait([*running], num_returns=len(running), timeout=patience)[1]:
             ray.shutdown()
         raise
+
+
+def _result(ray: Any, reference: Any, where: object) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as problem:
+        raise problem.cause from None
+    except ray.exceptions.RayError as problem:
+        raise WorkError(LOST, where=where, todo=f"{MEMORY} ({type(problem).__name__})") from None
 
 
 def _called(job: Callable[[Item], Result], item: Item) -> Result:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pipeline.errors import DeclarationError
+from pipeline.errors import DeclarationError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,7 +75,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as problem:
-        raise DeclarationError(
+        raise explained(problem, path) or DeclarationError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path"
         ) from None
     except UnicodeDecodeError as problem:

@@ -1,7 +1,8 @@
 """Run a function over many items: in this process, in several, or on a Ray cluster.
 
 The same results in the same order either way, since an item is worked on by itself and what it
-writes is put in place whole (see `atomic`). What fails is tried a second time and then named.
+writes is put in place whole (see `atomic`). What may pass, such as a full disk, is tried a second
+time and then named; a mistake in the data or in the program is named at once.
 `cluster` has what is Ray's.
 """
 
@@ -13,14 +14,15 @@ import os
 import signal
 import sys
 import traceback
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 from pipeline import light
-from pipeline.errors import PipelineError, WorkError, of_system
+from pipeline.errors import PipelineError, WorkError, explained, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +34,16 @@ _SMALL = 100_000
 #: What the system will refuse a second time as well: a path that cannot be, or a missing right.
 _LASTING = (
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
-    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE),
 )
+#: What this program or a library does wrong: the same data meet it again.
+_FAULTS: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
+    *(NotImplementedError, RecursionError, TypeError, ValueError),
+)
+#: Of these, what the system is to blame for: Arrow's ArrowMemoryError, for one, is of both kinds.
+_PASSING: Final = (OSError, MemoryError)
+_PACKAGE: Final = Path(__file__).parent
 LOST = "the process that worked on this was killed twice"
 MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
 
@@ -79,38 +89,64 @@ def run(
 def _tried(
     item: Item, function: Callable[[Item], Result], name: Callable[[Item], object]
 ) -> Result:
-    """The result, at the second try if need be. A `PipelineError` would be the same again."""
+    """The result, at the second try where the first one may have met something that passes."""
     try:
         return function(item)
-    except PipelineError:
-        raise
-    except OSError as problem:
-        if problem.errno in _LASTING:
-            raise of_system(problem, name(item)) from None
-    except Exception:  # noqa: BLE001, S110 - a full disk, a lost mount, no memory: whatever it was
-        pass
-    try:
-        return function(item)
-    except PipelineError:
+    except (PipelineError, ModuleNotFoundError):
         raise
     except Exception as problem:
-        frame = traceback.extract_tb(problem.__traceback__)[-1]
+        if told := _lasting(problem, name(item)):
+            raise told from problem
+    try:
+        return function(item)
+    except (PipelineError, ModuleNotFoundError):
+        raise
+    except Exception as problem:
+        if told := _lasting(problem, name(item)) or explained(problem, name(item)):
+            raise told from problem
         raise WorkError(
-            f"this failed twice: {type(problem).__name__}: {problem} "
-            f"({os.path.basename(frame.filename)}:{frame.lineno})",  # noqa: PTH119
+            f"this failed twice: {_account(problem)}",
             where=name(item),
             todo="what was done is not kept; run the same command again when the cause is gone",
         ) from problem
+
+
+def _lasting(problem: Exception, where: object) -> WorkError | None:
+    """What to raise where a second try would end in the same way."""
+    if isinstance(problem, OSError) and problem.errno in _LASTING:
+        return of_system(problem, where)
+    if not isinstance(problem, _FAULTS) or isinstance(problem, _PASSING):
+        return None
+    return WorkError(
+        f"this is a fault of the program: {_account(problem)}",
+        where=where,
+        todo="report these lines and the command; a second run would end in the same way",
+    )
+
+
+def _account(problem: Exception) -> str:
+    """What was raised, and the last line of this package on the way there."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)][1:]
+    frame = (own or frames)[-1]
+    place = Path(frame.filename)
+    told = place.relative_to(_PACKAGE) if own else place.name
+    return f"{type(problem).__name__}: {problem!s:.200} ({told}:{frame.lineno})"
 
 
 def _in_processes(
     job: Callable[[Item], Result], items: Sequence[Item], count: int, name: Callable[[Item], object]
 ) -> Iterator[Result]:
     others = {*multiprocessing.active_children()}
+    #: Takes the first failure of any item, whichever is waited for.
+    failure: Future[Result] = Future()
     pool = _pool(count)
     try:
-        futures = [_submitted(pool, job, item) for item in items]
+        futures = [_submitted(pool, job, item, failure) for item in items]
         for number, item in enumerate(items):
+            wait([futures[number], failure], return_when=FIRST_COMPLETED)
+            if failure.done():
+                failure.result()
             try:
                 result = futures[number].result()
             except BrokenProcessPool:
@@ -123,7 +159,7 @@ def _in_processes(
                 pool = _pool(count)
                 for later in range(number + 1, len(items)):
                     if isinstance(futures[later].exception(), BrokenProcessPool):
-                        futures[later] = _submitted(pool, job, items[later])
+                        futures[later] = _submitted(pool, job, items[later], failure)
             yield result
     except BaseException:
         # Processes that still write would bring back the folder that the caller now removes.
@@ -157,13 +193,27 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _submitted(pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item) -> Any:
+def _submitted(
+    pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item, failure: Future[Result]
+) -> Future[Result]:
+    # A process that this starts is deaf to Ctrl-C from the first, not only from `_begin` on.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(job, item)
+        future = pool.submit(job, item)
     except BrokenProcessPool as problem:
-        broken: Future[Result] = Future()
-        broken.set_exception(problem)
-        return broken
+        future = Future()
+        future.set_exception(problem)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    future.add_done_callback(partial(_watch, failure=failure))
+    return future
+
+
+def _watch(future: Future[Result], failure: Future[Result]) -> None:
+    """Pass the failure of an item on; a killed process is none, its items are tried again."""
+    problem = None if future.cancelled() else future.exception()
+    if problem and not isinstance(problem, BrokenProcessPool) and not failure.done():
+        failure.set_exception(problem)
 
 
 def _alone(
@@ -173,6 +223,6 @@ def _alone(
     name: Callable[[Item], object],
 ) -> Result:
     try:
-        return pool.submit(job, item).result()
+        return _submitted(pool, job, item, Future()).result()
     except BrokenProcessPool:
         raise WorkError(LOST, where=name(item), todo=MEMORY) from None

@@ -15,6 +15,17 @@ _REFUSED: Final = {
         "this file grows larger than the system allows",
         "raise the limit (ulimit -f) or use another disk, then run the same command again",
     ),
+    **dict.fromkeys(
+        (errno.EMFILE, errno.ENFILE),
+        (
+            "too many files are open at a time",
+            "raise the limit (ulimit -n), or use fewer workers; then run the same command again",
+        ),
+    ),
+    errno.ENOMEM: (
+        "there is not enough memory for this",
+        "fewer workers, or smaller shards, need less of it; or raise the limit (ulimit -v)",
+    ),
     errno.EROFS: (
         "this disk is read-only, nothing on it may be changed",
         "write to another folder, or have the disk mounted for writing",
@@ -28,7 +39,7 @@ _REFUSED: Final = {
     ),
 }
 #: Of what a message quotes, so that no data floods a terminal.
-_MOST_LETTERS = 4000
+_MOST_LETTERS = 8000
 
 
 class PipelineError(Exception):
@@ -42,8 +53,8 @@ class PipelineError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        what, where = plain(self.what, keep="\n"), plain(str(self.where))
-        return f"{what}\n  where: {where}\n  to do: {self.todo}"
+        what, todo = (plain(text, keep="\n\t") for text in (self.what, self.todo))
+        return f"{what}\n  where: {plain(str(self.where))}\n  to do: {todo}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors cross processes.
@@ -102,7 +113,13 @@ def of_system(problem: OSError, where: object) -> WorkError:
     )
 
 
-def explained(problem: OSError, where: object) -> WorkError | None:
+def explained(problem: BaseException, where: object) -> WorkError | None:
     """The error in our words, if it is one that has nothing to do with the data."""
-    what, todo = _REFUSED.get(problem.errno or 0, (None, ""))
-    return WorkError(what, where=problem.filename or where, todo=todo) if what else None
+    if isinstance(problem, MemoryError):
+        number, file = errno.ENOMEM, None
+    elif isinstance(problem, OSError):
+        number, file = problem.errno or 0, problem.filename
+    else:
+        return None
+    what, todo = _REFUSED.get(number, (None, ""))
+    return WorkError(what, where=file or where, todo=todo) if what else None

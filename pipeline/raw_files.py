@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipeline import declared
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
 from pipeline.records import SPLITS, Reject
 
 if TYPE_CHECKING:
@@ -137,6 +137,12 @@ def present(folder: Path, manifest: Manifest) -> bool:
     return any((folder / f.path).exists() for s in manifest.splits.values() for f in s.files)
 
 
+def size(path: Path) -> int:
+    """The bytes of a file, or of all files of a folder; 0 where there is none."""
+    inner = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in inner if file.is_file())
+
+
 def digest(path: Path) -> str:
     """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`."""
     if path.is_dir():
@@ -174,15 +180,17 @@ def _leading_out(path: Any, folder: Path) -> Path | None:
     return next((p for p in (path, *below) if not p.resolve().is_relative_to(whole)), None)
 
 
-def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
+def faults(folder: Path, split: Split) -> Iterator[PipelineError]:
     """What is wrong with the bytes of a split's files, file by file."""
     for file in split.files:
         path = folder / file.path
         try:
-            fault = _fault(path, file, folder)
+            fault: PipelineError | None = _fault(path, file, folder)
         except OSError as problem:
             told = f"cannot read: {problem.strerror}"
-            fault = RawFileError(told, where=path, todo="see who may read it, and its name")
+            fault = explained(problem, path) or RawFileError(
+                told, where=path, todo="see who may read it, and its name"
+            )
         if fault:
             yield fault
 
@@ -216,7 +224,7 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
     try:
         wanted = {*path.read_text(encoding="utf-8").split()}
     except (OSError, UnicodeDecodeError) as problem:
-        raise DeclarationError(
+        raise explained(problem, path) or DeclarationError(
             f"cannot read the list of documents: {problem}",
             where=path,
             todo="correct `documents` of the split, or put the list there",

@@ -71,7 +71,7 @@ def _raw_bytes(name: str, ws: Workspace) -> int:
     folder, manifest = raw_files.edition(ws.dataset(name), ws.raw, ws.manifests)
     paths = {folder / file.path for split in manifest.splits.values() for file in split.files}
     try:
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        return sum(map(raw_files.size, paths))
     except OSError:
         return 0  # what is wrong with the file is told when it is read
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import atomic
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,7 +66,7 @@ def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
                 )
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read this shard: {problem}",
             where=path,
             todo="delete the folder it lies in and run the stage before again",
@@ -96,7 +96,7 @@ def read_json(path: Path, *parts: str) -> Any:
     try:
         content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read this JSON file: {problem}", where=path, todo=todo
         ) from None
     for part in parts:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from functools import cache, partial
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 #: A sentence of plain words and the punctuation that NLTK parts from them wherever it stands. What
 #: matched is never given back: else a text of 10 MB would take 1.4 GB to remember where it might.
@@ -92,18 +90,13 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
         return split
     import jieba
 
-    jieba.setLogLevel(logging.ERROR)
-    # The prefix dictionary takes a second to build; jieba keeps it in the folder for temporary
-    # files, where two users would meet. Ours lies in the user's own cache.
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iepile"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        jieba.dt.tmp_dir = str(folder)
-    except OSError:
-        pass  # without a home the default folder serves as well
-    jieba.dt.initialize()
+    # Read anew each time, half a second: jieba would keep what it has read in the shared folder for
+    # temporary files, and believe whatever lies there.
+    tokenizer = jieba.Tokenizer()
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
     # Without the HMM every word is in the dictionary, or one character, or a run of Latin.
-    return lambda text: jieba.lcut(text, HMM=False)
+    return lambda text: tokenizer.lcut(text, HMM=False)
 
 
 def words(text: str, language: str) -> list[str]:
@@ -123,7 +116,7 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
     try:
         entries = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read the stop words: {problem.strerror}",
             where=path,
             todo="run in the project folder, or restore the file",

@@ -185,6 +185,32 @@ def test_the_table_is_put_between_its_marks(capsys, tmp_path):
     assert told == f"before\n<!-- datasets -->\n{table}<!-- /datasets -->\nafter\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_as_the_null_device(closed, tmp_path):
+    def iepile(*arguments):
+        command = [sys.executable, "-m", "pipeline.cli", *arguments]
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
+        return subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    done = iepile("normalize", "wnut2017", "--out", str(tmp_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert (tmp_path / "normalize/wnut2017/summary.json").is_file()
+    settings = iepile("settings")
+    assert settings.returncode == 0
+    assert ("seed" in settings.stdout) == (">&-" not in closed.replace("2>&-", ""))
+    wrong = iepile("normalize", "no-such", "--out", str(tmp_path))
+    assert wrong.returncode == 1
+    assert ("error: " in wrong.stderr) == ("2>&-" not in closed)
+
+
+def test_the_number_of_a_closed_stream_is_given_to_no_file():
+    code = "import os; from pipeline import cli; cli.main(['settings']); print(os.open('/', 0))"
+    shell = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", sys.executable, "-c", code]
+    done = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert int(done.stdout.split()[-1]) > 2
+
+
 def test_a_reader_of_the_output_may_go_away():
     command = [sys.executable, "-m", "pipeline.cli", "datasets", "--json"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import catalog, cli
+from pipeline import catalog, cli, machine
 from pipeline.doctor import diagnosis
 from pipeline.errors import DeclarationError
 from tests.conftest import ROOT
@@ -306,17 +307,81 @@ def test_the_machine_is_looked_at(place, capsys, monkeypatch):
     assert found["wrong", "disk"][0]["found"].startswith("1 bytes free, about ")
 
 
-def test_memory_is_that_of_the_machine_or_of_its_container(tmp_path):
-    info, limit = tmp_path / "meminfo", tmp_path / "max"
-    info.write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
+def group(root, controller, path, **files):
+    """Files of a control group, which this process is in."""
+    (root / "proc/self").mkdir(parents=True, exist_ok=True)
+    number = f"0::{path}" if controller is None else f"4:{controller}:{path}"
+    (root / "proc/self/cgroup").write_text(f"9:name=systemd:/\n{number}\n")
+    (root / "proc/meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
+    folder = root / "sys/fs/cgroup" / (controller or "").partition(",")[0] / path.lstrip("/")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(f"{text}\n")
 
-    assert diagnosis.memory(info, limit) == 4_096_000
-    limit.write_text("max\n")
-    assert diagnosis.memory(info, limit) == 4_096_000
-    limit.write_text("1000\n")
-    assert diagnosis.memory(info, limit) == 1000
+
+def test_memory_is_what_is_left_of_the_machine_or_of_its_container(tmp_path):
+    one, two, old = (tmp_path / name for name in ("one", "two", "old"))
+    group(one, None, "/", memory_max="max", memory_current=5000)
+    assert machine.memory(one) == 4_096_000
+    group(one, None, "/", memory_max=10_000, memory_current=7000)
+    assert machine.memory(one) == 3000
+    group(one, None, "/", memory_stat="anon 5\ninactive_file 500\nactive_file 9")
+    assert machine.memory(one) == 3500
+    group(two, None, "/a/b", memory_max=9000, memory_current=100)
+    group(two, None, "/a", memory_max=8000, memory_current=7900)
+    group(two, None, "/a/b")
+    assert machine.memory(two) == 100  # the outer group holds for the inner one
+    stat = "inactive_file 1\ntotal_inactive_file 20"
+    group(old, "memory", "/x", memory_limit_in_bytes=1000, memory_usage_in_bytes=900)
+    group(old, "memory", "/x", memory_stat=stat)
+    assert machine.memory(old) == 120
+    group(old, "memory", "/of/the/host", memory_limit_in_bytes=1 << 60)
+    group(old, "memory", "", memory_limit_in_bytes=500, memory_usage_in_bytes=900)
+    assert machine.memory(old) == 0
+    assert machine.memory(tmp_path) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
     (low,) = [c for c in diagnosis.machine(tmp_path, tmp_path, 0, 1000) if c.subject == "memory"]
     assert (low.state, low.found) == ("note", "1 kB free")
+
+
+def test_a_limit_of_the_process_is_one_of_memory():
+    code = "from pipeline import machine; print(machine.memory())"
+    limited = ["sh", "-c", 'ulimit -v 500000 && exec "$@"', "sh", sys.executable, "-c", code]
+    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert int(done.stdout) <= 500_000 << 10
+
+
+def test_cores_are_those_that_this_process_may_use(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {*range(8)})
+    assert machine.cores(tmp_path) == 8
+    new, old = tmp_path / "new", tmp_path / "old"
+    for told, count in (("max 100000", 8), ("250000 100000", 3), ("10 100000", 1)):
+        group(new, None, "/a", cpu_max=told)
+        assert machine.cores(new) == count
+    group(new, None, "/a/b", cpu_max="400000 100000")
+    assert machine.cores(new) == 1
+    group(old, "cpu,cpuacct", "/", cpu_cfs_quota_us=-1, cpu_cfs_period_us=100_000)
+    assert machine.cores(old) == 8
+    group(old, "cpu,cpuacct", "/", cpu_cfs_quota_us=200_000)
+    assert machine.cores(old) == 2
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    assert machine.cores(old) == 1
+
+
+@pytest.mark.usefixtures("place")
+def test_a_user_without_a_home_has_no_models(capsys, monkeypatch):
+    """A number without a name in /etc/passwd, as containers give."""
+    for name in ("HOME", "HF_HOME", "HF_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    write("datasets: {wnut2017: {reader: columns}}\nnegatives: {encoder: some-model}\n")
+
+    code, found = doctor(capsys)
+    assert code == 1
+    assert ("wrong", "encoder") in found
+    assert cli.main(["new", "foo", "--reader", "columns", "--split", "train=~/a.tsv"]) == 1
+    assert "there is no such file\n  where: ~/a.tsv\n" in capsys.readouterr().err
 
 
 def test_leftovers_of_interrupted_commands_are_told(place, capsys):

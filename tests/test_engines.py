@@ -1,6 +1,7 @@
 """Engines: order, retries, killed workers, interrupts, and the same bytes on each of them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,9 +9,10 @@ import textwrap
 import time
 from functools import partial
 
+import pyarrow as pa
 import pytest
 
-from pipeline import engines, shards
+from pipeline import engines, hashing, shards
 from pipeline.engines import Workers
 from pipeline.errors import DeclarationError, WorkError
 from tests.conftest import ROOT
@@ -20,7 +22,7 @@ SOME = "wnut2017,scierc,duie2,phee,crossner-ai"
 
 # Functions cross processes by name, so they lie in a module that workers can import.
 WORK = '''
-import os, signal
+import os, signal, time
 from pathlib import Path
 from pipeline.errors import DeclarationError
 
@@ -29,7 +31,7 @@ def times(item, folder, fails):
     seen = len(list(Path(folder).glob(f"{item}-*")))
     (Path(folder) / f"{item}-{seen}").touch()
     if seen < fails.get(item, 0):
-        raise OSError("no space left")
+        raise OSError("the mount is lost")
     return item * 10
 
 def killed(item, folder, fails):
@@ -41,6 +43,21 @@ def killed(item, folder, fails):
 
 def refused(item):
     raise DeclarationError("this is wrong", where=item, todo="mend it")
+
+def slow_first(item, folder):
+    """Item 0 works for long; item 1 is refused once item 0 is at work."""
+    begun = Path(folder) / "begun"
+    if item == 0:
+        begun.touch()
+        time.sleep(30)
+        raise DeclarationError("this is told too late", where=item, todo="mend it")
+    while not begun.exists():
+        time.sleep(0.01)
+    raise DeclarationError("this is wrong", where=item, todo="mend it")
+
+def faulty(item, folder, kind):
+    (Path(folder) / f"{item}-{len(list(Path(folder).iterdir()))}").touch()
+    raise kind("of ours")
 
 def named(item):
     return f"toy/train-{item:05d}"
@@ -75,7 +92,7 @@ def test_a_failure_is_tried_again_then_named(workers, work, tmp_path):
     twice = partial(work.times, folder=str(tmp_path), fails={5: 2})
 
     assert [*engines.run(once, range(4), workers)] == [0, 10, 20, 30]
-    with pytest.raises(WorkError, match="failed twice: OSError: no space left") as caught:
+    with pytest.raises(WorkError, match="failed twice: OSError: the mount is lost") as caught:
         list(engines.run(twice, [4, 5, 6], workers, work.named))
     assert caught.value.where == "toy/train-00005"
     assert len([*tmp_path.glob("5-*")]) == 2
@@ -87,6 +104,48 @@ def test_a_mistake_in_the_data_is_not_tried_again(workers, work):
     for _ in range(100 if isinstance(workers, Workers) else 1):
         with pytest.raises(DeclarationError, match="this is wrong"):
             list(engines.run(work.refused, [1, 2, 3], workers))
+
+
+@pytest.mark.parametrize("workers", ENGINES[1:])
+def test_a_failure_is_told_while_an_earlier_item_is_at_work(workers, work, tmp_path):
+    job = partial(work.slow_first, folder=str(tmp_path))
+
+    with pytest.raises(DeclarationError, match="this is wrong"):
+        list(engines.run(job, [0, 1, 2], workers))
+
+
+@pytest.mark.parametrize("workers", ENGINES)
+@pytest.mark.parametrize(
+    "kind", [KeyError, TypeError, AttributeError, AssertionError, IndexError, pa.ArrowInvalid]
+)
+def test_a_fault_of_the_program_is_no_passing_trouble(kind, workers, work, tmp_path):
+    job = partial(work.faulty, folder=str(tmp_path), kind=kind)
+
+    with pytest.raises(WorkError, match="fault of the program") as caught:
+        list(engines.run(job, [3], workers, work.named))
+
+    assert "of ours" in caught.value.what
+    assert re.search(r"\(engine_work\.py:\d+\)$", caught.value.what)
+    assert caught.value.where == "toy/train-00003"
+    assert "report" in caught.value.todo
+    assert "when the cause is gone" not in caught.value.todo
+    assert len([*tmp_path.iterdir()]) == 1
+
+
+def test_a_fault_is_placed_in_this_package():
+    with pytest.raises(WorkError, match=r"AttributeError: .* \(hashing\.py:\d+\)"):
+        list(engines.run(hashing.hashes, [[1]]))
+
+
+@pytest.mark.parametrize("kind", [MemoryError, pa.ArrowMemoryError])
+def test_memory_that_ran_out_is_tried_again_then_told(kind, work, tmp_path):
+    job = partial(work.faulty, folder=str(tmp_path), kind=kind)
+
+    with pytest.raises(WorkError, match="not enough memory") as caught:
+        list(engines.run(job, [3], 1, work.named))
+
+    assert caught.value.where == "toy/train-00003"
+    assert len([*tmp_path.iterdir()]) == 2
 
 
 @pytest.mark.parametrize("workers", ENGINES[1:])
@@ -145,6 +204,43 @@ def test_an_interrupt_leaves_no_half_shard(tmp_path):
         "result",
         "result/a.txt",
     ]
+
+
+def test_a_worker_that_starts_is_deaf_to_ctrl_c(tmp_path):
+    """A terminal sends it to every process; those that still import would print their traces."""
+    script = tmp_path / "stage.py"
+    script.write_text(
+        textwrap.dedent("""
+        import os, time
+        from pathlib import Path
+        from pipeline import engines
+
+        here = Path(__file__).parent
+        if __name__ == "__main__":
+            print(*engines.run(str, range(4), 2))
+        else:
+            (here / f"starts-{os.getpid()}").touch()
+            while not (here / "go").exists():
+                time.sleep(0.05)
+        """),
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    while not (starting := [*tmp_path.glob("starts-*")]):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(int(starting[0].name.partition("-")[2]), signal.SIGINT)
+    (tmp_path / "go").touch()
+    out, err = process.communicate(timeout=100)
+
+    assert (process.returncode, out, err) == (0, "0 1 2 3\n", "")
 
 
 @pytest.mark.slow

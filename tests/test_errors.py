@@ -97,6 +97,15 @@ def test_errors_say_the_same_in_another_process(name):
     assert kind.__doc__
 
 
+def test_nothing_that_an_error_quotes_steers_the_terminal():
+    steering = "a\x1b[2Jb\x9b1mc\u202ed"
+    told = str(PipelineError(steering, where=steering, todo=f"mend\n\t{steering}"))
+
+    assert {*told} & {"\x1b", "\x9b", "\u202e"} == set()
+    assert told.count(r"a\x1b[2Jb\x9b1mc\u202ed") == 3
+    assert "to do: mend\n\ta" in told
+
+
 @pytest.mark.parametrize("given", [{}, {"where": "here"}, {"todo": "mend it"}])
 def test_an_error_without_all_three_cannot_be_made(given):
     with pytest.raises(TypeError, match="required keyword-only"):
@@ -230,7 +239,7 @@ FUNCTIONS = [
     ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
     ("UnreachableError", unreachable, "does not come through", "http://127.0.0.1:9", "--mirror"),
     ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),
-    ("WorkError", failed, "No space left", "a", "run the same command again"),
+    ("WorkError", failed, "no space left", "{t}/a", "run the same command again"),
     ("WorkError", without_ray, "ray is not installed", "--engine ray", "-e '.[ray]'"),
 ]
 

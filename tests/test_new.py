@@ -486,6 +486,17 @@ def test_offsets_that_are_all_off_are_named_and_not_another_reader(tmp_path, emp
     assert "another reader" not in told.value.todo
 
 
+def test_offsets_that_leave_out_a_byte_order_mark_are_told_how_to_count_it(tmp_path):
+    brat(tmp_path / "brat", 0)
+    for path in (tmp_path / "brat").glob("*.txt"):
+        path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+    with pytest.raises(RawFileError, match="offset_mismatch: ") as told:
+        drafting.draft("foo", "brat", {}, {"train": [tmp_path / "brat"]}, None)
+
+    assert "a byte order mark before a text is one" in told.value.todo
+
+
 def test_annotations_that_are_all_rejected_are_not_called_missing(tmp_path):
     folder = tmp_path / "brat"
     brat(folder, 0)

@@ -32,6 +32,14 @@ def test_a_stage_run_for_some_datasets_is_not_enough_for_others(tmp_path):
     assert caught.value.where == tmp_path / "normalize" / "scierc"
 
 
+def test_the_largest_go_first_folders_too(tmp_path):
+    """genia2011 is folders of 19 kB, coae2016 folders of less, wnut2017 files of 7 kB."""
+    ws, told = workspace(ROOT / "raw" / "sample", tmp_path), []
+    run.normalize(["coae2016", "genia2011", "wnut2017"], ws, told.append)
+
+    assert [line.split()[1] for line in told] == ["genia2011", "wnut2017", "coae2016"]
+
+
 def test_no_raw_files_at_all_is_an_error(tmp_path):
     told = []
     with pytest.raises(RawFileError, match="none of these datasets has raw files") as caught:

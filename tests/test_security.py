@@ -4,22 +4,26 @@ import ast
 import contextlib
 import io
 import json
+import marshal
 import os
 import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 import tomllib
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
 import pytest
 import requests
 
-from pipeline import catalog, config, editions, raw_files, terminal
+from pipeline import catalog, config, editions, raw_files, run, terminal, text
 from pipeline.adding import toml
+from pipeline.corpus import card
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
 from pipeline.readers import ace_apf, ontonotes_name
@@ -335,6 +339,23 @@ def test_the_audit_says_when_nothing_was_audited(tmp_path):
 _STEERING = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\b\x7f\u202e\u2066\ud800"
 
 
+def test_no_file_of_others_changes_the_words(tmp_path, monkeypatch):
+    """jieba reads a cache in the folder for temporary files, where all may write."""
+    planted = marshal.dumps(({"北": 0, "北京市": 10**9, "北京": 1}, 10**9))
+    for place in ("tmp", "tmp/iepile"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "jieba.cache").write_bytes(planted)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "tmp"))
+
+    split = text.word_splitter.__wrapped__("zh")
+
+    assert split("他在北京市长大") == ["他", "在", "北京市", "长大"]
+    assert split("港口在雾中") == ["港口", "在", "雾", "中"]
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert found == ["tmp", "tmp/iepile", "tmp/iepile/jieba.cache", "tmp/jieba.cache"]
+
+
 def test_nothing_steers_the_terminal():
     assert terminal.drawn("a\tb\nc") == "a→b↵c"
     assert terminal.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
@@ -343,6 +364,23 @@ def test_nothing_steers_the_terminal():
         assert shown.replace("·", "").isprintable()
     cells = listing.table(("label",), [[_STEERING]])
     assert not {*_STEERING} & {"\x1b", "\x07", "\x9b", "\u202e"} & {*cells}
+
+
+def test_what_a_declaration_says_steers_nothing_in_markdown(tmp_path, monkeypatch):
+    odd = _STEERING.removesuffix("\ud800")  # half a pair is no TOML
+    dataset = msgspec.structs.replace(catalog.load("wnut2017"), title=odd, license=odd, source=odd)
+    records = {"wnut2017": {"train": {"records": 1, "dropped": {odd: 1}, "kept": 0}}}
+    monkeypatch.setattr(catalog, "ids", lambda: ["wnut2017"])
+    monkeypatch.setattr(catalog, "load", lambda *_: dataset)
+    ws = run.Workspace(config.Settings(), tmp_path, tmp_path, tmp_path)
+
+    for shown in (
+        card.card([dataset], {}, records, config.Settings(), "0" * 64),
+        listing.catalogue(ws, "markdown"),
+        listing.catalogue(ws, "table"),
+    ):
+        assert "red" in shown
+        assert "".join(shown.split("\n")).isprintable()
 
 
 def iepile(*arguments):

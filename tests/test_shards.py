@@ -1,12 +1,19 @@
 """Shards: the same bytes for the same table, and nothing read that was not written."""
 
+import hashlib
+import resource
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import shards
-from pipeline.errors import RawFileError
+from pipeline import declared, raw_files, shards, text
+from pipeline.errors import RawFileError, WorkError
+from pipeline.readers import _source
+from pipeline.scoring import predictions
 
+FILES = raw_files.Split([raw_files.File("a.txt", hashlib.sha256(b"a").hexdigest())])
 TABLE = pa.table(
     {
         "id": [f"toy/train/{n}" for n in range(500)],
@@ -34,6 +41,66 @@ def test_a_flipped_bit_among_the_values_is_told(tmp_path):
             path.write_bytes(spoilt)
             with pytest.raises(RawFileError, match="cannot read this shard"):
                 shards.read(path)
+
+
+@contextmanager
+def no_more_files():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def stop_words(path):
+    return text.stop_words.__wrapped__(path.parent, path.stem)
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (shards.read, "a.parquet"),
+        (shards.read_json, "a.json"),
+        (predictions.read, "p.parquet"),
+        (lambda path: [*_source.lines(path)], "a.txt"),
+        (_source.read_bytes, "a.txt"),
+        (lambda path: declared.toml(path, dict), "a.toml"),
+        (lambda path: [*raw_files.verified(path.parent, FILES)], "a.txt"),
+        (stop_words, "en.txt"),
+    ],
+)
+def test_what_the_machine_lacks_is_not_told_as_a_fault_of_the_file(read, name, tmp_path):
+    path = tmp_path / name
+    for file in ("a.txt", "en.txt", "a.toml"):
+        (tmp_path / file).write_text("", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("a", encoding="utf-8")
+    (tmp_path / "a.json").write_text("{}", encoding="utf-8")
+    shards.write(TABLE, tmp_path / "a.parquet")
+    answers = pa.table({"id": ["a"], "prediction": ["b"]})
+    pq.write_table(answers, tmp_path / "p.parquet")
+    read(path)
+
+    with no_more_files(), pytest.raises(WorkError, match="too many files are open") as caught:
+        read(path)
+
+    assert caught.value.where in (path, str(path))
+    assert "ulimit -n" in caught.value.todo
+    assert "delete" not in caught.value.todo
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_shard(tmp_path, monkeypatch):
+    shards.write(TABLE, tmp_path / "a.parquet")
+
+    def fail(*_, **__):
+        raise pa.ArrowMemoryError("malloc of size 64 failed")
+
+    monkeypatch.setattr(pq, "ParquetFile", fail)
+    with pytest.raises(WorkError, match="not enough memory") as caught:
+        shards.read(tmp_path / "a.parquet")
+
+    assert caught.value.where == tmp_path / "a.parquet"
+    assert "delete" not in caught.value.todo
 
 
 def test_only_recurring_values_have_a_dictionary(tmp_path):

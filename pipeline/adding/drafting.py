@@ -92,8 +92,8 @@ def _way_out(reader: str, problem: str) -> str:
     """What to do about files of which the reader gets nothing."""
     if problem.startswith("offset_"):
         return (
-            "correct the offsets: they are half-open counts of characters from 0, of the text "
-            "without a byte order mark; look for counts from 1, of bytes or UTF-16, for CRLF, and "
+            "correct the offsets: they are half-open counts of characters from 0, and a byte order "
+            "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
             "for other letter case"
         )
     return "set its options with --option, or use another reader:\n" + examples(reader)

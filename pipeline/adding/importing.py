@@ -23,7 +23,7 @@ import orjson
 from pipeline import atomic, catalog, ownership, raw_files
 from pipeline.adding import inferred, toml
 from pipeline.adding.inferred import Found, Schema
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.readers.iepile_jsonl import read
 from pipeline.records import Reject, violation
 
@@ -140,7 +140,9 @@ def _schema(path: Path) -> Schema:
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
         values = [orjson.loads(line) for line in lines if line.strip()]
     except OSError as problem:
-        raise RawFileError(f"cannot read: {problem.strerror}", where=path, todo=todo) from None
+        raise explained(problem, path) or RawFileError(
+            f"cannot read: {problem.strerror}", where=path, todo=todo
+        ) from None
     except orjson.JSONDecodeError as problem:
         raise RawFileError(f"not JSON lines: {problem}", where=path, todo=todo) from None
     if len(values) == 1 and isinstance(values[0], list) and len(values[0]) == 3:

@@ -44,7 +44,7 @@ def common(parser: argparse.ArgumentParser) -> None:
     sources(parser)
     add = parser.add_argument
     add("--out", metavar="DIR|URL", help="where results go (default: output)")
-    add("--workers", type=positive, metavar="N", help="processes (default: one per core)")
+    add("--workers", type=positive, metavar="N", help="processes (default: one per usable core)")
     add("--engine", choices=("local", "ray"), default="local", help="processes, or a Ray cluster")
     add("--address", metavar="HOST:PORT", help="of a Ray cluster that runs (default: start one)")
 
@@ -71,7 +71,7 @@ def edition_of(raw: Path) -> str:
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
-    from pipeline import atomic, config
+    from pipeline import atomic, config, machine
     from pipeline.engines import Workers
     from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
@@ -93,7 +93,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     tracked = name == "negatives" or "DVC_ROOT" in os.environ or not dictionaries.exists()
     if tracked and not out_given and name != "run":
         dictionaries = place("dictionaries")
-    count = getattr(arguments, "workers", None) or os.cpu_count() or 1
+    count = getattr(arguments, "workers", None) or machine.cores()
     if address and engine != "ray":
         raise DeclarationError(
             "--address is of a Ray cluster", where=f"--address {address}", todo="add --engine ray"

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import shutil
 
+    from pipeline import machine
     from pipeline.doctor import diagnosis
 
     params = arguments.params or Path("params.yaml")
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as problem:
         told = f"cannot be read while the package {problem.name} is missing"
         checks.append(diagnosis.Check("parameters and data", "wrong", told, "see packages above"))
-    checks += diagnosis.machine(out, dictionaries, size, diagnosis.memory())
+    checks += diagnosis.machine(out, dictionaries, size, machine.memory())
     checks += diagnosis.leftovers(out, dictionaries, Path("raw/full"))
     wrong = sum(check.state == "wrong" for check in checks)
     if arguments.json:

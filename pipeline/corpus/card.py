@@ -90,12 +90,17 @@ def _section(title: str, table: Iterable[Sequence[object]], about: str) -> list[
     lines = [f"## {title}", "", about, ""]
     rows = [*table]
     for number, row in enumerate(rows):
-        cells = (f"{c:,}" if isinstance(c, int) else " ".join(str(c).split()) for c in row)
-        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+        lines.append("| " + " | ".join(map(_cell, row)) + " |")
         if number == 0:
             numbers = (isinstance(c, int) for c in rows[-1])
             lines.append("|" + "".join("---:|" if n else "---|" for n in numbers))
     return [*lines, ""]
+
+
+def _cell(value: object) -> str:
+    """A cell of a table: one line, without what would steer the terminal that shows it."""
+    text = f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
+    return "".join(c if c.isprintable() else "·" for c in text.replace("|", "/"))
 
 
 def _front_matter(configs: Mapping[str, Mapping[str, Published]]) -> list[str]:

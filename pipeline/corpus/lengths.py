@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.errors import DeclarationError
+from pipeline.errors import DeclarationError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def _load(tokenizer: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(tokenizer, trust_remote_code=False)
     except (OSError, ValueError) as problem:
-        raise DeclarationError(
+        raise explained(problem, tokenizer) or DeclarationError(
             f"cannot load the tokenizer {tokenizer!r}: {str(problem).partition(chr(10))[0]}",
             where="params.yaml: publish.tokenizer",
             todo="name a folder that holds tokenizer.json, or a model on the Hugging Face Hub",

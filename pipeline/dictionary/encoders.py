@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import xxhash
 
-from pipeline.errors import DeclarationError
+from pipeline.errors import DeclarationError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -183,7 +183,7 @@ class SentenceEncoder:
                 model, revision=revision, device=device, trust_remote_code=False
             )
         except (OSError, ValueError, RuntimeError, AssertionError, ImportError) as problem:
-            raise DeclarationError(
+            raise explained(problem, model) or DeclarationError(
                 f"cannot load the encoder {model!r}: {(str(problem).splitlines() or ['?'])[0]}",
                 where="params.yaml: negatives.encoder",
                 todo='use "corpus", which needs no download, or the name or folder of a '

@@ -18,6 +18,8 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from pipeline.machine import cores
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -170,8 +172,7 @@ def _json(path: Path) -> bool:
 
 def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:
     """Cores, memory, and room on the disk for what comes out of so many raw bytes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Check("cores", "ok", str(cores))
+    yield Check("cores", "ok", f"{cores()}")
     told = f"{_size(free)} free"
     todo = "fewer --workers and smaller normalize.records_per_shard need less"
     yield Check("memory", "note", told, todo) if free < _MEMORY else Check("memory", "ok", told)
@@ -185,17 +186,6 @@ def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterato
         if room > need
         else Check("disk", "wrong", told, "free some, or write elsewhere with --out")
     )
-
-
-def memory(
-    info: Path = Path("/proc/meminfo"), limit: Path = Path("/sys/fs/cgroup/memory.max")
-) -> int:
-    """Bytes that a process may still take: of the machine, or of the container around it."""
-    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if info.is_file() and (found := re.search(r"MemAvailable:\s*(\d+) kB", info.read_text())):
-        free = int(found[1]) << 10
-    most = limit.read_text().strip() if limit.is_file() else "max"
-    return min(free, int(most)) if most.isdigit() else free
 
 
 def _there(path: Path) -> Path:

@@ -84,8 +84,9 @@ def _model(subject: str, name: str, key: str, built_in: str = "") -> Check:
         return Check(subject, "ok", f"{name}: trained on the data itself, needs no weights")
     if Path(name).is_dir():
         return Check(subject, "ok", f"the folder {name}")
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    # Unlike Path's own `expanduser`, it has an answer for a user without a home.
+    home = os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")  # noqa: PTH111
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
     full = name if "/" in name else f"sentence-transformers/{name}"
     for own in (full, name):
         if any((cache / f"models--{own.replace('/', '--')}" / "snapshots").glob("*")):
@@ -117,16 +118,13 @@ class _Files(NamedTuple):
 
 
 def _files(folder: Any, splits: Mapping[str, Split]) -> _Files:
+    from pipeline import raw_files
+
     declared = {file.path: file.bytes for split in splits.values() for file in split.files}
     missing = [path for path in declared if not (folder / path).exists()]
-    sizes = {path: _bytes(folder / path) for path in declared if path not in missing}
+    sizes = {path: raw_files.size(folder / path) for path in declared if path not in missing}
     odd = [path for path, size in sizes.items() if declared[path] not in (None, size)]
     return _Files(len(declared), missing, odd, {folder / path: n for path, n in sizes.items()})
-
-
-def _bytes(path: Any) -> int:
-    inner = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in inner if file.is_file())
 
 
 def _used(

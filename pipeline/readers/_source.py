@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, explained
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
         ) from None
 
@@ -70,7 +70,7 @@ def _opened(path: Path) -> Any:
     try:
         return path.open("rb")
     except OSError as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
         ) from None
 

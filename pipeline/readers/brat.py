@@ -10,7 +10,7 @@
 
 A folder is read with the folders in it, one record per text. `annotations` are the suffixes of the
 files beside a text, [".a1", ".a2"] for the shared tasks; a text that lacks one is a reject, because
-it is not known to hold nothing. Offsets count code points.
+it is not known to hold nothing. Offsets count code points, a byte order mark too, as in brat.
 
 Fragments with only blanks between them (brat cuts a mention at the end of a line) are one span. A T
 that an event names as its trigger is a mention without a label. An argument or relation that points

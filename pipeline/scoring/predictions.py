@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, explained
 from pipeline.readers._source import json_rows
 from pipeline.records import Reject
 from pipeline.tables import INSTRUCTIONS
@@ -134,7 +134,7 @@ def parquet(path: Path) -> Iterator[Any]:
         with pq.ParquetFile(path) as file:
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
-        raise RawFileError(
+        raise explained(problem, path) or RawFileError(
             f"cannot read this Parquet file: {problem}",
             where=path,
             todo="write it again: ids and texts are strings in UTF-8, and .parquet means Parquet",

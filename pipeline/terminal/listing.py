@@ -118,4 +118,4 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return " ".join(text.replace("|", "/").split())
+    return drawn(" ".join(text.replace("|", "/").split()))

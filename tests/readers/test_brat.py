@@ -111,6 +111,12 @@ def test_offsets_are_code_points(tmp_path):
     assert [Mention("Łódź", 3, 7, "Place")] == found(tmp_path)[0].mentions
 
 
+def test_a_byte_order_mark_before_the_text_counts(tmp_path):
+    write(tmp_path, "T1\tPerson 1 12\tZofia Marek\n", text=f"\ufeff{TEXT}")
+
+    assert [Mention("Zofia Marek", 1, 12, "Person")] == found(tmp_path)[0].mentions
+
+
 def test_lines_that_no_task_asks_for(tmp_path):
     write(
         tmp_path,
