@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
-CATALOG: Final = Path(__file__).parent / "catalog"
+CATALOG: Final = Path(__file__).resolve().parent / "catalog"
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +55,21 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     #: The raw folder, where it is not named like the dataset.
     folder: str | None = None
     note: str = ""
+
+
+def catalogs() -> list[Path]:
+    """The folders of declarations: ours, and last the one where the user's are read and written.
+
+    In the project's own folder both are the same; elsewhere it is `catalog/` of the current folder.
+    """
+    here = Path.cwd()
+    return [CATALOG] if here == CATALOG.parents[1] else [CATALOG, here / CATALOG.name]
+
+
+def _listed(documents: str) -> Path | None:
+    """Where a list of documents lies that a split names."""
+    paths = (folder / documents for folder in catalogs())
+    return next((path for path in paths if path.is_file()), None)
 
 
 def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
@@ -89,11 +104,11 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
                 )
         if split.documents is not None:
             _check_inside(split.documents, path)
-            if not (CATALOG / split.documents).is_file():
+            if _listed(split.documents) is None:
                 raise DeclarationError(
                     f"cannot read the list of documents {split.documents!r}: there is none",
                     where=path,
-                    todo=f"put it into {CATALOG}",
+                    todo=f"put it into {catalogs()[-1]}",
                 )
 
 
@@ -212,7 +227,7 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
     if split.documents is None:
         yield from items
         return
-    path = CATALOG / split.documents
+    path = _listed(split.documents) or CATALOG / split.documents
     try:
         wanted = {*path.read_text(encoding="utf-8").split()}
     except (OSError, UnicodeDecodeError) as problem:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -165,11 +166,20 @@ def test_versions_and_python_are_compared_with_what_is_wanted(tmp_path):
     assert other.found.endswith("(pinned: 0.1)")
 
 
-def test_without_the_project_it_says_where_to_run(tmp_path):
-    (check,) = diagnosis.installation(tmp_path)
+def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch):
+    python, packages, *extras = diagnosis.installation(tmp_path)
 
+    assert (python.state, packages.state) == ("ok", "ok")
+    assert len(packages.found.split(", ")) == DEPENDENCIES
+    assert {e.subject for e in extras} == {f"extra {e}" for e in PROJECT["optional-dependencies"]}
+
+    def nothing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", nothing)
+    (check,) = diagnosis.installation(tmp_path)
     assert check.state == "wrong"
-    assert "pyproject.toml: No such file" in check.found
+    assert check.todo == "run it from a clone, or install the package"
 
 
 @pytest.mark.parametrize(

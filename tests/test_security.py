@@ -126,7 +126,7 @@ def test_what_is_well_compressed_and_not_large_is_no_bomb(mode, tmp_path):
     ["file:///etc/passwd", "/etc/passwd", "ftp://x.org/a", "data:,x", "//x.org/a", "https://", "a"],
 )
 def test_a_declaration_may_name_addresses_on_the_web_only(url, tmp_path):
-    declared = (catalog.FOLDER / "wnut2017.toml").read_text(encoding="utf-8")
+    declared = (raw_files.CATALOG / "wnut2017.toml").read_text(encoding="utf-8")
     first = tomllib.loads(declared)["splits"]["train"]["files"][0]["url"]
     (tmp_path / "x.toml").write_text(declared.replace(first, url), encoding="utf-8")
 

@@ -53,13 +53,18 @@ class Wanted(NamedTuple):
     held_out: bool = False
 
 
-def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str, int]:
-    """Write `<declarations>/<id>.toml` and `<raw>/<id>/`; return what was counted."""
+def run(
+    folder: Path, wanted: Wanted, raw: Path, declarations: Path | None = None
+) -> dict[str, int]:
+    """Write the declaration and `<raw>/<id>/`; return what was counted.
+
+    Where no folder of declarations is given, it goes where all commands look for it.
+    """
     name = wanted.id or _id(folder.resolve())
     if not _ID.fullmatch(name):
         todo = "give it one with --id: small letters, digits and hyphens"
         raise DeclarationError(f"{name!r} is no id of a dataset", where=folder, todo=todo)
-    declaration = declarations / f"{name}.toml"
+    declaration = catalog.file_of(name, declarations)
     if declaration.exists():
         raise _there_already(declaration)
     files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()

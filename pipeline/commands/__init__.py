@@ -73,7 +73,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
 
-    settings = config.load(arguments.params or Path("params.yaml"))
+    settings = config.load(arguments.params)
     out_given = getattr(arguments, "out", None)
     engine: Any = getattr(arguments, "engine", "local")
     address = getattr(arguments, "address", None)

@@ -22,5 +22,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Write a file per stage."""
     from pipeline import config, stage_code
 
-    stage_code.write(config.load(arguments.params or Path("params.yaml")), arguments.out)
+    stage_code.write(config.load(arguments.params), arguments.out)
     return 0

@@ -32,7 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.doctor import diagnosis
 
-    params = arguments.params or Path("params.yaml")
     out = arguments.out or Path("output")
     dictionaries = out / "dictionaries" if arguments.out else Path("dictionaries")
     project = Path(__file__).resolve().parents[2]
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from pipeline.doctor import readiness
 
-        found, size = readiness.examine(params, arguments.raw, arguments.manifests)
+        found, size = readiness.examine(arguments.params, arguments.raw, arguments.manifests)
         checks += found
     except ImportError as problem:
         told = f"cannot be read while the package {problem.name} is missing"

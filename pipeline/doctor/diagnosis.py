@@ -16,7 +16,7 @@ import textwrap
 import tomllib
 from importlib import metadata, util
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,22 +41,43 @@ class Check(NamedTuple):
 
 
 def installation(project: Path) -> Iterator[Check]:
-    """Python, and every package that pyproject.toml names against constraints.txt."""
+    """Python and every package that is wanted, in a clone of the project against constraints.txt.
+
+    Of a package that was installed without the project, its own metadata say what it wants.
+    """
+    pins: dict[str, str] = {}
     try:
-        about = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        pins = _pins((project / "constraints.txt").read_text(encoding="utf-8"))
-    except OSError as problem:
-        found = f"cannot read {problem.filename}: {problem.strerror}"
-        yield Check("packages", "wrong", found, "run it from a clone of the project")
+        if clone := (project / "pyproject.toml").is_file():
+            text = (project / "pyproject.toml").read_text(encoding="utf-8")
+            pins = _pins((project / "constraints.txt").read_text(encoding="utf-8"))
+            about = tomllib.loads(text)["project"]
+        else:
+            about = _metadata()
+    except (OSError, metadata.PackageNotFoundError):
+        found = f"neither a clone of the project nor an installation: {project}"
+        yield Check("packages", "wrong", found, "run it from a clone, or install the package")
         return
     least = tuple(map(int, re.findall(r"\d+", about["requires-python"])))
     fits = sys.version_info[: len(least)] >= least
     found = f"{sys.version.partition(' ')[0]} in {sys.prefix}"
     todo = "" if fits else f"make .venv anew with Python {about['requires-python']}"
     yield Check("Python", "ok" if fits else "wrong", found, todo)
-    yield from _packages("packages", about["dependencies"], pins, ".", "wrong")
+    install = f"{_INSTALL}." if clone else ""
+    yield from _packages("packages", about["dependencies"], pins, install, "wrong")
     for extra, names in about["optional-dependencies"].items():
-        yield from _packages(f"extra {extra}", names, pins, f"'.[{extra}]'", "note")
+        install = f"{_INSTALL}'.[{extra}]'" if clone else ""
+        yield from _packages(f"extra {extra}", names, pins, install, "note")
+
+
+def _metadata() -> dict[str, Any]:
+    """What pyproject.toml says of packages, from the metadata of the installed one."""
+    own = metadata.distribution("iepile-pipeline")
+    extras: dict[str, list[str]] = {}
+    for line in own.requires or []:
+        extra = re.search(r"extra == [\"'](.+?)[\"']", line)
+        extras.setdefault(extra[1] if extra else "", []).append(line)
+    needed, least = extras.pop("", []), own.metadata["Requires-Python"]
+    return {"requires-python": least, "dependencies": needed, "optional-dependencies": extras}
 
 
 def _pins(text: str) -> dict[str, str]:
@@ -74,7 +95,7 @@ def _packages(
     subject: str,
     requirements: Sequence[str],
     pins: dict[str, str],
-    what: str,
+    install: str,
     lacking: Literal["note", "wrong"],
 ) -> Iterator[Check]:
     names = [_plain(requirement) for requirement in requirements]
@@ -82,10 +103,11 @@ def _packages(
     # "2.13.0+cpu" is a build of 2.13.0.
     other = [n for n, v in have.items() if n in pins and v.partition("+")[0] != pins[n]]
     if missing := [name for name in names if name not in have]:
-        yield Check(subject, lacking, f"missing: {', '.join(missing)}", f"{_INSTALL}{what}")
+        todo = install or f"pip install {' '.join(missing)}"
+        yield Check(subject, lacking, f"missing: {', '.join(missing)}", todo)
     if other:
         told = ", ".join(f"{name} {have[name]} (pinned: {pins[name]})" for name in other)
-        todo = f"the bytes of the corpus are known for the pinned ones; {_INSTALL}{what}"
+        todo = f"the bytes of the corpus are known for the pinned ones; {install}"
         yield Check(subject, "note", f"other versions than pinned: {told}", todo)
     if right := [f"{name} {have[name]}" for name in have if name not in other]:
         yield Check(subject, "ok", ", ".join(right))
@@ -114,7 +136,7 @@ def programs(folder: Path) -> Iterator[Check]:
     """Git, DVC's state in the project folder, and the browser that one test needs."""
     if git := shutil.which("git"):
         yield Check("git", "ok", git)
-    else:
+    elif (folder / "dvc.yaml").is_file():
         yield Check("git", "wrong", "not found", "install it, e.g. apt-get install git")
     yield _dvc(folder)
     if _findable("pytest"):
