@@ -7,6 +7,7 @@ A raw folder may hold a `manifest.toml` that takes the place of the files declar
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -134,8 +135,10 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     given = manifests / f"{dataset.id}.toml" if manifests else None
     own = raw / dataset.id / "manifest.toml"
     path = given if given and given.is_file() else own
-    if not path.is_file():
+    if not path.exists():
         return raw / dataset.id, Manifest(splits=dataset.splits)
+    if problem := shut(path, raw / dataset.id if path is own else None):
+        raise problem
     manifest: Manifest = declared.toml(path, Manifest)
     check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
     folder = raw / (manifest.folder or dataset.id)
@@ -153,11 +156,16 @@ def present(folder: Path, manifest: Manifest) -> bool:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`."""
+    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`.
+
+    Raises RawFileError for what is neither, see `shut`.
+    """
     if path.is_dir():
         inner = sorted(p for p in path.rglob("*") if p.is_file())
         listing = "".join(f"{digest(p)}  {p.relative_to(path).as_posix()}\n" for p in inner)
         return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
+    if not path.is_file() and (problem := shut(path)):
+        raise problem
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -180,13 +188,37 @@ def verified(folder: Path, split: Split) -> list[Path]:
     return [folder / file.path for file in split.files]
 
 
-def _leading_out(path: Any, folder: Path) -> Path | None:
-    """The first link, in a file's path or below it, to a place outside of the raw folder."""
-    if not isinstance(path, Path):
-        return None  # an object store has no links
-    whole = folder.resolve()
-    below = (p for p in path.rglob("*") if p.is_symlink()) if path.is_dir() else ()
-    return next((p for p in (path, *below) if not p.resolve().is_relative_to(whole)), None)
+def shut(path: Any, folder: Any = None) -> RawFileError | None:
+    """Why a raw file, or folder of them, may not be read; whatever reads one asks this first.
+
+    It is missing, or something in it is neither a file nor a folder: a pipe would keep its reader
+    waiting for ever, and a device never ends. Where `folder` is given, no link may lead out of it.
+    """
+    try:
+        if not path.exists():
+            what = "this raw file is missing"
+            todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
+            return RawFileError(what, where=path, todo=todo)
+        if not isinstance(path, Path):
+            return None  # an object store has files alone
+        whole = os.path.realpath(folder) if folder else "/"
+        for inner in (path, *(path.rglob("*") if path.is_dir() else ())):
+            linked = inner == path or inner.is_symlink()
+            if linked and not Path(os.path.realpath(inner)).is_relative_to(whole):
+                what = "this link leads out of the raw folder"
+                todo = "put the file itself there, or make the whole raw folder a link"
+                return RawFileError(what, where=inner, todo=todo)
+            if not (inner.is_file() or inner.is_dir()) and inner.exists():
+                what = "this is neither a file nor a folder: a pipe, a socket or a device"
+                return RawFileError(what, where=inner, todo="put a plain file in its place")
+    except OSError as problem:
+        return _unreadable(problem, path)
+    return None
+
+
+def _unreadable(problem: OSError, path: object) -> RawFileError:
+    told = f"cannot read: {problem.strerror}"
+    return RawFileError(told, where=path, todo="see who may read it, and its name")
 
 
 def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
@@ -196,27 +228,22 @@ def faults(folder: Path, split: Split) -> Iterator[RawFileError]:
         try:
             fault = _fault(path, file, folder)
         except OSError as problem:
-            told = f"cannot read: {problem.strerror}"
-            fault = RawFileError(told, where=path, todo="see who may read it, and its name")
+            fault = _unreadable(problem, path)
         if fault:
             yield fault
 
 
 def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
     """What is wrong with a raw file, and what to do about it."""
-    what, where, todo = None, path, "move it away and run `iepile fetch`"
-    if not path.exists():
-        what = "this raw file is missing"
-        todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
-    elif (link := _leading_out(path, folder)) is not None:
-        what, where = "this link leads out of the raw folder", link
-        todo = "put the file itself there, or make the whole raw folder a link"
-    elif path.is_file() and path.stat().st_size == 0:
+    if problem := shut(path, folder):
+        return problem
+    what, todo = None, "move it away and run `iepile fetch`"
+    if path.is_file() and path.stat().st_size == 0:
         what = "this raw file is empty"
     elif file.sha256 and (found := digest(path)) != file.sha256:
         what = f"sha256 is {found}, declared is {file.sha256}"
         todo = f"{todo}, or write a manifest.toml for it"
-    return RawFileError(what, where=where, todo=todo) if what else None
+    return RawFileError(what, where=path, todo=todo) if what else None
 
 
 def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> Iterator[Any]:

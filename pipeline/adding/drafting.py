@@ -115,6 +115,8 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
     for file in (f for own in splits.values() for f in own):
         if not file.exists():
             raise RawFileError("there is no such file", where=file, todo="check the path")
+        if problem := raw_files.shut(file):
+            raise problem
 
 
 def _refuse_encodings(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> None:

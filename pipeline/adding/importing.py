@@ -67,7 +67,11 @@ def run(
     declaration = catalog.file_of(name, declarations)
     if declaration.exists():
         raise _there_already(declaration)
-    files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()
+    files = _splits(folder)
+    for path in (*files.values(), folder / "schema.json"):
+        if path.exists() and (problem := raw_files.shut(path)):
+            raise problem
+    schema, found = _schema(folder / "schema.json"), Found()
     splits = {split: _split(path, found) for split, path in files.items()}
     if not found.characters["texts"]:
         todo = "check that they are in the unified format, and UTF-8"
@@ -125,7 +129,7 @@ def _splits(folder: Path) -> dict[str, Path]:
     found = {}
     for split, names in _FILES.items():
         paths = (folder / f"{name}{end}" for name in names for end in (".json", ".jsonl"))
-        if there := [path for path in paths if path.is_file()]:
+        if there := [path for path in paths if path.exists() and not path.is_dir()]:
             found[split] = there[0]
     if not found:
         raise RawFileError(
