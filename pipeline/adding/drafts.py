@@ -65,12 +65,7 @@ def _copy(path: Path, to: Path) -> None:
                 todo="move it away, or give the dataset another id",
             )
         return
-    if path.is_dir():
-        with atomic.replacing(to) as partial:
-            shutil.copytree(path, partial, dirs_exist_ok=True)
-    else:
-        with atomic.writing(to) as partial:
-            shutil.copyfile(path, partial)
+    atomic.copied(path, to)
 
 
 def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
