@@ -1,4 +1,4 @@
-"""Whether parameters, declarations and raw files can make the corpus: half of `iepile doctor`.
+"""Whether parameters, declarations and raw files can make the corpus: a part of `iepile doctor`.
 
 Everything is read and nothing heavy is imported. Sizes of raw files are compared with what is
 declared; hashes take long and are left to `iepile check`.
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.doctor.diagnosis import Check
+from pipeline.doctor import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

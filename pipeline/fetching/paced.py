@@ -30,7 +30,7 @@ class _Paced(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        count: int | None = self._raw.readinto(buffer)  # type: ignore[attr-defined]
+        count: int | None = self._raw.readinto(buffer)
         self._bytes += count or 0
         if (now := time.monotonic()) - self._since > self._seconds:
             if self._bytes < SLOWEST * self._seconds:
