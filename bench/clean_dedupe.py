@@ -24,7 +24,8 @@ import psutil
 
 from pipeline import engines, shards
 from pipeline.catalog import Dataset, Labels
-from pipeline.config import ROOT, Settings
+from pipeline.cleaning.rules import STOP_WORDS
+from pipeline.config import Settings
 from pipeline.records import Mention, Record, Relation, record_id
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
@@ -57,7 +58,7 @@ def vocabulary(language):
 
     if language == "en":
         rng = np.random.default_rng(7)
-        stops = (ROOT / "dictionaries/stop_words/en.txt").read_text(encoding="utf-8").split("\n")
+        stops = (STOP_WORDS / "en.txt").read_text(encoding="utf-8").split("\n")
         letters = [*"etaoinshrdlucmfwypvbgk"]
         made = ["".join(rng.choice(letters, rng.integers(3, 10))) for _ in range(30_000)]
         return [*(s for s in stops if s.isalpha())][:120] + made
@@ -162,7 +163,7 @@ def main():
             made,
             folder / "normalize",
             Settings().clean,
-            ROOT / "dictionaries" / "stop_words",
+            STOP_WORDS,
             folder / "clean",
             own.workers,
         ),

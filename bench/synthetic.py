@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import engines, shards
-from pipeline.config import ROOT
+from pipeline.cleaning.rules import STOP_WORDS
 from pipeline.records import Mention, Record, Relation
 from pipeline.tables import to_table
 
@@ -68,7 +68,7 @@ _READERS = {
 @cache
 def vocabulary(language: str) -> tuple[list[str], list[str]]:
     """(words of running text, names), the more frequent ones first."""
-    stop = ROOT / "dictionaries" / "stop_words" / f"{language}.txt"
+    stop = STOP_WORDS / f"{language}.txt"
     common = [w for w in stop.read_text(encoding="utf-8").split() if w.isalpha()][:120]
     if language == "zh":
         import jieba

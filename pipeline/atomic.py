@@ -260,6 +260,16 @@ def writing(path: Path) -> Iterator[Path]:
             raise
 
 
+def copied(source: Path, target: Path) -> None:
+    """Copy a file or folder of this machine, to appear under its name whole."""
+    if source.is_dir():
+        with replacing(target) as partial:
+            shutil.copytree(source, partial, dirs_exist_ok=True)
+    else:
+        with writing(target) as partial:
+            shutil.copyfile(source, partial)
+
+
 def _halves_of_the_dead(path: Any) -> list[Path]:
     """What processes that were killed have left of this file."""
     if not isinstance(path, Path):

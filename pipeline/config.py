@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,8 +15,8 @@ from pipeline.records import SPLITS
 
 #: Counts are written as 32 bits.
 _MOST = 2**31 - 1
-#: The project's folder, where dictionaries/ and params.yaml lie.
-ROOT = Path(__file__).resolve().parent.parent
+#: Read where no file of parameters is named.
+PARAMS: Final = Path("params.yaml")
 _LABELS_PER_INSTRUCTION: Final = {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
 
 
@@ -166,8 +167,14 @@ class Settings(_Section, frozen=True):
     publish: Publish = Publish()
 
 
-def load(path: Path = Path("params.yaml")) -> Settings:
-    """Read and validate params.yaml."""
+def load(named: Path | None = None) -> Settings:
+    """Read and validate a file of parameters: the one that is named, or params.yaml.
+
+    Without a params.yaml in the current folder the defaults are in force.
+    """
+    path = named or PARAMS
+    if named is None and not os.path.lexists(path):
+        return Settings()
     if not path.is_file():
         raise DeclarationError(
             "cannot read the parameters: there is no such file",

@@ -26,7 +26,7 @@ def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
     return found
 
 
-def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
+def switch(raw: Path, params: Path | None = None, manifests: Path | None = None) -> list[str]:
     """Make params.yaml run every dataset that has raw files in `raw`; return their names.
 
     The rest of the file stays as it is, comments included.
@@ -45,7 +45,7 @@ def switch(raw: Path, params: Path, manifests: Path | None = None) -> list[str]:
     return [*found]
 
 
-def add(dataset: Dataset, params: Path) -> None:
+def add(dataset: Dataset, params: Path | None = None) -> Path:
     """List one more dataset in params.yaml; those that are left out there stay out."""
     with _edited(params) as content:
         own = _listed({dataset.id: dataset.reader["name"]})
@@ -54,6 +54,7 @@ def add(dataset: Dataset, params: Path) -> None:
             listed.insert(sum(name < dataset.id for name in listed), dataset.id, own[dataset.id])
         else:
             content["datasets"] = own
+    return params or config.PARAMS
 
 
 def _listed(readers: dict[str, str]) -> Any:
@@ -67,19 +68,23 @@ def _listed(readers: dict[str, str]) -> Any:
 
 
 @contextmanager
-def _edited(params: Path) -> Iterator[Any]:
+def _edited(named: Path | None) -> Iterator[Any]:
     """The content of params.yaml to be changed; it is put in place whole, with its comments.
 
-    Meanwhile others wait: its folder is locked, as the file itself is replaced.
+    Where none is named and there is no params.yaml, it is begun. Meanwhile others wait: its folder
+    is locked, as the file itself is replaced.
     """
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
 
-    config.load(params)  # what is broken is told, and not written again
+    config.load(named)  # what is broken is told, and not written again
+    params = named or config.PARAMS
     yaml = YAML()
     yaml.width = 4096
     file = params.resolve()
     with atomic.locked(file.parent, wait=True):
-        content = yaml.load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None
+        content = CommentedMap() if content is None else content
         yield content
         text = StringIO()
         yaml.dump(content, text)

@@ -7,6 +7,7 @@ A raw folder may hold a `manifest.toml` that takes the place of the files declar
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
-CATALOG: Final = Path(__file__).parent / "catalog"
+CATALOG: Final = Path(__file__).resolve().parent / "catalog"
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +56,21 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     #: The raw folder, where it is not named like the dataset.
     folder: str | None = None
     note: str = ""
+
+
+def catalogs() -> list[Path]:
+    """The folders of declarations: ours, and last the one where the user's are read and written.
+
+    In the project's own folder both are the same; elsewhere it is `catalog/` of the current folder.
+    """
+    here = Path.cwd()
+    return [CATALOG] if here == CATALOG.parents[1] else [CATALOG, here / CATALOG.name]
+
+
+def _listed(documents: str) -> Path | None:
+    """Where a list of documents lies that a split names."""
+    paths = (folder / documents for folder in catalogs())
+    return next((path for path in paths if path.is_file()), None)
 
 
 def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
@@ -89,11 +105,11 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
                 )
         if split.documents is not None:
             _check_inside(split.documents, path)
-            if not (CATALOG / split.documents).is_file():
+            if _listed(split.documents) is None:
                 raise DeclarationError(
                     f"cannot read the list of documents {split.documents!r}: there is none",
                     where=path,
-                    todo=f"put it into {CATALOG}",
+                    todo=f"put it into {catalogs()[-1]}",
                 )
 
 
@@ -119,8 +135,10 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     given = manifests / f"{dataset.id}.toml" if manifests else None
     own = raw / dataset.id / "manifest.toml"
     path = given if given and given.is_file() else own
-    if not path.is_file():
+    if not path.exists():
         return raw / dataset.id, Manifest(splits=dataset.splits)
+    if problem := shut(path, raw / dataset.id if path is own else None):
+        raise problem
     manifest: Manifest = declared.toml(path, Manifest)
     check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
     folder = raw / (manifest.folder or dataset.id)
@@ -144,11 +162,16 @@ def size(path: Path) -> int:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`."""
+    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`.
+
+    Raises RawFileError for what is neither, see `shut`.
+    """
     if path.is_dir():
         inner = sorted(p for p in path.rglob("*") if p.is_file())
         listing = "".join(f"{digest(p)}  {p.relative_to(path).as_posix()}\n" for p in inner)
         return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
+    if not path.is_file() and (problem := shut(path)):
+        raise problem
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -171,13 +194,37 @@ def verified(folder: Path, split: Split) -> list[Path]:
     return [folder / file.path for file in split.files]
 
 
-def _leading_out(path: Any, folder: Path) -> Path | None:
-    """The first link, in a file's path or below it, to a place outside of the raw folder."""
-    if not isinstance(path, Path):
-        return None  # an object store has no links
-    whole = folder.resolve()
-    below = (p for p in path.rglob("*") if p.is_symlink()) if path.is_dir() else ()
-    return next((p for p in (path, *below) if not p.resolve().is_relative_to(whole)), None)
+def shut(path: Any, folder: Any = None) -> RawFileError | None:
+    """Why a raw file, or folder of them, may not be read; whatever reads one asks this first.
+
+    It is missing, or something in it is neither a file nor a folder: a pipe would keep its reader
+    waiting for ever, and a device never ends. Where `folder` is given, no link may lead out of it.
+    """
+    try:
+        if not path.exists():
+            what = "this raw file is missing"
+            todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
+            return RawFileError(what, where=path, todo=todo)
+        if not isinstance(path, Path):
+            return None  # an object store has files alone
+        whole = os.path.realpath(folder) if folder else "/"
+        for inner in (path, *(path.rglob("*") if path.is_dir() else ())):
+            linked = inner == path or inner.is_symlink()
+            if linked and not Path(os.path.realpath(inner)).is_relative_to(whole):
+                what = "this link leads out of the raw folder"
+                todo = "put the file itself there, or make the whole raw folder a link"
+                return RawFileError(what, where=inner, todo=todo)
+            if not (inner.is_file() or inner.is_dir()) and inner.exists():
+                what = "this is neither a file nor a folder: a pipe, a socket or a device"
+                return RawFileError(what, where=inner, todo="put a plain file in its place")
+    except OSError as problem:
+        return _unreadable(problem, path)
+    return None
+
+
+def _unreadable(problem: OSError, path: object) -> RawFileError:
+    told = f"cannot read: {problem.strerror}"
+    return RawFileError(told, where=path, todo="see who may read it, and its name")
 
 
 def faults(folder: Path, split: Split) -> Iterator[PipelineError]:
@@ -187,29 +234,22 @@ def faults(folder: Path, split: Split) -> Iterator[PipelineError]:
         try:
             fault: PipelineError | None = _fault(path, file, folder)
         except OSError as problem:
-            told = f"cannot read: {problem.strerror}"
-            fault = explained(problem, path) or RawFileError(
-                told, where=path, todo="see who may read it, and its name"
-            )
+            fault = explained(problem, path) or _unreadable(problem, path)
         if fault:
             yield fault
 
 
 def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
     """What is wrong with a raw file, and what to do about it."""
-    what, where, todo = None, path, "move it away and run `iepile fetch`"
-    if not path.exists():
-        what = "this raw file is missing"
-        todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
-    elif (link := _leading_out(path, folder)) is not None:
-        what, where = "this link leads out of the raw folder", link
-        todo = "put the file itself there, or make the whole raw folder a link"
-    elif path.is_file() and path.stat().st_size == 0:
+    if problem := shut(path, folder):
+        return problem
+    what, todo = None, "move it away and run `iepile fetch`"
+    if path.is_file() and path.stat().st_size == 0:
         what = "this raw file is empty"
     elif file.sha256 and (found := digest(path)) != file.sha256:
         what = f"sha256 is {found}, declared is {file.sha256}"
         todo = f"{todo}, or write a manifest.toml for it"
-    return RawFileError(what, where=where, todo=todo) if what else None
+    return RawFileError(what, where=path, todo=todo) if what else None
 
 
 def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> Iterator[Any]:
@@ -220,7 +260,7 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
     if split.documents is None:
         yield from items
         return
-    path = CATALOG / split.documents
+    path = _listed(split.documents) or CATALOG / split.documents
     try:
         wanted = {*path.read_text(encoding="utf-8").split()}
     except (OSError, UnicodeDecodeError) as problem:

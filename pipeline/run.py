@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline import catalog, engines, lineage, raw_files
-from pipeline.config import ROOT
 from pipeline.engines import Workers
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Settings
@@ -34,8 +34,8 @@ class Workspace(NamedTuple):
     dictionaries: Path
     manifests: Path | None = None
     workers: Workers = Workers()
-    #: The folder of the datasets' declarations.
-    declarations: Path = catalog.FOLDER
+    #: The one folder of declarations; else those that `catalog` looks into.
+    declarations: Path | None = None
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -53,22 +53,23 @@ class Workspace(NamedTuple):
 
 def normalize(names: Sequence[str], ws: Workspace, say: Callable[[str], None] = _silent) -> None:
     """Stage 1. The largest datasets go first, so that none is left to one process at the end."""
-    names = sorted(names, key=lambda name: (-_raw_bytes(name, ws), name))
-    done = engines.run(partial(_normalize, ws=ws), names, ws.workers)
-    for number, (name, _) in enumerate(zip(names, done, strict=True), start=1):
-        say(f"normalize {name} ({number}/{len(names)})")
+    # The processes of a cluster may stand in other folders: they are given the declarations.
+    datasets = [ws.dataset(name) for name in names]
+    datasets.sort(key=lambda dataset: (-_raw_bytes(dataset, ws), dataset.id))
+    done = engines.run(partial(_normalize, ws=ws), datasets, ws.workers, attrgetter("id"))
+    for number, (dataset, _) in enumerate(zip(datasets, done, strict=True), start=1):
+        say(f"normalize {dataset.id} ({number}/{len(datasets)})")
 
 
-def _normalize(name: str, ws: Workspace) -> None:
+def _normalize(dataset: Dataset, ws: Workspace) -> None:
     from pipeline.stages.normalize import normalize as stage
 
-    dataset = ws.dataset(name)
     folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
-    stage(dataset, folder, manifest, ws.settings.normalize, ws.folders["normalize"] / name)
+    stage(dataset, folder, manifest, ws.settings.normalize, ws.folders["normalize"] / dataset.id)
 
 
-def _raw_bytes(name: str, ws: Workspace) -> int:
-    folder, manifest = raw_files.edition(ws.dataset(name), ws.raw, ws.manifests)
+def _raw_bytes(dataset: Dataset, ws: Workspace) -> int:
+    folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
     paths = {folder / file.path for split in manifest.splits.values() for file in split.files}
     try:
         return sum(map(raw_files.size, paths))
@@ -78,13 +79,13 @@ def _raw_bytes(name: str, ws: Workspace) -> int:
 
 def clean(names: Sequence[str], ws: Workspace) -> None:
     """Stage 2."""
+    from pipeline.cleaning.rules import STOP_WORDS
     from pipeline.stages.clean import clean as stage
 
     _check(names, ws, "normalize")
-    stop_words = ROOT / "dictionaries" / "stop_words"
     datasets = [ws.dataset(name) for name in sorted(names)]
     normalize = ws.folders["normalize"]
-    stage(datasets, normalize, ws.settings.clean, stop_words, ws.folders["clean"], ws.workers)
+    stage(datasets, normalize, ws.settings.clean, STOP_WORDS, ws.folders["clean"], ws.workers)
 
 
 def dedupe(names: Sequence[str], ws: Workspace) -> None:
@@ -166,7 +167,8 @@ def parameters(settings: Settings) -> dict[str, object]:
 
 
 def _overrides() -> Path | None:
-    path = ROOT / "dictionaries" / "overrides.toml"
+    """The links changed by hand in the current folder, if there are any."""
+    path = Path("dictionaries", "overrides.toml")
     return path if path.is_file() else None
 
 
@@ -214,7 +216,8 @@ def everything(names: Sequence[str], ws: Workspace, say: Callable[[str], None]) 
         raise RawFileError(
             "none of these datasets has raw files",
             where=ws.raw,
-            todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
+            todo="name the folder of raw folders with --raw; `iepile fetch` gets files, and "
+            "`iepile new` declares files of yours",
         )
     for name, why in left_out.items():
         say(f"skipped {name}: {why}")

@@ -31,7 +31,7 @@ _SILENT: Final = frozenset(
 #: Stage -> files that are read or imported by name.
 _NAMED: Final = {
     "normalize": ("catalog/splits/*.txt",),
-    "clean": ("../dictionaries/stop_words/*.txt",),
+    "clean": ("cleaning/stop_words/*.txt",),
     "dedupe": (),
     "negatives": ("tasks/*.py",),
     "instruct": ("tasks/*.py", "corpus/templates.toml", "dictionary/interchange.py"),
@@ -86,13 +86,14 @@ def _reached(waiting: list[Path]) -> set[Path]:
 def version() -> str:
     """The sha256 over the code and the declarations that the bytes of a corpus follow from."""
     before = (stage for stage in STAGES if stage != "report")
-    return _over(code(*before) | _digests(_matching(["readers/*.py", "catalog/*.toml"])))
+    files = code(*before) | _digests(_matching(["readers/*.py", "catalog/*.toml"]))
+    users = (path for folder in raw_files.catalogs()[1:] for path in folder.glob("*.toml"))
+    return _over(files | {f"catalog/{path.name}": raw_files.digest(path) for path in users})
 
 
 def package() -> str:
     """The sha256 over the package and its words: what the machines of a cluster must have alike."""
-    words = "../dictionaries/stop_words/*.txt"
-    return _over(_digests(_matching(["**/*.py", "**/*.toml", "**/*.txt", words])))
+    return _over(_digests(_matching(["**/*.py", "**/*.toml", "**/*.txt"])))
 
 
 def _matching(patterns: Iterable[str]) -> list[Path]:

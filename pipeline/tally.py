@@ -273,6 +273,6 @@ def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> Unkno
         todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
     return UnknownLabelError(
         f"{len(unknown)} raw labels are neither named nor dropped: {told}",
-        where=catalog.FOLDER / f"{dataset.id}.toml",
+        where=catalog.file_of(dataset.id),
         todo="; ".join(todo),
     )

@@ -119,7 +119,7 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
         raise explained(problem, path) or RawFileError(
             f"cannot read the stop words: {problem.strerror}",
             where=path,
-            todo="run in the project folder, or restore the file",
+            todo="restore the file, or install the package again",
         ) from None
     return frozenset(e.strip().lower() for e in entries if e.strip() and not e.startswith("#"))
 

@@ -96,7 +96,7 @@ def planted(folder, shard_rows=100):
         shards.write(rejects, folders["normalize"] / d.id / "rejects.parquet")
         summary = {"dataset": d.id, "splits": splits}
         shards.write_json(summary, folders["normalize"] / d.id / "summary.json")
-        stop_words = ROOT / "dictionaries" / "stop_words"
+        stop_words = ROOT / "pipeline" / "cleaning" / "stop_words"
         clean([d], folders["normalize"], Clean(), stop_words, folders["clean"])
     dedupe(DATASETS, folders["clean"], Dedupe(), folders["dedupe"])
     for d in DATASETS:

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline import catalog, cli, machine
-from pipeline.doctor import diagnosis
+from pipeline.doctor import diagnosis, packages
 from pipeline.errors import DeclarationError
 from tests.conftest import ROOT
 
@@ -157,7 +158,7 @@ def test_versions_and_python_are_compared_with_what_is_wanted(tmp_path):
     (tmp_path / "pyproject.toml").write_text(f"{text}[project.optional-dependencies]\n")
     (tmp_path / "constraints.txt").write_text("numpy==0.1\nno-such-package==2\n")
 
-    python, missing, other = diagnosis.installation(tmp_path)
+    python, missing, other = packages.installation(tmp_path)
 
     assert (python.state, python.todo) == ("wrong", "make .venv anew with Python >=3.99")
     assert (missing.state, missing.found) == ("wrong", "missing: no-such-package")
@@ -166,11 +167,20 @@ def test_versions_and_python_are_compared_with_what_is_wanted(tmp_path):
     assert other.found.endswith("(pinned: 0.1)")
 
 
-def test_without_the_project_it_says_where_to_run(tmp_path):
-    (check,) = diagnosis.installation(tmp_path)
+def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch):
+    python, found, *extras = packages.installation(tmp_path)
 
+    assert (python.state, found.state) == ("ok", "ok")
+    assert len(found.found.split(", ")) == DEPENDENCIES
+    assert {e.subject for e in extras} == {f"extra {e}" for e in PROJECT["optional-dependencies"]}
+
+    def nothing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", nothing)
+    (check,) = packages.installation(tmp_path)
     assert check.state == "wrong"
-    assert "pyproject.toml: No such file" in check.found
+    assert check.todo == "run it from a clone, or install the package"
 
 
 @pytest.mark.parametrize(

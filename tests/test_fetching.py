@@ -1,5 +1,8 @@
 """`iepile fetch` against a server that misbehaves, archives that do, mirrors, and being killed."""
 
+import contextlib
+import errno
+import gzip
 import hashlib
 import io
 import random
@@ -14,17 +17,32 @@ import tomllib
 import zipfile
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline import catalog, cli, fetching, raw_files
 from pipeline.catalog import Dataset, Labels
-from pipeline.fetching import archives
+from pipeline.fetching import archives, http
 from pipeline.fetching.http import Network
 from pipeline.raw_files import File, Split
 
 DATA = random.Random(1).randbytes(300_000)
 PATIENT = Network(timeout=30, attempts=3, wait=0.01, longest_wait=2)
+
+
+CRLF = "\r\n"
+#: How a body or header never ends: the status, seconds between two pieces, the piece.
+ENDLESS = {
+    "flood": (200, 0, bytes(1 << 16)),
+    "flood-302": (302, 0, bytes(1 << 16)),
+    "flood-404": (404, 0, bytes(1 << 16)),
+    "flood-503": (503, 0, bytes(1 << 16)),
+    "drip": (200, 0.02, b"a"),
+    "head": (200, 0.02, b"X"),
+}
+PACKINGS = {"gzip": "gzip", "x-gzip": "X-GZIP", "br": "br"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -41,6 +59,15 @@ class Handler(BaseHTTPRequestHandler):
         first = self.server.calls[self.path] == 1
         self.server.ranges.append(self.headers.get("Range"))
         body = self.server.files[name]
+        if how in ENDLESS:
+            self.without_end(how)
+        elif how in PACKINGS:
+            self.packed(PACKINGS[how], body if name.endswith(".gz") else gzip.compress(body))
+        else:
+            self.whole(how, name, body, first=first)
+
+    def whole(self, how, name, body, *, first):
+        """Send what is asked for, with the mistakes that are asked for."""
         if how in {"404", "503"} or (how == "429" and first):
             return self.head(int(how), 0, {"Retry-After": "0" if how == "503" else "1"})
         if how == "loop":
@@ -76,6 +103,24 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(rest)
         return None
+
+    def without_end(self, how):
+        """Send for as long as the client listens, fast or a byte at a time."""
+        status, wait, piece = ENDLESS[how]
+        self.close_connection = True
+        self.wfile.write(f"HTTP/1.1 {status} Well\r\nRetry-After: 0\r\n".encode())
+        self.wfile.write(f"Location: /good/a.txt\r\n{'' if how == 'head' else CRLF}".encode())
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(piece)
+                time.sleep(wait)
+
+    def packed(self, packing, body):
+        """Send a body, or the piece that is asked for, packed though nobody asked for that."""
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        whole = {"Content-Range": f"bytes {start}-/{len(body)}"} if start else {}
+        self.head(206 if start else 200, len(body) - start, {"Content-Encoding": packing, **whole})
+        self.wfile.write(body[start:])
 
     def head(self, code, length, headers):
         self.send_response(code)
@@ -453,6 +498,103 @@ def test_a_mirror_without_or_with_wrong_files(server, tmp_path):
     assert "the mirror has no such file" in str(lacking.problems[0])
     assert "these are other bytes" in str(wrong.problems[0])
     assert not (tmp_path / "toy").exists() or not standing(tmp_path / "toy")
+
+
+@pytest.mark.parametrize("more", [{}, {"member": "top"}, {"bytes": 300_000, "member": "top"}])
+def test_a_body_without_an_end_is_cut_off(server, tmp_path, monkeypatch, more):
+    monkeypatch.setattr(http, "MOST", 1 << 20)
+
+    (problem,) = fetch(toy(good(server, "flood", **more)), tmp_path).problems
+
+    assert "more than 1,048,576 bytes, the most that is taken of a file" in problem.what
+    assert standing(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("flood-404", "answers 404"), ("flood-503", "busy and stays so")]
+)
+def test_what_a_server_says_beside_the_file_is_not_read(server, tmp_path, how, words):
+    (problem,) = fetch(toy(good(server, how)), tmp_path).problems
+    assert words in problem.what
+
+    assert fetch(toy(good(server, "flood-302")), tmp_path).ready == ["a.txt"]
+
+
+@pytest.mark.parametrize("how", ["drip", "head"])
+def test_a_byte_now_and_then_does_not_hold_a_download(server, tmp_path, how):
+    network = PATIENT._replace(timeout=0.3, attempts=2)
+
+    (problem,) = fetch(toy(good(server, how)), tmp_path, network=network).problems
+
+    assert "the server sends nothing, or hardly anything" in problem.what
+    assert server.calls.total() == 2
+
+
+@pytest.mark.parametrize("kept", [None, DATA[:1000]])
+@pytest.mark.parametrize("how", ["gzip", "x-gzip"])
+def test_what_comes_packed_though_nobody_asked_is_unpacked(server, tmp_path, how, kept):
+    file = good(server, how)
+    (tmp_path / ".fetch/toy").mkdir(parents=True)
+    if kept:
+        (tmp_path / f".fetch/toy/{fetching._name(file.url)}.part").write_bytes(kept)
+
+    assert fetch(toy(file), tmp_path) == (["a.txt"], [])
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+
+
+def test_a_file_that_is_packed_itself_stays_so(server, tmp_path):
+    packed = server.files["a.gz"] = gzip.compress(b"rows")
+    file = good(server, "gzip", "a.gz", sha256=hashlib.sha256(packed).hexdigest())
+
+    assert fetch(toy(file), tmp_path) == (["a.txt"], [])
+    (problem,) = fetch(toy(good(server, "br")), tmp_path / "b").problems
+    assert "packed in a way that is not known here: 'br'" in problem.what
+
+
+def test_a_disk_is_not_filled(server, tmp_path, monkeypatch):
+    free = SimpleNamespace(free=(100 << 20) + 200_000)
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda _: free)
+
+    (problem,) = fetch(toy(good(server)), tmp_path).problems
+    assert "105,057,600 bytes are free on this disk" in problem.what
+
+    free.free += 200_000
+    assert fetch(toy(good(server)), tmp_path).ready == ["a.txt"]
+
+
+def test_a_raw_folder_may_be_a_link_to_another_disk(server, tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def elsewhere(path, target):
+        if ".fetch" in path.parts and ".fetch" not in Path(target).parts:
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", elsewhere)
+    server.files["x.tgz"] = tarred()
+    url = f"{server.url}/good/x.tgz"
+    folder = File("data", sha256=tree_sha(), url=url, member="top/data")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "toy").symlink_to("disk")
+
+    assert fetch(toy(good(server), folder), tmp_path) == (["a.txt", "data"], [])
+    assert standing(tmp_path / "disk") == {"a.txt", "data/x.txt", "data/sub/y.txt", "manifest.toml"}
+    assert not (tmp_path / ".fetch").exists() or standing(tmp_path / ".fetch") == set()
+    (problem,) = fetch(toy(good(server, sha256=None)), tmp_path / "b").problems
+    assert "no sha256 is declared" in problem.what
+
+
+def test_ctrl_c_tells_what_is_kept(tmp_path, capsys, monkeypatch):
+    def interrupted(_, __, part, *___):
+        part.write_bytes(DATA[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetching, "download", interrupted)
+
+    assert cli.main(["fetch", "wnut2017", "--raw", str(tmp_path)]) == 130
+    told = capsys.readouterr().err
+    assert f"what has arrived is kept in {tmp_path / '.fetch'}" in told
+    assert [name for name in standing(tmp_path / ".fetch") if name.endswith(".part")]
 
 
 SCRIPT = """

@@ -11,7 +11,7 @@ from pipeline.tables import from_table, to_table
 from tests.conftest import ROOT
 from tests.test_dedupe import dataset
 
-STOP_WORDS = ROOT / "dictionaries" / "stop_words"
+STOP_WORDS = ROOT / "pipeline" / "cleaning" / "stop_words"
 
 TOY = dataset("toy")
 

@@ -1,5 +1,6 @@
 """Folders that do not belong together are refused, with the command that is due."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -151,7 +152,7 @@ def test_another_declaration(made, capsys, monkeypatch):
     real = catalog.load
 
     def renamed(name, *more):
-        dataset = real.__wrapped__(name, *more)
+        dataset = copy.deepcopy(real(name, *more))
         if name == "wnut2017":
             dataset.labels.entity = {**dataset.labels.entity, "person": "human being"}
             dataset.title = "Another title"

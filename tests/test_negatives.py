@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import shards
 from pipeline.catalog import Dataset, Labels
-from pipeline.config import ROOT, Negatives
+from pipeline.config import Negatives
 from pipeline.dictionary import confusability, signals
 from pipeline.dictionary.encoders import CorpusEncoder
 from pipeline.dictionary.evidence import gather
@@ -25,6 +25,7 @@ from pipeline.kept import DROPS
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.negatives import negatives
 from pipeline.tables import to_table
+from tests.conftest import ROOT
 
 #: Label -> strings. The first two share most strings, the next two some; contexts go with groups.
 PEOPLE = ("Ines Calloway", "Tom Arlen", "Mara Voss", "Jon Pell", "Rua Sand", "Li Brook")

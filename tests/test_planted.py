@@ -15,7 +15,7 @@ from pipeline.tables import to_table
 from tests.conftest import ROOT
 from tests.test_dedupe import dataset
 
-STOP_WORDS = ROOT / "dictionaries" / "stop_words"
+STOP_WORDS = ROOT / "pipeline" / "cleaning" / "stop_words"
 FOG = "The ferry to Harrow Point left an hour late because of the fog over the bay"
 DEAL = "Velmora sold Kestrel to a buyer whose name was told to nobody at all that day"
 PORT = "雾港的渡轮因为海湾上的大雾晚开了一个小时，乘客们在码头上等着船长的消息"

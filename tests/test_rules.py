@@ -19,7 +19,7 @@ from pipeline.stages.clean import cleaned
 from tests.conftest import ROOT
 from tests.helpers import table
 
-STOP_WORDS = ROOT / "dictionaries" / "stop_words"
+STOP_WORDS = ROOT / "pipeline" / "cleaning" / "stop_words"
 
 
 def reasons(*texts, language="en", **settings):

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import catalog, cli, raw_files, shards
 from pipeline.catalog import TASKS
-from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
+from pipeline.config import Clean, Dedupe, Normalize, Settings
 from pipeline.errors import RawFileError
 from pipeline.scoring import evaluation, facts, predictions
 from pipeline.scoring.counting import NOT_ASKED, Options
@@ -22,6 +22,7 @@ from pipeline.stages.instruct import instruct
 from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
 from pipeline.tables import INSTRUCTIONS
+from tests.conftest import ROOT
 
 PLAIN = Options(samples=0)
 
@@ -397,7 +398,7 @@ def sample_corpus(tmp_path_factory):
             continue
         used.append(dataset)
         normalize(dataset, folder, manifest, Normalize(), out / "normalize" / name)
-        words = ROOT / "dictionaries" / "stop_words"
+        words = ROOT / "pipeline" / "cleaning" / "stop_words"
         clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe(used, out / "clean", Dedupe(), out / "dedupe")
     near = {d.id: {} for d in used}

@@ -6,6 +6,7 @@ import io
 import json
 import marshal
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 import requests
 
 from pipeline import catalog, config, editions, raw_files, run, terminal, text
-from pipeline.adding import toml
+from pipeline.adding import drafting, importing, toml
 from pipeline.corpus import card
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
@@ -130,7 +131,7 @@ def test_what_is_well_compressed_and_not_large_is_no_bomb(mode, tmp_path):
     ["file:///etc/passwd", "/etc/passwd", "ftp://x.org/a", "data:,x", "//x.org/a", "https://", "a"],
 )
 def test_a_declaration_may_name_addresses_on_the_web_only(url, tmp_path):
-    declared = (catalog.FOLDER / "wnut2017.toml").read_text(encoding="utf-8")
+    declared = (raw_files.CATALOG / "wnut2017.toml").read_text(encoding="utf-8")
     first = tomllib.loads(declared)["splits"]["train"]["files"][0]["url"]
     (tmp_path / "x.toml").write_text(declared.replace(first, url), encoding="utf-8")
 
@@ -247,6 +248,67 @@ def test_a_link_in_a_raw_folder_cannot_lead_out_of_it(tmp_path):
             with pytest.raises(RawFileError, match="leads out of the raw folder") as caught:
                 raw_files.verified(folder, raw_files.Split([raw_files.File(path)]))
             assert caught.value.todo
+
+
+@pytest.mark.parametrize("place", ["wnut17train.conll", "manifest.toml"])
+@pytest.mark.parametrize("kind", ["a pipe", "a link to a device", "a link to a file"])
+def test_only_plain_files_of_a_raw_folder_are_read(kind, place, tmp_path):
+    shutil.copytree(ROOT / "raw/sample/wnut2017", tmp_path / "raw/wnut2017")
+    path, outside = tmp_path / "raw/wnut2017" / place, tmp_path / "outside"
+    path.rename(outside)
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "a link to a device" else outside)
+    words = "neither a file nor a folder" if kind == "a pipe" else "leads out of the raw folder"
+
+    for command in (["check", "wnut2017"], ["run", "--datasets", "wnut2017", "--out", "out"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *command, "--raw", "raw"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        told = done.stdout + done.stderr
+        assert done.returncode == 1
+        assert words in told
+        assert "Traceback" not in told
+        # Nothing is told of what stands in it: it was not read.
+        if command[0] == "check" and place != "manifest.toml":
+            assert [line for line in told.splitlines() if "wnut2017/train" in line] == [
+                told.strip()
+            ]
+
+
+def test_pipes_among_files_are_not_waited_for(tmp_path):
+    (tmp_path / "documents").mkdir()
+    os.mkfifo(tmp_path / "documents" / "a.txt")
+    (tmp_path / "NER").mkdir()
+    os.mkfifo(tmp_path / "NER" / "train.json")
+    split = raw_files.Split([raw_files.File("documents")])
+
+    with pytest.raises(RawFileError, match="neither a file nor a folder") as caught:
+        raw_files.verified(tmp_path, split)
+    assert caught.value.where == tmp_path / "documents" / "a.txt"
+    with pytest.raises(RawFileError, match="neither a file nor a folder"):
+        raw_files.digest(tmp_path / "documents" / "a.txt")
+    with pytest.raises(RawFileError, match="neither a file nor a folder"):
+        importing.run(tmp_path / "NER", importing.Wanted(), tmp_path / "raw", tmp_path / "toml")
+    with pytest.raises(RawFileError, match="neither a file nor a folder"):
+        drafting.draft("toy", "brat", {}, {"train": [tmp_path / "documents"]}, None)
+
+
+def test_a_loop_of_links_is_told(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "loop").symlink_to("loop")
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert raw_files.shut(tmp_path / "folder", tmp_path) is None
+    (problem,) = raw_files.faults(tmp_path, raw_files.Split([raw_files.File("loop")]))
+    assert problem.what == "this raw file is missing"
 
 
 # Code in data

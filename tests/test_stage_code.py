@@ -45,7 +45,7 @@ def test_a_reader_follows_from_those_that_it_imports(tmp_path):
 
 
 def test_words_in_files_count_as_code():
-    assert "dictionaries/stop_words/zh.txt" in stage_code.code("clean")
+    assert "pipeline/cleaning/stop_words/zh.txt" in stage_code.code("clean")
     assert "pipeline/catalog/splits/casie-test.txt" in stage_code.code("normalize")
 
 

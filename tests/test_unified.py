@@ -9,7 +9,7 @@ import pytest
 from pipeline import atomic, catalog, cli, kept, raw_files, shards
 from pipeline.adding import importing
 from pipeline.adding.importing import Wanted
-from pipeline.config import ROOT, Clean, Dedupe, Normalize
+from pipeline.config import Clean, Dedupe, Normalize
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.records import Argument, Event, Mention, Relation
@@ -18,6 +18,7 @@ from pipeline.stages.dedupe import dedupe
 from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from pipeline.tasks import inventory
+from tests.conftest import ROOT
 
 #: Every task, both languages, held-out and not; typed relations, qualifiers, nested roles.
 SAMPLES = ["conll04", "cluener", "duie2", "duee1", "phee", "fewfc", "scierc", "weibo-ner"]
@@ -30,7 +31,7 @@ def records_of(dataset, raw, out):
     """Run the stages that make records, as `iepile run` does."""
     folder, manifest = raw_files.edition(dataset, raw)
     normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
-    words = ROOT / "dictionaries" / "stop_words"
+    words = ROOT / "pipeline" / "cleaning" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
     return out
@@ -324,14 +325,18 @@ def test_a_folder_that_is_none_is_told_and_leaves_nothing(change, kind, words, t
     assert not [*tmp_path.glob("raw/*"), *tmp_path.glob("toml/*")]
 
 
-def test_the_command_imports_and_refuses_to_overwrite(tmp_path, capsys):
+def test_the_command_imports_and_refuses_to_overwrite(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     folder = folder_of(tmp_path / "RE" / "d", *SHAPES["RE"][:2])
     call = ["import", "iepile-jsonl", str(folder), "--raw", str(tmp_path / "raw")]
-    call += ["--catalog", str(tmp_path / "toml"), "--id", "mine", "--held-out"]
+    call += ["--id", "mine", "--held-out"]
 
     assert cli.main(call) == 0
     assert "records" in capsys.readouterr().out
-    assert catalog.load("mine", tmp_path / "toml").use == "held-out"
+    assert catalog.load("mine").use == "held-out"
+    assert (tmp_path / "catalog/mine.toml").is_file()
+    assert cli.main(["datasets", "--raw", "raw"]) == 0
+    assert "mine" in capsys.readouterr().out
     assert cli.main(call) == 1
     assert "there already" in capsys.readouterr().err
     assert cli.main([*call, "--tasks", "XX"]) == 1

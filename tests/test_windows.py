@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import kept, shards
+from pipeline.cleaning.rules import STOP_WORDS
 from pipeline.config import Clean, Dedupe
 from pipeline.records import Argument, Event, Mention, Record, Relation, place, record_id, violation
 from pipeline.stages.clean import clean
@@ -227,7 +228,7 @@ def test_from_raw_files_to_drops_with_unique_ids_and_an_account(tmp_path):
     shards_of = tmp_path / "all"
     shards_of.mkdir()
     (tmp_path / "normalize").rename(shards_of / "a")
-    clean([dataset("a")], shards_of, Clean(), ROOT / "dictionaries/stop_words", tmp_path / "clean")
+    clean([dataset("a")], shards_of, Clean(), STOP_WORDS, tmp_path / "clean")
     dedupe([dataset("a")], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
 
     ids = []

@@ -63,7 +63,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         where = f"{dataset.id}/{name}"
         faults = raw_files.faults(folder, split)
         findings += [Finding(f"{where}/{_inside(f.where, folder)}", f.what) for f in faults]
-        if not all((folder / file.path).exists() for file in split.files):
+        if any(raw_files.shut(folder / file.path, folder) for file in split.files):
             whole = False
             continue
         tally = Tally(dataset, unknown)

@@ -109,12 +109,14 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
     if name in catalog.ids():
         raise DeclarationError(
             f"there is a dataset {name!r} already",
-            where=catalog.FOLDER / f"{name}.toml",
+            where=catalog.file_of(name),
             todo="choose another id, edit the file, or remove it to draft it anew",
         )
     for file in (f for own in splits.values() for f in own):
         if not file.exists():
             raise RawFileError("there is no such file", where=file, todo="check the path")
+        if problem := raw_files.shut(file):
+            raise problem
 
 
 def _refuse_encodings(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> None:

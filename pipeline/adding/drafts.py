@@ -1,6 +1,6 @@
 """Write a drafted dataset where a human reviews it.
 
-pipeline/catalog/<id>.toml    what was found and guessed
+catalog/<id>.toml             what was found and guessed; in the project pipeline/catalog/
 raw/full/<id>/                the files
 raw/sample/<id>/              a stub of the sample edition: the first records of every split
 """
@@ -57,7 +57,7 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
         document.add("splits", _splits_table(stub))
         shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
         written.append(sample / "manifest.toml")
-    path = catalog.FOLDER / f"{dataset.id}.toml"
+    path = catalog.file_of(dataset.id)
     shards.write_text(toml(dataset), path)
     return [*written, path]
 
@@ -73,12 +73,7 @@ def _copy(path: Path, to: Path) -> None:
                 todo="move it away, or give the dataset another id",
             )
         return
-    if path.is_dir():
-        with atomic.replacing(to) as partial:
-            shutil.copytree(path, partial, dirs_exist_ok=True)
-    else:
-        with atomic.writing(to) as partial:
-            shutil.copyfile(path, partial)
+    atomic.copied(path, to)
 
 
 def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:

@@ -53,18 +53,27 @@ class Wanted(NamedTuple):
     held_out: bool = False
 
 
-def run(folder: Path, wanted: Wanted, raw: Path, declarations: Path) -> dict[str, int]:
-    """Write `<declarations>/<id>.toml` and `<raw>/<id>/`; return what was counted."""
+def run(
+    folder: Path, wanted: Wanted, raw: Path, declarations: Path | None = None
+) -> dict[str, int]:
+    """Write the declaration and `<raw>/<id>/`; return what was counted.
+
+    Where no folder of declarations is given, it goes where all commands look for it.
+    """
     name = wanted.id or _id(folder.resolve())
     if not _ID.fullmatch(name):
         todo = "give it one with --id: small letters, digits and hyphens"
         raise DeclarationError(f"{name!r} is no id of a dataset", where=folder, todo=todo)
-    declaration = declarations / f"{name}.toml"
+    declaration = catalog.file_of(name, declarations)
     if declaration.exists():
         raise _there_already(declaration)
     for place in (declaration, raw / name):
         ownership.spared(place)
-    files, schema, found = _splits(folder), _schema(folder / "schema.json"), Found()
+    files = _splits(folder)
+    for path in (*files.values(), folder / "schema.json"):
+        if path.exists() and (problem := raw_files.shut(path)):
+            raise problem
+    schema, found = _schema(folder / "schema.json"), Found()
     splits = {split: _split(path, found) for split, path in files.items()}
     if not found.characters["texts"]:
         todo = "check that they are in the unified format, and UTF-8"
@@ -122,7 +131,7 @@ def _splits(folder: Path) -> dict[str, Path]:
     found = {}
     for split, names in _FILES.items():
         paths = (folder / f"{name}{end}" for name in names for end in (".json", ".jsonl"))
-        if there := [path for path in paths if path.is_file()]:
+        if there := [path for path in paths if path.exists() and not path.is_dir()]:
             found[split] = there[0]
     if not found:
         raise RawFileError(

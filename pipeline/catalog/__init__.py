@@ -1,4 +1,4 @@
-"""The catalogue: one TOML per dataset in this folder, and the loader that validates it.
+"""The catalogue: one TOML per dataset, in this folder or the user's, and the loader of them.
 
 A TOML says everything about a dataset that is no code: where it comes from, how its files are read,
 what its labels are called, and how many records and annotations each split holds.
@@ -16,13 +16,12 @@ import msgspec
 
 from pipeline import declared, options
 from pipeline.errors import DeclarationError
-from pipeline.raw_files import CATALOG, Split, check_splits
+from pipeline.raw_files import Split, catalogs, check_splits
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDER: Final = CATALOG
 TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
@@ -115,35 +114,58 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         return note or f"See {self.homepage or 'its authors'}."
 
 
-def ids(folder: Path = FOLDER) -> list[str]:
-    """The ids of all declared datasets, sorted."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+def ids(folder: Path | None = None) -> list[str]:
+    """The ids of all declared datasets, or of those in one folder, sorted."""
+    places = [folder] if folder else catalogs()
+    return sorted({path.stem for place in places for path in place.glob("*.toml")})
 
 
-@cache
-def load(dataset_id: str, folder: Path = FOLDER, no_relation_label: str | None = None) -> Dataset:
+def file_of(dataset_id: str, folder: Path | None = None) -> Path:
+    """The declaration of a dataset; where there is none, the place for a new one."""
+    places = [folder] if folder else catalogs()
+    paths = [place / f"{dataset_id}.toml" for place in places]
+    found = [path for path in paths if path.is_file()]
+    if len(found) > 1:
+        raise DeclarationError(
+            f"the id {dataset_id!r} is declared twice",
+            where=found[1],
+            todo=f"give this one another name; the other is {found[0]}",
+        )
+    return (found or paths)[-1]
+
+
+def load(
+    dataset_id: str, folder: Path | None = None, no_relation_label: str | None = None
+) -> Dataset:
     """Read and validate one declaration. "No relation" may be asked under a name of its own."""
-    path = folder / f"{dataset_id}.toml"
+    where = " and ".join(map(str, [folder] if folder else catalogs()))
     if not _ID.fullmatch(dataset_id):
         raise DeclarationError(
             f"{dataset_id!r} is no id of a dataset",
-            where=folder,
+            where=where,
             todo="ids are letters, digits, and inside of them . _ and -",
         )
+    path = file_of(dataset_id, folder)
     if not path.is_file():
         known = ids(folder)
         raise DeclarationError(
             f"there is no dataset {dataset_id!r}{declared.meant(dataset_id, known)}",
-            where=folder,
+            where=where,
             todo=f"use one of: {', '.join(known)}",
         )
+    return read(path, no_relation_label)
+
+
+@cache
+def read(path: Path, no_relation_label: str | None = None) -> Dataset:
+    """Read and validate the declaration at a path; its name is the id."""
     dataset: Dataset = declared.toml(path, Dataset)
-    dataset.id = dataset_id
+    dataset.id = path.stem
     _validate(dataset, path)
     if no_relation_label and dataset.labels.no_relation:
         if no_relation_label in dataset.labels_of("relation"):
             raise DeclarationError(
-                f"no_relation_label is {no_relation_label!r}, which is a relation of {dataset_id}",
+                f"no_relation_label is {no_relation_label!r}, which is a relation of {dataset.id}",
                 where="params.yaml",
                 todo="give it a name that no relation has",
             )
@@ -214,4 +236,4 @@ def _validate(dataset: Dataset, path: Path) -> None:
 
 def reader(dataset: Dataset, path: Path | None = None) -> Any:
     """The dataset's reader function, with its options bound and checked."""
-    return options.bound(dataset.reader, dataset.language, path or FOLDER / f"{dataset.id}.toml")
+    return options.bound(dataset.reader, dataset.language, path or file_of(dataset.id))

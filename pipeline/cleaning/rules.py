@@ -11,6 +11,7 @@ After IEPile (Gui et al., ACL 2024, section 3.1).
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,10 +23,11 @@ from pipeline.cleaning import chinese
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pipeline.config import Clean
 
+#: A list of stop words per language.
+STOP_WORDS: Final = Path(__file__).parent / "stop_words"
 #: A share that equals its threshold does not exceed it, whatever floats make of 0.8.
 _TOLERANCE: Final = 1e-9
 #: A piece that NLTK's tokenizer parts into one word and punctuation around it.

@@ -76,7 +76,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
 
-    settings = config.load(arguments.params or Path("params.yaml"))
+    settings = config.load(arguments.params)
     out_given = getattr(arguments, "out", None)
     name = getattr(arguments, "command", "")
     engine: Any = getattr(arguments, "engine", "local")
@@ -114,12 +114,11 @@ def writing(arguments: argparse.Namespace, ids: Sequence[str] = ()) -> Iterator[
 
     Refuses folders that hold what is not ours, and those where a write could replace an input.
     """
-    from pipeline import ownership
-    from pipeline.config import ROOT
+    from pipeline import config, ownership
 
     ws = workspace(arguments)
-    by_hand = (ROOT / "dictionaries" / name for name in ("stop_words", "overrides.toml"))
-    inputs = (ws.raw, ws.manifests, ws.declarations, arguments.params or Path("params.yaml"))
+    by_hand = [Path("dictionaries") / "overrides.toml"]
+    inputs = (ws.raw, ws.manifests, ws.declarations, arguments.params or config.PARAMS)
     imported = getattr(arguments, "imported", None)
     merged = ws.dictionaries / "hard_negatives.json"
     ownership.apart((ws.out, *ws.folders.values(), merged), (*inputs, *by_hand, imported))

@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write a file per stage."""
     from pipeline import config, ownership, stage_code
 
-    settings = config.load(arguments.params or Path("params.yaml"))
+    settings = config.load(arguments.params)
     out = Path("output")
     ownership.claim(out, ownership.RUN)
     stage_code.write(settings, out / "code")

@@ -31,22 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
     import shutil
 
     from pipeline import machine
-    from pipeline.doctor import diagnosis
+    from pipeline.doctor import Check, diagnosis, packages
 
-    params = arguments.params or Path("params.yaml")
     out = arguments.out or Path("output")
     dictionaries = out / "dictionaries" if arguments.out else Path("dictionaries")
     project = Path(__file__).resolve().parents[2]
-    checks = [*diagnosis.installation(project), *diagnosis.programs(Path())]
+    checks = [*packages.installation(project), *diagnosis.programs(Path())]
     size = 0
     try:
         from pipeline.doctor import readiness
 
-        found, size = readiness.examine(params, arguments.raw, arguments.manifests)
+        found, size = readiness.examine(arguments.params, arguments.raw, arguments.manifests)
         checks += found
     except ImportError as problem:
         told = f"cannot be read while the package {problem.name} is missing"
-        checks.append(diagnosis.Check("parameters and data", "wrong", told, "see packages above"))
+        checks.append(Check("parameters and data", "wrong", told, "see packages above"))
     checks += diagnosis.machine(out, dictionaries, size, machine.memory())
     checks += diagnosis.leftovers(out, dictionaries, Path("raw/full"))
     wrong = sum(check.state == "wrong" for check in checks)

@@ -21,15 +21,17 @@ def add(commands: Any) -> None:
         "raw/sample, `full` is raw/full. `dvc repro` then makes the corpus from them.",
     )
     parser.add_argument("name", metavar="sample|full|DIR")
-    parser.add_argument("--params", type=Path, metavar="FILE", default=Path("params.yaml"))
+    parser.add_argument("--params", type=Path, metavar="FILE", help="default: params.yaml")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Rewrite the dataset list of params.yaml."""
-    from pipeline import editions
+    from pipeline import config, editions
 
     known = {"sample": Path("raw/sample"), "full": Path("raw/full")}
     raw = known.get(arguments.name, Path(arguments.name))
     names = editions.switch(raw, arguments.params)
-    print(f"{arguments.params}: {len(names)} datasets from {raw}: {', '.join(names)}")
+    print(
+        f"{arguments.params or config.PARAMS}: {len(names)} datasets from {raw}: {', '.join(names)}"
+    )
     return 0

@@ -44,7 +44,7 @@ def _formats() -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import atomic, exports, ownership, shards
+    from pipeline import atomic, config, exports, ownership, shards
     from pipeline.errors import RawFileError
     from pipeline.terminal import listing
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             todo="name a new folder",
         )
     ws = _run(arguments, kind)
-    params = arguments.params or Path("params.yaml")
+    params = arguments.params or config.PARAMS
     ownership.apart([out], (params, ws.raw, ws.declarations, *ws.folders.values()))
     ownership.spared(out)
     ownership.check(out, ownership.EXPORT)

@@ -39,7 +39,19 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fetch one dataset after the other."""
+    """Fetch one dataset after the other; say what an interrupted call has left."""
+    raw = arguments.raw or Path("raw/full")
+    try:
+        return _fetched(arguments, raw)
+    except KeyboardInterrupt:
+        say(
+            f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command goes on "
+            "from there; only files without a declared sha256 begin anew"
+        )
+        return 130
+
+
+def _fetched(arguments: argparse.Namespace, raw: Path) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -52,7 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         names = [name for name in catalog.ids() if catalog.load(name).access == "open"]
     datasets = [catalog.load(name) for name in names]
     network = Network(timeout=arguments.timeout)
-    raw = arguments.raw or Path("raw/full")
     lacking = 0
     silent: set[str] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

@@ -36,7 +36,6 @@ def add(commands: Any) -> None:
     add_("--domain", metavar="TEXT", default="unstated")
     add_("--held-out", action="store_true", help="publish it for testing only")
     add_("--raw", type=Path, metavar="DIR", default=Path("raw/full"), help="where files are put")
-    add_("--catalog", type=Path, metavar="DIR", help="where it is declared (default: ours)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.domain,
             arguments.held_out,
         )
-        counts = importing.run(folder, wanted, arguments.raw, arguments.catalog or catalog.FOLDER)
+        counts = importing.run(folder, wanted, arguments.raw)
         rows += [[str(folder), key, number] for key, number in counts.items()]
     print(listing.table(("folder", "counted", "number"), rows))
     print(f"`iepile edition {edition_of(arguments.raw)}` writes what is there into params.yaml")

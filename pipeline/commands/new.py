@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         help="a file or folder of train, dev or test; all=FILE has no split of its own",
     )
     parser.add_argument("--language", choices=("en", "zh"), help="default: as the files look")
-    parser.add_argument("--params", type=Path, metavar="FILE", default=Path("params.yaml"))
+    parser.add_argument("--params", type=Path, metavar="FILE", help="default: params.yaml")
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -93,11 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _show(dataset, survey, splits)
     written = drafts.write(dataset, splits, Path("raw"))
-    catalog.load.cache_clear()
+    catalog.read.cache_clear()
     declared = catalog.load(dataset.id)
     if raw_files.present(*raw_files.edition(declared, Path(settings.raw))):
-        editions.add(declared, arguments.params)
-        written.append(arguments.params)
+        written.append(editions.add(declared, arguments.params))
     for path in written:
         print(f"wrote {path}")
     print(f"next: review the declaration, then `iepile check {dataset.id} --raw raw/full`")

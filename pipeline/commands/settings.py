@@ -19,19 +19,18 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them as YAML."""
-    from pathlib import Path
-
     import msgspec
 
     from pipeline import config
     from pipeline.errors import DeclarationError
 
-    path = arguments.params or Path("params.yaml")
-    content = msgspec.to_builtins(config.load(path))
+    content = msgspec.to_builtins(config.load(arguments.params))
     for name in arguments.sections:
         if name not in content:
             raise DeclarationError(
-                f"there is no section {name!r}", where=path, todo=f"use one of {', '.join(content)}"
+                f"there is no section {name!r}",
+                where=arguments.params or config.PARAMS,
+                todo=f"use one of {', '.join(content)}",
             )
     chosen = {name: content[name] for name in arguments.sections or content}
     print(msgspec.yaml.encode(chosen).decode(), end="")

@@ -1,4 +1,4 @@
-"""Whether this installation and this machine can make the corpus: one half of `iepile doctor`.
+"""Whether programs, disk and memory of this machine suffice: a part of `iepile doctor`.
 
 Nothing but the standard library is imported here, and nothing heavy is imported to look whether it
 is there, so that all of it works, and at once, where packages are missing.
@@ -10,20 +10,18 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 import textwrap
-import tomllib
-from importlib import metadata, util
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from pipeline.doctor import Check
+from pipeline.doctor.packages import findable
 from pipeline.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_INSTALL: Final = "in the project folder: pip install -c constraints.txt -e "
 #: What a run over 979,006 records took at its highest with two processes, see bench/RESULTS.md.
 _MEMORY: Final = 2 << 30
 #: Bytes per byte of raw files: 193 MB come of 101 MB, and DVC keeps a copy of them.
@@ -31,95 +29,14 @@ _TIMES: Final = 4
 _PARTIAL: Final = re.compile(r"\..+\.(partial|retired)")
 
 
-class Check(NamedTuple):
-    """One thing that was looked at."""
-
-    subject: str
-    #: "wrong" is what the corpus cannot be made without; a "note" is worth knowing.
-    state: Literal["ok", "note", "wrong"]
-    found: str
-    #: What to do, where something is.
-    todo: str = ""
-
-
-def installation(project: Path) -> Iterator[Check]:
-    """Python, and every package that pyproject.toml names against constraints.txt."""
-    try:
-        about = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        pins = _pins((project / "constraints.txt").read_text(encoding="utf-8"))
-    except OSError as problem:
-        found = f"cannot read {problem.filename}: {problem.strerror}"
-        yield Check("packages", "wrong", found, "run it from a clone of the project")
-        return
-    least = tuple(map(int, re.findall(r"\d+", about["requires-python"])))
-    fits = sys.version_info[: len(least)] >= least
-    found = f"{sys.version.partition(' ')[0]} in {sys.prefix}"
-    todo = "" if fits else f"make .venv anew with Python {about['requires-python']}"
-    yield Check("Python", "ok" if fits else "wrong", found, todo)
-    yield from _packages("packages", about["dependencies"], pins, ".", "wrong")
-    for extra, names in about["optional-dependencies"].items():
-        yield from _packages(f"extra {extra}", names, pins, f"'.[{extra}]'", "note")
-
-
-def _pins(text: str) -> dict[str, str]:
-    lines = (line.partition("==") for line in text.splitlines())
-    return {_plain(name): version.strip() for name, found, version in lines if found}
-
-
-def _plain(requirement: str) -> str:
-    """The name of a package in a requirement, as all spellings of it are compared."""
-    found = re.match(r"[\w.-]+", requirement.strip())
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
-
-
-def _packages(
-    subject: str,
-    requirements: Sequence[str],
-    pins: dict[str, str],
-    what: str,
-    lacking: Literal["note", "wrong"],
-) -> Iterator[Check]:
-    names = [_plain(requirement) for requirement in requirements]
-    have = {name: version for name in names if (version := _version(name))}
-    # "2.13.0+cpu" is a build of 2.13.0.
-    other = [n for n, v in have.items() if n in pins and v.partition("+")[0] != pins[n]]
-    if missing := [name for name in names if name not in have]:
-        yield Check(subject, lacking, f"missing: {', '.join(missing)}", f"{_INSTALL}{what}")
-    if other:
-        told = ", ".join(f"{name} {have[name]} (pinned: {pins[name]})" for name in other)
-        todo = f"the bytes of the corpus are known for the pinned ones; {_INSTALL}{what}"
-        yield Check(subject, "note", f"other versions than pinned: {told}", todo)
-    if right := [f"{name} {have[name]}" for name in have if name not in other]:
-        yield Check(subject, "ok", ", ".join(right))
-
-
-def _version(name: str) -> str | None:
-    """The version of a package that is installed and can be found by `import`."""
-    try:
-        package = metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return None
-    files = [line.partition(",")[0] for line in (package.read_text("RECORD") or "").splitlines()]
-    code = [file for file in files if file.endswith((".py", ".so")) and not file.startswith("..")]
-    tops = {file.partition("/")[0].partition(".")[0] for file in code}
-    return package.version if not tops or any(map(_findable, sorted(tops))) else None
-
-
-def _findable(module: str) -> bool:
-    try:
-        return module in sys.modules or util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
-
-
 def programs(folder: Path) -> Iterator[Check]:
     """Git, DVC's state in the project folder, and the browser that one test needs."""
     if git := shutil.which("git"):
         yield Check("git", "ok", git)
-    else:
+    elif (folder / "dvc.yaml").is_file():
         yield Check("git", "wrong", "not found", "install it, e.g. apt-get install git")
     yield _dvc(folder)
-    if _findable("pytest"):
+    if findable("pytest"):
         lacking = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
         if lacking:
             todo = "apt-get install chromium chromium-driver; the test of the audit page needs it"

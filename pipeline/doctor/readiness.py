@@ -1,4 +1,4 @@
-"""Whether parameters, declarations and raw files can make the corpus: half of `iepile doctor`.
+"""Whether parameters, declarations and raw files can make the corpus: a part of `iepile doctor`.
 
 Everything is read and nothing heavy is imported. Sizes of raw files are compared with what is
 declared; hashes take long and are left to `iepile check`.
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.doctor.diagnosis import Check
+from pipeline.doctor import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _SAMPLE: Final = Path("raw/sample")
 _FULL: Final = Path("raw/full")
 
 
-def examine(params: Path, raw: Any, manifests: Any) -> tuple[list[Check], int]:
+def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], int]:
     """All checks, and how many bytes the raw files have that params.yaml runs."""
     from pipeline import atomic, catalog, config
     from pipeline.errors import PipelineError
@@ -37,17 +37,33 @@ def examine(params: Path, raw: Any, manifests: Any) -> tuple[list[Check], int]:
             checks.append(_broken(f"catalogue: {name}", problem))
     whole = f"{len(datasets)} of {len(datasets) + len(checks)} declarations can be read"
     checks.insert(0, _summary("catalogue", whole, whole=not checks))
-    given = raw is not None
+    given, params = raw is not None, named or config.PARAMS
     try:
-        settings = config.load(params)
+        settings = config.load(named)
         raw = atomic.place(str(raw or settings.raw))
         manifests = atomic.place(str(manifests)) if manifests else None
     except PipelineError as problem:
         return [_broken(str(params), problem), *checks, *_other(datasets, None)], 0
-    run = [d for d in datasets if d.id in settings.datasets]
+    if params.exists():
+        run = [d for d in datasets if d.id in settings.datasets]
+        asked = [*_parameters(settings, params, datasets)]
+    else:
+        run = [d for d in datasets if _begun(d, raw, manifests)]
+        found = "there is none: the defaults hold, and `iepile run` takes what has raw files"
+        asked = [Check(str(params), "ok", found)]
     used, size = _used(run, raw, manifests, skipped=given)
-    asked = _parameters(settings, params, datasets)
     return [*asked, *checks, *used, *_other(datasets, raw)], size
+
+
+def _begun(dataset: Dataset, raw: Any, manifests: Any) -> bool:
+    """Whether a dataset has raw files, or at least a manifest that should name them."""
+    from pipeline import raw_files
+    from pipeline.errors import PipelineError
+
+    try:
+        return raw_files.present(*raw_files.edition(dataset, raw, manifests))
+    except PipelineError:
+        return True
 
 
 def _broken(subject: str, problem: Any) -> Check:
@@ -160,7 +176,7 @@ def _used(
     told = f"{len(datasets) - len(checks)} of {len(datasets)} datasets are complete"
     total = _summary(f"{raw}/", f"in use: {told}", whole=not checks)
     if not sizes:
-        todo = "fetch or place files there, or name another folder: `iepile edition`, --raw"
+        todo = "fetch files, declare yours with `iepile new`, or name another folder with --raw"
         total = Check(total.subject, "wrong", total.found, todo)
     return [total, *checks], sum(sizes.values())
 
@@ -168,8 +184,8 @@ def _used(
 def _other(datasets: Sequence[Dataset], used: Any) -> Iterator[Check]:
     """The sample edition and the full one, where they are not what is run."""
     for place in (_SAMPLE, _FULL):
-        if place == used:
-            continue
+        if place == used or (place == _SAMPLE and not place.is_dir()):
+            continue  # the sample edition is in a clone of the project alone
         faults = {d.id: _files(place / d.id, _declared(d, place)).fault() for d in datasets}
         lacking = [d for d in datasets if faults[d.id]]
         told = f"{len(datasets) - len(lacking)} of {len(datasets)} datasets are complete"
@@ -177,7 +193,8 @@ def _other(datasets: Sequence[Dataset], used: Any) -> Iterator[Check]:
         if place == _SAMPLE:
             if lacking:
                 names = ", ".join(d.id for d in lacking)
-                yield Check(f"{place}/", "note", f"missing: {names}", f"git checkout -- {place}")
+                todo = f"in a clone of the project: git checkout -- {place}"
+                yield Check(f"{place}/", "note", f"missing: {names}", todo)
             continue
         open_ones = [d.id for d in lacking if _fetched(d)]
         if open_ones:
@@ -209,7 +226,7 @@ def _fetched(dataset: Dataset) -> bool:
 
 def _how(dataset: Dataset, raw: Any) -> str:
     if raw == _SAMPLE:
-        return f"git checkout -- {raw / dataset.id}"
+        return f"in a clone of the project: git checkout -- {raw / dataset.id}"
     if _fetched(dataset):
         return f"iepile fetch {dataset.id}{'' if raw == _FULL else f' --raw {raw}'}"
     return f"{dataset.how_to_get()} It belongs in {raw / dataset.id}."

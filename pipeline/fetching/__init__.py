@@ -6,6 +6,7 @@ which no hash is declared cannot be verified: it is left as `<name>.unverified`,
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from functools import partial
@@ -130,15 +131,26 @@ def _bring(
     final.parent.mkdir(parents=True, exist_ok=True)
     if file.sha256 is None:
         _remove(aside)
-        staged.rename(aside)
+        _put(staged, aside)
         raise FetchError(
             f"no sha256 is declared for this file, its bytes have {found}",
             where=aside,
             todo=f"look at it; if it is right, name it {final.name} "
             f"or declare the hash in {dataset.id}.toml, and run this again",
         )
-    staged.rename(final)
+    _put(staged, final)
     return True
+
+
+def _put(staged: Path, final: Path) -> None:
+    """Give a finished file or folder its name, which may be on another disk."""
+    try:
+        staged.rename(final)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        atomic.copied(staged, final)
+        _remove(staged)
 
 
 def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> str:
@@ -211,6 +223,8 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
             raise
     else:
         _remove(part)
+        if problem := raw_files.shut(Path(source.place)):
+            raise problem
         if Path(source.place).is_dir():
             shutil.copytree(source.place, part)
         else:

@@ -7,15 +7,16 @@ Retry-After). A body that breaks off or stalls is resumed where it stopped, in t
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from pipeline.errors import FetchError
+from pipeline.errors import FetchError, WorkError
+from pipeline.fetching.paced import SLOWEST, Adapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,11 @@ _CHUNK: Final = 1 << 14
 _CONNECT: Final = 15
 _BUSY: Final = (429, 500, 502, 503, 504)
 _MOST_BREAKS: Final = 100
+#: Bytes that are taken of a file where no number is declared.
+MOST: Final = 4 << 30
+#: Bytes that are left free on the disk.
+_SPARE: Final = 100 << 20
+_SILENT: Final = "the server sends nothing, or hardly anything"
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
@@ -59,7 +65,7 @@ def session(network: Network) -> requests.Session:
     )
     own = requests.Session()
     for scheme in ("http://", "https://"):
-        own.mount(scheme, HTTPAdapter(max_retries=retry))
+        own.mount(scheme, Adapter(max_retries=retry))
     own.hooks["response"].append(_same_scheme)
     # Compressed on the way, a body could not be resumed at a byte of the file.
     own.headers["Accept-Encoding"] = "identity"
@@ -87,8 +93,9 @@ def download(
     tell: Callable[[int, int | None], None],
     most: int | None = None,
 ) -> None:
-    """Add to the file `part` what it lacks of the body of `url`, but never over `most` bytes.
+    """Add to the file `part` what it lacks of the body of `url`.
 
+    That is never over `most` bytes, the number that is declared, else never over `MOST`.
     What it holds is trusted here: whoever calls must verify the whole.
     """
     idle, answered = 0, False
@@ -108,8 +115,9 @@ def download(
                 where=url,
                 todo="try again later, or use --mirror; if the address is wrong, correct the TOML",
             ) from None
-        grown = (part.stat().st_size if part.exists() else 0) > have
-        answered |= grown
+        brought = (part.stat().st_size if part.exists() else 0) - have
+        grown = brought >= (SLOWEST * network.timeout if why == _SILENT else 1)
+        answered |= brought > 0
         if idle + 1 >= network.attempts and not grown:
             break
         time.sleep(network.wait * 2**idle)
@@ -150,24 +158,60 @@ def _attempt(
             have = 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
+        if _unpacked(answer):
+            part.unlink(missing_ok=True)
+            if answer.status_code == 206:
+                return False  # a piece of what is packed is no piece of the file
+            have, total = 0, None
         with part.open("ab" if have else "wb") as stream:
+            _check(url, part, have, total, most)
             for chunk in answer.iter_content(_CHUNK):
                 stream.write(chunk)
                 have += len(chunk)
-                if most is not None and have > most:
-                    raise FetchError(
-                        f"the server sends more than the {most:,} bytes that are declared",
-                        where=url,
-                        todo="the source has changed: use --mirror, or declare the new bytes",
-                    )
+                _check(url, part, have, total, most)
                 tell(have, total)
         return total is None or have == total
+
+
+def _unpacked(answer: requests.Response) -> bool:
+    """Whether a body comes packed, though none was asked for, and is unpacked as it arrives."""
+    packing = answer.headers.get("Content-Encoding", "").strip().lower()
+    if packing in {"", "identity"}:
+        return False
+    if packing not in {"gzip", "x-gzip", "deflate"}:
+        raise FetchError(
+            f"the server sends the file packed in a way that is not known here: {packing!r}",
+            where=answer.url,
+            todo="get the file by hand, or use --mirror",
+        )
+    if urlsplit(answer.url).path.endswith((".gz", ".tgz")):
+        del answer.raw.headers["Content-Encoding"]  # it is told of the file itself, which stays
+        return False
+    return True
+
+
+def _check(url: str, part: Path, have: int, total: int | None, most: int | None) -> None:
+    """Refuse more bytes than are declared, than any file has, or than the disk has room for."""
+    if max(have, total or 0) > (MOST if most is None else most):
+        part.unlink()
+        if most is None:
+            what = f"the server sends more than {MOST:,} bytes, the most that is taken of a file"
+            todo = "get the file by hand, or use --mirror"
+        else:
+            what = f"the server sends more than the {most:,} bytes that are declared"
+            todo = "the source has changed: use --mirror, or declare the new bytes"
+        raise FetchError(what, where=url, todo=todo)
+    free = shutil.disk_usage(part.parent).free
+    if max(0, (total or 0) - have) > free - _SPARE:
+        what = f"no room for {url}: {free:,} bytes are free on this disk"
+        todo = "free some, then run the same command again"
+        raise WorkError(what, where=part.parent, todo=todo)
 
 
 def _reason(problem: Exception) -> str:
     text = str(problem)
     if isinstance(problem, requests.Timeout) or "timed out" in text:
-        return "the server sends nothing"
+        return _SILENT
     if isinstance(problem, requests.exceptions.RetryError):
         return "the server is busy and stays so (429 or 5xx)"
     return f"{type(problem).__name__}: {text[:200]}"

@@ -48,8 +48,6 @@ COMMANDS = {
             "unified/IE-en/NER/wnut2017",
             "--raw",
             "own",
-            "--catalog",
-            "toml",
         ],
         [],
     ),

@@ -278,7 +278,7 @@ _WORDS = re.compile(rb"[A-Za-z_0-9.-]{2,}")
 
 
 def catalogue_seeds():
-    for path in sorted(catalog.FOLDER.glob("*.toml")):
+    for path in sorted(raw_files.CATALOG.glob("*.toml")):
         if path.stat().st_size < _LONGEST:
             yield pack("dataset", {"x.toml": path.read_bytes()})
     for path in sorted((ROOT / "raw/sample").glob("*/manifest.toml")):
@@ -313,7 +313,7 @@ def catalogue(data):
 
 def _dataset(folder, content, name):
     (folder / "x.toml").write_bytes(content)
-    dataset = catalog.load.__wrapped__("x", folder, "none" if name else None)
+    dataset = catalog.read.__wrapped__(folder / "x.toml", "none" if name else None)
     for task in dataset.tasks:
         keys = tasks.inventory(dataset, task)
         demand(keys and len({*keys}) == len(keys), f"an odd inventory of {task}: {keys!r:.100}")
@@ -365,7 +365,7 @@ def _params(folder, content, name):
         demand(settings.instruct.k(task) >= 1, f"k of {task}")
     for dataset in settings.datasets:
         with only_errors_with_words():
-            catalog.load(dataset, catalog.FOLDER, settings.no_relation_label)
+            catalog.load(dataset, None, settings.no_relation_label)
             demand(_inside(folder, folder / dataset), f"{dataset!r} leads outside")
 
 
@@ -545,7 +545,7 @@ def importers(data):
         demand(not (raw / "x").exists(), "a raw folder of nothing")
         demand(not [*declared.iterdir()], "a declaration of nothing")
         return
-    dataset = catalog.load.__wrapped__("x", declared)
+    dataset = catalog.read.__wrapped__(declared / "x.toml")
     with (declared / "x.toml").open("rb") as stream:
         demand(stream.read(), "an empty declaration")
     where, manifest = raw_files.edition(dataset, raw)

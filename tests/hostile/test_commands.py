@@ -567,16 +567,15 @@ IMPORTS = {
 
 
 @pytest.mark.parametrize("case", IMPORTS)
-def test_a_folder_to_import(case, call, tmp_path):
+def test_a_folder_to_import(case, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     files, words = IMPORTS[case]
     source = tmp_path / "NER" / "my set 'a' \"b\"\n名"
     source.mkdir(parents=True)
     for name, content in files.items():
         (source / name).write_bytes(content)
 
-    result = call(
-        "import", "iepile-jsonl", str(source), "--raw", "{tmp}/raw", "--catalog", "{tmp}/catalog"
-    )
+    result = call("import", "iepile-jsonl", str(source), "--raw", "{tmp}/raw")
 
     written = [*(tmp_path / "catalog").glob("*"), *(tmp_path / "raw").glob("*")]
     if words:

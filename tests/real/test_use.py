@@ -8,7 +8,7 @@ import pytest
 from pipeline import atomic, catalog, raw_files
 from pipeline.adding import importing
 from pipeline.adding.importing import Wanted
-from pipeline.config import ROOT, Clean, Dedupe, Normalize, Settings
+from pipeline.config import Clean, Dedupe, Normalize, Settings
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Options
@@ -17,6 +17,7 @@ from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
 from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
+from tests.conftest import ROOT
 
 MANIFESTS = Path(__file__).parent / "manifests"
 RAW = os.environ.get("IEPILE_RAW")
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder 
 def records_of(dataset, raw, manifests, out):
     folder, manifest = raw_files.edition(dataset, raw, manifests)
     normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
-    words = ROOT / "dictionaries" / "stop_words"
+    words = ROOT / "pipeline" / "cleaning" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
 
