@@ -25,7 +25,9 @@ class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     def __post_init__(self) -> None:
         """A dictionary keeps the defaults of the keys that it does not name."""
         for field in msgspec.structs.fields(self):
-            if callable(field.default_factory) and isinstance(named := getattr(self, field.name), dict):
+            if callable(field.default_factory) and isinstance(
+                named := getattr(self, field.name), dict
+            ):
                 whole = {**field.default_factory(), **named}
                 msgspec.structs.force_setattr(self, field.name, whole)
 
