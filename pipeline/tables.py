@@ -189,6 +189,16 @@ def from_table(table: Any) -> list[Record]:
     ]
 
 
+def of_corpus(piece: Any) -> Any:
+    """Some columns of a corpus as `INSTRUCTIONS` has them, whichever program wrote the shard.
+
+    pandas, for one, writes strings as large ones, views or dictionaries.
+    """
+    fields = [INSTRUCTIONS.field(name) for name in piece.schema.names]
+    columns = [piece[field.name].cast(field.type) for field in fields]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
 def flat(table: Any, column: str) -> tuple[Any, Any, Any]:
     """The items of a column of lists: (items of all rows, the row of each, where a row's begin)."""
     lists = table[column].combine_chunks()

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pipeline import shards
 from pipeline.kept import kept, record_shards
 from pipeline.records import SPLITS
-from pipeline.tables import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS, of_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,8 +83,8 @@ def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
 
 def _batches(path: Path) -> Iterator[Any]:
     with shards.opened(path, INSTRUCTIONS.names) as file:
-        for batch in file.iter_batches(_ROWS):
-            yield pa.Table.from_batches([batch])
+        for batch in file.iter_batches(_ROWS, columns=INSTRUCTIONS.names):
+            yield of_corpus(batch)
 
 
 @contextmanager
