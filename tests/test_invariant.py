@@ -11,18 +11,20 @@ import pytest
 from pipeline import catalog, kept, raw_files, shards
 from pipeline.config import Clean, Dedupe, Fixable, Instruct, Negatives, Normalize, Policy, Settings
 from pipeline.dictionary.interchange import dictionary_for
+from pipeline.errors import RecordError
 from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.stages import normalize as first_stage
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
 from pipeline.stages.negatives import negatives
 from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
-from pipeline.tables import from_table
+from pipeline.tables import from_table, to_table
 from tests import account
 from tests.conftest import ROOT
 from tests.fuzz.targets import sound
-from tests.helpers import declared
+from tests.helpers import declared, table
 
 STOP_WORDS = ROOT / "dictionaries" / "stop_words"
 #: Values of enum roles in long documents, and a row per annotation.
@@ -127,8 +129,8 @@ def made(folder, monkeypatch, max_chars):
 
 
 def all_sound(dataset, *tables):
-    for table in tables:
-        for record in from_table(table):
+    for one in tables:
+        for record in from_table(one):
             sound(record, dataset, known=True)
 
 
@@ -193,3 +195,31 @@ def test_whatever_the_parameters_every_record_of_every_stage_is_sound(
             if fix and near == "drop" and policy in {"first", "merge"}:
                 corpus_of(datasets, folders, place)
     assert merged == 2 * len(NEAR)
+
+
+def test_a_shard_that_was_changed_is_found_by_the_next_stage(tmp_path):
+    dataset = declared(entity=["place"], conflicts={"train": "merge"})
+    path = tmp_path / "toy" / "train-00000.parquet"
+    texts = [("Rome fell", [("Rome", "place")]), ("Rome  fell", [])]
+    good = from_table(table(*texts))
+    broken = to_table(
+        [r._replace(mentions=[m._replace(start=51, end=55) for m in r.mentions]) for r in good],
+        ["toy/train/0", "toy/train/1"], dataset="toy", split="train", language="en",
+    )  # fmt: skip
+    shards.write(broken, path)
+
+    for stage in (
+        lambda: clean([dataset], tmp_path, Clean(), STOP_WORDS, tmp_path / "clean"),
+        lambda: dedupe([dataset], tmp_path, Dedupe(), tmp_path / "dedupe"),
+    ):
+        with pytest.raises(RecordError, match="51:55 in a text of 9 characters") as caught:
+            stage()
+        assert caught.value.where == "toy/train/0, from toy.txt:1"
+
+
+def test_a_window_that_is_not_sound_is_not_written(tmp_path, monkeypatch):
+    bad = Record("Rome fell", "planted:0", [Mention("Rome", 51, 55, "place")])
+    monkeypatch.setattr(first_stage, "windows", lambda *_: ([bad], {}))
+
+    with pytest.raises(RecordError, match="51:55 in a text of 9 characters"):
+        made(tmp_path, monkeypatch, 4)
