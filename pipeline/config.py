@@ -1,4 +1,7 @@
-"""params.yaml as typed, validated settings. An unknown key is an error, not a silent default."""
+"""params.yaml as typed, validated settings. An unknown key is an error, not a silent default.
+
+Where a parameter is a dictionary, a key that params.yaml does not name keeps its default.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,17 @@ from pipeline.records import SPLITS
 _MOST = 2**31 - 1
 #: Read where no file of parameters is named.
 PARAMS: Final = Path("params.yaml")
-_LABELS_PER_INSTRUCTION: Final = {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    pass
+    def __post_init__(self) -> None:
+        """A dictionary keeps the defaults of the keys that it does not name."""
+        for field in msgspec.structs.fields(self):
+            if callable(field.default_factory) and isinstance(
+                named := getattr(self, field.name), dict
+            ):
+                whole = {**field.default_factory(), **named}
+                msgspec.structs.force_setattr(self, field.name, whole)
 
 
 class Source(_Section, frozen=True):
@@ -118,8 +127,10 @@ class Instruct(_Section, frozen=True):
     """How label batches are made."""
 
     seed: int = 0
-    #: Task -> labels; a task that is not named keeps its default.
-    labels_per_instruction: dict[str, int] = {}
+    #: Task -> labels.
+    labels_per_instruction: dict[str, int] = msgspec.field(
+        default_factory=lambda: {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
+    )
     max_pure_negative_ratio: float | None = 3
     negative_record_rate: float = 1.0
     grouping: Literal["round_robin", "shuffle", "contrast"] = "round_robin"
@@ -128,10 +139,6 @@ class Instruct(_Section, frozen=True):
     descriptions: bool = False
     #: Ask train records for labels by their aliases as well, where a dataset has them.
     aliases: bool = False
-
-    def __post_init__(self) -> None:
-        told = {**_LABELS_PER_INSTRUCTION, **self.labels_per_instruction}
-        msgspec.structs.force_setattr(self, "labels_per_instruction", told)
 
     def k(self, task: str) -> int:
         """How many labels an instruction of this task asks."""

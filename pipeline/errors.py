@@ -89,6 +89,10 @@ class CountError(PipelineError):
     """The files hold another number of records or annotations than declared."""
 
 
+class RecordError(PipelineError):
+    """A stage would write a record with false offsets, indices or labels."""
+
+
 class StaleError(PipelineError):
     """What the stages wrote does not belong together: something changed, or was forgotten."""
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
 
@@ -185,3 +187,20 @@ def from_table(table: Any) -> list[Record]:
         )
         for row in rows.to_pylist()
     ]
+
+
+def of_corpus(piece: Any) -> Any:
+    """Some columns of a corpus as `INSTRUCTIONS` has them, whichever program wrote the shard.
+
+    pandas, for one, writes strings as large ones, views or dictionaries.
+    """
+    fields = [INSTRUCTIONS.field(name) for name in piece.schema.names]
+    columns = [piece[field.name].cast(field.type) for field in fields]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def flat(table: Any, column: str) -> tuple[Any, Any, Any]:
+    """The items of a column of lists: (items of all rows, the row of each, where a row's begin)."""
+    lists = table[column].combine_chunks()
+    begins = np.concatenate(([0], np.cumsum(pc.list_value_length(lists).to_numpy())))
+    return pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(), begins

@@ -7,7 +7,7 @@ annotation needs must stand in its window:
 - a relation goes to every window that holds both its ends; one that crosses a cut is left out;
 - an event goes to the window of its trigger (without one, of most of its arguments); arguments in
   other windows are left out;
-- a mention without offsets goes wherever its string occurs; one that occurs nowhere, as the value
+- a mention without offsets goes wherever its string occurs; one that occurs nowhere, and the value
   of an enum role, goes along with what uses it;
 - a discontinuous mention goes to a window that holds all its pieces; where a cut parts them, it is
   left out, and so are relations, arguments and events of it.
@@ -49,7 +49,12 @@ def windows(
     spans = _spans(record, max_chars, language) if len(record.text) > max_chars else []
     if len(spans) < 2:
         return [record], lost
-    values = {a.mention for e in record.events for a in e.arguments if a.role in enum_roles}
+    values = {
+        a.mention
+        for e in record.events
+        for a in e.arguments
+        if a.role in enum_roles and record.mentions[a.mention].start is None
+    }
     homes = [
         frozenset() if i in values else _homes(m, record.text, spans)
         for i, m in enumerate(record.mentions)

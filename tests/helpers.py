@@ -1,5 +1,6 @@
 """Small tables of records for tests."""
 
+from pipeline.catalog import Dataset, Labels
 from pipeline.records import Mention, Record
 from pipeline.tables import to_table
 
@@ -15,3 +16,20 @@ def table(*texts, dataset="toy", split="train", language="en", label="person"):
         records.append(Record(text, f"toy.txt:{n + 1}", mentions))
     ids = [f"{dataset}/{split}/{n}" for n in range(len(records))]
     return to_table(records, ids, dataset=dataset, split=split, language=language)
+
+
+def declared(name="toy", tasks=("NER",), entity=(), relation=(), event=(), role=(), **more):
+    """A dataset that declares these labels of each kind."""
+    labels = {"entity": entity, "relation": relation, "event": event, "role": role}
+    return Dataset(
+        id=name,
+        title=name,
+        source=name,
+        license="-",
+        language="en",
+        domain="-",
+        tasks=[*tasks],
+        reader={"name": "columns"},
+        labels=Labels(**{kind: [*own] for kind, own in labels.items()}),
+        **more,
+    )

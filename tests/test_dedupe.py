@@ -1,30 +1,18 @@
 """Deduplication: every kind of drop, its partner, the policies, the same result in any order."""
 
+from functools import partial
+
 import pytest
 
 from pipeline import kept, shards
-from pipeline.catalog import Dataset, Labels
 from pipeline.config import Dedupe
 from pipeline.errors import WorkError
 from pipeline.stages import dedupe as stage
 from pipeline.stages.dedupe import dedupe
 from pipeline.text import aligned
-from tests.helpers import table
+from tests.helpers import declared, table
 
-
-def dataset(name, **more):
-    return Dataset(
-        id=name,
-        title=name,
-        source=name,
-        license="-",
-        language="en",
-        domain="-",
-        tasks=["NER"],
-        reader={"name": "columns"},
-        labels=Labels(entity=["person", "place"]),
-        **more,
-    )
+dataset = partial(declared, entity=["person", "place"])
 
 
 def lay(folder, name, split, *entries, number=0):

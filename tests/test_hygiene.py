@@ -9,11 +9,16 @@ from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.clean import clean
 from pipeline.tables import from_table, to_table
 from tests.conftest import ROOT
-from tests.test_dedupe import dataset
+from tests.helpers import declared
 
 STOP_WORDS = ROOT / "pipeline" / "cleaning" / "stop_words"
 
-TOY = dataset("toy")
+TOY = declared(
+    entity=["person", "PERSON", "place"],
+    relation=["lives in", "knows"],
+    event=["move", "sleep"],
+    role=["to", "who"],
+)
 
 
 def rows(*records):
@@ -66,11 +71,32 @@ def test_values_and_fragments_are_no_absent_mentions():
     assert found(record) == [(0, "mention_not_in_text", 1)]
 
 
-def test_a_relation_without_offsets_is_known_by_its_strings():
-    twice = [Mention("Ada", None, None), Mention("Ada", None, None), Mention("Ben", None, None)]
-    record = Record(
-        "Ada and Ada and Ben, Ben", "", twice, [Relation("x", 0, 1), Relation("x", 0, 2)]
-    )
+@pytest.mark.parametrize(
+    ("head", "tail", "itself"),
+    [
+        (ADA, ADA, True),
+        (ADA._replace(label=None), ADA._replace(label=None), True),
+        # A film after the novel of the same name, which the text names once, twice, or in pieces.
+        (ADA, ADA._replace(label="place"), False),
+        (ADA, Mention("Ada", 10, 13, "person"), False),
+        (ADA, Mention("Ada met", 0, 7, "person"), False),
+        (Mention("Ada", label="person"), Mention("Ada", label="place"), False),
+        (Mention("Ada", label="person"), Mention("Ada", label="person"), False),
+        (ADA, Mention("Ada", label="person"), False),
+    ],
+)
+def test_itself_is_one_mention_not_one_string(head, tail, itself):
+    record = Record("Ada met a Ada", "", [head, tail], [Relation("x", 0, 1)])
+    table = rows(record)
+    findings = hygiene.findings(table, (), 99)
+    (after,) = from_table(hygiene.mended(table, findings, ["relation_to_itself"]))
+
+    assert [f.item for f in findings if f.kind == "relation_to_itself"] == [0] * itself
+    assert after.relations == [] if itself else record.relations
+
+
+def test_a_mention_without_place_in_a_relation_with_itself():
+    record = Record("Ada and Ada", "", [Mention("Ada")], [Relation("x", 0, 0)])
 
     assert found(record) == [(0, "relation_to_itself", 0)]
 

@@ -303,7 +303,8 @@ def test_a_new_signal_is_one_function(tmp_path, monkeypatch):
         return signals.Pairs(-np.abs(np.subtract.outer(lengths, lengths)).astype(float))
 
     monkeypatch.setitem(signals.SIGNALS, "length", length)
-    _, out = built(tmp_path, settings=Negatives(weights={"length": 1.0}, shared_neighbours=0))
+    weights = {**dict.fromkeys(Negatives().weights, 0.0), "length": 1.0}
+    _, out = built(tmp_path, settings=Negatives(weights=weights, shared_neighbours=0))
     found = dictionary_of(out / "hard_negatives" / "toy.json")["NER"]
 
     assert found["actor"][0] == "year"

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import invariant
+from pipeline.errors import RecordError
 from pipeline.records import Argument, Event, Mention, Record, Relation, locate, merge, violation
 from pipeline.tables import RECORDS, from_table, to_table
+from tests.helpers import declared
 
 FULL = Record(
     "Ada sold Velmora to Ben in May",
@@ -102,3 +105,82 @@ def test_values_of_other_types_are_violations(mention, detail):
     _, told = violation(Record("Ada fell", "a:1", [mention]))
 
     assert told.startswith(detail)
+
+
+DATASET = declared(
+    entity=["person"], relation=["knows"], event=["sale", "talk"], role=["seller", "since", "buyer"]
+)
+
+
+def stored(*records):
+    ids = [f"d/train/{n}" for n in range(len(records))]
+    return to_table(records, ids, dataset="d", split="train", language="en")
+
+
+def with_mention(*parts):
+    return {"mentions": [*FULL.mentions, Mention(*parts)]}
+
+
+def with_relation(*parts):
+    return {"relations": [Relation(*parts)]}
+
+
+def with_event(*parts):
+    return {"events": [Event(*parts)]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"text": "  "}, "its text is blank"),
+        (with_mention(""), "without a string"),
+        (with_mention("May", 27), "only one of start and end"),
+        (with_mention("Ada", 51, 54), "51:54 in a text of 30"),
+        (with_mention("Ada", 1, 4), "1:4 is 'da ', not 'Ada'"),
+        (with_mention("May", -3, 30), "do not hold its string"),
+        (with_mention("May", 27, 31), "27:31 in a text of 30"),
+        (with_mention("May", None, None, "month"), "an entity's label is not declared"),
+        (with_relation("knows", 3, 0), "a head is no mention (mention 3 of 3)"),
+        (with_relation("knows", 0, -1), "a tail is no mention"),
+        (with_relation("loves", 0, 1), "a label of its relations"),
+        (with_relation("knows", 0, 1, (Argument("until", 1),)), "a role of its qualifiers"),
+        (with_relation("knows", 0, 1, (Argument("since", 3),)), "one of its qualifiers is no"),
+        (with_event("theft"), "a label of its events"),
+        (with_event("talk", 3), "a trigger is no mention"),
+        (with_event("talk", None, (Argument("to", 0),)), "a role of its arguments"),
+        (with_event("talk", None, (Argument("buyer", 5),)), "one of its arguments is no"),
+    ],
+)
+def test_a_table_with_an_unsound_record_is_refused(change, words):
+    sound = stored(FULL, FULL)
+    assert invariant.checked(sound, DATASET) is sound
+
+    with pytest.raises(RecordError) as caught:
+        invariant.checked(stored(FULL, FULL._replace(**change), FULL), DATASET)
+
+    assert words in caught.value.what
+    assert caught.value.where == "d/train/1, from a.json:3"
+
+
+@given(st.data())
+def test_a_stored_record_is_sound_where_a_read_one_is(data):
+    text = data.draw(st.text("ab \u0301\U0001f600", min_size=1, max_size=6))
+    number = st.integers(-1, 7)
+    spans = st.builds(
+        lambda cut, a, b: Mention(text[a:b] if cut else data.draw(st.text("ab", max_size=3)), a, b),
+        st.booleans(), number | st.none(), number | st.none(),
+    )  # fmt: skip
+    mentions = data.draw(st.lists(spans, max_size=3))
+    slots = st.builds(Argument, st.just("since"), number)
+    relation = st.builds(Relation, st.just("knows"), number, number, st.tuples(slots) | st.just(()))
+    event = st.builds(Event, st.just("talk"), number | st.none(), st.tuples(slots) | st.just(()))
+    links = (data.draw(st.lists(kind, max_size=2)) for kind in (relation, event))
+    record = Record(text, "o", mentions, *links)
+
+    try:
+        invariant.checked(stored(FULL, record), DATASET)
+        sound = True
+    except RecordError:
+        sound = False
+
+    assert sound == (violation(record) is None)

@@ -8,9 +8,10 @@ import sys
 from operator import itemgetter
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipeline import catalog, cli, raw_files, shards
+from pipeline import catalog, cli, exports, raw_files, shards
 from pipeline.catalog import TASKS
 from pipeline.config import Clean, Dedupe, Normalize, Settings
 from pipeline.errors import RawFileError
@@ -23,6 +24,7 @@ from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
+from tests.helpers import declared
 
 PLAIN = Options(samples=0)
 
@@ -203,15 +205,95 @@ def test_unreadable_and_missing_answers_answer_nothing(tmp_path):
     assert counts(entry) == (4, 2, 2)
 
 
-def test_only_what_is_answered_is_scored(tmp_path):
-    corpus_of(tmp_path / "corpus", (0, {"x": ["a"]}), task="NER", dataset="other")
-    corpus_of(tmp_path / "corpus", (0, {"x": ["a"]}), task="EET", dataset="toy")
+def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
+    corpus = tmp_path / "corpus"
+    ids = corpus_of(corpus, *((n, {"x": ["a"]}) for n in range(3)))
+    for task, dataset, split, folder in (
+        ("NER", "lost", "test", "NER-en"),  # beside the answered dataset, in a shard of its own
+        ("EE", "events", "test", "EE-en"),
+        ("NER", "toy", "dev", "NER-en"),
+    ):
+        own = corpus_of(
+            tmp_path / dataset / split, (0, {"x": []}), task=task, dataset=dataset, split=split
+        )
+        (path,) = (tmp_path / dataset / split).glob("*/*.parquet")
+        (corpus / folder).mkdir(exist_ok=True)
+        path.rename(corpus / folder / f"{split}-0000{len(own)}-of-00002.parquet")
+    answers = tmp_path / "p.jsonl"
+    answers.write_text("\n".join(json.dumps({"id": i, "prediction": {"x": ["a"]}}) for i in ids))
 
-    entries = score(tmp_path, [{"person": ["Ada"]}], [(0, {"person": ["Ada"]})], split="dev")
+    def told(*more, gold=corpus):
+        path = tmp_path / "s.json"
+        call = ["score", str(answers), "--gold", str(gold), "--samples", "0", "--json", str(path)]
+        assert cli.main([*call, *more]) == 0
+        found = json.loads(path.read_text())["scores"]
+        return [(e["task"], e["dataset"], e["split"], e["rows"], e["missing"]) for e in found], (
+            capsys.readouterr().err
+        )
 
-    assert [(e["task"], e["dataset"], e["split"]) for e in entries.values()] == [
-        ("NER", "toy", "dev")
+    toy = ("NER", "toy", "test", 3, 0)
+    lost, events = ("NER", "lost", "test", 1, 1), ("EE", "events", "test", 1, 1)
+    entries, note = told()
+    assert entries == [lost, toy, events, events]  # triggers and arguments
+    assert "2 of 5 rows have no answer" in note
+    assert "of lost, events;" in note
+    assert told(gold=corpus / "NER-en")[0] == [lost, toy]
+    for narrower in (["--datasets", "toy"], ["--partial"]):
+        assert told(*narrower) == ([toy], "")
+    assert told("--datasets", "lost,toy")[0] == [lost, toy]
+    assert cli.main(["score", str(answers), "--gold", str(corpus), "--datasets", "tyo"]) == 1
+    assert "this gold holds no dataset 'tyo'" in capsys.readouterr().err
+
+
+def test_a_dataset_without_any_answer_counts_against_recall(tmp_path):
+    ids = corpus_of(tmp_path / "corpus", (0, {"x": ["a"]}))
+    corpus_of(tmp_path / "corpus" / "more", (0, {"x": ["b"]}), dataset="lost")
+    (tmp_path / "p.jsonl").write_text(json.dumps({"id": ids[0], "prediction": {"x": ["a"]}}))
+
+    scores = evaluation.score(predictions.read(tmp_path / "p.jsonl"), tmp_path / "corpus", PLAIN)
+
+    (total,) = scores["totals"]
+    assert (total["rows"], total["missing"], total["datasets"]) == (2, 1, 2)
+    assert (prf(total), counts(total)) == ((100.0, 50.0, 66.67), (2, 1, 1))
+
+
+def as_pandas_writes(path):
+    """Write a shard again as pandas may: large strings, views, dictionaries, whole floats."""
+    table = pa.table(shards.read(path).to_pydict())
+    kinds = {
+        "id": pa.string_view(),
+        "record_id": pa.large_string(),
+        "task": pa.dictionary(pa.int32(), pa.large_string()),
+        "split": pa.dictionary(pa.int8(), pa.string()),
+        "output": pa.dictionary(pa.int32(), pa.string()),
+        "instruction": pa.large_string(),
+        "labels": pa.large_list(pa.large_string()),
+        "n_positive": pa.float64(),
+    }
+    fields = [pa.field(n, kinds.get(n, table.schema.field(n).type)) for n in table.column_names]
+    table = table.cast(pa.schema(fields)).append_column(
+        "__index_level_0__", [[*range(table.num_rows)]]
+    )
+    pq.write_table(table, path)
+
+
+def test_a_corpus_that_pandas_has_written_again_is_scored_and_exported(tmp_path):
+    batches = [
+        (n, {"p": [{"subject": "1", "object": "o"}]}, ["a_p_b"], [{"predicate": "p"}])
+        for n in range(3)
     ]
+    corpus_of(tmp_path / "corpus", *batches, task="SPO")
+    (path,) = tmp_path.rglob("*.parquet")
+    gold = shards.read(path)
+    as_pandas_writes(path)
+    assert not shards.read(path).schema.equals(gold.schema)
+
+    scores = evaluation.score(predictions.read(path, "output"), tmp_path / "corpus", PLAIN)
+
+    assert counts(scores["scores"][0]) == (3, 3, 3)
+    source = exports.Source("instructions", tmp_path, (declared("toy"),))
+    ((_, _, table),) = exports.instructions(source)
+    assert table.equals(gold)
 
 
 def test_relations_by_hand(tmp_path):
@@ -457,7 +539,7 @@ def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpu
     outputs = []
     for seed in ("0", "7"):
         path = tmp_path / f"{seed}.json"
-        call = f"score {corpus}/EE-zh --gold {corpus} --json {path} --labels --samples 30"
+        call = f"score {corpus}/EE-zh --gold {corpus}/EE-zh --json {path} --labels --samples 30"
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *call.split()],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},

@@ -304,6 +304,11 @@ def test_odd_labels_survive_toml(tmp_path):
     [
         (lambda f: (f / "schema.json").write_text('["a"]\n[]'), RawFileError, "no schema"),
         (lambda f: (f / "schema.json").write_text("a"), RawFileError, "not JSON lines"),
+        (
+            lambda f: (f / "schema.json").write_text('["a"]\n[]\n{"a"  : [], "a"  : []}'),
+            RawFileError,
+            "'a' stands twice",
+        ),
         (lambda f: (f / "schema.json").unlink(), RawFileError, "cannot read"),
         (lambda f: (f / "train.json").unlink(), RawFileError, "no train.json"),
         (

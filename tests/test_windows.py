@@ -14,7 +14,6 @@ from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.windows import windows
 from tests.conftest import ROOT
-from tests.test_dedupe import dataset
 
 EN = "Ada met Ben. They ate at Bay. Dr. Cal left. Ada slept. Ben woke up."
 ZH = "林岚在雾港。她说：“船来了！”然后走了……陈舟笑了？是的。"
@@ -179,6 +178,19 @@ def test_mentions_without_offsets_follow_their_strings_and_values_their_event():
     assert sum(lost.values()) == 0
 
 
+def test_the_value_of_an_enum_role_with_offsets_stays_where_it_stands():
+    mentions = [at(EN, "Ada"), at(EN, "left", None), at(EN, "slept", None), Mention("yes")]
+    roles = (Argument("done", 2), Argument("done", 1), Argument("done", 3))
+    record = Record(EN, "o", mentions, (), [Event("meet", 0, roles)])
+
+    found, lost = windows(record, 30, "en", {"done"})
+
+    assert [violation(w) for w in found] == [None] * 3
+    assert [[m.text for m in w.mentions] for w in found] == [["Ada", "yes"], ["left", "slept"], []]
+    assert found[0].events == [Event("meet", 0, (Argument("done", 1),))]
+    assert (lost["arguments"], lost["events"]) == (2, 1)
+
+
 _SENTENCE = st.lists(
     st.sampled_from(["Ada", "Ben", "Mr.", "ate", "the", "U.S.", "3.5"]), min_size=1, max_size=6
 )
@@ -227,12 +239,12 @@ def test_from_raw_files_to_drops_with_unique_ids_and_an_account(tmp_path):
     ]
     shards_of = tmp_path / "all"
     shards_of.mkdir()
-    (tmp_path / "normalize").rename(shards_of / "a")
-    clean([dataset("a")], shards_of, Clean(), STOP_WORDS, tmp_path / "clean")
-    dedupe([dataset("a")], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
+    (tmp_path / "normalize").rename(shards_of / own.id)
+    clean([own], shards_of, Clean(), STOP_WORDS, tmp_path / "clean")
+    dedupe([own], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
 
     ids = []
-    for _, path in kept.record_shards(shards_of / "a"):
+    for _, path in kept.record_shards(shards_of / own.id):
         ids += shards.read(path)["id"].to_pylist()
     assert len(ids) == len({*ids}) == sum(s["records"] for s in split.values())
     assert any("." in i.rsplit("/")[-1] for i in ids)

@@ -18,12 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import orjson
-
 from pipeline import atomic, catalog, ownership, raw_files
 from pipeline.adding import inferred, toml
 from pipeline.adding.inferred import Found, Schema
 from pipeline.errors import DeclarationError, RawFileError, explained
+from pipeline.readers._source import parsed
 from pipeline.readers.iepile_jsonl import read
 from pipeline.records import Reject, violation
 
@@ -147,12 +146,12 @@ def _schema(path: Path) -> Schema:
     todo = "three JSON lines are wanted: a list of types, a list of roles, an object type -> roles"
     try:
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
-        values = [orjson.loads(line) for line in lines if line.strip()]
+        values = [parsed(line) for line in lines if line.strip()]
     except OSError as problem:
         raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo=todo
         ) from None
-    except orjson.JSONDecodeError as problem:
+    except ValueError as problem:
         raise RawFileError(f"not JSON lines: {problem}", where=path, todo=todo) from None
     if len(values) == 1 and isinstance(values[0], list) and len(values[0]) == 3:
         values = values[0]  # the same as one array

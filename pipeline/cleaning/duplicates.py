@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import shards
+from pipeline import invariant, shards
 from pipeline.kept import record_shards
 from pipeline.records import SPLITS, Record, merge, place, record_id
 from pipeline.tables import from_table, to_table
@@ -121,7 +121,7 @@ def merged(dataset: Dataset, groups: Sequence[list[str]], clean: Path) -> Any:
         split = place(group[0])[1]
         names = {"dataset": dataset.id, "split": split, "language": dataset.language}
         tables.append(to_table([own], group[:1], **names))
-    return pa.concat_tables(tables)
+    return invariant.checked(pa.concat_tables(tables), dataset)
 
 
 def _moved(record: Record, text: str) -> Record:

@@ -5,7 +5,8 @@ kind                       what it is                                  `clean.fi
                                                                        an event loses the role
 `span_with_two_labels`     the same span has another label before      the first stays, and what a
                                                                        relation or event uses
-`relation_to_itself`       head and tail are the same string, place    the relation goes
+`relation_to_itself`       head and tail are one mention, or have one  the relation goes
+                           span and label
 `event_without_trigger`    (it has arguments)                          the event goes
 `event_without_arguments`  (it has a trigger)                          the event goes
 `empty_event`              neither trigger nor arguments               the event goes
@@ -26,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.records import Argument, Event, Mention, Record, Relation, used_by
-from pipeline.tables import from_table, to_table
+from pipeline.tables import flat, from_table, to_table
 from pipeline.text import in_pieces
 
 if TYPE_CHECKING:
@@ -58,19 +59,12 @@ def findings(table: Any, enum_roles: Collection[str], long_text: int) -> list[Fi
     return sorted(found)
 
 
-def _flat(table: Any, column: str) -> tuple[Any, Any, Any]:
-    """(items of all rows, the row of each, where each row's items begin)."""
-    lists = table[column].combine_chunks()
-    begins = np.concatenate(([0], np.cumsum(pc.list_value_length(lists).to_numpy())))
-    return pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(), begins
-
-
 def _column(items: Any, name: str) -> Any:
     return pc.struct_field(items, name).to_numpy(zero_copy_only=False)
 
 
 def _mentions(table: Any, enum_roles: Collection[str]) -> Iterator[Finding]:
-    items, rows, begins = _flat(table, "mentions")
+    items, rows, begins = flat(table, "mentions")
     start, end = _column(items, "start"), _column(items, "end")
     placed = pc.is_valid(pc.struct_field(items, "start")).to_numpy(zero_copy_only=False)
     labels = pc.struct_field(items, "label")
@@ -101,22 +95,21 @@ def _roles(events: Any, mention: int) -> set[str]:
 
 
 def _relations(table: Any) -> Iterator[Finding]:
-    items, rows, begins = _flat(table, "relations")
-    mentions, _, firsts = _flat(table, "mentions")
+    items, rows, begins = flat(table, "relations")
+    mentions, _, firsts = flat(table, "mentions")
     head, tail = (firsts[rows] + _column(items, name) for name in ("head", "tail"))
-    same = pc.is_valid(items).to_numpy(zero_copy_only=False)
-    for name in ("text", "start"):
-        values = pc.struct_field(mentions, name)
-        ends = (values.take(pa.array(side)) for side in (head, tail))
-        equal = pc.fill_null(pc.equal(*ends), fill_value=True)  # no offsets: the string decides
-        same = same & equal.to_numpy(zero_copy_only=False)
+    # Without offsets, nobody can tell whether two equal strings are one mention.
+    same = pc.is_valid(pc.struct_field(mentions, "start")).to_numpy(zero_copy_only=False)[head]
+    for name in ("start", "end", "label"):
+        values = pc.struct_field(mentions, name).dictionary_encode("encode").indices.to_numpy()
+        same &= values[head] == values[tail]
     for at in np.flatnonzero(same | (head == tail)).tolist():
         detail = f"{mentions[int(head[at])]['text'].as_py()}: {items[at]['label'].as_py()}"
         yield Finding(int(rows[at]), "relation_to_itself", int(at - begins[rows[at]]), detail)
 
 
 def _events(table: Any) -> Iterator[Finding]:
-    items, rows, begins = _flat(table, "events")
+    items, rows, begins = flat(table, "events")
     bare = pc.is_null(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
     alone = pc.list_value_length(pc.struct_field(items, "arguments")).to_numpy() == 0
     kinds = (
@@ -148,7 +141,7 @@ class Tally:
             if len(own["examples"]) < _EXAMPLES:
                 own["examples"].append({"id": table["id"][row].as_py(), "detail": detail[:200]})
         for column, kind in _LABELLED:
-            items, _, _ = _flat(table, column)
+            items, _, _ = flat(table, column)
             for entry in pc.value_counts(pc.struct_field(items, "label")).to_pylist():
                 if entry["values"] is not None:
                     self._labels[split][kind, entry["values"]] += entry["counts"]

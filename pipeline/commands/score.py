@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, say
+from pipeline.commands import command, names, say
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +19,8 @@ def add(commands: Any) -> None:
         "score the answers of a model against the corpus",
         "Span-based micro-F1 per task, dataset and split, with precision, recall, counts, answers "
         "that could not be read, and 95 % bootstrap intervals over records. The label batches of a "
-        "record are pooled; a label's first asking counts.",
+        "record are pooled; a label's first asking counts. All rows of a split are due as soon as "
+        "one is answered.",
     )
     add_ = parser.add_argument
     add_("predictions", type=Path, metavar="PREDICTIONS", help="JSON lines or Parquet, or a folder")
@@ -31,6 +32,7 @@ def add(commands: Any) -> None:
         action="store_true",
         help="ignore case, width, runs of blanks, leading articles",
     )
+    add_("--datasets", type=names, metavar="A,B", help="only these (default: all of the corpus)")
     add_("--partial", action="store_true", help="leave out gold rows that have no answer")
     add_("--samples", type=_samples, metavar="N", default=1000, help="bootstrap samples, or 0")
     add_("--labels", action="store_true", help="also print every label")
@@ -56,14 +58,34 @@ def run(arguments: argparse.Namespace) -> int:
     answers = predictions.read(arguments.predictions, arguments.field)
     options = Options(arguments.match, arguments.normalize, arguments.samples)
     with ownership.reading(arguments.gold):
-        scores = evaluation.score(answers, arguments.gold, options, partial=arguments.partial)
+        scores = evaluation.score(
+            answers,
+            arguments.gold,
+            options,
+            datasets=arguments.datasets or (),
+            partial=arguments.partial,
+        )
     if arguments.json:
         shards.write_json(scores, arguments.json)
     _print(scores, labels=arguments.labels)
-    rows, strange = (sum(e[key] for e in scores["scores"]) for key in ("rows", "nothing_asked"))
-    if 2 * strange > rows:
-        say(f"note: {strange} of {rows} answers hold other keys than the labels that were asked")
+    _note(scores, partial=arguments.partial)
     return 0
+
+
+def _note(scores: dict[str, Any], *, partial: bool) -> None:
+    """Say what the figures may hide. An event task has two measures, of the same rows."""
+    groups = {(e["task"], e["dataset"], e["split"]): e for e in scores["scores"]}.values()
+    keys = ("rows", "missing", "nothing_asked")
+    rows, missing, strange = (sum(e[key] for e in groups) for key in keys)
+    if missing and not partial:
+        lacking = dict.fromkeys(e["dataset"] for e in groups if e["missing"])
+        say(
+            f"note: {missing} of {rows} rows have no answer and count as empty ones, of "
+            f"{', '.join(lacking)}; say with --datasets or --gold if fewer are due"
+        )
+    if 2 * strange > rows - missing:
+        told = f"{strange} of {rows - missing} answers"
+        say(f"note: {told} hold other keys than the labels that were asked")
 
 
 def _print(scores: dict[str, Any], *, labels: bool) -> None:

@@ -20,15 +20,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import shards
-from pipeline.kept import kept, record_shards
+from pipeline.kept import tables
 from pipeline.records import SPLITS
-from pipeline.tables import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS, of_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipeline.catalog import Dataset
 
+#: What is counted where a format holds no task of a dataset.
+OTHER_TASKS: Final = "left out: records of other tasks"
 #: Lines of one shard of an export.
 LINES_PER_SHARD: Final = 200_000
 _ROWS: Final = 5_000
@@ -58,12 +60,18 @@ def records(source: Source) -> Iterator[tuple[Dataset, str, Any]]:
     """(dataset, split, table of RECORDS) of all kept records; held-out sets are test alone."""
     for dataset in source.datasets:
         own = ("test",) if dataset.use == "held-out" else SPLITS
-        splits = tuple(split for split in own if split in source.splits)
-        dedupe = source.folder / "dedupe" / dataset.id
-        for split, path in record_shards(source.folder / "clean" / dataset.id, splits):
-            table = kept(path, dedupe if dedupe.is_dir() else None)
+        for split, table in kept_tables(source, dataset, [s for s in own if s in source.splits]):
             for start in range(0, table.num_rows, _ROWS):
                 yield dataset, split, table.slice(start, _ROWS)
+
+
+def kept_tables(
+    source: Source, dataset: Dataset, splits: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """(split, table of RECORDS) of the kept records of a dataset, shard by shard."""
+    dedupe = source.folder / "dedupe" / dataset.id
+    clean = source.folder / "clean" / dataset.id
+    return tables(clean, dedupe if dedupe.is_dir() else None, splits)
 
 
 def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
@@ -83,8 +91,8 @@ def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
 
 def _batches(path: Path) -> Iterator[Any]:
     with shards.opened(path, INSTRUCTIONS.names) as file:
-        for batch in file.iter_batches(_ROWS):
-            yield pa.Table.from_batches([batch])
+        for batch in file.iter_batches(_ROWS, columns=INSTRUCTIONS.names):
+            yield of_corpus(batch)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 
 from pipeline import shards
-from pipeline.exports import LINES_PER_SHARD, records
+from pipeline.exports import LINES_PER_SHARD, OTHER_TASKS, records
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
         open_path = None
         for dataset, split, table in records(source):
             if "NER" not in dataset.tasks:
+                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
                 continue
             labels = dataset.labels_of("entity")
             place = f"{dataset.id}/{split}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.exports import records
+from pipeline.exports import OTHER_TASKS, records
 from pipeline.exports._arrays import json_arrays
 from pipeline.exports._asked import Negatives
 from pipeline.exports._tokens import aligned
@@ -64,17 +64,19 @@ def row(
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset that declares NER."""
     counts = {"rows": 0, "entities": 0}
-    known: dict[str, tuple[Negatives, Negatives | None]] = {}
+    known: dict[tuple[str, str], tuple[Negatives, Negatives | None]] = {}
     with json_arrays(out) as write:
         for dataset, split, table in records(source):
             if "NER" not in dataset.tasks:
+                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
                 continue
-            if dataset.id not in known:
-                relation = Negatives(source, dataset, "RE") if "RE" in dataset.tasks else None
-                known[dataset.id] = Negatives(source, dataset, "NER"), relation
+            if (dataset.id, split) not in known:
+                relation = "RE" in dataset.tasks and Negatives(source, dataset, "RE", split)
+                entity = Negatives(source, dataset, "NER", split)
+                known[dataset.id, split] = entity, relation or None
             rows = []
             for record in table.to_pylist():
-                own, found = row(record, *known[dataset.id])
+                own, found = row(record, *known[dataset.id, split])
                 rows.append(own)
                 for key, number in found.items():
                     counts[key] = counts.get(key, 0) + number

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import shards
-from pipeline.exports import records
+from pipeline.exports import OTHER_TASKS, records
 from pipeline.exports._arrays import json_arrays
 from pipeline.exports._tokens import aligned
 
@@ -76,6 +76,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
     with json_arrays(out) as write:
         for dataset, split, table in records(source):
             if not {"NER", "RE", "SPO"} & {*dataset.tasks}:
+                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
                 continue
             if dataset.id not in described:
                 described.add(dataset.id)

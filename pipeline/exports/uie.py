@@ -12,9 +12,9 @@ Ends are exclusive and count characters. The prompts, in Chinese and English:
     the trigger's (or event's) role  裁员的裁员方        company of laid off
 
 Labels that are absent are asked too, with an empty list: near ones and a few others in train, all
-in dev and test; of a subject the near relations and a few others; of an event all its roles. A
-prompt of which an answer has no place in the text is left out as a whole, and its answers counted:
-the rest would teach that there is nothing more.
+in dev and test; of a subject the near relations and a few others; of an event all its roles, unless
+its dataset declares triggers alone. A prompt of which an answer has no place in the text is left
+out as a whole, and its answers counted: the rest would teach that there is nothing more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.exports import json_lines, records
+from pipeline.exports import OTHER_TASKS, json_lines, records
 from pipeline.exports._asked import Negatives, negatives_of
 
 if TYPE_CHECKING:
@@ -84,15 +84,15 @@ def _relations(
 def _events(
     record: dict[str, Any], dataset: Dataset, absent: Negatives, add: Callable[..., None]
 ) -> None:
-    roles, of, trigger = dataset.roles_of(), _OF[dataset.language], _TRIGGER[dataset.language]
+    of, trigger = _OF[dataset.language], _TRIGGER[dataset.language]
     for event in record["events"]:
         label, owner = event["label"], event["label"]
         if event["trigger"] is not None:
             add(trigger.format(label=label), event["trigger"])
             owner = record["mentions"][event["trigger"]]["text"]
-        for argument in event["arguments"]:
+        for argument in event["arguments"] if absent.roles else ():
             add(of.format(owner=owner, slot=argument["role"]), argument["mention"])
-        for role in roles.get(label, ()):
+        for role in absent.roles.get(label, ()):
             add(of.format(owner=owner, slot=role))
     present = {event["label"] for event in record["events"]}
     for label in absent.chosen(record["id"], present, record["split"]):
@@ -121,13 +121,17 @@ def rows(record: dict[str, Any], asked: Prompts) -> tuple[list[dict[str, Any]], 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the prompts of all records."""
     counts = {"rows": 0}
-    known: dict[str, dict[str, Negatives]] = {}
+    known: dict[tuple[str, str], dict[str, Negatives]] = {}
     with json_lines(out) as write:
         for dataset, split, table in records(source):
-            if dataset.id not in known:
-                known[dataset.id] = negatives_of(source, dataset)
+            if (dataset.id, split) not in known:
+                known[dataset.id, split] = negatives_of(source, dataset, split)
+            absent = known[dataset.id, split]
+            if not absent:
+                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
+                continue
             for record in table.to_pylist():
-                made, found = rows(record, prompts(record, dataset, known[dataset.id]))
+                made, found = rows(record, prompts(record, dataset, absent))
                 write(f"{dataset.id}/{split}", map(orjson.dumps, made))
                 for key, number in found.items():
                     counts[key] = counts.get(key, 0) + number

@@ -165,17 +165,17 @@ def _lines(part: dict[str, list[str]]) -> bytes:
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset."""
     counts = {"rows": 0}
-    known: dict[str, dict[str, Negatives]] = {}
+    known: dict[tuple[str, str], dict[str, Negatives]] = {}
     with json_lines(out) as write:
         for dataset, split, table in records(source):
-            if dataset.id not in known:
-                known[dataset.id] = negatives_of(source, dataset)
+            if (dataset.id, split) not in known:
+                known[dataset.id, split] = negatives_of(source, dataset, split)
                 (out / dataset.id).mkdir(parents=True, exist_ok=True)
                 for name, content in schemas(dataset).items():
                     (out / dataset.id / name).write_bytes(content)
             rows = []
             for record in table.to_pylist():
-                own, found = row(record, known[dataset.id])
+                own, found = row(record, known[dataset.id, split])
                 rows.append(orjson.dumps(own))
                 for key, number in found.items():
                     counts[key] = counts.get(key, 0) + number

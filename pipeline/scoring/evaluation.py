@@ -1,8 +1,8 @@
 """Bring a model's answers and the gold of a corpus together, and score them.
 
-All rows of a task, dataset and split count as soon as one of them is answered. Gold is read in
-parts by the hash of the record, so that memory holds the answers, as one Arrow column, and one part
-of the gold.
+All rows of a split are due as soon as one of them is answered, whatever its task and dataset: what
+has no answer counts as an empty one. Gold is read in parts by the hash of the record, so that
+memory holds the answers, as one Arrow column, and one part of the gold.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from pipeline.errors import RawFileError
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.scoring.f1 import result, together
 from pipeline.scoring.predictions import AT_ONCE, files, parquet
+from pipeline.tables import of_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.scoring.predictions import Answers
@@ -37,11 +38,18 @@ _SIGNATURES: Final = ("labels", "instruction")
 
 
 def score(
-    answers: Answers, gold: Path, options: Options, *, partial: bool = False
+    answers: Answers,
+    gold: Path,
+    options: Options,
+    *,
+    datasets: Sequence[str] = (),
+    partial: bool = False,
 ) -> dict[str, Any]:
-    """The scores of every task, dataset and split that is answered, and of every task and split.
+    """The scores of every task and dataset of the splits that are answered, and of every task.
 
-    `partial` leaves out the rows of the gold that have no answer, instead of counting them.
+    `datasets` are those that are due, all by default. `partial` leaves out the rows of the gold
+    that have no answer, instead of counting them. RawFileError where an answer is of no row of the
+    gold, or the gold holds no such dataset.
     """
     paths_of_gold = [path for path in files(gold) if path.suffix == ".parquet"]
     if not paths_of_gold:
@@ -49,12 +57,12 @@ def score(
         raise RawFileError("no Parquet shards here", where=gold, todo=todo)
     ids, texts = answers.ids.combine_chunks(), answers.texts.combine_chunks()
     places = _places(ids)
-    touched = _touched(paths_of_gold, ids, places, gold)
+    due = _due(paths_of_gold, ids, places, gold, datasets)
     groups: dict[str, Group] = {}
     held_out: set[str] = set()
-    for paths in _together(paths_of_gold, touched):
-        names = sorted({name for path in paths for name in touched[path]})
-        mine = np.concatenate([places[name] for name in names])
+    for paths in _together(due):
+        names = sorted({name for path in paths for name in due[path]})
+        mine = _answers_of(names, places)
         asked = ids.take(mine)
         total = sum(pq.read_metadata(path).num_rows for path in paths)
         parts = -(-total // _ROWS_PER_PART)
@@ -83,12 +91,16 @@ def _places(ids: Any) -> dict[str, Any]:
     return dict(zip(names.dictionary.to_pylist(), parts, strict=False))
 
 
-def _touched(
-    files: Sequence[Path], ids: Any, places: Mapping[str, Any], gold: Path
+def _due(
+    files: Sequence[Path],
+    ids: Any,
+    places: Mapping[str, Any],
+    gold: Path,
+    datasets: Sequence[str],
 ) -> dict[Path, list[str]]:
-    """File -> the groups in it of which any row is answered; an answer of no file is an error."""
-    seen = np.zeros(len(ids), bool)
-    found = {}
+    """File -> the groups in it that are due; an answer of no file is an error."""
+    splits = {name.rpartition("/")[2] for name in places}
+    seen, present, found = np.zeros(len(ids), bool), set(), {}
     for path in files:
         with parquet(path) as file:
             if lacking := [
@@ -96,13 +108,20 @@ def _touched(
             ]:
                 todo = "name a corpus that `iepile publish` wrote with --gold"
                 raise RawFileError(f"no column {lacking[0]!r}", where=path, todo=todo)
-            table = file.read(["id", "record_id", "task"])
-        names = _names(table)
-        own = [places[name] for name in pc.unique(names).to_pylist() if name in places]
-        mine = np.concatenate([np.empty(0, np.int64), *own])
+            table = of_corpus(file.read(["id", "record_id", "task"]))
+        names = pc.unique(_names(table)).to_pylist()
+        if odd := [name for name in names if name is None or name.count("/") != 2]:
+            todo = "name a corpus that `iepile publish` wrote with --gold"
+            raise RawFileError(f"these are no rows of a corpus: {odd[0]!r}", where=path, todo=todo)
+        present.update(name.split("/")[1] for name in names)
+        names = [name for name in names if name.split("/")[2] in splits]
+        found[path] = [n for n in names if not datasets or n.split("/")[1] in datasets]
+        mine = _answers_of(names, places)
         at = pc.index_in(table["id"], value_set=ids.take(mine))
         seen[mine[pc.drop_null(at).to_numpy()]] = True
-        found[path] = pc.unique(names.filter(pc.is_valid(at))).to_pylist()
+    if absent := sorted({*datasets} - present):
+        todo = f"it holds {', '.join(sorted(present))}"
+        raise RawFileError(f"this gold holds no dataset {absent[0]!r}", where=gold, todo=todo)
     if not seen.all():
         strange = ids.filter(pa.array(~seen))
         raise RawFileError(
@@ -114,22 +133,24 @@ def _touched(
     return found
 
 
+def _answers_of(names: Iterable[str], places: Mapping[str, Any]) -> Any:
+    """Where in the answers those of some groups are."""
+    return np.concatenate([np.empty(0, np.int64), *(places[n] for n in names if n in places)])
+
+
 def _names(table: Any) -> Any:
     """The group of every row: "<task>/<dataset>/<split>"."""
     places = pc.replace_substring_regex(table["record_id"], "/[^/]*$", "")
     return pc.binary_join_element_wise(table["task"], places, "/")
 
 
-def _together(files: Sequence[Path], touched: Mapping[Path, list[str]]) -> list[list[Path]]:
-    """The files of which any row is wanted, by folder and split: a record lies in one of these."""
+def _together(due: Mapping[Path, list[str]]) -> list[list[Path]]:
+    """The files in which anything is due, by folder and split: a record lies in one of these."""
     found: dict[tuple[Path, str], list[Path]] = {}
-    wanted: set[tuple[Path, str]] = set()
-    for path in files:
-        key = (path.parent, path.name.split("-")[0])
-        found.setdefault(key, []).append(path)
-        if touched[path]:
-            wanted.add(key)
-    return [paths for key, paths in found.items() if key in wanted]
+    for path, names in due.items():
+        if names:
+            found.setdefault((path.parent, path.name.split("-")[0]), []).append(path)
+    return [*found.values()]
 
 
 def _part(
@@ -139,7 +160,7 @@ def _part(
     number, parts = part
     with parquet(path) as file:
         for batch in file.iter_batches(AT_ONCE, columns=[*columns]):
-            table = pa.Table.from_batches([batch])
+            table = of_corpus(batch)
             table = table.append_column("group", _names(table))
             mine = pc.is_in(table["group"], value_set=pa.array(names))
             if parts > 1:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Where the model's text stands, the first that is there.
 FIELDS: Final = ("prediction", "output")
+_STRINGS: Final = (pa.string(), pa.large_string(), pa.string_view())
 #: Rows held as Python objects at once.
 AT_ONCE: Final = 50_000
 
@@ -78,7 +79,8 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
             names = file.schema_arrow.names
             name = _field(names, field, path)
             kind = file.schema_arrow.field(name).type
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            values = kind.value_type if pa.types.is_dictionary(kind) else kind
+            if values not in _STRINGS:
                 todo = "write the model's text as it is"
                 raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
             for batch in file.iter_batches(AT_ONCE, columns=["id", name]):

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, lineage, shards
+from pipeline import atomic, engines, invariant, lineage, shards
 from pipeline.cleaning import hygiene, rules
 from pipeline.kept import record_shards
 from pipeline.tables import RECORDS
@@ -33,7 +33,7 @@ class _Job(NamedTuple):
     split: str
     source: Path
     target: Path
-    enum_roles: list[str]
+    dataset: Dataset
 
 
 def clean(
@@ -48,7 +48,7 @@ def clean(
     with ExitStack() as stack:
         folders = [stack.enter_context(atomic.replacing(out / d.id)) for d in datasets]
         jobs = [
-            _Job(number, split, shard, folder / shard.name, _enum_roles(dataset))
+            _Job(number, split, shard, folder / shard.name, dataset)
             for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
             for split, shard in record_shards(normalize / dataset.id)
         ]
@@ -75,10 +75,10 @@ def _enum_roles(dataset: Dataset) -> list[str]:
 
 def _shard(job: _Job, settings: Clean, stop_words: Path) -> hygiene.Tally:
     table = shards.read(job.source, RECORDS.names)
-    found = hygiene.findings(table, job.enum_roles, settings.long_text)
+    found = hygiene.findings(table, _enum_roles(job.dataset), settings.long_text)
     tally = hygiene.Tally()
     tally.add(job.split, table, found)
-    table = hygiene.mended(table, found, settings.fix)
+    table = invariant.checked(hygiene.mended(table, found, settings.fix), job.dataset)
     table = cleaned(table, settings, stop_words)
     shards.write(_without_long(table, found, settings), job.target)
     return tally

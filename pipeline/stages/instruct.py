@@ -104,7 +104,7 @@ def _jobs(
         near = dictionary_of(dictionary, task)
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
-            asked = _asked(dataset, task, paths, dedupe)
+            asked = tasks.asked(dataset, task, (kept(path, dedupe) for path in paths))
             for path in paths:
                 target = folder / task / path.name
                 yield Job(dataset, task, split, path, dedupe, asked, near, target)
@@ -113,16 +113,6 @@ def _jobs(
 def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
     """Label -> its near labels for a task; the event tasks share one."""
     return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
-
-
-def _asked(dataset: Dataset, task: str, paths: Sequence[Path], dedupe: Path | None) -> list[str]:
-    """The labels that a split is asked for: the inventory, or what occurs where splits differ."""
-    inventory = tasks.inventory(dataset, task)
-    if dataset.inventory == "dataset":
-        return inventory
-    answers = (tasks.module(task).answers(kept(path, dedupe), dataset) for path in paths)
-    present = {int(code) for found in answers for code in np.unique(found.code)}
-    return [key for code, key in enumerate(inventory) if code in present]
 
 
 def _shard(job: Job, settings: Instruct) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import pyarrow as pa
 
-from pipeline import atomic, catalog, hashing, lineage, raw_files, shards
+from pipeline import atomic, catalog, hashing, invariant, lineage, raw_files, shards
 from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
 from pipeline.tally import Tally, unknown_labels, writable
@@ -99,7 +99,8 @@ def _write(
                 language=dataset.language,
             )
             number = shard[own] = shard.get(own, -1) + 1
-            shards.write(table, folder / f"{own}-{number:05d}.parquet")
+            path = folder / f"{own}-{number:05d}.parquet"
+            shards.write(invariant.checked(table, dataset), path)
 
 
 def _windows(

@@ -15,7 +15,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline.catalog import Dataset
 
 
@@ -28,3 +32,16 @@ def inventory(dataset: Dataset, task: str) -> list[str]:
     """The keys of all labels that a dataset's task asks, in declared order."""
     keys: list[str] = module(task).inventory(dataset)
     return keys
+
+
+def asked(dataset: Dataset, task: str, records: Iterable[Any]) -> list[str]:
+    """The keys that a split is asked for: all, or where splits differ those that occur in it.
+
+    `records` are the tables of the split's kept records.
+    """
+    keys = inventory(dataset, task)
+    if dataset.inventory == "dataset":
+        return keys
+    answers = (module(task).answers(table, dataset) for table in records)
+    present = {int(code) for found in answers for code in np.unique(found.code)}
+    return [key for code, key in enumerate(keys) if code in present]

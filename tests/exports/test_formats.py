@@ -206,3 +206,19 @@ def test_bio_shards_are_cut(run, tmp_path, monkeypatch):
     assert [t.num_rows for t in tables[:-1]] == [8] * (len(tables) - 1)
     ids = [i for t in tables for i in t["id"].to_pylist()]
     assert ids == [row["id"] for row in kept(run, "conll04", "train")]
+
+
+@pytest.mark.parametrize("form", ["uie", "uie-sel"])
+def test_a_split_with_an_inventory_of_its_own_is_asked_for_no_other(exported, run, form):
+    """The splits of wiki-zsl, which is held out, have relations of their own."""
+    whole = catalog.load("wiki-zsl").labels_of("relation")
+    own = {r["label"] for record in kept(run, "wiki-zsl", "test") for r in record["relations"]}
+    (file,) = (exported(form) / "wiki-zsl").glob("*.jsonl")
+    asked = set()
+    for line in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+        asked |= {label for label in whole if f"<asoc> {label} <" in line.get("ssi", "")}
+        named = [label for label in whole if line.get("prompt", "").startswith(f"{label} of ")]
+        asked |= {*sorted(named, key=len)[-1:]}
+
+    assert asked == own
+    assert len(own) < len(whole)

@@ -1,12 +1,15 @@
 """The exact rows of the formats made from records, on small records written out by hand."""
 
+import json
+
 import pytest
 
-from pipeline import catalog
+from pipeline import catalog, exports, shards
 from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
 from pipeline.exports._asked import Negatives
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import to_table
+from tests.helpers import declared
 
 TEXT = "Ines Vale of Split met Bo"
 RECORD = Record(
@@ -210,3 +213,56 @@ def test_negatives_of_dev_are_all_and_of_train_near_ones_and_four():
     assert sorted(dev) == sorted(label[1:])
     assert negatives.chosen("a/0", [label[0]], "train") == train
     assert negatives.chosen("a/1", [label[0]], "train") != train
+
+
+TRIGGERED = Record(
+    "Ada fell in Oslo",
+    "x:1",
+    [Mention("Ada", 0, 3), Mention("fell", 4, 8)],
+    [],
+    [Event("accident", 1, (Argument("victim", 0),))],
+)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "prompts"),
+    [
+        (["EE"], {"accident trigger", "sale trigger", "victim of fell", "place of fell"}),
+        (["EET"], {"accident trigger", "sale trigger"}),
+        (["EET", "EEA"], {"accident trigger", "sale trigger", "victim of fell", "place of fell"}),
+    ],
+)
+def test_uie_asks_triggers_and_the_roles_where_they_are_declared(tmp_path, tasks, prompts):
+    made, counts = uie_of(tmp_path, tasks)
+
+    assert {row["prompt"] for row in made} == prompts
+    assert counts["answers"] == 1 + (tasks != ["EET"])
+    assert exports.OTHER_TASKS not in counts
+
+
+def test_records_of_tasks_that_a_format_does_not_hold_are_counted(tmp_path):
+    made, counts = uie_of(tmp_path, ["EEA"])
+
+    assert made == []
+    assert counts == {"rows": 0, exports.OTHER_TASKS: 1}
+    for form in (bio, spert, gliner):
+        (tmp_path / form.__name__).mkdir()
+        assert form.export(source(tmp_path, ["EE"]), tmp_path / form.__name__) == {
+            **dict.fromkeys(("rows", "entities"), 0),
+            **({"relations": 0} if form is spert else {}),
+            exports.OTHER_TASKS: 1,
+        }
+
+
+def source(folder, tasks):
+    own = declared(tasks=tasks, event=["accident", "sale"], roles={"accident": ["victim", "place"]})
+    table = to_table([TRIGGERED], ["toy/train/0"], dataset="toy", split="train", language="en")
+    shards.write(table, folder / "clean" / "toy" / "train-00000.parquet")
+    return exports.Source("records", folder, (own,))
+
+
+def uie_of(folder, tasks):
+    (folder / "out").mkdir()
+    counts = uie.export(source(folder, tasks), folder / "out")
+    lines = (line for p in (folder / "out").rglob("*.jsonl") for line in p.read_text().splitlines())
+    return [*map(json.loads, lines)], counts

@@ -250,13 +250,16 @@ def sound(record, dataset, *, known):
             demand(record.text[m.start : m.end] == m.text, f"{m} is not there")
     indices = [i for r in record.relations for i in (r.head, r.tail)]
     indices += [e.trigger for e in record.events if e.trigger is not None]
-    indices += [a.mention for e in record.events for a in e.arguments]
+    slots = [q for r in record.relations for q in r.qualifiers]
+    slots += [a for e in record.events for a in e.arguments]
+    indices += [slot.mention for slot in slots]
     demand(all(0 <= i < len(record.mentions) for i in indices), "an index out of range")
     if known:
         demand(
             {m.label for m in record.mentions} <= {None, *dataset.labels_of("entity")}
             and {r.label for r in record.relations} <= {*dataset.labels_of("relation")}
-            and {e.label for e in record.events} <= {*dataset.labels_of("event")},
+            and {e.label for e in record.events} <= {*dataset.labels_of("event")}
+            and {slot.role for slot in slots} <= {*dataset.labels_of("role")},
             "a label out of the inventory",
         )
 

@@ -1,5 +1,6 @@
 """Declarations, manifests, parameters and options of readers that no run could mean."""
 
+import msgspec
 import pytest
 
 from pipeline import catalog, config, options, raw_files, run
@@ -371,6 +372,25 @@ def test_parameters_that_say_nothing_are_the_defaults(tmp_path):
     for content in (b"", b"# nothing\r\n", b"\xef\xbb\xbf", b"---\n"):
         path.write_bytes(content)
         assert config.load(path) == config.Settings()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "named"),
+    [
+        ("dedupe", "conflicts", {"train": "merge"}),
+        ("negatives", "weights", {"contexts": 0.0}),
+        ("instruct", "labels_per_instruction", {"RE": 3}),
+    ],
+)
+def test_a_dictionary_keeps_the_defaults_of_the_keys_that_it_does_not_name(
+    tmp_path, section, key, named
+):
+    path = tmp_path / "params.yaml"
+    path.write_text(msgspec.json.encode({section: {key: named}}).decode())
+
+    default = getattr(getattr(config.Settings(), section), key)
+    assert getattr(getattr(config.load(path), section), key) == {**default, **named}
+    assert len(default) > len(named)
 
 
 def test_any_seed_is_one(tmp_path):

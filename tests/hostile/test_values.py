@@ -212,6 +212,19 @@ LINES = {
         b'{"text": "Ada", "entities": [{"start": 0, "end": 3, "label": "a", "label" : "b"}]}',
         "malformed_json",
     ),
+    "a key twice, two blanks behind one": (
+        b'{"text": "x y", "entities": [], "entities"  : []}', "malformed_json",
+    ),
+    "a key twice, a tab behind both": (
+        b'{"text": "x", "entities"\t: [], "entities" \t : []}', "malformed_json",
+    ),
+    "a key twice, a mark spelled apart": (
+        rb'{"text": "\u0022: \u0022 : \\", "entities": [], "entities": []}', "malformed_json",
+    ),
+    "a key twice, the last one longer": (
+        b'{"text": "x", "entities": [], "entities": [{"start": 0, "end": 1, "label": "person"}]}',
+        "malformed_json",
+    ),
     "100,000 levels": (b'{"text": "x", "entities": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "malformed_json"),
     "300 levels": (b'{"text": "x", "entities": ' + b"[" * 300 + b"]" * 300 + b"}", "malformed_json"),
     "a number of 5,000 digits": (b'{"text": "x", "entities": ' + b"9" * 5000 + b"}", "malformed_json"),
@@ -229,6 +242,9 @@ LINES = {
     "astral escaped": (rb'{"text": "\ud83d\ude00 is read as it is", "entities": []}', None),
     "a slash escaped": (rb'{"text": "a\/b is read as it is", "entities": []}', None),
     "a quoted mark of a key": (rb'{"text": "he said \": and \" : too", "entities": []}', None),
+    "marks and blanks in a text": (
+        rb'{"text"  : "\\\" : \u0022 \\\\\" is read", "entities"  : []}', None,
+    ),
     "CR at the end": (b'{"text": "read as it is", "entities": []}\r', None),
     "BOM before": (b"\xef\xbb\xbf" + b'{"text": "x", "entities": []}', "malformed_json"),
 }  # fmt: skip
@@ -251,6 +267,7 @@ def test_a_line_of_json_that_is_none_is_one_reject(case, tmp_path):
     ("content", "words"),
     [
         (b'[{"text": "x", "entities": []}, {"text": "x", "text": "y"}]', "'text' stands twice"),
+        (b'[{"text": "x",\n "entities"\n : [],\n "entities"\n : []}]', "'entities' stands twice"),
         (b"[" * 100_000, "not a JSON document"),
         (b"[1, 2", "not a JSON document"),
         (b"[]", "hold no record"),
