@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from pipeline import catalog, config, editions, raw_files, terminal
+from pipeline import catalog, config, editions, raw_files, signs
 from pipeline.adding import toml
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
@@ -336,9 +336,9 @@ _STEERING = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\b\x7f\u202e\u2066\ud800"
 
 
 def test_nothing_steers_the_terminal():
-    assert terminal.drawn("a\tb\nc") == "a→b↵c"
-    assert terminal.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
-    for shown in (terminal.drawn(_STEERING), terminal.visible(_STEERING)):
+    assert signs.drawn("a\tb\nc") == "a→b↵c"
+    assert signs.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
+    for shown in (signs.drawn(_STEERING), signs.visible(_STEERING)):
         assert len(shown) == len(_STEERING)
         assert shown.replace("·", "").isprintable()
     cells = listing.table(("label",), [[_STEERING]])

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline import catalog, fetching
     from pipeline.fetching.http import Network
-    from pipeline.terminal import drawn, visible
+    from pipeline.signs import drawn, visible
 
     names = arguments.ids
     if arguments.all_open:

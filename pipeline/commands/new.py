@@ -122,7 +122,8 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     from rich.console import Console
 
     from pipeline.adding import fitting
-    from pipeline.terminal import drawing, drawn, listing
+    from pipeline.signs import drawn
+    from pipeline.terminal import drawing, listing
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     files = [file for own in splits.values() for file in own]

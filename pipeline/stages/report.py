@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 from pipeline import atomic, engines, shards
 from pipeline.audit import examples, figures, page
 from pipeline.errors import CountError
-from pipeline.kept import account, record_shards
-from pipeline.terminal import drawn
+from pipeline.kept import count, record_shards, tagged
+from pipeline.signs import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -105,31 +105,43 @@ def _cell(value: object) -> object:
 
 
 def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
-    read = shards.read_json(folders["normalize"] / dataset.id / "summary.json", "splits")["splits"]
+    normalized = folders["normalize"] / dataset.id
+    read = shards.read_json(normalized / "summary.json", "splits")["splits"]
+    records: dict[str, Any] = {}
+    groups: examples.Groups = {}
+
+    def published() -> Iterator[Any]:
+        """The records that make instructions, shard by shard; all are counted on the way."""
+        for split, path in record_shards(folders["clean"] / dataset.id):
+            table = tagged(path, folders["dedupe"] / dataset.id)
+            count(records, split, table)
+            examples.choose(groups, table, _ROWS_EACH)
+            if split == "test" or dataset.use != "held-out":
+                yield table.filter(pc.is_null(table["dropped"]))
+
+    own = figures.figures(dataset, published())
+    _check(read, records, folders["clean"] / dataset.id)
     counts = {
         "read": read,
-        "records": _records(dataset, folders, read),
+        "records": records,
         "hygiene": _hygiene(folders["clean"] / dataset.id),
         "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
     }
-    own = figures.figures(dataset, folders)
     near = shards.read_json(folders["negatives"] / f"{dataset.id}.json", "tasks")["tasks"]
-    rows = examples.chosen(dataset, folders, _ROWS_EACH)
+    rows = examples.chosen(dataset, groups, normalized, _ROWS_EACH)
     return Measured(counts, own, page.dataset_charts(own, near), rows)
 
 
-def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[str, Any]:
-    """Split -> kept, and dropped by reason; checked against what normalize wrote."""
-    splits = account(folders["clean"] / dataset.id, folders["dedupe"] / dataset.id)
+def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> None:
+    """Refuse records that are not as many as normalize wrote."""
     written = sum(own["records"] for own in read.values())
-    found = sum(own["records"] for own in splits.values())
+    found = sum(own["records"] for own in records.values())
     if written != found:
         raise CountError(
             f"normalize wrote {written} records, clean holds {found}",
-            where=folders["clean"] / dataset.id,
+            where=clean,
             todo="the folders are of two runs: run the stages again from normalize",
         )
-    return splits
 
 
 def _hygiene(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import catalog, raw_files, shards
 from pipeline.audit import figures
 from pipeline.errors import DeclarationError
-from pipeline.terminal import drawn
+from pipeline.signs import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
