@@ -3,6 +3,7 @@
 import csv
 import json
 import string
+import tomllib
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import catalog, shards
 from pipeline.audit import examples, figures, page
+from pipeline.cli import main
 from pipeline.config import Settings
 from pipeline.errors import CountError
 from pipeline.kept import record_shards, tagged
@@ -18,6 +20,7 @@ from pipeline.run import Workspace, everything
 from pipeline.signs import drawn, visible
 from pipeline.stages import report as stage
 from pipeline.stages.report import report
+from pipeline.terminal import listing
 from tests.conftest import ROOT
 from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 
@@ -127,6 +130,39 @@ def test_plot_data_agree_with_the_counts(sample):
             assert asked == sum(int(r["records"]) for r in labels)
         dropped = {r["reason"]: int(r["records"]) for r in plots["drops"] if r["dataset"] == name}
         assert dropped == {reason: n for reason, n in totals[name]["dropped"].items() if n}
+
+
+def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
+    counts, folders = sample
+    told = "All texts are invented: imagined in the format of the real data."
+    page = (folders["reports"] / "index.html").read_text(encoding="utf-8")
+
+    assert counts["edition"] == {"invented": sorted(SOME)}
+    assert f"<strong>{told}" in page.partition("</header>")[0]
+    assert "real rows" not in page
+    card = (folders["corpus"] / "README.md").read_text(encoding="utf-8")
+    assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
+    assert main(["audit", "--out", str(folders["reports"].parent)]) == 0
+    assert capsys.readouterr().out.startswith(told)
+
+
+@pytest.mark.parametrize("invented", [(), ("wan",)])
+def test_the_page_says_which_texts_are_invented(tmp_path, invented):
+    counts = report(DATASETS, planted(tmp_path, invented=invented), tmp_path / "reports")
+    html = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+
+    told = "The texts of 1 of 2 datasets (wan) are invented"
+    assert counts["edition"] == {"invented": [*invented]}
+    assert (told in html) == (told in listing.summary(counts)) == bool(invented)
+    assert ("of the real data: free" in html) == bool(invented)
+    assert html.count('<span class="status">invented</span>') == 4 * len(invented)
+
+
+def test_every_manifest_of_the_sample_edition_says_so():
+    manifests = [*(ROOT / "raw" / "sample").glob("*/manifest.toml")]
+
+    assert len(manifests) == len(catalog.ids())
+    assert [m for m in manifests if not tomllib.loads(m.read_text("utf-8")).get("invented")] == []
 
 
 def test_a_lost_record_is_an_error(tmp_path):
@@ -274,7 +310,12 @@ def test_nothing_of_the_data_becomes_markup(corpus):
 
 def test_the_page_of_a_full_corpus_is_small():
     """60 datasets of 100 labels, every drop reason and 1,200 long rows with partners."""
-    datasets, counts, drawn, rows = [], {"datasets": {}, "skipped": {}}, {}, []
+    datasets, counts, drawn, rows = (
+        [],
+        {"datasets": {}, "skipped": {}, "edition": {"invented": []}},
+        {},
+        [],
+    )
     reasons = [*page.GLOSSARY]
     labels = [f"关系类型 or a long label {i}" for i in range(100)]
     made = None

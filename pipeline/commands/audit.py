@@ -27,5 +27,5 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.terminal import listing
 
     path = workspace(arguments).folders["reports"] / "counts.json"
-    print(listing.summary(shards.read_json(path, "datasets", "skipped")))
+    print(listing.summary(shards.read_json(path, "datasets", "skipped", "edition")))
     return 0

@@ -1,10 +1,11 @@
 """Stage 7: what became of every record, from the shards themselves, for programs and for people.
 
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
-                          reason and kept; annotations; the instructions of every task
+                          reason and kept; annotations; the instructions of every task; the
+                          datasets whose texts are invented
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
-    index.html            the audit page: all of this, and real rows, in one file
+    index.html            the audit page: all of this, and rows to read, in one file
 
 The sums are checked: a record that is unaccounted for is an error. Shards are read one at a time.
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, shards
+from pipeline import atomic, editions, engines, shards
 from pipeline.audit import examples, figures, page
 from pipeline.errors import CountError
 from pipeline.kept import count, record_shards, tagged
@@ -66,6 +67,7 @@ def report(
     )
     counts = {
         "datasets": {name: own.counts for name, own in measured.items()},
+        "edition": {"invented": editions.invented(measured, folders["normalize"])},
         "skipped": dict(skipped),
     }
     totals = figures.totals(counts)

@@ -18,6 +18,7 @@ import jinja2
 import xxhash
 from markupsafe import Markup
 
+from pipeline import editions
 from pipeline.audit.figures import asked
 from pipeline.audit.page import charts
 from pipeline.records import SPLITS
@@ -111,6 +112,7 @@ def render(
             "use": d.use,
             "note": d.note,
             "license": d.license,
+            "invented": d.id in counts["edition"]["invented"],
             "link": d.homepage if d.homepage.startswith(("https://", "http://")) else None,
             "total": totals[d.id],
             "reasons": [reason for reason, n in totals[d.id]["dropped"].items() if n],
@@ -129,6 +131,8 @@ def render(
         script=Markup(script),  # noqa: S704
         script_hash=f"sha256-{digest}",
         datasets=own,
+        warning=editions.warning(counts["edition"]["invented"], len(datasets)),
+        invented=counts["edition"]["invented"],
         total=totals[""],
         reasons=reasons,
         glossary=GLOSSARY,
