@@ -153,7 +153,11 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     )
     if found.problem:
         print(drawn(f"the most frequent problem: {found.problem}"))
-    for told in (fitting.torn(found), fitting.crowded(survey.labels.get("entity", Counter()))):
+    for told in (
+        fitting.torn(found),
+        fitting.crowded(survey.labels.get("entity", Counter())),
+        fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
+    ):
         if told:
             print(drawn(f"warning: {told}"))
     print()
