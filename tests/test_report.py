@@ -5,13 +5,16 @@ import json
 import string
 import tomllib
 from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from pipeline import catalog, shards
 from pipeline.audit import examples, figures, page
+from pipeline.audit.page import charts
 from pipeline.cli import main
 from pipeline.config import Settings
 from pipeline.errors import CountError
@@ -370,6 +373,54 @@ def test_the_page_of_a_full_corpus_is_small():
 
     assert most >= 3
     assert 1_000_000 < len(html.encode()) < 5_000_000
+
+
+@pytest.mark.parametrize("score", [None, 0.4])
+def test_links_made_by_hand_have_no_score_and_are_drawn(score):
+    near = {"ship": [{"label": "boat", "score": None}, {"label": "raft", "score": score}]}
+
+    drawn = charts.heat("near", ["ship", "boat", "raft"], near)
+    assert drawn.count("<rect") == 2
+    assert 'opacity="1"' in drawn
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=60)
+
+
+@given(st.lists(st.tuples(texts, st.integers(0, 10**9)), max_size=12))
+def test_charts_are_sound_whatever_the_labels_are(counts):
+    """XML allows few control characters: what parses holds none."""
+    labels = [*dict(counts)]
+    near = {label: [{"label": other, "score": None} for other in labels] for label in labels}
+    for svg in (charts.counted("a < b", counts), charts.heat('"', labels, near)):
+        root = ET.fromstring(svg)
+        assert root.get("role") == "img"
+        assert root.get("aria-label") in {"a < b", '"'}
+        assert visible(svg) == svg
+        wide = float(root.get("width"))
+        for rect in root.iter("rect"):
+            assert 0 <= float(rect.get("x")) <= wide
+            assert 0 <= float(rect.get("width")) <= wide
+
+
+@given(texts, st.integers(6, 30))
+def test_long_names_are_cut_in_the_middle(name, columns):
+    short = charts.cut(name, columns)
+
+    assert cell_len(short) <= columns
+    assert short == name or "…" in short
+
+
+def test_stacked_bars_are_as_long_as_their_parts():
+    parts = [(0.5, charts.PALETTE[0], "duplicate: 2"), (0.25, charts.PALETTE[1], "too_short: 1")]
+    root = ET.fromstring(charts.bars("drops", [charts.Bar("a", "75%", parts)], 0.75))
+
+    first, second = root.iter("rect")
+    assert float(first.get("width")) == pytest.approx(2 * float(second.get("width")), abs=0.01)
+    assert float(first.get("x")) + float(first.get("width")) == pytest.approx(
+        float(second.get("x")), abs=0.01
+    )
+    assert [t.text for t in root.iter("title")] == ["duplicate: 2", "too_short: 1"]
 
 
 class _Page(HTMLParser):

@@ -265,7 +265,8 @@ def _facts(row: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Relations and events in words."""
     texts = [_cut(m["text"], 60) for m in row["mentions"]]
     for r in row["relations"]:
-        yield {"label": r["label"], "text": f"{texts[r['head']]} → {texts[r['tail']]}"}
+        # The mark keeps the head left of the arrow where both are written from right to left.
+        yield {"label": r["label"], "text": f"{texts[r['head']]} \u200e→ {texts[r['tail']]}"}
     for e in row["events"]:
         trigger = "" if e["trigger"] is None else texts[e["trigger"]]
         slots = ", ".join(f"{a['role']}: {texts[a['mention']]}" for a in e["arguments"])

@@ -32,7 +32,7 @@ _TOLD: Final = 50
 #: Columns of text that have room for a name beside a bar, and beside a heat map.
 _NAME: Final = 24
 _HEAT_NAME: Final = 20
-_COLUMN: Final = 30
+_COLUMN: Final = 40
 _COLUMN_HEIGHT: Final = 110
 _CELL: Final = 15
 
@@ -108,7 +108,7 @@ def heat(
     scores = [n["score"] for own in near.values() for n in own if n["score"] is not None]
     top = max([*scores, 0]) or 1
     place = {label: number for number, label in enumerate(labels)}
-    left, above, side = 138, 112, _CELL * len(labels)
+    left, above, side = 138, 118, _CELL * len(labels)
     marks = []
     cells: dict[str, list[str]] = {label: [] for label in labels}
     for label, number in place.items():
@@ -123,7 +123,7 @@ def heat(
                 shade = f'opacity="{0.08 + 0.92 * score / top:.2g}"'
                 cells[n["label"]].append(_rect(x, down, _CELL, _CELL, paint=shade))
     marks += [f"<g>{_title(label)}{''.join(own)}</g>" for label, own in cells.items() if own]
-    return _svg(caption, left + side + 62, above + side + 4, marks)
+    return _svg(caption, left + side + 70, above + side + 4, marks)
 
 
 def _svg(caption: str, width: float, height: float, marks: Iterable[str]) -> Markup:
@@ -156,8 +156,10 @@ def _text(
 def cut(name: str, columns: int) -> str:
     """The name in at most so many columns, of which Chinese characters take two.
 
-    The middle is left out: long names often begin alike.
+    The middle is left out: long names often begin alike. Capitals are wider than other letters.
     """
+    if name.isupper():
+        columns = columns * 3 // 4
     if cell_len(name) <= columns:
         return name
     tail = (columns - 1) // 3
