@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline import catalog, shards
+from pipeline import catalog, engines, shards
 from pipeline.audit import examples, figures, page
 from pipeline.audit.page import charts
 from pipeline.cli import main
@@ -177,7 +177,8 @@ def test_a_lost_record_is_an_error(tmp_path):
         report(DATASETS, folders, tmp_path / "reports")
 
 
-def test_shards_and_workers_change_no_byte(corpus, tmp_path):
+def test_shards_and_workers_change_no_byte(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "_SMALL", 0)
     folders = planted(tmp_path, shard_rows=2)
     skipped = [(text, text) for text in ODD]
     report(DATASETS, folders, tmp_path / "reports", skipped, workers=2)
