@@ -1,4 +1,7 @@
-"""Switch params.yaml between editions: which raw folders there are decides which datasets run."""
+"""Editions: switch params.yaml between them, and tell which of them is made of invented texts.
+
+Which raw folders there are decides which datasets run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pipeline import atomic, catalog, config, raw_files, shards
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -89,3 +92,21 @@ def _edited(named: Path | None) -> Iterator[Any]:
         text = StringIO()
         yaml.dump(content, text)
         shards.write_text(text.getvalue(), file)
+
+
+def invented(names: Iterable[str], normalized: Path) -> list[str]:
+    """Those of these datasets whose texts are invented, as stage 1 found in their manifests."""
+    paths = {name: normalized / name / "summary.json" for name in sorted(names)}
+    found = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
+    return [name for name, edition in found.items() if edition["invented"]]
+
+
+def warning(invented: Sequence[str], datasets: int) -> str:
+    """What stands on top of all that is told of so many datasets; "" where no text is invented."""
+    if not invented:
+        return ""
+    about = "imagined in the format of the real data. They are not for training or evaluation."
+    if len(invented) == datasets:
+        return f"All texts are invented: {about}"
+    which = f"{len(invented)} of {datasets} datasets ({', '.join(invented)})"
+    return f"The texts of {which} are invented: {about}"

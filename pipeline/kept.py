@@ -75,11 +75,15 @@ def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
     """Split -> records, kept, and dropped by reason, of one dataset, counted in its shards."""
     splits: dict[str, dict[str, Any]] = {}
     for split, path in record_shards(clean):
-        tags = tagged(path, dedupe, ["id", "dropped"])["dropped"]
-        own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": Counter()})
-        own["records"] += len(tags)
-        own["kept"] += tags.null_count
-        own["dropped"].update(tags.drop_null().to_pylist())
-    for own in splits.values():
-        own["dropped"] = dict(sorted(own["dropped"].items()))
+        count(splits, split, tagged(path, dedupe, ["id", "dropped"]))
     return splits
+
+
+def count(splits: dict[str, dict[str, Any]], split: str, table: Any) -> None:
+    """Add the records of a tagged table to the account of its split."""
+    own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": {}})
+    tags = table["dropped"]
+    own["records"] += len(tags)
+    own["kept"] += tags.null_count
+    dropped = Counter(own["dropped"]) + Counter(tags.drop_null().to_pylist())
+    own["dropped"] = dict(sorted(dropped.items()))

@@ -1,7 +1,7 @@
 """The raw files of a dataset: which are declared for each split, and whether they are those.
 
 A raw folder may hold a `manifest.toml` that takes the place of the files declared in the catalogue
-(the sample edition does).
+(the sample edition does, and says that its texts are invented).
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     splits: dict[str, Split]
     #: The raw folder, where it is not named like the dataset.
     folder: str | None = None
+    #: The texts are imagined ones in the format of the real data: card and report say so.
+    invented: bool = False
     note: str = ""
 
 

@@ -58,7 +58,8 @@ def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
             atomic.stream(path, "rb") as stream,
             pq.ParquetFile(stream, page_checksum_verification=True) as file,
         ):
-            if lacking := [name for name in columns if name not in file.schema_arrow.names]:
+            present = file.schema_arrow.names
+            if lacking := [name for name in columns if name not in present]:
                 raise RawFileError(
                     f"this shard has no column {lacking[0]!r}",
                     where=path,

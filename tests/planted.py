@@ -64,7 +64,7 @@ TEXTS = {
 }
 
 
-def planted(folder, shard_rows=100):
+def planted(folder, shard_rows=100, invented=()):
     """Run the stages over the planted corpus; return stage -> folder."""
     folders = {stage: folder / stage for stage in STAGES}
     for d in DATASETS:
@@ -94,7 +94,7 @@ def planted(folder, shard_rows=100):
             [{**reject, "split": split} for split in splits], schema=REJECTS
         )
         shards.write(rejects, folders["normalize"] / d.id / "rejects.parquet")
-        summary = {"dataset": d.id, "splits": splits}
+        summary = {"dataset": d.id, "edition": {"invented": d.id in invented}, "splits": splits}
         shards.write_json(summary, folders["normalize"] / d.id / "summary.json")
         stop_words = ROOT / "pipeline" / "cleaning" / "stop_words"
         clean([d], folders["normalize"], Clean(), stop_words, folders["clean"])

@@ -61,6 +61,20 @@ def test_all_findings_are_told_at_once(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("odd", ["\x01", "\x0b", "\u202e", "\x9b", "\u2028"])
+@pytest.mark.parametrize("name", [None, "per{}", "someone"])
+def test_control_characters_in_labels(tmp_path, odd, name):
+    rows = ROWS.replace("B-PER", f"B-PER{odd}")
+    asked = f"PER{odd}" if name is None else name.format(odd)
+    more = "" if name is None else f"{json.dumps(f'PER{odd}')} = {json.dumps(asked)}\n"
+
+    lines = found(declared(tmp_path, DECLARATION + more), tmp_path, train=(rows, {}))
+
+    told = [line for line in lines if "control characters" in line]
+    expected = f"toy: labels with control characters: {asked!a}: correct the files"
+    assert [line.startswith(expected) for line in told] == [True] * (name != "someone")
+
+
 def test_labels_may_be_missing_in_a_cut(tmp_path):
     text = DECLARATION + 'LOC = "location"\n[splits.train]\ncounts = { records = 3 }\nfiles = []\n'
     dataset = declared(tmp_path, text)

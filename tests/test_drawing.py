@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline import terminal
 from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.signs import drawn as on_one_line
 from pipeline.terminal import drawing
 from pipeline.terminal.drawing import Span
 
@@ -72,7 +72,7 @@ def test_every_span_is_drawn_under_its_own_characters(text, places, width):
 
     lines = drawn(text, spans, width)
 
-    cuts = [*drawing.lines(terminal.drawn(text), width)]
+    cuts = [*drawing.lines(on_one_line(text), width)]
     assert "".join(text[a:b] for a, b in cuts) == text
     assert all(cell_len(line) <= width + 2 for line in lines)
     for _, _, label in spans:

@@ -449,6 +449,15 @@ def test_a_draft_with_a_label_for_every_annotation_is_warned_of(project):
     assert "warning: 20 entity labels for 30 entities: are these labels" in done.stdout
 
 
+def test_a_draft_that_asks_control_characters_is_warned_of(project):
+    (project / "train.txt").write_text("Ada\tB-PER\x01\nran\tO\n", encoding="utf-8")
+
+    done = new(project, "foo --reader columns --split train=train.txt")
+
+    assert done.returncode == 0, done.stderr
+    assert r"warning: labels with control characters: 'PER\x01'" in done.stdout
+
+
 def test_a_file_is_judged_in_the_encoding_that_is_told(tmp_path):
     file = tmp_path / "train.txt"
     rows = "王\tB-PER\n芳\tI-PER\n在\tO\n厦\tB-LOC\n门\tI-LOC\n住\tO\n\n" * N

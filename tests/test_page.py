@@ -217,12 +217,3 @@ def test_it_fits_the_screen(browser, pixels):
         ".map(x => parseFloat(getComputedStyle(x).fontSize)))"
     )
     assert small >= 11
-
-
-@pytest.mark.parametrize("score", [None, 0.4])
-def test_links_made_by_hand_have_no_score_and_are_drawn(score):
-    from pipeline.audit.page import charts
-
-    near = {"ship": [{"label": "boat", "score": None}, {"label": "raft", "score": score}]}
-
-    assert charts.heat(["ship", "boat", "raft"], near).count("<path") >= 2

@@ -53,7 +53,9 @@ def folders(tmp_path_factory):
         shards.write(RECORDS.empty_table(), out / "clean" / name / "train-00000.parquet")
         drops = pa.table([[], [], []], schema=publish_drops())
         shards.write(drops, out / "dedupe" / name / "drops.parquet")
-    return {stage: out / stage for stage in ("instruct", "clean", "dedupe")}
+        edition = {"edition": {"invented": name == "scierc"}}
+        shards.write_json(edition, out / "normalize" / name / "summary.json")
+    return {stage: out / stage for stage in ("normalize", "instruct", "clean", "dedupe")}
 
 
 def publish_drops():
@@ -174,6 +176,18 @@ def test_the_card_tells_rows_lengths_hash_parameters_and_code(folders, tmp_path)
     block = text.partition("```yaml\n")[2].partition("```")[0]
     told = msgspec.yaml.decode(block.encode(), type=Settings)
     assert told.publish == Publish(repeat={"scierc": 2})
+
+
+def test_the_card_says_whose_texts_are_invented(folders, tmp_path):
+    published(folders, tmp_path / "corpus")
+    text = (tmp_path / "corpus" / "README.md").read_text(encoding="utf-8")
+
+    _, front, body = text.split("---\n", 2)
+    assert msgspec.yaml.decode(front.encode())["edition"] == {"invented": ["scierc"]}
+    assert body.lstrip().startswith("**The texts of 1 of 2 datasets (scierc) are invented:")
+    for name, texts in (("wnut2017", "real"), ("scierc", "invented")):
+        d = catalog.load(name)
+        assert f"| {d.source} | {d.title} | {texts} |" in text
 
 
 @settings(max_examples=50, deadline=None)

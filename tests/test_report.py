@@ -3,21 +3,27 @@
 import csv
 import json
 import string
+import tomllib
 from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from pipeline import catalog, shards
+from pipeline import catalog, engines, shards
 from pipeline.audit import examples, figures, page
+from pipeline.audit.page import charts
+from pipeline.cli import main
 from pipeline.config import Settings
 from pipeline.errors import CountError
-from pipeline.kept import record_shards
+from pipeline.kept import record_shards, tagged
 from pipeline.run import Workspace, everything
+from pipeline.signs import drawn, visible
 from pipeline.stages import report as stage
 from pipeline.stages.report import report
-from pipeline.terminal import drawn
+from pipeline.terminal import listing
 from tests.conftest import ROOT
 from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 
@@ -129,6 +135,39 @@ def test_plot_data_agree_with_the_counts(sample):
         assert dropped == {reason: n for reason, n in totals[name]["dropped"].items() if n}
 
 
+def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
+    counts, folders = sample
+    told = "All texts are invented: imagined in the format of the real data."
+    page = (folders["reports"] / "index.html").read_text(encoding="utf-8")
+
+    assert counts["edition"] == {"invented": sorted(SOME)}
+    assert f"<strong>{told}" in page.partition("</header>")[0]
+    assert "real rows" not in page
+    card = (folders["corpus"] / "README.md").read_text(encoding="utf-8")
+    assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
+    assert main(["audit", "--out", str(folders["reports"].parent)]) == 0
+    assert capsys.readouterr().out.startswith(told)
+
+
+@pytest.mark.parametrize("invented", [(), ("wan",)])
+def test_the_page_says_which_texts_are_invented(tmp_path, invented):
+    counts = report(DATASETS, planted(tmp_path, invented=invented), tmp_path / "reports")
+    html = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+
+    told = "The texts of 1 of 2 datasets (wan) are invented"
+    assert counts["edition"] == {"invented": [*invented]}
+    assert (told in html) == (told in listing.summary(counts)) == bool(invented)
+    assert ("of the real data: free" in html) == bool(invented)
+    assert html.count('<span class="status">invented</span>') == 4 * len(invented)
+
+
+def test_every_manifest_of_the_sample_edition_says_so():
+    manifests = [*(ROOT / "raw" / "sample").glob("*/manifest.toml")]
+
+    assert len(manifests) == len(catalog.ids())
+    assert [m for m in manifests if not tomllib.loads(m.read_text("utf-8")).get("invented")] == []
+
+
 def test_a_lost_record_is_an_error(tmp_path):
     folders = planted(tmp_path)
     path = folders["clean"] / "toy" / "train-00000.parquet"
@@ -138,7 +177,8 @@ def test_a_lost_record_is_an_error(tmp_path):
         report(DATASETS, folders, tmp_path / "reports")
 
 
-def test_shards_and_workers_change_no_byte(corpus, tmp_path):
+def test_shards_and_workers_change_no_byte(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "_SMALL", 0)
     folders = planted(tmp_path, shard_rows=2)
     skipped = [(text, text) for text in ODD]
     report(DATASETS, folders, tmp_path / "reports", skipped, workers=2)
@@ -152,7 +192,12 @@ def test_shards_and_workers_change_no_byte(corpus, tmp_path):
 
 def test_every_planted_drop_is_shown_with_its_partner(corpus):
     _, folders, _ = corpus
-    rows = [row for d in DATASETS for row in examples.chosen(d, folders, 8)]
+    rows = []
+    for d in DATASETS:
+        groups = {}
+        for _, path in record_shards(folders["clean"] / d.id):
+            examples.choose(groups, tagged(path, folders["dedupe"] / d.id), 8)
+        rows += examples.chosen(d, groups, folders["normalize"] / d.id, 8)
     shown = {r["id"]: r for r in examples.with_partners(rows, folders, {"toy", "wan"}, 1)}
 
     outcomes = {name: row["outcome"] for name, row in shown.items() if name.startswith("toy/")}
@@ -269,7 +314,12 @@ def test_nothing_of_the_data_becomes_markup(corpus):
 
 def test_the_page_of_a_full_corpus_is_small():
     """60 datasets of 100 labels, every drop reason and 1,200 long rows with partners."""
-    datasets, counts, drawn, rows = [], {"datasets": {}, "skipped": {}}, {}, []
+    datasets, counts, drawn, rows = (
+        [],
+        {"datasets": {}, "skipped": {}, "edition": {"invented": []}},
+        {},
+        [],
+    )
     reasons = [*page.GLOSSARY]
     labels = [f"关系类型 or a long label {i}" for i in range(100)]
     made = None
@@ -326,6 +376,54 @@ def test_the_page_of_a_full_corpus_is_small():
     assert 1_000_000 < len(html.encode()) < 5_000_000
 
 
+@pytest.mark.parametrize("score", [None, 0.4])
+def test_links_made_by_hand_have_no_score_and_are_drawn(score):
+    near = {"ship": [{"label": "boat", "score": None}, {"label": "raft", "score": score}]}
+
+    drawn = charts.heat("near", ["ship", "boat", "raft"], near)
+    assert drawn.count("<rect") == 2
+    assert 'opacity="1"' in drawn
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=60)
+
+
+@given(st.lists(st.tuples(texts, st.integers(0, 10**9)), max_size=12))
+def test_charts_are_sound_whatever_the_labels_are(counts):
+    """XML allows few control characters: what parses holds none."""
+    labels = [*dict(counts)]
+    near = {label: [{"label": other, "score": None} for other in labels] for label in labels}
+    for svg in (charts.counted("a < b", counts), charts.heat('"', labels, near)):
+        root = ET.fromstring(svg)
+        assert root.get("role") == "img"
+        assert root.get("aria-label") in {"a < b", '"'}
+        assert visible(svg) == svg
+        wide = float(root.get("width"))
+        for rect in root.iter("rect"):
+            assert 0 <= float(rect.get("x")) <= wide
+            assert 0 <= float(rect.get("width")) <= wide
+
+
+@given(texts, st.integers(6, 30))
+def test_long_names_are_cut_in_the_middle(name, columns):
+    short = charts.cut(name, columns)
+
+    assert cell_len(short) <= columns
+    assert short == name or "…" in short
+
+
+def test_stacked_bars_are_as_long_as_their_parts():
+    parts = [(0.5, charts.PALETTE[0], "duplicate: 2"), (0.25, charts.PALETTE[1], "too_short: 1")]
+    root = ET.fromstring(charts.bars("drops", [charts.Bar("a", "75%", parts)], 0.75))
+
+    first, second = root.iter("rect")
+    assert float(first.get("width")) == pytest.approx(2 * float(second.get("width")), abs=0.01)
+    assert float(first.get("x")) + float(first.get("width")) == pytest.approx(
+        float(second.get("x")), abs=0.01
+    )
+    assert [t.text for t in root.iter("title")] == ["duplicate: 2", "too_short: 1"]
+
+
 class _Page(HTMLParser):
     """What a browser would find in the page."""
 
@@ -351,7 +449,7 @@ def test_the_page_holds_one_script_whatever_the_data_says(corpus):
     hrefs = [value or "" for name, value in page.attributes if name in {"href", "src", "action"}]
     assert [h for h in hrefs if not h.startswith(("#", "https://", "http://", "data:"))] == []
     shown = "".join(page.text)
-    assert all(text in shown for text in [*ODD, SCRIPT, IMAGE])
+    assert all(visible(text) in shown for text in [*ODD, SCRIPT, IMAGE])
 
 
 def test_cells_of_csv_are_no_formulas(tmp_path):

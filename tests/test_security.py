@@ -22,7 +22,7 @@ import msgspec
 import pytest
 import requests
 
-from pipeline import catalog, config, editions, raw_files, run, terminal, text
+from pipeline import catalog, config, editions, raw_files, run, signs, text
 from pipeline.adding import drafting, importing, toml
 from pipeline.corpus import card
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
@@ -419,9 +419,9 @@ def test_no_file_of_others_changes_the_words(tmp_path, monkeypatch):
 
 
 def test_nothing_steers_the_terminal():
-    assert terminal.drawn("a\tb\nc") == "a→b↵c"
-    assert terminal.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
-    for shown in (terminal.drawn(_STEERING), terminal.visible(_STEERING)):
+    assert signs.drawn("a\tb\nc") == "a→b↵c"
+    assert signs.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
+    for shown in (signs.drawn(_STEERING), signs.visible(_STEERING)):
         assert len(shown) == len(_STEERING)
         assert shown.replace("·", "").isprintable()
     cells = listing.table(("label",), [[_STEERING]])

@@ -68,7 +68,7 @@ def test_the_card_names_all_code_that_the_corpus_follows_from(tmp_path):
     version = stage_code.version()
     assert version in (tmp_path / "publish").read_text(encoding="utf-8")
     assert version not in (tmp_path / "report").read_text(encoding="utf-8")
-    assert version in card.card([], {}, {}, Settings(), "0" * 64)
+    assert version in card.card([], {}, {}, Settings(), "0" * 64, [])
 
 
 def test_machines_are_compared_by_all_of_the_package(tmp_path, monkeypatch):

@@ -88,6 +88,10 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
     if many := fitting.crowded(seen.get("entity", Counter())):
         findings.append(Finding(dataset.id, many))
+    # A raw label may be as odd as it likes where the declaration gives it another name.
+    asked = (name for kind in seen for name in dataset.names(kind).values())
+    if odd := fitting.steering([*asked, *(label for _, label in unknown)]):
+        findings.append(Finding(dataset.id, odd))
     if whole:
         findings += _never_seen(dataset, seen)
     return Checked(findings, counts, whole)

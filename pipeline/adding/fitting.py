@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pipeline import catalog
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
+from pipeline.signs import drawn
 from pipeline.text import word_splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -163,6 +164,16 @@ def crowded(entities: Counter[str]) -> str | None:
         f"{len(entities):,} entity labels for {entities.total():,} entities: are these labels "
         f"({some}, ...), or does the reader take other columns, fields or comments for them?"
     )
+
+
+def steering(labels: Iterable[str]) -> str | None:
+    """What to say of labels with characters that nobody sees, and that instructions would ask."""
+    odd = sorted({label for label in labels if drawn(label) != label})
+    if not odd:
+        return None
+    some = ", ".join(f"{label!a:.60}" for label in odd[:_MANY])
+    more = f" and {len(odd) - _MANY:,} more" if len(odd) > _MANY else ""
+    return f"labels with control characters: {some}{more}: correct the files, or name them without"
 
 
 def _labels(records: Sequence[Record], dataset: Dataset) -> float:

@@ -36,16 +36,24 @@ _PARTNER: Final = re.compile(r"([^\s/]+)/(train|dev|test)/\S+")
 Piece = tuple[str, str | None]
 
 
-def chosen(dataset: Dataset, folders: Mapping[str, Path], most: int) -> list[dict[str, Any]]:
-    """At most `most` rows per reason ("" is kept), those with the least hash of their ids."""
-    groups: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
-    for _, path in record_shards(folders["clean"] / dataset.id):
-        table = tagged(path, folders["dedupe"] / dataset.id)
-        for reason, rows in _least(table, pc.fill_null(table["dropped"], ""), "id", most):
-            groups[reason] = sorted([*groups.get(reason, []), *rows], key=_key)[:most]
-    kept = [row_of(row) for _, _, row in groups.pop("", ())]
-    dropped = [row_of(row) for reason in sorted(groups) for _, _, row in groups[reason]]
-    return [*dropped, *_rejected(dataset, folders["normalize"] / dataset.id, most), *kept]
+#: Reason ("" is kept) -> its rows of least hash, as (hash, id, row).
+Groups = dict[str, list[tuple[int, str, dict[str, Any]]]]
+
+
+def choose(groups: Groups, table: Any, most: int) -> None:
+    """Keep in `groups` at most `most` rows per reason, those with the least hash of their ids."""
+    for reason, rows in _least(table, pc.fill_null(table["dropped"], ""), "id", most):
+        groups[reason] = sorted([*groups.get(reason, []), *rows], key=_key)[:most]
+
+
+def chosen(dataset: Dataset, groups: Groups, normalized: Path, most: int) -> list[dict[str, Any]]:
+    """The rows to show: the chosen ones, dropped before kept, and between them what was rejected.
+
+    `normalized` is the dataset's folder of the first stage.
+    """
+    kept = [row_of(row) for _, _, row in groups.get("", ())]
+    dropped = [row_of(row) for reason in sorted(groups) if reason for *_, row in groups[reason]]
+    return [*dropped, *_rejected(dataset, normalized, most), *kept]
 
 
 def _key(entry: tuple[int, str, dict[str, Any]]) -> tuple[int, str]:
@@ -257,7 +265,8 @@ def _facts(row: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Relations and events in words."""
     texts = [_cut(m["text"], 60) for m in row["mentions"]]
     for r in row["relations"]:
-        yield {"label": r["label"], "text": f"{texts[r['head']]} → {texts[r['tail']]}"}
+        # The mark keeps the head left of the arrow where both are written from right to left.
+        yield {"label": r["label"], "text": f"{texts[r['head']]} \u200e→ {texts[r['tail']]}"}
     for e in row["events"]:
         trigger = "" if e["trigger"] is None else texts[e["trigger"]]
         slots = ", ".join(f"{a['role']}: {texts[a['mention']]}" for a in e["arguments"])

@@ -12,11 +12,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipeline import tasks
-from pipeline.kept import kept, record_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.catalog import Dataset
 
@@ -35,8 +33,8 @@ def asked_tasks(dataset: Dataset) -> list[str]:
     return [task for task in dataset.tasks if task not in same]
 
 
-def figures(dataset: Dataset, folders: Mapping[str, Path]) -> dict[str, Any]:
-    """Count what the published records of one dataset hold.
+def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
+    """Count what the published records of one dataset hold, given in tables.
 
     `labels`     task -> label -> records in which it is positive, in the order of the inventory
     `positives`  task -> records with 0, 1, ... MANY or more positive labels
@@ -46,9 +44,7 @@ def figures(dataset: Dataset, folders: Mapping[str, Path]) -> dict[str, Any]:
     labels = {task: np.zeros(len(own), np.int64) for task, own in names.items()}
     positives = {task: np.zeros(MANY + 1, np.int64) for task in names}
     lengths = np.zeros(len(LENGTHS), np.int64)
-    splits = ("test",) if dataset.use == "held-out" else ("train", "dev", "test")
-    for _, path in record_shards(folders["clean"] / dataset.id, splits):
-        table = kept(path, folders["dedupe"] / dataset.id)
+    for table in tables:
         size = pc.utf8_length(table["text"]).to_numpy()
         lengths += np.bincount(np.searchsorted(LENGTHS, size, "right") - 1, minlength=len(lengths))
         for task, own in names.items():

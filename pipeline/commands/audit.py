@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     ws = workspace(arguments)
     with ownership.reading(ws.out):
-        counts = shards.read_json(ws.folders["reports"] / "counts.json", "datasets", "skipped")
+        path = ws.folders["reports"] / "counts.json"
+        counts = shards.read_json(path, "datasets", "skipped", "edition")
     print(listing.summary(counts))
     return 0

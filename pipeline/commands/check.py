@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline import editions, raw_files
     from pipeline.adding import checking
     from pipeline.errors import RawFileError
-    from pipeline.terminal import drawn
+    from pipeline.signs import drawn
 
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids

@@ -123,7 +123,8 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     from rich.console import Console
 
     from pipeline.adding import fitting
-    from pipeline.terminal import drawing, drawn, listing
+    from pipeline.signs import drawn
+    from pipeline.terminal import drawing, listing
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     files = [file for own in splits.values() for file in own]
@@ -153,7 +154,11 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     )
     if found.problem:
         print(drawn(f"the most frequent problem: {found.problem}"))
-    for told in (fitting.torn(found), fitting.crowded(survey.labels.get("entity", Counter()))):
+    for told in (
+        fitting.torn(found),
+        fitting.crowded(survey.labels.get("entity", Counter())),
+        fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
+    ):
         if told:
             print(drawn(f"warning: {told}"))
     print()

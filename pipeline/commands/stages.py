@@ -36,8 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one stage, for the datasets named or all of params.yaml."""
     from pipeline import light
 
-    if arguments.command in _EACH:
-        light.arrow()
+    light.arrow()
     from pipeline import run as stages
     from pipeline.errors import DeclarationError
 

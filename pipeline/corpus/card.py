@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pipeline import stage_code
+from pipeline import editions, stage_code
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ def card(
     records: Mapping[str, Any],
     settings: Settings,
     corpus_hash: str,
+    invented: Sequence[str],
 ) -> str:
     """The text of the corpus' README.md.
 
+    `invented` are the ids of the datasets whose texts are.
     `made` is what became of every "config/split"; `records` is, by dataset and split, how many
     records there were, were dropped by each reason, and are kept.
     """
@@ -51,11 +53,16 @@ def card(
     for key, own in made.items():
         config, _, split = key.partition("/")
         configs.setdefault(config, {})[split] = own
+    warning = editions.warning(invented, len(datasets))
+    licenses = "The rows of each source stay under its own licence"
+    if invented:
+        licenses += "; where texts are invented, it is the licence of the real data"
     unit = "characters" if settings.publish.tokenizer is None else "tokens"
     return (
         "\n".join(
             [
-                *_front_matter(configs),
+                *_front_matter(configs, invented),
+                *([f"**{warning}**\n"] if warning else ()),
                 _INTRODUCTION,
                 *_section(
                     "Rows",
@@ -65,8 +72,8 @@ def card(
                 ),
                 *_section(
                     "Sources",
-                    _sources(datasets),
-                    "The rows of each source stay under its own licence.",
+                    _sources(datasets, invented),
+                    f"{licenses}.",
                 ),
                 *_section(
                     "Records",
@@ -103,9 +110,12 @@ def _cell(value: object) -> str:
     return "".join(c if c.isprintable() else "·" for c in text.replace("|", "/"))
 
 
-def _front_matter(configs: Mapping[str, Mapping[str, Published]]) -> list[str]:
+def _front_matter(
+    configs: Mapping[str, Mapping[str, Published]], invented: Sequence[str]
+) -> list[str]:
     """The YAML by which `load_dataset` finds the shards."""
-    lines = ["---", "license: other", "language:", "- en", "- zh", "configs:"]
+    lines = ["---", "license: other", "language:", "- en", "- zh"]
+    lines += ["edition:", f"  invented: {msgspec.json.encode(invented).decode()}", "configs:"]
     everything: dict[str, list[str]] = {}
     for config, splits in configs.items():
         if not config.startswith("heldout-"):
@@ -130,10 +140,11 @@ def _rows(configs: Mapping[str, Mapping[str, Published]]) -> Iterator[Sequence[o
             yield (config, split, sum(own.rows.values()), *own.lengths)
 
 
-def _sources(datasets: Sequence[Dataset]) -> Iterator[Sequence[object]]:
-    yield ("source", "title", "tasks", "language", "use", "licence")
+def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[Sequence[object]]:
+    yield ("source", "title", "texts", "tasks", "language", "use", "licence")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
-        yield (d.source, d.title, ", ".join(d.tasks), d.language, d.use, d.license)
+        texts = "invented" if d.id in invented else "real"
+        yield (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use, d.license)
 
 
 def _records(

@@ -39,7 +39,11 @@ def normalize(
     if problem := raw_files.undeclared(dataset, folder, manifest):
         raise problem
     rejects: list[dict[str, Any]] = []
-    summary: dict[str, Any] = {"dataset": dataset.id, "splits": {}}
+    summary: dict[str, Any] = {
+        "dataset": dataset.id,
+        "edition": {"invented": manifest.invented},
+        "splits": {},
+    }
     unknown: Counter[tuple[str, str]] = Counter()
     with atomic.replacing(out) as partial:
         for number, (name, split) in enumerate(manifest.splits.items()):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import atomic, catalog, engines, hashing, lineage, raw_files, shards
+from pipeline import atomic, catalog, editions, engines, hashing, lineage, raw_files, shards
 from pipeline.corpus import lengths, shares
 from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
@@ -71,7 +71,8 @@ def publish(
         records = {
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
-        text = card(datasets, made, records, settings, corpus_hash(folder))
+        invented = editions.invented((d.id for d in datasets), folders["normalize"])
+        text = card(datasets, made, records, settings, corpus_hash(folder), invented)
         shards.write_text(text, folder / "README.md")
         sources = {d.id: lineage.stamped(folders["instruct"] / d.id) for d in datasets}
         lineage.stamp_published(folder, sources, settings.publish)

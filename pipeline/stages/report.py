@@ -1,10 +1,11 @@
 """Stage 7: what became of every record, from the shards themselves, for programs and for people.
 
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
-                          reason and kept; annotations; the instructions of every task
+                          reason and kept; annotations; the instructions of every task; the
+                          datasets whose texts are invented
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
-    index.html            the audit page: all of this, and real rows, in one file
+    index.html            the audit page: all of this, and rows to read, in one file
 
 The sums are checked: a record that is unaccounted for is an error. Shards are read one at a time.
 """
@@ -18,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, shards
+from pipeline import atomic, editions, engines, shards
 from pipeline.audit import examples, figures, page
 from pipeline.errors import CountError
-from pipeline.kept import account, record_shards
-from pipeline.terminal import drawn
+from pipeline.kept import count, record_shards, tagged
+from pipeline.signs import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 #: How a cell begins that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
+#: So many times as many bytes as elsewhere before processes pay: they are read once and counted.
+_LIGHTER: Final = 100
 #: Rows that the page shows per dataset and reason, and the room for all of them.
 _ROWS_EACH: Final = 8
 _ROWS_BYTES: Final = 1_500_000
@@ -57,6 +60,8 @@ def report(
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output."""
     datasets = sorted(datasets, key=lambda d: d.id)
+    paths = [path for d in datasets for _, path in record_shards(folders["clean"] / d.id)]
+    workers = engines.enough(workers, sum(path.stat().st_size for path in paths) // _LIGHTER)
     measured = dict(
         zip(
             (d.id for d in datasets),
@@ -66,6 +71,7 @@ def report(
     )
     counts = {
         "datasets": {name: own.counts for name, own in measured.items()},
+        "edition": {"invented": editions.invented(measured, folders["normalize"])},
         "skipped": dict(skipped),
     }
     totals = figures.totals(counts)
@@ -105,31 +111,43 @@ def _cell(value: object) -> object:
 
 
 def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
-    read = shards.read_json(folders["normalize"] / dataset.id / "summary.json", "splits")["splits"]
+    normalized = folders["normalize"] / dataset.id
+    read = shards.read_json(normalized / "summary.json", "splits")["splits"]
+    records: dict[str, Any] = {}
+    groups: examples.Groups = {}
+
+    def published() -> Iterator[Any]:
+        """The records that make instructions, shard by shard; all are counted on the way."""
+        for split, path in record_shards(folders["clean"] / dataset.id):
+            table = tagged(path, folders["dedupe"] / dataset.id)
+            count(records, split, table)
+            examples.choose(groups, table, _ROWS_EACH)
+            if split == "test" or dataset.use != "held-out":
+                yield table.filter(pc.is_null(table["dropped"]))
+
+    own = figures.figures(dataset, published())
+    _check(read, records, folders["clean"] / dataset.id)
     counts = {
         "read": read,
-        "records": _records(dataset, folders, read),
+        "records": records,
         "hygiene": _hygiene(folders["clean"] / dataset.id),
         "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
     }
-    own = figures.figures(dataset, folders)
     near = shards.read_json(folders["negatives"] / f"{dataset.id}.json", "tasks")["tasks"]
-    rows = examples.chosen(dataset, folders, _ROWS_EACH)
+    rows = examples.chosen(dataset, groups, normalized, _ROWS_EACH)
     return Measured(counts, own, page.dataset_charts(own, near), rows)
 
 
-def _records(dataset: Dataset, folders: Mapping[str, Path], read: Any) -> dict[str, Any]:
-    """Split -> kept, and dropped by reason; checked against what normalize wrote."""
-    splits = account(folders["clean"] / dataset.id, folders["dedupe"] / dataset.id)
+def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> None:
+    """Refuse records that are not as many as normalize wrote."""
     written = sum(own["records"] for own in read.values())
-    found = sum(own["records"] for own in splits.values())
+    found = sum(own["records"] for own in records.values())
     if written != found:
         raise CountError(
             f"normalize wrote {written} records, clean holds {found}",
-            where=folders["clean"] / dataset.id,
+            where=clean,
             todo="the folders are of two runs: run the stages again from normalize",
         )
-    return splits
 
 
 def _hygiene(folder: Path) -> dict[str, Any]:

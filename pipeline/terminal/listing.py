@@ -6,10 +6,10 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog, raw_files, shards
+from pipeline import catalog, editions, raw_files, shards
 from pipeline.audit import figures
 from pipeline.errors import DeclarationError
-from pipeline.terminal import drawn
+from pipeline.signs import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,8 @@ def summary(counts: Any) -> str:
     columns += ["kept", "instructions by task", "total"]
     if rows:
         rows.append(_line("total", whole, None))
-    lines = [table(columns, rows)]
+    warning = editions.warning(counts["edition"]["invented"], len(totals))
+    lines = [*([f"{drawn(warning)}\n"] if warning else ()), table(columns, rows)]
     lines += [drawn(f"skipped {name}: {why}") for name, why in counts["skipped"].items()]
     return "\n".join(lines)
 

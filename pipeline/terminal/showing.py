@@ -12,8 +12,9 @@ from rich.text import Text
 from pipeline import kept, shards
 from pipeline.errors import RawFileError
 from pipeline.records import SPLITS
+from pipeline.signs import drawn
 from pipeline.tables import RECORDS, REJECTS, from_table
-from pipeline.terminal import drawing, drawn
+from pipeline.terminal import drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

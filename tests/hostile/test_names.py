@@ -9,10 +9,11 @@ import pytest
 
 from pipeline import catalog, kept, raw_files, run, shards
 from pipeline.config import Normalize
+from pipeline.signs import visible
 from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from tests.conftest import ROOT
-from tests.hostile.toys import Toy, lay_out, ner, span_rows
+from tests.hostile.toys import Toy, lay_out, made, ner, span_rows
 
 SAMPLE = ROOT / "raw" / "sample"
 NAMES = [
@@ -53,6 +54,30 @@ def test_a_raw_file_of_any_name(name, tmp_path):
     (row,) = shards.read(ws.out / "normalize" / "toy" / "train-00000.parquet").to_pylist()
     assert row["origin"] == f"{name}:1"
     assert row["mentions"][0]["text"] == "Ada"
+
+
+TAGGED = Toy(
+    {"tasks": ["NER"], "reader": {"name": "columns"}, "labels": {"entity": ["PER\x01", "LOC"]}},
+    {"train": b"Ada\tB-PER\x01\nis\tO\nhere\tO\nin\tO\nOslo\tB-LOC\n"},
+)
+SPANNED = ner(
+    ["place\u000b", "\u202eperson", "\u0643\u0644\u0645\u0629"],
+    {
+        "train": span_rows(
+            ("Ada is here in Oslo", [(0, 3, "\u202eperson"), (15, 19, "place\u000b")])
+        )
+    },
+)
+
+
+@pytest.mark.parametrize("toy", [TAGGED, SPANNED])
+def test_a_label_with_control_characters_is_drawn_as_signs(toy, tmp_path):
+    ws, counts = made(tmp_path, {"toy": toy})
+
+    assert counts["datasets"]["toy"]["records"]["train"]["kept"] == 1
+    html = (ws.folders["reports"] / "index.html").read_text(encoding="utf-8")
+    assert visible(html) == html
+    assert "place·" in html or "PER·" in html
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)

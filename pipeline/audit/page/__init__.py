@@ -1,9 +1,9 @@
 """The audit page: one HTML file for people, with nothing to fetch.
 
 `page.html` is the template, `page.css` and `page.js` go into it. Everything from the data is
-escaped, by the template engine or, in charts, by Vega; besides, the page's own policy lets no other
-script run and no request leave. `dataset_charts` draws what belongs to one dataset, `render` puts
-the page together.
+escaped, and what would steer the display is drawn as a sign; besides, the page's own policy lets no
+other script run and no request leave. `dataset_charts` draws what belongs to one dataset, `render`
+puts the page together.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import jinja2
 import xxhash
 from markupsafe import Markup
 
+from pipeline import editions
 from pipeline.audit.figures import asked
 from pipeline.audit.page import charts
 from pipeline.records import SPLITS
+from pipeline.signs import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +36,9 @@ _HEAT: Final = 24
 _LISTED: Final = 24
 #: Pairs of splits with near-duplicates.
 _PAIRS: Final = 60
+_DROPPED: Final = "Dropped records, as a share of each dataset's"
+_PURE: Final = "Instructions without a positive label, train, by dataset and task"
+_NEAR: Final = "Rows have columns as neighbours; the stronger the nearer"
 #: What the drop reasons mean.
 GLOSSARY: Final = {
     "mostly_non_letters": "too many characters are no letters",
@@ -53,27 +58,24 @@ def dataset_charts(figures: Mapping[str, Any], near: Mapping[str, Any]) -> dict[
     drawn = []
     for task, labels in figures["labels"].items():
         top = sorted(labels.items(), key=lambda item: (-item[1], item[0]))[:_BARS]
-        which = f"the {len(top)} most frequent of {len(labels)}" if len(top) < len(labels) else ""
-        caption = f"{task}: records per label" + (f", {which}" if which else "")
-        drawn.append((caption, charts.bars([name for name, _ in top], [n for _, n in top])))
-    drawn += [
-        (f"{task}: positive labels per record", charts.positives(counts))
-        for task, counts in figures["positives"].items()
-    ]
-    drawn.append(("Records by characters of text", charts.lengths(figures["lengths"])))
+        which = f", the {len(top)} most frequent of {len(labels)}" if len(top) < len(labels) else ""
+        drawn.append((f"{task}: records per label{which}", charts.counted, top))
+    for task, counts in figures["positives"].items():
+        drawn.append((f"{task}: positive labels per record", charts.positives, counts))
+    drawn.append(("Records by characters of text", charts.lengths, figures["lengths"]))
     neighbours = []
     for task, labels in near.items():
         counts = figures["labels"].get(task, {})
         order = sorted(labels, key=lambda label: (-counts.get(label, 0), label))
         # Two labels make no map, nor does a dictionary without a link.
         worth = len(order) > 2 and any(labels[label] for label in order[:_HEAT])
-        cells = charts.heat(order[:_HEAT], labels) if worth else None
+        cells = charts.heat(_NEAR, order[:_HEAT], labels) if worth else None
         linked = any(labels.values())
         listed = [(label, labels[label]) for label in order[:_LISTED]] if linked else []
         hidden = len(order) - len(listed) if linked else 0
         neighbours.append({"task": task, "labels": listed, "hidden": hidden, "heat": cells})
     return {
-        "charts": [{"caption": caption, "svg": svg} for caption, svg in drawn],
+        "charts": [{"caption": told, "svg": draw(told, own)} for told, draw, own in drawn],
         "neighbours": neighbours,
     }
 
@@ -97,7 +99,10 @@ def render(
     script = _read("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     environment.filters["color"] = lambda name: xxhash.xxh3_64_intdigest(name.encode()) % 10
     colors = "".join(f".k{i} {{ --k: {color}; }}\n" for i, color in enumerate(charts.PALETTE))
@@ -107,6 +112,7 @@ def render(
             "use": d.use,
             "note": d.note,
             "license": d.license,
+            "invented": d.id in counts["edition"]["invented"],
             "link": d.homepage if d.homepage.startswith(("https://", "http://")) else None,
             "total": totals[d.id],
             "reasons": [reason for reason, n in totals[d.id]["dropped"].items() if n],
@@ -116,11 +122,7 @@ def render(
             },
             "hygiene": _odd(counts["datasets"][d.id]["hygiene"]),
             "asked": asked(counts["datasets"][d.id]["instructions"]),
-            "charts": [{**c, "svg": Markup(c["svg"])} for c in drawn[d.id]["charts"]],  # noqa: S704
-            "neighbours": [
-                {**n, "heat": n["heat"] and Markup(n["heat"])}  # noqa: S704
-                for n in drawn[d.id]["neighbours"]
-            ],
+            **drawn[d.id],
         }
         for d in datasets
     ]
@@ -129,11 +131,14 @@ def render(
         script=Markup(script),  # noqa: S704
         script_hash=f"sha256-{digest}",
         datasets=own,
+        warning=editions.warning(counts["edition"]["invented"], len(datasets)),
+        invented=counts["edition"]["invented"],
         total=totals[""],
         reasons=reasons,
         glossary=GLOSSARY,
-        drops_chart=_drops(totals, reasons),
-        pure_chart=_pure(own),
+        drops=(_DROPPED, _drops(totals, reasons)),
+        pure=(_PURE, _pure(own)),
+        heat_caption=_NEAR,
         skipped=counts["skipped"],
         rows=rows,
         most=most,
@@ -164,15 +169,18 @@ def _read(name: str) -> str:
 
 
 def _drops(totals: Mapping[str, Any], reasons: Sequence[str]) -> Markup | None:
-    rows = [
-        (name, reason, n / own["records"])
-        for name, own in totals.items()
-        for reason, n in own["dropped"].items()
-        if name and n
-    ]
-    whole = {name: 1 - own["kept"] / max(own["records"], 1) for name, own in totals.items()}
-    rows.sort(key=lambda row: (-whole[row[0]], row[0]))
-    return Markup(charts.drops(rows, reasons)) if rows else None  # noqa: S704
+    rows = []
+    for name, own in totals.items():
+        if name and (dropped := own["records"] - own["kept"]):
+            parts = [
+                (n / own["records"], charts.PALETTE[i % len(charts.PALETTE)], f"{reason}: {n:,}")
+                for i, reason in enumerate(reasons)
+                if (n := own["dropped"][reason])
+            ]
+            share = dropped / own["records"]
+            rows.append((-share, charts.Bar(name, f"{share:.1%}", parts)))
+    rows.sort()
+    return charts.bars(_DROPPED, [bar for _, bar in rows], -rows[0][0]) if rows else None
 
 
 def _pure(datasets: Sequence[Mapping[str, Any]]) -> Markup | None:
@@ -182,5 +190,8 @@ def _pure(datasets: Sequence[Mapping[str, Any]]) -> Markup | None:
         for own in d["asked"]
         if own["split"] == "train" and own["pure_negative_share"]
     }
-    rows = dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
-    return Markup(charts.shares(rows)) if rows else None  # noqa: S704
+    bars = [
+        charts.Bar(name, f"{share:.0%}", [(share, charts.INK, "")])
+        for name, share in sorted(rows.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return charts.bars(_PURE, bars, 1) if bars else None

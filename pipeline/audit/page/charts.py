@@ -1,252 +1,167 @@
-"""The charts of the audit page, drawn once as SVG by Vega-Lite (vl-convert).
+"""The charts of the audit page: SVG, drawn from figures.
 
-Nothing in the layout is measured from text: sizes and margins are given, long names are cut here.
-So the bytes do not depend on the fonts of the machine, and the page needs no script to draw.
-Colours of text are the page's (`currentColor`), for light and dark alike.
+Nothing is measured from text: names are cut by their width in columns, so that no byte depends
+on a font of the machine. Text has the page's color, for light and dark alike. A `<title>` says in
+full what was cut, and the figure behind a mark.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import vl_convert
+from markupsafe import Markup, escape
+from rich.cells import cell_len, set_cell_size
 
 from pipeline.audit.figures import LENGTHS, MANY
+from pipeline.signs import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-_VERSION: Final = "6.4"
-_SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
-_INK: Final = "#4c78a8"
-#: Colours that stay apart on white and on black, for the reasons in their order.
+INK: Final = "#4c78a8"
+#: Colors that stay apart on white and on black, for the reasons in their order.
 PALETTE: Final = (
     "#e45756", "#f58518", "#eeca3b", "#54a24b", "#72b7b2", "#4c78a8", "#b279a2", "#ff9da6",
     "#9d755d", "#bab0ac",
 )  # fmt: skip
-_CONFIG: Final = {
-    "aria": False,
-    "background": None,
-    "font": "sans-serif",
-    "view": {"stroke": None},
-    "axis": {
-        "domain": False, "ticks": False, "grid": False, "title": None, "labelLimit": 0,
-        "labelOverlap": False, "labelColor": "currentColor", "labelPadding": 4, "labelFontSize": 11,
-    },
-    "text": {"color": "currentColor", "fontSize": 11},
-    "legend": {"disable": True},
-}  # fmt: skip
-#: What Vega writes on every element, and the page's style sheet says once, or nothing needs.
-_TAG: Final = re.compile(r"<[^>]*>")
-_REPEATED: Final = re.compile(
-    r" (?:aria-hidden|aria-roledescription|role|class|pointer-events|stroke-width|font-family|"
-    r'font-size|xmlns:xlink)="[^"]*"| opacity="1"| fill="currentColor"'
-)
-_EMPTY: Final = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>')
+#: Pixels: a bar with its gap, the names left of bars, the longest bar, the figures right of it.
+_BAR: Final = 17
+_NAMES: Final = 165
+_LONGEST: Final = 130
+_TOLD: Final = 50
+#: Columns of text that have room for a name beside a bar, and beside a heat map.
+_NAME: Final = 24
+_HEAT_NAME: Final = 20
+_COLUMN: Final = 40
+_COLUMN_HEIGHT: Final = 110
+_CELL: Final = 15
 
 
-def svg(width: int, height: int, margins: tuple[int, int, int, int], spec: Any) -> str:
-    """One chart; margins are left, right, top, bottom."""
-    left, right, top, bottom = margins
-    whole = {
-        "$schema": _SCHEMA,
-        "width": width,
-        "height": height,
-        "autosize": {"type": "none"},
-        "padding": {"left": left, "right": right, "top": top, "bottom": bottom},
-        "config": _CONFIG,
-        **spec,
-    }
-    drawn = vl_convert.vegalite_to_svg(whole, vl_version=_VERSION)
-    return _EMPTY.sub("", _TAG.sub(lambda tag: _REPEATED.sub("", tag[0]), drawn))
+class Bar(NamedTuple):
+    """A horizontal bar: its name, what is told at its end, and its parts from left to right."""
+
+    name: str
+    told: str
+    #: (value, color, what the part is, where its name and what is told do not say it)
+    parts: Sequence[tuple[float, str, str]]
 
 
-def shortened(names: Sequence[str], columns: int) -> list[str]:
-    """Names cut to a width in columns (Chinese characters take two), still distinct."""
-    out: list[str] = []
-    for name in names:
-        short = _cut(name, columns)
-        again = 1
-        while short in out:
-            again += 1
-            short = f"{_cut(name, columns - 2)}·{again}"
-        out.append(short)
-    return out
+def bars(caption: str, rows: Sequence[Bar], most: float) -> Markup:
+    """Horizontal bars in the order given; one of the value `most` is the longest there can be."""
+    marks = []
+    for number, row in enumerate(rows):
+        x, y = float(_NAMES), _BAR * number
+        marks.append(_text(_NAMES - 4, y + 12, row.name, _NAME, "end"))
+        for value, color, about in row.parts:
+            width = _LONGEST * value / most
+            marks.append(
+                _rect(x, y + 1, width, _BAR - 2, about, "" if color == INK else f'fill="{color}"')
+            )
+            x += width
+        marks.append(_text(x + 3, y + 12, row.told))
+    return _svg(caption, _NAMES + _LONGEST + _TOLD, _BAR * len(rows), marks)
 
 
-def _cut(name: str, columns: int) -> str:
-    wide = 0
-    for i, character in enumerate(name):
-        wide += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        if wide > columns:
-            return name[: max(i - 1, 1)] + "…"
-    return name
+def counted(caption: str, counts: Sequence[tuple[str, int]]) -> Markup:
+    """A bar for every (name, count)."""
+    rows = [Bar(name, f"{n:,}", [(n, INK, "")]) for name, n in counts]
+    return bars(caption, rows, max((n for _, n in counts), default=0) or 1)
 
 
-def bars(names: Sequence[str], counts: Sequence[int]) -> str:
-    """Horizontal bars with their counts, in the order given."""
-    values = [
-        {"name": name, "n": n, "told": f"{n:,}"}
-        for name, n in zip(shortened(names, 24), counts, strict=True)
-    ]
-    y = {"field": "name", "type": "nominal", "sort": None}
-    x = {
-        "field": "n",
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, max([*counts, 1])]},
-    }
-    text = {"type": "text", "align": "left", "dx": 3}
-    spec = {
-        "data": {"values": values},
-        "encoding": {"y": y, "x": x},
-        "layer": [
-            {"mark": {"type": "bar", "color": _INK}},
-            {"mark": text, "encoding": {"text": {"field": "told", "type": "nominal"}}},
-        ],
-    }
-    return svg(130, 17 * len(values), (160, 50, 2, 2), spec)
-
-
-def _columns(names: Sequence[str], counts: Sequence[int]) -> str:
-    """A histogram whose names are short."""
-    total = sum(counts) or 1
-    values = [
-        {"name": name, "n": n, "told": f"{n / total:.0%}" if n * 200 >= total else ""}
-        for name, n in zip(names, counts, strict=True)
-    ]
-    x = {
-        "field": "name",
-        "type": "nominal",
-        "sort": None,
-        "axis": {"labelAngle": 0},
-    }
-    y = {
-        "field": "n",
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, max([*counts, 1])]},
-    }
-    text = {"type": "text", "baseline": "bottom", "dy": -2}
-    spec = {
-        "data": {"values": values},
-        "encoding": {"y": y, "x": x},
-        "layer": [
-            {"mark": {"type": "bar", "color": _INK}},
-            {"mark": text, "encoding": {"text": {"field": "told", "type": "nominal"}}},
-        ],
-    }
-    return svg(max(60, 30 * len(values)), 110, (4, 4, 18, 20), spec)
-
-
-def lengths(counts: Sequence[int]) -> str:
+def lengths(caption: str, counts: Sequence[int]) -> Markup:
     """Records by the length of their text."""
     used = [i for i, n in enumerate(counts) if n] or [0]
+    names = [f"{n / 1000:g}k+" if n >= 1000 else f"{n}+" for n in LENGTHS]
     part = slice(used[0], used[-1] + 1)
-    names = [f"{n / 1000:g}k" if n >= 1000 else str(n) for n in LENGTHS]
-    return _columns([f"{name}+" for name in names[part]], [*counts[part]])
+    return _columns(caption, names[part], counts[part])
 
 
-def positives(counts: Sequence[int]) -> str:
+def positives(caption: str, counts: Sequence[int]) -> Markup:
     """Records by the number of their positive labels."""
-    last = max([i for i, n in enumerate(counts) if n], default=0)
+    last = max((i for i, n in enumerate(counts) if n), default=0)
     names = [*map(str, range(MANY)), f"{MANY}+"]
-    return _columns(names[: last + 1], [*counts[: last + 1]])
+    return _columns(caption, names[: last + 1], counts[: last + 1])
 
 
-def drops(rows: Sequence[tuple[str, str, float]], reasons: Sequence[str]) -> str:
-    """Stacked bars: (dataset, reason, share of the dataset's records), coloured like `reasons`."""
-    names = [*dict.fromkeys(name for name, _, _ in rows)]
-    totals: dict[str, float] = {}
-    for name, _, share in rows:
-        totals[name] = totals.get(name, 0) + share
-    most = max(totals.values(), default=1) or 1
-    values = [{"name": n, "reason": r, "share": s, "order": reasons.index(r)} for n, r, s in rows]
-    told = [{"name": n, "share": total, "told": f"{total:.1%}"} for n, total in totals.items()]
-    y = {"field": "name", "type": "nominal", "scale": {"domain": names}}
-    x = {"field": "share", "type": "quantitative", "axis": None, "scale": {"domain": [0, most]}}
-    color = {
-        "field": "reason",
-        "type": "nominal",
-        "scale": {
-            "domain": [*reasons],
-            "range": [PALETTE[i % len(PALETTE)] for i in range(len(reasons))],
-        },
-    }
-    order = {"field": "order", "type": "quantitative"}
-    spec = {
-        "layer": [
-            {
-                "data": {"values": values},
-                "mark": "bar",
-                "encoding": {"y": y, "x": x, "color": color, "order": order},
-            },
-            {
-                "data": {"values": told},
-                "mark": {"type": "text", "align": "left", "dx": 3},
-                "encoding": {"y": y, "x": x, "text": {"field": "told", "type": "nominal"}},
-            },
-        ],
-    }
-    return svg(150, 17 * len(names), (145, 48, 2, 2), spec)
+def _columns(caption: str, names: Sequence[str], counts: Sequence[int]) -> Markup:
+    """A histogram whose names are short."""
+    total, most = sum(counts) or 1, max(counts) or 1
+    marks = []
+    for number, (name, n) in enumerate(zip(names, counts, strict=True)):
+        x, height = 4 + _COLUMN * number, _COLUMN_HEIGHT * n / most
+        top = 18 + _COLUMN_HEIGHT - height
+        marks.append(_rect(x + 1, top, _COLUMN - 2, height, f"{name}: {n:,}"))
+        if n * 200 >= total:
+            marks.append(_text(x + _COLUMN / 2, top - 3, f"{n / total:.0%}", anchor="middle"))
+        marks.append(_text(x + _COLUMN / 2, _COLUMN_HEIGHT + 33, name, anchor="middle"))
+    width = 8 + _COLUMN * max(len(names), 2)
+    return _svg(caption, width, _COLUMN_HEIGHT + 38, marks)
 
 
-def shares(rows: Mapping[str, float]) -> str:
-    """Horizontal bars of shares from 0 to 1."""
-    values = [
-        {"name": name, "share": share, "told": f"{share:.0%}"}
-        for name, share in zip(shortened([*rows], 24), rows.values(), strict=True)
-    ]
-    y = {"field": "name", "type": "nominal", "sort": None}
-    x = {"field": "share", "type": "quantitative", "axis": None, "scale": {"domain": [0, 1]}}
-    spec = {
-        "data": {"values": values},
-        "encoding": {"y": y, "x": x},
-        "layer": [
-            {"mark": {"type": "bar", "color": _INK}},
-            {
-                "mark": {"type": "text", "align": "left", "dx": 3},
-                "encoding": {"text": {"field": "told", "type": "nominal"}},
-            },
-        ],
-    }
-    return svg(140, 17 * len(values), (160, 42, 2, 2), spec)
-
-
-def heat(labels: Sequence[str], near: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The scores between labels: rows are asked about, columns are their neighbours.
+def heat(
+    caption: str, labels: Sequence[str], near: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Markup:
+    """The scores between labels: rows are asked about, columns are their neighbors.
 
     A link made by hand, or by a peer, has no score: it is drawn like the strongest.
     """
-    short = dict(zip(labels, shortened(labels, 20), strict=True))
     scores = [n["score"] for own in near.values() for n in own if n["score"] is not None]
-    top = max(scores, default=1)
-    values = [
-        {
-            "label": short[label],
-            "near": short[n["label"]],
-            "score": top if n["score"] is None else n["score"],
-        }
-        for label in labels
-        for n in near.get(label, ())
-        if n["label"] in short
-    ]
-    order = [*short.values()]
-    side = 15 * len(order)
-    axis = {"orient": "top", "labelAngle": -60, "labelAlign": "left"}
-    scale = {"domain": order}
-    x = {"field": "near", "type": "nominal", "scale": scale, "axis": axis}
-    y = {"field": "label", "type": "nominal", "scale": scale, "axis": {}}
-    shade = {
-        "field": "score",
-        "type": "quantitative",
-        "scale": {"domain": [0, top], "range": [0.08, 1]},
-    }
-    spec = {
-        "data": {"values": values},
-        "mark": {"type": "rect", "color": _INK},
-        "encoding": {"x": x, "y": y, "fillOpacity": shade},
-    }
-    return svg(side, side, (135, 62, 112, 4), spec)
+    top = max([*scores, 0]) or 1
+    place = {label: number for number, label in enumerate(labels)}
+    left, above, side = 138, 118, _CELL * len(labels)
+    marks = []
+    cells: dict[str, list[str]] = {label: [] for label in labels}
+    for label, number in place.items():
+        across, down = _CELL * number + left, _CELL * number + above
+        marks.append(_text(left - 4, down + 11, label, _HEAT_NAME, "end"))
+        turned = f'transform="translate({across + 9},{above - 5})rotate(-60)"'
+        marks.append(_text(0, 0, label, _HEAT_NAME, more=turned))
+        for n in near.get(label, ()):
+            if n["label"] in place:
+                score = top if n["score"] is None else max(n["score"], 0)
+                x = left + _CELL * place[n["label"]]
+                shade = f'opacity="{0.08 + 0.92 * score / top:.2g}"'
+                cells[n["label"]].append(_rect(x, down, _CELL, _CELL, paint=shade))
+    marks += [f"<g>{_title(label)}{''.join(own)}</g>" for label, own in cells.items() if own]
+    return _svg(caption, left + side + 70, above + side + 4, marks)
+
+
+def _svg(caption: str, width: float, height: float, marks: Iterable[str]) -> Markup:
+    start = f'<svg role="img" aria-label="{escape(caption)}" width="{width:g}" height="{height:g}"'
+    return Markup(f'{start} fill="{INK}">{"".join(marks)}</svg>')  # noqa: S704
+
+
+def _title(about: str) -> str:
+    return f"<title>{escape(drawn(about))}</title>" if about else ""
+
+
+def _rect(x: float, y: float, width: float, height: float, about: str = "", paint: str = "") -> str:
+    place = f'x="{x:.5g}" y="{y:.5g}" width="{width:.5g}" height="{height:.5g}"'
+    opened = f"<rect {place}{paint and ' '}{paint}"
+    return f"{opened}>{_title(about)}</rect>" if about else f"{opened}/>"
+
+
+def _text(
+    x: float, y: float, text: str, columns: int | None = None, anchor: str = "", more: str = ""
+) -> str:
+    """A text that begins, is centered or ends at x, or is placed by `more`; cut to `columns`."""
+    whole = drawn(text)
+    short = whole if columns is None else cut(whole, columns)
+    place = more or f'x="{x:.5g}" y="{y:.5g}"'
+    if anchor:
+        place += f' text-anchor="{anchor}"'
+    return f"<text {place}>{'' if short == whole else _title(whole)}{escape(short)}</text>"
+
+
+def cut(name: str, columns: int) -> str:
+    """The name in at most so many columns, of which Chinese characters take two.
+
+    The middle is left out: long names often begin alike. Capitals are wider than other letters.
+    """
+    if name.isupper():
+        columns = columns * 3 // 4
+    if cell_len(name) <= columns:
+        return name
+    tail = (columns - 1) // 3
+    head = set_cell_size(name, columns - 1 - tail).rstrip()
+    return f"{head}…{set_cell_size(name[::-1], tail)[::-1].lstrip()}"
