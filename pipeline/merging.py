@@ -34,64 +34,60 @@ def merged(
     "merged_rows".
     """
     texts, back = folder / "texts", folder / "back"
-    pieces = _pieces(_packed(rows))
+    pieces = _pieces(rows)
     head = [*islice(pieces, 2)]
     # A source that is held whole needs one part; how long another one is, nobody knows yet.
-    size = len(head) // 2 * shuffle.FAN * shuffle.LIMIT
-    hashes, last = shuffle.even(size), 0
-    for number, piece in enumerate(chain(head, pieces)):
-        keys, ordinals, packed = zip(*piece, strict=True)
-        last = ordinals[-1]
-        table = pa.table([ordinals, packed], schema=_PLACED)
-        shuffle.write(table, np.array(keys, np.uint64), hashes, texts / f"{number:06d}.arrow")
-    places = [last * n // (len(hashes) - 1) for n in range(len(hashes) - 1)] + [2**64]
-    for part in range(len(hashes) - 1):
-        for number, table in enumerate(shuffle.read(texts, part, hashes)):
-            made = pa.table([*zip(*_of_table(table, counts), strict=True)], schema=_PLACED)
-            path = back / f"{part:06d}-{number:06d}.arrow"
-            shuffle.write(made, made["ordinal"].to_numpy(), places, path)
-    for part in range(len(places) - 1):
-        for table in shuffle.read(back, part, places):
-            packed = (record.as_py() for record in table["record"])
-            yield from zip(table["ordinal"].to_pylist(), map(_record, packed), strict=True)
+    hashes = shuffle.even(len(head) // 2 * shuffle.FAN * shuffle.LIMIT)
+    shuffle.write(chain(head, pieces), hashes, texts / "rows")
+    parts = range(len(hashes) - 1)
+    done = (table for part in parts for table in shuffle.read(texts, part, hashes))
+    shuffle.write((_of_table(table, counts) for table in done), [0, 2**64], back / "rows")
+    for table in shuffle.read(back, 0, [0, 2**64]):
+        packed = (record.as_py() for record in table["record"])
+        yield from zip(table[shuffle.KEY].to_pylist(), map(_record, packed), strict=True)
     atomic.remove(folder)
 
 
-def _packed(rows: Iterable[tuple[int, Record]]) -> Iterator[tuple[int, int, bytes]]:
-    """(hash of the text, ordinal, record as MessagePack) of each row."""
-    for ordinal, record in rows:
-        (key,) = hashing.hashes([record.text])
-        yield int(key), ordinal, msgspec.msgpack.encode(record)
-
-
-def _pieces(rows: Iterable[tuple[int, int, bytes]]) -> Iterator[list[tuple[int, int, bytes]]]:
-    """The rows in lists of about `shuffle.LIMIT` bytes, the last one shorter."""
-    held: list[tuple[int, int, bytes]] = []
+def _pieces(rows: Iterable[tuple[int, Record]]) -> Iterator[Any]:
+    """The rows as tables of about `shuffle.LIMIT` bytes, keyed by the hashes of their texts."""
+    texts: list[str] = []
+    ordinals: list[int] = []
+    packed: list[bytes] = []
     size = 0
-    for row in rows:
-        held.append(row)
-        size += len(row[2])
+    for ordinal, record in rows:
+        texts.append(record.text)
+        ordinals.append(ordinal)
+        packed.append(msgspec.msgpack.encode(record))
+        size += len(packed[-1])
         if size > shuffle.LIMIT:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
+            yield _table(hashing.hashes(texts), packed, ordinals)
+            texts, ordinals, packed, size = [], [], [], 0
+    if texts:
+        yield _table(hashing.hashes(texts), packed, ordinals)
 
 
-def _of_table(table: Any, counts: Counter[str]) -> Iterator[tuple[int, bytes]]:
-    """(ordinal, packed record) of every text of a table, whose rows are in the order of hashes."""
+def _table(keys: Any, packed: list[bytes], ordinals: list[int]) -> Any:
+    return shuffle.keyed(pa.table([ordinals, packed], schema=_PLACED), keys)
+
+
+def _of_table(table: Any, counts: Counter[str]) -> Any:
+    """The merged records of a table whose rows are in the order of hashes, keyed by ordinals."""
+    by_text: dict[str, list[Record]] = {}
+    ordinals: list[int] = []
+    packed: list[bytes] = []
     keys = table[shuffle.KEY].to_numpy()
-    edges = np.flatnonzero(np.diff(keys, prepend=~keys[:1], append=~keys[-1:]))
-    ordinals = table["ordinal"].to_pylist()
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        packed = table["record"].slice(start, end - start).to_pylist()
-        by_text: dict[str, list[tuple[int, Record]]] = {}
-        for ordinal, content in zip(ordinals[start:end], packed, strict=True):
-            record = _record(content)
-            by_text.setdefault(record.text, []).append((ordinal, record))
-        for group in by_text.values():
-            counts["merged_rows"] += len(group) - 1
-            yield group[0][0], msgspec.msgpack.encode(merge([record for _, record in group]))
+    last = np.append(keys[1:] != keys[:-1], True)
+    rows = zip(table["ordinal"].to_pylist(), table["record"], last.tolist(), strict=True)
+    for ordinal, content, ends in rows:
+        record = _record(content.as_py())
+        if record.text not in by_text:
+            ordinals.append(ordinal)
+        by_text.setdefault(record.text, []).append(record)
+        if ends:
+            packed += [msgspec.msgpack.encode(merge(group)) for group in by_text.values()]
+            counts["merged_rows"] += sum(len(group) - 1 for group in by_text.values())
+            by_text = {}
+    return _table(ordinals, packed, ordinals)
 
 
 def _record(packed: bytes) -> Record:

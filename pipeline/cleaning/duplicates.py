@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import shards
+from pipeline import shards, shuffle
 from pipeline.kept import record_shards
 from pipeline.records import Record, merge
 from pipeline.tables import from_table, to_table
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import Policy
 
-#: Bytes of the records that one group of shards holds, about, as Parquet counts them.
+#: Bytes that a group of shards has at least, where there are more shards, before compression.
 _GROUP: Final = 32 << 20
 #: Records to be merged that are held at once, about.
 _AT_ONCE: Final = 5_000
@@ -40,7 +40,7 @@ class Shard(NamedTuple):
     path: Path
 
 
-#: Neighboring shards, which one job reads one after the other.
+#: Neighboring shards, which one job reads, one at a time.
 Group = tuple[Shard, ...]
 
 
@@ -55,15 +55,16 @@ def listing(names: Sequence[str], clean: Path) -> list[Shard]:
 
 
 def grouped(found: Sequence[Shard]) -> list[Group]:
-    """The shards in groups of bounded size, each the work of one job."""
+    """The shards in groups, each the work of one job: no more of them than a file has parts."""
+    files = [shards.metadata(shard.path) for shard in found]
+    sizes = [sum(f.row_group(n).total_byte_size for n in range(f.num_row_groups)) for f in files]
+    most = max(_GROUP, 2 * sum(sizes) // shuffle.FAN)
     groups: list[list[Shard]] = []
     left = 0
-    for shard in found:
-        meta = shards.metadata(shard.path)
-        size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
+    for shard, size in zip(found, sizes, strict=True):
         if size > left:
             groups.append([])
-            left = _GROUP
+            left = most
         groups[-1].append(shard)
         left -= size
     return [tuple(group) for group in groups]
@@ -72,6 +73,23 @@ def grouped(found: Sequence[Shard]) -> list[Group]:
 def bounds(firsts: Iterable[Shard]) -> list[int]:
     """The bounds of the places in the groups that begin with these shards."""
     return [*(shard.number << 32 for shard in firsts), 2**64]
+
+
+def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, Any]]:
+    """Yield (shard, some rows of the tables, the rows of the shard that they are about).
+
+    The tables are keyed by the places of records of the group, and in their order.
+    """
+    for table in tables:
+        places = table[shuffle.KEY].to_numpy().astype(np.int64)
+        firsts = [shard.number << 32 for shard in group]
+        ends = [*np.searchsorted(places, firsts[1:]), len(places)]
+        start = 0
+        for shard, end in zip(group, ends, strict=True):
+            if start < end:
+                rows = places[start:end] - (shard.number << 32)
+                yield shard, table.slice(start, end - start), rows
+            start = end
 
 
 class Row(NamedTuple):
@@ -157,10 +175,10 @@ def _within_split(
 def merged(table: Any) -> Iterator[Any]:
     """Tables of the first record of each text with the annotations of all.
 
-    `table` has the columns of RECORDS and `first`, the same number for all records of a text. They
-    stand together, the first one first.
+    `table` has the columns of RECORDS and is keyed by the place of the first one: the records of a
+    text stand together, the first one first.
     """
-    ends = np.flatnonzero(np.diff(table["first"].to_numpy(), append=-1)) + 1
+    ends = np.flatnonzero(np.diff(table[shuffle.KEY].to_numpy().astype(np.int64), append=-1)) + 1
     start = 0
     for piece in np.split(ends, np.flatnonzero(np.diff(ends // _AT_ONCE)) + 1):
         own = table.slice(start, int(piece[-1]) - start)

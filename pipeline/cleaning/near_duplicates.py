@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from pipeline import atomic, engines, kept, shards, shuffle
 from pipeline.cleaning import minhash
-from pipeline.cleaning.duplicates import bounds
+from pipeline.cleaning.duplicates import bounds, by_shard
 from pipeline.records import SPLITS
 from pipeline.text import normal_form
 
@@ -43,9 +43,9 @@ _BANDS_BYTES: Final = 400
 _EXAMPLES: Final = 3
 _BANDS: Final = pa.schema([("place", pa.int64())])
 #: The later record of a pair, whose first one is the key; then the pair with the first one's text.
-_PAIRS: Final = pa.schema([("high", pa.int64())])
+_PAIRS: Final = pa.schema([("high", pa.uint64())])
 _TEXTS: Final = pa.schema([("id", pa.string()), ("text", pa.string()), ("n", pa.int8())])
-_SIDED: Final = pa.schema([("low", pa.int64()), *_TEXTS])
+_SIDED: Final = pa.schema([("low", pa.uint64()), *_TEXTS])
 _SIMILAR: Final = pa.schema(
     [
         ("id", pa.string()),
@@ -115,20 +115,20 @@ def _sketch(
 ) -> None:
     """First pass: the bands of the texts of a group of shards, parted by hash."""
     number, group = item
-    bands: list[Any] = []
-    places: list[Any] = []
-    for shard in group:
-        columns = ["id", "language", "text", "dropped"]
-        table = kept.tagged(shard.path, folder / names[shard.dataset], columns)
-        rows = np.flatnonzero(pc.is_null(table["dropped"]))
-        table = table.take(pa.array(rows))
-        sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
-        texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
-        own = minhash.bands(texts, sizes, threshold)
-        bands.append(own.ravel())
-        places.append(np.repeat((shard.number << 32) + rows, own.shape[1]))
-    table = pa.table([np.concatenate(places)], schema=_BANDS)
-    shuffle.write(table, np.concatenate(bands), hashes, work / "bands" / f"{number:06d}.arrow")
+    tables = (_bands(s, folder / names[s.dataset], threshold) for s in group)
+    shuffle.write(tables, hashes, work / "bands" / f"{number:06d}")
+
+
+def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
+    """The places of the kept records of a shard, once for each of their bands, keyed by these."""
+    table = kept.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
+    rows = np.flatnonzero(pc.is_null(table["dropped"]))
+    table = table.take(pa.array(rows))
+    sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
+    texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
+    bands = minhash.bands(texts, sizes, threshold)
+    places = np.repeat((shard.number << 32) + rows, bands.shape[1])
+    return shuffle.keyed(pa.table([places], schema=_BANDS), bands.ravel())
 
 
 def _propose(
@@ -153,9 +153,9 @@ def _propose(
                 near = {before, *firsts.values()} - {row}
                 pairs.update((min(row, other), max(row, other)) for other in near)
         if pairs:
-            low, high = np.array(sorted(pairs), np.int64).T
-            path = work / "pairs" / f"{part:06d}-{number:06d}.arrow"
-            shuffle.write(pa.table([high], _PAIRS), low.astype(np.uint64), places, path)
+            low, high = np.array(sorted(pairs), np.uint64).T
+            rows = shuffle.keyed(pa.table([high], _PAIRS), low)
+            shuffle.write([rows], places, work / "pairs" / f"{part:06d}-{number:06d}")
 
 
 def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> None:
@@ -164,11 +164,9 @@ def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> None:
     for n, table in enumerate(shuffle.read(work / "pairs", number, places)):
         pairs = table.group_by([shuffle.KEY, "high"]).aggregate([])
         pairs = pairs.sort_by([(shuffle.KEY, "ascending"), ("high", "ascending")])
-        low, high = (pairs[name].to_numpy().astype(np.int64) for name in (shuffle.KEY, "high"))
-        texts = _texts(group, low)
-        sided = pa.table([low, *texts.columns], schema=_SIDED)
-        path = work / "sided" / f"{number:06d}-{n:06d}.arrow"
-        shuffle.write(sided, high.astype(np.uint64), places, path)
+        sided = pa.table([pairs[shuffle.KEY], *_texts(group, pairs).columns], schema=_SIDED)
+        rows = shuffle.keyed(sided, pairs["high"].to_numpy())
+        shuffle.write([rows], places, work / "sided" / f"{number:06d}-{n:06d}")
 
 
 def _compare(
@@ -181,9 +179,8 @@ def _compare(
     """Fourth pass: which pairs are similar, from either side, parted by dataset."""
     number, group = item
     for k, table in enumerate(shuffle.read(work / "sided", number, places)):
-        high = table[shuffle.KEY].to_numpy().astype(np.int64)
         ones = [table[name] for name in (shuffle.KEY, *_SIDED.names)]
-        columns = (column.to_pylist() for column in (*ones, *_texts(group, high).columns))
+        columns = (column.to_pylist() for column in (*ones, *_texts(group, table).columns))
         rows: list[tuple[Any, ...]] = []
         for at, low, one, text, n, other, near, m in zip(*columns, strict=True):
             if n != m or text == near:  # exact deduplication has decided about equal texts
@@ -193,21 +190,19 @@ def _compare(
                 rows += [(low, one, at, other, share), (at, other, low, one, share)]
         if rows:
             own, *more = zip(*rows, strict=True)
-            path = work / "similar" / f"{number:06d}-{k:06d}.arrow"
-            shuffle.write(pa.table(more, _SIMILAR), np.array(own, np.uint64), owners, path)
+            similar = shuffle.keyed(pa.table(more, _SIMILAR), own)
+            shuffle.write([similar], owners, work / "similar" / f"{number:06d}-{k:06d}")
 
 
-def _texts(group: Group, places: Any) -> Any:
-    """The table of `_TEXTS` of the records at these places, which are in order."""
+def _texts(group: Group, table: Any) -> Any:
+    """The table of `_TEXTS` of the records that a table is keyed by, in the order of places."""
     tables = []
-    for shard in group:
-        start, end = np.searchsorted(places, (shard.number << 32, (shard.number + 1) << 32))
-        if start < end:
-            rows, back = np.unique(places[start:end] - (shard.number << 32), return_inverse=True)
-            table = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
-            texts = [normal_form(t) for t in table["text"].to_pylist()]
-            sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
-            tables.append(pa.table([table["id"], texts, sizes], _TEXTS).take(pa.array(back)))
+    for shard, _, wanted in by_shard(group, [table]):
+        rows, back = np.unique(wanted, return_inverse=True)
+        found = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
+        texts = [normal_form(t) for t in found["text"].to_pylist()]
+        sizes = [minhash.NGRAM[language] for language in found["language"].to_pylist()]
+        tables.append(pa.table([found["id"], texts, sizes], _TEXTS).take(pa.array(back)))
     return pa.concat_tables(tables)
 
 

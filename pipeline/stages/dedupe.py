@@ -36,7 +36,16 @@ import xxhash
 
 from pipeline import atomic, engines, lineage, shards, shuffle
 from pipeline.cleaning import near_duplicates
-from pipeline.cleaning.duplicates import Plan, Row, bounds, grouped, listing, merged, resolve
+from pipeline.cleaning.duplicates import (
+    Plan,
+    Row,
+    bounds,
+    by_shard,
+    grouped,
+    listing,
+    merged,
+    resolve,
+)
 from pipeline.kept import TAGS, merged_path, with_drops
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
@@ -64,7 +73,7 @@ _KEYS: Final = pa.schema(
 #: A record that goes; its place is the key.
 _DROPS: Final = pa.schema([("reason", pa.string()), ("partner", pa.string())])
 #: The place of the record that gets the annotations of another, whose place is the key.
-_MERGES: Final = pa.schema([("first", pa.int64())])
+_MERGES: Final = pa.schema([("first", pa.uint64())])
 
 
 def dedupe(
@@ -127,14 +136,15 @@ def _policies(dataset: Dataset, settings: Dedupe) -> dict[str, Policy]:
 
 
 def keys_of(shard: Shard) -> Any:
-    """The table of `_KEYS` of the records of a shard that are not dropped yet."""
+    """The keyed table of `_KEYS` of the records of a shard that are not dropped yet."""
     columns = ["id", "text", "mentions", "relations", "events", "dropped"]
     table = shards.read(shard.path, columns)
     stay = pc.is_null(table["dropped"])
     table = table.filter(stay)
     digests = [xxhash.xxh3_128_digest(normal_form(t).encode()) for t in table["text"].to_pylist()]
     places = (shard.number << 32) + np.flatnonzero(stay)
-    return pa.table([digests, places, table["id"], _annotations(table)], schema=_KEYS)
+    keys = pa.table([digests, places, table["id"], _annotations(table)], schema=_KEYS)
+    return shuffle.keyed(keys, np.frombuffer(b"".join(digests), ">u8")[::2].astype(np.uint64))
 
 
 def _annotations(table: Any) -> list[bytes]:
@@ -158,9 +168,7 @@ def _annotations(table: Any) -> list[bytes]:
 def _part(item: tuple[int, Group], work: Path, hashes: Sequence[int]) -> None:
     """First pass: the keys of a group of shards, parted by hash."""
     number, group = item
-    keys = pa.concat_tables(keys_of(shard) for shard in group)
-    own = np.frombuffer(b"".join(keys["digest"].to_pylist()), ">u8")[::2].astype(np.uint64)
-    shuffle.write(keys, own, hashes, work / "keys" / f"{number:06d}.arrow")
+    shuffle.write(map(keys_of, group), hashes, work / "keys" / f"{number:06d}")
 
 
 def _solve(
@@ -181,14 +189,14 @@ def _solve(
         merges: list[tuple[int, int]] = []
         columns = [table[name].to_pylist() for name in _KEYS.names]
         for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
-            rows = [Row(*found[place >> 32][1:3], place, *own) for _, place, *own in group]
-            for row, reason, partner in resolve(rows, plan, merges):
+            same = [Row(*found[place >> 32][1:3], place, *own) for _, place, *own in group]
+            for row, reason, partner in resolve(same, plan, merges):
                 drops.append((row.place, reason, partner))
         for name, decided, schema in (("drops", drops, _DROPS), ("merges", merges, _MERGES)):
             if decided:
                 own, *columns = zip(*decided, strict=True)
-                path = work / name / f"{part:06d}-{number:06d}.arrow"
-                shuffle.write(pa.table(columns, schema), np.array(own, np.uint64), places, path)
+                rows = shuffle.keyed(pa.table(columns, schema), own)
+                shuffle.write([rows], places, work / name / f"{part:06d}-{number:06d}")
 
 
 def _tag(
@@ -200,31 +208,23 @@ def _tag(
 ) -> None:
     """Third pass: the tags of a group of shards; its records to be merged, parted by the first."""
     number, group = item
-    drops = [*shuffle.read(work / "drops", number, places)]
-    merges = [*shuffle.read(work / "merges", number, places)]
-    records = []
+    drops = groupby(by_shard(group, shuffle.read(work / "drops", number, places)), itemgetter(0))
+    dropping, own = next(drops, (None, ()))
     for shard in group:
         tags = shards.read(shard.path, TAGS.names)
-        for table in drops:
-            own, rows = _of(shard, table)
-            tags = with_drops(tags, rows, own["reason"], own["partner"])
+        if shard == dropping:
+            for _, found, rows in own:
+                tags = with_drops(tags, pa.array(rows), found["reason"], found["partner"])
+            dropping, own = next(drops, (None, ()))
         shards.write(tags, folder / names[shard.dataset] / shard.path.name)
-        for table in merges:
-            own, rows = _of(shard, table)
-            if own.num_rows:
-                found = shards.read(shard.path, RECORDS.names).take(rows)
-                records.append(found.append_column("first", own["first"]))
-    if records:
-        found = pa.concat_tables(records)
-        firsts = found["first"].to_numpy().astype(np.uint64)
-        shuffle.write(found, firsts, places, work / "records" / f"{number:06d}.arrow")
-
-
-def _of(shard: Shard, table: Any) -> tuple[Any, Any]:
-    """(rows of a table that are about this shard, the rows of the shard that they are about)."""
-    places = table[shuffle.KEY].to_numpy().astype(np.int64)
-    start, end = np.searchsorted(places, (shard.number << 32, (shard.number + 1) << 32))
-    return table.slice(start, end - start), pa.array(places[start:end] - (shard.number << 32))
+    merges = by_shard(group, shuffle.read(work / "merges", number, places))
+    records = (
+        shuffle.keyed(
+            shards.read(shard.path, RECORDS.names).take(pa.array(rows)), found["first"].to_numpy()
+        )
+        for shard, found, rows in merges
+    )
+    shuffle.write(records, places, work / "records" / f"{number:06d}")
 
 
 def _merge(
@@ -236,11 +236,10 @@ def _merge(
 ) -> None:
     """Last pass: the merged records of a group of shards, each shard's in the order of records."""
     number, group = item
-    found = shuffle.read(work / "records", number, places)
-    pieces = ((shard, rows) for table in found for shard in group if (rows := _of(shard, table)[0]))
-    for shard, own in groupby(pieces, key=itemgetter(0)):
+    found = by_shard(group, shuffle.read(work / "records", number, places))
+    for shard, own in groupby(found, itemgetter(0)):
         path = merged_path(shard.path, folder / names[shard.dataset])
         with shards.writer(path, RECORDS) as write:
-            for _, rows in own:
+            for _, rows, _ in own:
                 for table in merged(rows):
                     write(table)

@@ -152,12 +152,16 @@ def _tables(sources: Iterable[tuple[Path, Share]]) -> Iterator[Any]:
                 yield table if share == shares.ALL else shares.copied(table, share)
 
 
+def _order(ids: Any) -> Any:
+    """The place of every row in the global order, as 64 bits."""
+    return hashing.mix64(hashing.hashes(ids.to_pylist()))
+
+
 def _shuffled(sources: Iterable[tuple[Path, Share]], size: int, folder: Path) -> Iterator[Any]:
     """The rows of all shards, about `size` bytes, in the order of their hashes."""
     bounds = shuffle.even(size)
-    for number, table in enumerate(_tables(sources)):
-        order = hashing.mix64(hashing.hashes(table["id"].to_pylist()))
-        shuffle.write(table, order, bounds, folder / f"{number:06d}.arrow")
+    tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(sources))
+    shuffle.write(tables, bounds, folder / "rows")
     for part in range(len(bounds) - 1):
         for table in shuffle.read(folder, part, bounds):
             yield table.select(INSTRUCTIONS.names)
