@@ -1,8 +1,9 @@
 """The records of one dataset with every tag on them: what clean and dedupe dropped, and why.
 
-`negatives`, `instruct` and `report` all read records through here, so that they agree on what is
-kept. Dedupe writes per dataset `drops.parquet` (id, reason, detail) and, where a conflict policy
-merges annotations, `merged.parquet` (RECORDS rows that take the place of those with their ids).
+Whoever reads kept records reads them through here, so that all agree on what is kept. Beside every
+shard of clean, dedupe writes one of the same name and rows with the tags of both (`TAGS`), and
+where a conflict policy merges annotations `merged-<name>`: RECORDS rows that take the place of
+those with their ids.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import shards
+from pipeline.errors import RawFileError
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-#: One row per record that dedupe drops.
-DROPS: Final = pa.schema([(name, pa.string()) for name in ("id", "reason", "detail")])
+#: What became of each record of a shard, row by row.
+TAGS: Final = pa.schema([RECORDS.field(n) for n in ("dropped", "drop_partner", "drop_detail")])
 
 
 def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[str, Path]]:
@@ -30,45 +33,57 @@ def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[st
     return [(split, p) for split in splits for p in shards.listed(folder, f"{split}-*.parquet")]
 
 
+def merged_path(shard: Path, dedupe: Path) -> Path:
+    """Where the merged records of a shard are, if it has any."""
+    return dedupe / f"merged-{shard.name}"
+
+
 def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
-    """A clean shard with dedupe's drops and merged annotations of the folder `dedupe` applied."""
-    table = shards.read(shard, columns or RECORDS.names)
+    """A clean shard with the tags and merged annotations that dedupe wrote for it into `dedupe`.
+
+    `columns` must hold "id". Raises RawFileError where the tags are not those of this shard.
+    """
+    columns = columns or RECORDS.names
     if dedupe is None:
-        return table
-    drops = shards.read(dedupe / "drops.parquet", DROPS.names)
-    if (dedupe / "merged.parquet").exists():
-        merged = shards.read(dedupe / "merged.parquet", columns)
-        table = _replace(table, merged)
-    if drops.num_rows == 0:
-        return table
-    at = pc.index_in(table["id"], value_set=drops["id"].combine_chunks())
-    for column, source in (("dropped", "reason"), ("drop_detail", "detail")):
-        if column in table.column_names:
-            tags = pc.coalesce(table[column], pc.take(drops[source], at))
-            index = table.schema.get_field_index(column)
-            table = table.set_column(index, RECORDS.field(column), tags)
-    return table
+        return shards.read(shard, columns)
+    table = shards.read(shard, [name for name in columns if name not in TAGS.names])
+    tags = shards.read(dedupe / shard.name, [name for name in columns if name in TAGS.names])
+    if table.num_rows != tags.num_rows:
+        raise RawFileError(
+            "these tags have other rows than the shard that they belong to",
+            where=dedupe / shard.name,
+            todo="run dedupe again",
+        )
+    if (path := merged_path(shard, dedupe)).exists():
+        table = _replaced(table, shards.read(path, table.column_names))
+    for name in tags.column_names:
+        table = table.append_column(TAGS.field(name), tags[name])
+    return table.select([*columns])
 
 
-def _replace(table: Any, merged: Any) -> Any:
+def _replaced(table: Any, merged: Any) -> Any:
     at = pc.index_in(table["id"], value_set=merged["id"].combine_chunks())
     own = pa.array(range(table.num_rows), pa.int32())
     rows = pc.coalesce(pc.add(at, table.num_rows), own)
     return pa.concat_tables([table, merged.cast(table.schema)]).take(rows)
 
 
+def with_drops(tags: Any, rows: Any, reasons: Any, partners: Any) -> Any:
+    """`TAGS` with those of some more rows; a row that was dropped before keeps its own."""
+    places = pa.array(np.arange(tags.num_rows))
+    at = pc.index_in(places, value_set=rows)
+    free = pc.is_null(tags["dropped"])
+    columns = [
+        pc.if_else(free, pc.take(more, at), tags[name])
+        for name, more in (("dropped", reasons), ("drop_partner", partners))
+    ]
+    return pa.table([*columns, tags["drop_detail"]], schema=TAGS)
+
+
 def kept(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
     """The rows of a shard that nothing dropped. `columns` must hold "id" and "dropped"."""
     table = tagged(shard, dedupe, columns)
     return table.filter(pc.is_null(table["dropped"]))
-
-
-def tables(
-    clean: Path, dedupe: Path | None, splits: Sequence[str] = SPLITS
-) -> Iterator[tuple[str, Any]]:
-    """(split, kept records) of one dataset, shard by shard."""
-    for split, path in record_shards(clean, splits):
-        yield split, kept(path, dedupe)
 
 
 def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:

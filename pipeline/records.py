@@ -7,10 +7,8 @@ Offsets count Unicode code points of `text`, half-open, everywhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence  # noqa: TC003 - msgspec reads the fields' types
+from typing import Any, Final, NamedTuple
 
 _OFFSET: Final = (int, type(None))
 SPLITS: Final = ("train", "dev", "test")

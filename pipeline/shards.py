@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +14,7 @@ from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
 #: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
@@ -130,46 +128,3 @@ def _leaves(schema: Any) -> list[str]:
     pq.ParquetWriter(sink, schema).close()
     leaves = pq.ParquetFile(sink.getvalue()).schema
     return [leaves.column(number).path for number in range(len(leaves))]
-
-
-def write_parts(
-    table: Any, part: Any, count: int, path: Path, compression: str | None = None
-) -> None:
-    """Write a table as `count` record batches, each with the rows of one number in `part`.
-
-    For steps over the whole corpus: what a later pass needs of many such files is one part of each,
-    and memory stays bounded by a part. Texts are worth a `compression`; without one a file can be
-    mapped into memory.
-    """
-    options = pa.ipc.IpcWriteOptions(compression=compression)
-    order = np.argsort(part, kind="stable")
-    table = table.take(pa.array(order)).combine_chunks()
-    bounds = np.searchsorted(part[order], np.arange(count + 1))
-    with (
-        atomic.writing(path) as partial,
-        atomic.stream(partial, "wb") as stream,
-        pa.ipc.new_file(stream, table.schema, options=options) as file,
-    ):
-        for start, end in pairwise(bounds):
-            batches = table.slice(start, end - start).to_batches() or [_no_rows(table.schema)]
-            file.write_batch(batches[0])
-
-
-def read_part(paths: Sequence[Path], part: int, schema: Any) -> Any:
-    """The rows of one part of all files that `write_parts` wrote, in the order of the files."""
-    batches = []
-    for path in paths:
-        with _mapped(path) as source:
-            batch = pa.ipc.open_file(source).get_batch(part)
-        if batch.num_rows:
-            batches.append(batch)
-    return pa.Table.from_batches(batches, schema)
-
-
-def _mapped(path: Any) -> Any:
-    """A file of which only what is asked for is read."""
-    return pa.memory_map(str(path)) if isinstance(path, Path) else path.open("rb")
-
-
-def _no_rows(schema: Any) -> Any:
-    return pa.RecordBatch.from_pylist([], schema)

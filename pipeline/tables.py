@@ -47,6 +47,8 @@ EVENT: Final = pa.struct(
 )
 
 #: One row per annotated text; every stage before `instruct` reads and writes exactly this.
+#: `dropped` is null or the drop reason, `drop_partner` the id of the record that it lost against,
+#: `drop_detail` the offending value in words.
 RECORDS: Final = pa.schema(
     [
         _f("id", pa.string()),
@@ -60,6 +62,7 @@ RECORDS: Final = pa.schema(
         _f("relations", pa.list_(_f("item", RELATION))),
         _f("events", pa.list_(_f("item", EVENT))),
         _f("dropped", pa.string(), null=True),
+        _f("drop_partner", pa.string(), null=True),
         _f("drop_detail", pa.string(), null=True),
     ]
 )
@@ -157,8 +160,7 @@ def to_table(
                 ],
             ),
         ),
-        [None] * len(records),
-        [None] * len(records),
+        *([None] * len(records) for _ in range(3)),
     ]
     arrays = [
         c if isinstance(c, pa.Array) else pa.array(c, f.type)

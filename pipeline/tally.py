@@ -19,7 +19,6 @@ from pipeline.records import (
     Reject,
     Relation,
     locate,
-    merge,
     violation,
 )
 
@@ -164,14 +163,6 @@ class Tally:
                 self.unknown["role of an event", f"{a.role} of {event.label}"] += 1
             arguments.append(Argument(role, a.mention))
         return Event(label, event.trigger, tuple(arguments))
-
-    def merged(self, rows: Iterable[tuple[int, Record]]) -> list[tuple[int, Record]]:
-        """One record per text, where the source repeats a text for each annotation."""
-        by_text: dict[str, list[tuple[int, Record]]] = {}
-        for row in rows:
-            by_text.setdefault(row[1].text, []).append(row)
-        self.counts["merged_rows"] += sum(len(group) - 1 for group in by_text.values())
-        return [(group[0][0], merge([r for _, r in group])) for group in by_text.values()]
 
     def check(self, where: str, split: Split, max_reject_rate: float) -> None:
         """Compare with the declared counts; without them, with the highest reject rate."""

@@ -47,23 +47,24 @@ def check(ws, name):
     assert len(written) == len({*written}) == sum(own["records"] for own in splits.values())
 
     clean, folder = ws.folders["clean"] / name, ws.folders["dedupe"] / name
-    fates = {}
+    fates, partners = {}, {}
     for _, path in kept.record_shards(clean):
-        own = kept.tagged(path, folder, ["id", "dropped"])
-        fates.update(zip(own["id"].to_pylist(), own["dropped"].to_pylist(), strict=True))
+        own = kept.tagged(path, folder, ["id", "dropped", "drop_partner"])
+        columns = [own[column].to_pylist() for column in own.column_names]
+        fates.update(zip(*columns[:2], strict=True))
+        partners.update((i, p) for i, _, p in zip(*columns, strict=True) if p)
         bare = kept.tagged(path, None, ["id", "dropped"]).to_pylist()
         assert all(fates[row["id"]] == row["dropped"] for row in bare if row["dropped"])
     assert written == [*fates]
     by_reason = Counter(fates.values())
     assert {*by_reason} - {None} <= REASONS
     assert len(written) == by_reason.pop(None, 0) + sum(by_reason.values())
-    drops = shards.read(folder / "drops.parquet").to_pylist()
-    assert len(drops) == len({row["id"] for row in drops})
-    for row in drops:
-        assert fates[row["id"]] == row["reason"]
-        assert row["detail"] != row["id"]
-        if row["detail"].rsplit("/", 2)[0] == name:
-            partner = fates[row["detail"]]
-            both_go = row["reason"] == "conflicting_duplicate" and partner == row["reason"]
-            assert partner is None or both_go or row["reason"] == "duplicate"
+    for identifier, named in partners.items():
+        reason = fates[identifier]
+        assert reason
+        assert named != identifier
+        if named.rsplit("/", 2)[0] == name:
+            partner = fates[named]
+            both_go = reason == "conflicting_duplicate" and partner == reason
+            assert partner is None or both_go or reason == "duplicate"
     return Counter(identifier.split("/")[1] for identifier, why in fates.items() if why is None)

@@ -38,7 +38,7 @@ def rows_of(folder):
     return [
         row
         for _, path in kept.record_shards(folder)
-        for row in shards.read(path).drop(["dropped", "drop_detail"]).to_pylist()
+        for row in shards.read(path).drop(["dropped", "drop_partner", "drop_detail"]).to_pylist()
     ]
 
 

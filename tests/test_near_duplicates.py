@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import shards
-from pipeline.cleaning import minhash, near_duplicates
+from pipeline import shards, shuffle
+from pipeline.cleaning import duplicates, minhash, near_duplicates
 from pipeline.config import Dedupe
 from pipeline.stages.dedupe import dedupe
-from tests.test_dedupe import dataset, lay
+from tests.test_dedupe import dataset, drops, lay
 
 LONG = "The ferry to Harrow Point left an hour late because of fog over the bay"
 NEAR = LONG.replace("hour", "hour ").replace("bay", "bay!")
@@ -19,12 +19,8 @@ FAR = "Velmora sold Kestrel to a buyer whose name was not told to anybody at all
 def solve(tmp_path, *names, workers=1, **settings):
     out = tmp_path / f"dedupe{workers}"
     dedupe([dataset(n) for n in names], tmp_path / "clean", Dedupe(**settings), out, workers)
-    drops = {
-        row["id"]: (row["reason"], row["detail"])
-        for name in names
-        for row in shards.read(out / name / "drops.parquet").to_pylist()
-    }
-    return shards.read_json(out / "near_duplicates.json")["pairs"], drops
+    found = drops(tmp_path / "clean", out, *names)
+    return shards.read_json(out / "near_duplicates.json")["pairs"], found
 
 
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8), st.sampled_from([1, 3, 5]))
@@ -52,7 +48,8 @@ def test_work_that_is_done_twice_is_done_once(tmp_path, monkeypatch):
     """A worker may be lost after it has written; another then does the same item again."""
     lay(tmp_path / "clean", "a", "train", LONG, FAR, NEAR, LONG)
     once = solve(tmp_path, "a", near_duplicates="drop")
-    rows = shards.read(tmp_path / "dedupe1" / "a" / "drops.parquet").to_pylist()
+    tags = tmp_path / "dedupe1" / "a" / "train-00000.parquet"
+    rows = shards.read(tags).to_pylist()
 
     def twice(function, items, *_):
         for item in items:
@@ -62,8 +59,8 @@ def test_work_that_is_done_twice_is_done_once(tmp_path, monkeypatch):
     monkeypatch.setattr(near_duplicates.engines, "run", twice)
 
     assert solve(tmp_path, "a", near_duplicates="drop") == once
-    assert shards.read(tmp_path / "dedupe1" / "a" / "drops.parquet").to_pylist() == rows
-    assert {row["reason"] for row in rows} == {"duplicate", "near_duplicate"}
+    assert shards.read(tags).to_pylist() == rows
+    assert {row["dropped"] for row in rows} == {None, "duplicate", "near_duplicate"}
 
 
 def test_similarity_is_jaccards():
@@ -135,7 +132,9 @@ def test_workers_and_shards_change_nothing(tmp_path, monkeypatch):
             start = end
     one = solve(tmp_path / "one", "a", near_duplicates="drop")
     two = solve(tmp_path / "one", "a", near_duplicates="drop", workers=2)
-    monkeypatch.setattr(near_duplicates, "_TEXTS_PER_PART", 7)
+    monkeypatch.setattr(shuffle, "FAN", 3)
+    monkeypatch.setattr(shuffle, "LIMIT", 500)
+    monkeypatch.setattr(duplicates, "_GROUP", 1)
     many = solve(tmp_path / "many", "a", near_duplicates="drop")
 
     assert one == two == many

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import shards
+from pipeline import kept, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Negatives
 from pipeline.dictionary import confusability, signals
@@ -21,7 +21,6 @@ from pipeline.dictionary.evidence import gather
 from pipeline.dictionary.fusion import Block, fused, search, standardized
 from pipeline.dictionary.interchange import compare, dictionary_of, neighbors, read
 from pipeline.errors import DeclarationError, PipelineError
-from pipeline.kept import DROPS
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages.negatives import negatives
 from pipeline.tables import to_table
@@ -177,9 +176,11 @@ def test_evidence_comes_from_the_first_split_that_has_any(tmp_path):
 
 def test_dropped_records_are_not_evidence(tmp_path):
     clean = lay(tmp_path / "clean", records())
-    ids = [f"toy/train/{n}" for n in range(0, 150, 5)]  # every actor
-    rows = pa.table([ids, ["duplicate"] * 30, [""] * 30], schema=DROPS)
-    shards.write(rows, tmp_path / "dedupe" / "drops.parquet")
+    for _, path in kept.record_shards(clean / "toy"):
+        rows = pa.array(range(0, shards.rows(path), 5))  # every actor
+        reasons = pa.array(["duplicate"] * len(rows))
+        tags = kept.with_drops(shards.read(path, kept.TAGS.names), rows, reasons, reasons)
+        shards.write(tags, tmp_path / "dedupe" / path.name)
     (evidence,) = gather(dataset(), ["NER"], clean / "toy", tmp_path / "dedupe", 20)
 
     assert [len(own) for own in evidence.examples] == [0, 20, 20, 20, 20]

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import catalog, hashing, shards
+from pipeline import catalog, hashing, shards, shuffle
 from pipeline.config import Publish, Settings
 from pipeline.corpus import lengths, shares
 from pipeline.errors import DeclarationError
+from pipeline.kept import TAGS
 from pipeline.stages import publish
 from pipeline.tables import INSTRUCTIONS, RECORDS
 
@@ -50,18 +51,11 @@ def folders(tmp_path_factory):
                 table = pa.Table.from_pylist(rows[start : start + 100], schema=INSTRUCTIONS)
                 path = out / "instruct" / name / "NER" / f"{split}-{start // 100:05d}.parquet"
                 shards.write(table, path)
-        shards.write(RECORDS.empty_table(), out / "clean" / name / "train-00000.parquet")
-        drops = pa.table([[], [], []], schema=publish_drops())
-        shards.write(drops, out / "dedupe" / name / "drops.parquet")
+        for stage, schema in (("clean", RECORDS), ("dedupe", TAGS)):
+            shards.write(schema.empty_table(), out / stage / name / "train-00000.parquet")
         edition = {"edition": {"invented": name == "scierc"}}
         shards.write_json(edition, out / "normalize" / name / "summary.json")
     return {stage: out / stage for stage in ("normalize", "instruct", "clean", "dedupe")}
-
-
-def publish_drops():
-    from pipeline.kept import DROPS
-
-    return DROPS
 
 
 def published(folders, out, workers=1, **own):
@@ -90,7 +84,9 @@ def test_train_is_in_the_order_of_its_hashes_and_dev_in_its_own(folders, tmp_pat
 def test_parts_and_workers_change_nothing(folders, tmp_path, monkeypatch):
     published(folders, tmp_path / "a", rows_per_shard=70)
     published(folders, tmp_path / "b", rows_per_shard=70, workers=2)
-    monkeypatch.setattr(publish, "_ROWS_PER_PART", 32)
+    monkeypatch.setattr(publish, "_ROWS", 32)
+    monkeypatch.setattr(shuffle, "FAN", 3)
+    monkeypatch.setattr(shuffle, "LIMIT", 2_000)
     published(folders, tmp_path / "c", rows_per_shard=70)
 
     def contents(folder):

@@ -66,10 +66,11 @@ def test_every_row_read_is_rejected_merged_dropped_or_kept(sample):
 
         dropped = {}
         for _, path in record_shards(folders["clean"] / name):
-            dropped.update({r["id"]: r["dropped"] for r in _rows(path) if r["dropped"]})
-        for row in _rows(folders["dedupe"] / name / "drops.parquet"):
-            assert row["id"] not in dropped
-            dropped[row["id"]] = row["reason"]
+            tags = _rows(folders["dedupe"] / name / path.name)
+            for row, tag in zip(_rows(path), tags, strict=True):
+                assert row["dropped"] in (None, tag["dropped"])
+                if tag["dropped"]:
+                    dropped[row["id"]] = tag["dropped"]
         told = {}
         for split, own_split in own["records"].items():
             assert own_split["records"] == own_split["kept"] + sum(own_split["dropped"].values())

@@ -6,7 +6,6 @@ shards and workers. Of each only an excerpt is held, with its annotations marked
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 
 from pipeline import engines, hashing, shards
 from pipeline.kept import record_shards, tagged
+from pipeline.records import place
 from pipeline.tables import REJECTS
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _LENGTH: Final = 420
 _BEFORE: Final = 80
 _FACTS: Final = 6
 _FACT_LENGTH: Final = 160
-_PARTNER: Final = re.compile(r"([^\s/]+)/(train|dev|test)/\S+")
 
 #: A piece of a marked text: ("text", string), ("open", label or None) or ("close", label or None).
 Piece = tuple[str, str | None]
@@ -138,19 +137,17 @@ def with_partners(
     known: Container[str],
     workers: Workers | int,
 ) -> list[dict[str, Any]]:
-    """The rows, with the record that a dropped row's detail names as its `partner`."""
-    named: list[str | None] = []
+    """The rows, with the record that a dropped row lost against as its `partner`."""
     wanted: dict[str, set[str]] = {}
     for row in rows:
-        found = _PARTNER.match(row["detail"]) if row["status"] == "dropped" else None
-        named.append(found[0].rstrip(",;:") if found and found[1] in known else None)
-        if found and named[-1]:
-            wanted.setdefault(found[1], set()).add(named[-1])
+        identifier = row.get("partner_id")
+        if identifier and (dataset := place(identifier)[0]) in known:
+            wanted.setdefault(dataset, set()).add(identifier)
     jobs = [(name, frozenset(ids)) for name, ids in sorted(wanted.items())]
     partners: dict[str | None, Any] = {}
     for own in engines.run(partial(_partners, folders=folders), jobs, workers):
         partners.update(own)
-    return [{**row, "partner": partners.get(name)} for row, name in zip(rows, named, strict=True)]
+    return [{**row, "partner": partners.get(row.get("partner_id"))} for row in rows]
 
 
 def _partners(job: tuple[str, Collection[str]], folders: Mapping[str, Path]) -> dict[str, Any]:
@@ -158,7 +155,7 @@ def _partners(job: tuple[str, Collection[str]], folders: Mapping[str, Path]) -> 
     name, ids = job
     wanted = pa.array(sorted(ids), pa.string())
     found = {}
-    for _, path in record_shards(folders["clean"] / name, sorted({i.split("/")[1] for i in ids})):
+    for _, path in record_shards(folders["clean"] / name, sorted({place(i)[1] for i in ids})):
         if not pc.any(pc.is_in(shards.read(path, ["id"])["id"], value_set=wanted)).as_py():
             continue
         table = tagged(path, folders["dedupe"] / name)
@@ -180,7 +177,8 @@ def row_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "language": row["language"],
         "status": "dropped" if row["dropped"] else "kept",
         "outcome": f"dropped: {row['dropped']}" if row["dropped"] else "kept",
-        "detail": row["drop_detail"] or "",
+        "detail": row["drop_detail"] or row["drop_partner"] or "",
+        "partner_id": row["drop_partner"],
         "pieces": pieces,
         "facts": facts[:_FACTS],
         "more": more,

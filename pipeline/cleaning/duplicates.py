@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline import invariant, shards
+from pipeline import shards, shuffle
 from pipeline.kept import record_shards
-from pipeline.records import SPLITS, Record, merge, place, record_id
+from pipeline.records import Record, merge
 from pipeline.tables import from_table, to_table
 from pipeline.text import aligned
 
@@ -19,17 +19,86 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.catalog import Dataset
     from pipeline.config import Policy
+
+#: Bytes that a group of shards has at least, where there are more shards, before compression.
+_GROUP: Final = 32 << 20
+#: Records to be merged that are held at once, about.
+_AT_ONCE: Final = 5_000
+
+
+class Shard(NamedTuple):
+    """A shard of records. Its number times 2**32, plus the row, is the place of a record.
+
+    Shards are numbered by dataset, split and name, so that places are in the order of records
+    however these are cut into shards.
+    """
+
+    number: int
+    dataset: int
+    split: str
+    path: Path
+
+
+#: Neighboring shards, which one job reads, one at a time.
+Group = tuple[Shard, ...]
+
+
+def listing(names: Sequence[str], clean: Path) -> list[Shard]:
+    """All shards of the datasets, which `clean` has a folder for each of."""
+    found = (
+        (n, split, path)
+        for n, name in enumerate(names)
+        for split, path in record_shards(clean / name)
+    )
+    return [Shard(number, *shard) for number, shard in enumerate(found)]
+
+
+def grouped(found: Sequence[Shard]) -> list[Group]:
+    """The shards in groups, each the work of one job: no more of them than a file has parts."""
+    files = [shards.metadata(shard.path) for shard in found]
+    sizes = [sum(f.row_group(n).total_byte_size for n in range(f.num_row_groups)) for f in files]
+    most = max(_GROUP, 2 * sum(sizes) // shuffle.FAN)
+    groups: list[list[Shard]] = []
+    left = 0
+    for shard, size in zip(found, sizes, strict=True):
+        if size > left:
+            groups.append([])
+            left = most
+        groups[-1].append(shard)
+        left -= size
+    return [tuple(group) for group in groups]
+
+
+def bounds(firsts: Iterable[Shard]) -> list[int]:
+    """The bounds of the places in the groups that begin with these shards."""
+    return [*(shard.number << 32 for shard in firsts), 2**64]
+
+
+def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, Any]]:
+    """Yield (shard, some rows of the tables, the rows of the shard that they are about).
+
+    The tables are keyed by the places of records of the group, and in their order.
+    """
+    for table in tables:
+        places = table[shuffle.KEY].to_numpy().astype(np.int64)
+        firsts = [shard.number << 32 for shard in group]
+        ends = [*np.searchsorted(places, firsts[1:]), len(places)]
+        start = 0
+        for shard, end in zip(group, ends, strict=True):
+            if start < end:
+                rows = places[start:end] - (shard.number << 32)
+                yield shard, table.slice(start, end - start), rows
+            start = end
 
 
 class Row(NamedTuple):
-    """A record, in the order that decides who is first. `dataset` counts the ids in their order."""
+    """A record. Their places are in the order that decides who is first."""
 
     dataset: int
-    split: int
-    ordinal: int
-    window: int
+    split: str
+    place: int
+    id: str
     annotations: bytes
 
 
@@ -40,48 +109,46 @@ class Plan(NamedTuple):
     policies: Mapping[str, Mapping[str, Policy]]
     across: bool
 
-    def id(self, row: Row) -> str:
-        """The id of a record."""
-        return record_id(self.names[row.dataset], SPLITS[row.split], row.ordinal, row.window)
-
 
 def resolve(
-    rows: list[Row], plan: Plan, merges: list[tuple[Any, ...]]
+    rows: list[Row], plan: Plan, merges: list[tuple[int, int]]
 ) -> Iterator[tuple[Row, str, str]]:
-    """Decide about all records of one text: yield (record, reason, partner) of each drop."""
-    test = SPLITS.index("test")
-    found = [*_within_splits([row for row in rows if row.split == test], plan, merges)]
+    """Decide about all records of one text: yield (record, reason, partner's id) of each drop.
+
+    `merges` gets (place, place of the first) of every record whose annotations the first one gets.
+    """
+    found = [*_within_splits([row for row in rows if row.split == "test"], plan, merges)]
     yield from found
     # A test text that goes itself, as its rows contradict each other, is no reason to drop another.
     gone = {row for row, _, _ in found}
     tests: dict[int, Row] = {}
     for row in rows:
-        if row.split == test and row not in gone:
+        if row.split == "test" and row not in gone:
             tests.setdefault(row.dataset, row)
     first = next(iter(tests.values()), None) if plan.across else None
     left: list[Row] = []
     for row in rows:
-        if row.split == test:
+        if row.split == "test":
             continue
         if partner := tests.get(row.dataset, first):
-            yield row, "train_text_in_test", plan.id(partner)
+            yield row, "train_text_in_test", partner.id
         else:
             left.append(row)
     yield from _within_splits(left, plan, merges)
 
 
 def _within_splits(
-    rows: list[Row], plan: Plan, merges: list[tuple[Any, ...]]
+    rows: list[Row], plan: Plan, merges: list[tuple[int, int]]
 ) -> Iterator[tuple[Row, str, str]]:
     for (dataset, split), group in groupby(rows, key=itemgetter(0, 1)):
         same = [*group]
         if len(same) > 1:
-            policy = plan.policies[plan.names[dataset]][SPLITS[split]]
-            yield from _within_split(same, policy, plan, merges)
+            policy = plan.policies[plan.names[dataset]][split]
+            yield from _within_split(same, policy, merges)
 
 
 def _within_split(
-    rows: list[Row], policy: Policy, plan: Plan, merges: list[tuple[Any, ...]]
+    rows: list[Row], policy: Policy, merges: list[tuple[int, int]]
 ) -> Iterable[tuple[Row, str, str]]:
     firsts: dict[bytes, Row] = {}
     for row in rows:
@@ -91,37 +158,40 @@ def _within_split(
         one, other = [*firsts.values()][:2]
         for row in rows:
             partner = other if row.annotations == one.annotations else one
-            yield row, "conflicting_duplicate", plan.id(partner)
+            yield row, "conflicting_duplicate", partner.id
         return
     if len(firsts) > 1 and policy == "merge":
-        merges.append((*first[:4], [plan.id(row) for row in firsts.values()]))
+        merges += [(row.place, first.place) for row in firsts.values()]
     for row in rows[1:]:
         earliest = firsts[row.annotations]
         if earliest is not row:
-            yield row, "duplicate", plan.id(earliest)
+            yield row, "duplicate", earliest.id
         elif policy == "first":
-            yield row, "conflicting_duplicate", plan.id(first)
+            yield row, "conflicting_duplicate", first.id
         elif policy == "merge":
-            yield row, "merged_duplicate", plan.id(first)
+            yield row, "merged_duplicate", first.id
 
 
-def merged(dataset: Dataset, groups: Sequence[list[str]], clean: Path) -> Any:
-    """The first record of each group of ids, with the annotations of all."""
-    wanted = pa.array([identifier for group in groups for identifier in group])
-    records: dict[str, Record] = {}
-    for _, shard in record_shards(clean / dataset.id):
-        rows = pc.is_in(shards.read(shard, ["id"])["id"], value_set=wanted)
-        if pc.any(rows).as_py():
-            table = shards.read(shard).filter(rows)
-            records.update(zip(table["id"].to_pylist(), from_table(table), strict=True))
-    tables = []
-    for group in groups:
-        first = records[group[0]]
-        own = merge([first, *(_moved(records[i], first.text) for i in group[1:])])
-        split = place(group[0])[1]
-        names = {"dataset": dataset.id, "split": split, "language": dataset.language}
-        tables.append(to_table([own], group[:1], **names))
-    return invariant.checked(pa.concat_tables(tables), dataset)
+def merged(table: Any) -> Iterator[Any]:
+    """Tables of the first record of each text with the annotations of all.
+
+    `table` has the columns of RECORDS and is keyed by the place of the first one: the records of a
+    text stand together, the first one first.
+    """
+    ends = np.flatnonzero(np.diff(table[shuffle.KEY].to_numpy().astype(np.int64), append=-1)) + 1
+    start = 0
+    for piece in np.split(ends, np.flatnonzero(np.diff(ends // _AT_ONCE)) + 1):
+        own = table.slice(start, int(piece[-1]) - start)
+        records = from_table(own)
+        firsts = np.concatenate([[0], piece[:-1] - start]).astype(np.int64)
+        made = []
+        for begin, end in zip(firsts, piece - start, strict=True):
+            first, *others = records[begin:end]
+            made.append(merge([first, *(_moved(other, first.text) for other in others)]))
+        head = own.select(["id", "dataset", "split", "language"]).take(pa.array(firsts)).to_pydict()
+        ids = head.pop("id")
+        yield to_table(made, ids, **{name: values[0] for name, values in head.items()})
+        start = int(piece[-1])
 
 
 def _moved(record: Record, text: str) -> Record:

@@ -2,13 +2,14 @@
 
 Two texts are as similar as the share of character n-grams that they have in common (Jaccard), case
 and white space apart; about equal texts exact deduplication has decided. MinHash bands (`minhash`)
-propose pairs; the texts decide. Three passes, each bounded by a shard or a part: bands parted by
-their hash, pairs parted by one record, similar pairs parted by dataset.
+propose pairs; the texts decide. Passes, each bounded by a group of shards or a part (see
+`shuffle`): bands parted by hash, the pairs of each part by the first record, which adds its text,
+then by the second, which compares; what is similar goes to the datasets.
 
 Writes `near_duplicates.json` beside the datasets' folders: per pair of splits how many records of
 the one have a near-duplicate in the other. With `near_duplicates = "drop"` a record goes where an
 equal text would be a duplicate: a train or dev text near any test text, and of near texts in one
-split all but the first; `drops.parquet` then holds it as `near_duplicate` with its partner.
+split all but the first; its tags then say `near_duplicate` and name its partner.
 """
 
 from __future__ import annotations
@@ -17,221 +18,240 @@ from collections import Counter
 from functools import partial
 from itertools import groupby
 from operator import getitem
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, kept, shards
+from pipeline import atomic, engines, kept, shards, shuffle
 from pipeline.cleaning import minhash
-from pipeline.hashing import mix64
-from pipeline.kept import DROPS, record_shards
+from pipeline.cleaning.duplicates import bounds, by_shard
 from pipeline.records import SPLITS
 from pipeline.text import normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.cleaning.duplicates import Group, Shard
     from pipeline.config import Dedupe
     from pipeline.engines import Workers
 
-#: Texts that one part is about: 16 bytes for each of its bands.
-_TEXTS_PER_PART: Final = 50_000
+#: Bytes of the bands of one text, about.
+_BANDS_BYTES: Final = 400
 _EXAMPLES: Final = 3
-_BANDS: Final = pa.schema([("band", pa.uint64()), ("record", pa.int64())])
-_PAIRS: Final = pa.schema([("low", pa.int64()), ("high", pa.int64())])
-_SIMILAR: Final = pa.schema(
-    [("record", pa.int64()), ("partner", pa.int64()), ("similarity", pa.float32())]
-)
+_BANDS: Final = pa.schema([("place", pa.int64())])
+#: The later record of a pair, whose first one is the key; then the pair with the first one's text.
+_PAIRS: Final = pa.schema([("high", pa.uint64())])
 _TEXTS: Final = pa.schema([("id", pa.string()), ("text", pa.string()), ("n", pa.int8())])
-
-
-class Shard(NamedTuple):
-    """A shard of records. Its number times 2**32, plus the row, is the address of a record.
-
-    Shards are numbered by dataset, split and place, so that addresses are in the order of records
-    however these are parted.
-    """
-
-    dataset: int
-    split: str
-    path: Path
+_SIDED: Final = pa.schema([("low", pa.uint64()), *_TEXTS])
+_SIMILAR: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("partner", pa.int64()),
+        ("partner_id", pa.string()),
+        ("similarity", pa.float32()),
+    ]
+)
 
 
 def find(
-    names: Sequence[str], clean: Path, settings: Dedupe, folder: Path, workers: Workers | int = 1
+    names: Sequence[str],
+    groups: Sequence[Group],
+    settings: Dedupe,
+    folder: Path,
+    workers: Workers | int = 1,
 ) -> None:
     """Report (and drop) near-duplicates among what exact deduplication left in `folder`."""
-    listing = [
-        Shard(n, split, path)
-        for n, name in enumerate(names)
-        for split, path in record_shards(clean / name)
-    ]
+    found = [shard for group in groups for shard in group]
     work = folder / ".work"
-    parts = max(1, -(-sum(shards.rows(s.path) for s in listing) // _TEXTS_PER_PART))
     at = settings.near_duplicate_similarity
     drop = settings.near_duplicates == "drop"
-    sketch = partial(_sketch, folder=folder, names=names, work=work, parts=parts, threshold=at)
-    propose = partial(_propose, listing=listing, work=work, parts=parts)
-    compare = partial(_compare, listing=listing, work=work, threshold=at, datasets=len(names))
+    hashes = shuffle.even(_BANDS_BYTES * sum(shards.rows(shard.path) for shard in found))
+    places = bounds(group[0] for group in groups)
+    sketch = partial(_sketch, folder=folder, names=names, work=work, hashes=hashes, threshold=at)
+    propose = partial(_propose, found=found, work=work, hashes=hashes, places=places)
+    attach = partial(_attach, work=work, places=places)
+    owners = _owners(found, len(names))
+    compare = partial(_compare, work=work, threshold=at, places=places, owners=owners)
     steps: Any = (
-        (sketch, [*enumerate(listing)]),
-        (propose, range(parts)),
-        (compare, range(parts)),
+        (sketch, [*enumerate(groups)]),
+        (propose, range(len(hashes) - 1)),
+        (attach, [*enumerate(groups)]),
+        (compare, [*enumerate(groups)]),
     )
     for step, items in steps:
         for _ in engines.run(step, items, workers, _name):
             pass
     report: list[dict[str, Any]] = []
-    finish = partial(_finish, listing=listing, names=names, folder=folder, work=work)
+    finish = partial(_finish, found=found, names=names, folder=folder, owners=owners)
     judge = partial(finish, across=settings.across_datasets, drop=drop)
-    for found in engines.run(judge, range(len(names)), workers, partial(getitem, names)):
-        report += found
+    for own in engines.run(judge, range(len(names)), workers, partial(getitem, names)):
+        report += own
     atomic.remove(work)
     head = {"similarity": at, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
 
 
 def _name(item: Any) -> object:
-    """What an error calls an item of any pass: a part of the texts, or a shard."""
-    return f"part {item} of all texts" if isinstance(item, int) else item[1].path
+    """What an error calls an item of any pass: a part of the texts, or a group of shards."""
+    return f"part {item} of all texts" if isinstance(item, int) else item[1][0].path
+
+
+def _owners(found: Sequence[Shard], datasets: int) -> list[int]:
+    """The bounds of the places of each dataset."""
+    counts = np.bincount([shard.dataset for shard in found], minlength=datasets)
+    return [0, *(int(n) << 32 for n in np.cumsum(counts)[:-1]), 2**64]
 
 
 def _sketch(
-    job: tuple[int, Shard],
+    item: tuple[int, Group],
     folder: Path,
     names: Sequence[str],
     work: Path,
-    parts: int,
+    hashes: Sequence[int],
     threshold: float,
 ) -> None:
-    """First pass: the bands of one shard's texts, parted by hash, and the texts for later."""
-    number, shard = job
-    columns = ["id", "language", "text", "dropped"]
-    table = kept.kept(shard.path, folder / names[shard.dataset], columns)
-    texts = [normal_form(t) for t in table["text"].to_pylist()]
+    """First pass: the bands of the texts of a group of shards, parted by hash."""
+    number, group = item
+    tables = (_bands(s, folder / names[s.dataset], threshold) for s in group)
+    shuffle.write(tables, hashes, work / "bands" / f"{number:06d}")
+
+
+def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
+    """The places of the kept records of a shard, once for each of their bands, keyed by these."""
+    table = kept.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
+    rows = np.flatnonzero(pc.is_null(table["dropped"]))
+    table = table.take(pa.array(rows))
     sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
-    hashes = minhash.bands([t.casefold() for t in texts], sizes, threshold)
-    records = np.repeat((number << 32) + np.arange(len(texts)), hashes.shape[1])
-    hashes = hashes.ravel()
-    part = (hashes % np.uint64(parts)).astype(np.int64)
-    found = pa.table([hashes, records], schema=_BANDS)
-    shards.write_parts(found, part, parts, work / "bands" / f"{number:06d}.arrow")
-    kept_texts = pa.table([table["id"], texts, sizes], schema=_TEXTS)
-    one = np.zeros(len(texts), np.int64)
-    shards.write_parts(kept_texts, one, 1, work / "texts" / f"{number:06d}.arrow")
+    texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
+    bands = minhash.bands(texts, sizes, threshold)
+    places = np.repeat((shard.number << 32) + rows, bands.shape[1])
+    return shuffle.keyed(pa.table([places], schema=_BANDS), bands.ravel())
 
 
-def _propose(part: int, listing: Sequence[Shard], work: Path, parts: int) -> None:
-    """Second pass: the pairs of records that share a band, parted by the later record.
+def _propose(
+    part: int, found: Sequence[Shard], work: Path, hashes: Sequence[int], places: Sequence[int]
+) -> None:
+    """Second pass: the pairs of records that share a band, parted by the earlier record.
 
     A record is paired with the first record of every split in the band and with the one before it:
     all pairs would be a square, and a record is dropped if any earlier one is near it.
     """
-    table = shards.read_part(shards.listed(work / "bands", "*.arrow"), part, _BANDS)
-    band, record = (column.to_numpy() for column in table.columns)
-    order = np.lexsort((record, band))
-    band, record = band[order], record[order]
-    edges = np.flatnonzero(np.diff(band, prepend=~band[:1], append=~band[-1:]))
-    sizes = np.diff(edges)
-    pairs: set[tuple[int, int]] = set()
-    for start, size in zip(edges[:-1][sizes > 1], sizes[sizes > 1], strict=True):
-        rows = record[start : start + size].tolist()
-        firsts: dict[tuple[int, str], int] = {}
-        for row in rows:
-            firsts.setdefault(listing[row >> 32][:2], row)
-        for before, row in zip([rows[0], *rows], rows, strict=False):
-            near = {before, *firsts.values()} - {row}
-            pairs.update((min(row, other), max(row, other)) for other in near)
-    found = np.array(sorted(pairs), np.int64).reshape(-1, 2)
-    table = pa.table([found[:, 0], found[:, 1]], schema=_PAIRS)
-    goes = mix64(found[:, 1].astype(np.uint64)) % np.uint64(parts)
-    shards.write_parts(table, goes.astype(np.int64), parts, work / "pairs" / f"{part:06d}.arrow")
+    for number, table in enumerate(shuffle.read(work / "bands", part, hashes)):
+        place, band = (table[name].to_numpy() for name in ("place", shuffle.KEY))
+        edges = np.flatnonzero(np.diff(band, prepend=~band[:1], append=~band[-1:]))
+        sizes = np.diff(edges)
+        pairs: set[tuple[int, int]] = set()
+        for start, size in zip(edges[:-1][sizes > 1], sizes[sizes > 1], strict=True):
+            rows = place[start : start + size].tolist()
+            firsts: dict[tuple[int, str], int] = {}
+            for row in rows:
+                firsts.setdefault(found[row >> 32][1:3], row)
+            for before, row in zip([rows[0], *rows], rows, strict=False):
+                near = {before, *firsts.values()} - {row}
+                pairs.update((min(row, other), max(row, other)) for other in near)
+        if pairs:
+            low, high = np.array(sorted(pairs), np.uint64).T
+            rows = shuffle.keyed(pa.table([high], _PAIRS), low)
+            shuffle.write([rows], places, work / "pairs" / f"{part:06d}-{number:06d}")
+
+
+def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> None:
+    """Third pass: the pairs with the text of the earlier record, parted by the later one."""
+    number, group = item
+    for n, table in enumerate(shuffle.read(work / "pairs", number, places)):
+        pairs = table.group_by([shuffle.KEY, "high"]).aggregate([])
+        pairs = pairs.sort_by([(shuffle.KEY, "ascending"), ("high", "ascending")])
+        sided = pa.table([pairs[shuffle.KEY], *_texts(group, pairs).columns], schema=_SIDED)
+        rows = shuffle.keyed(sided, pairs["high"].to_numpy())
+        shuffle.write([rows], places, work / "sided" / f"{number:06d}-{n:06d}")
 
 
 def _compare(
-    part: int, listing: Sequence[Shard], work: Path, threshold: float, datasets: int
+    item: tuple[int, Group],
+    work: Path,
+    threshold: float,
+    places: Sequence[int],
+    owners: Sequence[int],
 ) -> None:
-    """Third pass: which pairs are similar, from either side, parted by dataset."""
-    table = shards.read_part(shards.listed(work / "pairs", "*.arrow"), part, _PAIRS)
-    pairs = table.group_by(["low", "high"]).aggregate([]).sort_by([("low", "ascending")])
-    rows: list[tuple[int, int, float]] = []
-    texts = _Texts(work)
-    for low, high in zip(pairs["low"].to_pylist(), pairs["high"].to_pylist(), strict=True):
-        (_, one, n), (_, other, m) = texts[low], texts[high]
-        if n != m or one == other:  # exact deduplication has decided about equal texts
-            continue
-        share = minhash.similarity(one.casefold(), other.casefold(), n)
-        if share >= threshold:
-            rows += [(low, high, share), (high, low, share)]
-    found = pa.table([[r[i] for r in rows] for i in range(3)], schema=_SIMILAR)
-    owner = np.fromiter((listing[r[0] >> 32].dataset for r in rows), np.int64, len(rows))
-    shards.write_parts(found, owner, datasets, work / "similar" / f"{part:06d}.arrow")
+    """Fourth pass: which pairs are similar, from either side, parted by dataset."""
+    number, group = item
+    for k, table in enumerate(shuffle.read(work / "sided", number, places)):
+        ones = [table[name] for name in (shuffle.KEY, *_SIDED.names)]
+        columns = (column.to_pylist() for column in (*ones, *_texts(group, table).columns))
+        rows: list[tuple[Any, ...]] = []
+        for at, low, one, text, n, other, near, m in zip(*columns, strict=True):
+            if n != m or text == near:  # exact deduplication has decided about equal texts
+                continue
+            share = minhash.similarity(text.casefold(), near.casefold(), n)
+            if share >= threshold:
+                rows += [(low, one, at, other, share), (at, other, low, one, share)]
+        if rows:
+            own, *more = zip(*rows, strict=True)
+            similar = shuffle.keyed(pa.table(more, _SIMILAR), own)
+            shuffle.write([similar], owners, work / "similar" / f"{number:06d}-{k:06d}")
 
 
-class _Texts:
-    """The (id, normal text, n) of any record by its address; files are mapped, not read."""
+def _texts(group: Group, table: Any) -> Any:
+    """The table of `_TEXTS` of the records that a table is keyed by, in the order of places."""
+    tables = []
+    for shard, _, wanted in by_shard(group, [table]):
+        rows, back = np.unique(wanted, return_inverse=True)
+        found = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
+        texts = [normal_form(t) for t in found["text"].to_pylist()]
+        sizes = [minhash.NGRAM[language] for language in found["language"].to_pylist()]
+        tables.append(pa.table([found["id"], texts, sizes], _TEXTS).take(pa.array(back)))
+    return pa.concat_tables(tables)
 
-    def __init__(self, work: Path) -> None:
-        self._work = work
-        self._tables: dict[int, Any] = {}
 
-    def __getitem__(self, record: int) -> tuple[str, str, int]:
-        number = record >> 32
-        if number not in self._tables:
-            path = self._work / "texts" / f"{number:06d}.arrow"
-            self._tables[number] = shards.read_part([path], 0, _TEXTS)
-        table, row = self._tables[number], record & 0xFFFFFFFF
-        identifier, text, n = (table[i][row].as_py() for i in range(3))
-        return identifier, text, n
+def _similar(work: Path, number: int, owners: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """(record, its id, partner, its id, similarity) of one dataset, in the order of places."""
+    for table in shuffle.read(work / "similar", number, owners):
+        ordered = table.sort_by([(shuffle.KEY, "ascending"), ("partner", "ascending")])
+        columns = (ordered[name].to_pylist() for name in (shuffle.KEY, *_SIMILAR.names))
+        yield from zip(*columns, strict=True)
 
 
 def _finish(
     number: int,
-    listing: Sequence[Shard],
+    found: Sequence[Shard],
     names: Sequence[str],
     folder: Path,
-    work: Path,
+    owners: Sequence[int],
     *,
     across: bool,
     drop: bool,
 ) -> list[dict[str, Any]]:
-    """The report on one dataset; where asked, its near-duplicates join its drops."""
-    table = shards.read_part(shards.listed(work / "similar", "*.arrow"), number, _SIMILAR)
-    table = table.sort_by([("record", "ascending"), ("partner", "ascending")])
-    rows = [*zip(*(column.to_pylist() for column in table.columns), strict=True)]
-    texts = _Texts(work)
+    """The report on one dataset; where asked, its near-duplicates are tagged."""
     counts: Counter[tuple[int, str, str, int]] = Counter()
     examples: dict[tuple[int, str, str, int], list[dict[str, Any]]] = {}
-    drops: dict[int, tuple[str, str]] = {}
-    for record, group in groupby(rows, key=lambda row: row[0]):
-        own = listing[record >> 32]
+    #: Of each record that goes, its partner.
+    drops: dict[int, str] = {}
+    rows = _similar(folder / ".work", number, owners)
+    for (record, identifier), group in groupby(rows, key=lambda row: row[:2]):
+        own = found[record >> 32]
         seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
-        for _, partner, share in group:
-            other = listing[partner >> 32]
+        for _, _, partner, named, share in group:
+            other = found[partner >> 32]
             key = (SPLITS.index(own.split), names[other.dataset], other.split, other.dataset)
-            names_partner = {"partner": texts[partner][0], "similarity": round(share, 3)}
-            seen.setdefault(key, {"id": texts[record][0], **names_partner})
+            names_partner = {"partner": named, "similarity": round(share, 3)}
+            seen.setdefault(key, {"id": identifier, **names_partner})
             if own.split == other.split and own.dataset == other.dataset:
                 decides = partner < record and partner not in drops
             else:
                 leaks = other.split == "test" and own.split != "test"
                 decides = leaks and (across or own.dataset == other.dataset)
             if decides:
-                drops.setdefault(record, (texts[record][0], texts[partner][0]))
+                drops.setdefault(record, named)
         for key, example in seen.items():
             counts[key] += 1
             if counts[key] <= _EXAMPLES:
                 examples.setdefault(key, []).append(example)
-    if drop and drops:
-        path = folder / names[number] / "drops.parquet"
-        ids, partners = zip(*drops.values(), strict=True)
-        more = pa.table([ids, ["near_duplicate"] * len(ids), partners], schema=DROPS)
-        # A worker that was lost after this is replaced by one that does it again.
-        before = shards.read(path).filter(pc.field("reason") != "near_duplicate")
-        shards.write(pa.concat_tables([before, more]), path)
+    if drop:
+        for place, records in groupby(drops, key=lambda record: record >> 32):
+            _tag(folder / names[number] / found[place].path.name, [*records], drops)
     return [
         {
             "dataset": names[number],
@@ -243,3 +263,11 @@ def _finish(
         }
         for key in sorted(counts, key=lambda k: (k[0], k[1], SPLITS.index(k[2])))
     ]
+
+
+def _tag(path: Path, records: Sequence[int], drops: dict[int, str]) -> None:
+    """Tag these records of one shard. Done a second time, it changes nothing."""
+    rows = pa.array([record & 0xFFFFFFFF for record in records])
+    reasons = pa.array(["near_duplicate"] * len(records))
+    partners = pa.array([drops[record] for record in records])
+    shards.write(kept.with_drops(shards.read(path, kept.TAGS.names), rows, reasons, partners), path)

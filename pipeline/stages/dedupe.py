@@ -11,9 +11,14 @@ Texts are compared exactly, in white-space-normalized NFC form. Among what clean
 Rows of a source that repeats a text for each annotation complete each other: they are merged unless
 the dataset declares another policy. `cleaning/near_duplicates.py` then looks at what is left.
 
-Every drop names its partner record. Two passes: keys are parted by their hash, then each part is
-solved by itself and written parted by dataset, so memory is bounded by a part, and the result does
-not depend on the parting. Each dataset gets a folder, so that one whose drops do not change is not
+Every drop names its partner record. Beside every shard of clean goes one with the final tags of its
+records, and one with its merged records if it has any (see `kept`).
+
+Passes over all datasets, each of jobs that read and write by themselves (see `shuffle`): the keys
+of all texts are parted by their hash; each part is solved by itself; what was decided goes back to
+the shards by the places of their records; the records to be merged go to the shard of the first
+one. Memory is bounded by a part or a group of shards, and the result does not depend on how the
+records are cut into these. Each dataset has a folder, so that one whose tags do not change is not
 rerun.
 """
 
@@ -29,11 +34,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import atomic, engines, lineage, shards
+from pipeline import atomic, engines, invariant, lineage, shards, shuffle
 from pipeline.cleaning import near_duplicates
-from pipeline.cleaning.duplicates import Plan, Row, merged, resolve
-from pipeline.kept import DROPS, record_shards
-from pipeline.records import SPLITS, place, record_id
+from pipeline.cleaning.duplicates import (
+    Plan,
+    Row,
+    bounds,
+    by_shard,
+    grouped,
+    listing,
+    merged,
+    resolve,
+)
+from pipeline.kept import TAGS, merged_path, with_drops
+from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
 from pipeline.text import normal_form
 
@@ -42,18 +56,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+    from pipeline.cleaning.duplicates import Group, Shard
     from pipeline.config import Dedupe, Policy
     from pipeline.engines import Workers
 
-#: Keys that one part holds, about: 40 bytes each, and some 400 where texts repeat.
-_KEYS_PER_PART: Final = 200_000
-#: Merged texts whose records are held at once.
-_MERGES_AT_ONCE: Final = 5_000
-_PLACE: Final = (("dataset", "int32"), ("split", "int8"), ("ordinal", "int64"), ("window", "int32"))
-_KEYS: Final = pa.schema([("key", pa.binary(16)), *_PLACE, ("annotations", pa.binary(8))])
-_FOUND: Final = pa.schema([*_PLACE, ("reason", pa.string()), ("detail", pa.string())])
-#: The records of one text to merge, the first one first.
-_MERGES: Final = pa.schema([*_PLACE, ("ids", pa.list_(pa.string()))])
+#: Bytes of the key of one text, about.
+_KEY_BYTES: Final = 80
+_KEYS: Final = pa.schema(
+    [
+        ("digest", pa.binary(16)),
+        ("place", pa.int64()),
+        ("id", pa.string()),
+        ("annotations", pa.binary(8)),
+    ]
+)
+#: A record that goes; its place is the key.
+_DROPS: Final = pa.schema([("reason", pa.string()), ("partner", pa.string())])
+#: The place of the record that gets the annotations of another, whose place is the key.
+_MERGES: Final = pa.schema([("first", pa.uint64())])
 
 
 def dedupe(
@@ -62,31 +82,37 @@ def dedupe(
     settings: Dedupe,
     out: Path,
     workers: Workers | int = 1,
-) -> dict[str, int]:
-    """Write `out/<id>/drops.parquet` (and `merged.parquet`); return the drops per dataset."""
+) -> None:
+    """Write the tags of every shard `clean/<id>/<split>-NNNNN.parquet` to `out/<id>/`."""
     datasets = sorted(datasets, key=lambda d: d.id)
     plan = Plan(
         tuple(d.id for d in datasets),
         {d.id: _policies(d, settings) for d in datasets},
         settings.across_datasets,
     )
-    jobs = [(n, path) for n, d in enumerate(datasets) for _, path in record_shards(clean / d.id)]
-    rows = sum(shards.rows(path) for _, path in jobs)
-    parts = max(1, -(-rows // _KEYS_PER_PART))
+    found = listing(plan.names, clean)
+    groups = grouped(found)
+    hashes = shuffle.even(_KEY_BYTES * sum(shards.rows(shard.path) for shard in found))
+    places = bounds(group[0] for group in groups)
     with atomic.replacing(out) as folder:
         work = folder / ".work"
-        _all(partial(_part, folder=work, parts=parts), [*enumerate(jobs)], workers)
-        _all(partial(_solve, folder=work, plan=plan), range(parts), workers)
-        finish = partial(_finish, clean=clean, work=work, folder=folder)
-        _all(finish, [*enumerate(datasets)], workers)
+        for dataset in datasets:
+            (folder / dataset.id).mkdir()
+        _all(partial(_part, work=work, hashes=hashes), [*enumerate(groups)], workers)
+        solve = partial(_solve, work=work, hashes=hashes, places=places, found=found, plan=plan)
+        _all(solve, range(len(hashes) - 1), workers)
+        tag = partial(_tag, work=work, folder=folder, names=plan.names, places=places)
+        _all(tag, [*enumerate(groups)], workers)
+        if (work / "records").exists():
+            merge = partial(_merge, work=work, folder=folder, datasets=datasets, places=places)
+            _all(merge, [*enumerate(groups)], workers)
         atomic.remove(work)
         if settings.near_duplicates != "ignore":
-            near_duplicates.find(plan.names, clean, settings, folder, workers)
+            near_duplicates.find(plan.names, groups, settings, folder, workers)
         for dataset in datasets:
             source = lineage.stamped(clean / dataset.id)
             lineage.stamp(folder / dataset.id, dataset, clean=source)
         lineage.stamp_corpus(folder, plan.names, settings)
-        return {d: shards.rows(folder / d / "drops.parquet") for d in plan.names}
 
 
 def _all(function: Any, items: Sequence[Any], workers: Workers | int) -> None:
@@ -95,11 +121,12 @@ def _all(function: Any, items: Sequence[Any], workers: Workers | int) -> None:
 
 
 def _name(item: Any) -> object:
-    """What an error calls an item of any pass: a part of the keys, a shard, a dataset."""
+    """What an error calls an item of any pass: a part of the keys, or a group of shards."""
     if isinstance(item, int):
         return f"part {item} of all texts"
-    _, own = item
-    return own[1] if isinstance(own, tuple) else own.id
+    _, group = item
+    told = str(group[0].path)
+    return f"{told} to {group[-1].path}" if len(group) > 1 else told
 
 
 def _policies(dataset: Dataset, settings: Dedupe) -> dict[str, Policy]:
@@ -108,19 +135,16 @@ def _policies(dataset: Dataset, settings: Dedupe) -> dict[str, Policy]:
     return {**settings.conflicts, **own, **dataset.conflicts}
 
 
-def keys_of(table: Any, dataset: int = 0) -> Any:
-    """The table of `_KEYS` of the records that are not dropped yet."""
-    table = table.filter(pc.is_null(table["dropped"]))
-    places = [place(identifier) for identifier in table["id"].to_pylist()]
-    columns = [
-        [xxhash.xxh3_128_digest(normal_form(t).encode()) for t in table["text"].to_pylist()],
-        pa.array(np.full(len(places), dataset, np.int32)),
-        [SPLITS.index(p[1]) for p in places],
-        [p[2] for p in places],
-        [p[3] for p in places],
-        _annotations(table),
-    ]
-    return pa.table(columns, schema=_KEYS)
+def keys_of(shard: Shard) -> Any:
+    """The keyed table of `_KEYS` of the records of a shard that are not dropped yet."""
+    columns = ["id", "text", "mentions", "relations", "events", "dropped"]
+    table = shards.read(shard.path, columns)
+    stay = pc.is_null(table["dropped"])
+    table = table.filter(stay)
+    digests = [xxhash.xxh3_128_digest(normal_form(t).encode()) for t in table["text"].to_pylist()]
+    places = (shard.number << 32) + np.flatnonzero(stay)
+    keys = pa.table([digests, places, table["id"], _annotations(table)], schema=_KEYS)
+    return shuffle.keyed(keys, np.frombuffer(b"".join(digests), ">u8")[::2].astype(np.uint64))
 
 
 def _annotations(table: Any) -> list[bytes]:
@@ -141,54 +165,82 @@ def _annotations(table: Any) -> list[bytes]:
     return digests
 
 
-def _part(job: tuple[int, tuple[int, Path]], folder: Path, parts: int) -> None:
-    """First pass: write the keys of one shard, parted by hash."""
-    number, (dataset, shard) = job
-    columns = ["id", "text", "mentions", "relations", "events", "dropped"]
-    keys = keys_of(shards.read(shard, columns), dataset)
-    hashes = np.frombuffer(b"".join(keys["key"].to_pylist()), ">u8")[::2]
-    part = (hashes % np.uint64(parts)).astype(np.int64)
-    shards.write_parts(keys, part, parts, folder / "keys" / f"{number:06d}.arrow")
+def _part(item: tuple[int, Group], work: Path, hashes: Sequence[int]) -> None:
+    """First pass: the keys of a group of shards, parted by hash."""
+    number, group = item
+    shuffle.write(map(keys_of, group), hashes, work / "keys" / f"{number:06d}")
 
 
-def _solve(part: int, folder: Path, plan: Plan) -> None:
-    """Second pass: write the drops and merges among all keys of one part, parted by dataset."""
-    table = shards.read_part(shards.listed(folder / "keys", "*.arrow"), part, _KEYS)
-    counts = table.group_by("key").aggregate([([], "count_all")])
-    repeated = counts.filter(pc.greater(counts["count_all"], 1))["key"]
-    table = table.filter(pc.is_in(table["key"], value_set=repeated.combine_chunks()))
-    order = ("key", "dataset", "split", "ordinal", "window")
-    table = table.sort_by([(column, "ascending") for column in order])
-    columns = [table[column].to_pylist() for column in (*order, "annotations")]
-    drops: list[tuple[Any, ...]] = []
-    merges: list[tuple[Any, ...]] = []
-    for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
-        for row, reason, partner in resolve([Row(*row[1:]) for row in group], plan, merges):
-            drops.append((*row[:4], reason, partner))
-    for name, rows, schema in (("drops", drops, _FOUND), ("merges", merges, _MERGES)):
-        found = pa.table([[r[i] for r in rows] for i in range(len(schema))], schema=schema)
-        numbers = found["dataset"].to_numpy()
-        shards.write_parts(found, numbers, len(plan.names), folder / name / f"{part:06d}.arrow")
+def _solve(
+    part: int,
+    work: Path,
+    hashes: Sequence[int],
+    places: Sequence[int],
+    found: Sequence[Shard],
+    plan: Plan,
+) -> None:
+    """Second pass: the drops and merges among all keys of one part, parted by place."""
+    for number, keys in enumerate(shuffle.read(work / "keys", part, hashes)):
+        counts = keys.group_by("digest").aggregate([([], "count_all")])
+        repeated = counts.filter(pc.greater(counts["count_all"], 1))["digest"]
+        table = keys.filter(pc.is_in(keys["digest"], value_set=repeated.combine_chunks()))
+        table = table.sort_by([("digest", "ascending"), ("place", "ascending")])
+        drops: list[tuple[int, str, str]] = []
+        merges: list[tuple[int, int]] = []
+        columns = [table[name].to_pylist() for name in _KEYS.names]
+        for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
+            same = [Row(*found[place >> 32][1:3], place, *own) for _, place, *own in group]
+            for row, reason, partner in resolve(same, plan, merges):
+                drops.append((row.place, reason, partner))
+        for name, decided, schema in (("drops", drops, _DROPS), ("merges", merges, _MERGES)):
+            if decided:
+                own, *columns = zip(*decided, strict=True)
+                rows = shuffle.keyed(pa.table(columns, schema), own)
+                shuffle.write([rows], places, work / name / f"{part:06d}-{number:06d}")
 
 
-def _finish(item: tuple[int, Dataset], clean: Path, work: Path, folder: Path) -> None:
-    """Write the drops and the merged records of one dataset, in the order of its records."""
-    number, dataset = item
-    tables = []
-    for name, schema in (("drops", _FOUND), ("merges", _MERGES)):
-        table = shards.read_part(shards.listed(work / name, "*.arrow"), number, schema)
-        tables.append(table.sort_by([(c, "ascending") for c in ("split", "ordinal", "window")]))
-    drops, merges = tables
-    ids = _ids(dataset.id, drops)
-    own = pa.table([ids, drops["reason"], drops["detail"]], schema=DROPS)
-    shards.write(own, folder / dataset.id / "drops.parquet")
-    if merges.num_rows:
-        with shards.writer(folder / dataset.id / "merged.parquet", RECORDS) as write:
-            for start in range(0, merges.num_rows, _MERGES_AT_ONCE):
-                groups = merges["ids"].slice(start, _MERGES_AT_ONCE).to_pylist()
-                write(merged(dataset, groups, clean))
+def _tag(
+    item: tuple[int, Group],
+    work: Path,
+    folder: Path,
+    names: Sequence[str],
+    places: Sequence[int],
+) -> None:
+    """Third pass: the tags of a group of shards; its records to be merged, parted by the first."""
+    number, group = item
+    drops = groupby(by_shard(group, shuffle.read(work / "drops", number, places)), itemgetter(0))
+    dropping, own = next(drops, (None, ()))
+    for shard in group:
+        tags = shards.read(shard.path, TAGS.names)
+        if shard == dropping:
+            for _, found, rows in own:
+                tags = with_drops(tags, pa.array(rows), found["reason"], found["partner"])
+            dropping, own = next(drops, (None, ()))
+        shards.write(tags, folder / names[shard.dataset] / shard.path.name)
+    merges = by_shard(group, shuffle.read(work / "merges", number, places))
+    records = (
+        shuffle.keyed(
+            shards.read(shard.path, RECORDS.names).take(pa.array(rows)), found["first"].to_numpy()
+        )
+        for shard, found, rows in merges
+    )
+    shuffle.write(records, places, work / "records" / f"{number:06d}")
 
 
-def _ids(dataset: str, table: Any) -> list[str]:
-    columns = (table[column].to_pylist() for column in ("split", "ordinal", "window"))
-    return [record_id(dataset, SPLITS[s], o, w) for s, o, w in zip(*columns, strict=True)]
+def _merge(
+    item: tuple[int, Group],
+    work: Path,
+    folder: Path,
+    datasets: Sequence[Dataset],
+    places: Sequence[int],
+) -> None:
+    """Last pass: the merged records of a group of shards, each shard's in the order of records."""
+    number, group = item
+    found = by_shard(group, shuffle.read(work / "records", number, places))
+    for shard, own in groupby(found, itemgetter(0)):
+        dataset = datasets[shard.dataset]
+        path = merged_path(shard.path, folder / dataset.id)
+        with shards.writer(path, RECORDS) as write:
+            for _, rows, _ in own:
+                for table in merged(rows):
+                    write(invariant.checked(table, dataset))

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from pipeline import atomic, catalog, hashing, invariant, lineage, raw_files, shards
+from pipeline.merging import merged
 from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
 from pipeline.tally import Tally, unknown_labels, writable
@@ -50,10 +51,9 @@ def normalize(
             tally = Tally(dataset, unknown)
             read = catalog.reader(dataset)(raw_files.verified(folder, split))
             items = tally.read(raw_files.documents_of(read, split, first=not number))
-            rows = list(items) if dataset.one_annotation_per_row else items
             if dataset.one_annotation_per_row:
-                rows = tally.merged(rows)
-            _write(dataset, name, rows, settings, partial, tally.counts)
+                items = merged(items, partial / ".merging", tally.counts)
+            _write(dataset, name, items, settings, partial, tally.counts)
             tally.check(f"{dataset.id}/{name}", split, settings.max_reject_rate)
             rejects += [
                 {"dataset": dataset.id, "split": name, **writable(r)._asdict()}

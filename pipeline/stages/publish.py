@@ -2,9 +2,8 @@
 
 `corpus/<task>-<language>/<split>-SSSSS-of-NNNNN.parquet`, held-out sets under `heldout-...`, and a
 card whose `configs:` name them. Train rows may be capped or repeated per dataset, and are in a
-global order by hash: rows are parted by the high bits of their hash, then each part is sorted by
-itself, so that memory holds one part. Dev and test rows keep the order of their datasets, so that a
-record's batches stay together.
+global order by hash, part by part (see `shuffle`), so that memory holds one part. Dev and test rows
+keep the order of their datasets, so that a record's batches stay together.
 """
 
 from __future__ import annotations
@@ -13,10 +12,19 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
-from pipeline import atomic, catalog, editions, engines, hashing, lineage, raw_files, shards
+from pipeline import (
+    atomic,
+    catalog,
+    editions,
+    engines,
+    hashing,
+    lineage,
+    raw_files,
+    shards,
+    shuffle,
+)
 from pipeline.corpus import lengths, shares
 from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
@@ -33,7 +41,8 @@ if TYPE_CHECKING:
     from pipeline.corpus.shares import Share
     from pipeline.engines import Workers
 
-_ROWS_PER_PART: Final = 50_000
+#: Rows that are read at once.
+_ROWS: Final = 20_000
 
 
 class Group(NamedTuple):
@@ -127,55 +136,46 @@ def _group(group: Group, settings: Publish, folder: Path) -> Published:
     if total:
         parts = folder / f".{group.config}-{group.split}"
         train = group.split == "train"
-        tables = _shuffled(sources, total, parts) if train else _tables(sources)
-        per_shard = _per_shard(group, settings)
+        size, held = _bytes_and_rows(group)
+        tables = _shuffled(sources, size * total // held, parts) if train else _tables(sources)
+        per_shard = settings.rows_per_shard
+        if settings.bytes_per_shard is not None:
+            per_shard = max(1, int(settings.bytes_per_shard * held // max(size, 1)))
         pieces = _written(tables, total, per_shard, folder / group.config, group.split)
         found = [lengths.measured(piece, settings.tokenizer) for piece in pieces]
         atomic.remove(parts)
     return Published({d: n for d, n in rows.items() if n}, lengths.summary(found))
 
 
-def _per_shard(group: Group, settings: Publish) -> int:
-    """Rows per shard, from the bytes that the rows are long on average where bytes are asked."""
-    if settings.bytes_per_shard is None:
-        return settings.rows_per_shard
+def _bytes_and_rows(group: Group) -> tuple[int, int]:
+    """What the shards of a group hold: bytes before compression, and rows."""
     files = [shards.metadata(path) for paths in group.paths.values() for path in paths]
     size = sum(f.row_group(i).total_byte_size for f in files for i in range(f.num_row_groups))
-    rows: int = sum(f.num_rows for f in files)
-    return max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
+    return size, sum(f.num_rows for f in files)
 
 
 def _tables(sources: Iterable[tuple[Path, Share]]) -> Iterator[Any]:
     """The published rows of all shards in their order, in tables of bounded size."""
     for path, share in sources:
         with shards.opened(path) as file:
-            for batch in file.iter_batches(_ROWS_PER_PART):
+            for batch in file.iter_batches(_ROWS):
                 table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
                 yield table if share == shares.ALL else shares.copied(table, share)
 
 
-def _order(table: Any) -> Any:
+def _order(ids: Any) -> Any:
     """The place of every row in the global order, as 64 bits."""
-    return hashing.mix64(hashing.hashes(table["id"].to_pylist()))
+    return hashing.mix64(hashing.hashes(ids.to_pylist()))
 
 
-def _shuffled(sources: Iterable[tuple[Path, Share]], total: int, folder: Path) -> Iterator[Any]:
-    """The rows of all shards in the order of their hashes, part by part."""
-    parts = -(-total // _ROWS_PER_PART)
-    if parts == 1:
-        yield _sorted(pa.concat_tables(_tables(sources)))
-        return
-    for number, table in enumerate(_tables(sources)):
-        part = (_order(table) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
-        path = folder / f"{number:06d}.arrow"
-        shards.write_parts(table, part.astype(np.int64), parts, path, compression="lz4")
-    paths = shards.listed(folder, "*.arrow")
-    for p in range(parts):
-        yield _sorted(shards.read_part(paths, p, INSTRUCTIONS))
-
-
-def _sorted(table: Any) -> Any:
-    return table.take(pa.array(np.lexsort((table["id"].to_numpy(), _order(table)))))
+def _shuffled(sources: Iterable[tuple[Path, Share]], size: int, folder: Path) -> Iterator[Any]:
+    """The rows of all shards, about `size` bytes, in the order of their hashes."""
+    bounds = shuffle.even(size)
+    tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(sources))
+    shuffle.write(tables, bounds, folder / "rows")
+    for part in range(len(bounds) - 1):
+        for table in shuffle.read(folder, part, bounds):
+            yield table.select(INSTRUCTIONS.names)
 
 
 def _written(

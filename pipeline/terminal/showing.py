@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline import kept, shards
 from pipeline.errors import RawFileError
-from pipeline.records import SPLITS
+from pipeline.records import place
 from pipeline.signs import drawn
 from pipeline.tables import RECORDS, REJECTS, from_table
 from pipeline.terminal import drawing
@@ -61,7 +61,7 @@ def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
         for row in table.slice(0, max(wanted.most - shown, 0)).to_pylist():
             shown += 1
             yield from _record(row, width)
-            if row["dropped"] and (partner := _partner(row["drop_detail"], ws)):
+            if row["drop_partner"] and (partner := _partner(row["drop_partner"], ws)):
                 yield Text("  its partner:", style="dim")
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
@@ -114,7 +114,7 @@ def _stage(name: str, ws: Workspace) -> tuple[Path, Path | None]:
     clean, normalized = (ws.folders[stage] / name for stage in ("clean", "normalize"))
     dedupe = ws.folders["dedupe"] / name
     if kept.record_shards(clean):
-        return clean, dedupe if (dedupe / "drops.parquet").is_file() else None
+        return clean, dedupe if kept.record_shards(dedupe) else None
     if kept.record_shards(normalized):
         return normalized, None
     raise _not_yet(name, normalized)
@@ -149,22 +149,19 @@ def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
     head = Text.assemble((drawn(row["id"]), "bold"), ("  " + drawn(row["origin"]), "dim"))
     yield head
     if row["dropped"]:
-        detail = f": {row['drop_detail']}" if row["drop_detail"] else ""
-        yield Text(drawn(f"dropped, {row['dropped']}{detail}"), style="red")
+        told = (f"dropped, {row['dropped']}", row["drop_detail"], row["drop_partner"])
+        yield Text(drawn(": ".join(part for part in told if part)), style="red")
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
     yield from drawing.record(record, width)
 
 
-def _partner(detail: str | None, ws: Workspace) -> dict[str, Any] | None:
-    """The record that a drop's detail names, from whatever dataset."""
-    dataset, _, rest = (detail or "").partition("/")
-    split, _, number = rest.partition("/")
-    if split not in SPLITS or not number.isdigit():
-        return None
-    for _, shard in kept.record_shards(ws.folders["clean"] / dataset, [split]):
-        table = shards.read(shard)
-        found = table.filter(pc.equal(table["id"], detail)).to_pylist()
-        if found:
-            row: dict[str, Any] = found[0]
-            return {**row, "dropped": None, "drop_detail": None}
+def _partner(identifier: str, ws: Workspace) -> dict[str, Any] | None:
+    """The record that another lost against, from whatever dataset."""
+    dataset, split, *_ = place(identifier)
+    clean, dedupe = (ws.folders[stage] / dataset for stage in ("clean", "dedupe"))
+    for _, shard in kept.record_shards(clean, [split]):
+        row = pc.index(shards.read(shard, ["id"])["id"], identifier).as_py()
+        if row >= 0:
+            found: dict[str, Any] = kept.tagged(shard, dedupe).slice(row, 1).to_pylist()[0]
+            return found
     return None

@@ -210,8 +210,6 @@ def read_all(dataset, paths):
     with only_errors_with_words():
         rows = list(tally.read(watched(catalog.reader(dataset)(paths))))
         kept = [record for _, record in rows]
-        if dataset.one_annotation_per_row:
-            tally.merged(rows)
         table = to_table(
             kept,
             [f"x/train/{n}" for n, _ in rows],

@@ -434,7 +434,7 @@ READ_BY = {
     "dedupe": ("clean/wnut2017/train-00000.parquet", ["dedupe", *RUN]),
     "negatives": ("clean/wnut2017/train-00000.parquet", ["negatives", *RUN]),
     "instruct": ("clean/wnut2017/train-00000.parquet", ["instruct", "wnut2017", *RUN]),
-    "instruct, drops": ("dedupe/wnut2017/drops.parquet", ["instruct", "wnut2017", *RUN]),
+    "instruct, drops": ("dedupe/wnut2017/train-00000.parquet", ["instruct", "wnut2017", *RUN]),
     "publish": ("instruct/wnut2017/NER/train-00000.parquet", ["publish", *RUN]),
     "report": ("instruct/wnut2017/NER/train-00000.parquet", ["report", *RUN]),
     "report, rejects": ("normalize/wnut2017/rejects.parquet", ["report", *RUN]),
