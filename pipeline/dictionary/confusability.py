@@ -9,6 +9,7 @@ confusion. Shares are rounded, so that they are the same on every machine.
 from __future__ import annotations
 
 import re
+from array import array
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -17,11 +18,11 @@ import mmh3
 import numpy as np
 from scipy.sparse import csr_array
 
-from pipeline.dictionary.evidence import links_kept
+from pipeline.dictionary.evidence import EXACT, links_kept
 from pipeline.hashing import hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pipeline.dictionary.evidence import Evidence, Example
 
@@ -31,40 +32,44 @@ _FEATURES: Final = 2**15
 _DIGITS: Final = 6
 #: Added to every count of a feature, so that what is new to a label is not impossible.
 _SMOOTHING: Final = 0.1
+#: Features that more than one label in so many has are left out of a large inventory.
+_COMMON: Final = 16
 #: Annotations are judged in chunks of so many probabilities.
 _CELLS: Final = 2**21
 #: A Chinese character, a word, or a sign.
 _WORD: Final = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+|[^\w\s]|_")
 
 
-def features(example: Example) -> Iterator[str]:
+def features(example: Example) -> list[str]:
     """What a classifier sees: strings, words and ends; the words around, the nearest twice."""
+    found = [fact for fact in example.facts if fact.startswith(("head", "tail"))]
     for slot, mention in enumerate(example.mentions[:2]):
         mention = mention.lower()  # noqa: PLW2901
         words = _WORD.findall(mention)
-        yield f"{slot}={mention}"
-        yield f"{slot}<{mention[:2]}"
-        yield f"{slot}>{mention[-2:]}"
-        yield from (f"{slot}:{word}" for word in words)
-        yield from (f"{slot}:{a} {b}" for a, b in pairwise(words))
+        found += [f"{slot}={mention}", f"{slot}<{mention[:2]}", f"{slot}>{mention[-2:]}"]
+        found += [f"{slot}:{word}" for word in words]
+        found += [f"{slot}:{a} {b}" for a, b in pairwise(words)]
     for side, text in enumerate(example.context):
         words = _WORD.findall(text.lower())
-        yield from (f"c{side}:{word}" for word in words)
-        yield from (f"c{side}:{a} {b}" for a, b in pairwise(words))
+        found += [f"c{side}:{word}" for word in words]
+        found += [f"c{side}:{a} {b}" for a, b in pairwise(words)]
         near = {0: words[-2:], 1: [], 2: words[:2]}[side]
-        yield from (f"n{side}:{word}" for word in near)
-    yield from (fact for fact in example.facts if fact.startswith(("head", "tail")))
+        found += [f"n{side}:{word}" for word in near]
+    return found
 
 
 def hashed_features(examples: Sequence[Example]) -> Any:
     """Examples x 2**15: 1 where an example has a feature of this hash; sparse."""
-    rows = [
-        {abs(mmh3.hash(feature)) % _FEATURES for feature in features(example)}
-        for example in examples
-    ]
-    starts = np.cumsum([0, *map(len, rows)])
-    columns = np.fromiter((f for row in rows for f in sorted(row)), np.int32, starts[-1])
-    return csr_array((np.ones(len(columns)), columns, starts), (len(rows), _FEATURES))
+    hashed = array("q")
+    starts = np.zeros(len(examples) + 1, np.int64)
+    for row, example in enumerate(examples):
+        hashed.extend(map(mmh3.hash, features(example)))
+        starts[row + 1] = len(hashed)
+    columns = np.abs(np.frombuffer(hashed, np.int64)) % _FEATURES
+    seen = csr_array((np.ones(len(columns)), columns, starts), (len(examples), _FEATURES))
+    seen.sum_duplicates()
+    seen.data[:] = 1
+    return seen
 
 
 @lru_cache(maxsize=8)
@@ -91,6 +96,10 @@ def confusions(evidence: Evidence, half: int, *, soft: bool) -> Any:
     seen = hashed_features([example for _, _, example in rows])
     also = _also(rows, size)
     whole = _counts(seen, truth, size)
+    if size > EXACT:
+        # What many labels have takes most of the time, and tells them apart least.
+        rare = np.bincount(whole.indices, minlength=_FEATURES) * _COMMON <= size
+        seen, whole = seen[:, rare], whole[:, rare]
     count = np.bincount(truth, minlength=size)
     for number in range(_FOLDS):
         tests = np.flatnonzero(fold == number)

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -59,8 +60,8 @@ def _log(ratio: float) -> int:
 
 
 @lru_cache(maxsize=200_000)
-def _grams(token: str) -> tuple[tuple[int, int], ...]:
-    """(dimension, sign) of the token as a whole and of its character n-grams."""
+def _grams(token: str) -> list[int]:
+    """The hashes of the token as a whole and of its character n-grams."""
     if _IS_HAN.match(token):
         parts = [token, *token]
         parts += [token[i : i + 2] for i in range(len(token) - 1)]
@@ -68,8 +69,7 @@ def _grams(token: str) -> tuple[tuple[int, int], ...]:
         padded = f"<{token}>"
         parts = [padded]
         parts += [padded[i : i + n] for n in (3, 4) for i in range(len(padded) - n + 1)]
-    hashed = [xxhash.xxh3_64_intdigest(part.encode()) for part in dict.fromkeys(parts)]
-    return tuple((h % DIMENSIONS, 1 if h >> 63 else -1) for h in hashed)
+    return [xxhash.xxh3_64_intdigest(part.encode()) for part in dict.fromkeys(parts)]
 
 
 class CorpusEncoder:
@@ -80,14 +80,16 @@ class CorpusEncoder:
         self._size = size
         han: Counter[str] = Counter()
         for text in self._texts:
-            for run in _HAN_RUN.findall(text):
-                han.update(
-                    run[i : i + n] for n in range(2, _LONGEST + 1) for i in range(len(run) - n + 1)
-                )
+            if not text.isascii():
+                for run in _HAN_RUN.findall(text):
+                    for n in range(2, _LONGEST + 1):
+                        han.update([run[i : i + n] for i in range(len(run) - n + 1)])
         self._pieces = {*_common(han, size, least=3)}
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text: words, and the longest known pieces of Chinese runs."""
+        if text.isascii():
+            return _runs(text)
         found = []
         for run in _runs(text):
             if not _IS_HAN.match(run):
@@ -104,17 +106,14 @@ class CorpusEncoder:
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
         """Tokens count by the logarithm of their frequency, times that of their rarity."""
-        counts = [Counter(t for text in bag for t in self.tokens(text)) for bag in bags]
-        spread = Counter(token for count in counts for token in count)
+        counts = [Counter(chain.from_iterable(map(self.tokens, bag))) for bag in bags]
+        spread = Counter(chain.from_iterable(counts))
         number = {token: i for i, token in enumerate(spread)}
         rarity = [_log((1 + len(bags)) / n) for n in spread.values()]
         starts = np.cumsum([0, *map(len, counts)])
-        columns = np.fromiter((number[t] for count in counts for t in count), np.int64, starts[-1])
-        weights = np.fromiter(
-            (_FIXED_POINT + _log(n) for count in counts for n in count.values()),
-            np.int64,
-            starts[-1],
-        )
+        columns = np.fromiter(map(number.__getitem__, chain.from_iterable(counts)), np.int64)
+        often = chain.from_iterable(count.values() for count in counts)
+        weights = np.fromiter(map(_log, often), np.int64) + _FIXED_POINT
         weights *= np.array(rarity, np.int64)[columns]
         shape = (len(bags), len(number))
         return unit(csr_array((weights, columns, starts), shape) @ _vectors([*number]))
@@ -170,8 +169,10 @@ def _vectors(tokens: Sequence[str]) -> Any:
     """Tokens x dimensions: the signs of each token's n-grams; sparse, int64."""
     grams = [_grams(token) for token in tokens]
     starts = np.cumsum([0, *map(len, grams)])
-    flat = np.array([gram for own in grams for gram in own], np.int64).reshape(-1, 2)
-    return csr_array((flat[:, 1], flat[:, 0], starts), (len(grams), DIMENSIONS))
+    hashed = np.fromiter(chain.from_iterable(grams), np.uint64, starts[-1])
+    sign = np.where(hashed >> np.uint64(63), 1, -1)
+    columns = (hashed % np.uint64(DIMENSIONS)).astype(np.int64)
+    return csr_array((sign, columns, starts), (len(grams), DIMENSIONS))
 
 
 def unit(vectors: Any) -> Any:

@@ -203,8 +203,9 @@ def _shared(found: dict[str, Block], together: Any, sample: Any) -> Block | None
 
 def _standard(query: Any, key: Any, sample: Any, noise: float = 0.0) -> Block | None:
     """A block scaled to similarities of deviation 1, or less where they hardly differ."""
-    inner = _dense(query[sample] @ key[sample].T)
-    block = Block(query, key, inner)
+    whole = len(sample) == query.shape[0]
+    inner = query @ key.T if whole else query[sample] @ key[sample].T
+    block = Block(query, key, _dense(inner))
     if len(sample) < FEWEST:
         return block
     deviation = block.similarity()[_apart(len(sample))].std()
