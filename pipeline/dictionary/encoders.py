@@ -13,10 +13,12 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import xxhash
+from scipy.sparse import csr_array
 
 from pipeline.errors import DeclarationError, explained
 
@@ -29,6 +31,7 @@ _HAN: Final = r"㐀-䶿一-鿿豈-﫿"
 #: Runs of Chinese characters, other words, single signs.
 _TOKEN: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+|[^\w\s]|_")
 _IS_HAN: Final = re.compile(rf"[{_HAN}]")
+_HAN_RUN: Final = re.compile(rf"[{_HAN}]+")
 _LONGEST: Final = 4
 _FIXED_POINT: Final = 64
 #: A neural model is slow: it embeds at most so many texts of a label and slot.
@@ -39,7 +42,10 @@ class Encoder(Protocol):
     """Embeds bags of texts, one bag per label."""
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
-        """Bags x dimensions, float64; rows have the length 1, those of empty bags are zero."""
+        """Bags x dimensions, float64, dense or sparse.
+
+        Rows have the length 1, those of empty bags are zero.
+        """
         ...
 
 
@@ -47,14 +53,15 @@ def _runs(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
+@lru_cache(maxsize=200_000)
 def _log(ratio: float) -> int:
     """A logarithm in fixed point: the same integer on every machine."""
     return round(_FIXED_POINT * math.log2(ratio))
 
 
 @lru_cache(maxsize=200_000)
-def _grams(token: str) -> tuple[tuple[int, int], ...]:
-    """(dimension, sign) of the token as a whole and of its character n-grams."""
+def _grams(token: str) -> list[int]:
+    """The hashes of the token as a whole and of its character n-grams."""
     if _IS_HAN.match(token):
         parts = [token, *token]
         parts += [token[i : i + 2] for i in range(len(token) - 1)]
@@ -62,33 +69,27 @@ def _grams(token: str) -> tuple[tuple[int, int], ...]:
         padded = f"<{token}>"
         parts = [padded]
         parts += [padded[i : i + n] for n in (3, 4) for i in range(len(padded) - n + 1)]
-    hashed = [xxhash.xxh3_64_intdigest(part.encode()) for part in dict.fromkeys(parts)]
-    return tuple((h % DIMENSIONS, 1 if h >> 63 else -1) for h in hashed)
+    return [xxhash.xxh3_64_intdigest(part.encode()) for part in dict.fromkeys(parts)]
 
 
 class CorpusEncoder:
     """Hashed character n-grams of the dataset's own tokens."""
 
     def __init__(self, texts: Iterable[str], size: int = 20_000) -> None:
-        texts = [*texts]
+        self._texts = [*texts]
+        self._size = size
         han: Counter[str] = Counter()
-        for text in texts:
-            for run in _runs(text):
-                if _IS_HAN.match(run):
-                    han.update(
-                        run[i : i + n]
-                        for n in range(2, _LONGEST + 1)
-                        for i in range(len(run) - n + 1)
-                    )
+        for text in self._texts:
+            if not text.isascii():
+                for run in _HAN_RUN.findall(text):
+                    for n in range(2, _LONGEST + 1):
+                        han.update([run[i : i + n] for i in range(len(run) - n + 1)])
         self._pieces = {*_common(han, size, least=3)}
-        spread = Counter(token for text in texts for token in {*self.tokens(text)})
-        #: Token -> its rarity over all texts; used where a text stands for itself, not a label.
-        self._rarity = {
-            token: _log((1 + len(texts)) / spread[token]) for token in _common(spread, size)
-        }
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text: words, and the longest known pieces of Chinese runs."""
+        if text.isascii():
+            return _runs(text)
         found = []
         for run in _runs(text):
             if not _IS_HAN.match(run):
@@ -105,24 +106,25 @@ class CorpusEncoder:
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
         """Tokens count by the logarithm of their frequency, times that of their rarity."""
-        counts = [Counter(t for text in bag for t in self.tokens(text)) for bag in bags]
-        spread = Counter(token for count in counts for token in count)
-        vectors = np.zeros((len(bags), DIMENSIONS), np.int64)
-        for vector, count in zip(vectors, counts, strict=True):
-            for token, n in count.items():
-                rarity = _log((1 + len(bags)) / spread[token])
-                weight = (_FIXED_POINT + _log(n)) * rarity
-                for dimension, sign in _grams(token):
-                    vector[dimension] += sign * weight
-        return unit(vectors)
+        counts = [Counter(chain.from_iterable(map(self.tokens, bag))) for bag in bags]
+        spread = Counter(chain.from_iterable(counts))
+        number = {token: i for i, token in enumerate(spread)}
+        rarity = [_log((1 + len(bags)) / n) for n in spread.values()]
+        starts = np.cumsum([0, *map(len, counts)])
+        columns = np.fromiter(map(number.__getitem__, chain.from_iterable(counts)), np.int64)
+        often = chain.from_iterable(count.values() for count in counts)
+        weights = np.fromiter(map(_log, often), np.int64) + _FIXED_POINT
+        weights *= np.array(rarity, np.int64)[columns]
+        shape = (len(bags), len(number))
+        return unit(csr_array((weights, columns, starts), shape) @ _vectors([*number]))
 
     def table(self) -> tuple[list[str], Any]:
-        """The vocabulary and its vectors: tokens x dimensions, float32."""
-        rows = np.zeros((len(self._rarity), DIMENSIONS), np.float32)
-        for row, (token, rarity) in zip(rows, self._rarity.items(), strict=True):
-            for dimension, sign in _grams(token):
-                row[dimension] += sign * rarity / _FIXED_POINT
-        return [*self._rarity], rows
+        """The vocabulary and its vectors, weighted by rarity: tokens x dimensions, float32."""
+        spread = Counter(token for text in self._texts for token in {*self.tokens(text)})
+        names = _common(spread, self._size)
+        rarity = [_log((1 + len(self._texts)) / spread[name]) / _FIXED_POINT for name in names]
+        rows = _vectors(names).toarray() * np.array(rarity)[:, None]
+        return names, rows.astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the encoder as a model that `SentenceTransformer(folder)` loads.
@@ -163,10 +165,24 @@ def _common(counts: Counter[str], size: int, least: int = 1) -> list[str]:
     return [key for _, key in ranked[:size]]
 
 
+def _vectors(tokens: Sequence[str]) -> Any:
+    """Tokens x dimensions: the signs of each token's n-grams; sparse, int64."""
+    grams = [_grams(token) for token in tokens]
+    starts = np.cumsum([0, *map(len, grams)])
+    hashed = np.fromiter(chain.from_iterable(grams), np.uint64, starts[-1])
+    sign = np.where(hashed >> np.uint64(63), 1, -1)
+    columns = (hashed % np.uint64(DIMENSIONS)).astype(np.int64)
+    return csr_array((sign, columns, starts), (len(grams), DIMENSIONS))
+
+
 def unit(vectors: Any) -> Any:
     """Rows scaled to the length 1; zero rows stay. Integer rows have exact lengths."""
-    length = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True).astype(np.float64))
-    return vectors / np.where(length == 0, 1, length)
+    length = np.sqrt((vectors * vectors).sum(axis=1).astype(np.float64))
+    scale = np.where(length == 0, 1, length)
+    if isinstance(vectors, csr_array):
+        scaled = vectors.data / np.repeat(scale, np.diff(vectors.indptr))
+        return csr_array((scaled, vectors.indices, vectors.indptr), vectors.shape)
+    return vectors / scale[:, None]
 
 
 class SentenceEncoder:

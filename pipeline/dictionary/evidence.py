@@ -3,6 +3,11 @@
 `negatives` compares labels by their names and by this evidence. Of every label the `cap`
 annotations with the lowest hash priority are kept, over all shards, so the sample is the same for
 any order and number of shards, and memory is bounded by labels x cap, never by the records.
+
+Inventories of at most `EXACT` labels are compared pair by pair. That takes memory with the square
+of the labels, and time with its cube, so larger ones are compared with a sample of `EXACT` labels,
+keep `links_kept` candidates per label, and read `_MOST` annotations in all. What is the same for
+every pair (means and deviations) then comes from the sample.
 """
 
 from __future__ import annotations
@@ -26,6 +31,10 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
 
+#: Up to so many labels all pairs are compared: matrices of 8 MB, each a second or less to make.
+EXACT: Final = 1024
+#: Annotations read of a larger inventory, all labels together.
+_MOST: Final = 2**16
 #: Characters of context kept on each side of an annotation.
 WINDOW: Final = {"en": 60, "zh": 24}
 _ENDS: Final = ("head", "tail")
@@ -66,6 +75,11 @@ class Evidence:
             yield from (*example.mentions, *example.context, *example.facts)
 
 
+def links_kept(labels: int) -> int:
+    """How many others are considered for each label: all, or some logarithms of their number."""
+    return labels if labels <= EXACT else 2 * labels.bit_length()
+
+
 def gather(
     dataset: Dataset, names: Sequence[str], clean: Path, dedupe: Path | None, cap: int
 ) -> list[Evidence]:
@@ -79,7 +93,9 @@ def gather(
         for _, shard in kept.record_shards(clean, [split]):
             table = kept.kept(shard, dedupe, _COLUMNS)
             for task, heaps in best.items():
-                _collect(table, dataset, task, labels[task], cap, heaps)
+                size = len(heaps)
+                most = cap if size <= EXACT else max(1, min(cap, _MOST // size))
+                _collect(table, dataset, task, labels[task], most, heaps)
         for task, heaps in best.items():
             if any(heaps):
                 examples = [[entry[3] for entry in sorted(own, reverse=True)] for own in heaps]

@@ -31,15 +31,19 @@ class Texts(NamedTuple):
 
 
 class Vectors(NamedTuple):
-    """One row per label; rows of zeros are labels of which nothing is known."""
+    """One row per label, dense or sparse; rows of zeros are labels of which nothing is known."""
 
     rows: Any
 
 
 class Pairs(NamedTuple):
-    """How near each label (row) is to each other (column); the diagonal is not looked at."""
+    """How near each label (row) is to each other (column); the diagonal is not looked at.
+
+    A sparse matrix leaves out pairs that are all as near as `rest`.
+    """
 
     similarity: Any
+    rest: float = 0.0
 
 
 Signal = Texts | Vectors | Pairs | None
@@ -108,14 +112,17 @@ def signature(evidence: Evidence) -> Signal:
 def confusions(evidence: Evidence) -> Signal:
     """How often a classifier takes the first label for the second."""
     share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
-    if not share.any():
+    if share.nnz == 0:
         return None
     # One tenth of what chance would give, so that the logarithm of nothing is not endless.
-    return Pairs(np.round(np.log(share + 0.1 / len(share)), 6))
+    least = 0.1 / share.shape[0]
+    near = share.copy()
+    near.data = np.round(np.log(near.data + least), 6)
+    return Pairs(near, float(np.round(np.log(least), 6)))
 
 
 @signal
 def confused_alike(evidence: Evidence) -> Signal:
     """Whether a classifier takes both for the same labels (Bhattacharyya coefficient)."""
     share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
-    return Vectors(np.sqrt(share)) if share.any() else None
+    return Vectors(np.sqrt(share)) if share.nnz else None

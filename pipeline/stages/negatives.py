@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import atomic, engines, raw_files
-from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage
+from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage, off_diagonal
 from pipeline.dictionary.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.dictionary.evidence import gather
 from pipeline.dictionary.fusion import fused
@@ -28,12 +28,13 @@ from pipeline.kept import record_shards
 from pipeline.tasks import inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.config import Negatives
     from pipeline.dictionary.encoders import Encoder
     from pipeline.dictionary.evidence import Evidence
+    from pipeline.dictionary.fusion import Fused
     from pipeline.dictionary.interchange import Near
     from pipeline.engines import Workers
 
@@ -162,40 +163,35 @@ def dictionary_tasks(dataset: Dataset) -> list[str]:
 def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Near]:
     """Label -> its neighbours with scores and the share of each signal, best first."""
     labels = evidence.labels
-    score, parts = fused(evidence, encoder, settings)
-    chosen = _chosen(labels, score, settings)
-    return {
-        label: [
-            {
-                "label": labels[j],
-                "score": _short(score[i, j]),
-                "signals": {s: _short(part[i, j]) for s, part in parts.items()},
-            }
-            for j in chosen[i]
-        ]
-        for i, label in enumerate(labels)
-    }
+    found = fused(evidence, encoder, settings)
+    near: dict[str, Near] = {label: [] for label in labels}
+    for n in _chosen(labels, found, settings).tolist():
+        entry = {
+            "label": labels[found.second[n]],
+            "score": _short(found.score[n]),
+            "signals": {signal: _short(part[n]) for signal, part in found.parts.items()},
+        }
+        near[labels[found.first[n]]].append(entry)
+    return near
 
 
 def _short(value: float) -> float:
     return round(float(value), DIGITS) + 0.0  # no negative zero
 
 
-def _chosen(labels: list[str], score: Any, settings: Negatives) -> list[list[int]]:
-    """The numbers of each label's neighbours; equal scores go by name."""
-    rounded = np.round(score, DIGITS)
-
-    def ranked(i: int, among: Iterable[int]) -> list[int]:
-        return sorted((j for j in among if j != i), key=lambda j: (-rounded[i, j], labels[j]))
-
-    chosen = []
-    for i in range(len(labels)):
-        near = [j for j in range(len(labels)) if rounded[i, j] > settings.min_similarity]
-        chosen.append(ranked(i, near)[: settings.top_k])
+def _chosen(labels: list[str], found: Fused, settings: Negatives) -> Any:
+    """The numbers of the pairs that make neighbours, by label, best first; equal ones by name."""
+    name = np.empty(len(labels), np.int64)
+    name[sorted(range(len(labels)), key=labels.__getitem__)] = np.arange(len(labels))
+    rounded = np.round(found.score, DIGITS)
+    order = np.lexsort((name[found.second], -rounded, found.first))
+    place = np.arange(len(order)) - np.searchsorted(found.first, found.first)
+    chosen = (place < settings.top_k) & (rounded[order] > settings.min_similarity)
     if settings.symmetric:
-        back = [{j for j, other in enumerate(chosen) if i in other} for i in range(len(labels))]
-        chosen = [ranked(i, {*own, *back[i]}) for i, own in enumerate(chosen)]
-    return chosen
+        code = found.first * len(labels) + found.second
+        back = found.second * len(labels) + found.first
+        chosen |= np.isin(back[order], code[order][chosen])
+    return order[chosen]
 
 
 def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
@@ -210,7 +206,7 @@ def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
     chosen = [[number[n["label"]] for n in near[label]] for label in labels]
     confused = confusions(evidence, YARDSTICK, soft=False)
     covered = coverage(confused, chosen)
-    mass = (confused * ~np.eye(len(labels), dtype=bool)).sum(axis=1)
+    mass = off_diagonal(confused).sum(axis=1)
     chance = [len(own) / max(len(labels) - 1, 1) for own in chosen]
     return {
         "labels": len(labels),
