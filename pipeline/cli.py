@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pipeline import machine
 from pipeline.commands import (
     audit,
     check,
@@ -71,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a problem with data or declarations, 2 a wrong call."""
     _open_streams()
+    machine.ensure_home()
     for stream in (sys.stdout, sys.stderr):
         # Data may hold what the terminal's encoding does not, or what is no Unicode at all.
         if isinstance(stream, io.TextIOWrapper):

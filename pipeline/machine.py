@@ -51,6 +51,12 @@ def memory(root: Path = _ROOT) -> int:
     return min(free)
 
 
+def ensure_home() -> None:
+    """Give a user without a home "/", as containers do: NLTK cannot even be imported without."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path has no answer, but an error
+        os.environ["HOME"] = "/"
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of the control groups around this process, from its own to the outermost."""
     for line in _text(root / "proc/self/cgroup").splitlines():

@@ -6,12 +6,17 @@ import hypothesis
 import pyarrow as pa
 import pytest
 
+from pipeline import machine
+
 # No test fails because the machine is busy.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 # Arrow looks for pandas now, before a stage that is called in this process makes it miss it.
 pa.array([0])
+
+# Stages that are called in this process need what a command gives them first.
+machine.ensure_home()
 
 ROOT = Path(__file__).resolve().parent.parent
 

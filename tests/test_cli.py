@@ -185,6 +185,21 @@ def test_the_table_is_put_between_its_marks(capsys, tmp_path):
     assert told == f"before\n<!-- datasets -->\n{table}<!-- /datasets -->\nafter\n"
 
 
+def test_a_user_without_a_name_and_a_home_makes_a_corpus(tmp_path):
+    code = f"""if __name__ == "__main__":
+        import os, pwd, sys
+        pwd.getpwuid = {{}}.__getitem__
+        os.environ.pop("HOME", None)
+        from pipeline import cli
+        sys.exit(cli.main(["run", "--datasets", "wnut2017,duie2", "--out", {str(tmp_path)!r}]))
+    """
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "corpus/README.md").is_file()
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_as_the_null_device(closed, tmp_path):
     def iepile(*arguments):

@@ -391,7 +391,7 @@ def test_a_user_without_a_home_has_no_models(capsys, monkeypatch):
     assert code == 1
     assert ("wrong", "encoder") in found
     assert cli.main(["new", "foo", "--reader", "columns", "--split", "train=~/a.tsv"]) == 1
-    assert "there is no such file\n  where: ~/a.tsv\n" in capsys.readouterr().err
+    assert "there is no such file\n  where: /a.tsv\n" in capsys.readouterr().err
 
 
 def test_leftovers_of_interrupted_commands_are_told(place, capsys):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -153,7 +154,7 @@ def project(tmp_path):
 
 
 def shell(folder, line):
-    program = f"{sys.executable} -m pipeline.cli"
+    program = f"{shlex.quote(sys.executable)} -m pipeline.cli"
     return subprocess.run(
         ["bash", "-c", re.sub(r"^iepile\b", program, line)],
         cwd=folder,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +63,7 @@ def _split(text: str) -> tuple[str, Path]:
     name, _, path = text.partition("=")
     if name not in {"train", "dev", "test", "all"} or not path:
         raise argparse.ArgumentTypeError(f"{text!r} is not train|dev|test|all=FILE")
-    # Unlike Path's own, it has an answer for a user without a home.
-    return name, Path(os.path.expanduser(path))  # noqa: PTH111
+    return name, Path(path).expanduser()
 
 
 def run(arguments: argparse.Namespace) -> int:

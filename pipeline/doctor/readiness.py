@@ -100,9 +100,8 @@ def _model(subject: str, name: str, key: str, built_in: str = "") -> Check:
         return Check(subject, "ok", f"{name}: trained on the data itself, needs no weights")
     if Path(name).is_dir():
         return Check(subject, "ok", f"the folder {name}")
-    # Unlike Path's own `expanduser`, it has an answer for a user without a home.
-    home = os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")  # noqa: PTH111
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     full = name if "/" in name else f"sentence-transformers/{name}"
     for own in (full, name):
         if any((cache / f"models--{own.replace('/', '--')}" / "snapshots").glob("*")):
