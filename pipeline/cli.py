@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from pipeline.commands import (
     audit,
     check,
-    code,
     datasets,
     doctor,
     edition,
@@ -46,7 +45,6 @@ COMMANDS = (
     export,
     import_,
     settings,
-    code,
     stages,
 )
 

@@ -197,12 +197,12 @@ def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
             except PackageNotFoundError:
                 found[package] = "missing"
         try:
-            from pipeline import stage_code
+            from pipeline.execution import code
         except ImportError as problem:
             found["pipeline"] = f"missing ({problem})"
         else:
-            folder = Path(stage_code.__file__).resolve().parent
-            found["pipeline"] = f"{stage_code.package()[:12]} in {folder}"
+            files = (p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
+            found["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
         return found
 
     return facts

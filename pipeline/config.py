@@ -16,6 +16,7 @@ from pipeline.records import SPLITS
 _MOST = 2**31 - 1
 #: The project's folder, where dictionaries/ and params.yaml lie.
 ROOT = Path(__file__).resolve().parent.parent
+STOP_WORDS: Final = ROOT / "dictionaries" / "stop_words"
 _LABELS_PER_INSTRUCTION: Final = {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -23,8 +24,10 @@ from pipeline import light
 from pipeline.errors import PipelineError, WorkError, of_system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+#: Takes steps done, steps in all, and words for how many datasets are done.
+Tell = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -45,6 +48,8 @@ class Workers(NamedTuple):
     engine: Literal["local", "ray"] = "local"
     #: Of an existing Ray cluster; without one, `processes` CPUs of this machine become a cluster.
     address: str | None = None
+    #: Is told how far the work is.
+    tell: Tell | None = None
 
 
 def enough(workers: Workers | int, size: int) -> Workers:

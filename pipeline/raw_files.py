@@ -132,6 +132,16 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     return folder, manifest
 
 
+def size(path: Path) -> int:
+    """The bytes of a raw file, or of all files in a folder; 0 for what cannot be read."""
+    try:
+        if path.is_dir():
+            return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+        return path.stat().st_size
+    except OSError:
+        return 0  # what is wrong with it is told when it is read
+
+
 def present(folder: Path, manifest: Manifest) -> bool:
     """Whether any declared file of an edition is there."""
     return any((folder / f.path).exists() for s in manifest.splits.values() for f in s.files)

@@ -73,8 +73,8 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     from pipeline.errors import DeclarationError
     from pipeline.run import Workspace
 
-    settings = config.load(arguments.params or Path("params.yaml"))
-    out_given = getattr(arguments, "out", None)
+    params = arguments.params or Path("params.yaml")
+    settings = config.load(params)
     engine: Any = getattr(arguments, "engine", "local")
     address = getattr(arguments, "address", None)
 
@@ -83,7 +83,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         path = atomic.place(str(text))
         return path.absolute() if engine == "ray" else path
 
-    out = place(out_given or "output")
+    out = place(getattr(arguments, "out", None) or "output")
     if out == place(arguments.raw or settings.raw):
         raise DeclarationError(
             "results would lie among the raw folders",
@@ -99,9 +99,9 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         settings=settings,
         raw=place(arguments.raw or settings.raw),
         out=out,
-        dictionaries=out / "dictionaries" if out_given else place("dictionaries"),
         manifests=place(arguments.manifests) if arguments.manifests else None,
         workers=Workers(count, engine, address),
+        params=params,
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pipeline import stage_code
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
@@ -41,11 +40,12 @@ def card(
     records: Mapping[str, Any],
     settings: Settings,
     corpus_hash: str,
+    code: str,
 ) -> str:
     """The text of the corpus' README.md.
 
     `made` is what became of every "config/split"; `records` is, by dataset and split, how many
-    records there were, were dropped by each reason, and are kept.
+    records there were, were dropped by each reason, and are kept. `code` is a digest.
     """
     configs: dict[str, dict[str, Published]] = {}
     for key, own in made.items():
@@ -73,7 +73,7 @@ def card(
                     _records(datasets, made, records),
                     "What became of the records that could be read, and the rows they gave.",
                 ),
-                *_made(settings, corpus_hash),
+                *_made(settings, corpus_hash, code),
             ]
         )
         + "\n"
@@ -144,15 +144,14 @@ def _records(
             yield (d.source, split, own["records"], dropped or "-", own["kept"], rows)
 
 
-def _made(settings: Settings, corpus_hash: str) -> list[str]:
+def _made(settings: Settings, corpus_hash: str, code: str) -> list[str]:
     parameters = msgspec.to_builtins(settings)
     for where in ("raw", "datasets"):
         del parameters[where]
     return [
         "## How it was made",
         "",
-        f"Pipeline version {version('iepile-pipeline')}; the sha256 over its code and declarations",
-        f"is `{stage_code.version()}`.",
+        f"Pipeline version {version('iepile-pipeline')}; the digest of its code is `{code}`.",
         f"The sha256 over all shards is `{corpus_hash}`.",
         "",
         "```yaml",

@@ -29,9 +29,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import atomic, engines, lineage, shards
+from pipeline import engines, shards
 from pipeline.cleaning import near_duplicates
 from pipeline.cleaning.duplicates import Plan, Row, merged, resolve
+from pipeline.execution.freshness import building, scratch
 from pipeline.kept import DROPS, record_shards
 from pipeline.records import SPLITS, place, record_id
 from pipeline.tables import RECORDS
@@ -73,19 +74,14 @@ def dedupe(
     jobs = [(n, path) for n, d in enumerate(datasets) for _, path in record_shards(clean / d.id)]
     rows = sum(shards.rows(path) for _, path in jobs)
     parts = max(1, -(-rows // _KEYS_PER_PART))
-    with atomic.replacing(out) as folder:
-        work = folder / ".work"
+    with building(out) as folder:
+        work = scratch(folder)
         _all(partial(_part, folder=work, parts=parts), [*enumerate(jobs)], workers)
         _all(partial(_solve, folder=work, plan=plan), range(parts), workers)
         finish = partial(_finish, clean=clean, work=work, folder=folder)
         _all(finish, [*enumerate(datasets)], workers)
-        atomic.remove(work)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan.names, clean, settings, folder, workers)
-        for dataset in datasets:
-            source = lineage.stamped(clean / dataset.id)
-            lineage.stamp(folder / dataset.id, dataset, clean=source)
-        lineage.stamp_corpus(folder, plan.names, settings)
         return {d: shards.rows(folder / d / "drops.parquet") for d in plan.names}
 
 

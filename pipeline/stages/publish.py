@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import atomic, catalog, engines, hashing, lineage, raw_files, shards
+from pipeline import atomic, catalog, engines, hashing, raw_files, shards
 from pipeline.corpus import lengths, shares
 from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
+from pipeline.execution.freshness import building
 from pipeline.kept import account
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
@@ -55,15 +56,16 @@ def publish(
     settings: Settings,
     out: Path,
     workers: Workers | int = 1,
+    code: str = "unknown",
 ) -> dict[str, int]:
     """Write the corpus into the folder `out`; return the rows of every "config/split".
 
-    `folders` maps each stage before this one to its output.
+    `folders` maps each stage before this one to its output; `code` is a digest for the card.
     """
     check(datasets, settings.publish)
     found = groups(datasets, folders["instruct"])
     largest_first = sorted(found, key=lambda group: -group.size)
-    with atomic.replacing(out) as folder:
+    with building(out) as folder:
         job = partial(_group, settings=settings.publish, folder=folder)
         done = engines.run(job, largest_first, workers, _name)
         by_key = {g[:2]: own for g, own in zip(largest_first, done, strict=True) if own.rows}
@@ -71,10 +73,8 @@ def publish(
         records = {
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
-        text = card(datasets, made, records, settings, corpus_hash(folder))
+        text = card(datasets, made, records, settings, corpus_hash(folder), code)
         shards.write_text(text, folder / "README.md")
-        sources = {d.id: lineage.stamped(folders["instruct"] / d.id) for d in datasets}
-        lineage.stamp_published(folder, sources, settings.publish)
     return {key: sum(own.rows.values()) for key, own in made.items()}
 
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, shards
+from pipeline import engines, shards
 from pipeline.audit import examples, figures, page
 from pipeline.errors import CountError
+from pipeline.execution.freshness import building
 from pipeline.kept import account, record_shards
 from pipeline.terminal import drawn
 
@@ -73,7 +74,7 @@ def report(
     rows = examples.with_partners(rows, folders, measured, workers)
     rows, most = examples.few(rows, _ROWS_BYTES)
     near = _near_duplicates(folders["dedupe"] / "near_duplicates.json")
-    with atomic.replacing(out) as folder:
+    with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
         for name, own in totals.items():
             path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
@@ -113,7 +114,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
         "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
     }
     own = figures.figures(dataset, folders)
-    near = shards.read_json(folders["negatives"] / f"{dataset.id}.json", "tasks")["tasks"]
+    near = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")["tasks"]
     rows = examples.chosen(dataset, folders, _ROWS_EACH)
     return Measured(counts, own, page.dataset_charts(own, near), rows)
 
