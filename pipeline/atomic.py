@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.errors import RawFileError, WorkError, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 #: Seconds for an object store to say whether a bucket is there.
 _PATIENCE: Final = 30

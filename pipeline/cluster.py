@@ -188,7 +188,6 @@ def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
     def facts() -> dict[str, str]:
         import sys
         from importlib.metadata import PackageNotFoundError, version
-        from pathlib import Path
 
         found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
         for package in packages:

@@ -140,8 +140,10 @@ def _in_processes(
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
-    # Spawned, not forked, because Arrow's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
+    # Forked from a server without Arrow's threads, which do not survive a fork; it starts once and
+    # holds what takes long to import.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.shards", "pipeline.tables", "pyarrow.compute"])
     return ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
 
 

@@ -6,31 +6,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import xxhash
 
-from pipeline import catalog, config, raw_files
+from pipeline import catalog, config, raw_files, shards
 from pipeline.engines import Workers
 from pipeline.errors import RawFileError, StaleError, WorkError
 from pipeline.execution import code, freshness
 from pipeline.execution.freshness import MadeFrom, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Settings
     from pipeline.engines import Tell
 
     #: Shows a stage while it runs: what to call for every step, and with the words for its end.
-    Watch = Callable[[str], AbstractContextManager[tuple[Tell, Callable[[str], None]]]]
+    Watch = Callable[[str], AbstractContextManager[tuple[Tell | None, Callable[[str], None]]]]
 
 #: Modules that say how work is done, or what went wrong, and change no byte of a result.
-_SILENT: Final = ("atomic", "cluster", "config", "engines", "errors", "light", "terminal", "run")
+SILENT: Final = ("atomic", "cluster", "config", "engines", "errors", "light", "terminal", "run")
 #: Of a declaration, what changes no record and no instruction; the card and the page tell it.
 _ABOUT: Final = ("title", "homepage", "citation", "license", "domain", "note", "access")
 _ABOUT_FILES: Final = ("access_note", "splits")
@@ -53,7 +54,7 @@ class Stage(NamedTuple):
     parameters: tuple[str, ...] = ()
 
 
-#: In the order in which they run. What they call is in `_MAKE`.
+#: In the order in which they run. What they call is in `MAKE`.
 STAGES: Final = {
     stage.name: stage
     for stage in (
@@ -139,30 +140,31 @@ class Chain:
         """What a stage writes a folder for: every dataset, or all of them at once."""
         return [ALL] if STAGES[stage].whole else [*(self.only or self.datasets)]
 
-    def why_stale(self, stage: str, name: str, *keys: str) -> str:
+    def why_stale(self, stage: str, name: str, keys: Collection[str] = ()) -> str:
         """Why a folder must be made, in words; "" if it is fresh. `keys`: compare only these."""
         made_from = self.made_from(stage, name)
-        told = {key: made_from[key] for key in keys or made_from if key in made_from}
+        told = {key: made_from[key] for key in keys or made_from}
         return freshness.why_stale(self.ws.place(stage, name), told, self._found(stage, name))
 
-    def require(self, stage: str, *keys: str) -> None:
-        """Refuse to go on from folders that are stale: raise `StaleError` with what is due."""
-        for earlier in self._before(stage):
-            for name in self.units(earlier):
-                if why := self.why_stale(earlier, name, *keys):
-                    own = "" if name == ALL else f" {name}"
-                    raise StaleError(
-                        f"{earlier}{own and ' of'}{own} {why}",
-                        where=self.ws.place(earlier, name).folder,
-                        todo=f"run `iepile {earlier}{own}`; `dvc repro` or `iepile run` do all that is due",
-                    )
+    def require(self, *stages: str, keys: Collection[str] = ()) -> None:
+        """Refuse to go on from stages, or those that they read, where they are stale.
 
-    def _before(self, stage: str) -> list[str]:
-        wanted = {*STAGES[stage].reads}
-        for earlier in reversed(STAGES):
-            if earlier in wanted:
-                wanted |= {*STAGES[earlier].reads}
-        return [earlier for earlier in STAGES if earlier in wanted]
+        Raises `StaleError` that says what is due. With `keys` only these parts of `made_from` are
+        compared, and raw files are not.
+        """
+        wanted = {*stages}
+        for stage in reversed(STAGES):
+            wanted |= {*STAGES[stage].reads} if stage in wanted else set()
+        for stage in (stage for stage in STAGES if stage in wanted):
+            told = [key for key in keys if (stage, key) != ("normalize", "inputs")]
+            for name in self.units(stage):
+                if why := self.why_stale(stage, name, told):
+                    own, of = ("", "") if name == ALL else (f" {name}", " of")
+                    todo = (
+                        f"run `iepile {stage}{own}`; `dvc repro` or `iepile run` do all that is due"
+                    )
+                    place = self.ws.place(stage, name).folder
+                    raise StaleError(f"{stage}{of}{own} {why}", where=place, todo=todo)
 
     def made_from(self, stage: str, name: str) -> MadeFrom:
         """What the bytes of a folder follow from: see `execution/freshness`."""
@@ -173,15 +175,14 @@ class Chain:
         if stage == "normalize":
             del parameters["normalize"]["max_reject_rate"]  # it stops a run and changes nothing
         told = len(parameters) > 1
-        made_from = {
+        return {
             "code": _code(stage, datasets),
             "parameters": parameters if told else next(iter(parameters.values()), {}),
-            "declaration": {d.id: _declaration(d, about=told or stage == "report") for d in datasets},
+            "declaration": {
+                d.id: _declaration(d, about=told or stage == "report") for d in datasets
+            },
             "inputs": dict(self._inputs(stage, name)),
         }
-        if stage == "normalize" and not self._present(name):
-            del made_from["inputs"]
-        return made_from
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """What a stage reads for a dataset or all, each with a digest of its contents."""
@@ -198,8 +199,12 @@ class Chain:
             for own in names:
                 whole = STAGES[earlier].whole
                 files = self._found(earlier, ALL if whole else own)
-                key = own if name == ALL and len(STAGES[stage].reads) == 1 else f"{earlier} of {own}"
-                yield key, freshness.contents(files, f"{own}/" if whole else "")
+                key = (
+                    own if name == ALL and len(STAGES[stage].reads) == 1 else f"{earlier} of {own}"
+                )
+                # What is told about a dictionary changes no instruction.
+                part = f"{own}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
+                yield key, freshness.contents(files, part)
 
     def _found(self, stage: str, name: str) -> dict[str, str]:
         """The digests of the files that a stage left; looked at once."""
@@ -207,10 +212,6 @@ class Chain:
         if key not in self._files:
             self._files[key] = freshness.digests(self.ws.place(stage, name).folder)
         return self._files[key]
-
-    def _present(self, name: str) -> bool:
-        dataset = self.datasets[name]
-        return raw_files.present(*raw_files.edition(dataset, self.ws.raw, self.ws.manifests))
 
     def make(self, stage: str, *, force: bool = False, **more: Any) -> str:
         """Run a stage over what is stale; return in words how much that was.
@@ -223,7 +224,9 @@ class Chain:
         for name in due:
             freshness.begin(self.ws.place(stage, name), made_from[name])
         if due:
-            _MAKE[stage]([self.datasets[n] for n in (self.datasets if ALL in due else due)], self.ws, **more)
+            MAKE[stage](
+                [self.datasets[n] for n in (self.datasets if ALL in due else due)], self.ws, **more
+            )
         self._unchanged(stage, {name: made_from[name] for name in due})
         for name in due:
             self._files[stage, name] = freshness.finish(self.ws.place(stage, name), made_from[name])
@@ -240,7 +243,9 @@ class Chain:
         changed = None if now.ws.settings == self.ws.settings else "the parameters"
         for name, before in made_from.items():
             after = now.made_from(stage, name)
-            changed = changed or next((_WORDS[key] for key in before if after.get(key) != before[key]), None)
+            changed = changed or next(
+                (_WORDS[key] for key in before if after.get(key) != before[key]), None
+            )
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))
@@ -272,9 +277,11 @@ def _code(stage: str, datasets: Sequence[Dataset]) -> str:
     if stage in ("normalize", "publish"):
         patterns += [f"readers/{d.reader['name']}.py" for d in datasets]
     if stage == "publish":  # the card names the code that the corpus follows from
-        patterns += [pattern for other in STAGES.values() if other.name != "report" for pattern in other.code]
+        patterns += [
+            pattern for other in STAGES.values() if other.name != "report" for pattern in other.code
+        ]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    return code.digest(paths, _SILENT)
+    return code.digest(paths, SILENT)
 
 
 def _declaration(dataset: Dataset, *, about: bool) -> str:
@@ -292,7 +299,13 @@ def _raw(dataset: Dataset, ws: Workspace) -> str:
     for split in manifest.splits.values():
         for file in split.files:
             path = folder / file.path
-            inner = freshness.digests(path) if path.is_dir() else {"": freshness.digest(path)} if path.is_file() else {}
+            inner = (
+                freshness.digests(path)
+                if path.is_dir()
+                else {"": freshness.digest(path)}
+                if path.is_file()
+                else {}
+            )
             found |= {f"{file.path}/{name}": own for name, own in inner.items()}
         if split.documents:
             found[f"list {split.documents}"] = freshness.digest(raw_files.CATALOG / split.documents)
@@ -379,7 +392,7 @@ def _report(
     report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers)
 
 
-_MAKE: Final = {
+MAKE: Final = {
     "normalize": _normalize,
     "clean": _clean,
     "dedupe": _dedupe,
@@ -400,13 +413,19 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
     return absent
 
 
-def everything(
-    names: Sequence[str], ws: Workspace, watch: Watch, *, force: bool = False
-) -> dict[str, str]:
-    """Run what is due of all stages, over datasets whose raw files are there.
+@contextmanager
+def unwatched(stage: str) -> Iterator[tuple[None, Callable[[str], None]]]:
+    """Show nothing of a stage."""
+    del stage
+    yield None, lambda _: None
 
-    Returns the datasets that were left out, with the reason. What earlier runs left of other
-    datasets is removed: the folder is that of this run.
+
+def everything(
+    names: Sequence[str], ws: Workspace, watch: Watch = unwatched, *, force: bool = False
+) -> Any:
+    """Run what is due of all stages, over datasets whose raw files are there; return the counts.
+
+    What earlier runs left of other datasets is removed: the folder is that of this run.
     """
     from pipeline.dictionary import interchange
     from pipeline.stages import negatives as dictionaries
@@ -431,4 +450,4 @@ def everything(
             end(chain.make(stage, force=force, **more))
     interchange.gather(names, ws.folders["negatives"], ws.out / "dictionaries")
     chain.sweep()
-    return left_out
+    return shards.read_json(ws.folders["report"] / "counts.json", "datasets", "skipped")

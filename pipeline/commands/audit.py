@@ -26,6 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline import shards
     from pipeline.terminal import listing
 
-    path = workspace(arguments).folders["reports"] / "counts.json"
+    path = workspace(arguments).folders["report"] / "counts.json"
     print(listing.summary(shards.read_json(path, "datasets", "skipped")))
     return 0

@@ -29,17 +29,14 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run all stages and print the summary."""
-    from pipeline import atomic, catalog, shards
+    from pipeline import atomic, catalog
     from pipeline import run as stages
     from pipeline.terminal import listing, progress
 
     ws = workspace(arguments)
     chosen = arguments.datasets or catalog.ids()
     with atomic.locked(ws.out):
-        left_out = stages.everything(chosen, ws, progress.watch, force=arguments.force)
-        counts = shards.read_json(ws.folders["report"] / "counts.json", "datasets", "skipped")
-    for name, why in left_out.items():
-        say(f"skipped {name}: {why}")
+        counts = stages.everything(chosen, ws, progress.watch, force=arguments.force)
     print(listing.summary(counts))
     say(f"corpus: {ws.folders['publish']}")
     say(f"page:   {ws.folders['report'] / 'index.html'}")

@@ -30,7 +30,9 @@ def add(commands: Any) -> None:
                 "ids", nargs="*", metavar="ID", help="datasets (default: all of params.yaml)"
             )
         options(parser)
-    gates = commands.add_parser("gates", description="Write what every stage follows from, for DVC.")
+    gates = commands.add_parser(
+        "gates", description="Write what every stage follows from, for DVC."
+    )
     common(gates)
 
 
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 def make(arguments: argparse.Namespace, **more: Any) -> int:
     """Run what is due of a stage; what it reads must be fresh."""
     from pipeline import atomic
-    from pipeline.run import Chain
+    from pipeline.run import STAGES, Chain
     from pipeline.terminal import progress
 
     ws = workspace(arguments)
@@ -59,7 +61,7 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
     with atomic.locked(ws.out):
         chain = Chain(_listed(arguments, ws), ws, only)
         _at_gate(stage, chain, arguments.gate)
-        chain.require(stage)
+        chain.require(*STAGES[stage].reads)
         with progress.watch(stage) as (tell, end):
             chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
             end(chain.make(stage, force=arguments.force, **more))

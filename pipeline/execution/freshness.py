@@ -72,7 +72,9 @@ def digests(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.is_file() and not any(part.endswith((".partial", ".retired")) for part in inside.parts):
+        if path.is_file() and not any(
+            part.endswith((".partial", ".retired")) for part in inside.parts
+        ):
             found[inside.as_posix()] = digest(path)
     return found
 

@@ -28,7 +28,7 @@ class Negatives:
 
     def __init__(self, source: Source, dataset: Dataset, task: str) -> None:
         self.inventory = tasks.inventory(dataset, task)
-        path = source.dictionaries / "hard_negatives" / f"{dataset.id}.json"
+        path = source.dictionaries / dataset.id / interchange.NAME
         self.near = _read(path).get(task, {}) if path.is_file() else {}
         self.roles = dataset.roles_of() if task == "EE" else {}
 

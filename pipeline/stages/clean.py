@@ -58,7 +58,9 @@ def clean(
         workers = engines.enough(workers, sum(job.source.stat().st_size for job in jobs))
         work = partial(_shard, settings=settings, stop_words=stop_words)
         todo = [Step(job.target.parent, _name(job), job) for job in jobs]
-        told = {job.target: found for job, found in zip(jobs, steps(work, todo, workers), strict=True)}
+        told = {
+            job.target: found for job, found in zip(jobs, steps(work, todo, workers), strict=True)
+        }
         for number, folder in enumerate(folders):
             tally = hygiene.Tally()
             for job in sorted(jobs, key=lambda job: (SPLITS.index(job.split), job.target)):

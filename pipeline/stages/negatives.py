@@ -78,7 +78,9 @@ def negatives(
     with ExitStack() as stack:
         folders = {d.id: stack.enter_context(building(out / d.id)) for d in datasets}
         largest = sorted(datasets, key=lambda d: (-size[d.id], d.id))
-        for _ in steps(work, [Step(folders[d.id], d.id, (d, folders[d.id])) for d in largest], crew):
+        for _ in steps(
+            work, [Step(folders[d.id], d.id, (d, folders[d.id])) for d in largest], crew
+        ):
             pass
 
 

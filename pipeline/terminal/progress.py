@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
-    """Yield what to call for every step that is done, and with the words for the line at the end."""
+    """Yield what to call for every step, and what to call with the words for the last line."""
     begun, ended = time.monotonic(), [""]
     with _bar(stage) as tell:
         yield tell, ended.append
@@ -26,7 +26,7 @@ def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
 @contextmanager
 def _bar(stage: str) -> Iterator[Tell]:
     if not sys.stderr.isatty():
-        yield lambda done, total, parts: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
