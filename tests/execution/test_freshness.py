@@ -340,7 +340,9 @@ def test_a_run_goes_on_where_another_was_stopped(made, monkeypatch):
     assert stops == 4
     assert tree(made.out) == before
     again = [name.rstrip("!") for name in done]
-    monkeypatch.setattr(freshness, "_step", lambda item, job: done.append(item.name) or step(item, job))
+    monkeypatch.setattr(
+        freshness, "_step", lambda item, job: done.append(item.name) or step(item, job)
+    )
     shutil.rmtree(made.out)
     done.clear()
     made.run()
