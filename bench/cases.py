@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -19,6 +21,9 @@ from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct, Settings
 from pipeline.engines import Workers
 from pipeline.stages.instruct import instruct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def _floor(folder: Path) -> dict:
@@ -57,25 +62,22 @@ def _everything(folder: Path, workers: int) -> dict:
         settings=Settings(),
         raw=folder / "raw",
         out=folder / "out",
-        dictionaries=folder / "out" / "dictionaries",
         workers=Workers(workers),
         declarations=folder / "catalog",
     )
-    begun: list[tuple[str, float]] = []
+    stages: dict[str, float] = {}
+
+    @contextmanager
+    def timed(stage: str) -> Iterator[tuple[None, Callable[[str], None]]]:
+        start = time.perf_counter()
+        yield None, lambda _: None
+        stages[stage] = time.perf_counter() - start
+        sys.stderr.write(f"{stages[stage]:6.1f} s  {stage}\n")
+
     start = time.perf_counter()
-
-    def told(line: str) -> None:
-        sys.stderr.write(f"{time.perf_counter() - start:6.1f} s  {line}\n")
-        stage = line.split(maxsplit=1)[0]
-        if stage != "skipped" and (not begun or begun[-1][0] != stage):
-            begun.append((stage, time.perf_counter()))
-
-    counts = run.everything(catalog.ids(folder / "catalog"), ws, told)
+    counts = run.everything(catalog.ids(folder / "catalog"), ws, timed)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
-    end = time.perf_counter()
-    stops = [*(second for _, second in begun[1:]), end]
-    stages = {stage: stop - at for (stage, at), stop in zip(begun, stops, strict=True)}
-    return {"seconds": end - start, "records": kept, "stages": stages}
+    return {"seconds": time.perf_counter() - start, "records": kept, "stages": stages}
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def table(run: Path) -> list[str]:
         dataset = catalog.load(name)
         if dataset.use == "held-out" or dataset.inventory == "split":
             continue
-        near = interchange.dictionary_for(dataset, run / "dictionaries" / "hard_negatives")
+        near = interchange.dictionary_for(dataset, run / "negatives")
         for _, shard in record_shards(run / "clean" / name, ("train",)):
             records = kept(shard, run / "dedupe" / name)
             for task in dataset.tasks:

@@ -32,7 +32,7 @@ from pipeline.dictionary.interchange import r_precision
 from pipeline.errors import PipelineError
 from pipeline.hashing import hashes
 from pipeline.stages.negatives import dictionary_tasks, neighbours
-from pipeline.stages.normalize import normalize
+from tests.helpers import normalize_one
 
 
 def normalized(ids, raw, manifests, folder):
@@ -44,7 +44,7 @@ def normalized(ids, raw, manifests, folder):
             continue
         if not (folder / name).exists():
             try:
-                normalize(dataset, source, manifest, config.Normalize(), folder / name)
+                normalize_one(dataset, source, manifest, config.Normalize(), folder / name)
             except PipelineError as problem:
                 print(f"left out {name}: {problem.what}")
                 continue

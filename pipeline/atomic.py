@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.errors import RawFileError, WorkError, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 #: Seconds for an object store to say whether a bucket is there.
 _PATIENCE: Final = 30
-#: Files by which a folder is known that a stage or an export wrote.
-_SIGNS: Final = ("*made_from.json", "*/made_from.json", "plots/drops.csv", ".iepile")
+#: The file by which a folder is known to be ours, see `ownership`.
+MARK: Final = ".iepile"
 
 
 def place(text: str) -> Path:
@@ -135,40 +135,25 @@ def _holders(of: os.stat_result) -> str:
 
 @contextmanager
 def replacing(folder: Any) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block ends well.
-
-    A process that is killed leaves the old folder or the new one. In the instant between their
-    moves the old one is `.<name>.retired`, from where the next call brings it back. A link stays,
-    and the folder that it leads to is replaced.
-    """
-    folder = _followed(folder)
-    partial, retired = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "retired"))
-    with _telling(folder), locked(partial):
-        _settle(folder, retired)
+    """Yield an empty folder that takes the place of `folder` when the block ends well."""
+    folder = followed(folder)
+    partial = folder.with_name(f".{folder.name}.partial")
+    with telling(folder), locked(partial):
         _clear(partial)
         try:
             yield partial
-            for half in [*partial.rglob(".*.partial")]:
-                half.unlink()  # of a worker that was killed
-            if not isinstance(folder, Path):
-                _moved_by_files(partial, folder)
-            else:
-                if folder.exists() or folder.is_symlink():
-                    _move(folder, retired)
-                _move(partial, folder)
-                remove(retired)
+            put(partial, folder)
         except BaseException:
-            _settle(folder, retired)
             remove(partial)
             raise
 
 
-def _followed(folder: Any) -> Any:
-    """Where a link leads; refuse one to a folder with files but no sign that we wrote them."""
-    if not isinstance(folder, Path) or not folder.is_symlink():
+def followed(folder: Any, *, ours: bool = False) -> Any:
+    """Where a link leads; refuse one to files that are not known to be ours and bear no mark."""
+    if not isinstance(folder, Path) or folder.resolve() == folder.absolute():
         return folder
     target = folder.resolve()
-    ours = not target.exists() or any(any(target.glob(sign)) for sign in _SIGNS)
+    ours = ours or not target.exists() or (target / MARK).is_file()
     if not ours and (target.is_file() or any(target.iterdir())):
         told = f"this link leads to {target}, where other things lie, which would be lost"
         todo = "empty that folder, or remove the link"
@@ -176,46 +161,34 @@ def _followed(folder: Any) -> Any:
     return target
 
 
-def _moved_by_files(partial: Any, folder: Any) -> None:
-    """Move a finished folder where only files have names; until all are there, a mark says so."""
-    mark = folder.with_name(_unfinished(folder.name))
-    mark.write_bytes(b"")
-    remove(folder)
-    files = folder.fs.find(partial.path)
-    if files:
-        folder.fs.copy(files, [folder.path + file.removeprefix(partial.path) for file in files])
-        remove(partial)
-    mark.unlink()
+def put(source: Any, folder: Any) -> None:
+    """Let a finished folder take the place of `folder`.
 
-
-def _unfinished(name: str) -> str:
-    return f".{name}.unfinished"
-
-
-def whole(folder: Any, names: Sequence[str]) -> None:
-    """Refuse a stage's folder where that of any of these names was moved half-way."""
-    if isinstance(folder, Path):
+    A process that is killed leaves the old folder or the new one. In the instant between their
+    moves the old one is `.<name>.retired`, from where the next call brings it back.
+    """
+    for half in [*source.rglob(".*.partial")]:
+        half.unlink()  # of a worker that was killed
+    if not isinstance(folder, Path):
+        remove(folder)
+        files = source.fs.find(source.path)
+        source.fs.copy(files, [folder.path + file.removeprefix(source.path) for file in files])
+        remove(source)
         return
-    marks = _names(folder)
-    half = [name for name in names if _unfinished(name) in marks]
-    if _unfinished(folder.name) in _names(folder.parent):
-        half = [*names]
-    if half:
-        raise RawFileError(
-            f"the stage before was stopped half-way for {', '.join(sorted(half))}",
-            where=folder,
-            todo="run it again; the machines of a cluster must all see this folder",
-        )
-
-
-def _names(folder: Any) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    retired = folder.with_name(f".{folder.name}.retired")
+    _settle(folder, retired)
+    try:
+        if folder.exists() or folder.is_symlink():
+            _move(folder, retired)
+        _move(source, folder)
+        remove(retired)
+    except BaseException:
+        _settle(folder, retired)
+        raise
 
 
 def _settle(folder: Any, retired: Any) -> None:
     """Bring back a folder that was moved away and not replaced; remove one that was."""
-    if not isinstance(folder, Path):
-        return
     if retired.exists() and not folder.exists():
         _move(retired, folder)
     remove(retired)
@@ -234,7 +207,7 @@ def _clear(folder: Any) -> None:
 
 
 @contextmanager
-def _telling(path: Path) -> Iterator[None]:
+def telling(path: Path) -> Iterator[None]:
     """Say in words that a disk is full or read-only."""
     try:
         yield
@@ -248,7 +221,7 @@ def _telling(path: Path) -> Iterator[None]:
 def writing(path: Path) -> Iterator[Path]:
     """Yield the name under which to write a file that then takes the place of `path`."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with _telling(path):
+    with telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         for half in _halves_of_the_dead(path):
             half.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from pipeline import machine
 from pipeline.commands import (
     audit,
     check,
-    code,
     datasets,
     doctor,
     edition,
@@ -47,7 +46,6 @@ COMMANDS = (
     export,
     import_,
     settings,
-    code,
     stages,
 )
 

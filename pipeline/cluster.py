@@ -193,7 +193,6 @@ def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
     def facts() -> dict[str, str]:
         import sys
         from importlib.metadata import PackageNotFoundError, version
-        from pathlib import Path
 
         found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
         for package in packages:
@@ -202,12 +201,12 @@ def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
             except PackageNotFoundError:
                 found[package] = "missing"
         try:
-            from pipeline import stage_code
+            from pipeline.execution import code
         except ImportError as problem:
             found["pipeline"] = f"missing ({problem})"
         else:
-            folder = Path(stage_code.__file__).resolve().parent
-            found["pipeline"] = f"{stage_code.package()[:12]} in {folder}"
+            files = (p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
+            found["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
         return found
 
     return facts

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -25,8 +26,10 @@ from pipeline import light
 from pipeline.errors import PipelineError, WorkError, explained, of_system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+#: Takes steps done, steps in all, and words for how many datasets are done.
+Tell = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -55,6 +58,8 @@ class Workers(NamedTuple):
     engine: Literal["local", "ray"] = "local"
     #: Of an existing Ray cluster; without one, `processes` CPUs of this machine become a cluster.
     address: str | None = None
+    #: Is told how far the work is.
+    tell: Tell | None = None
 
 
 def enough(workers: Workers | int, size: int) -> Workers:
@@ -171,8 +176,10 @@ def _in_processes(
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
-    # Spawned, not forked, because Arrow's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
+    # Forked from a server without Arrow's threads, which do not survive a fork; it starts once and
+    # holds what takes long to import.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.shards", "pipeline.tables", "pyarrow.compute"])
     return ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
 
 

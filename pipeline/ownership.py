@@ -20,14 +20,25 @@ from pipeline.errors import DeclarationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-NAME: Final = ".iepile"
+NAME: Final = atomic.MARK
 #: What the marks say: always the same bytes.
 RUN: Final = "iepile keeps the results of its stages here, and replaces them when it runs again.\n"
 EXPORT: Final = "iepile export made this folder, and replaces all of it when it writes again.\n"
 DICTIONARY: Final = "iepile negatives replaces hard_negatives and hard_negatives.json in here.\n"
 #: What a run writes into its folder.
 _PARTS: Final = frozenset(
-    ("code", "normalize", "clean", "dedupe", "negatives", "dictionaries", "instruct", "corpus")
+    (
+        "code",
+        "gates",
+        "stamps",
+        "normalize",
+        "clean",
+        "dedupe",
+        "negatives",
+        "dictionaries",
+        "instruct",
+        "corpus",
+    )
 ) | {"reports"}
 
 

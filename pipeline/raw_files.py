@@ -158,9 +158,12 @@ def present(folder: Path, manifest: Manifest) -> bool:
 
 
 def size(path: Path) -> int:
-    """The bytes of a file, or of all files of a folder; 0 where there is none."""
-    inner = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in inner if file.is_file())
+    """The bytes of a raw file, or of all files of a folder; 0 for what cannot be read."""
+    try:
+        inner = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in inner if file.is_file())
+    except OSError:
+        return 0  # what is wrong with it is told when it is read
 
 
 def digest(path: Path) -> str:

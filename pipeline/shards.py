@@ -77,16 +77,20 @@ def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a small file whole."""
+    with atomic.writing(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_text(text: str, path: Path) -> None:
     """Write text as UTF-8."""
-    with atomic.writing(path) as partial:
-        partial.write_bytes(text.encode())
+    write_bytes(text.encode(), path)
 
 
 def write_json(value: object, path: Path) -> None:
     """Write JSON for people and for `git diff`: indented, keys in the order given."""
-    with atomic.writing(path) as partial:
-        partial.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n", path)
 
 
 def read_json(path: Path, *parts: str) -> Any:

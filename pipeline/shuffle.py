@@ -43,14 +43,17 @@ def keyed(table: Any, keys: Any) -> Any:
     return table.append_column(KEY, pa.array(keys, pa.uint64()))
 
 
-def write(tables: Iterable[Any], bounds: Sequence[int], path: Path) -> None:
+def write(tables: Iterable[Any], bounds: Sequence[int], path: Path) -> list[Path]:
     """Write the rows of keyed tables, parted by their keys, as files `<path>-NNNNNN.arrow`.
 
     Part n has the keys from `bounds[n]` up to, not including, `bounds[n + 1]`. Small tables go into
     one file of about `LIMIT` bytes; where there are no rows, there is no file.
     """
+    files: list[Path] = []
     for number, table in enumerate(_gathered(tables)):
-        _write(table, bounds, path.with_name(f"{path.name}-{number:06d}.arrow"))
+        files.append(path.with_name(f"{path.name}-{number:06d}.arrow"))
+        _write(table, bounds, files[-1])
+    return files
 
 
 def _write(table: Any, bounds: Sequence[int], path: Path) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 
 from pipeline import catalog, kept, raw_files, run, shards
 from pipeline.config import Settings
+from tests.helpers import make
 
 REASONS = {
     *("mostly_non_letters", "mostly_stop_words", "too_short", "text_too_long"),
@@ -14,10 +15,10 @@ REASONS = {
 
 def made(raw, out, names, manifests=None, **settings):
     """Normalize, clean and dedupe some datasets."""
-    ws = run.Workspace(Settings(**settings), raw, out, out / "dictionaries", manifests)
-    run.normalize(names, ws)
-    run.clean(names, ws)
-    run.dedupe(names, ws)
+    ws = run.Workspace(Settings(**settings), raw, out, manifests)
+    make("normalize", names, ws)
+    make("clean", names, ws)
+    make("dedupe", names, ws)
     return ws
 
 

@@ -1,7 +1,11 @@
-"""Small tables of records for tests."""
+"""Small tables of records for tests, and stages run over few datasets."""
 
+import shutil
+
+from pipeline import run, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.records import Mention, Record
+from pipeline.stages import normalize
 from pipeline.tables import to_table
 
 
@@ -33,3 +37,21 @@ def declared(name="toy", tasks=("NER",), entity=(), relation=(), event=(), role=
         labels=Labels(**{kind: [*own] for kind, own in labels.items()}),
         **more,
     )
+
+
+def normalize_one(dataset, folder, manifest, settings, out):
+    """Normalize one dataset into the folder `out`; return the summary that is written."""
+    made = out.with_name(f"{out.name}-made")
+    normalize.normalize([normalize.Source(dataset, folder, manifest)], settings, made)
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    (made / dataset.id).rename(out)
+    made.rmdir()
+    return shards.read_json(out / "summary.json")
+
+
+def make(stage, names, ws):
+    """Run what is due of one stage."""
+    chain = run.Chain(names, ws)
+    chain.require(*run.STAGES[stage].reads)
+    chain.make(stage)

@@ -109,7 +109,7 @@ def planted(folder, shard_rows=100, invented=()):
             ]
             for a in labels
         }
-        shards.write_json({"tasks": {"NER": near}}, folders["negatives"] / f"{d.id}.json")
+        shards.write_json({"tasks": {"NER": near}}, folders["negatives"] / d.id / "dictionary.json")
         instruct(
             [d],
             folders["clean"],

@@ -18,9 +18,9 @@ from pipeline.errors import (
     UnknownLabelError,
 )
 from pipeline.records import Record, Reject, violation
-from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from tests.conftest import ROOT
+from tests.helpers import normalize_one
 
 SAMPLE = ROOT / "raw" / "sample"
 EXPECTED = ROOT / "tests" / "fixtures" / "expected"
@@ -31,7 +31,7 @@ LEAST = {"train": 12, "dev": 4, "test": 4}
 def normalized(name, out, raw=SAMPLE):
     dataset = catalog.load(name)
     folder, manifest = raw_files.edition(dataset, raw)
-    return normalize(dataset, folder, manifest, Normalize(), out)
+    return normalize_one(dataset, folder, manifest, Normalize(), out)
 
 
 def rows_of(folder):
@@ -106,7 +106,7 @@ def test_mutated_files_raise_only_the_projects_errors(name, tmp_path):
         for split in manifest.splits.values():
             split.counts.clear()
         with suppress(PipelineError):
-            normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
+            normalize_one(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
         for _, shard in kept.record_shards(tmp_path / "out"):
             assert [violation(r) for r in from_table(shards.read(shard))] == [
                 None for _ in range(shards.read(shard).num_rows)
@@ -218,7 +218,7 @@ def test_counts_are_enforced(tmp_path):
     folder, manifest = edition(tmp_path, ROWS, records=2, entities=3)
 
     with pytest.raises(CountError) as caught:
-        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
 
     assert "entities: declared 3, found 2" in str(caught.value)
     assert "toy/train" in str(caught.value)
@@ -230,14 +230,14 @@ def test_hashes_are_enforced(tmp_path):
     manifest.splits["train"].files[0].sha256 = "0" * 64
 
     with pytest.raises(RawFileError, match=r"sha256 is .* declared is 0000"):
-        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
 
 
 def test_all_unknown_labels_are_named_at_once(tmp_path):
     folder, manifest = edition(tmp_path, ROWS.replace("PER", "LOC", 1) + "\nX\tB-ORG\n")
 
     with pytest.raises(UnknownLabelError) as caught:
-        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
 
     assert "entity 'LOC' (1x), entity 'ORG' (1x)" in str(caught.value)
 
@@ -246,12 +246,12 @@ def test_too_many_rejects_are_an_error(tmp_path):
     folder, manifest = edition(tmp_path, ROWS + "\nCy\n")
 
     with pytest.raises(RawFileError) as caught:
-        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
     assert "toy/train/a.tsv:7" in str(caught.value)
     assert "missing_column" in str(caught.value)
 
     settings = Normalize(max_reject_rate=0.5)
-    summary = normalize(declare(tmp_path, GOOD), folder, manifest, settings, tmp_path / "out")
+    summary = normalize_one(declare(tmp_path, GOOD), folder, manifest, settings, tmp_path / "out")
     assert summary["splits"]["train"]["rejects"] == {"missing_column": 1}
     (reject,) = shards.read(tmp_path / "out" / "rejects.parquet").to_pylist()
     assert (reject["origin"], reject["excerpt"]) == ("a.tsv:7", "Cy")
@@ -262,7 +262,7 @@ def test_a_missing_file_is_told(tmp_path):
     (folder / "a.tsv").unlink()
 
     with pytest.raises(RawFileError, match="this raw file is missing"):
-        normalize(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(declare(tmp_path, GOOD), folder, manifest, Normalize(), tmp_path / "out")
 
 
 def test_no_relation_may_be_asked_as_a_label():
@@ -289,7 +289,7 @@ def test_a_role_of_another_event_is_unknown(tmp_path):
     fewer = msgspec.structs.replace(dataset, roles={**dataset.roles, event: []})
 
     with pytest.raises(UnknownLabelError, match=f"role of an event '.* of {event}'"):
-        normalize(fewer, folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(fewer, folder, manifest, Normalize(), tmp_path / "out")
 
 
 def test_a_signature_that_is_not_declared_is_told_what_to_do(tmp_path):
@@ -300,20 +300,20 @@ def test_a_signature_that_is_not_declared_is_told_what_to_do(tmp_path):
     without = msgspec.structs.replace(dataset, signatures=fewer)
 
     with pytest.raises(UnknownLabelError, match="signature '") as caught:
-        normalize(without, folder, manifest, Normalize(), tmp_path / "out")
+        normalize_one(without, folder, manifest, Normalize(), tmp_path / "out")
     assert caught.value.todo == "add the types of head and tail to the relation under [signatures]"
 
 
 def test_relations_of_a_dropped_entity_go_with_it(tmp_path):
     dataset = catalog.load("duie2")
     folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
-    whole = normalize(dataset, folder, manifest, Normalize(), tmp_path / "whole")
+    whole = normalize_one(dataset, folder, manifest, Normalize(), tmp_path / "whole")
     label = next(iter(dataset.names("entity")))
     names = {k: v for k, v in dataset.names("entity").items() if k != label}
     labels = msgspec.structs.replace(dataset.labels, entity=names, dropped={"entity": [label]})
     fewer = msgspec.structs.replace(dataset, labels=labels)
 
-    summary = normalize(fewer, folder, manifest, Normalize(), tmp_path / "out")
+    summary = normalize_one(fewer, folder, manifest, Normalize(), tmp_path / "out")
 
     def relations(name):
         tables = [shards.read(path) for _, path in kept.record_shards(tmp_path / name)]
@@ -338,13 +338,13 @@ def test_many_annotations_lost_from_records_that_stay_are_an_error(tmp_path):
     folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
     splits = {k: msgspec.structs.replace(s, counts={}) for k, s in manifest.splits.items()}
     uncounted = msgspec.structs.replace(manifest, splits=splits)
-    normalize(dataset, folder, uncounted, Normalize(), tmp_path / "out")
+    normalize_one(dataset, folder, uncounted, Normalize(), tmp_path / "out")
     for path in (raw / "anatem-brat").rglob("*.txt"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(" ", "  ", 1), encoding="utf-8")
 
     with pytest.raises(RawFileError, match="entities are lost from records that stay"):
-        normalize(dataset, raw / "anatem-brat", uncounted, Normalize(), tmp_path / "out")
+        normalize_one(dataset, raw / "anatem-brat", uncounted, Normalize(), tmp_path / "out")
 
 
 def test_a_name_of_no_relation_that_a_relation_has_is_refused():
@@ -373,7 +373,7 @@ def test_long_texts_make_more_shards_of_the_same_records(tmp_path, monkeypatch):
     folder, manifest = raw_files.edition(dataset, ROOT / "raw/sample")
 
     def ids(name):
-        normalize(dataset, folder, manifest, Normalize(), tmp_path / name)
+        normalize_one(dataset, folder, manifest, Normalize(), tmp_path / name)
         found = kept.record_shards(tmp_path / name)
         return len(found), [i for _, shard in found for i in shards.read(shard)["id"].to_pylist()]
 

@@ -2,13 +2,10 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline import catalog
 from pipeline.tables import INSTRUCTIONS
@@ -65,13 +62,11 @@ def test_everything_lies_under_one_folder(run):
     assert names == sorted(
         [
             *("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports"),
-            "dictionaries",
+            *("dictionaries", "stamps"),
         ]
     )
     assert (out / "dictionaries" / "hard_negatives.json").is_file()
-    assert {path.name for path in (out / "corpus").iterdir()} == {
-        *(*CONFIGS, "README.md", ".made_from.json")
-    }
+    assert {path.name for path in (out / "corpus").iterdir()} == {*(*CONFIGS, "README.md")}
     assert "total" in done.stdout
 
 
@@ -149,120 +144,3 @@ def label_of(item):
     if isinstance(item, str):
         return item
     return item.get("event_type") or item.get("predicate") or item["entity_type"]
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    """A copy of the project with few datasets, in which `dvc repro` has run."""
-    folder = tmp_path_factory.mktemp("workspace")
-    for name in ("pipeline", "dictionaries", "stages", "dvc.yaml", ".dvcignore"):
-        source = ROOT / name
-        if source.is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*", "dvc.lock")
-            shutil.copytree(source, folder / name, ignore=ignore)
-        else:
-            shutil.copy(source, folder / name)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {n: params["datasets"][n] for n in SOME[:4]}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    for name in params["datasets"]:
-        shutil.copytree(ROOT / "raw" / "sample" / name, folder / "raw" / "sample" / name)
-    dvc(folder, "init", "--no-scm", "-q")
-    shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots", dirs_exist_ok=True)
-    dvc(folder, "repro")
-    return folder
-
-
-def dvc(folder, *arguments):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def stages_run(output):
-    return {
-        line.split("'")[1].rpartition(":")[2]
-        for line in output.splitlines()
-        if line.startswith("Running stage")
-    }
-
-
-def test_dvc_and_run_agree_byte_for_byte(workspace, tmp_path):
-    iepile("run", "--datasets", ",".join(SOME[:4]), "--out", tmp_path / "run", cwd=workspace)
-
-    for stage in ("normalize", "clean", "dedupe", "instruct", "corpus", "reports"):
-        assert contents(workspace / "output" / stage) == contents(tmp_path / "run" / stage), stage
-    own, other = workspace / "dictionaries", tmp_path / "run" / "dictionaries"
-    for name in ("hard_negatives", "hard_negatives.json"):
-        if (own / name).is_dir():
-            assert contents(own / name) == contents(other / name)
-        else:
-            assert (own / name).read_bytes() == (other / name).read_bytes()
-
-
-def test_a_second_repro_does_nothing(workspace):
-    assert stages_run(dvc(workspace, "repro")) == set()
-
-
-def test_metrics_are_readable_by_dataset(workspace):
-    shown = json.loads(dvc(workspace, "metrics", "show", "--json"))[""]["data"]
-
-    names = {path.removeprefix("output/reports/") for path in shown}
-    assert names == {"total.json", *(f"metrics/{name}.json" for name in SOME[:4])}
-    own = shown["output/reports/metrics/wnut2017.json"]["data"]
-    assert own["records"] == own["kept"] + sum(own["dropped"].values())
-    table = dvc(workspace, "metrics", "show", "--md").strip().splitlines()
-    assert "dropped.mostly_stop_words" in table[0]
-    assert len(table) == 2 + len(shown)
-
-
-def test_plots_render(workspace):
-    declared = yaml.safe_load((workspace / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
-    shown = json.loads(dvc(workspace, "plots", "show", "--json", "--out", "plots-shown"))
-    assert "errors" not in shown
-    assert {*shown["data"]} == {name for plot in declared for name in plot}
-    for plot in shown["data"].values():
-        spec = plot[0]["content"]
-        spec = json.loads(spec) if isinstance(spec, str) else spec
-        rows = spec["data"]["values"]
-        assert len(rows) > len(SOME)
-        fields = {axis["field"] for axis in spec["encoding"].values()}
-        assert all(fields <= {*row} for row in rows)
-        assert any("wnut2017" in row[spec["encoding"]["y"]["field"]] for row in rows)
-        assert "DVC_METRIC" not in json.dumps(spec)
-
-
-def test_a_changed_raw_file_reruns_only_its_dataset(workspace):
-    path = workspace / "raw" / "sample" / "wnut2017" / "wnut17train.conll"
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("Velmora", "Velmara"), encoding="utf-8"
-    )
-
-    done = stages_run(dvc(workspace, "repro"))
-
-    assert {"normalize@wnut2017", "clean@wnut2017", "instruct@wnut2017", "publish"} <= done
-    assert {s for s in done if "@" in s and not s.endswith("@wnut2017")} == set()
-
-
-def test_changed_code_reruns_its_stages_and_what_follows(workspace):
-    """Code that a stage reaches by way of others counts; code that changes no result does not."""
-
-    def touched(name):
-        with (workspace / "pipeline" / name).open("a", encoding="utf-8") as stream:
-            stream.write("# a word more\n")
-        return stages_run(dvc(workspace, "repro"))
-
-    instruct = {f"instruct@{name}" for name in SOME[:4]}
-
-    assert touched("engines.py") == {"code"}
-    # The instructions are the same, but the card names the code that they follow from.
-    assert touched("tasks/_answers.py") == {"code", "negatives", *instruct, "publish", "report"}
-    assert touched("corpus/card.py") == {"code", "publish"}

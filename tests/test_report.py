@@ -36,8 +36,8 @@ SOME = ["wnut2017", "phee", "duie2", "ade-corpus", "weibo-ner", "conll04"]
 def sample(tmp_path_factory):
     """All stages over some datasets of the sample edition."""
     out = tmp_path_factory.mktemp("sample")
-    ws = Workspace(Settings(), ROOT / "raw" / "sample", out, out / "dictionaries")
-    return everything(SOME, ws, lambda _: None), ws.folders
+    ws = Workspace(Settings(), ROOT / "raw" / "sample", out)
+    return everything(SOME, ws), ws.folders
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +91,9 @@ def _rows(path):
 def test_metrics_sum_up_to_the_counts(sample):
     counts, folders = sample
     metrics = {
-        p.stem: json.loads(p.read_bytes()) for p in (folders["reports"] / "metrics").iterdir()
+        p.stem: json.loads(p.read_bytes()) for p in (folders["report"] / "metrics").iterdir()
     }
-    total = json.loads((folders["reports"] / "total.json").read_bytes())
+    total = json.loads((folders["report"] / "total.json").read_bytes())
 
     assert {*metrics} == {*SOME}
     for name, own in metrics.items():
@@ -114,7 +114,7 @@ def test_plot_data_agree_with_the_counts(sample):
     counts, folders = sample
     plots = {
         p.stem: [*csv.DictReader(p.open(encoding="utf-8"))]
-        for p in (folders["reports"] / "plots").iterdir()
+        for p in (folders["report"] / "plots").iterdir()
     }
     totals = figures.totals(counts)
 

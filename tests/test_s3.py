@@ -87,8 +87,8 @@ def made(server):  # noqa: ARG001 - a fixture cannot use another by a mark
 
 def test_two_processes_from_bucket_to_bucket_give_the_local_bytes(made, tmp_path):
     settings = config.load(ROOT / "params.yaml")
-    ws = run.Workspace(settings, SAMPLE, tmp_path / "out", tmp_path / "out" / "dictionaries")
-    run.everything(SOME, ws, str.strip)
+    ws = run.Workspace(settings, SAMPLE, tmp_path / "out")
+    run.everything(SOME, ws)
 
     remote, local = contents(made), contents(tmp_path / "out")
     assert len(local) > 20

@@ -20,11 +20,10 @@ from pipeline.scoring.counting import NOT_ASKED, Options
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
-from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
-from tests.helpers import declared
+from tests.helpers import declared, normalize_one
 
 PLAIN = Options(samples=0)
 
@@ -479,7 +478,7 @@ def sample_corpus(tmp_path_factory):
         if not raw_files.present(folder, manifest):
             continue
         used.append(dataset)
-        normalize(dataset, folder, manifest, Normalize(), out / "normalize" / name)
+        normalize_one(dataset, folder, manifest, Normalize(), out / "normalize" / name)
         words = ROOT / "pipeline" / "cleaning" / "stop_words"
         clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe(used, out / "clean", Dedupe(), out / "dedupe")

@@ -15,10 +15,10 @@ from pipeline.exports import Source, iepile_jsonl
 from pipeline.records import Argument, Event, Mention, Relation
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
-from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from pipeline.tasks import inventory
 from tests.conftest import ROOT
+from tests.helpers import normalize_one
 
 #: Every task, both languages, held-out and not; typed relations, qualifiers, nested roles.
 SAMPLES = ["conll04", "cluener", "duie2", "duee1", "phee", "fewfc", "scierc", "weibo-ner"]
@@ -30,7 +30,7 @@ UNUSED = "attributes listed that never occur"
 def records_of(dataset, raw, out):
     """Run the stages that make records, as `iepile run` does."""
     folder, manifest = raw_files.edition(dataset, raw)
-    normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
+    normalize_one(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
     words = ROOT / "pipeline" / "cleaning" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")

@@ -21,8 +21,8 @@ def bucket():
 
 def run_all(raw, out):
     settings = config.load(ROOT / "params.yaml")
-    ws = run.Workspace(settings, raw, out, out / "dictionaries")
-    run.everything(SOME, ws, str.strip)
+    ws = run.Workspace(settings, raw, out)
+    run.everything(SOME, ws)
 
 
 def contents(folder):

@@ -229,12 +229,12 @@ def test_ids_are_read_as_they_are_written(parts):
 def test_from_raw_files_to_drops_with_unique_ids_and_an_account(tmp_path):
     from pipeline import catalog, raw_files
     from pipeline.config import Normalize
-    from pipeline.stages.normalize import normalize
+    from tests.helpers import normalize_one
 
     own = catalog.load("re-docred")
     raw, manifest = raw_files.edition(own, ROOT / "raw" / "sample")
-    whole = normalize(own, raw, manifest, Normalize(), tmp_path / "whole")["splits"]
-    split = normalize(own, raw, manifest, Normalize(max_chars=120), tmp_path / "normalize")[
+    whole = normalize_one(own, raw, manifest, Normalize(), tmp_path / "whole")["splits"]
+    split = normalize_one(own, raw, manifest, Normalize(max_chars=120), tmp_path / "normalize")[
         "splits"
     ]
     shards_of = tmp_path / "all"

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import shards, shuffle
+from pipeline.execution.freshness import Step, steps
 from pipeline.kept import record_shards
 from pipeline.records import Record, merge
 from pipeline.tables import from_table, to_table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config import Policy
+    from pipeline.engines import Workers
 
 #: Bytes that a group of shards has at least, where there are more shards, before compression.
 _GROUP: Final = 32 << 20
@@ -68,6 +70,22 @@ def grouped(found: Sequence[Shard]) -> list[Group]:
         groups[-1].append(shard)
         left -= size
     return [tuple(group) for group in groups]
+
+
+def one_pass(
+    what: str, job: Any, items: Iterable[Any], folder: Path, workers: Workers | int
+) -> list[Any]:
+    """Do one pass, a step for each part of the texts or group of shards; what each has found."""
+    todo = [Step(folder, f"{what} of {_named(item)}", item) for item in items]
+    return [*steps(job, todo, workers)]
+
+
+def _named(item: int | tuple[int, Group]) -> str:
+    """What an error calls an item of any pass."""
+    if isinstance(item, int):
+        return f"part {item} of all texts"
+    _, group = item
+    return f"{group[0].path} to {group[-1].path}" if len(group) > 1 else str(group[0].path)
 
 
 def bounds(firsts: Iterable[Shard]) -> list[int]:

@@ -31,7 +31,7 @@ from pipeline.tables import flat, from_table, to_table
 from pipeline.text import in_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _EXAMPLES: Final = 3
 #: Columns with labels, by the kind of label.
@@ -146,9 +146,14 @@ class Tally:
                 if entry["values"] is not None:
                     self._labels[split][kind, entry["values"]] += entry["counts"]
 
-    def join(self, other: Tally) -> None:
-        """Add what was found in the shards after these."""
-        for split, kinds in other._found.items():
+    def found(self) -> dict[str, Any]:
+        """All of it as JSON, for `join`."""
+        labels = {s: [[*key, n] for key, n in own.items()] for s, own in self._labels.items()}
+        return {"found": self._found, "labels": labels}
+
+    def join(self, other: Mapping[str, Any]) -> None:
+        """Add what was found in the shards after these, as `found` tells it."""
+        for split, kinds in other["found"].items():
             for kind, found in kinds.items():
                 own = self._found[split].setdefault(
                     kind, {"found": 0, "records": 0, "examples": []}
@@ -156,8 +161,8 @@ class Tally:
                 own["found"] += found["found"]
                 own["records"] += found["records"]
                 own["examples"] = [*own["examples"], *found["examples"]][:_EXAMPLES]
-        for split, labels in other._labels.items():
-            self._labels[split].update(labels)
+        for split, labels in other["labels"].items():
+            self._labels[split].update({(kind, label): n for kind, label, n in labels})
 
     def summary(self) -> dict[str, Any]:
         """Split -> kind -> how many findings, in how many records, and the first of them."""

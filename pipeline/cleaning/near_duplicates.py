@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 from itertools import groupby
-from operator import getitem
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, kept, shards, shuffle
+from pipeline import kept, shards, shuffle
 from pipeline.cleaning import minhash
-from pipeline.cleaning.duplicates import bounds, by_shard
+from pipeline.cleaning.duplicates import bounds, by_shard, one_pass
+from pipeline.execution.freshness import Done, Step, scratch, steps
 from pipeline.records import SPLITS
 from pipeline.text import normal_form
 
@@ -65,7 +65,7 @@ def find(
 ) -> None:
     """Report (and drop) near-duplicates among what exact deduplication left in `folder`."""
     found = [shard for group in groups for shard in group]
-    work = folder / ".work"
+    work = scratch(folder) / "near"
     at = settings.near_duplicate_similarity
     drop = settings.near_duplicates == "drop"
     hashes = shuffle.even(_BANDS_BYTES * sum(shards.rows(shard.path) for shard in found))
@@ -75,28 +75,17 @@ def find(
     attach = partial(_attach, work=work, places=places)
     owners = _owners(found, len(names))
     compare = partial(_compare, work=work, threshold=at, places=places, owners=owners)
-    steps: Any = (
-        (sketch, [*enumerate(groups)]),
-        (propose, range(len(hashes) - 1)),
-        (attach, [*enumerate(groups)]),
-        (compare, [*enumerate(groups)]),
-    )
-    for step, items in steps:
-        for _ in engines.run(step, items, workers, _name):
-            pass
-    report: list[dict[str, Any]] = []
     finish = partial(_finish, found=found, names=names, folder=folder, owners=owners)
     judge = partial(finish, across=settings.across_datasets, drop=drop)
-    for own in engines.run(judge, range(len(names)), workers, partial(getitem, names)):
-        report += own
-    atomic.remove(work)
+    each = [*enumerate(groups)]
+    one_pass("bands", sketch, each, folder, workers)
+    one_pass("pairs", propose, range(len(hashes) - 1), folder, workers)
+    one_pass("texts of pairs", attach, each, folder, workers)
+    one_pass("similar pairs", compare, each, folder, workers)
+    todo = [Step(folder, f"{name}/near-duplicates", n) for n, name in enumerate(names)]
+    report = [pair for own in steps(judge, todo, workers) for pair in own]
     head = {"similarity": at, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
-
-
-def _name(item: Any) -> object:
-    """What an error calls an item of any pass: a part of the texts, or a group of shards."""
-    return f"part {item} of all texts" if isinstance(item, int) else item[1][0].path
 
 
 def _owners(found: Sequence[Shard], datasets: int) -> list[int]:
@@ -112,11 +101,11 @@ def _sketch(
     work: Path,
     hashes: Sequence[int],
     threshold: float,
-) -> None:
+) -> Done:
     """First pass: the bands of the texts of a group of shards, parted by hash."""
     number, group = item
     tables = (_bands(s, folder / names[s.dataset], threshold) for s in group)
-    shuffle.write(tables, hashes, work / "bands" / f"{number:06d}")
+    return Done(shuffle.write(tables, hashes, work / "bands" / f"{number:06d}"))
 
 
 def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
@@ -133,12 +122,13 @@ def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
 
 def _propose(
     part: int, found: Sequence[Shard], work: Path, hashes: Sequence[int], places: Sequence[int]
-) -> None:
+) -> Done:
     """Second pass: the pairs of records that share a band, parted by the earlier record.
 
     A record is paired with the first record of every split in the band and with the one before it:
     all pairs would be a square, and a record is dropped if any earlier one is near it.
     """
+    files: list[Path] = []
     for number, table in enumerate(shuffle.read(work / "bands", part, hashes)):
         place, band = (table[name].to_numpy() for name in ("place", shuffle.KEY))
         edges = np.flatnonzero(np.diff(band, prepend=~band[:1], append=~band[-1:]))
@@ -155,18 +145,21 @@ def _propose(
         if pairs:
             low, high = np.array(sorted(pairs), np.uint64).T
             rows = shuffle.keyed(pa.table([high], _PAIRS), low)
-            shuffle.write([rows], places, work / "pairs" / f"{part:06d}-{number:06d}")
+            files += shuffle.write([rows], places, work / "pairs" / f"{part:06d}-{number:06d}")
+    return Done(files)
 
 
-def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> None:
+def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> Done:
     """Third pass: the pairs with the text of the earlier record, parted by the later one."""
     number, group = item
+    files: list[Path] = []
     for n, table in enumerate(shuffle.read(work / "pairs", number, places)):
         pairs = table.group_by([shuffle.KEY, "high"]).aggregate([])
         pairs = pairs.sort_by([(shuffle.KEY, "ascending"), ("high", "ascending")])
         sided = pa.table([pairs[shuffle.KEY], *_texts(group, pairs).columns], schema=_SIDED)
         rows = shuffle.keyed(sided, pairs["high"].to_numpy())
-        shuffle.write([rows], places, work / "sided" / f"{number:06d}-{n:06d}")
+        files += shuffle.write([rows], places, work / "sided" / f"{number:06d}-{n:06d}")
+    return Done(files)
 
 
 def _compare(
@@ -175,9 +168,10 @@ def _compare(
     threshold: float,
     places: Sequence[int],
     owners: Sequence[int],
-) -> None:
+) -> Done:
     """Fourth pass: which pairs are similar, from either side, parted by dataset."""
     number, group = item
+    files: list[Path] = []
     for k, table in enumerate(shuffle.read(work / "sided", number, places)):
         ones = [table[name] for name in (shuffle.KEY, *_SIDED.names)]
         columns = (column.to_pylist() for column in (*ones, *_texts(group, table).columns))
@@ -191,7 +185,8 @@ def _compare(
         if rows:
             own, *more = zip(*rows, strict=True)
             similar = shuffle.keyed(pa.table(more, _SIMILAR), own)
-            shuffle.write([similar], owners, work / "similar" / f"{number:06d}-{k:06d}")
+            files += shuffle.write([similar], owners, work / "similar" / f"{number:06d}-{k:06d}")
+    return Done(files)
 
 
 def _texts(group: Group, table: Any) -> Any:
@@ -223,13 +218,14 @@ def _finish(
     *,
     across: bool,
     drop: bool,
-) -> list[dict[str, Any]]:
+) -> Done:
     """The report on one dataset; where asked, its near-duplicates are tagged."""
+    files: list[Path] = []
     counts: Counter[tuple[int, str, str, int]] = Counter()
     examples: dict[tuple[int, str, str, int], list[dict[str, Any]]] = {}
     #: Of each record that goes, its partner.
     drops: dict[int, str] = {}
-    rows = _similar(folder / ".work", number, owners)
+    rows = _similar(scratch(folder) / "near", number, owners)
     for (record, identifier), group in groupby(rows, key=lambda row: row[:2]):
         own = found[record >> 32]
         seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
@@ -251,8 +247,9 @@ def _finish(
                 examples.setdefault(key, []).append(example)
     if drop:
         for place, records in groupby(drops, key=lambda record: record >> 32):
-            _tag(folder / names[number] / found[place].path.name, [*records], drops)
-    return [
+            files.append(folder / names[number] / found[place].path.name)
+            _tag(files[-1], [*records], drops)
+    pairs = [
         {
             "dataset": names[number],
             "split": SPLITS[key[0]],
@@ -263,6 +260,7 @@ def _finish(
         }
         for key in sorted(counts, key=lambda k: (k[0], k[1], SPLITS.index(k[2])))
     ]
+    return Done(files, pairs)
 
 
 def _tag(path: Path, records: Sequence[int], drops: dict[int, str]) -> None:

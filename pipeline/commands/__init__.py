@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,8 +76,6 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     from pipeline.run import Workspace
 
     settings = config.load(arguments.params)
-    out_given = getattr(arguments, "out", None)
-    name = getattr(arguments, "command", "")
     engine: Any = getattr(arguments, "engine", "local")
     address = getattr(arguments, "address", None)
 
@@ -87,12 +84,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         path = atomic.place(str(text))
         return path.absolute() if engine == "ray" else path
 
-    out = place(out_given or "output")
-    dictionaries = out / "dictionaries"
-    # DVC keeps the dictionary under git. After `iepile run` that of this run is meant.
-    tracked = name == "negatives" or "DVC_ROOT" in os.environ or not dictionaries.exists()
-    if tracked and not out_given and name != "run":
-        dictionaries = place("dictionaries")
+    out = place(getattr(arguments, "out", None) or "output")
     count = getattr(arguments, "workers", None) or machine.cores()
     if address and engine != "ray":
         raise DeclarationError(
@@ -102,9 +94,9 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
         settings=settings,
         raw=place(arguments.raw or settings.raw),
         out=out,
-        dictionaries=dictionaries,
         manifests=place(arguments.manifests) if arguments.manifests else None,
         workers=Workers(count, engine, address),
+        params=arguments.params or config.PARAMS,
     )
 
 
@@ -114,16 +106,17 @@ def writing(arguments: argparse.Namespace, ids: Sequence[str] = ()) -> Iterator[
 
     Refuses folders that hold what is not ours, and those where a write could replace an input.
     """
-    from pipeline import config, ownership
+    from pipeline import ownership
 
     ws = workspace(arguments)
-    by_hand = [Path("dictionaries") / "overrides.toml"]
-    inputs = (ws.raw, ws.manifests, ws.declarations, arguments.params or config.PARAMS)
+    tracked = getattr(arguments, "dictionaries", None)
+    by_hand = Path("dictionaries", "overrides.toml")
+    inputs = (ws.raw, ws.manifests, ws.declarations, ws.params, by_hand)
     imported = getattr(arguments, "imported", None)
-    merged = ws.dictionaries / "hard_negatives.json"
-    ownership.apart((ws.out, *ws.folders.values(), merged), (*inputs, *by_hand, imported))
-    if ws.dictionaries != ws.out / "dictionaries" and arguments.command == "negatives":
-        ownership.claim(ws.dictionaries, ownership.DICTIONARY)
+    merged = [tracked / "hard_negatives", tracked / "hard_negatives.json"] if tracked else []
+    ownership.apart((ws.out, *ws.folders.values(), *merged), (*inputs, imported))
+    if tracked:
+        ownership.claim(tracked, ownership.DICTIONARY)
     with ownership.writing(ws.out, ids):
         yield ws
 

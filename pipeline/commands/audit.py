@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     ws = workspace(arguments)
     with ownership.reading(ws.out):
-        path = ws.folders["reports"] / "counts.json"
+        path = ws.folders["report"] / "counts.json"
         counts = shards.read_json(path, "datasets", "skipped", "edition")
     print(listing.summary(counts))
     return 0

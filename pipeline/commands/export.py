@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command, names, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pipeline.exports import Source
     from pipeline.run import Workspace
 
@@ -91,7 +89,7 @@ def _run(arguments: argparse.Namespace, kind: Any) -> Workspace:
 
     options = {"raw": None, "manifests": None, "workers": None, "out": arguments.output}
     ws = workspace(argparse.Namespace(params=arguments.params, **options))
-    needed = ws.folders["clean" if kind == "records" else "corpus"]
+    needed = ws.folders["clean" if kind == "records" else "publish"]
     if not needed.is_dir():
         todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
         raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
@@ -100,13 +98,13 @@ def _run(arguments: argparse.Namespace, kind: Any) -> Workspace:
 
 def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
-    from pipeline import catalog, lineage
+    from pipeline import catalog
     from pipeline.errors import DeclarationError, RawFileError, StaleError
     from pipeline.exports import Source
     from pipeline.records import SPLITS
-    from pipeline.run import parameters
+    from pipeline.run import Chain, compared
 
-    present = lineage.compared(ws.folders["dedupe"])
+    present = compared(ws)
     if not present and kind == "records":
         todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"
         raise StaleError("these records were not deduplicated", where=ws.out, todo=todo)
@@ -121,28 +119,10 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
     if strange := sorted({*(arguments.splits or ())} - {*SPLITS}):
         todo = f"use some of {', '.join(SPLITS)}"
         raise DeclarationError(f"there is no split {strange[0]!r}", where="--splits", todo=todo)
-    # The parameters of a run in another folder may be others, which nobody needs to name here.
-    own = arguments.output is None
-    _check(present, ws, parameters(ws.settings) if own else None)
-    if kind == "instructions":
-        told = ws.settings.publish if own else None
-        lineage.check_published(ws.folders["corpus"], ws.folders["instruct"], present, told)
+    if present:
+        # The parameters of a run in another folder may be others, which nobody needs to name here.
+        own = ("parameters",) if arguments.output is None else ()
+        needed = "publish" if kind == "instructions" else "dedupe"
+        Chain(present, ws).require(needed, keys=("declaration", "inputs", *own))
     datasets = tuple(ws.dataset(name) for name in wanted)
-    return Source(kind, ws.out, datasets, splits, ws.dictionaries)
-
-
-def _check(names: Sequence[str], ws: Workspace, parameters: Mapping[str, object] | None) -> None:
-    """Refuse a run whose folders do not belong together."""
-    from pipeline import lineage
-    from pipeline.dictionary.interchange import dictionary_for
-
-    folders = ws.folders
-    if names and parameters:
-        lineage.check_corpus(folders["dedupe"], names, ws.settings.dedupe)
-    for name in names:
-        dataset = ws.dataset(name)
-        asked = (folders["instruct"] / name / lineage.NAME).is_file()
-        lineage.check(dataset, folders, "instruct" if asked else "dedupe", parameters)
-        if asked:
-            near = lineage.of_dictionary(dictionary_for(dataset, folders["negatives"]))
-            lineage.check(dataset, folders, "instruct", dictionary=near)
+    return Source(kind, ws.out, datasets, splits, ws.folders["negatives"])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, common, say, workspace, writing
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import command, common, say, stages, workspace
 
 
 def add(commands: Any) -> None:
@@ -28,7 +26,8 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="use a peer's dictionary in place of ours",
     )
-    common(build)
+    build.add_argument("--dictionaries", type=Path, metavar="DIR", help=argparse.SUPPRESS)
+    stages.options(build)
     look = command(commands, "neighbors", "show the near labels of a label, and why they are near")
     look.add_argument("dataset", metavar="DATASET")
     look.add_argument("label", metavar="LABEL")
@@ -42,22 +41,31 @@ def run(arguments: argparse.Namespace) -> int:
         return _neighbors(arguments)
     if arguments.action:
         return _compare(arguments.action)
-    from pipeline import atomic
-    from pipeline import run as stages
+    from pipeline import shards
+    from pipeline.dictionary import interchange
 
-    with writing(arguments) as ws:
-        summary = stages.negatives([*ws.settings.datasets], ws, arguments.imported)
-        if ws.dictionaries != (own := ws.out / "dictionaries"):
-            atomic.remove(own)  # of an earlier `iepile run`, which the next stages must not take
-    for name, own in summary["datasets"].items():
-        for task, told in own["tasks"].items():
-            if told["labels"] > 1 and told["without_neighbours"]:
-                say(f"{name} {task}: no neighbour for {', '.join(told['without_neighbours'])}")
-    if peer := summary.get("imported"):
-        absent = ", ".join(peer.pop("datasets_without_entry")) or "none"
-        counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in peer.items())
-        say(f"warning: imported: {counts}; datasets without an entry: {absent}")
+    stages.make(arguments, imported=arguments.imported)
+    ws = workspace(arguments)
+    folder = ws.folders["negatives"]
+    names = sorted(ws.settings.datasets)
+    interchange.gather(names, folder, arguments.dictionaries or ws.out / "dictionaries")
+    told = {name: shards.read_json(folder / name / "account.json") for name in names}
+    for name, own in told.items():
+        for task, found in own["tasks"].items():
+            if found["labels"] > 1 and found["without_neighbours"]:
+                say(f"{name} {task}: no neighbour for {', '.join(found['without_neighbours'])}")
+    if arguments.imported:
+        _tell_imported([own["imported"] for own in told.values()])
     return 0
+
+
+def _tell_imported(accounts: list[dict[str, Any]]) -> None:
+    """Say what was used of a peer's dictionary, and what was not."""
+    absent = [entry for own in accounts for entry in own.pop("datasets_without_entry")]
+    sums = {what: sum(own[what] for own in accounts) for what in accounts[0]}
+    counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sums.items())
+    without = ", ".join(absent) or "none"
+    say(f"warning: imported: {counts}; datasets without an entry: {without}")
 
 
 def _compare(action: list[str]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pipeline import editions, stage_code
+from pipeline import editions
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ def card(
     settings: Settings,
     corpus_hash: str,
     invented: Sequence[str],
+    code: str,
 ) -> str:
     """The text of the corpus' README.md.
 
     `invented` are the ids of the datasets whose texts are.
     `made` is what became of every "config/split"; `records` is, by dataset and split, how many
-    records there were, were dropped by each reason, and are kept.
+    records there were, were dropped by each reason, and are kept. `code` is a digest.
     """
     configs: dict[str, dict[str, Published]] = {}
     for key, own in made.items():
@@ -80,7 +81,7 @@ def card(
                     _records(datasets, made, records),
                     "What became of the records that could be read, and the rows they gave.",
                 ),
-                *_made(settings, corpus_hash),
+                *_made(settings, corpus_hash, code),
             ]
         )
         + "\n"
@@ -160,15 +161,14 @@ def _records(
             yield (d.source, split, own["records"], dropped or "-", own["kept"], rows)
 
 
-def _made(settings: Settings, corpus_hash: str) -> list[str]:
+def _made(settings: Settings, corpus_hash: str, code: str) -> list[str]:
     parameters = msgspec.to_builtins(settings)
     for where in ("raw", "datasets"):
         del parameters[where]
     return [
         "## How it was made",
         "",
-        f"Pipeline version {version('iepile-pipeline')}; the sha256 over its code and declarations",
-        f"is `{stage_code.version()}`.",
+        f"Pipeline version {version('iepile-pipeline')}; the digest of its code is `{code}`.",
         f"The sha256 over all shards is `{corpus_hash}`.",
         "",
         "```yaml",

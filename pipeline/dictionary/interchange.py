@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
 
+#: A dataset's dictionary, in the folder that the stage writes for it.
+NAME: Final = "dictionary.json"
 #: The neighbours of one label: {"label", "score", "signals"}, best first.
 Near = list[dict[str, Any]]
 Lists = dict[str, list[str]]
@@ -74,8 +76,8 @@ def write_dictionary(content: dict[str, Any], path: Path) -> None:
     _write(_block([*head, ("tasks", _block(tasks, 1))], 0), path)
 
 
-def write_merged(lists: Merged, path: Path) -> None:
-    """Write the field's form, a line per label."""
+def in_the_fields_form(lists: Merged) -> str:
+    """The text of all dictionaries in the field's form, a line per label."""
     tasks = [
         (
             task,
@@ -89,7 +91,26 @@ def write_merged(lists: Merged, path: Path) -> None:
         )
         for task, sources in sorted(lists.items())
     ]
-    _write(_block(tasks, 0), path)
+    return _block(tasks, 0) + "\n"
+
+
+def gather(names: Iterable[str], folder: Path, target: Path) -> None:
+    """Gather the dictionaries of a run as people and `git diff` read them.
+
+    Writes `target/hard_negatives/<id>.json` and `target/hard_negatives.json`, where they differ.
+    """
+    texts = {name: (folder / name / NAME).read_bytes() for name in sorted(names)}
+    own = target / "hard_negatives"
+    for path in own.glob("*.json"):
+        if path.stem not in texts:
+            path.unlink()
+    files = {own / f"{name}.json": text for name, text in texts.items()}
+    files[target / "hard_negatives.json"] = in_the_fields_form(
+        merged(orjson.loads(text) for text in texts.values())
+    ).encode()
+    for path, text in files.items():
+        if not path.is_file() or path.read_bytes() != text:
+            shards.write_bytes(text, path)
 
 
 def merged(contents: Iterable[dict[str, Any]]) -> Merged:
@@ -109,9 +130,10 @@ def read(path: Path) -> Merged:
     if not path.exists():
         todo = "name a dictionary: a JSON file, or a folder of ours"
         raise DeclarationError("there is no such file or folder", where=path, todo=todo)
-    if (path / "hard_negatives").is_dir():  # the folder `dictionaries` of a run
+    if (path / "hard_negatives").is_dir():  # the project's folder `dictionaries`
         path = path / "hard_negatives"
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    own = sorted(path.glob(f"*/{NAME}"))  # the folder `negatives` of a run
+    files = (own or sorted(path.glob("*.json"))) if path.is_dir() else [path]
     if not files:
         raise DeclarationError("no dictionary is in this folder", where=path, todo=_TODO)
     contents = [(file, shards.read_json(file)) for file in files]
@@ -142,7 +164,7 @@ def dictionary_of(path: Path) -> dict[str, Lists]:
 
 def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
     """The dictionary of a dataset in the folder of all; one that lacks its labels is refused."""
-    path = folder / f"{dataset.id}.json"
+    path = folder / dataset.id / NAME
     todo = "run `iepile negatives`; `dvc repro` or `iepile run` do everything"
     if not path.is_file():
         raise StaleError(f"there is no dictionary of {dataset.id}", where=path, todo=todo)
@@ -236,7 +258,7 @@ def neighbors(
     dictionaries: Path, dataset: str, label: str, task: str | None = None
 ) -> list[dict[str, Any]]:
     """The neighbours of a label, each with its task, score and what every signal gave to it."""
-    path = Path(dictionaries) / f"{dataset}.json"
+    path = Path(dictionaries) / dataset / NAME
     tasks = _checked(shards.read_json(path), _Ours, path)["tasks"]
     if task not in (None, *tasks):
         raise PipelineError(

@@ -47,8 +47,8 @@ class Source(NamedTuple):
     #: In the order in which they are exported.
     datasets: tuple[Dataset, ...]
     splits: tuple[str, ...] = SPLITS
-    #: The folder of hard_negatives/<id>.json, see `pipeline.dictionary.interchange`.
-    dictionaries: Path = Path("dictionaries")
+    #: The folder that the stage negatives wrote.
+    dictionaries: Path = Path("output/negatives")
 
 
 def module(name: str) -> Any:

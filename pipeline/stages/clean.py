@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, invariant, lineage, shards
+from pipeline import engines, invariant, shards
 from pipeline.cleaning import hygiene, rules
+from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.kept import record_shards
+from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
 
 if TYPE_CHECKING:
@@ -46,26 +48,26 @@ def clean(
 ) -> None:
     """Clean every shard of the datasets' folders in `normalize` into folders of `out`."""
     with ExitStack() as stack:
-        folders = [stack.enter_context(atomic.replacing(out / d.id)) for d in datasets]
+        folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         jobs = [
             _Job(number, split, shard, folder / shard.name, dataset)
             for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
             for split, shard in record_shards(normalize / dataset.id)
         ]
-        order = sorted(range(len(jobs)), key=lambda at: -jobs[at].source.stat().st_size)
+        jobs.sort(key=lambda job: -job.source.stat().st_size)
         workers = engines.enough(workers, sum(job.source.stat().st_size for job in jobs))
         work = partial(_shard, settings=settings, stop_words=stop_words)
-        done = engines.run(work, [jobs[at] for at in order], workers, _name)
-        found = dict(zip(order, done, strict=True))
+        todo = [Step(job.target.parent, _name(job), job) for job in jobs]
+        told = {
+            job.target: found for job, found in zip(jobs, steps(work, todo, workers), strict=True)
+        }
         for number, folder in enumerate(folders):
             tally = hygiene.Tally()
-            for at, job in enumerate(jobs):
+            for job in sorted(jobs, key=lambda job: (SPLITS.index(job.split), job.target)):
                 if job.number == number:
-                    tally.join(found[at])
+                    tally.join(told[job.target])
             report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
             shards.write_json({**report, "splits": tally.summary()}, folder / "hygiene.json")
-            source = lineage.stamped(normalize / datasets[number].id)
-            lineage.stamp(folder, datasets[number], settings, normalize=source)
 
 
 def _enum_roles(dataset: Dataset) -> list[str]:
@@ -73,7 +75,7 @@ def _enum_roles(dataset: Dataset) -> list[str]:
     return [names[role] for role in dataset.enum_roles if role in names]
 
 
-def _shard(job: _Job, settings: Clean, stop_words: Path) -> hygiene.Tally:
+def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
     table = shards.read(job.source, RECORDS.names)
     found = hygiene.findings(table, _enum_roles(job.dataset), settings.long_text)
     tally = hygiene.Tally()
@@ -81,7 +83,7 @@ def _shard(job: _Job, settings: Clean, stop_words: Path) -> hygiene.Tally:
     table = invariant.checked(hygiene.mended(table, found, settings.fix), job.dataset)
     table = cleaned(table, settings, stop_words)
     shards.write(_without_long(table, found, settings), job.target)
-    return tally
+    return Done([job.target], tally.found())
 
 
 def _name(job: _Job) -> str:

@@ -34,7 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline import atomic, engines, invariant, lineage, shards, shuffle
+from pipeline import invariant, shards, shuffle
 from pipeline.cleaning import near_duplicates
 from pipeline.cleaning.duplicates import (
     Plan,
@@ -44,8 +44,10 @@ from pipeline.cleaning.duplicates import (
     grouped,
     listing,
     merged,
+    one_pass,
     resolve,
 )
+from pipeline.execution.freshness import Done, building, scratch
 from pipeline.kept import TAGS, merged_path, with_drops
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
@@ -94,39 +96,21 @@ def dedupe(
     groups = grouped(found)
     hashes = shuffle.even(_KEY_BYTES * sum(shards.rows(shard.path) for shard in found))
     places = bounds(group[0] for group in groups)
-    with atomic.replacing(out) as folder:
-        work = folder / ".work"
+    with building(out) as folder:
+        work = scratch(folder)
         for dataset in datasets:
-            (folder / dataset.id).mkdir()
-        _all(partial(_part, work=work, hashes=hashes), [*enumerate(groups)], workers)
+            (folder / dataset.id).mkdir(exist_ok=True)
+        each = [*enumerate(groups)]
+        one_pass("keys", partial(_part, work=work, hashes=hashes), each, folder, workers)
         solve = partial(_solve, work=work, hashes=hashes, places=places, found=found, plan=plan)
-        _all(solve, range(len(hashes) - 1), workers)
+        one_pass("duplicates", solve, range(len(hashes) - 1), folder, workers)
         tag = partial(_tag, work=work, folder=folder, names=plan.names, places=places)
-        _all(tag, [*enumerate(groups)], workers)
+        one_pass("tags", tag, each, folder, workers)
         if (work / "records").exists():
             merge = partial(_merge, work=work, folder=folder, datasets=datasets, places=places)
-            _all(merge, [*enumerate(groups)], workers)
-        atomic.remove(work)
+            one_pass("merged records", merge, each, folder, workers)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan.names, groups, settings, folder, workers)
-        for dataset in datasets:
-            source = lineage.stamped(clean / dataset.id)
-            lineage.stamp(folder / dataset.id, dataset, clean=source)
-        lineage.stamp_corpus(folder, plan.names, settings)
-
-
-def _all(function: Any, items: Sequence[Any], workers: Workers | int) -> None:
-    for _ in engines.run(function, items, workers, _name):
-        pass
-
-
-def _name(item: Any) -> object:
-    """What an error calls an item of any pass: a part of the keys, or a group of shards."""
-    if isinstance(item, int):
-        return f"part {item} of all texts"
-    _, group = item
-    told = str(group[0].path)
-    return f"{told} to {group[-1].path}" if len(group) > 1 else told
 
 
 def _policies(dataset: Dataset, settings: Dedupe) -> dict[str, Policy]:
@@ -165,10 +149,10 @@ def _annotations(table: Any) -> list[bytes]:
     return digests
 
 
-def _part(item: tuple[int, Group], work: Path, hashes: Sequence[int]) -> None:
+def _part(item: tuple[int, Group], work: Path, hashes: Sequence[int]) -> Done:
     """First pass: the keys of a group of shards, parted by hash."""
     number, group = item
-    shuffle.write(map(keys_of, group), hashes, work / "keys" / f"{number:06d}")
+    return Done(shuffle.write(map(keys_of, group), hashes, work / "keys" / f"{number:06d}"))
 
 
 def _solve(
@@ -178,8 +162,9 @@ def _solve(
     places: Sequence[int],
     found: Sequence[Shard],
     plan: Plan,
-) -> None:
+) -> Done:
     """Second pass: the drops and merges among all keys of one part, parted by place."""
+    files: list[Path] = []
     for number, keys in enumerate(shuffle.read(work / "keys", part, hashes)):
         counts = keys.group_by("digest").aggregate([([], "count_all")])
         repeated = counts.filter(pc.greater(counts["count_all"], 1))["digest"]
@@ -196,7 +181,9 @@ def _solve(
             if decided:
                 own, *columns = zip(*decided, strict=True)
                 rows = shuffle.keyed(pa.table(columns, schema), own)
-                shuffle.write([rows], places, work / name / f"{part:06d}-{number:06d}")
+                path = work / name / f"{part:06d}-{number:06d}"
+                files += shuffle.write([rows], places, path)
+    return Done(files)
 
 
 def _tag(
@@ -205,18 +192,19 @@ def _tag(
     folder: Path,
     names: Sequence[str],
     places: Sequence[int],
-) -> None:
+) -> Done:
     """Third pass: the tags of a group of shards; its records to be merged, parted by the first."""
     number, group = item
     drops = groupby(by_shard(group, shuffle.read(work / "drops", number, places)), itemgetter(0))
     dropping, own = next(drops, (None, ()))
-    for shard in group:
+    files = [folder / names[shard.dataset] / shard.path.name for shard in group]
+    for shard, path in zip(group, files, strict=True):
         tags = shards.read(shard.path, TAGS.names)
         if shard == dropping:
             for _, found, rows in own:
                 tags = with_drops(tags, pa.array(rows), found["reason"], found["partner"])
             dropping, own = next(drops, (None, ()))
-        shards.write(tags, folder / names[shard.dataset] / shard.path.name)
+        shards.write(tags, path)
     merges = by_shard(group, shuffle.read(work / "merges", number, places))
     records = (
         shuffle.keyed(
@@ -224,7 +212,7 @@ def _tag(
         )
         for shard, found, rows in merges
     )
-    shuffle.write(records, places, work / "records" / f"{number:06d}")
+    return Done(files + shuffle.write(records, places, work / "records" / f"{number:06d}"))
 
 
 def _merge(
@@ -233,14 +221,16 @@ def _merge(
     folder: Path,
     datasets: Sequence[Dataset],
     places: Sequence[int],
-) -> None:
+) -> Done:
     """Last pass: the merged records of a group of shards, each shard's in the order of records."""
     number, group = item
     found = by_shard(group, shuffle.read(work / "records", number, places))
+    files: list[Path] = []
     for shard, own in groupby(found, itemgetter(0)):
         dataset = datasets[shard.dataset]
-        path = merged_path(shard.path, folder / dataset.id)
-        with shards.writer(path, RECORDS) as write:
+        files.append(merged_path(shard.path, folder / dataset.id))
+        with shards.writer(files[-1], RECORDS) as write:
             for _, rows, _ in own:
                 for table in merged(rows):
                     write(invariant.checked(table, dataset))
+    return Done(files)

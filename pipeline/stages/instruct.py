@@ -17,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import atomic, engines, hashing, lineage, shards, tasks
+from pipeline import engines, hashing, shards, tasks
 from pipeline.corpus import batching
 from pipeline.corpus.assembly import assembled
 from pipeline.corpus.batching import Batches
+from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.kept import kept, record_shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
@@ -76,31 +77,23 @@ def instruct(
     """
     with ExitStack() as stack:
         jobs: list[Job] = []
-        folders = [stack.enter_context(atomic.replacing(out / d.id)) for d in datasets]
+        folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
             own = None if dedupe is None else dedupe / dataset.id
             jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
-        for _ in engines.run(partial(_shard, settings=settings), jobs, workers, _name):
+        todo = [Step(job.target.parents[1], _name(job), job) for job in jobs]
+        for _ in steps(partial(_shard, settings=settings), todo, workers):
             pass
-        for dataset, folder in zip(datasets, folders, strict=True):
-            lineage.stamp(
-                folder,
-                dataset,
-                settings,
-                clean=lineage.stamped(clean / dataset.id),
-                dedupe=None if dedupe is None else lineage.stamped(dedupe / dataset.id),
-                dictionary=lineage.of_dictionary(dictionaries[dataset.id]),
-            )
 
 
 def _jobs(
     dataset: Dataset, clean: Path, dedupe: Path | None, dictionary: Dictionary, folder: Path
 ) -> Iterator[Job]:
     for task in dataset.tasks:
-        (folder / task).mkdir()
+        (folder / task).mkdir(exist_ok=True)
         near = dictionary_of(dictionary, task)
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
@@ -115,13 +108,14 @@ def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
     return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
-def _shard(job: Job, settings: Instruct) -> None:
+def _shard(job: Job, settings: Instruct) -> Done:
     table = kept(job.shard, job.dedupe)
     with shards.writer(job.target, INSTRUCTIONS) as write:
         for block in blocks(table, len(job.asked), settings.k(job.task)):
             write(
                 instructions(block, job.dataset, job.task, job.split, job.asked, job.near, settings)
             )
+    return Done([job.target])
 
 
 def _name(job: Job) -> str:

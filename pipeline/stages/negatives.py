@@ -2,28 +2,29 @@
 
 A label is compared with the others of its inventory by what it means in this dataset: its name, the
 annotations that carry it, its structure, and what a light classifier confuses it with (`signals`,
-`fusion`). Writes `hard_negatives/<id>.json` per dataset, with scores and what each signal gave, and
-`hard_negatives.json`, all datasets in the field's form. A dataset's file depends on no other.
+`fusion`). Writes a dictionary per dataset, with scores and what each signal gave; it depends on no
+other dataset.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import atomic, engines, raw_files
+from pipeline import engines, raw_files, shards
 from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage, off_diagonal
 from pipeline.dictionary.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.dictionary.evidence import gather
 from pipeline.dictionary.fusion import fused
-from pipeline.dictionary.interchange import Imported, merged, write_dictionary, write_merged
+from pipeline.dictionary.interchange import NAME, Imported, write_dictionary
 from pipeline.dictionary.overrides import Overrides
 from pipeline.dictionary.signals import SIGNALS
 from pipeline.errors import DeclarationError
+from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.kept import record_shards
 from pipeline.tasks import inventory
 
@@ -52,11 +53,10 @@ def negatives(
     overrides: Path | None = None,
     imported: Path | None = None,
     workers: Workers | int = 1,
-) -> dict[str, Any]:
-    """Write the dictionaries of all datasets into `out`; return what is worth a look about each.
+) -> None:
+    """Write `out/<id>/dictionary.json` of every dataset, and `account.json`: what is worth a look.
 
-    The datasets share the workers, except where a neural model is loaded, once, or what a peer's
-    dictionary lacks is counted.
+    The datasets share the workers, except where a neural model is loaded, once.
     """
     check(datasets, settings, overrides)
     model = revision = None
@@ -64,44 +64,39 @@ def negatives(
         revision = _revision(settings)
         on_hub = None if Path(settings.encoder).is_dir() else revision
         model = SentenceEncoder(settings.encoder, on_hub, settings.device)
-    peer = None if imported is None else Imported.read(imported)
     size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
-    crew = engines.enough(workers, sum(size.values())) if model is None and peer is None else 1
-    largest = sorted(datasets, key=lambda d: (-size[d.id], d.id))
-    with atomic.replacing(out / "hard_negatives") as folder:
-        work = partial(
-            _dictionary,
-            clean=clean,
-            dedupe=dedupe,
-            settings=settings,
-            folder=folder,
-            by_hand=Overrides.read(overrides),
-            model=model,
-            about={} if model is None else {"revision": revision},
-            peer=peer,
-        )
-        done = engines.run(work, largest, crew, attrgetter("id"))
-        made = {d.id: found for d, found in zip(largest, done, strict=True)}
-    contents = [made[dataset.id][0] for dataset in datasets]
-    write_merged(merged(contents), out / "hard_negatives.json")
-    result: dict[str, Any] = {"datasets": {d.id: made[d.id][1] for d in datasets}}
-    if peer is not None:
-        result["imported"] = peer.account()
-    return result
+    crew = engines.enough(workers, sum(size.values())) if model is None else 1
+    work = partial(
+        _dictionary,
+        clean=clean,
+        dedupe=dedupe,
+        settings=settings,
+        by_hand=Overrides.read(overrides),
+        model=model,
+        about={} if model is None else {"revision": revision},
+        peer=None if imported is None else Imported.read(imported),
+    )
+    with ExitStack() as stack:
+        folders = {d.id: stack.enter_context(building(out / d.id)) for d in datasets}
+        largest = sorted(datasets, key=lambda d: (-size[d.id], d.id))
+        for _ in steps(
+            work, [Step(folders[d.id], d.id, (d, folders[d.id])) for d in largest], crew
+        ):
+            pass
 
 
 def _dictionary(
-    dataset: Dataset,
+    item: tuple[Dataset, Path],
     clean: Path,
     dedupe: Path | None,
     settings: Negatives,
-    folder: Path,
     by_hand: Overrides,
     model: SentenceEncoder | None,
     about: dict[str, str | None],
     peer: Imported | None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write the dictionary of one dataset; return it, and what is worth a look about it."""
+) -> Done:
+    """Write the dictionary of one dataset, and the account of it."""
+    dataset, folder = item
     found = gather(
         dataset,
         dictionary_tasks(dataset),
@@ -125,8 +120,12 @@ def _dictionary(
         "split": next((e.split for e in found if e.split), None),
         "tasks": tasks,
     }
-    write_dictionary(content, folder / f"{dataset.id}.json")
-    return content, {"split": content["split"], "tasks": told}
+    summary = {"split": content["split"], "tasks": told}
+    if peer is not None:
+        summary["imported"] = peer.account()
+    write_dictionary(content, folder / NAME)
+    shards.write_json(summary, folder / "account.json")
+    return Done([folder / NAME, folder / "account.json"])
 
 
 def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | None) -> None:

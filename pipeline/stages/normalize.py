@@ -2,20 +2,21 @@
 
 Writes `<split>-NNNNN.parquet` (RECORDS), `rejects.parquet` (REJECTS) and `summary.json`. Nothing is
 lost silently: rows read = records + merged rows + rejects, and where the edition declares counts,
-what its source holds = what was kept + what was rejected + what was dropped on purpose. Like every
-stage it says in `made_from.json` what it read (`pipeline/lineage.py`).
+what its source holds = what was kept + what was rejected + what was dropped on purpose.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
 import pyarrow as pa
 
-from pipeline import atomic, catalog, hashing, invariant, lineage, raw_files, shards
+from pipeline import catalog, hashing, invariant, raw_files, shards
+from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.merging import merged
 from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
@@ -23,56 +24,95 @@ from pipeline.tally import Tally, unknown_labels, writable
 from pipeline.windows import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.config import Normalize
+    from pipeline.engines import Workers
     from pipeline.raw_files import Manifest
 
 _SHARD_CHARACTERS: Final = 32_000_000
 
 
+class Source(NamedTuple):
+    """A dataset, its raw folder, and which files there are which split."""
+
+    dataset: Dataset
+    folder: Path
+    manifest: Manifest
+
+
+class _Job(NamedTuple):
+    source: Source
+    split: str
+    first: bool
+    target: Path
+
+    @property
+    def size(self) -> int:
+        """The bytes of its raw files: about how much work it is."""
+        paths = [self.source.folder / f.path for f in self.source.manifest.splits[self.split].files]
+        return sum(raw_files.size(path) for path in paths)
+
+
 def normalize(
-    dataset: Dataset, folder: Path, manifest: Manifest, settings: Normalize, out: Path
-) -> dict[str, Any]:
-    """Normalize every split of one dataset into the folder `out`; return the summary it writes."""
-    if problem := raw_files.undeclared(dataset, folder, manifest):
-        raise problem
-    rejects: list[dict[str, Any]] = []
-    summary: dict[str, Any] = {
-        "dataset": dataset.id,
-        "edition": {"invented": manifest.invented},
-        "splits": {},
-    }
+    sources: Sequence[Source], settings: Normalize, out: Path, workers: Workers | int = 1
+) -> None:
+    """Normalize every split of the datasets into `out/<id>`.
+
+    Raises `PipelineError` where files, labels or counts are not those that are declared.
+    """
+    for source in sources:
+        if problem := raw_files.undeclared(*source):
+            raise problem
+    with ExitStack() as stack:
+        folders = [stack.enter_context(building(out / s.dataset.id)) for s in sources]
+        jobs = [
+            _Job(source, name, not number, folder)
+            for source, folder in zip(sources, folders, strict=True)
+            for number, name in enumerate(source.manifest.splits)
+        ]
+        jobs.sort(key=lambda job: -job.size)  # so that none is left to one process at the end
+        todo = [Step(job.target, f"{job.source.dataset.id}/{job.split}", job) for job in jobs]
+        done = zip(jobs, steps(partial(_split, settings=settings), todo, workers), strict=True)
+        told = {(job.target, job.split): found for job, found in done}
+        for source, folder in zip(sources, folders, strict=True):
+            found = {split: told[folder, split] for split in source.manifest.splits}
+            _finish(source, found, folder)
+
+
+def _split(job: _Job, settings: Normalize) -> Done:
+    """Write the records of one split; tell what became of its rows."""
+    dataset, folder, manifest = job.source
+    split = manifest.splits[job.split]
     unknown: Counter[tuple[str, str]] = Counter()
-    with atomic.replacing(out) as partial:
-        for number, (name, split) in enumerate(manifest.splits.items()):
-            tally = Tally(dataset, unknown)
-            read = catalog.reader(dataset)(raw_files.verified(folder, split))
-            items = tally.read(raw_files.documents_of(read, split, first=not number))
-            if dataset.one_annotation_per_row:
-                items = merged(items, partial / ".merging", tally.counts)
-            _write(dataset, name, items, settings, partial, tally.counts)
-            tally.check(f"{dataset.id}/{name}", split, settings.max_reject_rate)
-            rejects += [
-                {"dataset": dataset.id, "split": name, **writable(r)._asdict()}
-                for r in tally.rejects
-            ]
-            summary["splits"][name] = tally.summary()
-        if unknown:
-            raise unknown_labels(dataset, unknown)
-        shards.write(pa.Table.from_pylist(rejects, schema=REJECTS), partial / "rejects.parquet")
-        shards.write_json(summary, partial / "summary.json")
-        lineage.stamp(partial, dataset, obeyed(settings))
-    return summary
+    tally = Tally(dataset, unknown)
+    read = catalog.reader(dataset)(raw_files.verified(folder, split))
+    rows = tally.read(raw_files.documents_of(read, split, first=job.first))
+    if dataset.one_annotation_per_row:
+        rows = merged(rows, scratch(job.target) / job.split, tally.counts)
+    files = _write(dataset, job.split, rows, settings, job.target, tally.counts)
+    tally.check(f"{dataset.id}/{job.split}", split, settings.max_reject_rate)
+    own = {"dataset": dataset.id, "split": job.split}
+    rejects = [{**own, **writable(reject)._asdict()} for reject in tally.rejects]
+    labels = [[kind, label, n] for (kind, label), n in unknown.items()]
+    return Done(files, {"summary": tally.summary(), "rejects": rejects, "unknown": labels})
 
 
-def obeyed(settings: Normalize) -> dict[str, Any]:
-    """The parameters that change what is written."""
-    told: dict[str, Any] = msgspec.to_builtins(settings)
-    del told["max_reject_rate"]
-    return told
+def _finish(source: Source, found: Mapping[str, Any], folder: Path) -> None:
+    """Write what became of the rows of all splits of a dataset."""
+    dataset = source.dataset
+    unknown: Counter[tuple[str, str]] = Counter()
+    for own in found.values():
+        unknown.update({(kind, label): n for kind, label, n in own["unknown"]})
+    if unknown:
+        raise unknown_labels(dataset, unknown)
+    rejects = [reject for own in found.values() for reject in own["rejects"]]
+    shards.write(pa.Table.from_pylist(rejects, schema=REJECTS), folder / "rejects.parquet")
+    summary = {split: own["summary"] for split, own in found.items()}
+    head = {"dataset": dataset.id, "edition": {"invented": source.manifest.invented}}
+    shards.write_json({**head, "splits": summary}, folder / "summary.json")
 
 
 def _write(
@@ -82,9 +122,10 @@ def _write(
     settings: Normalize,
     folder: Path,
     counts: Counter[str],
-) -> None:
+) -> list[Path]:
     """Write shards of bounded size; a source without splits is parted by hash."""
     shard: dict[str, int] = {}
+    written: list[Path] = []
     rows = iter(rows)
     while batch := _batch(rows, settings.records_per_shard):
         parts: dict[str, list[tuple[str, Record]]] = {}
@@ -103,8 +144,9 @@ def _write(
                 language=dataset.language,
             )
             number = shard[own] = shard.get(own, -1) + 1
-            path = folder / f"{own}-{number:05d}.parquet"
-            shards.write(invariant.checked(table, dataset), path)
+            written.append(folder / f"{own}-{number:05d}.parquet")
+            shards.write(invariant.checked(table, dataset), written[-1])
+    return written
 
 
 def _windows(

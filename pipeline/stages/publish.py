@@ -14,20 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from pipeline import (
-    atomic,
-    catalog,
-    editions,
-    engines,
-    hashing,
-    lineage,
-    raw_files,
-    shards,
-    shuffle,
-)
+from pipeline import atomic, catalog, editions, hashing, raw_files, shards, shuffle
 from pipeline.corpus import lengths, shares
 from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
+from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.kept import account
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
@@ -64,27 +55,27 @@ def publish(
     settings: Settings,
     out: Path,
     workers: Workers | int = 1,
+    code: str = "unknown",
 ) -> dict[str, int]:
     """Write the corpus into the folder `out`; return the rows of every "config/split".
 
-    `folders` maps each stage before this one to its output.
+    `folders` maps each stage before this one to its output; `code` is a digest for the card.
     """
     check(datasets, settings.publish)
     found = groups(datasets, folders["instruct"])
     largest_first = sorted(found, key=lambda group: -group.size)
-    with atomic.replacing(out) as folder:
+    with building(out) as folder:
         job = partial(_group, settings=settings.publish, folder=folder)
-        done = engines.run(job, largest_first, workers, _name)
+        todo = [Step(folder, f"{g.config}/{g.split}", g) for g in largest_first]
+        done = (Published(*own) for own in steps(job, todo, workers))
         by_key = {g[:2]: own for g, own in zip(largest_first, done, strict=True) if own.rows}
         made = {f"{g.config}/{g.split}": by_key[g[:2]] for g in found if g[:2] in by_key}
         records = {
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
         invented = editions.invented((d.id for d in datasets), folders["normalize"])
-        text = card(datasets, made, records, settings, corpus_hash(folder), invented)
+        text = card(datasets, made, records, settings, corpus_hash(folder), invented, code)
         shards.write_text(text, folder / "README.md")
-        sources = {d.id: lineage.stamped(folders["instruct"] / d.id) for d in datasets}
-        lineage.stamp_published(folder, sources, settings.publish)
     return {key: sum(own.rows.values()) for key, own in made.items()}
 
 
@@ -98,10 +89,6 @@ def check(datasets: Sequence[Dataset], settings: Publish) -> None:
                 where=f"params.yaml: publish.{key}",
                 todo=f"use one of: {', '.join(sorted(known))}",
             )
-
-
-def _name(group: Group) -> str:
-    return f"{group.config}/{group.split}"
 
 
 def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
@@ -122,7 +109,7 @@ def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
     return [Group(*key, found[key]) for key in keys]
 
 
-def _group(group: Group, settings: Publish, folder: Path) -> Published:
+def _group(group: Group, settings: Publish, folder: Path) -> Done:
     """Write one config's split, part by part."""
     own = {
         dataset: shares.share(paths, dataset, settings) if group.split == "train" else shares.ALL
@@ -134,7 +121,7 @@ def _group(group: Group, settings: Publish, folder: Path) -> Published:
     total = sum(rows.values())
     found: list[Any] = []
     if total:
-        parts = folder / f".{group.config}-{group.split}"
+        parts = scratch(folder) / f"{group.config}-{group.split}"
         train = group.split == "train"
         size, held = _bytes_and_rows(group)
         tables = _shuffled(sources, size * total // held, parts) if train else _tables(sources)
@@ -144,7 +131,8 @@ def _group(group: Group, settings: Publish, folder: Path) -> Published:
         pieces = _written(tables, total, per_shard, folder / group.config, group.split)
         found = [lengths.measured(piece, settings.tokenizer) for piece in pieces]
         atomic.remove(parts)
-    return Published({d: n for d, n in rows.items() if n}, lengths.summary(found))
+    files = [*(folder / group.config).glob(f"{group.split}-*.parquet")]
+    return Done(files, [{d: n for d, n in rows.items() if n}, lengths.summary(found)])
 
 
 def _bytes_and_rows(group: Group) -> tuple[int, int]:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline import atomic, editions, engines, shards
+from pipeline import editions, engines, shards
 from pipeline.audit import examples, figures, page
 from pipeline.errors import CountError
+from pipeline.execution.freshness import building
 from pipeline.kept import count, record_shards, tagged
 from pipeline.signs import drawn
 
@@ -79,7 +80,7 @@ def report(
     rows = examples.with_partners(rows, folders, measured, workers)
     rows, most = examples.few(rows, _ROWS_BYTES)
     near = _near_duplicates(folders["dedupe"] / "near_duplicates.json")
-    with atomic.replacing(out) as folder:
+    with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
         for name, own in totals.items():
             path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
@@ -133,7 +134,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
         "hygiene": _hygiene(folders["clean"] / dataset.id),
         "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
     }
-    near = shards.read_json(folders["negatives"] / f"{dataset.id}.json", "tasks")["tasks"]
+    near = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")["tasks"]
     rows = examples.chosen(dataset, groups, normalized, _ROWS_EACH)
     return Measured(counts, own, page.dataset_charts(own, near), rows)
 

@@ -179,7 +179,7 @@ class World:
         counts = orjson.loads((self.here / "output/reports/counts.json").read_bytes())["datasets"]
         assert sorted(counts) == sorted(self.ready())
         settings, output = self.params, self.here / "output"
-        ws = run.Workspace(Settings(), self.raw, output, self.here / "dictionaries")
+        ws = run.Workspace(Settings(), self.raw, output)
         table = self.corpus()
         for name, own in counts.items():
             told, declared = self.declaration(name), self.manifest(name)

@@ -37,11 +37,11 @@ from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.scoring.f1 import result
 from pipeline.scoring.parsing import parse
-from pipeline.stages.normalize import normalize
 from pipeline.tables import INSTRUCTIONS, REJECTS, from_table, to_table
 from pipeline.tally import KINDS, Tally, unknown_labels, writable
 from tests.conftest import ROOT
 from tests.fuzz.inputs import pack, unpack
+from tests.helpers import normalize_one
 
 IDS = catalog.ids()
 #: No file of an input is longer when fuzzing begins.
@@ -550,7 +550,7 @@ def importers(data):
     with (declared / "x.toml").open("rb") as stream:
         demand(stream.read(), "an empty declaration")
     where, manifest = raw_files.edition(dataset, raw)
-    summary = normalize(dataset, where, manifest, _SETTINGS, folder / "out")
+    summary = normalize_one(dataset, where, manifest, _SETTINGS, folder / "out")
     rows = sum(split["rows"] for split in summary["splits"].values())
     demand(rows == counts["records"], f"{rows} rows read, {counts['records']} counted")
     for name in manifest.splits:

@@ -17,9 +17,9 @@ from pipeline import catalog, kept, raw_files, shards
 from pipeline.config import Normalize
 from pipeline.errors import PipelineError
 from pipeline.records import violation
-from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from tests.conftest import ROOT
+from tests.helpers import normalize_one
 
 SAMPLE = ROOT / "raw" / "sample"
 BOM = b"\xef\xbb\xbf"
@@ -152,7 +152,7 @@ def read(name, raw, out):
         split.counts.clear()
         for file in split.files:
             file.sha256 = None
-    summary = normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), out)
+    summary = normalize_one(dataset, folder, manifest, Normalize(max_reject_rate=1), out)
     tables = [shards.read(path) for _, path in kept.record_shards(out)]
     for table in tables:
         assert [*filter(None, map(violation, from_table(table)))] == []

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from pipeline import catalog, config, options, raw_files, run
+from pipeline import catalog, config, options, raw_files
 from pipeline.errors import DeclarationError, PipelineError
+from tests.helpers import make
 from tests.hostile.toys import lay_out, ner, span_rows
 
 GOOD = """
@@ -282,7 +283,7 @@ def test_a_raw_file_that_is_something_else(case, tmp_path):
         manifest.write_text(f"[splits.train]\n{more[case]}\n")
 
     with pytest.raises(PipelineError) as caught:
-        run.normalize(["toy"], ws)
+        make("normalize", ["toy"], ws)
 
     assert words in str(caught.value)
     assert caught.value.where
@@ -300,7 +301,7 @@ def test_a_link_in_the_place_of_an_output_to_what_is_not_ours_is_not_followed(tm
     target.symlink_to(elsewhere)
 
     with pytest.raises(PipelineError, match="would be lost"):
-        run.normalize(["toy"], ws)
+        make("normalize", ["toy"], ws)
 
     assert target.is_symlink()
     assert sorted(p.name for p in target.parent.iterdir()) == ["toy"]

@@ -274,11 +274,11 @@ def test_odd_event_labels(ran):
 
 def test_the_corpus_loads_and_its_card_is_yaml(ran):
     ws, _ = ran
-    card = (ws.folders["corpus"] / "README.md").read_text(encoding="utf-8")
+    card = (ws.folders["publish"] / "README.md").read_text(encoding="utf-8")
     front = yaml.safe_load(card.split("---\n")[1])
-    rows = sum(pq.read_metadata(p).num_rows for p in ws.folders["corpus"].glob("NER-en/train-*"))
+    rows = sum(pq.read_metadata(p).num_rows for p in ws.folders["publish"].glob("NER-en/train-*"))
     loaded = load_dataset(
-        "parquet", data_files=str(next(ws.folders["corpus"].glob("NER-en/train-*")))
+        "parquet", data_files=str(next(ws.folders["publish"].glob("NER-en/train-*")))
     )
 
     assert {c["config_name"] for c in front["configs"]} >= {"NER-en", "SPO-en", "heldout-NER-en"}
@@ -308,10 +308,10 @@ def test_the_gold_scores_full_marks_on_itself(ran):
 
 def test_the_report_holds_the_labels_as_text(ran):
     ws, _ = ran
-    page = (ws.folders["reports"] / "index.html").read_text(encoding="utf-8")
-    plots = [p.read_text(encoding="utf-8") for p in ws.folders["reports"].glob("plots/*.csv")]
+    page = (ws.folders["report"] / "index.html").read_text(encoding="utf-8")
+    plots = [p.read_text(encoding="utf-8") for p in ws.folders["report"].glob("plots/*.csv")]
     cells = {cell for text in plots for row in csv.reader(io.StringIO(text)) for cell in row}
 
     assert "</script><b>" not in page
     assert "=1+1" in {cell.lstrip("'") for cell in cells}
-    assert [*shards.read_json(ws.folders["reports"] / "counts.json")["datasets"]] == sorted(TOYS)
+    assert [*shards.read_json(ws.folders["report"] / "counts.json")["datasets"]] == sorted(TOYS)

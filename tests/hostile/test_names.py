@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from pipeline import catalog, kept, raw_files, run, shards
+from pipeline import catalog, kept, raw_files, shards
 from pipeline.config import Normalize
 from pipeline.signs import visible
-from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from tests.conftest import ROOT
+from tests.helpers import make, normalize_one
 from tests.hostile.toys import Toy, lay_out, made, ner, span_rows
 
 SAMPLE = ROOT / "raw" / "sample"
@@ -49,7 +49,7 @@ def test_a_raw_file_of_any_name(name, tmp_path):
     toy = ner(["person"], {"train": content})._replace(file=name)
     ws = lay_out(tmp_path, {"toy": toy})
 
-    run.normalize(["toy"], ws)
+    make("normalize", ["toy"], ws)
 
     (row,) = shards.read(ws.out / "normalize" / "toy" / "train-00000.parquet").to_pylist()
     assert row["origin"] == f"{name}:1"
@@ -93,7 +93,7 @@ def test_a_document_of_any_name(name, tmp_path):
     (ws.raw / "toy" / "manifest.toml").unlink()
     (ws.raw / "toy" / "manifest.toml").write_text('[splits.train]\nfiles = [{ path = "." }]\n')
 
-    run.normalize(["toy"], ws)
+    make("normalize", ["toy"], ws)
 
     (row,) = shards.read(ws.out / "normalize" / "toy" / "train-00000.parquet").to_pylist()
     assert row["source_id"] == name
@@ -108,7 +108,7 @@ def test_a_document_whose_name_is_no_unicode(name, tmp_path):
     shutil.copytree(SAMPLE / name, tmp_path / "raw" / name)
     dataset = catalog.load(name)
     folder, manifest = raw_files.edition(dataset, tmp_path / "raw")
-    before = normalize(dataset, folder, manifest, Normalize(), tmp_path / "before")
+    before = normalize_one(dataset, folder, manifest, Normalize(), tmp_path / "before")
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.toml"):
         os.rename(  # noqa: PTH104 - a name of bytes
             os.fsencode(path), os.fsencode(path.parent) + b"/\xff\xc0" + os.fsencode(path.name)
@@ -120,7 +120,7 @@ def test_a_document_whose_name_is_no_unicode(name, tmp_path):
             assert file.sha256 is None or raw_files.digest(folder / file.path) != file.sha256
             file.sha256 = None
 
-    after = normalize(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
+    after = normalize_one(dataset, folder, manifest, Normalize(max_reject_rate=1), tmp_path / "out")
 
     for split, own in after["splits"].items():
         assert own["rows"] == own["records"] + own["rejected"]
@@ -174,7 +174,7 @@ def test_signals_for_the_terminal_are_shown_and_not_sent(tmp_path):
     rows = span_rows((f"Ada {evil} here", [(0, 3, "person")]), (f"Bo {evil}", [(0, 99, "person")]))
     toy = ner(["person"], {"train": rows})._replace(file=f"{evil}.json")
     ws = lay_out(tmp_path, {"toy": toy}, normalize=Normalize(max_reject_rate=1))
-    run.normalize(["toy"], ws)
+    make("normalize", ["toy"], ws)
 
     from pipeline.adding import checking
     from pipeline.terminal import showing

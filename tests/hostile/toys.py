@@ -12,7 +12,7 @@ from pipeline import engines, raw_files, run, shards
 from pipeline.adding import toml
 from pipeline.config import Normalize, Settings
 from pipeline.run import Workspace
-from pipeline.stages.normalize import normalize
+from tests.helpers import normalize_one
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,6 @@ def lay_out(root: Path, toys: dict[str, Toy], **settings: Any) -> Workspace:
         settings=Settings(**settings),
         raw=root / "raw",
         out=root / "out",
-        dictionaries=root / "out" / "dictionaries",
         workers=engines.Workers(1),
         declarations=declarations,
     )
@@ -70,7 +69,7 @@ def lay_out(root: Path, toys: dict[str, Toy], **settings: Any) -> Workspace:
 def made(root: Path, toys: dict[str, Toy], **settings: Any) -> tuple[Workspace, Any]:
     """The workspace after all stages, and what the report counted."""
     ws = lay_out(root, toys, **settings)
-    return ws, run.everything([*toys], ws, lambda _: None)
+    return ws, run.everything([*toys], ws)
 
 
 def normalized(root: Path, toy: Toy, settings: Normalize | None = None) -> Any:
@@ -78,7 +77,9 @@ def normalized(root: Path, toy: Toy, settings: Normalize | None = None) -> Any:
     ws = lay_out(root, {"toy": toy})
     dataset = ws.dataset("toy")
     folder, manifest = raw_files.edition(dataset, ws.raw)
-    return normalize(dataset, folder, manifest, settings or Normalize(max_reject_rate=1), ws.out)
+    return normalize_one(
+        dataset, folder, manifest, settings or Normalize(max_reject_rate=1), ws.out
+    )
 
 
 def records(ws: Workspace, name: str, stage: str = "clean") -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ import pytest
 from pipeline import catalog, kept, raw_files, shards, tasks
 from pipeline.config import Normalize
 from pipeline.records import violation
-from pipeline.stages.normalize import normalize
 from pipeline.tables import from_table
 from pipeline.tally import KINDS, Tally
+from tests.helpers import normalize_one
 
 MANIFESTS = Path(__file__).parent / "manifests"
 RAW = os.environ.get("IEPILE_RAW")
@@ -41,7 +41,7 @@ def normalized(tmp_path_factory):
         if name not in done:
             dataset = catalog.load(name)
             raw, manifest = raw_files.edition(dataset, Path(RAW), MANIFESTS)
-            summary = normalize(dataset, raw, manifest, Normalize(), folder / name)
+            summary = normalize_one(dataset, raw, manifest, Normalize(), folder / name)
             done[name] = (dataset, manifest, raw, summary, folder / name)
         return done[name]
 

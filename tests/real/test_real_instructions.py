@@ -22,8 +22,8 @@ def workspace(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     settings = config.load(ROOT / "params.yaml")
     manifests = Path(__file__).parent / "manifests"
-    ws = run.Workspace(settings, Path(RAW), out, out / "dictionaries", manifests)
-    run.everything(NAMES, ws, lambda _: None)
+    ws = run.Workspace(settings, Path(RAW), out, manifests)
+    run.everything(NAMES, ws)
     return ws
 
 

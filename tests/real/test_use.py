@@ -15,9 +15,9 @@ from pipeline.scoring.counting import Options
 from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
-from pipeline.stages.normalize import normalize
 from pipeline.stages.publish import publish
 from tests.conftest import ROOT
+from tests.helpers import normalize_one
 
 MANIFESTS = Path(__file__).parent / "manifests"
 RAW = os.environ.get("IEPILE_RAW")
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder 
 
 def records_of(dataset, raw, manifests, out):
     folder, manifest = raw_files.edition(dataset, raw, manifests)
-    normalize(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
+    normalize_one(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
     words = ROOT / "pipeline" / "cleaning" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
@@ -69,7 +69,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
         wanted = Wanted(name, held_out=dataset.use == "held-out")
         importing.run(folder, wanted, own / "raw", own / "toml")
         again = catalog.load(name, own / "toml")
-        normalize(
+        normalize_one(
             again, *raw_files.edition(again, own / "raw"), Normalize(), own / "run/clean" / name
         )
         with atomic.replacing(own / "second") as partial:

@@ -1,0 +1,7 @@
+"""`python -m pipeline` is `iepile`, with the code of the folder that it is called in."""
+
+import sys
+
+from pipeline.cli import main
+
+sys.exit(main())

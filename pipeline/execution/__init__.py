@@ -1,0 +1,1 @@
+"""How work is done and what is stale; nothing here knows any stage."""

@@ -1,0 +1,49 @@
+"""How far the work is: a bar on a terminal, and a line for every stage when it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.engines import Tell
+
+
+@contextmanager
+def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
+    """Yield what to call for every step, and what to call with the words for the last line."""
+    begun, ended = time.monotonic(), [""]
+    with _bar(stage) as tell:
+        yield tell, ended.append
+    sys.stderr.write(f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def _bar(stage: str) -> Iterator[Tell]:
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:10}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[parts]}  {task.completed} of {task.total} steps"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(stage, total=None, parts="", rate="")
+
+        def tell(done: int, total: int, parts: str) -> None:
+            speed = progress.tasks[0].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            progress.update(bar, completed=done, total=total, parts=parts, rate=rate)
+
+        yield tell

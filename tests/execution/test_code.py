@@ -1,0 +1,75 @@
+"""What a stage's code is, and what in it makes nothing stale."""
+
+import pytest
+
+from pipeline import run
+from pipeline.execution import code
+
+
+@pytest.mark.parametrize(
+    ("stage", "has"),
+    [
+        ("normalize", {"stages/normalize.py", "tally.py", "tables.py", "windows.py"}),
+        ("clean", {"stages/clean.py", "cleaning/rules.py", "shards.py", "cleaning/chinese.py"}),
+        ("dedupe", {"cleaning/minhash.py", "text.py", "kept.py"}),
+        ("negatives", {"dictionary/evidence.py", "dictionary/encoders.py", "tasks/_answers.py"}),
+        ("instruct", {"corpus/assembly.py", "hashing.py", "tasks/kg.py", "corpus/templates.toml"}),
+        ("publish", {"corpus/card.py", "corpus/lengths.py"}),
+        ("report", {"audit/examples.py", "audit/page/page.html", "audit/page/charts.py"}),
+    ],
+)
+def test_a_stage_follows_from_what_it_imports(stage, has):
+    start = [p for pattern in run.STAGES[stage].code for p in code.PACKAGE.glob(pattern)]
+
+    found = {code.name(path) for path in code.reached(start, run.SILENT)}
+
+    assert has <= found
+    silent = ("errors", "engines", "cli", "config", "atomic", "run")
+    assert not found & {f"{name}.py" for name in silent}
+    assert not found & {f"stages/{other}.py" for other in run.STAGES if other != stage}
+    assert not {name for name in found if name.startswith("readers/") and "/_" not in name}
+
+
+def digest_of(text, tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(text, encoding="utf-8")
+    return code.digest([path])
+
+
+CODE = '''"""Says what it is."""
+
+import os
+
+
+def half(number: int) -> float:
+    """The half of it."""
+    return number / 2  # as everyone knows
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # as everyone knows", ""),
+        ('"""Says what it is."""', '"""Says more."""'),
+        ('    """The half of it."""\n', ""),
+        ("\n\n\ndef", "\n\n\n\n\ndef"),
+        ("number / 2", "(number\n        / 2)"),
+    ],
+)
+def test_comments_docstrings_and_formatting_are_no_code(old, new, tmp_path):
+    assert old in CODE
+    assert digest_of(CODE, tmp_path) == digest_of(CODE.replace(old, new), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("/ 2", "/ 3"), ("import os", "import re"), ("half", "part"), ("int", "str")]
+)
+def test_anything_else_is(old, new, tmp_path):
+    assert digest_of(CODE, tmp_path) != digest_of(CODE.replace(old, new), tmp_path)
+
+
+def test_a_string_that_is_no_docstring_is_code(tmp_path):
+    one, other = (f'{{}}\nx = 1\n"{word}"\n'.format("import os") for word in ("a", "b"))
+
+    assert digest_of(one, tmp_path) != digest_of(other, tmp_path)
