@@ -55,7 +55,7 @@ GLOSSARY: Final = {
 
 def dataset_charts(figures: Mapping[str, Any], near: Mapping[str, Any]) -> dict[str, Any]:
     """The charts and the neighbours of one dataset, from its figures and its dictionary."""
-    drawn = []
+    drawn: list[tuple[str, Any, Any]] = []
     for task, labels in figures["labels"].items():
         top = sorted(labels.items(), key=lambda item: (-item[1], item[0]))[:_BARS]
         which = f", the {len(top)} most frequent of {len(labels)}" if len(top) < len(labels) else ""
