@@ -96,11 +96,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; nothing half-done has been kept, run the same command again\n")
+        sys.stderr.write("stopped; run the same command again, it goes on from what is done\n")
         return 130
     except (OSError, MemoryError) as problem:
         where = f"iepile {arguments.command}"
-        told = explained(problem, where) or of_system(problem, where)
+        told = explained(problem, where)
+        if told is None and isinstance(problem, OSError):
+            told = of_system(problem, where)
         sys.stderr.write(f"error: {told}\n")
         _silence()
         return 1

@@ -21,7 +21,7 @@ from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 #: What became of each record of a shard, row by row.
@@ -84,6 +84,14 @@ def kept(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None)
     """The rows of a shard that nothing dropped. `columns` must hold "id" and "dropped"."""
     table = tagged(shard, dedupe, columns)
     return table.filter(pc.is_null(table["dropped"]))
+
+
+def tables(
+    clean: Path, dedupe: Path | None, splits: Sequence[str] = SPLITS
+) -> Iterator[tuple[str, Any]]:
+    """(split, kept records) of one dataset, shard by shard."""
+    for split, path in record_shards(clean, splits):
+        yield split, kept(path, dedupe)
 
 
 def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:

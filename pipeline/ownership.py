@@ -28,18 +28,10 @@ DICTIONARY: Final = "iepile negatives replaces hard_negatives and hard_negatives
 #: What a run writes into its folder.
 _PARTS: Final = frozenset(
     (
-        "code",
-        "gates",
-        "stamps",
-        "normalize",
-        "clean",
-        "dedupe",
-        "negatives",
-        "dictionaries",
-        "instruct",
-        "corpus",
+        *("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports"),
+        *("stamps", "gates", "dictionaries", "code"),
     )
-) | {"reports"}
+)
 
 
 def check(folder: Any, mark: str) -> None:

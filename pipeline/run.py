@@ -83,7 +83,7 @@ STAGES: Final = {
         ),
         Stage(
             "publish",
-            ("clean", "dedupe", "instruct"),
+            ("normalize", "clean", "dedupe", "instruct"),
             ("stages/publish.py",),
             whole=True,
             parameters=("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),

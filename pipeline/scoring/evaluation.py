@@ -100,7 +100,8 @@ def _due(
 ) -> dict[Path, list[str]]:
     """File -> the groups in it that are due; an answer of no file is an error."""
     splits = {name.rpartition("/")[2] for name in places}
-    seen, present, found = np.zeros(len(ids), bool), set(), {}
+    seen, present = np.zeros(len(ids), bool), set[str]()
+    found: dict[Path, list[str]] = {}
     for path in files:
         with parquet(path) as file:
             if lacking := [
