@@ -8,6 +8,7 @@ python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> c
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -52,8 +53,9 @@ def _instruct(folder: Path, workers: int) -> dict:
     return {"seconds": time.perf_counter() - start}
 
 
-def _everything(folder: Path, workers: int) -> dict:
-    ws = run.Workspace(
+def workspace(folder: Path, workers: int) -> run.Workspace:
+    """A folder with `raw` and `catalog`, to be worked on inside it."""
+    return run.Workspace(
         settings=Settings(),
         raw=folder / "raw",
         out=folder / "out",
@@ -61,6 +63,10 @@ def _everything(folder: Path, workers: int) -> dict:
         workers=Workers(workers),
         declarations=folder / "catalog",
     )
+
+
+def _everything(folder: Path, workers: int) -> dict:
+    ws = workspace(folder, workers)
     begun: list[tuple[str, float]] = []
     start = time.perf_counter()
 
@@ -75,7 +81,8 @@ def _everything(folder: Path, workers: int) -> dict:
     end = time.perf_counter()
     stops = [*(second for _, second in begun[1:]), end]
     stages = {stage: stop - at for (stage, at), stop in zip(begun, stops, strict=True)}
-    return {"seconds": end - start, "records": kept, "stages": stages}
+    cpu = sum(os.times()[:4])
+    return {"seconds": end - start, "cpu": cpu, "records": kept, "stages": stages}
 
 
 def main() -> None:
