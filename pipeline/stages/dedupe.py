@@ -189,7 +189,10 @@ def _solve(
         merges: list[tuple[int, int]] = []
         columns = [table[name].to_pylist() for name in _KEYS.names]
         for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
-            same = [Row(*found[place >> 32][1:3], place, *own) for _, place, *own in group]
+            same = [
+                Row(found[place >> 32].dataset, found[place >> 32].split, place, *own)
+                for _, place, *own in group
+            ]
             for row, reason, partner in resolve(same, plan, merges):
                 drops.append((row.place, reason, partner))
         for name, decided, schema in (("drops", drops, _DROPS), ("merges", merges, _MERGES)):
