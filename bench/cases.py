@@ -8,6 +8,7 @@ python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> c
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -57,14 +58,19 @@ def _instruct(folder: Path, workers: int) -> dict:
     return {"seconds": time.perf_counter() - start}
 
 
-def _everything(folder: Path, workers: int) -> dict:
-    ws = run.Workspace(
+def workspace(folder: Path, workers: int) -> run.Workspace:
+    """A folder with `raw` and `catalog`, to be worked on inside it."""
+    return run.Workspace(
         settings=Settings(),
         raw=folder / "raw",
         out=folder / "out",
         workers=Workers(workers),
         declarations=folder / "catalog",
     )
+
+
+def _everything(folder: Path, workers: int) -> dict:
+    ws = workspace(folder, workers)
     stages: dict[str, float] = {}
 
     @contextmanager
@@ -77,7 +83,8 @@ def _everything(folder: Path, workers: int) -> dict:
     start = time.perf_counter()
     counts = run.everything(catalog.ids(folder / "catalog"), ws, timed)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
-    return {"seconds": time.perf_counter() - start, "records": kept, "stages": stages}
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "cpu": sum(os.times()[:4]), "records": kept, "stages": stages}
 
 
 def main() -> None:

@@ -184,7 +184,7 @@ def _dataset(line: list[str], folder: Path, scale: float) -> None:
                     if split == "test" and len(tests) < 50:
                         tests.append(row)
             splits[split] = path.name
-    _declare(folder / "catalog" / f"{name}.toml", task, name, language, kinds, splits)
+    declare(folder / "catalog" / f"{name}.toml", task, name, language, kinds, splits)
 
 
 def _repeated(rows, leaks: list[str]):
@@ -223,9 +223,10 @@ def _rows(task: str, text: Text, kinds: list[str], size: int):
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _declare(
+def declare(
     path: Path, task: str, name: str, language: str, kinds: list[str], splits: dict[str, str]
 ) -> None:
+    """Write the declaration of a dataset with these labels and files."""
     quoted = partial(json.dumps, ensure_ascii=False)
     kind = {"NER": "entity", "RE": "relation", "EE": "event"}[task]
     lines = [

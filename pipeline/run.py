@@ -147,6 +147,7 @@ class Chain:
         self.datasets = {name: ws.dataset(name) for name in sorted({*names, *only})}
         self.only = only
         self._files: dict[tuple[str, str], dict[str, str]] = {}
+        self._codes: dict[tuple[str, ...], str] = {}
 
     def units(self, stage: str) -> list[str]:
         """What a stage writes a folder for: every dataset, or all of them at once."""
@@ -188,13 +189,20 @@ class Chain:
             del parameters["normalize"]["max_reject_rate"]  # it stops a run and changes nothing
         told = len(parameters) > 1
         return {
-            "code": _code(stage, datasets),
+            "code": self._code(stage, datasets),
             "parameters": parameters if told else next(iter(parameters.values()), {}),
             "declaration": {
                 d.id: _declaration(d, about=told or stage == "report") for d in datasets
             },
             "inputs": dict(self._inputs(stage, name)),
         }
+
+    def _code(self, stage: str, datasets: Sequence[Dataset]) -> str:
+        readers = sorted({d.reader["name"] for d in datasets})
+        key = (stage, *(readers if stage in ("normalize", "publish") else ()))
+        if key not in self._codes:
+            self._codes[key] = code_of(stage, readers)
+        return self._codes[key]
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """What a stage reads for a dataset or all, each with a digest of its contents."""
@@ -280,11 +288,11 @@ _WORDS: Final = {
 }
 
 
-def _code(stage: str, datasets: Sequence[Dataset]) -> str:
-    """A digest of the code that a stage runs for datasets, their reader's included."""
+def code_of(stage: str, readers: Iterable[str]) -> str:
+    """A digest of the code that a stage runs for the datasets of these readers."""
     patterns = list(STAGES[stage].code)
     if stage in ("normalize", "publish"):
-        patterns += [f"readers/{d.reader['name']}.py" for d in datasets]
+        patterns += [f"readers/{reader}.py" for reader in readers]
     if stage == "publish":  # the card names the code that the corpus follows from
         patterns += [
             pattern for other in STAGES.values() if other.name != "report" for pattern in other.code
@@ -389,8 +397,8 @@ def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
     from pipeline.stages.publish import publish
 
-    code_ = _code("publish", datasets)
-    publish(datasets, ws.folders, ws.settings, ws.folders["publish"], ws.workers, code_)
+    digest = code_of("publish", {d.reader["name"] for d in datasets})
+    publish(datasets, ws.folders, ws.settings, ws.folders["publish"], ws.workers, digest)
 
 
 def _report(

@@ -52,6 +52,14 @@ def test_clean_and_dedupe_of_made_up_records(tmp_path):
     assert "dedupe" in python("bench.clean_dedupe", "--records", 2000, "--folder", tmp_path / "a")
 
 
+@pytest.mark.soak
+def test_one_dataset_of_made_up_records():
+    out = python("bench.one_dataset", "--records", "300,600", "--workers", 1)
+
+    assert "300 records: " in out
+    assert "600 records: " in out
+
+
 def test_the_yardsticks_of_the_dictionary():
     out = python("bench.negatives", "--raw", ROOT / "raw/sample", "wnut2017", "duie2")
 

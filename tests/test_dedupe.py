@@ -1,14 +1,16 @@
 """Deduplication: every kind of drop, its partner, the policies, the same result in any order."""
 
+from collections import Counter
 from functools import partial
 
 import pyarrow as pa
 import pytest
+import xxhash
 
-from pipeline import kept, shards, shuffle
+from pipeline import atomic, kept, shards, shuffle
 from pipeline.cleaning import duplicates
 from pipeline.config import Dedupe
-from pipeline.errors import WorkError
+from pipeline.errors import RawFileError, WorkError
 from pipeline.stages import dedupe as stage
 from pipeline.stages.dedupe import dedupe
 from pipeline.text import aligned
@@ -252,3 +254,60 @@ def test_a_leak_names_a_partner_of_its_own_dataset_first(tmp_path):
     assert solve(tmp_path, dataset("a"), dataset("b")) == {
         "b/train/0": ("train_text_in_test", "b/test/0")
     }
+
+
+def test_a_shard_is_read_with_its_own_tags_and_nothing_else(tmp_path, monkeypatch):
+    for number in range(3):
+        lay(tmp_path / "clean", "a", "train", ADA, ADA_OTHER, f"text {number}", number=number)
+    solve(tmp_path, dataset("a"), conflicts={"train": "merge"})
+    opened = []
+    real = atomic.stream
+    monkeypatch.setattr(atomic, "stream", lambda p, mode: (opened.append(p), real(p, mode))[1])
+
+    clean, out = tmp_path / "clean" / "a", tmp_path / "dedupe1" / "a"
+    for name in ("train-00000.parquet", "train-00001.parquet"):
+        opened.clear()
+        kept.kept(clean / name, out)
+        merges = [out / f"merged-{name}"] if name == "train-00000.parquet" else []
+        assert sorted(opened) == sorted([clean / name, out / name, *merges])
+    opened.clear()
+    assert kept.account(clean, out)["train"]["kept"] == 4
+    assert {path.parent for path in opened} == {out}
+
+
+def test_tags_of_other_rows_are_refused(tmp_path):
+    lay(tmp_path / "clean", "a", "train", ADA)
+    solve(tmp_path, dataset("a"))
+    lay(tmp_path / "clean", "a", "train", ADA, "Ben wakes")
+
+    with pytest.raises(RawFileError, match="other rows than the shard"):
+        kept.kept(tmp_path / "clean" / "a" / "train-00000.parquet", tmp_path / "dedupe1" / "a")
+
+
+@pytest.mark.parametrize("near", ["report", "drop"])
+def test_files_are_opened_as_often_as_there_are_more_records(tmp_path, monkeypatch, near):
+    monkeypatch.setattr(shuffle, "FAN", 4)
+    monkeypatch.setattr(shuffle, "LIMIT", 4_000)
+    monkeypatch.setattr(duplicates, "_GROUP", 1)
+    opened = Counter()
+    counts = []
+    for count in (8, 32):
+        clean = tmp_path / str(count) / "clean"
+        for n in range(count):
+            # Each text conflicts with one in the shard before or after, and is near another one.
+            names = (f"{xxhash.xxh3_64_hexdigest(f'{n // 2} {k // 2}'.encode())}" for k in range(9))
+            texts = [
+                f"the ship {name * 3} left late{'!' * (k % 2)}" for k, name in enumerate(names)
+            ]
+            rows = [(text, [("ship", "person" if n % 2 else "place")]) for text in texts]
+            lay(clean, "a", "train", *rows, number=n)
+        own = dataset("a", conflicts={"train": "merge"})
+        with monkeypatch.context() as patch:
+            real = pa.memory_map
+            patch.setattr(pa, "memory_map", lambda p: (opened.update([count]), real(p))[1])  # noqa: B023
+            solve(tmp_path / str(count), own, near_duplicates=near)
+        counts.append(opened[count])
+
+    few, many = counts
+    # Linear, but for a level or two of finer parts. Parts times shards would be 16 times as many.
+    assert many < 8 * few

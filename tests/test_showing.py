@@ -4,7 +4,12 @@ import shutil
 
 import pytest
 
-from pipeline import cli
+from pipeline import catalog, cli, shards
+from pipeline.audit import examples
+from pipeline.config import Dedupe
+from pipeline.records import Record
+from pipeline.stages.dedupe import dedupe
+from pipeline.tables import REJECTS, to_table
 from tests.conftest import ROOT
 
 
@@ -113,3 +118,28 @@ def test_what_is_not_cleaned_yet_is_shown_as_it_was_read(out, capsys, tmp_path, 
     told = capsys.readouterr().err
     assert "wnut2017 is not cleaned yet" in told
     assert "to do: clean it first: `dvc repro`" in told
+
+
+def test_the_partner_of_a_part_of_a_long_text_is_found(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    own = catalog.load("wnut2017")
+    texts = ["Fog over the bay.", "The ferry is late.", "Nobody waits.", "The ferry is late."]
+    rows = [Record(text, f"a.conll:{n}") for n, text in enumerate(texts)]
+    ids = [f"wnut2017/train/{n}" for n in ("5.1", "5.2", "6", "9.1")]
+    table = to_table(rows, ids, dataset="wnut2017", split="train", language="en")
+    shards.write(table, tmp_path / "clean" / "wnut2017" / "train-00000.parquet")
+    dedupe([own], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
+
+    assert cli.main(["show", "wnut2017/train/9.1", "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("  its partner:")
+    assert lines[1] == "dropped, duplicate: wnut2017/train/5.2"
+    assert lines[at + 1 : at + 3] == ["  wnut2017/train/5.2  a.conll:1", "  The ferry is late."]
+
+    folders = {stage: tmp_path / stage for stage in ("normalize", "clean", "dedupe")}
+    shards.write(REJECTS.empty_table(), folders["normalize"] / "wnut2017" / "rejects.parquet")
+    chosen = examples.chosen(own, folders, 8)
+    found = examples.with_partners(chosen, folders, {"wnut2017"}, 1)
+    (dropped,) = [row for row in found if row["status"] == "dropped"]
+    assert (dropped["id"], dropped["partner"]["id"]) == (ids[3], ids[1])

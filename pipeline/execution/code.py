@@ -6,6 +6,7 @@ The modules are found in the source and not listed by hand: a list would be forg
 from __future__ import annotations
 
 import ast
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PACKAGE: Final = Path(__file__).parent.parent
+_PREFIX: Final = f"{PACKAGE}{os.sep}"
 #: Type comments, and `u` before a string.
 _OF_TYPES: Final = ("type_comment", "type_ignores", "kind")
 _DOCUMENTED: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -44,7 +46,8 @@ def reached(start: Iterable[Path], silent: Iterable[str] = ()) -> set[Path]:
 
 def name(path: Path) -> str:
     """A file's path inside the package, the same on every machine."""
-    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
+    inside = str(path).removeprefix(_PREFIX)
+    return Path(inside).as_posix() if inside != str(path) else path.name
 
 
 def _module(path: Path) -> str:

@@ -192,7 +192,8 @@ def _chunks(tables: Iterable[Any], rows: int, per_shard: int) -> Iterator[Any]:
     for table in tables:
         rest = pa.concat_tables([rest, table])
         while rest.num_rows >= (size := min(rows, per_shard - written % per_shard)):
-            yield rest.slice(0, size)
+            # Where a table begins would show in the pages of the file.
+            yield rest.slice(0, size).combine_chunks()
             rest, written = rest.slice(size), written + size
         rest = rest.combine_chunks()
     if rest.num_rows:
