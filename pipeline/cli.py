@@ -27,7 +27,7 @@ from pipeline.commands import (
     show,
     stages,
 )
-from pipeline.errors import PipelineError, explained, of_system
+from pipeline.errors import PipelineError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,9 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; nothing half-done has been kept, run the same command again\n")
         return 130
     except (OSError, MemoryError) as problem:
-        where = f"iepile {arguments.command}"
-        told = explained(problem, where) or of_system(problem, where)
-        sys.stderr.write(f"error: {told}\n")
+        sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
         _silence()
         return 1
     return code
