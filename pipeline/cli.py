@@ -26,7 +26,7 @@ from pipeline.commands import (
     show,
     stages,
 )
-from pipeline.errors import PipelineError, explained, of_system
+from pipeline.errors import PipelineError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,11 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; run the same command again, it goes on from what is done\n")
         return 130
     except (OSError, MemoryError) as problem:
-        where = f"iepile {arguments.command}"
-        told = explained(problem, where)
-        if told is None and isinstance(problem, OSError):
-            told = of_system(problem, where)
-        sys.stderr.write(f"error: {told}\n")
+        sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
         _silence()
         return 1
     return code

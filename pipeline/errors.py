@@ -39,7 +39,7 @@ _REFUSED: Final = {
     ),
 }
 #: Of what a message quotes, so that no data floods a terminal.
-_MOST_LETTERS = 8000
+_MOST_LETTERS = 4000
 
 
 class PipelineError(Exception):
@@ -53,17 +53,19 @@ class PipelineError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        what, todo = (plain(text, keep="\n\t") for text in (self.what, self.todo))
-        return f"{what}\n  where: {plain(str(self.where))}\n  to do: {todo}"
+        what, where = plain(self.what, keep="\n\t"), plain(str(self.where))
+        # These are words of ours, and long where they show raw lines of every reader.
+        todo = plain(self.todo, keep="\n\t", most=len(self.todo))
+        return f"{what}\n  where: {where}\n  to do: {todo}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors cross processes.
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
-def plain(text: str, keep: str = "") -> str:
+def plain(text: str, keep: str = "", most: int = _MOST_LETTERS) -> str:
     """A text that quotes data or names files, for a terminal: no signals, and no megabytes."""
-    cut = text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ..."
+    cut = text if len(text) <= most else f"{text[:most]} ..."
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in cut
     )
@@ -105,14 +107,14 @@ class WorkError(PipelineError):
     """A piece of work failed for a reason outside the data: a killed process, a full disk."""
 
 
-def of_system(problem: OSError, where: object) -> WorkError:
+def of_system(problem: OSError | MemoryError, where: object) -> WorkError:
     """What the operating system refused: a folder where a file is due, no right to write, no room.
 
     Stages that know better say it themselves; this is for the places of files that a user names.
     """
     return explained(problem, where) or WorkError(
-        f"the system refused: {problem.strerror or problem}",
-        where=problem.filename or where,
+        f"the system refused: {getattr(problem, 'strerror', None) or problem}",
+        where=getattr(problem, "filename", None) or where,
         todo="see whether the path is meant, may be read or written, and has room on its disk",
     )
 
