@@ -10,6 +10,8 @@ a file has at most `FAN` parts however large the corpus is, and work grows with 
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -74,13 +76,23 @@ def _write(table: Any, bounds: Sequence[int], path: Path) -> None:
             file.write_batch(batch)
 
 
+def rows(files: Iterable[Path], parts: int) -> list[int]:
+    """How many rows of each part are in files that `write` wrote."""
+    counts = np.zeros(parts, np.int64)
+    for path in files:
+        with _opened(path) as file:
+            counts += [file.get_batch(part).num_rows for part in range(parts)]
+    found: list[int] = counts.tolist()
+    return found
+
+
 def read(folder: Path, part: int, bounds: Sequence[int]) -> Iterator[Any]:
     """Yield the rows of one part of all files in a folder, in tables that can be held.
 
     Tables and rows are in the order of their keys; rows of one key are in one table, in the order
     of the files' names. The key is the last column.
     """
-    aside = folder / f".{part:06d}"
+    aside = folder / f".{part:06d}-{os.getpid()}"  # two may read one part
     atomic.remove(aside)  # of a process that was killed
     yield from _parted(shards.listed(folder, "*.arrow"), part, bounds, aside)
 
@@ -114,9 +126,15 @@ def _finer(tables: Sequence[Any], low: int, high: int) -> list[int]:
 def _batches(paths: Sequence[Path], part: int) -> Iterator[Any]:
     """The rows of one part, file by file."""
     for path in paths:
-        source = pa.memory_map(str(path)) if isinstance(path, Path) else path.open("rb")
-        with source, pa.ipc.open_file(source) as file:
+        with _opened(path) as file:
             yield pa.Table.from_batches([file.get_batch(part)])
+
+
+@contextmanager
+def _opened(path: Any) -> Iterator[Any]:
+    source = pa.memory_map(str(path)) if isinstance(path, Path) else path.open("rb")
+    with source, pa.ipc.open_file(source) as file:
+        yield file
 
 
 def _gathered(tables: Iterable[Any]) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,13 +36,24 @@ def _lengths(column: Any, tokenizer: str | None) -> Any:
     return np.array([len(ids) for ids in encoded["input_ids"]], np.int64)
 
 
-def summary(found: Sequence[Any]) -> Lengths:
-    """The figures over all rows measured."""
-    lengths = np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
-    if not len(lengths):
+def counted(found: Sequence[Any]) -> list[list[int]]:
+    """The lengths of rows, each once, and how many rows are so long."""
+    values, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
+    return [values.tolist(), counts.tolist()]
+
+
+def summary(found: Sequence[Sequence[Sequence[int]]]) -> Lengths:
+    """The figures over all rows that were counted."""
+    values, counts = (np.array([*chain(*own)], np.int64) for own in zip(*found, strict=True))
+    if not len(values):
         return Lengths()
-    at = ((len(lengths) - 1) * np.array([50, 95, 100]) // 100).tolist()
-    return Lengths(int(lengths.sum()), *(int(lengths[i]) for i in at))
+    order = np.argsort(values, kind="stable")
+    ends = np.cumsum(counts[order])
+    at = (ends[-1] - 1) * np.array([50, 95, 100]) // 100
+    return Lengths(
+        int((values * counts).sum()),
+        *(int(n) for n in values[order][np.searchsorted(ends, at, side="right")]),
+    )
 
 
 @cache

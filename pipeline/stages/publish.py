@@ -9,12 +9,14 @@ keep the order of their datasets, so that a record's batches stay together.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from pipeline import atomic, catalog, editions, hashing, raw_files, shards, shuffle
+from pipeline import catalog, editions, hashing, raw_files, shards, shuffle
 from pipeline.corpus import lengths, shares
 from pipeline.corpus.card import Published, card
 from pipeline.errors import DeclarationError
@@ -36,17 +38,39 @@ if TYPE_CHECKING:
 _ROWS: Final = 20_000
 
 
+class Source(NamedTuple):
+    """A shard of instructions, and which of its rows are published how often."""
+
+    dataset: str
+    path: Path
+    share: Share
+
+
 class Group(NamedTuple):
-    """The instruction shards of one config and split, by dataset in the order of names."""
+    """One config and split: its sources by dataset, and how its rows are parted on the way.
+
+    Train rows are parted by their hashes (`bounds`, see `shuffle`); others stay as they stand.
+    """
 
     config: str
     split: str
-    paths: dict[str, list[Path]]
+    sources: tuple[Source, ...]
+    bounds: tuple[int, ...]
+    rows_per_shard: int
 
     @property
-    def size(self) -> int:
-        """About how much work it is."""
-        return sum(path.stat().st_size for paths in self.paths.values() for path in paths)
+    def name(self) -> str:
+        """What it is called in messages, and its folder in between."""
+        return f"{self.config}/{self.split}"
+
+
+class _Shard(NamedTuple):
+    """One shard to be written: which of how many, and the rows of every part of its group."""
+
+    group: Group
+    number: int
+    count: int
+    parts: tuple[int, ...]
 
 
 def publish(
@@ -62,14 +86,27 @@ def publish(
     `folders` maps each stage before this one to its output; `code` is a digest for the card.
     """
     check(datasets, settings.publish)
-    found = groups(datasets, folders["instruct"])
-    largest_first = sorted(found, key=lambda group: -group.size)
+    found = groups(datasets, folders["instruct"], settings.publish)
     with building(out) as folder:
-        job = partial(_group, settings=settings.publish, folder=folder)
-        todo = [Step(folder, f"{g.config}/{g.split}", g) for g in largest_first]
-        done = (Published(*own) for own in steps(job, todo, workers))
-        by_key = {g[:2]: own for g, own in zip(largest_first, done, strict=True) if own.rows}
-        made = {f"{g.config}/{g.split}": by_key[g[:2]] for g in found if g[:2] in by_key}
+        pieces = [(group, number) for group in found for number in range(len(group.sources))]
+        todo = [Step(folder, f"{g.name}: {g.sources[n].path}", (g, n)) for g, n in pieces]
+        done = [*steps(partial(_part, scratch=scratch(folder)), todo, workers)]
+        parted: dict[str, list[list[int]]] = {group.name: [] for group in found}
+        for (group, _), rows in zip(pieces, done, strict=True):
+            parted[group.name].append(rows)
+        wanted = [shard for group in found for shard in _shards(group, parted[group.name])]
+        todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.count}", s) for s in wanted]
+        write = partial(_write, settings=settings.publish, folder=folder)
+        measured: dict[str, list[Any]] = {}
+        for shard, own in zip(wanted, steps(write, todo, workers), strict=True):
+            measured.setdefault(shard.group.name, []).append(own)
+        made = {
+            group.name: Published(
+                _by_dataset(group, parted[group.name]), lengths.summary(measured[group.name])
+            )
+            for group in found
+            if group.name in measured
+        }
         records = {
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
@@ -91,64 +128,101 @@ def check(datasets: Sequence[Dataset], settings: Publish) -> None:
             )
 
 
-def groups(datasets: Sequence[Dataset], instructions: Path) -> list[Group]:
+def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -> list[Group]:
     """Every config and split that any dataset has instructions for, in the order of tasks."""
-    found: dict[tuple[str, str], dict[str, list[Path]]] = {}
+    found: dict[tuple[str, str], list[Source]] = {}
     for dataset in sorted(datasets, key=lambda d: d.id):
         prefix = "heldout-" if dataset.use == "held-out" else ""
-        for task in dataset.tasks:
-            for split in SPLITS:
-                paths = shards.listed(instructions / dataset.id / task, f"{split}-*.parquet")
-                key = (f"{prefix}{task}-{dataset.language}", split)
-                found.setdefault(key, {})[dataset.id] = paths
-    order = {
-        f"{h}{t}-{g}": None for h in ("", "heldout-") for t in catalog.TASKS for g in ("en", "zh")
-    }
-    place = {config: i for i, config in enumerate(order)}
-    keys = sorted(found, key=lambda key: (place[key[0]], SPLITS.index(key[1])))
-    return [Group(*key, found[key]) for key in keys]
+        for task, split in product(dataset.tasks, SPLITS):
+            paths = shards.listed(instructions / dataset.id / task, f"{split}-*.parquet")
+            own = shares.share(paths, dataset.id, settings) if split == "train" else shares.ALL
+            group = found.setdefault((f"{prefix}{task}-{dataset.language}", split), [])
+            group += (Source(dataset.id, path, own) for path in paths)
+    order = [f"{h}{t}-{g}" for h in ("", "heldout-") for t in catalog.TASKS for g in ("en", "zh")]
+    keys = sorted(found, key=lambda key: (order.index(key[0]), SPLITS.index(key[1])))
+    return [_group(*key, found[key], settings) for key in keys]
 
 
-def _group(group: Group, settings: Publish, folder: Path) -> Done:
-    """Write one config's split, part by part."""
-    own = {
-        dataset: shares.share(paths, dataset, settings) if group.split == "train" else shares.ALL
-        for dataset, paths in group.paths.items()
-    }
-    sources = [(path, own[d]) for d, paths in group.paths.items() for path in paths]
-    counted = [(d, shares.rows(p, own[d])) for d, paths in group.paths.items() for p in paths]
-    rows = {d: sum(n for dataset, n in counted if dataset == d) for d in group.paths}
-    total = sum(rows.values())
-    found: list[Any] = []
-    if total:
-        parts = scratch(folder) / f"{group.config}-{group.split}"
-        train = group.split == "train"
-        size, held = _bytes_and_rows(group)
-        tables = _shuffled(sources, size * total // held, parts) if train else _tables(sources)
-        per_shard = settings.rows_per_shard
-        if settings.bytes_per_shard is not None:
-            per_shard = max(1, int(settings.bytes_per_shard * held // max(size, 1)))
-        pieces = _written(tables, total, per_shard, folder / group.config, group.split)
-        found = [lengths.measured(piece, settings.tokenizer) for piece in pieces]
-        atomic.remove(parts)
-    files = [*(folder / group.config).glob(f"{group.split}-*.parquet")]
-    return Done(files, [{d: n for d, n in rows.items() if n}, lengths.summary(found)])
-
-
-def _bytes_and_rows(group: Group) -> tuple[int, int]:
-    """What the shards of a group hold: bytes before compression, and rows."""
-    files = [shards.metadata(path) for paths in group.paths.values() for path in paths]
+def _group(config: str, split: str, sources: Sequence[Source], settings: Publish) -> Group:
+    files = [shards.metadata(source.path) for source in sources]
     size = sum(f.row_group(i).total_byte_size for f in files for i in range(f.num_row_groups))
-    return size, sum(f.num_rows for f in files)
+    per_shard = settings.rows_per_shard
+    if settings.bytes_per_shard is not None:
+        held = sum(f.num_rows for f in files)
+        per_shard = max(1, int(settings.bytes_per_shard * held // max(size, 1)))
+    bounds = shuffle.even(size) if split == "train" else []
+    return Group(config, split, tuple(sources), tuple(bounds), per_shard)
 
 
-def _tables(sources: Iterable[tuple[Path, Share]]) -> Iterator[Any]:
-    """The published rows of all shards in their order, in tables of bounded size."""
-    for path, share in sources:
-        with shards.opened(path) as file:
-            for batch in file.iter_batches(_ROWS):
-                table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
-                yield table if share == shares.ALL else shares.copied(table, share)
+def _part(item: tuple[Group, int], scratch: Path) -> Done:
+    """First pass: part the rows of one source by hash; tell how many each part has."""
+    group, number = item
+    source = group.sources[number]
+    if not group.bounds:
+        return Done([], [shares.rows(source.path, source.share)])
+    tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(source))
+    path = scratch / group.name / f"{number:06d}"
+    files = shuffle.write(tables, group.bounds, path)
+    return Done(files, shuffle.rows(files, len(group.bounds) - 1))
+
+
+def _by_dataset(group: Group, parted: Sequence[Sequence[int]]) -> dict[str, int]:
+    """Dataset -> the rows that it gives to a group."""
+    rows: Counter[str] = Counter()
+    for source, own in zip(group.sources, parted, strict=True):
+        rows[source.dataset] += sum(own)
+    return {dataset: n for dataset, n in rows.items() if n}
+
+
+def _shards(group: Group, parted: Sequence[Sequence[int]]) -> Iterator[_Shard]:
+    """The shards that a group becomes."""
+    parts = map(sum, zip(*parted, strict=True)) if group.bounds else (own for (own,) in parted)
+    rows = tuple(parts)
+    count = -(-sum(rows) // group.rows_per_shard)
+    yield from (_Shard(group, number, count, rows) for number in range(count))
+
+
+def _write(shard: _Shard, settings: Publish, folder: Path) -> Done:
+    """Second pass: write one shard; tell how long its rows are."""
+    group = shard.group
+    start = shard.number * group.rows_per_shard
+    end = min(start + group.rows_per_shard, sum(shard.parts))
+    name = f"{group.split}-{shard.number:05d}-of-{shard.count:05d}.parquet"
+    path = folder / group.config / name
+    found = []
+    with shards.writer(path, INSTRUCTIONS) as write:
+        for piece in _chunks(_rows(shard, start, end, folder), shards.MAX_ROWS_PER_GROUP):
+            write(piece)
+            found.append(lengths.measured(piece, settings.tokenizer))
+    return Done([path], lengths.counted(found))
+
+
+def _rows(shard: _Shard, start: int, end: int, folder: Path) -> Iterator[Any]:
+    """The rows of a group from `start` up to `end`, in their order, in tables of bounded size."""
+    group, place = shard.group, 0
+    for number, size in enumerate(shard.parts):
+        if place < end and start < place + size:
+            at = place
+            if group.bounds:
+                parts = shuffle.read(scratch(folder) / group.name, number, group.bounds)
+                tables = (table.select(INSTRUCTIONS.names) for table in parts)
+            else:
+                tables = _tables(group.sources[number])
+            for table in tables:
+                first = max(start - at, 0)
+                own = table.slice(first, max(min(end - at, table.num_rows) - first, 0))
+                at += table.num_rows
+                if own.num_rows:
+                    yield own
+        place += size
+
+
+def _tables(source: Source) -> Iterator[Any]:
+    """The published rows of a shard in their order, in tables of bounded size."""
+    with shards.opened(source.path) as file:
+        for batch in file.iter_batches(_ROWS):
+            table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
+            yield table if source.share == shares.ALL else shares.copied(table, source.share)
 
 
 def _order(ids: Any) -> Any:
@@ -156,45 +230,14 @@ def _order(ids: Any) -> Any:
     return hashing.mix64(hashing.hashes(ids.to_pylist()))
 
 
-def _shuffled(sources: Iterable[tuple[Path, Share]], size: int, folder: Path) -> Iterator[Any]:
-    """The rows of all shards, about `size` bytes, in the order of their hashes."""
-    bounds = shuffle.even(size)
-    tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(sources))
-    shuffle.write(tables, bounds, folder / "rows")
-    for part in range(len(bounds) - 1):
-        for table in shuffle.read(folder, part, bounds):
-            yield table.select(INSTRUCTIONS.names)
-
-
-def _written(
-    tables: Iterable[Any], total: int, per_shard: int, folder: Path, split: str
-) -> Iterator[Any]:
-    """Write tables as shards of `per_shard` rows, the last one shorter; yield what is written."""
-    count = -(-total // per_shard)
-    pieces = _chunks(tables, shards.MAX_ROWS_PER_GROUP, per_shard)
-    for number in range(count):
-        path = folder / f"{split}-{number:05d}-of-{count:05d}.parquet"
-        left = min(per_shard, total - number * per_shard)
-        with shards.writer(path, INSTRUCTIONS) as write:
-            while left > 0:
-                piece = next(pieces)
-                write(piece)
-                yield piece
-                left -= piece.num_rows
-
-
-def _chunks(tables: Iterable[Any], rows: int, per_shard: int) -> Iterator[Any]:
-    """The same rows in tables of `rows` rows, so that row groups do not depend on the parts.
-
-    A chunk also ends where a shard of `per_shard` rows does.
-    """
-    rest, written = INSTRUCTIONS.empty_table(), 0
+def _chunks(tables: Iterable[Any], rows: int) -> Iterator[Any]:
+    """The same rows in tables of `rows` rows, so that row groups do not depend on the parts."""
+    rest = INSTRUCTIONS.empty_table()
     for table in tables:
         rest = pa.concat_tables([rest, table])
-        while rest.num_rows >= (size := min(rows, per_shard - written % per_shard)):
-            # Where a table begins would show in the pages of the file.
-            yield rest.slice(0, size).combine_chunks()
-            rest, written = rest.slice(size), written + size
+        while rest.num_rows >= rows:
+            yield rest.slice(0, rows).combine_chunks()
+            rest = rest.slice(rows)
         rest = rest.combine_chunks()
     if rest.num_rows:
         yield rest
