@@ -194,7 +194,10 @@ def coverage(confused: Any, near: list[list[int]]) -> float | None:
         return None
     rows = np.repeat(np.arange(len(near)), [len(own) for own in near])
     columns = np.array([j for own in near for j in own], np.int64)
-    return float(mass.multiply(csr_array((np.ones(len(rows)), (rows, columns)), mass.shape)).sum()) / total
+    return (
+        float(mass.multiply(csr_array((np.ones(len(rows)), (rows, columns)), mass.shape)).sum())
+        / total
+    )
 
 
 def off_diagonal(confused: Any) -> Any:
