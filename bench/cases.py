@@ -3,7 +3,7 @@
 python -m bench.cases instruct FOLDER WORKERS    records of one dataset -> instructions
 python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> corpus
 python -m bench.cases negatives FOLDER WORKERS   records of one large inventory -> dictionary
-    python -m bench.cases floor FOLDER 1             the same rows, by pq.write_table alone
+python -m bench.cases floor FOLDER 1             the same rows, by pq.write_table alone
 """
 
 from __future__ import annotations
