@@ -6,6 +6,7 @@
 (a) `instruct` over one dataset in the shape of DuIE2.0: 171,126 records, 48 relations, 4 a time;
 the median of five runs, and the highest peak of them.
 (b) everything from raw files to published shards: 33 datasets in the shape of IEPile's.
+(c) `negatives` over one dataset of 10,000 labels with ten annotations each.
 The floor is what `pq.write_table` alone takes, in one process, for the rows that came out.
 """
 
@@ -23,6 +24,7 @@ from bench import measure, synthetic
 
 _HERE = Path(__file__).parent
 _RECORDS = 171_126
+_LABELS = 10_000
 #: A run of (a) takes two seconds, and the same one half more now and then: the median counts.
 _TIMES = 5
 _COLUMNS = (
@@ -51,6 +53,16 @@ def _instruct(size: float, folder: Path, workers: int) -> dict:
     took = sorted(runs, key=itemgetter("seconds"))[_TIMES // 2]
     took["peak"] = max(run["peak"] for run in runs)
     return {"records": records, **took, **measure.case("floor", folder / "out", 1, peak=False)}
+
+
+def _negatives(size: float, folder: Path, workers: int) -> str:
+    labels = synthetic.inventory(folder / "records", int(_LABELS * size))
+    (folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    own = measure.case("negatives", folder, workers)
+    return (
+        f"- {len(labels):,} labels: {own['seconds']:.1f} s, {own['cpu']:.1f} CPU seconds, "
+        f"{own['peak'] / 1e6:,.0f} MB"
+    )
 
 
 def _everything(size: float, folder: Path, workers: int) -> dict:
@@ -96,8 +108,14 @@ def main() -> None:
             if "stages" in own:
                 told = ", ".join(f"{stage} {took:.1f}" for stage, took in own["stages"].items())
                 stages.append(f"- size {size:g}: {told}")
+    inventories = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="iepile-bench-") as temporary:
+            inventories.append(_negatives(size, Path(temporary), arguments.workers))
+        print(inventories[-1], flush=True)
     about = __doc__.split("\n\n")[-1].strip()
     lines += ["", about, "", "Seconds per stage of (b):", "", *stages]
+    lines += ["", "Labels, time and peak memory of (c):", "", *inventories]
     text = "\n".join(lines) + "\n"
     print(f"\n{text}")
     if arguments.write or max(sizes) >= 1:

@@ -2,7 +2,8 @@
 
 python -m bench.cases instruct FOLDER WORKERS    records of one dataset -> instructions
 python -m bench.cases everything FOLDER WORKERS  raw files of many datasets -> corpus
-    python -m bench.cases floor FOLDER 1             the same rows, by pq.write_table alone
+python -m bench.cases negatives FOLDER WORKERS   records of one large inventory -> dictionary
+python -m bench.cases floor FOLDER 1             the same rows, by pq.write_table alone
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import pyarrow.parquet as pq
 
 from pipeline import catalog, run, shards
 from pipeline.catalog import Dataset, Labels
-from pipeline.config import Instruct, Settings
+from pipeline.config import Instruct, Negatives, Settings
 from pipeline.engines import Workers
 from pipeline.stages.instruct import instruct
+from pipeline.stages.negatives import negatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +60,23 @@ def _instruct(folder: Path, workers: int) -> dict:
     return {"seconds": time.perf_counter() - start}
 
 
+def _negatives(folder: Path, workers: int) -> dict:
+    dataset = Dataset(
+        id="large",
+        title="thousands of labels",
+        source="large",
+        license="none",
+        language="en",
+        domain="made up",
+        tasks=["NER"],
+        reader={},
+        labels=Labels(entity=json.loads((folder / "labels.json").read_text(encoding="utf-8"))),
+    )
+    start, cpu = time.perf_counter(), time.process_time()
+    negatives([dataset], folder / "records", None, Negatives(), folder / "out", workers=workers)
+    return {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+
+
 def workspace(folder: Path, workers: int) -> run.Workspace:
     """A folder with `raw` and `catalog`, to be worked on inside it."""
     return run.Workspace(
@@ -92,7 +111,7 @@ def main() -> None:
     if kind == "floor":
         print(json.dumps(_floor(folder)))
     else:
-        function = {"instruct": _instruct, "everything": _everything}[kind]
+        function = {"instruct": _instruct, "negatives": _negatives, "everything": _everything}[kind]
         print(json.dumps(function(folder, workers)))
 
 

@@ -25,7 +25,13 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import catalog, config, raw_files
-from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage, features
+from pipeline.dictionary.confusability import (
+    YARDSTICK,
+    confusions,
+    coverage,
+    features,
+    off_diagonal,
+)
 from pipeline.dictionary.encoders import CorpusEncoder, SentenceEncoder, unit
 from pipeline.dictionary.evidence import gather
 from pipeline.dictionary.interchange import r_precision
@@ -129,7 +135,7 @@ def linear(evidence):
     share = np.zeros((size, size))
     truth, fold = (np.array([r[k] for r in rows], np.int64) for k in (0, 2))
     hasher = FeatureHasher(2**13, input_type="string", alternate_sign=False)
-    seen = hasher.transform([*features(e)] for _, e, _ in rows)
+    seen = hasher.transform(features(e) for _, e, _ in rows)
     for number in range(4):
         train, test = fold % 4 != number, fold % 4 == number
         if test.any() and len({*truth[train]}) > 1:
@@ -148,7 +154,7 @@ def covered(evidence, ranked, own, confused):
     for method, near in ranked.items():
         chosen = [[number[x] for x in near[y][:k]] for y, k in zip(labels, sizes, strict=True)]
         row[method] = coverage(confused, chosen)
-    mass = (confused * ~np.eye(len(labels), dtype=bool)).sum(axis=1)
+    mass = off_diagonal(confused).sum(axis=1)
     chance = mass @ np.array(sizes) / (len(labels) - 1)
     return {"random": None if mass.sum() == 0 else chance / mass.sum(), **row}
 

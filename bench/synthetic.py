@@ -3,6 +3,7 @@
 `duie_records` writes the records of one dataset with 48 relations, as `normalize` would. `corpus`
 writes the raw files and declarations of 33 datasets: the tasks, label counts and split sizes of
 IEPile's training datasets, with some duplicates, conflicts, leaks and texts that cleaning drops.
+`inventory` writes the records of one dataset with thousands of labels.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pipeline.tables import to_table
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Annotations of each label of a large inventory.
+_EACH = 10
 #: Task, name, language, labels, and train, dev and test records after IEPile's cleaning.
 DATASETS = """
 NER anatem en 1 5667 2081 3758
@@ -240,3 +243,25 @@ def declare(
     for split, file in splits.items():
         lines += [f"[splits.{split}]", f"files = [{{ path = {quoted(file)} }}]"]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def inventory(folder: Path, size: int) -> list[str]:
+    """Write records of one dataset with so many labels, in families of eight; return the labels."""
+    draw = np.random.default_rng(1)
+    syllables = [a + b for a in "bcdfghklmnprstvw" for b in "aeiou"]
+    words = np.array(["".join(draw.choice(syllables, 3)) for _ in range(8000)])
+    common = 1 / np.arange(1, len(words) + 1)
+    around = draw.choice(words, (size * _EACH, 16), p=common / common.sum())
+    labels, rows = [], []
+    for n in range(size):
+        family = words[(n // 8 * 7 + np.arange(24)) % len(words)]
+        labels.append(f"{family[0]} {draw.choice(words)} {n}")
+        for texts in around[n * _EACH : (n + 1) * _EACH]:
+            mention = " ".join(draw.choice(family, 2))
+            left = " ".join(texts[:8]) + " "
+            found = Mention(mention, len(left), len(left) + len(mention), labels[-1])
+            rows.append(Record(f"{left}{mention} {' '.join(texts[8:])}", f"f:{n}", [found]))
+    ids = [f"large/train/{n}" for n in range(len(rows))]
+    table = to_table(rows, ids, dataset="large", split="train", language="en")
+    shards.write(table, folder / "large" / "train-00000.parquet")
+    return labels

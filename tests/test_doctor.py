@@ -132,7 +132,7 @@ def test_it_runs_where_nothing_is_installed():
 
 @pytest.mark.parametrize(
     ("module", "package"),
-    [("pandas", "pandas"), ("sklearn", "scikit-learn"), ("ruamel", "ruamel-yaml")],
+    [("pandas", "pandas"), ("faiss", "faiss-cpu"), ("ruamel", "ruamel-yaml")],
 )
 def test_one_package_that_is_missing_is_named(module, package):
     done = blocked(module, "doctor", "--json")

@@ -54,11 +54,15 @@ def test_order_of_the_texts_does_not_matter():
     assert np.array_equal(one.table()[1], other.table()[1])
 
 
-def test_default_path_imports_no_torch():
-    code = "import sys, pipeline.stages.negatives; print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def test_default_path_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from tests.test_negatives import built;"
+        "built(Path(sys.argv[1])); print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert told.stdout.strip() == "False"
+    assert not {"torch", "sentence_transformers", "sklearn", "faiss"} & {*told.stdout.split()}
 
 
 @pytest.mark.parametrize(

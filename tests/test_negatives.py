@@ -15,7 +15,7 @@ import pytest
 from pipeline import kept, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Negatives
-from pipeline.dictionary import confusability, signals
+from pipeline.dictionary import confusability, evidence, fusion, signals
 from pipeline.dictionary.encoders import CorpusEncoder
 from pipeline.dictionary.evidence import gather
 from pipeline.dictionary.fusion import Block, fused, inner_products, standardized
@@ -151,11 +151,15 @@ def test_number_of_shards_and_other_datasets_change_nothing(tmp_path):
         {"OPENBLAS_NUM_THREADS": "3", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"},
     ],
 )
-def test_bytes_do_not_depend_on_the_machine(tmp_path, variables):
+@pytest.mark.parametrize("exact", [1024, 4])
+def test_bytes_do_not_depend_on_the_machine(tmp_path, monkeypatch, variables, exact):
+    for module in (evidence, fusion, confusability):
+        monkeypatch.setattr(module, "EXACT", exact)
     _, out = built(tmp_path)
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, '.');"
-        "from tests.test_negatives import dataset, negatives, Negatives;"
+        "from tests.test_negatives import *;"
+        f"evidence.EXACT = fusion.EXACT = confusability.EXACT = {exact};"
         "at = Path(sys.argv[1]);"
         "negatives([dataset()], at / 'clean', None, Negatives(), at / 'again')"
     )
@@ -225,6 +229,70 @@ def test_hundreds_of_labels(tmp_path):
 
     assert {3} == {len(near) for near in found.values()}
     assert all("red" in near or " 7" in near for near in found["red 7"])
+
+
+def many(count):
+    """Families of four labels that share their strings, and records of all of them."""
+    draw = random.Random(11)
+    rows, labels = [], []
+    for n in range(count):
+        family = random.Random(n // 4)
+        names = ["".join(family.choices("abcdeilmnorstu", k=6)) for _ in range(6)]
+        labels.append(f"{names[0]} of {''.join(draw.choices('abcdeilmnorstu', k=5))}")
+        for _ in range(6):
+            string = f"{draw.choice(names)} {draw.choice(names)}"
+            text = f"they saw {draw.choice(names)} {string} in it"
+            start = text.index(string)
+            mention = Mention(string, start, start + len(string), labels[-1])
+            rows.append(Record(text, f"f:{n}", [mention]))
+    return labels, rows
+
+
+def test_a_large_inventory_is_ranked_like_a_small_one(tmp_path, monkeypatch):
+    labels, rows = many(240)
+    own = dataset(labels=labels)
+    told, exact = built(tmp_path, own, rows=rows, settings=Negatives(top_k=3))
+    for module in (evidence, fusion, confusability):
+        monkeypatch.setattr(module, "EXACT", 120)
+    like, other = built(tmp_path, own, rows=rows, settings=Negatives(top_k=3), out="other")
+    near, again = (dictionary_of(o / "hard_negatives" / "toy.json")["NER"] for o in (exact, other))
+
+    links = [{(x, y) for x, own in found.items() for y in own} for found in (near, again)]
+    assert len(links[0] & links[1]) > 0.9 * len(links[0])
+    told, like = (t["datasets"]["toy"]["tasks"]["NER"] for t in (told, like))
+    assert like["neighbours"] == told["neighbours"]
+    scores = [
+        shards.read_json(o / "hard_negatives" / "toy.json")["tasks"]["NER"] for o in (exact, other)
+    ]
+    pairs = [{(x, n["label"]): n["score"] for x in found for n in found[x]} for found in scores]
+    both = pairs[0].keys() & pairs[1].keys()
+    assert np.mean([abs(pairs[0][p] / pairs[1][p] - 1) for p in both]) < 0.1
+
+
+def test_a_large_inventory_keeps_few_pairs_and_links_both_ways(tmp_path, monkeypatch):
+    labels, rows = many(240)
+    for module in (evidence, fusion, confusability):
+        monkeypatch.setattr(module, "EXACT", 120)
+    clean = lay(tmp_path / "clean", rows)
+    (known,) = gather(dataset(labels=labels), ["NER"], clean / "toy", None, 200)
+    found = fused(known, CorpusEncoder(known.texts()), Negatives())
+
+    most = evidence.links_kept(240)
+    assert len(labels) * most <= len(found.first) <= 4 * len(labels) * most < len(labels) ** 2
+    assert {*zip(found.first, found.second, strict=True)} == {
+        *zip(found.second, found.first, strict=True)
+    }
+    assert confusability.confusions(known, 0, soft=True).nnz <= len(labels) * most
+
+
+def test_a_large_inventory_reads_a_bounded_number_of_annotations(tmp_path, monkeypatch):
+    labels, rows = many(240)
+    monkeypatch.setattr(evidence, "EXACT", 120)
+    monkeypatch.setattr(evidence, "_MOST", 480)
+    clean = lay(tmp_path / "clean", rows)
+    (known,) = gather(dataset(labels=labels), ["NER"], clean / "toy", None, 200)
+
+    assert {2} == {len(own) for own in known.examples}
 
 
 def typed():

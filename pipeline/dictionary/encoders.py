@@ -72,18 +72,25 @@ def _grams(token: str) -> list[int]:
     return [xxhash.xxh3_64_intdigest(part.encode()) for part in dict.fromkeys(parts)]
 
 
+def _sequences(text: str) -> list[str]:
+    """Every sequence of two to four Chinese characters."""
+    if text.isascii():
+        return []
+    return [
+        run[i : i + n]
+        for run in _HAN_RUN.findall(text)
+        for n in range(2, _LONGEST + 1)
+        for i in range(len(run) - n + 1)
+    ]
+
+
 class CorpusEncoder:
     """Hashed character n-grams of the dataset's own tokens."""
 
     def __init__(self, texts: Iterable[str], size: int = 20_000) -> None:
         self._texts = [*texts]
         self._size = size
-        han: Counter[str] = Counter()
-        for text in self._texts:
-            if not text.isascii():
-                for run in _HAN_RUN.findall(text):
-                    for n in range(2, _LONGEST + 1):
-                        han.update([run[i : i + n] for i in range(len(run) - n + 1)])
+        han = Counter(chain.from_iterable(map(_sequences, self._texts)))
         self._pieces = {*_common(han, size, least=3)}
 
     def tokens(self, text: str) -> list[str]:

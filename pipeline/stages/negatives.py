@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from pipeline import engines, raw_files, shards
 from pipeline.dictionary.confusability import YARDSTICK, confusions, coverage, off_diagonal
@@ -107,7 +108,9 @@ def _dictionary(
     tasks, told = {}, {}
     for evidence in found:
         if peer is None:
-            near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
+            # Products of small matrices: threads that wait for each other take twice the time.
+            with threadpool_limits(1, "blas"):
+                near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
         else:
             near = peer.near(dataset, evidence.task, evidence.labels)
         tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 _LIBRARIES = ["datasketch", "faiss", "msgspec", "nltk.tokenize", "numpy", "orjson", "tomlkit"]
 _LIBRARIES += ["pyarrow.compute", "pyarrow.parquet", "rich.console", "rich.table", "ruamel.yaml"]
-_LIBRARIES += ["sklearn.feature_extraction", "sklearn.naive_bayes", "xxhash"]
+_LIBRARIES += ["mmh3", "scipy.sparse", "threadpoolctl", "xxhash"]
 
 
 class Done(NamedTuple):

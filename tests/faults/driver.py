@@ -115,8 +115,7 @@ def warm():
     import nltk.tokenize  # noqa: F401
     import rich.progress  # noqa: F401
     import ruamel.yaml  # noqa: F401
-    import sklearn.feature_extraction
-    import sklearn.naive_bayes  # noqa: F401
+    import scipy.sparse  # noqa: F401
 
     import pipeline
     from pipeline import text
