@@ -81,7 +81,8 @@ def _earlier(folder: Any) -> bool:
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    return names <= _PARTS and any(folder.glob("*/*/made_from.json"))
+    signs = ("stamps/*/*.json", "*/*/made_from.json")
+    return names <= _PARTS and any(any(folder.glob(sign)) for sign in signs)
 
 
 def apart(written: Iterable[Any], read: Iterable[Any]) -> None:

@@ -117,6 +117,11 @@ class Workspace(NamedTuple):
         other = {"publish": "corpus", "report": "reports"}
         return {stage: self.out / other.get(stage, stage) for stage in STAGES}
 
+    @property
+    def catalogs(self) -> list[Path]:
+        """The folders of the declarations."""
+        return [self.declarations] if self.declarations else raw_files.catalogs()
+
     def dataset(self, name: str) -> Dataset:
         """A declaration, under the parameters that change it."""
         return catalog.load(name, self.declarations, self.settings.no_relation_label)

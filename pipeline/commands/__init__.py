@@ -111,7 +111,7 @@ def writing(arguments: argparse.Namespace, ids: Sequence[str] = ()) -> Iterator[
     ws = workspace(arguments)
     tracked = getattr(arguments, "dictionaries", None)
     by_hand = Path("dictionaries", "overrides.toml")
-    inputs = (ws.raw, ws.manifests, ws.declarations, ws.params, by_hand)
+    inputs = (ws.raw, ws.manifests, *ws.catalogs, ws.params, by_hand)
     imported = getattr(arguments, "imported", None)
     merged = [tracked / "hard_negatives", tracked / "hard_negatives.json"] if tracked else []
     ownership.apart((ws.out, *ws.folders.values(), *merged), (*inputs, imported))

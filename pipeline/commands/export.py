@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     ws = _run(arguments, kind)
     params = arguments.params or config.PARAMS
-    ownership.apart([out], (params, ws.raw, ws.declarations, *ws.folders.values()))
+    ownership.apart([out], (params, ws.raw, *ws.catalogs, *ws.folders.values()))
     ownership.spared(out)
     ownership.check(out, ownership.EXPORT)
     with ownership.reading(ws.out):

@@ -137,8 +137,7 @@ def _difference(key: str, old: Any, new: Any) -> str:
 
 def begin(place: Place, made_from: MadeFrom) -> None:
     """Prepare to make a folder: go on with what a killed run left, if it would make the same."""
-    stamped = place.stamp.exists() or (place.folder / "made_from.json").is_file()
-    folder = atomic.followed(place.folder, ours=stamped or _within(place))
+    folder = atomic.followed(place.folder, ours=_is_ours(place))
     under_way, files = _under_way(folder)
     plan = under_way / _PLAN
     wanted = msgspec.json.encode(made_from, order="sorted")
@@ -151,9 +150,14 @@ def begin(place: Place, made_from: MadeFrom) -> None:
     files.mkdir(parents=True, exist_ok=True)
 
 
-def _within(place: Place) -> bool:
-    """Whether a folder lies in the run's folder, where no link leads out."""
-    return bool(_real(place.folder).is_relative_to(_real(place.stamp.parents[2])))
+def _is_ours(place: Place) -> bool:
+    """Whether a folder is in the run's folder, or holds what a stage wrote, where a link leads."""
+    folder = _real(place.folder)
+    if folder.is_relative_to(_real(place.stamp.parents[2])) or _under_way(folder)[0].exists():
+        return True
+    stamp = stamp_of(place)
+    files = stamp.files.items() if stamp else ()
+    return any((folder / n).is_file() and digest(folder / n) == own for n, own in files)
 
 
 def finish(place: Place, made_from: MadeFrom) -> dict[str, str]:
