@@ -20,7 +20,7 @@ from tests.faults.conftest import DATASETS, iepile
 COMMON = ["--params", "new.yaml", "--out", "out", "--workers", "1"]
 EXPORT = ["--output", "out", "--out", "made", "--params", "new.yaml"]
 #: Name -> the command, and which of its outputs are there from a run with other parameters.
-STAGES = {
+FOLDERS = {
     "normalize": ["normalize"],
     "clean": ["clean"],
     "dedupe": ["dedupe"],
@@ -29,6 +29,7 @@ STAGES = {
     "publish": ["corpus"],
     "report": ["reports"],
 }
+STAGES = {stage: [*folders, f"stamps/{stage}"] for stage, folders in FOLDERS.items()}
 EVERYTHING = [part for parts in STAGES.values() for part in parts]
 COMMANDS = {
     **{stage: ([stage, *COMMON], stale) for stage, stale in STAGES.items()},
@@ -54,6 +55,11 @@ COMMANDS = {
     "fetch": (["fetch", "toy", "--raw", "fetched", "--mirror", "mirror"], []),
 }
 MORE = {
+    # What is done is kept to go on with.
+    **{
+        name: {"keeps": "out/"}
+        for name in (*STAGES, "normalize one", "run", "run in an empty folder")
+    },
     # That an import is done already may be said.
     "import": {"again": ["this is there already"]},
     # What was downloaded is kept to go on with.

@@ -105,7 +105,7 @@ def refused(capsys, process, *command):
 def test_two_runs_in_one_folder(places, work, start, capsys):
     """The second is refused, whatever it is, a reader too; the first comes out right."""
     shutil.copytree(places.old, work / "out")
-    first = start("stop", "clean/.phee.partial/.hygiene", *RUN)
+    first = start("stop", "clean/.phee.partial/files/.hygiene", *RUN)
     stopped(first)
 
     for command in ("normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report"):
@@ -181,8 +181,12 @@ def test_datasets_side_by_side(places, work, start, capsys):
 def test_a_killed_worker_of_every_stage(places, work, start, tmp_path):
     """It is replaced, that is said, and its half shard is not among the others in the end."""
     stages = [
-        *("normalize/.phee.partial/test-", "clean/.phee.partial/train-", ".dedupe.partial/phee/"),
-        *("instruct/.phee.partial/EE/", ".corpus.partial/EET-en/train-", "normalize/phee/summary"),
+        *(
+            "normalize/.phee.partial/files/test-",
+            "clean/.phee.partial/files/train-",
+            ".dedupe.partial/files/phee/",
+        ),
+        *("instruct/.phee.partial/files/EE/", ".corpus.partial/files/EET-en/train-"),
     ]
     process = start("kill a worker", ",".join(stages), *RUN, "--workers", 2)
     _, err = process.communicate(timeout=600)
@@ -212,7 +216,7 @@ def test_ctrl_c_ends_the_workers(places, work, start, tmp_path):
     _, err = process.communicate(timeout=120)
 
     assert process.returncode == 130
-    assert err.endswith("\nstopped; nothing half-done has been kept, run the same command again\n")
+    assert err.endswith("\nstopped; run the same command again, it goes on from what is done\n")
     assert not worker.is_running()
     assert tree(work / "out/normalize/phee") == tree(places.old / "normalize/phee")
     assert iepile(*RUN) == 0
@@ -222,7 +226,7 @@ def test_ctrl_c_ends_the_workers(places, work, start, tmp_path):
 def waiting(start, tmp_path):
     """A run, and that worker of it which waits before it puts a shard in place."""
     who = tmp_path / "marks" / "who"
-    process = start("wait", "normalize/.phee.partial/train-", *RUN, "--workers", 2)
+    process = start("wait", "normalize/.phee.partial/files/train-", *RUN, "--workers", 2)
     while not who.exists() or not who.read_text(encoding="utf-8"):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
