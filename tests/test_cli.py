@@ -27,7 +27,6 @@ COMMANDS += [
     "new",
     "fetch",
     "settings",
-    "code",
     "doctor",
 ]
 

@@ -18,7 +18,7 @@ from pipeline.stages.clean import clean
 from pipeline.stages.dedupe import dedupe
 from pipeline.stages.instruct import instruct
 from pipeline.stages.negatives import negatives
-from pipeline.stages.normalize import normalize
+from pipeline.stages.normalize import Source, normalize
 from pipeline.stages.publish import publish
 from pipeline.tables import from_table, to_table
 from tests import account
@@ -120,12 +120,10 @@ def made(folder, monkeypatch, max_chars):
     for split in ("train", "dev", "test"):
         (raw / split).write_text("read by nobody")
     files = {split: raw_files.Split([raw_files.File(split)]) for split in ("train", "dev", "test")}
-    editions = [(PLANTED, raw, raw_files.Manifest(files))]
-    editions += [(d, *raw_files.edition(d, ROOT / "raw" / "sample")) for d in SAMPLES]
-    for dataset, *edition in editions:
-        settings = Normalize(max_chars=max_chars)
-        normalize(dataset, *edition, settings, folder / "normalize" / dataset.id)
-    return [dataset for dataset, *_ in editions]
+    sources = [Source(PLANTED, raw, raw_files.Manifest(files))]
+    sources += [Source(d, *raw_files.edition(d, ROOT / "raw" / "sample")) for d in SAMPLES]
+    normalize(sources, Normalize(max_chars=max_chars), folder / "normalize")
+    return [source.dataset for source in sources]
 
 
 def all_sound(dataset, *tables):
@@ -136,8 +134,8 @@ def all_sound(dataset, *tables):
 
 def corpus_of(datasets, folders, out):
     """The stages after dedupe; every instruction asks of a record that was kept."""
-    negatives(datasets, folders["clean"], folders["dedupe"], Negatives(), out)
-    near = {d.id: dictionary_for(d, out / "hard_negatives") for d in datasets}
+    negatives(datasets, folders["clean"], folders["dedupe"], Negatives(), out / "negatives")
+    near = {d.id: dictionary_for(d, out / "negatives") for d in datasets}
     instruct(datasets, folders["clean"], folders["dedupe"], near, Instruct(), folders["instruct"])
     publish(datasets, folders, Settings(), out / "corpus")
     texts = {

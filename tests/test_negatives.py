@@ -15,7 +15,7 @@ import pytest
 from pipeline import kept, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Negatives
-from pipeline.dictionary import confusability, evidence, fusion, signals
+from pipeline.dictionary import confusability, evidence, fusion, interchange, signals
 from pipeline.dictionary.encoders import CorpusEncoder
 from pipeline.dictionary.evidence import gather
 from pipeline.dictionary.fusion import Block, fused, inner_products, standardized
@@ -89,8 +89,17 @@ def lay(folder, rows, name="toy", split="train", per_shard=10**6, language="en")
 def built(tmp_path, own=None, *, rows=None, settings=None, out="out", **more):
     clean = lay(tmp_path / "clean", records() if rows is None else rows)
     own = dataset() if own is None else own
-    summary = negatives([own], clean, None, settings or Negatives(), tmp_path / out, **more)
-    return summary, tmp_path / out
+    return made([own], clean, None, settings or Negatives(), tmp_path / out, **more), tmp_path / out
+
+
+def made(datasets, clean, dedupe, settings, out, **more):
+    """Run the stage and gather its dictionaries in `out`; what is worth a look of each."""
+    negatives(datasets, clean, dedupe, settings, out / "stage", **more)
+    names = [d.id for d in datasets]
+    interchange.gather(names, out / "stage", out)
+    told = {name: shards.read_json(out / "stage" / name / "account.json") for name in names}
+    imported = [{"imported": own["imported"]} for own in told.values() if "imported" in own]
+    return {"datasets": told, **(imported[0] if imported else {})}
 
 
 def bytes_of(folder):
@@ -161,7 +170,7 @@ def test_bytes_do_not_depend_on_the_machine(tmp_path, monkeypatch, variables, ex
         "from tests.test_negatives import *;"
         f"evidence.EXACT = fusion.EXACT = confusability.EXACT = {exact};"
         "at = Path(sys.argv[1]);"
-        "negatives([dataset()], at / 'clean', None, Negatives(), at / 'again')"
+        "made([dataset()], at / 'clean', None, Negatives(), at / 'again')"
     )
     environment = {**os.environ, **variables}
     command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
@@ -173,7 +182,7 @@ def test_bytes_do_not_depend_on_the_machine(tmp_path, monkeypatch, variables, ex
 def test_evidence_comes_from_the_first_split_that_has_any(tmp_path):
     clean = lay(tmp_path / "clean", [Record("nothing here", "f:1")])
     lay(clean, records(), split="dev")
-    summary = negatives([dataset()], clean, None, Negatives(), tmp_path / "out")
+    summary = made([dataset()], clean, None, Negatives(), tmp_path / "out")
 
     assert summary["datasets"]["toy"]["split"] == "dev"
 
@@ -395,7 +404,7 @@ def overridden(tmp_path, label="actor", reason="it is so"):
     path.write_text(OVERRIDE.format(label=label, reason=reason), encoding="utf-8")
     clean = lay(tmp_path / "clean", records(), name="wnut2017")
     own = dataset("wnut2017")
-    negatives([own], clean, None, Negatives(), tmp_path / "out", overrides=path)
+    made([own], clean, None, Negatives(), tmp_path / "out", overrides=path)
     return shards.read_json(tmp_path / "out" / "hard_negatives" / "wnut2017.json")["tasks"]["NER"]
 
 

@@ -31,8 +31,7 @@ from tests.day.nursery import Nursery
 LISTED = ["cluener", "conll04", "fewfc", "wnut2017", "semeval2010-task8"]
 #: What the stages read, and what they write.
 INPUTS = ("params.yaml", "pipeline/catalog", "raw", "dictionaries/overrides.toml")
-OUTPUTS = ("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports")
-DICTIONARIES = ("dictionaries/hard_negatives", "dictionaries/hard_negatives.json")
+OUTPUTS = ("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports", "stamps")
 
 
 class World:
@@ -157,8 +156,7 @@ class World:
             return
         for place in INPUTS:
             _copy(self.here / place, self.twin / place)
-        for place in ("output", *DICTIONARIES):
-            _remove(self.twin / place)
+        _remove(self.twin / "output")
         self.iepile("run", "--workers", 1, "--datasets", self._named(), folder=self.twin)
 
     def _named(self):
@@ -233,13 +231,11 @@ class _Untouched:
 def outputs(folder):
     """All that the stages wrote, by path; leftovers included."""
     found = {}
-    places = [*(folder / "output" / name for name in OUTPUTS), *(folder / d for d in DICTIONARIES)]
-    for place in places:
+    for place in (folder / "output" / name for name in OUTPUTS):
         paths = [place] if place.is_file() else sorted(place.rglob("*"))
         found |= {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths if p.is_file()}
-    for place in ("output", "dictionaries"):
-        hidden = {p.name: b"" for p in (folder / place).glob(".*") if p.name != ".gitignore"}
-        found |= hidden
+    ours = (".gitignore", ".iepile")
+    found |= {p.name: b"" for p in (folder / "output").glob(".*") if p.name not in ours}
     return {name: data for name, data in found.items() if not name.endswith(".gitignore")}
 
 
@@ -257,7 +253,7 @@ def inputs(folder, places=INPUTS):
 
 def _project(folder, names):
     ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*", "dvc.lock")
-    for name in ("pipeline", "dictionaries", "stages"):
+    for name in ("pipeline", "dictionaries"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
