@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,8 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
         chain.require(*STAGES[stage].reads)
         with progress.watch(stage) as (tell, end):
             chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
-            end(chain.make(stage, force=arguments.force, **more))
+            force = arguments.force or "IEPILE_FORCE" in os.environ
+            end(chain.make(stage, force=force, **more))
         _at_gate(stage, Chain(chain.datasets, ws.again()), arguments.gate)
         if not only:
             chain.sweep([stage])
