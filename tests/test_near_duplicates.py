@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import shards, shuffle
-from pipeline.cleaning import duplicates, minhash, near_duplicates
+from pipeline.cleaning import duplicates, minhash
 from pipeline.config import Dedupe
+from pipeline.execution import freshness
 from pipeline.stages.dedupe import dedupe
 from tests.test_dedupe import dataset, drops, lay
 
@@ -56,7 +57,7 @@ def test_work_that_is_done_twice_is_done_once(tmp_path, monkeypatch):
             function(item)
             yield function(item)
 
-    monkeypatch.setattr(near_duplicates.engines, "run", twice)
+    monkeypatch.setattr(freshness.engines, "run", twice)
 
     assert solve(tmp_path, "a", near_duplicates="drop") == once
     assert shards.read(tags).to_pylist() == rows

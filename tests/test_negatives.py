@@ -146,7 +146,7 @@ def test_number_of_shards_and_other_datasets_change_nothing(tmp_path):
     clean = lay(tmp_path / "many", records(), per_shard=17)
     lay(clean, records(("actor", "year")), name="other")
     both = [dataset("other", ("actor", "year")), dataset()]
-    negatives(both, clean, None, Negatives(), tmp_path / "again")
+    made(both, clean, None, Negatives(), tmp_path / "again")
     path = "hard_negatives/toy.json"
 
     assert (out / path).read_bytes() == (tmp_path / "again" / path).read_bytes()
@@ -540,11 +540,11 @@ def test_compare_counts_shared_links(tmp_path):
 
 def test_neighbors_of_a_label(tmp_path):
     _, out = built(tmp_path)
-    rows = neighbors(out / "hard_negatives", "toy", "actor")
+    rows = neighbors(out / "hard_negatives" / "toy.json", "actor")
 
     assert (rows[0]["task"], rows[0]["label"]) == ("NER", "director")
     with pytest.raises(PipelineError, match="no label 'ghost'"):
-        neighbors(out / "hard_negatives", "toy", "ghost")
+        neighbors(out / "hard_negatives" / "toy.json", "ghost")
 
 
 def test_summary_tells_coverage_beside_chance(tmp_path):

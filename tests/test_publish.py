@@ -92,7 +92,7 @@ def test_parts_and_workers_change_nothing(folders, tmp_path, monkeypatch):
     def contents(folder):
         return {p.name: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
-    assert len(contents(tmp_path / "a")) == 9
+    assert len(contents(tmp_path / "a")) == 8
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
 
 
@@ -158,7 +158,8 @@ def test_lengths_are_characters_or_tokens(tmp_path):
 def test_summary_of_lengths():
     found = [pa.array(range(1, 51)).to_numpy(), pa.array(range(51, 102)).to_numpy()]
 
-    assert lengths.summary(found) == (5151, 51, 96, 101)
+    assert lengths.summary([lengths.counted([own]) for own in found]) == (5151, 51, 96, 101)
+    assert lengths.summary([lengths.counted([])]) == (0, 0, 0, 0)
     assert lengths.summary([]) == (0, 0, 0, 0)
 
 

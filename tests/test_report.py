@@ -139,14 +139,14 @@ def test_plot_data_agree_with_the_counts(sample):
 def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     counts, folders = sample
     told = "All texts are invented: imagined in the format of the real data."
-    page = (folders["reports"] / "index.html").read_text(encoding="utf-8")
+    page = (folders["report"] / "index.html").read_text(encoding="utf-8")
 
     assert counts["edition"] == {"invented": sorted(SOME)}
     assert f"<strong>{told}" in page.partition("</header>")[0]
     assert "real rows" not in page
     card = (folders["corpus"] / "README.md").read_text(encoding="utf-8")
     assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
-    assert main(["audit", "--out", str(folders["reports"].parent)]) == 0
+    assert main(["audit", "--out", str(folders["report"].parent)]) == 0
     assert capsys.readouterr().out.startswith(told)
 
 
@@ -173,6 +173,8 @@ def test_a_lost_record_is_an_error(tmp_path):
     folders = planted(tmp_path)
     path = folders["clean"] / "toy" / "train-00000.parquet"
     shards.write(shards.read(path).slice(1), path)
+    tags = folders["dedupe"] / "toy" / "train-00000.parquet"
+    shards.write(shards.read(tags).slice(1), tags)
 
     with pytest.raises(CountError, match="normalize wrote 12 records, clean holds 11"):
         report(DATASETS, folders, tmp_path / "reports")

@@ -87,14 +87,16 @@ def _compare(action: list[str]) -> int:
 
 def _neighbors(arguments: argparse.Namespace) -> int:
     from pipeline import ownership
-    from pipeline.dictionary.interchange import neighbors
+    from pipeline.dictionary.interchange import NAME, neighbors
     from pipeline.terminal.listing import table
 
     ws = workspace(arguments)
     ws.dataset(arguments.dataset)
     with ownership.reading(ws.out):
-        folder = ws.folders["negatives"]
-        rows = neighbors(folder, arguments.dataset, arguments.label, arguments.task)
+        path = ws.folders["negatives"] / arguments.dataset / NAME
+        if not path.is_file():  # nothing has been run; the dictionary under git may know
+            path = Path("dictionaries", "hard_negatives", f"{arguments.dataset}.json")
+        rows = neighbors(path, arguments.label, arguments.task)
     signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
     cells = [
         [row["task"], row["label"], _figure(row["score"])]

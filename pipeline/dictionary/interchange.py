@@ -254,11 +254,8 @@ def r_precision(ranked: list[str], reference: list[str]) -> float:
     return len(wanted & {*ranked[: len(wanted)]}) / len(wanted)
 
 
-def neighbors(
-    dictionaries: Path, dataset: str, label: str, task: str | None = None
-) -> list[dict[str, Any]]:
-    """The neighbours of a label, each with its task, score and what every signal gave to it."""
-    path = Path(dictionaries) / dataset / NAME
+def neighbors(path: Path, label: str, task: str | None = None) -> list[dict[str, Any]]:
+    """The neighbours of a label in one dataset's file, each with its task, score and signals."""
     tasks = _checked(shards.read_json(path), _Ours, path)["tasks"]
     if task not in (None, *tasks):
         raise PipelineError(

@@ -291,15 +291,15 @@ def test_an_edit_while_a_stage_runs_is_refused(made, monkeypatch, capsys, what):
         if what == "parameters":
             made.change("publish", rows_per_shard=7)
         elif what == "declaration":
-            load = catalog.load.__wrapped__
+            read = catalog.read.__wrapped__
 
-            def other(name, *more):
-                dataset = load(name, *more)
+            def other(path, *more):
+                dataset = read(path, *more)
                 dataset.labels.entity = {**dataset.names("entity"), "person": "human"}
                 return dataset
 
             other.cache_clear = lambda: None
-            monkeypatch.setattr(catalog, "load", other)
+            monkeypatch.setattr(catalog, "read", other)
         elif what == "code":
             monkeypatch.setattr(code, "digest", lambda *_: "other")
         else:
