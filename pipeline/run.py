@@ -161,8 +161,10 @@ class Chain:
     def why_stale(self, stage: str, name: str, keys: Collection[str] = ()) -> str:
         """Why a folder must be made, in words; "" if it is fresh. `keys`: compare only these."""
         made_from = self.made_from(stage, name)
-        told = {key: made_from[key] for key in keys or made_from}
-        return freshness.why_stale(self.ws.place(stage, name), told, self._found(stage, name))
+        return self._why_stale(stage, name, {key: made_from[key] for key in keys or made_from})
+
+    def _why_stale(self, stage: str, name: str, made_from: MadeFrom) -> str:
+        return freshness.why_stale(self.ws.place(stage, name), made_from, self._found(stage, name))
 
     def require(self, *stages: str, keys: Collection[str] = ()) -> None:
         """Refuse to go on from stages, or those that they read, where they are stale.
@@ -241,8 +243,9 @@ class Chain:
         Raises `WorkError` where parameters, declarations, code or raw files are not at the end what
         they were at the start.
         """
-        made_from = {name: self.made_from(stage, name) for name in self.units(stage)}
-        due = [name for name in made_from if force or self.why_stale(stage, name)]
+        asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
+        made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
+        due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
         for name in due:
             freshness.begin(self.ws.place(stage, name), made_from[name])
         if due:
@@ -264,7 +267,7 @@ class Chain:
         now._files = self._files
         changed = None if now.ws.settings == self.ws.settings else "the parameters"
         for name, before in made_from.items():
-            after = now.made_from(stage, name)
+            after = before | now.made_from(stage, name)
             changed = changed or next(
                 (_WORDS[key] for key in before if after.get(key) != before[key]), None
             )
@@ -304,6 +307,13 @@ def code_of(stage: str, readers: Iterable[str]) -> str:
         ]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
     return code.digest(paths, SILENT)
+
+
+def _digest(value: Any) -> str:
+    """A digest of what a stage is told by its caller: a file, or values."""
+    if isinstance(value, Path):
+        return freshness.digest(value)
+    return xxhash.xxh3_128_hexdigest(msgspec.json.encode(value))
 
 
 def _declaration(dataset: Dataset, *, about: bool) -> str:

@@ -144,7 +144,7 @@ def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     assert counts["edition"] == {"invented": sorted(SOME)}
     assert f"<strong>{told}" in page.partition("</header>")[0]
     assert "real rows" not in page
-    card = (folders["corpus"] / "README.md").read_text(encoding="utf-8")
+    card = (folders["publish"] / "README.md").read_text(encoding="utf-8")
     assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
     assert main(["audit", "--out", str(folders["report"].parent)]) == 0
     assert capsys.readouterr().out.startswith(told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,7 +43,8 @@ def counted(found: Sequence[Any]) -> list[list[int]]:
 
 def summary(found: Sequence[Sequence[Sequence[int]]]) -> Lengths:
     """The figures over all rows that were counted."""
-    values, counts = (np.array([*chain(*own)], np.int64) for own in zip(*found, strict=True))
+    values = np.array([n for own in found for n in own[0]], np.int64)
+    counts = np.array([n for own in found for n in own[1]], np.int64)
     if not len(values):
         return Lengths()
     order = np.argsort(values, kind="stable")

@@ -7,7 +7,6 @@ lists in `hard_negatives.json`, and scores per dataset in `hard_negatives/<id>.j
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,6 +17,7 @@ from pipeline.errors import DeclarationError, PipelineError, StaleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pipeline.catalog import Dataset
 

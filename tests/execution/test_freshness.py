@@ -423,3 +423,17 @@ def test_killed_between_the_last_file_and_the_stamp(made):
     made.change("clean", min_characters=5)
     made.run()
     assert tree(made.out) == before
+
+
+def test_a_peers_dictionary_is_taken_whatever_was_fresh(made, tmp_path):
+    peer = tmp_path / "peer.json"
+    peer.write_text('{"NER": {"WNUT17": {"person": ["location"]}}}', encoding="utf-8")
+    path = made.out / "negatives" / "wnut2017" / "dictionary.json"
+    own = path.read_bytes()
+
+    assert made("negatives", "--import", str(peer)) == 0
+    assert json.loads(path.read_bytes())["encoder"] == "imported"
+    assert made("instruct") == 0
+
+    assert made("negatives") == 0
+    assert path.read_bytes() == own
