@@ -62,7 +62,7 @@ def test_everything_lies_under_one_folder(run):
     assert names == sorted(
         [
             *("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports"),
-            *("dictionaries", "stamps"),
+            *("dictionaries", "stamps", ".iepile"),
         ]
     )
     assert (out / "dictionaries" / "hard_negatives.json").is_file()

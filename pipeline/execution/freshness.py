@@ -153,7 +153,10 @@ def begin(place: Place, made_from: MadeFrom) -> None:
 def _is_ours(place: Place) -> bool:
     """Whether a folder is in the run's folder, or holds what a stage wrote, where a link leads."""
     folder = _real(place.folder)
-    if folder.is_relative_to(_real(place.stamp.parents[2])) or _under_way(folder)[0].exists():
+    root = place.stamp.parents[2]
+    if not isinstance(folder, Path) or folder.resolve().is_relative_to(root.resolve()):
+        return True
+    if _under_way(folder)[0].exists():
         return True
     stamp = stamp_of(place)
     files = stamp.files.items() if stamp else ()
@@ -260,7 +263,7 @@ def _name(step: Step) -> str:
 
 def _real(folder: Any) -> Any:
     """Of a link, what it leads to: that is replaced, and the link stays."""
-    return folder.resolve() if isinstance(folder, Path) else folder
+    return folder.resolve() if isinstance(folder, Path) and folder.is_symlink() else folder
 
 
 def _under_way(folder: Path) -> tuple[Path, Path]:
