@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from pipeline import cli
-from pipeline.config import ROOT
+
+ROOT = Path(__file__).resolve().parent.parent
 
 #: A clause with its entities; a relation holds between them, or none does.
 CLAUSES = [

@@ -137,8 +137,10 @@ def _holders(of: os.stat_result) -> str:
 def replacing(folder: Any) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` when the block ends well."""
     folder = followed(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial, retired = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "retired"))
     with telling(folder), locked(partial):
+        if isinstance(folder, Path):
+            _settle(folder, retired)
         _clear(partial)
         try:
             yield partial

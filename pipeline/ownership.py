@@ -58,7 +58,9 @@ def claim(folder: Any, mark: str) -> None:
     """Mark a folder as ours, made if need be; refuse one that is not."""
     check(folder, mark)
     if _mark(folder) != mark:
-        folder.resolve().mkdir(parents=True, exist_ok=True)  # a link may lead to what is to be made
+        # A link may lead to what is to be made.
+        place = Path(os.path.realpath(folder)) if isinstance(folder, Path) else folder
+        place.mkdir(parents=True, exist_ok=True)
         (folder / NAME).write_text(mark, encoding="ascii")
 
 

@@ -248,10 +248,14 @@ class Chain:
         due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
         for name in due:
             freshness.begin(self.ws.place(stage, name), made_from[name])
-        if due:
-            MAKE[stage](
-                [self.datasets[n] for n in (self.datasets if ALL in due else due)], self.ws, **more
-            )
+        try:
+            if due:
+                names = self.datasets if ALL in due else due
+                MAKE[stage]([self.datasets[name] for name in names], self.ws, **more)
+        except BaseException:
+            for name in due:
+                freshness.abandon(self.ws.place(stage, name))
+            raise
         self._unchanged(stage, {name: made_from[name] for name in due})
         for name in due:
             self._files[stage, name] = freshness.finish(self.ws.place(stage, name), made_from[name])

@@ -183,8 +183,8 @@ def test_code(clean):
 
 
 def test_parameters_metrics_and_experiments(clean):
-    changed(clean, "clean", min_characters=12)
-    assert "min_characters" in dvc(clean, "params", "diff").stdout
+    changed(clean, "clean", max_non_letter_share=0.05)
+    assert "max_non_letter_share" in dvc(clean, "params", "diff").stdout
     assert "clean" in dvc(clean, "status").stdout or "gates" in dvc(clean, "status").stdout
 
     assert repro(clean)["clean"] == "3 of 3 datasets"

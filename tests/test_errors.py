@@ -9,14 +9,17 @@ from importlib import import_module
 
 import pytest
 
-from pipeline import cli, engines, fetching
+from pipeline import cli, engines, fetching, invariant
 from pipeline.catalog import Dataset, Labels
 from pipeline.engines import Workers
 from pipeline.errors import PipelineError
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network
 from pipeline.raw_files import File, Split
+from pipeline.records import Mention, Record
+from pipeline.tables import to_table
 from tests.conftest import ROOT
+from tests.helpers import declared
 
 SOURCES = sorted((ROOT / "pipeline").rglob("*.py"))
 
@@ -229,6 +232,12 @@ def failed(place):
     list(engines.run(job, ["a"]))
 
 
+def unsound(_):
+    record = Record("Rome fell", "toy.txt:1", [Mention("Rome", 51, 55, "place")])
+    broken = to_table([record], ["toy/train/0"], dataset="toy", split="train", language="en")
+    invariant.checked(broken, declared(entity=["place"]))
+
+
 def without_ray(_):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "ray", None)
@@ -236,6 +245,7 @@ def without_ray(_):
 
 
 FUNCTIONS = [
+    ("RecordError", unsound, "51:55 in a text of 9 characters", "toy/train/0", "report it"),
     ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
     ("UnreachableError", unreachable, "does not come through", "http://127.0.0.1:9", "--mirror"),
     ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),

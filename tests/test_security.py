@@ -434,10 +434,10 @@ def test_what_a_declaration_says_steers_nothing_in_markdown(tmp_path, monkeypatc
     records = {"wnut2017": {"train": {"records": 1, "dropped": {odd: 1}, "kept": 0}}}
     monkeypatch.setattr(catalog, "ids", lambda: ["wnut2017"])
     monkeypatch.setattr(catalog, "load", lambda *_: dataset)
-    ws = run.Workspace(config.Settings(), tmp_path, tmp_path, tmp_path)
+    ws = run.Workspace(config.Settings(), tmp_path, tmp_path)
 
     for shown in (
-        card.card([dataset], {}, records, config.Settings(), "0" * 64),
+        card.card([dataset], {}, records, config.Settings(), "0" * 64, [], "0" * 32),
         listing.catalogue(ws, "markdown"),
         listing.catalogue(ws, "table"),
     ):

@@ -106,9 +106,11 @@ def why_stale(place: Place, made_from: MadeFrom, files: Mapping[str, str] | None
 
     Of `made_from` only what is given is compared. `files` are the digests of what lies there.
     """
+    if not place.folder.exists():
+        return "has not been run"
     stamp = stamp_of(place)
     if stamp is None:
-        return "has not been run" if not place.folder.exists() else "was not finished"
+        return "was not finished"
     for key, value in made_from.items():
         if why := _difference(key, stamp.made_from.get(key), value):
             return why
@@ -161,6 +163,13 @@ def _is_ours(place: Place) -> bool:
     stamp = stamp_of(place)
     files = stamp.files.items() if stamp else ()
     return any((folder / n).is_file() and digest(folder / n) == own for n, own in files)
+
+
+def abandon(place: Place) -> None:
+    """Forget work that was begun, unless something of it is done."""
+    under_way = _under_way(_real(place.folder))[0]
+    if not (under_way / "done").exists():
+        atomic.remove(under_way)
 
 
 def finish(place: Place, made_from: MadeFrom) -> dict[str, str]:

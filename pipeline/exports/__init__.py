@@ -13,7 +13,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from pipeline.tables import INSTRUCTIONS, of_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from pipeline.catalog import Dataset
 
@@ -42,13 +42,11 @@ class Source(NamedTuple):
     """What to export: a run's output folder, and which part of it."""
 
     kind: Kind
-    #: The folder that the stages wrote: it holds clean/, dedupe/ and corpus/.
+    #: The folder that the stages wrote: it holds clean/, dedupe/, negatives/ and corpus/.
     folder: Path
     #: In the order in which they are exported.
     datasets: tuple[Dataset, ...]
     splits: tuple[str, ...] = SPLITS
-    #: The folder that the stage negatives wrote.
-    dictionaries: Path = Path("output/negatives")
 
 
 def module(name: str) -> Any:

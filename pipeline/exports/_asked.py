@@ -37,7 +37,7 @@ class Negatives:
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
         records = (table for _, table in kept_tables(source, dataset, [split]))
         self.inventory = tasks.asked(dataset, task, records)
-        path = source.dictionaries / dataset.id / interchange.NAME
+        path = source.folder / "negatives" / dataset.id / interchange.NAME
         self.near = _read(path).get(task, {}) if path.is_file() else {}
         #: Event -> roles; empty where a dataset declares triggers alone.
         whole = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}

@@ -32,22 +32,17 @@ def place(tmp_path_factory):
     (folder / "a file").write_text("x")
     (folder / "empty").mkdir()
     (folder / "loop").symlink_to(folder / "loop")
-    assert (
-        cli.main(
-            [
-                "run",
-                "--params",
-                str(folder / "params.yaml"),
-                "--out",
-                str(folder / ODD),
-                "--datasets",
-                ",".join(NAMES),
-                "--workers",
-                "1",
-            ]
-        )
-        == 0
-    )
+    options = [
+        "--params",
+        str(folder / "params.yaml"),
+        "--out",
+        str(folder / ODD),
+        "--workers",
+        "1",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where no links are changed by hand
+        assert cli.main(["run", "--datasets", ",".join(NAMES), *options]) == 0
     return folder
 
 
@@ -86,7 +81,7 @@ def refused(result, words):
 RUN = ["--params", "{params}", "--workers", "1"]
 #: Command and arguments -> words of its message.
 CALLS = {
-    "run: out is a file": (["run", *RUN, "--out", "{file}"], "File exists"),
+    "run: out is a file": (["run", *RUN, "--out", "{file}"], "iepile did not write"),
     "run: out below a file": (["run", *RUN, "--out", "{file}/x/y"], "Not a directory"),
     "run: out is a loop": (["run", *RUN, "--out", "{loop}"], "File exists"),
     "run: out is too long": (["run", *RUN, "--out", "{tmp}/" + "n" * 300], "File name too long"),
@@ -99,13 +94,13 @@ CALLS = {
     "run: an address without ray": (["run", *RUN, "--address", "x:1", "--out", "{tmp}/o"], "--engine ray"),
     "normalize: raw is a file": (["normalize", "boson", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "is missing"),
     "normalize: an id of blanks": (["normalize", " ", *RUN, "--out", "{tmp}/o"], "is no id"),
-    "clean: nothing normalized": (["clean", "boson", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
-    "clean: out is a file": (["clean", "boson", *RUN, "--out", "{file}"], "File exists"),
-    "dedupe: nothing cleaned": (["dedupe", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
-    "negatives: nothing cleaned": (["negatives", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
-    "instruct: nothing cleaned": (["instruct", "boson", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
-    "publish: nothing cleaned": (["publish", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
-    "report: nothing normalized": (["report", *RUN, "--out", "{tmp}/o"], "normalize has not been run over boson"),
+    "clean: nothing normalized": (["clean", "boson", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
+    "clean: out is a file": (["clean", "boson", *RUN, "--out", "{file}"], "iepile did not write"),
+    "dedupe: nothing cleaned": (["dedupe", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
+    "negatives: nothing cleaned": (["negatives", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
+    "instruct: nothing cleaned": (["instruct", "boson", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
+    "publish: nothing cleaned": (["publish", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
+    "report: nothing normalized": (["report", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
     "audit: no report": (["audit", "--out", "{empty}", *RUN], "cannot read this JSON file"),
     "audit: out is a file": (["audit", "--out", "{file}", *RUN], "cannot read this JSON file"),
     "audit: no parameters": (["audit", "--params", "{none}"], "there is no such file"),
@@ -491,13 +486,13 @@ JSON_READ_BY = {
     "report, summary": ("normalize/wnut2017/summary.json", ["report", *RUN]),
     "report, hygiene": ("clean/wnut2017/hygiene.json", ["report", *RUN]),
     "report, near-duplicates": ("dedupe/near_duplicates.json", ["report", *RUN]),
-    "report, dictionary": ("dictionaries/hard_negatives/wnut2017.json", ["report", *RUN]),
+    "report, dictionary": ("negatives/wnut2017/dictionary.json", ["report", *RUN]),
     "instruct, dictionary": (
-        "dictionaries/hard_negatives/wnut2017.json",
+        "negatives/wnut2017/dictionary.json",
         ["instruct", "wnut2017", *RUN],
     ),
     "neighbors": (
-        "dictionaries/hard_negatives/wnut2017.json",
+        "negatives/wnut2017/dictionary.json",
         ["neighbors", "wnut2017", "person", *RUN],
     ),
     "audit": ("reports/counts.json", ["audit", *RUN]),

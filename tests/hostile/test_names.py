@@ -75,7 +75,7 @@ def test_a_label_with_control_characters_is_drawn_as_signs(toy, tmp_path):
     ws, counts = made(tmp_path, {"toy": toy})
 
     assert counts["datasets"]["toy"]["records"]["train"]["kept"] == 1
-    html = (ws.folders["reports"] / "index.html").read_text(encoding="utf-8")
+    html = (ws.folders["report"] / "index.html").read_text(encoding="utf-8")
     assert visible(html) == html
     assert "place·" in html or "PER·" in html
 
