@@ -170,15 +170,14 @@ class Chain:
         """Refuse to go on from stages, or those that they read, where they are stale.
 
         Raises `StaleError` that says what is due. With `keys` only these parts of `made_from` are
-        compared, and raw files are not.
+        compared.
         """
         wanted = {*stages}
         for stage in reversed(STAGES):
             wanted |= {*STAGES[stage].reads} if stage in wanted else set()
         for stage in (stage for stage in STAGES if stage in wanted):
-            told = [key for key in keys if (stage, key) != ("normalize", "inputs")]
             for name in self.units(stage):
-                if why := self.why_stale(stage, name, told):
+                if why := self.why_stale(stage, name, keys):
                     own, of = ("", "") if name == ALL else (f" {name}", " of")
                     todo = (
                         f"run `iepile {stage}{own}`; `dvc repro` or `iepile run` do all that is due"
@@ -202,6 +201,7 @@ class Chain:
                 d.id: _declaration(d, about=told or stage == "report") for d in datasets
             },
             "inputs": dict(self._inputs(stage, name)),
+            "sources": self._sources(stage, name),
         }
 
     def _code(self, stage: str, datasets: Sequence[Dataset]) -> str:
@@ -214,11 +214,6 @@ class Chain:
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """What a stage reads for a dataset or all, each with a digest of its contents."""
         names = self.datasets if name == ALL else (name,)
-        if stage == "normalize":
-            yield "raw files", _raw(self.datasets[name], self.ws)
-        if stage == "negatives":
-            path = overrides()
-            yield "overrides", freshness.digest(path) if path else ""
         for earlier in STAGES[stage].reads:
             for own in names:
                 whole = STAGES[earlier].whole
@@ -229,6 +224,13 @@ class Chain:
                 # What is told about a dictionary changes no instruction.
                 part = f"{own}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
                 yield key, freshness.contents(files, part)
+
+    def _sources(self, stage: str, name: str) -> dict[str, str]:
+        """What a stage reads besides, where the user and the current folder have it."""
+        if stage == "normalize":
+            return {"raw files": _raw(self.datasets[name], self.ws)}
+        path = overrides() if stage == "negatives" else None
+        return {"overrides": freshness.digest(path)} if path else {}
 
     def _found(self, stage: str, name: str) -> dict[str, str]:
         """The digests of the files that a stage left; looked at once."""
@@ -297,6 +299,7 @@ _WORDS: Final = {
     "parameters": "the parameters",
     "declaration": "a declaration",
     "inputs": "a file that it reads",
+    "sources": "a file that it reads",
 }
 
 
@@ -357,7 +360,7 @@ def compared(ws: Workspace) -> list[str]:
 def gate(stage: str, chain: Chain) -> str:
     """What a stage follows from besides the files it reads, as text: what DVC compares for it."""
     found = {name: chain.made_from(stage, name) for name in chain.units(stage)}
-    told = {name: {k: v for k, v in own.items() if k != "inputs"} for name, own in found.items()}
+    told = {name: {k: v for k, v in own.items() if k not in ("inputs", "sources")} for name, own in found.items()}
     return msgspec.json.format(msgspec.json.encode(told, order="sorted"), indent=1).decode() + "\n"
 
 

@@ -131,7 +131,7 @@ def _difference(key: str, old: Any, new: Any) -> str:
             told = ", ".join(f"{n} was {old.get(n)!r}, is {new.get(n)!r}" for n in names)
             return f"was run with other parameters: {told}"
         missing = [name for name in names if name not in old or name not in new]
-        if missing:
+        if missing and key != "sources":
             return f"was run over other {key}: {missing[0]} is in one list and not in the other"
         return f"was run before {names[0]} changed"
     return f"was run before its {key} changed"

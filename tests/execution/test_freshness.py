@@ -437,3 +437,13 @@ def test_a_peers_dictionary_is_taken_whatever_was_fresh(made, tmp_path):
 
     assert made("negatives") == 0
     assert path.read_bytes() == own
+
+
+def test_overrides_are_those_of_the_folder_one_is_in(made, tmp_path, monkeypatch, ran):
+    """They are in the chain; an export from elsewhere takes a run as it is."""
+    monkeypatch.chdir(tmp_path)
+    assert made.export("bio") == 0
+    assert made("instruct") == 1
+
+    made.run()
+    assert [stage for stage, _ in ran] == ["negatives"]
