@@ -360,7 +360,10 @@ def compared(ws: Workspace) -> list[str]:
 def gate(stage: str, chain: Chain) -> str:
     """What a stage follows from besides the files it reads, as text: what DVC compares for it."""
     found = {name: chain.made_from(stage, name) for name in chain.units(stage)}
-    told = {name: {k: v for k, v in own.items() if k not in ("inputs", "sources")} for name, own in found.items()}
+    told = {
+        name: {k: v for k, v in own.items() if k not in ("inputs", "sources")}
+        for name, own in found.items()
+    }
     return msgspec.json.format(msgspec.json.encode(told, order="sorted"), indent=1).decode() + "\n"
 
 
