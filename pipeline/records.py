@@ -115,8 +115,6 @@ def violation(record: Record) -> tuple[str, str] | None:
             return "offset_out_of_text", f"{start}:{end} in a text of {len(text)} characters"
         elif text[start:end] != string:
             return "offset_mismatch", f"{start}:{end} is {text[start:end]!r}, not {string!r}"
-    if not record.relations and not record.events:
-        return None
     indices = [i for r in record.relations for i in (r.head, r.tail)]
     indices += [q.mention for r in record.relations for q in r.qualifiers]
     indices += [e.trigger for e in record.events if e.trigger is not None]
