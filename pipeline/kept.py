@@ -98,7 +98,7 @@ def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
     """Split -> records, kept, and dropped by reason, of one dataset, counted in its shards."""
     splits: dict[str, dict[str, Any]] = {}
     for split, path in record_shards(clean):
-        count(splits, split, tagged(path, dedupe, ["id", "dropped"]))
+        count(splits, split, shards.read(dedupe / path.name if dedupe else path, ["dropped"]))
     return splits
 
 

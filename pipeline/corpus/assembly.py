@@ -73,8 +73,8 @@ def assembled(
     )
     record_id = ids.take(row)
     turn = pa.array(batches.number).cast(pa.string())
-    kinds = np.where(filled, kind[batches.row[:, None], batches.labels], -1)
-    counts = [(kinds == k).sum(axis=1) for k in (batching.POSITIVE, batching.HARD, batching.OTHER)]
+    kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
+    counts = [(kinds == k).sum(axis=0) for k in (batching.POSITIVE, batching.HARD, batching.OTHER)]
     columns = [
         pa.repeat(task, count),
         pa.repeat(dataset.source, count),
