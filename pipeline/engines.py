@@ -191,7 +191,7 @@ def _begin() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     light.arrow()
-    light.collect_seldom()
+    light.settle()
     Thread(target=_end_with_parent, daemon=True).start()
 
 
