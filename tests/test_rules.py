@@ -243,13 +243,7 @@ def test_a_few_thousand_texts_are_cleaned_in_one_process(tmp_path, monkeypatch):
     assert sum(p.stat().st_size for p in tmp_path.rglob("*.parquet")) > engines._SMALL
     monkeypatch.setattr(engines, "_pool", lambda _: pytest.fail("a process was started"))
 
-    clean(
-        [declared(entity=("person",))],
-        tmp_path / "normalize",
-        Clean(),
-        STOP_WORDS,
-        tmp_path / "clean",
-        2,
-    )
+    source, out = tmp_path / "normalize", tmp_path / "clean"
+    clean([declared(entity=("person",))], source, Clean(), STOP_WORDS, out, 2)
 
     assert len([*out.rglob("*.parquet")]) == 2
