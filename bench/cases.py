@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from pipeline import catalog, run, shards
+from pipeline import catalog, light, run, shards
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct, Negatives, Settings
 from pipeline.engines import Workers
@@ -107,6 +107,7 @@ def _everything(folder: Path, workers: int) -> dict:
 
 
 def main() -> None:
+    light.settle()
     kind, folder, workers = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     if kind == "floor":
         print(json.dumps(_floor(folder)))

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline import machine
+from pipeline import light, machine
 from pipeline.commands import (
     audit,
     check,
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a problem with data or declarations, 2 a wrong call."""
     _open_streams()
+    light.settle()
     machine.ensure_home()
     for stream in (sys.stdout, sys.stderr):
         # Data may hold what the terminal's encoding does not, or what is no Unicode at all.

@@ -191,6 +191,7 @@ def _begin() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     light.arrow()
+    light.settle()
     Thread(target=_end_with_parent, daemon=True).start()
 
 

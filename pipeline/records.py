@@ -11,6 +11,7 @@ from collections.abc import Sequence  # noqa: TC003 - msgspec reads the fields' 
 from typing import Any, Final, NamedTuple
 
 _OFFSET: Final = (int, type(None))
+_STRING: Final = (str, type(None))
 SPLITS: Final = ("train", "dev", "test")
 
 
@@ -98,23 +99,22 @@ def violation(record: Record) -> tuple[str, str] | None:
         return "malformed_record", odd
     if not text or text.isspace():
         return "empty_text", ""
-    loose = (m.text for m in mentions if m.start is None)
-    for string in (text, record.source_id or "", record.origin, *loose):
-        try:
+    loose = [m.text for m in mentions if m.start is None]
+    try:
+        for string in (text, record.source_id or "", record.origin, *loose):
             string.encode()
-        except UnicodeEncodeError as problem:
-            return "invalid_utf8", f"character {problem.start} is no Unicode text"
-    for mention in mentions:
-        start, end = mention.start, mention.end
-        if not mention.text:
-            return "empty_mention", f"{mention.label} at {start}:{end}"
+    except UnicodeEncodeError as problem:
+        return "invalid_utf8", f"character {problem.start} is no Unicode text"
+    for string, start, end, label, _ in mentions:
+        if not string:
+            return "empty_mention", f"{label} at {start}:{end}"
         if start is None or end is None:
             if (start, end) != (None, None):
-                return "offset_missing", f"{mention.text!r} has only one of start and end"
+                return "offset_missing", f"{string!r} has only one of start and end"
         elif not 0 <= start < end <= len(text):
             return "offset_out_of_text", f"{start}:{end} in a text of {len(text)} characters"
-        elif text[start:end] != mention.text:
-            return "offset_mismatch", f"{start}:{end} is {text[start:end]!r}, not {mention.text!r}"
+        elif text[start:end] != string:
+            return "offset_mismatch", f"{start}:{end} is {text[start:end]!r}, not {string!r}"
     indices = [i for r in record.relations for i in (r.head, r.tail)]
     indices += [q.mention for r in record.relations for q in r.qualifiers]
     indices += [e.trigger for e in record.events if e.trigger is not None]
@@ -127,13 +127,16 @@ def violation(record: Record) -> tuple[str, str] | None:
 
 def _odd_type(record: Any) -> str | None:
     """What is of the wrong type in a record whose parts came out of JSON unchecked."""
-    if not isinstance(record.text, str) or not isinstance(record.source_id, str | None):
+    if not isinstance(record.text, str) or not isinstance(record.source_id, _STRING):
         return "the text or the source id is no string"
     for m in record.mentions:
-        if not isinstance(m.text, str) or not isinstance(m.label, str | None):
+        text, start, end, label, _ = m
+        if not isinstance(text, str) or not isinstance(label, _STRING):
             return f"mention {m!r:.80}"
-        if type(m.start) not in _OFFSET or type(m.end) not in _OFFSET:
+        if type(start) not in _OFFSET or type(end) not in _OFFSET:
             return f"offsets of mention {m!r:.80}"
+    if not record.relations and not record.events:
+        return None
     labels = [r.label for r in record.relations] + [e.label for e in record.events]
     labels += [q.role for r in record.relations for q in r.qualifiers]
     labels += [a.role for e in record.events for a in e.arguments]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
+from pipeline import light
 from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ def _same_place(source: str, target: str, at: int, step: int) -> int:
 def word_splitter(language: str) -> Callable[[str], list[str]]:
     """The function that parts a text of this language into tokens (NLTK or jieba, no download)."""
     if language == "en":
-        from nltk import redos
-        from nltk.tokenize import NLTKWordTokenizer
+        with light.without("matplotlib", "pandas", "scipy", "sklearn"):
+            from nltk import redos
+            from nltk.tokenize import NLTKWordTokenizer
 
         # Its patterns are its own. A limit in seconds would let the machine decide what is kept.
         redos.DEFAULT_TIMEOUT = None

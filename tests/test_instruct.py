@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 import msgspec
+import orjson
 import pyarrow as pa
 import pytest
 
@@ -15,6 +16,7 @@ from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages import instruct
 from pipeline.tables import INSTRUCTIONS, to_table
 from pipeline.tasks import inventory
+from pipeline.tasks._answers import dumps
 
 ODD = 'a "b" \\ c/d_e'
 
@@ -465,3 +467,10 @@ def test_of_several_texts_one_is_chosen_by_the_hash_of_the_record(monkeypatch):
     assert [r["instruction"] for r in rows(records[:20], own, "NER")] == [
         r["instruction"] for r in found if int(r["record_id"].rpartition("/")[2]) < 20
     ]
+
+
+def test_answers_are_the_json_that_others_write():
+    value = {"a\x07\x1f\x7f\u2028": ['"港\\/', True, [], {}, "\t\n"], "b": "NAN"}
+    lines = orjson.dumps(value).decode()
+    assert json.loads(dumps(value)) == value
+    assert dumps(value).replace(", ", ",").replace(": ", ":") == lines

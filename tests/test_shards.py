@@ -1,12 +1,15 @@
 """Shards: the same bytes for the same table, and nothing read that was not written."""
 
 import hashlib
+import io
 import resource
 from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import declared, raw_files, shards, text
 from pipeline.errors import RawFileError, WorkError
@@ -119,3 +122,18 @@ def test_the_pieces_of_a_shard_make_the_same_bytes_as_the_whole(tmp_path):
         append(TABLE)
 
     assert pieces.read_bytes() == whole.read_bytes()
+
+
+PIECES = [b"a", "é港".encode(), b"\xe6", b"\xff", b"\r", b"\n", b"\xc2\x85"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES)))
+def test_lines_are_parted_and_decoded_one_by_one(tmp_path_factory, pieces):
+    raw = b"".join(pieces)
+    path = tmp_path_factory.mktemp("lines") / "a.txt"
+    path.write_bytes(raw)
+
+    own = [line.removesuffix(b"\n").removesuffix(b"\r") for line in io.BytesIO(raw)]
+    wanted = [(f"a.txt:{n}", _source.decode(line)) for n, line in enumerate(own, start=1)]
+    assert [*_source.lines(path)] == wanted

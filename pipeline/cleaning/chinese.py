@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _UNICODE: Final = 0x110000
 #: Texts looked at together, by characters.
@@ -34,13 +34,13 @@ class _Neighbours(NamedTuple):
     size: int
     bits: Any
 
-    def joined(self, codes: Any) -> Any:
-        """Whether each character may be in one token with the next."""
+    def joined(self, codes: Any, word: Any) -> Any:
+        """Whether each character may be in one token with the next; `word`: a letter or digit."""
         numbers = self.number[codes].astype(np.int64)
         pair = numbers[:-1] * self.size + numbers[1:]
         known = (numbers[:-1] > 0) & (numbers[1:] > 0)
         together = known & (self.bits[pair >> 3] >> (pair & 7) & 1).astype(bool)
-        latin = (codes < 128) & _alphanumeric()[codes]
+        latin = (codes < 128) & word
         return together | (latin[:-1] & latin[1:])
 
 
@@ -61,18 +61,12 @@ def _neighbours() -> _Neighbours:
     return _Neighbours(number, size, bits)
 
 
-@cache
-def _alphanumeric() -> Any:
-    """Code point -> whether it is a letter or a digit, which makes a token a word."""
-    return np.fromiter((chr(code).isalnum() for code in range(_UNICODE)), bool, _UNICODE)
-
-
-@cache
-def _in_stop_words(stops: frozenset[str]) -> Any:
-    """Code point -> whether it stands in a stop word, in lower case."""
-    known = {character for word in stops for character in word}
-    found = (not known.isdisjoint(chr(code).lower()) for code in range(_UNICODE))
-    return np.fromiter(found, bool, _UNICODE)
+def _which(codes: Any, holds: Callable[[str], bool]) -> Any:
+    """Of which characters something holds: each that occurs is asked once."""
+    occurring = np.flatnonzero(np.bincount(codes, minlength=_UNICODE))
+    table = np.zeros(_UNICODE, bool)
+    table[occurring] = [holds(chr(code)) for code in occurring.tolist()]
+    return table[codes]
 
 
 def most_stop_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
@@ -88,8 +82,10 @@ def most_stop_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
 def _most(texts: Sequence[str], stops: frozenset[str]) -> Any:
     codes = np.frombuffer("".join(f"{text}\n" for text in texts).encode("utf-32-le"), np.uint32)
     ends = np.cumsum([len(text) + 1 for text in texts])
-    word, stop = _alphanumeric()[codes], _in_stop_words(stops)[codes]
-    begins = np.flatnonzero(np.concatenate(([True], ~_neighbours().joined(codes))))
+    known = {character for word in stops for character in word}
+    word = _which(codes, str.isalnum)  # letters and digits make a token a word
+    stop = _which(codes, lambda character: not known.isdisjoint(character.lower()))
+    begins = np.flatnonzero(np.concatenate(([True], ~_neighbours().joined(codes, word))))
     content = np.logical_or.reduceat(word & ~stop, begins)
     least = np.bincount(np.searchsorted(ends, begins[content], side="right"), minlength=len(texts))
     most = np.add.reduceat(word & stop, np.concatenate(([0], ends[:-1])), dtype=np.int64)

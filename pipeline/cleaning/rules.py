@@ -11,6 +11,7 @@ After IEPile (Gui et al., ACL 2024, section 3.1).
 from __future__ import annotations
 
 import re
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,9 @@ _TOLERANCE: Final = 1e-9
 #: A piece that NLTK's tokenizer parts into one word and punctuation around it.
 _PLAIN: Final = re.compile(r"[(\[\"]?([A-Za-z]+|[0-9]+)[,.;:!?)\]\"]*")
 _WORDLIKE: Final = re.compile(r"[^\W_]")
+_CONTENT: Final = -1
+#: How many pieces of texts are remembered: most of a text are among the commonest.
+_PIECES: Final = 1 << 16
 
 
 def mostly_non_letters(table: Any, max_share: float) -> Any:
@@ -76,25 +80,27 @@ def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:
 
 
 def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:
-    """The highest share of stop words that each text may have, from its pieces between blanks.
-
-    A piece that is not plain is taken for as many stop words as it has letters and digits.
-    """
-    return np.fromiter((_most(text, stops) for text in texts), float, len(texts))
+    """The highest share of stop words that each text may have, from its pieces between blanks."""
+    weigh = lru_cache(_PIECES)(partial(_possible, stops=stops))
+    return np.fromiter((_most([*map(weigh, t.split())]) for t in texts), float, len(texts))
 
 
-def _most(sentence: str, stops: frozenset[str]) -> float:
-    content = possible = 0
-    for piece in sentence.split():
-        plain = _PLAIN.fullmatch(piece)
-        word = plain[1].lower() if plain else ""
-        if not plain or word in text.CONTRACTED:
-            possible += len(_WORDLIKE.findall(piece))
-        elif word in stops:
-            possible += 1
-        else:
-            content += 1
+def _most(pieces: list[int]) -> float:
+    content = pieces.count(_CONTENT)
+    possible = sum(pieces) - content * _CONTENT
     return possible / max(possible + content, 1)
+
+
+def _possible(piece: str, stops: frozenset[str]) -> int:
+    """How many stop words a piece may hold at most; `_CONTENT` if it is a word that is none.
+
+    A piece that is not plain is taken for as many as it has letters and digits.
+    """
+    plain = _PLAIN.fullmatch(piece)
+    word = plain[1].lower() if plain else ""
+    if not plain or word in text.CONTRACTED:
+        return len(_WORDLIKE.findall(piece))
+    return 1 if word in stops else _CONTENT
 
 
 def first_reason(table: Any, settings: Clean, stop_words: Path) -> Any:

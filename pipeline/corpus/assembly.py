@@ -21,7 +21,7 @@ from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.corpus.batching import Batches
@@ -55,12 +55,15 @@ def assembled(
     at[found.row, found.code] = np.arange(len(found.row))
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
-    names = _names(dataset, module, asked, ids, (owner, code), seed)
-    output = _outputs(table, dataset, module, asked, found, (offsets, owner, code, answer), names)
-    items, brackets = _items(dataset, module, asked, found, (code, answer), names)
+    names, number = _names(dataset, module, asked, ids, seed)
+    name = number(owner, code)
+    key = names.take(pa.array(name))
+    pair = _pairs(module, names, name, found, number(found.row, found.code), answer)
+    output = _outputs(table, dataset, module, asked, (offsets, owner, code, key, pair))
+    items, brackets = _items(dataset, module, asked, found, (code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
-        _openings(task, dataset.language, ids).take(row),
+        _openings(task, dataset.language, ids, row),
         brackets[0],
         schema,
         f'{brackets[1]}, "input": ',
@@ -69,17 +72,15 @@ def assembled(
         "",
     )
     record_id = ids.take(row)
-    number = pa.array(batches.number).cast(pa.string())
-    kinds = [
-        np.where(filled, kind[batches.row[:, None], batches.labels] == k, False).sum(axis=1)
-        for k in (batching.POSITIVE, batching.HARD, batching.OTHER)
-    ]
+    turn = pa.array(batches.number).cast(pa.string())
+    kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
+    counts = [(kinds == k).sum(axis=0) for k in (batching.POSITIVE, batching.HARD, batching.OTHER)]
     columns = [
         pa.repeat(task, count),
         pa.repeat(dataset.source, count),
         instruction,
         output,
-        pc.binary_join_element_wise(record_id, task, number, "/"),
+        pc.binary_join_element_wise(record_id, task, turn, "/"),
         record_id,
         pa.repeat(dataset.language, count),
         pa.repeat(split, count),
@@ -88,35 +89,40 @@ def assembled(
             pa.array(asked, pa.string()).take(pa.array(code)),
             type=INSTRUCTIONS.field("labels").type,
         ),
-        *(pa.array(k, pa.int32()) for k in kinds),
+        *(pa.array(n, pa.int32()) for n in counts),
     ]
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
 
 
 def _names(
-    dataset: Dataset,
-    module: Any,
-    asked: Sequence[str],
-    ids: Any,
-    slots: tuple[Any, Any],
-    seed: int,
-) -> Any:
-    """What every label asked is called in its instruction, as JSON strings.
+    dataset: Dataset, module: Any, asked: Sequence[str], ids: Any, seed: int
+) -> tuple[Any, Callable[[Any, Any], Any]]:
+    """All names of labels as JSON strings; what numbers those that (rows, labels) are asked by.
 
     Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
     """
-    owner, code = slots
     shown, schemas = _shown(dataset, module, asked), module.schemas(dataset)
     alone = all(schemas[key] == key for key in asked)
     names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
-    sizes = np.array([len(own) for own in names])
-    at = (np.cumsum(sizes) - sizes)[code]
-    if (sizes > 1).any():
-        keys = hashing.priorities(ids.to_pylist(), asked, seed)[owner, code]
-        turn = hashing.mix64(keys ^ _NAME) % sizes[code].astype(np.uint64)
-        at = at + turn.astype(np.int64)
-    flat = [name for own in names for name in own]
-    return json_strings(pa.array(flat, pa.string())).take(pa.array(at))
+    sizes = np.array([len(own) for own in names], np.int64)
+    first = np.cumsum(sizes) - sizes
+    flat = json_strings(pa.array([name for own in names for name in own], pa.string()))
+    if not (sizes > 1).any():
+        return flat, lambda row, code: first[code]  # noqa: ARG005
+    keys = hashing.mix64(hashing.priorities(ids.to_pylist(), asked, seed) ^ _NAME)
+    turns = (keys % sizes.astype(np.uint64)).astype(np.int64)
+    return flat, lambda row, code: first[code] + turns[row, code]
+
+
+def _pairs(module: Any, names: Any, name: Any, found: Answers, known: Any, answer: Any) -> Any:
+    """The key and value of every label asked, of which most are those of an absent one.
+
+    `name` numbers the names of what is asked, `known` those of the answers found.
+    """
+    absent = pc.binary_join_element_wise(names, module.ABSENT or "", ": ")
+    present = pc.binary_join_element_wise(names.take(pa.array(known)), found.value, ": ")
+    at = np.where(answer >= 0, len(names) + answer, name)
+    return pa.concat_arrays([absent, present]).take(pa.array(at))
 
 
 def _items(
@@ -150,25 +156,16 @@ def _outputs(
     dataset: Dataset,
     module: Any,
     asked: Sequence[str],
-    found: Answers,
-    slots: tuple[Any, Any, Any, Any],
-    key: Any,
+    slots: tuple[Any, Any, Any, Any, Any],
 ) -> Any:
     """The answers of every instruction as a JSON object, its keys in the order of the labels."""
-    offsets, owner, code, answer = slots
     shown = _shown(dataset, module, asked)
-    absent = pa.array([module.ABSENT or ""] * len(asked), pa.string())
-    values = pa.concat_arrays([absent, found.value])
-    index = np.where(answer >= 0, len(asked) + answer, code)
-    value = values.take(pa.array(index))
+    offsets, pair = slots[0], slots[-1]
     if len({*shown}) < len(asked):
         order = {name: n for n, name in enumerate(dict.fromkeys(shown))}
         number = np.array([order[k] for k in shown])
-        offsets, key, value = _pooled(
-            table, dataset, module, asked, number, (offsets, owner, code, key, value)
-        )
-    pairs = pc.binary_join_element_wise(key, value, ": ")
-    joined_pairs = pc.binary_join(pa.ListArray.from_arrays(offsets, pairs), ", ")
+        offsets, pair = _pooled(table, dataset, module, asked, number, slots)
+    joined_pairs = pc.binary_join(pa.ListArray.from_arrays(offsets, pair), ", ")
     return pc.binary_join_element_wise("{", joined_pairs, "}", "")
 
 
@@ -187,12 +184,12 @@ def _pooled(
     asked: Sequence[str],
     number: Any,
     slots: tuple[Any, Any, Any, Any, Any],
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, Any]:
     """Make one key of labels that share it in a batch, with the answers of all in text order."""
-    offsets, owner, code, key, value = slots
+    offsets, owner, code, key, pair = slots
     batch = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets.to_numpy()))
-    pair = batch * (number.max() + 1) + number[code]
-    _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+    same = batch * (number.max() + 1) + number[code]
+    _, first, group = np.unique(same, return_index=True, return_inverse=True)
     sizes = np.bincount(group)
     if (sizes > 1).any():
         several = np.flatnonzero(sizes[group] > 1)
@@ -220,18 +217,14 @@ def _pooled(
         answers_of = np.full(len(sizes), -1, np.int64)
         answers_of[merged.row] = np.arange(len(merged.row))
         replacement[several] = answers_of[group[several]]
-        combined = pa.concat_arrays([value, merged.value])
-        value = combined.take(
-            pa.array(np.where(replacement >= 0, len(value) + replacement, np.arange(len(value))))
-        )
+        keys = key.take(pa.array(first[merged.row]))
+        pooled = pc.binary_join_element_wise(keys, merged.value, ": ")
+        at = np.where(replacement >= 0, len(pair) + replacement, np.arange(len(pair)))
+        pair = pa.concat_arrays([pair, pooled]).take(pa.array(at))
     keep = np.sort(first)
     kept_sizes = np.bincount(batch[keep], minlength=len(offsets) - 1)
-    at = pa.array(keep)
-    return (
-        pa.array(np.concatenate([[0], np.cumsum(kept_sizes)]), pa.int32()),
-        key.take(at),
-        value.take(at),
-    )
+    begins = pa.array(np.concatenate([[0], np.cumsum(kept_sizes)]), pa.int32())
+    return begins, pair.take(pa.array(keep))
 
 
 def _code_of(code: Any, inventory: Sequence[str], asked: Sequence[str]) -> Any:
@@ -247,11 +240,11 @@ def templates() -> dict[str, dict[str, list[str]]]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def _openings(task: str, language: str, ids: Any) -> Any:
-    """The beginning of every record's instruction, up to its schema."""
+def _openings(task: str, language: str, ids: Any, row: Any) -> Any:
+    """The beginning of every instruction, up to its schema; `row` is the record of each."""
     texts = templates()[task][language]
     choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": ' for t in texts])
     if len(texts) == 1:
-        return pa.repeat(choices[0], len(ids))
+        return choices[0]
     chosen = hashing.mix64(hashing.hashes(ids.to_pylist())) % np.uint64(len(texts))
-    return choices.take(pa.array(chosen))
+    return choices.take(pa.array(chosen).take(row))

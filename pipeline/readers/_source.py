@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from io import TextIOWrapper
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -60,10 +62,18 @@ def decode(raw: bytes, encoding: str = "utf-8") -> str:
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
     """Yield (origin "<file>:<line>", line without its end). LF and CRLF; a leading BOM is cut."""
+    name = path.name
     with _opened(path) as stream:
-        for number, raw in enumerate(stream, start=1):
-            text = decode(raw.removesuffix(b"\n").removesuffix(b"\r"), encoding)
-            yield f"{path.name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+        for number, text in enumerate(_decoded(stream, encoding), start=1):
+            yield f"{name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+
+
+def _decoded(stream: Any, encoding: str) -> Iterator[str]:
+    """The lines of a file without their ends; of UTF-8, many are decoded at once."""
+    if encoding == "utf-8":
+        texts = TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
+        return (text.removesuffix("\n").removesuffix("\r") for text in texts)
+    return (decode(raw.removesuffix(b"\n").removesuffix(b"\r"), encoding) for raw in stream)
 
 
 def _opened(path: Path) -> Any:
@@ -175,8 +185,6 @@ def label_of(value: Any) -> str:
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:
     """The text of tokens joined (a space in English, nothing in Chinese) and where each starts."""
     gap = "" if language == "zh" else " "
-    starts, position = [], 0
-    for token in tokens:
-        starts.append(position)
-        position += len(token) + len(gap)
-    return gap.join(tokens), starts
+    width = len(gap)
+    starts = [0, *accumulate(len(token) + width for token in tokens)]
+    return gap.join(tokens), starts[:-1]

@@ -64,20 +64,19 @@ def read(
     needed = max(2, *(i + 1 if i >= 0 else -i for i in (token_column, tag_column)))
     for file in files:
         for document, rows in _blocks(file, separator, document_marker, encoding, comment):
-            tokens, tags = [], []
+            sound = [c for _, c in rows if len(c) >= needed and c[token_column]]
+            tokens = [columns[token_column] for columns in sound]
+            tags = [columns[tag_column].strip(_BLANK) for columns in sound]
             broken: Reject | None = None
-            for place, columns in rows:
+            if len(sound) < len(rows):
+                place, columns = next(
+                    (p, c) for p, c in rows if len(c) < needed or not c[token_column]
+                )
                 if len(columns) < needed:
                     why, told = "missing_column", f"{len(columns)} of {needed} columns"
-                elif not columns[token_column]:
-                    why, told = "empty_token", f"tagged {columns[tag_column]!r}"
                 else:
-                    tokens.append(columns[token_column])
-                    tags.append(columns[tag_column].strip(_BLANK))
-                    continue
-                broken = broken or Reject(
-                    place, why, told, (separator or " ").join(columns)[:EXCERPT]
-                )
+                    why, told = "empty_token", f"tagged {columns[tag_column]!r}"
+                broken = Reject(place, why, told, (separator or " ").join(columns)[:EXCERPT])
             text, starts = join_tokens(tokens, language)
             spans = decode_tags(tags, scheme, outside)
             if isinstance(spans, str):
@@ -99,8 +98,9 @@ def _blocks(
     rows: list[tuple[str, list[str]]] = []
     for place, line in lines(file, encoding):
         columns = line.split(separator) if separator else _BLANKS.split(line.strip(_BLANK))
-        candidates = columns if marker and marker in line else []
-        mark = next((column for column in candidates if column.startswith(marker)), None)
+        mark = None
+        if marker and marker in line:
+            mark = next((column for column in columns if column.startswith(marker)), None)
         if mark is None and comment and not rows and line.startswith(comment):
             continue  # Further down it is a token.
         if mark is None and line.strip(_BLANK):
@@ -127,6 +127,8 @@ def decode_tags(
     spans: list[tuple[int, int, str]] = []
     label, first = "", 0
     for index, tag in enumerate(tags):
+        if tag == "O" and not label:
+            continue
         if tag == "O" or tag in outside:
             kind, opens, ends = "", False, False
         elif scheme == "IO" and tag:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Clean
     from pipeline.engines import Workers
+
+
+#: So many times as many bytes as elsewhere before processes pay: each would load the dictionaries.
+_LIGHTER: Final = 20
 
 
 class _Job(NamedTuple):
@@ -55,7 +59,8 @@ def clean(
             for split, shard in record_shards(normalize / dataset.id)
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
-        workers = engines.enough(workers, sum(job.source.stat().st_size for job in jobs))
+        size = sum(job.source.stat().st_size for job in jobs)
+        workers = engines.enough(workers, size // _LIGHTER)
         work = partial(_shard, settings=settings, stop_words=stop_words)
         todo = [Step(job.target.parent, _name(job), job) for job in jobs]
         told = {

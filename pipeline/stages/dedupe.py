@@ -25,7 +25,7 @@ rerun.
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,7 +50,7 @@ from pipeline.cleaning.duplicates import (
 from pipeline.execution.freshness import Done, building, scratch
 from pipeline.kept import TAGS, merged_path, with_drops
 from pipeline.records import SPLITS
-from pipeline.tables import RECORDS
+from pipeline.tables import RECORDS, flat
 from pipeline.text import normal_form
 
 if TYPE_CHECKING:
@@ -133,11 +133,19 @@ def keys_of(shard: Shard) -> Any:
 
 def _annotations(table: Any) -> list[bytes]:
     """A digest of what each record asserts: labels and strings, whatever their order or offsets."""
-    columns = table.select(["mentions", "relations", "events"]).to_pydict()
+    mentions, _, begins = flat(table, "mentions")
+    strings = [*map(normal_form, pc.struct_field(mentions, "text").to_pylist())]
+    labels = pc.struct_field(mentions, "label").to_pylist()
+    rows = zip(
+        pairwise(begins.tolist()),
+        *(table[n].to_pylist() for n in ("relations", "events")),
+        strict=True,
+    )
     digests = []
-    for mentions, relations, events in zip(*columns.values(), strict=True):
-        texts = [normal_form(m["text"]) for m in mentions]
-        facts = {repr((m["label"], t)) for m, t in zip(mentions, texts, strict=True) if m["label"]}
+    for (first, last), relations, events in rows:
+        texts = strings[first:last]
+        named = zip(labels[first:last], texts, strict=True)
+        facts = {repr((label, text)) for label, text in named if label}
         for r in relations:
             slots = sorted((q["role"], texts[q["mention"]]) for q in r["qualifiers"])
             facts.add(repr((r["label"], texts[r["head"]], texts[r["tail"]], slots)))

@@ -40,6 +40,8 @@ _CELLS: Final = 300_000
 _BYTES: Final = 200_000_000
 
 
+#: What instructions are made of.
+_READ: Final = ("id", "text", "mentions", "relations", "events", "dropped")
 #: Task -> label -> its near labels, best first.
 Dictionary = dict[str, dict[str, list[str]]]
 
@@ -109,7 +111,7 @@ def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
 
 
 def _shard(job: Job, settings: Instruct) -> Done:
-    table = kept(job.shard, job.dedupe)
+    table = kept(job.shard, job.dedupe, _READ)
     with shards.writer(job.target, INSTRUCTIONS) as write:
         for block in blocks(table, len(job.asked), settings.k(job.task)):
             write(

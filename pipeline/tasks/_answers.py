@@ -6,13 +6,16 @@ belongs to and its place in the text; `joined` turns items into one JSON list pe
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from json import JSONEncoder
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+#: JSON with a blank after commas and colons, as the field's rows have it.
+dumps: Final = JSONEncoder(ensure_ascii=False).encode
 #: The place of a mention that does not occur in its text: after all others.
 _NOWHERE = 2**31 - 1
 
@@ -121,14 +124,3 @@ def pairs(table: Any, found: Mentions) -> tuple[Any, Items]:
     json = pc.binary_join_element_wise('{"subject": ', subject, ', "object": ', object_, "}", "")
     items = Items(row, np.zeros_like(row), found.place[ends[0]], found.place[ends[1]], json)
     return pc.struct_field(flat, "label"), items
-
-
-def dumps(value: Any) -> str:
-    """JSON with a blank after commas and colons, as the field's rows have it."""
-    if isinstance(value, str):
-        return orjson.dumps(value).decode()
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{dumps(k)}: {dumps(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(dumps, value)) + "]"
-    return orjson.dumps(value).decode()
