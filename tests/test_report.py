@@ -29,6 +29,7 @@ from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 
 #: What could end the script or begin another, were it not escaped.
 ODD = ["</script><script>owned()</script>", "<!--<script>", "]]>\u2028owned()//", "' onload='x"]
+GAIN = {"probe": 0.5, "prior": 0.25, "low": 0.2, "high": 0.3}
 SOME = ["wnut2017", "phee", "duie2", "ade-corpus", "weibo-ner", "conll04"]
 
 
@@ -338,6 +339,7 @@ def test_the_page_of_a_full_corpus_is_small():
                 "train": {"records": 90, "kept": 20, "dropped": dict.fromkeys(reasons, 10)}
             },
             "instructions": {task: {"train": own} for task in ("NER", "RE")},
+            "leak": {task: {"positive": GAIN, "pure": GAIN} for task in ("NER", "RE")},
         }
         if made is None:  # they are alike; drawing is what takes time
             near = {

@@ -90,7 +90,8 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
 
     Every entry counts the same drop reasons, in the same order. Rows read are rejected, merged into
     the record of the same text, or a record; `windows` are the records that long texts became more
-    than they were. Records are kept or dropped.
+    than they were. Records are kept or dropped. `leak` is by how much the labels alone tell the
+    positive better than their frequencies do, of the task where that is most.
     """
     summed: dict[str, tuple[Counter[str], ...]] = {"": (Counter(), Counter(), Counter())}
     for name, dataset in counts["datasets"].items():
@@ -114,6 +115,14 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
             "dropped": {reason: dropped[reason] for reason in reasons},
             "kept": read["kept"],
             **shares(out),
+            "leak": max(
+                (
+                    round(own["positive"]["probe"] - own["positive"]["prior"], 4)
+                    for part in ([name] if name else counts["datasets"])
+                    for own in counts["datasets"][part]["leak"].values()
+                ),
+                default=None,
+            ),
         }
         for name, (read, dropped, out) in summed.items()
     }
