@@ -19,15 +19,16 @@ import numpy as np
 from pipeline import catalog, hashing, tasks
 from pipeline.config import Instruct
 from pipeline.corpus import batching
+from pipeline.corpus.counting import near_matrix
 from pipeline.dictionary import interchange
 from pipeline.kept import kept, record_shards
-from pipeline.stages.instruct import blocks, dictionary_of, near_matrix
+from pipeline.stages.instruct import blocks, dictionary_of
 
 _MODES = {
-    "round_robin": Instruct(),
-    "shuffle": Instruct(grouping="shuffle"),
-    "contrast": Instruct(grouping="contrast"),
-    "peer": Instruct(peer=True, max_pure_negative_ratio=None),
+    "round_robin": Instruct(grouping="round_robin", pure_negative_ratio=3),
+    "shuffle": Instruct(grouping="shuffle", pure_negative_ratio=3),
+    "contrast": Instruct(grouping="contrast", pure_negative_ratio=3),
+    "peer": Instruct(peer=True, pure_negative_ratio=None),
 }
 
 

@@ -106,7 +106,7 @@ def _names(
     Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
     """
     owner, code = slots
-    shown, schemas = _shown(dataset, module, asked), module.schemas(dataset)
+    shown, schemas = answer_keys(dataset, module, asked), module.schemas(dataset)
     alone = all(schemas[key] == key for key in asked)
     names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
     sizes = np.array([len(own) for own in names])
@@ -156,7 +156,7 @@ def _outputs(
 ) -> Any:
     """The answers of every instruction as a JSON object, its keys in the order of the labels."""
     offsets, owner, code, answer = slots
-    shown = _shown(dataset, module, asked)
+    shown = answer_keys(dataset, module, asked)
     absent = pa.array([module.ABSENT or ""] * len(asked), pa.string())
     values = pa.concat_arrays([absent, found.value])
     index = np.where(answer >= 0, len(asked) + answer, code)
@@ -172,7 +172,7 @@ def _outputs(
     return pc.binary_join_element_wise("{", joined_pairs, "}", "")
 
 
-def _shown(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
+def answer_keys(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
     """The keys of the answers; two labels may share one."""
     if not hasattr(module, "output_keys"):
         return [*asked]

@@ -60,8 +60,8 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     """
     rows, labels = positive.shape
     k = min(k, labels)
-    hard = _beside(positive, near >= 0) & ~positive
-    kind = np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)
+    kind = kinds(positive, near)
+    hard = kind == HARD
     order = np.argsort((kind.astype(np.uint64) << np.uint64(62)) | (keys >> np.uint64(2)), axis=1)
     n_positive, n_hard = positive.sum(axis=1), hard.sum(axis=1)
     chosen = n_positive + n_hard + np.minimum(labels - n_positive - n_hard, k)
@@ -85,24 +85,24 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     batches[batch, column] = label
     owner = np.repeat(np.arange(rows), count)
     _fill(batches, owner, order, chosen, n_positive)
-    keep = _capped(batches, owner, kind, first, settings.max_pure_negative_ratio)
+    keep = _capped(batches, owner, kind, first, settings.pure_negative_ratio)
     number = np.arange(len(owner)) - first[owner]
     batches, owner, number = batches[keep], owner[keep], number[keep]
     inside = np.argsort(mix64(keys[owner[:, None], batches] ^ _INSIDE), axis=1)
     return Batches(owner, number, np.take_along_axis(batches, inside, axis=1)), kind
 
 
-def _beside(positive: Any, near: Any) -> Any:
-    """Which labels are near one of a record's positives: records x labels, bool.
+def kinds(positive: Any, near: Any) -> Any:
+    """The class of every (record, label); HARD are those near one of the record's positives.
 
     By gathering, not by a matrix product: BLAS would start threads that spin beside the workers.
     """
-    beside = np.zeros_like(positive)
+    hard = np.zeros_like(positive)
     row, label = np.nonzero(positive)
     if len(row):
         starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-        beside[row[starts]] = np.logical_or.reduceat(near[label], starts)
-    return beside
+        hard[row[starts]] = np.logical_or.reduceat(near[label] >= 0, starts)
+    return np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)
 
 
 def _contrast(
@@ -197,15 +197,15 @@ def _capped(batches: Any, owner: Any, kind: Any, first: Any, ratio: float | None
 
     Those without hard negatives go first. A record without positives keeps its only batch.
     """
-    kinds = kind[owner[:, None], batches]
-    pure = ~(kinds == POSITIVE).any(axis=1)
+    asked = kind[owner[:, None], batches]
+    pure = ~(asked == POSITIVE).any(axis=1)
     if ratio is None:
         return np.ones(len(owner), bool)
     rows = len(first) - 1
     positive = np.bincount(owner[~pure], minlength=rows)
     allowed = np.where(positive > 0, np.floor(ratio * positive), 1)
     candidates = np.flatnonzero(pure)
-    plain = ~(kinds[candidates] == HARD).any(axis=1)
+    plain = ~(asked[candidates] == HARD).any(axis=1)
     order = candidates[np.lexsort((candidates, plain, owner[candidates]))]
     keep = ~pure
     keep[order] = running(owner[order]) < allowed[owner[order]]
