@@ -48,13 +48,15 @@ def test_sets_that_are_asked_whole_give_nothing_away():
 
 
 def test_rows_without_a_positive_that_show_it_are_caught():
+    """Every other record holds nothing, and is asked one label of each set instead of one set."""
     labels, positive, owner, ids = asked(2000, own_set, np.random.default_rng(0))
-    positive[:] = (labels.min(axis=1) < K)[:, None]  # of one set all are positive, of others none
+    positive[::2] = False
+    labels[::2] = (labels[::2, :1] + K * np.arange(K)) % LABELS
 
     found = leak.probe(labels, positive, owner, ids)
 
-    assert found["pure"]["probe"] == pytest.approx(1, abs=0.01)
-    assert found["pure"]["prior"] == pytest.approx(1, abs=0.01)  # the frequencies tell it too
+    assert found["pure"]["probe"] > 0.95
+    assert found["pure"]["low"] > 0.2
 
 
 def test_rows_of_one_record_are_learned_or_judged_together():

@@ -331,7 +331,8 @@ def test_the_page_of_a_full_corpus_is_small():
             **{**{f: getattr(DATASETS[0], f) for f in DATASETS[0].__struct_fields__}, "id": name}
         )
         datasets.append(d)
-        own = dict.fromkeys(("n_positive", "n_hard", "n_other", "instructions", "pure_negative"), 9)
+        kinds = ("n_positive", "n_hard", "n_other", "instructions", "pure_negative")
+        own = dict.fromkeys((*kinds, "asked_nothing"), 9)
         counts["datasets"][name] = {
             "read": {"train": {"rows": 90, "rejected": 0, "merged_rows": 0}},
             "hygiene": {"train": {"span_with_two_labels": 3}},

@@ -48,9 +48,10 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
         size = pc.utf8_length(table["text"]).to_numpy()
         lengths += np.bincount(np.searchsorted(LENGTHS, size, "right") - 1, minlength=len(lengths))
         for task, own in names.items():
-            found = tasks.module(task).answers(table, dataset)
-            labels[task] += np.bincount(found.code, minlength=len(own))
-            per_record = np.bincount(found.row, minlength=table.num_rows)
+            present = np.zeros((table.num_rows, len(own)), bool)
+            present[tasks.held(dataset, task, table)] = True
+            labels[task] += present.sum(axis=0)
+            per_record = present.sum(axis=1)
             positives[task] += np.bincount(np.minimum(per_record, MANY), minlength=MANY + 1)
     return {
         "labels": {
@@ -62,9 +63,9 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
 
 
 def asked(instructions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The instructions of every task and split, with the shares of what they ask."""
+    """The instructions of every task and split, what they ask, and records asked nothing."""
     return [
-        {"task": task, "split": split, **shares(own)}
+        {"task": task, "split": split, **shares(own), "asked_nothing": own["asked_nothing"]}
         for task, by_split in instructions.items()
         for split, own in by_split.items()
     ]

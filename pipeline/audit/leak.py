@@ -53,9 +53,8 @@ def probed(dataset: Dataset, rows: Mapping[str, Any], tables: Sequence[Any]) -> 
     for task, table in rows.items():
         inventory = tasks.inventory(dataset, task)
         owner = pc.index_in(table["record_id"], value_set=records["id"]).to_numpy()
-        answers = tasks.module(task).answers(records, dataset)
         positive = np.zeros((records.num_rows, len(inventory)), bool)
-        positive[answers.row, answers.code] = True
+        positive[tasks.held(dataset, task, records)] = True
         lists = table["labels"].combine_chunks()
         sizes = pc.list_value_length(lists).to_numpy()
         labels = np.full((len(lists), sizes.max()), -1, np.int64)
@@ -73,8 +72,10 @@ def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> 
     record of each row; `record_ids` the ids of the records.
 
     `positive` is for finding the positive labels of a row, `pure` for finding rows without any;
-    each with the `probe`, the `prior` that knows label frequencies alone, and the 95 % interval of
-    their difference over records (`low`, `high`); None where there is nothing to tell apart.
+    each with the `probe`, the `prior` that knows how often labels are positive and no more, and the
+    95 % interval of their difference over records (`low`, `high`); None where there is nothing to
+    tell apart. For rows the prior is the share of records that hold none of the labels: that some
+    labels occur together is of the data and no leak.
     """
     row, column = np.nonzero(labels >= 0)
     label = labels[row, column]
@@ -85,9 +86,8 @@ def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> 
     asked = np.bincount(label[fit[row]], minlength=size)
     found = np.bincount(label[fit[row]], here[fit[row]], minlength=size)
     frequency = (found + 0.5) / (asked + 1)
-    absent = np.log1p(-frequency)
     pure = ~np.logical_or.reduceat(here, np.flatnonzero(np.diff(row, prepend=-1)))
-    none = np.bincount(row, absent[label], minlength=len(labels))
+    none = _without(labels, positive[hashed % np.uint64(2) == 0])
     return {
         "rows": len(labels),
         "positive": _gain(
@@ -95,6 +95,20 @@ def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> 
         ),
         "pure": _gain(_together(labels, size), pure, none, fit, owner),
     }
+
+
+def _without(labels: Any, positive: Any) -> Any:
+    """For every row, the share of records that hold none of its labels."""
+    rows, at = np.unique(np.sort(labels, axis=1), axis=0, return_inverse=True)
+    held, times = np.unique(positive, axis=0, return_counts=True)
+    there = np.nonzero(rows >= 0)
+    size = max(positive.shape[1], 1)
+    member = csr_matrix((np.ones(len(there[0])), (there[0], rows[there])), (len(rows), size))
+    step = max(1, 10**7 // max(len(held), 1))
+    columns = held.T.astype(float)
+    starts = range(0, len(rows), step)
+    parts = [(member[i : i + step] @ columns == 0) @ times for i in starts]
+    return np.concatenate(parts)[at] / max(len(positive), 1)
 
 
 def _beside(labels: Any, row: Any, column: Any, size: int) -> Any:

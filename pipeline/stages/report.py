@@ -140,7 +140,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
         "read": read,
         "records": records,
         "hygiene": _hygiene(folders["clean"] / dataset.id),
-        "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
+        "instructions": _instructions(dataset, folders["instruct"] / dataset.id, records),
         "leak": leak.probed(dataset, asked, probed),
     }
     near = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")["tasks"]
@@ -171,17 +171,25 @@ def _near_duplicates(path: Path) -> dict[str, Any] | None:
     return shards.read_json(path, "pairs") if path.exists() else None
 
 
-def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions."""
+def _instructions(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
+    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions.
+
+    `asked_nothing` are the kept records of `records` that no instruction asks of.
+    """
     tasks: dict[str, Any] = {}
     for task in dataset.tasks:
         for split, path in record_shards(folder / task):
-            table = shards.read(path, _COUNTED)
+            table = shards.read(path, ("record_id", *_COUNTED))
             own = tasks.setdefault(task, {}).setdefault(
-                split, dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0)
+                split,
+                {
+                    **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
+                    "asked_nothing": records[split]["kept"],
+                },
             )
             own["instructions"] += table.num_rows
             own["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
+            own["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
             for column in _COUNTED:
                 own[column] += pc.sum(table[column]).as_py() or 0
     return tasks
