@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import shards
+from pipeline.config import Instruct
 from pipeline.kept import tables
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
@@ -49,6 +50,8 @@ class Source(NamedTuple):
     splits: tuple[str, ...] = SPLITS
     #: The folder that the stage negatives wrote.
     dictionaries: Path = Path("output/negatives")
+    #: How labels are asked.
+    asking: Instruct = Instruct()
 
 
 def module(name: str) -> Any:
