@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import catalog, tasks
 from pipeline.audit import leak
 from pipeline.config import Instruct
-from pipeline.corpus import confusable
+from pipeline.corpus import confusable, counting
+from pipeline.records import Mention, Record
+from pipeline.tables import to_table
 
 KEYS = [f"label {n}" for n in range(100)]
 
@@ -167,6 +170,29 @@ def test_what_is_asked_does_not_give_the_answer_away(grouping):
         assert found["pure"]["low"] <= 0.02
     else:
         assert found["positive"]["low"] > 0.05
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.5])
+def test_shards_make_the_same_sets_in_any_number_and_order(rate):
+    own, settings = catalog.load("cluener"), Instruct(negative_record_rate=rate)
+    labels = tasks.inventory(own, "NER")
+    rng = np.random.default_rng(0)
+    records = [
+        Record(f"a {n}", "o", [Mention("a", 0, 1, labels[c]) for c in rng.choice(10, n % 3)])
+        for n in range(90)
+    ]
+    table = to_table(
+        records, [f"d/train/{n}" for n in range(90)], dataset="d", split="train", language="zh"
+    )
+    near = {label: [labels[(i + 1) % 10]] for i, label in enumerate(labels)}
+
+    def sets(*parts):
+        found = [counting.held(part, own, "NER", labels, settings) for part in parts]
+        return counting.sets_of(own, "NER", labels, near, found, settings)
+
+    whole = sets(table)
+    parts = sets(table.slice(60), table.slice(0, 7), table.slice(7, 53), table.slice(0, 0))
+    assert all((a == b).all() for a, b in zip(whole, parts, strict=True))
 
 
 def test_the_order_inside_a_batch_tells_nothing():

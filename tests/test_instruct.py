@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from pipeline import tasks
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
 from pipeline.corpus import assembly, confusable, counting
@@ -443,6 +444,24 @@ def test_without_the_parameters_nothing_is_described_or_renamed():
 
 
 LARGE = [f"label {n}" for n in range(2000)]
+
+
+@pytest.mark.parametrize(
+    ("own", "record"), [(SPO, SPO_RECORD), (EVENTS, EVENT_RECORD), (dataset(), NER)]
+)
+def test_labels_are_held_as_they_are_answered(own, record):
+    """What is counted beforehand, without text and answers, is what is answered then."""
+    labels = [*record.mentions, Mention("x", None, None, None)]
+    records = [record, Record("nothing", "o"), record._replace(mentions=labels)]
+    ids = [f"toy/train/{n}" for n in range(3)]
+    table = to_table(records, ids, dataset="toy", split="train", language=own.language)
+
+    for task in own.tasks:
+        found = tasks.module(task).answers(table, own)
+        held = tasks.held(own, task, table.drop_columns(["text"]))
+        assert {*zip(*map(list, held), strict=True)} == {
+            *zip(found.row.tolist(), found.code.tolist(), strict=True)
+        }
 
 
 @pytest.mark.parametrize("task", ["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"])

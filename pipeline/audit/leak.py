@@ -31,7 +31,7 @@ _HALF, _ROW = (np.uint64(n) for n in (0x4841, 0x524F))
 
 def drawn(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Task -> the train rows to probe (record_id, labels), of the instructions in a folder."""
-    found = {}
+    found: dict[str, Any] = {}
     for task in dataset.tasks:
         own = tasks.module(task)
         if own.ABSENT is None or len(own.inventory(dataset)) < LABELS:
@@ -48,8 +48,10 @@ def drawn(dataset: Dataset, folder: Path) -> dict[str, Any]:
 
 def probed(dataset: Dataset, rows: Mapping[str, Any], tables: Sequence[Any]) -> dict[str, Any]:
     """Task -> what `probe` finds in the rows `drawn`; `tables` hold their records."""
-    found = {}
-    records = pa.concat_tables(tables).combine_chunks() if rows else None
+    found: dict[str, Any] = {}
+    if not rows:
+        return found
+    records = pa.concat_tables(tables).combine_chunks()
     for task, table in rows.items():
         inventory = tasks.inventory(dataset, task)
         owner = pc.index_in(table["record_id"], value_set=records["id"]).to_numpy()
