@@ -131,9 +131,16 @@ class Instruct(_Section, frozen=True):
     labels_per_instruction: dict[str, int] = msgspec.field(
         default_factory=lambda: {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
     )
-    max_pure_negative_ratio: float | None = 3
+    #: Batches without a positive for each that has one: so many in the mean of a dataset's task
+    #: ("confusable"), else at most so many in a record; null: all that there are.
+    pure_negative_ratio: float | None = 1.5
+    #: The share of the train records without a positive that are asked at all.
     negative_record_rate: float = 1.0
-    grouping: Literal["round_robin", "shuffle", "contrast"] = "round_robin"
+    #: Which labels stand together, see `corpus/confusable.py` and `corpus/batching.py`.
+    grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
+    #: In how many ways "confusable" parts the labels into sets.
+    ways: int = 64
+    #: Group and cut labels as IEPile's own code does, whatever `grouping` says.
     peer: bool = False
     #: Ask labels as {label: description} where a dataset describes them.
     descriptions: bool = False
@@ -141,8 +148,13 @@ class Instruct(_Section, frozen=True):
     aliases: bool = False
 
     def k(self, task: str) -> int:
-        """How many labels an instruction of this task asks."""
+        """How many labels an instruction of this task asks at most."""
         return self.labels_per_instruction[task]
+
+    @property
+    def in_sets(self) -> bool:
+        """Whether labels are asked in sets that are made for a whole dataset."""
+        return self.grouping == "confusable" and not self.peer
 
 
 class Publish(_Section, frozen=True):
@@ -224,6 +236,7 @@ def _bounds(settings: Settings, path: Path) -> None:
         "clean.long_text": c.long_text,
         "negatives.top_k": near.top_k,
         "negatives.mentions_per_label": near.mentions_per_label,
+        "instruct.ways": i.ways,
         "publish.rows_per_shard": p.rows_per_shard,
         "publish.bytes_per_shard": p.bytes_per_shard,
         **{f"instruct.labels_per_instruction.{t}": k for t, k in i.labels_per_instruction.items()},
@@ -232,7 +245,7 @@ def _bounds(settings: Settings, path: Path) -> None:
     }
     zero: dict[str, Any] = {
         "clean.min_characters": c.min_characters,
-        "instruct.max_pure_negative_ratio": i.max_pure_negative_ratio,
+        "instruct.pure_negative_ratio": i.pure_negative_ratio,
         "negatives.shared_neighbours": near.shared_neighbours,
         **{f"negatives.weights.{signal}": weight for signal, weight in near.weights.items()},
     }

@@ -13,12 +13,13 @@ from pipeline.corpus.batching import HARD, OTHER, POSITIVE
 GROUPINGS = ["round_robin", "shuffle", "contrast"]
 
 
-def deal(positive, near, k, ids=None, names=None, **options):
+def deal(positive, near, k, ids=None, names=None, grouping="round_robin", **options):
     rows, labels = positive.shape
     ids = ids or [f"d/train/{r}" for r in range(rows)]
     names = names or [f"label {n}" for n in range(labels)]
     keys = hashing.priorities(ids, names, 0)
-    return batching.dealt(positive, near, keys, k, Instruct(**options))
+    options = {"pure_negative_ratio": 3, **options}
+    return batching.dealt(positive, near, keys, k, Instruct(grouping=grouping, **options))
 
 
 @st.composite
@@ -43,7 +44,7 @@ def test_every_batch_keeps_the_promises(grouping, case, ratio):
     rows, labels = positive.shape
     width = min(k, labels)
 
-    batches, kind = deal(positive, near, k, grouping=grouping, max_pure_negative_ratio=ratio)
+    batches, kind = deal(positive, near, k, grouping=grouping, pure_negative_ratio=ratio)
 
     assert batches.labels.shape[1] == width
     assert all(len({*batch}) == width for batch in batches.labels.tolist())
@@ -119,7 +120,7 @@ def test_pure_negatives_without_hard_negatives_go_first():
     near = np.full((30, 30), -1, np.int64)
     near[0, 1:3] = [0, 1]
 
-    batches, kind = deal(positive, near, 1, max_pure_negative_ratio=2)
+    batches, kind = deal(positive, near, 1, pure_negative_ratio=2)
 
     assert sorted(kind[0, batches.labels[:, 0]].tolist()) == [POSITIVE, HARD, HARD]
 

@@ -9,9 +9,10 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from pipeline import tasks
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
-from pipeline.corpus import assembly
+from pipeline.corpus import assembly, confusable, counting
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.stages import instruct
 from pipeline.tables import INSTRUCTIONS, to_table
@@ -36,11 +37,16 @@ def dataset(**more):
     return Dataset(**{**declared, **more})
 
 
-def rows(records, own, task, split="train", near=None, **settings):
+def rows(records, own, task, split="train", near=None, grouping="round_robin", **settings):
     ids = [f"toy/{split}/{n}" for n in range(len(records))]
     table = to_table(records, ids, dataset="toy", split=split, language=own.language)
     asked = inventory(own, task)
-    out = instruct.instructions(table, own, task, split, asked, near or {}, Instruct(**settings))
+    settings = Instruct(**{"pure_negative_ratio": 3, **settings, "grouping": grouping})
+    sets = None
+    if settings.in_sets and split == "train" and task != "EEA":
+        found = [counting.held(table, own, task, asked, settings)]
+        sets = counting.sets_of(own, task, asked, near or {}, found, settings)
+    out = instruct.instructions(table, own, task, split, asked, near or {}, settings, sets)
     assert out.schema == INSTRUCTIONS
     return [
         {**r, "instruction": json.loads(r["instruction"]), "output": json.loads(r["output"])}
@@ -285,19 +291,55 @@ def many(labels, texts=40):
 
 @pytest.mark.parametrize("labels", [1, 2, 6, 7, 13, 60])
 @pytest.mark.parametrize("split", ["train", "dev"])
-def test_no_answer_is_lost(labels, split):
+@pytest.mark.parametrize("grouping", ["round_robin", "confusable"])
+def test_no_answer_is_lost(labels, split, grouping):
     records, own = many(labels)
     near = {f"l{n}": [f"l{(n + 1) % labels}"] for n in range(labels)}
+    width = confusable.width(labels, 6) if grouping == "confusable" else min(6, labels)
 
-    found = rows(records, own, "NER", split, near)
+    found = rows(records, own, "NER", split, near, grouping)
 
     for n, record in enumerate(records):
         mine = [row for row in found if row["record_id"] == f"toy/{split}/{n}"]
         expected = {m.label: [m.text] for m in record.mentions}
         assert merged(mine) == expected
-        assert all(len(row["labels"]) == min(6, labels) for row in mine)
+        assert all(len(row["labels"]) == width for row in mine)
         counts = [row["n_positive"] + row["n_hard"] + row["n_other"] for row in mine]
-        assert counts == [min(6, labels)] * len(mine)
+        assert counts == [width] * len(mine)
+
+
+def test_new_names_deal_nothing_anew():
+    records, own = many(13)
+    told = dataset(labels=Labels(entity={f"l{n}": f"name {n}" for n in range(13)}))
+    renamed = [
+        r._replace(mentions=[m._replace(label=f"name {m.label[1:]}") for m in r.mentions])
+        for r in records
+    ]
+
+    before = rows(records, own, "NER", grouping="confusable")
+    after = rows(renamed, told, "NER", grouping="confusable")
+
+    assert [[f"name {x[1:]}" for x in row["labels"]] for row in before] == [
+        row["labels"] for row in after
+    ]
+
+
+def test_signatures_of_one_predicate_stand_apart():
+    """Answers of one key would else be one answer, to two questions."""
+    types = ["图书", "歌曲", "电影", "人物"]
+    signatures = {"作者": [(t, "人物") for t in types[:3]], "国籍": [(t, "国家") for t in types]}
+    own = dataset(
+        tasks=["SPO"],
+        labels=Labels(relation=["作者", "国籍"], entity=[*types, "国家"]),
+        signatures=signatures,
+    )
+    near = {key: [k for k in inventory(own, "SPO") if k != key] for key in inventory(own, "SPO")}
+
+    found = rows([SPO_RECORD] * 40, own, "SPO", near=near, grouping="confusable")
+
+    sizes = {len({item["predicate"] for item in row["instruction"]["schema"]}) for row in found}
+    assert sizes == {2}
+    assert {len(row["labels"]) for row in found} == {4}
 
 
 def test_dev_does_not_look_at_the_gold():
@@ -325,10 +367,14 @@ def test_a_block_changes_nothing(monkeypatch, split):
     table = to_table(records, ids, dataset="toy", split=split, language="en")
     asked = inventory(own, "NER")
 
-    def made(part):
-        near = {asked[0]: asked[3:5], asked[5]: asked[:2]}
-        return instruct.instructions(part, own, "NER", split, asked, near, Instruct())
+    settings = Instruct()
 
+    def made(part):
+        return instruct.instructions(part, own, "NER", split, asked, near, settings, sets)
+
+    near = {asked[0]: asked[3:5], asked[5]: asked[:2]}
+    found = [counting.held(table, own, "NER", asked, settings)]
+    sets = counting.sets_of(own, "NER", asked, near, found, settings)
     whole = made(table)
     monkeypatch.setattr(instruct, "_CELLS", 50)
     blocks = [*instruct.blocks(table, 13, 6)]
@@ -402,8 +448,27 @@ def test_without_the_parameters_nothing_is_described_or_renamed():
 LARGE = [f"label {n}" for n in range(2000)]
 
 
+@pytest.mark.parametrize(
+    ("own", "record"), [(SPO, SPO_RECORD), (EVENTS, EVENT_RECORD), (dataset(), NER)]
+)
+def test_labels_are_held_as_they_are_answered(own, record):
+    """What is counted beforehand, without text and answers, is what is answered then."""
+    labels = [*record.mentions, Mention("x", None, None, None)]
+    records = [record, Record("nothing", "o"), record._replace(mentions=labels)]
+    ids = [f"toy/train/{n}" for n in range(3)]
+    table = to_table(records, ids, dataset="toy", split="train", language=own.language)
+
+    for task in own.tasks:
+        found = tasks.module(task).answers(table, own)
+        held = tasks.held(own, task, table.drop_columns(["text"]))
+        assert {*zip(*map(list, held), strict=True)} == {
+            *zip(found.row.tolist(), found.code.tolist(), strict=True)
+        }
+
+
 @pytest.mark.parametrize("task", ["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"])
-def test_inventories_of_two_thousand_labels(task):
+@pytest.mark.parametrize("grouping", ["round_robin", "confusable"])
+def test_inventories_of_two_thousand_labels(task, grouping):
     own = dataset(
         tasks=[task],
         labels=Labels(entity=LARGE, relation=LARGE, event=LARGE, role=["who"]),
@@ -419,10 +484,11 @@ def test_inventories_of_two_thousand_labels(task):
     near = {inventory(own, task)[n * 7]: inventory(own, task)[1000:1010] for n in range(20)}
 
     start = time.perf_counter()
-    train = rows(records, own, task, near=near)
-    test = rows(records[:2], own, task, "test")
+    train = rows(records, own, task, near=near, grouping=grouping)
+    test = rows(records[:2], own, task, "test", grouping=grouping)
 
     k = Instruct().k(task)
+    k = confusable.width(2000, k) if grouping == "confusable" else k
     assert len({row["record_id"] for row in train}) == 20
     if task != "EEA":
         assert {len(row["labels"]) for row in train} == {k}

@@ -17,7 +17,7 @@ ALLOWED = {
     "text": ("errors", "light"),
     "tables": ("records",),
     "readers": ("readers", "records", "errors"),
-    "tasks": ("tasks", "catalog"),
+    "tasks": ("tasks", "catalog", "tables"),
 }
 FORBIDDEN = {
     "cleaning": (*STAGES, "readers", "tasks", "corpus", "dictionary", "audit", "scoring"),
@@ -26,7 +26,7 @@ FORBIDDEN = {
     "audit": (*STAGES, "readers", "cleaning", "corpus", "dictionary", "scoring"),
     "scoring": (*STAGES, "cleaning", "corpus", "dictionary", "audit"),
     "adding": (*STAGES, "cleaning", "corpus", "dictionary", "audit", "scoring"),
-    "exports": (*STAGES, "readers", "cleaning", "corpus", "audit", "scoring"),
+    "exports": (*STAGES, "readers", "cleaning", "audit", "scoring"),
     "fetching": (*STAGES, "readers", "cleaning", "corpus", "dictionary", "audit", "scoring"),
     # What stages import counts as their code; the terminal does not.
     "stages": ("readers", "adding", "fetching", "exports", "scoring", "run", "terminal"),

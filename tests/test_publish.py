@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import catalog, hashing, shards, shuffle
-from pipeline.config import Publish, Settings
+from pipeline.config import Instruct, Publish, Settings
 from pipeline.corpus import lengths, shares
 from pipeline.errors import DeclarationError
 from pipeline.kept import TAGS
@@ -173,6 +173,20 @@ def test_the_card_tells_rows_lengths_hash_parameters_and_code(folders, tmp_path)
     block = text.partition("```yaml\n")[2].partition("```")[0]
     told = msgspec.yaml.decode(block.encode(), type=Settings)
     assert told.publish == Publish(repeat={"scierc": 2})
+
+
+def test_the_card_says_how_labels_are_asked_where_they_are_asked_in_sets(folders, tmp_path):
+    told = {}
+    for grouping in ("confusable", "round_robin"):
+        own = Settings(instruct=Instruct(grouping=grouping))
+        publish.publish([catalog.load(n) for n in NAMES], folders, own, tmp_path / grouping)
+        told[grouping] = (tmp_path / grouping / "README.md").read_text(encoding="utf-8")
+
+    assert "in 64 ways" in told["confusable"]
+    assert "6 for NER" in told["confusable"]
+    assert "**Base rates.**" in told["confusable"]
+    assert "1.5 rows without a positive" in told["confusable"]
+    assert "How labels are asked" not in told["round_robin"]
 
 
 def test_the_card_says_whose_texts_are_invented(folders, tmp_path):

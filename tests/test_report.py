@@ -29,6 +29,7 @@ from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 
 #: What could end the script or begin another, were it not escaped.
 ODD = ["</script><script>owned()</script>", "<!--<script>", "]]>\u2028owned()//", "' onload='x"]
+GAIN = {"probe": 0.5, "prior": 0.25, "low": 0.2, "high": 0.3}
 SOME = ["wnut2017", "phee", "duie2", "ade-corpus", "weibo-ner", "conll04"]
 
 
@@ -332,7 +333,8 @@ def test_the_page_of_a_full_corpus_is_small():
             **{**{f: getattr(DATASETS[0], f) for f in DATASETS[0].__struct_fields__}, "id": name}
         )
         datasets.append(d)
-        own = dict.fromkeys(("n_positive", "n_hard", "n_other", "instructions", "pure_negative"), 9)
+        kinds = ("n_positive", "n_hard", "n_other", "instructions", "pure_negative")
+        own = dict.fromkeys((*kinds, "asked_nothing"), 9)
         counts["datasets"][name] = {
             "read": {"train": {"rows": 90, "rejected": 0, "merged_rows": 0}},
             "hygiene": {"train": {"span_with_two_labels": 3}},
@@ -340,6 +342,7 @@ def test_the_page_of_a_full_corpus_is_small():
                 "train": {"records": 90, "kept": 20, "dropped": dict.fromkeys(reasons, 10)}
             },
             "instructions": {task: {"train": own} for task in ("NER", "RE")},
+            "leak": {task: {"positive": GAIN, "pure": GAIN} for task in ("NER", "RE")},
         }
         if made is None:  # they are alike; drawing is what takes time
             near = {

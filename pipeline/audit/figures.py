@@ -48,9 +48,10 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
         size = pc.utf8_length(table["text"]).to_numpy()
         lengths += np.bincount(np.searchsorted(LENGTHS, size, "right") - 1, minlength=len(lengths))
         for task, own in names.items():
-            found = tasks.module(task).answers(table, dataset)
-            labels[task] += np.bincount(found.code, minlength=len(own))
-            per_record = np.bincount(found.row, minlength=table.num_rows)
+            present = np.zeros((table.num_rows, len(own)), bool)
+            present[tasks.held(dataset, task, table)] = True
+            labels[task] += present.sum(axis=0)
+            per_record = present.sum(axis=1)
             positives[task] += np.bincount(np.minimum(per_record, MANY), minlength=MANY + 1)
     return {
         "labels": {
@@ -62,9 +63,9 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
 
 
 def asked(instructions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The instructions of every task and split, with the shares of what they ask."""
+    """The instructions of every task and split, what they ask, and records asked nothing."""
     return [
-        {"task": task, "split": split, **shares(own)}
+        {"task": task, "split": split, **shares(own), "asked_nothing": own["asked_nothing"]}
         for task, by_split in instructions.items()
         for split, own in by_split.items()
     ]
@@ -90,7 +91,8 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
 
     Every entry counts the same drop reasons, in the same order. Rows read are rejected, merged into
     the record of the same text, or a record; `windows` are the records that long texts became more
-    than they were. Records are kept or dropped.
+    than they were. Records are kept or dropped. `leak` is by how much the labels alone tell the
+    positive better than their frequencies do, of the task where that is most.
     """
     summed: dict[str, tuple[Counter[str], ...]] = {"": (Counter(), Counter(), Counter())}
     for name, dataset in counts["datasets"].items():
@@ -114,6 +116,14 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
             "dropped": {reason: dropped[reason] for reason in reasons},
             "kept": read["kept"],
             **shares(out),
+            "leak": max(
+                (
+                    round(own["positive"]["probe"] - own["positive"]["prior"], 4)
+                    for part in ([name] if name else counts["datasets"])
+                    for own in counts["datasets"][part]["leak"].values()
+                ),
+                default=None,
+            ),
         }
         for name, (read, dropped, out) in summed.items()
     }

@@ -125,4 +125,4 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
         needed = "publish" if kind == "instructions" else "dedupe"
         Chain(present, ws).require(needed, keys=("declaration", "inputs", *own))
     datasets = tuple(ws.dataset(name) for name in wanted)
-    return Source(kind, ws.out, datasets, splits)
+    return Source(kind, ws.out, datasets, splits, ws.settings.instruct)

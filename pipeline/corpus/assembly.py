@@ -101,7 +101,7 @@ def _names(
 
     Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
     """
-    shown, schemas = _shown(dataset, module, asked), module.schemas(dataset)
+    shown, schemas = answer_keys(dataset, module, asked), module.schemas(dataset)
     alone = all(schemas[key] == key for key in asked)
     names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
     sizes = np.array([len(own) for own in names], np.int64)
@@ -159,7 +159,7 @@ def _outputs(
     slots: tuple[Any, Any, Any, Any, Any],
 ) -> Any:
     """The answers of every instruction as a JSON object, its keys in the order of the labels."""
-    shown = _shown(dataset, module, asked)
+    shown = answer_keys(dataset, module, asked)
     offsets, pair = slots[0], slots[-1]
     if len({*shown}) < len(asked):
         order = {name: n for n, name in enumerate(dict.fromkeys(shown))}
@@ -169,7 +169,7 @@ def _outputs(
     return pc.binary_join_element_wise("{", joined_pairs, "}", "")
 
 
-def _shown(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
+def answer_keys(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
     """The keys of the answers; two labels may share one."""
     if not hasattr(module, "output_keys"):
         return [*asked]

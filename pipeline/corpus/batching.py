@@ -60,9 +60,8 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     """
     rows, labels = positive.shape
     k = min(k, labels)
-    hard = _beside(positive, near >= 0) & ~positive
-    kind = np.full(positive.shape, OTHER, np.int8)
-    kind[hard], kind[positive] = HARD, POSITIVE
+    kind = kinds(positive, near)
+    hard = kind == HARD
     order = _order((kind.astype(np.uint64) << np.uint64(62)) | (keys >> np.uint64(2)))
     n_positive, n_hard = positive.sum(axis=1), hard.sum(axis=1)
     chosen = n_positive + n_hard + np.minimum(labels - n_positive - n_hard, k)
@@ -86,7 +85,7 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     batches[batch, column] = label
     owner = np.repeat(np.arange(rows), count)
     _fill(batches, owner, order, chosen, n_positive)
-    keep = _capped(batches, owner, kind, first, settings.max_pure_negative_ratio)
+    keep = _capped(batches, owner, kind, first, settings.pure_negative_ratio)
     number = np.arange(len(owner)) - first[owner]
     batches, owner, number = batches[keep], owner[keep], number[keep]
     inside = _order(mix64(keys[owner[:, None], batches] ^ _INSIDE))
@@ -105,19 +104,19 @@ def _order(keys: Any) -> Any:
     return (placed & last).astype(np.int64)
 
 
-def _beside(positive: Any, near: Any) -> Any:
-    """Which labels are near one of a record's positives: records x labels, bool.
+def kinds(positive: Any, near: Any) -> Any:
+    """The class of every (record, label); HARD are those near one of the record's positives.
 
     By gathering bits, not by a matrix product: BLAS would start threads that spin beside the
     workers.
     """
-    beside = np.zeros_like(positive)
+    hard = np.zeros_like(positive)
     row, label = np.nonzero(positive)
     if len(row):
         starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-        bits = np.bitwise_or.reduceat(np.packbits(near, axis=1)[label], starts)
-        beside[row[starts]] = np.unpackbits(bits, axis=1, count=near.shape[1])
-    return beside
+        bits = np.bitwise_or.reduceat(np.packbits(near >= 0, axis=1)[label], starts)
+        hard[row[starts]] = np.unpackbits(bits, axis=1, count=near.shape[1])
+    return np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)
 
 
 def _contrast(
@@ -212,15 +211,15 @@ def _capped(batches: Any, owner: Any, kind: Any, first: Any, ratio: float | None
 
     Those without hard negatives go first. A record without positives keeps its only batch.
     """
-    kinds = kind[owner, batches.T]
-    pure = ~(kinds == POSITIVE).any(axis=0)
+    asked = kind[owner, batches.T]
+    pure = ~(asked == POSITIVE).any(axis=0)
     if ratio is None:
         return np.ones(len(owner), bool)
     rows = len(first) - 1
     positive = np.bincount(owner[~pure], minlength=rows)
     allowed = np.where(positive > 0, np.floor(ratio * positive), 1)
     candidates = np.flatnonzero(pure)
-    plain = ~(kinds[:, candidates] == HARD).any(axis=0)
+    plain = ~(asked[:, candidates] == HARD).any(axis=0)
     order = candidates[np.lexsort((candidates, plain, owner[candidates]))]
     keep = ~pure
     keep[order] = running(owner[order]) < allowed[owner[order]]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.catalog import Dataset
-    from pipeline.config import Settings
+    from pipeline.config import Instruct, Settings
     from pipeline.corpus.lengths import Lengths
 
 _INTRODUCTION = """\
@@ -23,8 +23,24 @@ _INTRODUCTION = """\
 
 Every row asks a model for a few labels of one text: named entities, relations or events, in
 English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
-asked, in the order of the schema. Labels that do not occur are negatives; those that mean nearly
-what a label in the text means are asked more often (hard negatives).
+asked, in the order of the schema. Labels that do not occur are negatives.
+"""
+_IN_SETS = """\
+## How labels are asked
+
+The labels of a dataset and task are parted, in {ways} ways, into sets of labels that mean nearly
+the same: with L labels, n = ceil(L / k) sets of ceil(L / n) labels, where k is at most {most}.
+A train row asks one set whole. Which labels stand together does not depend on the text, and every
+set is asked equally often, with a positive or without, so that the labels of a row do not tell
+which of them occur.
+
+- **Base rates.** In train rows labels are positive more often than in texts, those of one dataset
+  and task all by about the same factor: {ratio}. Dev and test rows ask every text for all labels,
+  so their rates are those of the texts. Choose thresholds, and judge how often a model answers
+  nothing, on dev.
+- **Asking a model.** Ask as many labels at a time as its rows do: ceil(L / n) of a schema of L
+  labels, in n batches, the last filled up from the first labels. Dev and test are asked so, in the
+  declared order. A model that is asked more or fewer at a time is asked what it has not seen.
 """
 
 
@@ -65,6 +81,7 @@ def card(
                 *_front_matter(configs, invented),
                 *([f"**{warning}**\n"] if warning else ()),
                 _INTRODUCTION,
+                *([_in_sets(settings.instruct)] if settings.instruct.in_sets else ()),
                 *_section(
                     "Rows",
                     _rows(configs),
@@ -86,6 +103,17 @@ def card(
         )
         + "\n"
     )
+
+
+def _in_sets(settings: Instruct) -> str:
+    most = ", ".join(f"{k} for {task}" for task, k in settings.labels_per_instruction.items())
+    ratio = settings.pure_negative_ratio
+    told = "every text is asked every set"
+    if ratio is not None:
+        told = (
+            f"{ratio:g} rows without a positive for each that has one, where so many can be asked"
+        )
+    return _IN_SETS.format(ways=settings.ways, most=most, ratio=told)
 
 
 def _by(settings: Settings) -> str:

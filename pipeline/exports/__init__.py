@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import shards
+from pipeline.config import Instruct
 from pipeline.kept import tables
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
@@ -47,6 +48,8 @@ class Source(NamedTuple):
     #: In the order in which they are exported.
     datasets: tuple[Dataset, ...]
     splits: tuple[str, ...] = SPLITS
+    #: How labels are asked.
+    asking: Instruct = Instruct()
 
 
 def module(name: str) -> Any:

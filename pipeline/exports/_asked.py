@@ -1,21 +1,24 @@
-"""Which absent labels an export asks, where its format has room for negatives.
+"""Which labels an export asks, where its format has room for negatives.
 
-Train records are asked as the instructions are: the near labels of every positive, and a few others
-chosen by the hash of record and label. Dev and test records are asked for the whole inventory, of
-their split where splits differ.
+Train records are asked sets of near labels, as the instructions are. A row asks one set: how many
+sets, and which, are asked of a record tells what it holds. Dev and test records are asked for the
+whole inventory, of their split where splits differ.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline import hashing, tasks
+import numpy as np
+
+from pipeline import tasks
+from pipeline.corpus import confusable, counting
 from pipeline.dictionary import interchange
 from pipeline.exports import kept_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -27,47 +30,86 @@ _PROMPTED: Final = {
     "RE": {"RE", "SPO", "KG"},
     "EE": {"EE", "EET"},
 }
-#: How many absent labels are asked besides the near ones.
-OTHERS = 4
+Record = dict[str, Any]
 
 
-class Negatives:
-    """The inventory of a dataset's task in one split, with the near labels of each label."""
+class Asked:
+    """The inventory of a dataset's task in one split, and the sets that train records are asked."""
 
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
         records = (table for _, table in kept_tables(source, dataset, [split]))
         self.inventory = tasks.asked(dataset, task, records)
         path = source.folder / "negatives" / dataset.id / interchange.NAME
-        self.near = _read(path).get(task, {}) if path.is_file() else {}
+        near = _read(path).get(task, {}) if path.is_file() else {}
+        own = source.asking
         #: Event -> roles; empty where a dataset declares triggers alone.
         whole = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}
         self.roles = dataset.roles_of() if whole else {}
+        self.entities = dataset.labels_of("entity")
+        self.seed = own.seed
+        held = [
+            counting.held(table, dataset, task, self.inventory, own)
+            for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
+        ]
+        self.sets = held and counting.sets_of(dataset, task, self.inventory, near, held, own)
 
-    def hard(self, positives: Collection[str]) -> list[str]:
-        """The near labels of the positives that are not there, in the order of the inventory."""
-        found = {n for p in positives for n in self.near.get(p, ())} - {*positives}
-        return [label for label in self.inventory if label in found]
+    def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
+        """The labels to ask of a record, row by row."""
+        if split != "train" or not self.sets:
+            return [self.inventory]
+        positive = np.array([[label in positives for label in self.inventory]])
+        batches = confusable.asked(self.sets, positive, [record_id], self.seed)
+        return [[self.inventory[code] for code in row] for row in batches.labels.tolist()]
 
-    def chosen(self, record_id: str, positives: Collection[str], split: str) -> list[str]:
-        """The absent labels to ask: near ones first, in train with a few others."""
-        hard = self.hard(positives)
-        known = {*hard, *positives}
-        rest = [label for label in self.inventory if label not in known]
-        if split != "train" or len(rest) <= OTHERS:
-            return hard + rest
-        keys = hashing.priorities([record_id], rest, 0)[0].tolist()
-        return hard + [rest[i] for i in sorted(range(len(rest)), key=keys.__getitem__)[:OTHERS]]
+    def absent(self, record_id: str, positives: Collection[str], split: str) -> list[str]:
+        """The labels to ask one by one that are not there, in the order of the inventory."""
+        asked = {label for row in self.rows(record_id, positives, split) for label in row}
+        return [label for label in self.inventory if label in asked and label not in positives]
 
 
-def negatives_of(source: Source, dataset: Dataset, split: str) -> dict[str, Negatives]:
-    """Task -> inventory and near labels, for the tasks whose labels a model is prompted with.
+def asked_of(source: Source, dataset: Dataset, split: str) -> dict[str, Asked]:
+    """Task -> what is asked, for the tasks whose labels a model is prompted with.
 
     Typed relations (SPO, KG) are asked as relations, triggers alone (EET) as events without roles.
     """
     return {
-        task: Negatives(source, dataset, task, split)
+        task: Asked(source, dataset, task, split)
         for task, own in _PROMPTED.items()
         if own & {*dataset.tasks}
+    }
+
+
+def parts(record: Record, asked: Mapping[str, Asked]) -> Iterator[tuple[Record, dict[str, Any]]]:
+    """(what a row holds of a record, task -> the labels that it asks), for every row.
+
+    Relations are asked set by set, with all entity labels; entities set by set where there are no
+    relations to ask; events in rows of their own.
+    """
+    present = {
+        "NER": {mention["label"] for mention in record["mentions"]},
+        "RE": {relation["label"] for relation in record["relations"]},
+        "EE": {event["label"] for event in record["events"]},
+    }
+    for task, own in asked.items():
+        if task == "NER" and "RE" in asked:
+            continue
+        for labels in own.rows(record["id"], present[task], record["split"]):
+            row = {"NER": own.entities, "RE": labels} if task == "RE" else {task: labels}
+            yield _only(record, row), row
+
+
+def _only(record: Record, asked: Mapping[str, Sequence[str]]) -> Record:
+    """A record with the annotations that are asked; of the ends of relations their types stay."""
+    keep = {task: {*labels} for task, labels in asked.items()}
+    entities = keep.get("NER", set())
+    return {
+        **record,
+        "mentions": [
+            mention if "RE" in keep or mention["label"] in entities else {**mention, "label": None}
+            for mention in record["mentions"]
+        ],
+        "relations": [r for r in record["relations"] if r["label"] in keep.get("RE", ())],
+        "events": [e for e in record["events"] if e["label"] in keep.get("EE", ())],
     }
 
 

@@ -11,10 +11,11 @@ Ends are exclusive and count characters. The prompts, in Chinese and English:
     event label's triggers           裁员触发词          layoff trigger
     the trigger's (or event's) role  裁员的裁员方        company of laid off
 
-Labels that are absent are asked too, with an empty list: near ones and a few others in train, all
-in dev and test; of a subject the near relations and a few others; of an event all its roles, unless
-its dataset declares triggers alone. A prompt of which an answer has no place in the text is left
-out as a whole, and its answers counted: the rest would teach that there is nothing more.
+Labels that are absent are asked too, with an empty list: in train those of the sets of near labels
+that the instructions ask, in dev and test all; of a subject the relations of such sets; of an event
+all its roles, unless its dataset declares triggers alone. A prompt of which an answer has no place
+in the text is left out as a whole, and its answers counted: the rest would teach that there is
+nothing more.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.exports import OTHER_TASKS, json_lines, records
-from pipeline.exports._asked import Negatives, negatives_of
+from pipeline.exports._asked import Asked, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ _TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}
 Prompts = dict[str, list[int]]
 
 
-def prompts(record: dict[str, Any], dataset: Dataset, absent: dict[str, Negatives]) -> Prompts:
+def prompts(record: dict[str, Any], dataset: Dataset, absent: dict[str, Asked]) -> Prompts:
     """The prompts of one record with the mentions that answer them."""
     asked: Prompts = {}
 
@@ -57,19 +58,17 @@ def prompts(record: dict[str, Any], dataset: Dataset, absent: dict[str, Negative
     return asked
 
 
-def _entities(record: dict[str, Any], absent: Negatives, add: Callable[..., None]) -> None:
+def _entities(record: dict[str, Any], absent: Asked, add: Callable[..., None]) -> None:
     present: dict[str, None] = {}
     for i, mention in enumerate(record["mentions"]):
         if mention["label"] is not None:
             present[mention["label"]] = None
             add(mention["label"], i)
-    for label in absent.chosen(record["id"], present, record["split"]):
+    for label in absent.absent(record["id"], present, record["split"]):
         add(label)
 
 
-def _relations(
-    record: dict[str, Any], absent: Negatives, of: str, add: Callable[..., None]
-) -> None:
+def _relations(record: dict[str, Any], absent: Asked, of: str, add: Callable[..., None]) -> None:
     subjects: dict[str, dict[str, None]] = {}
     for relation in record["relations"]:
         owner = record["mentions"][relation["head"]]["text"]
@@ -77,12 +76,12 @@ def _relations(
         add(of.format(owner=owner, slot=relation["label"]), relation["tail"])
     for owner, present in subjects.items():
         # The subject is gold in any split, so that dev and test are asked as train is.
-        for label in absent.chosen(f"{record['id']}/{owner}", present, "train"):
+        for label in absent.absent(f"{record['id']}/{owner}", present, "train"):
             add(of.format(owner=owner, slot=label))
 
 
 def _events(
-    record: dict[str, Any], dataset: Dataset, absent: Negatives, add: Callable[..., None]
+    record: dict[str, Any], dataset: Dataset, absent: Asked, add: Callable[..., None]
 ) -> None:
     of, trigger = _OF[dataset.language], _TRIGGER[dataset.language]
     for event in record["events"]:
@@ -95,7 +94,7 @@ def _events(
         for role in absent.roles.get(label, ()):
             add(of.format(owner=owner, slot=role))
     present = {event["label"] for event in record["events"]}
-    for label in absent.chosen(record["id"], present, record["split"]):
+    for label in absent.absent(record["id"], present, record["split"]):
         add(trigger.format(label=label))
 
 
@@ -121,11 +120,11 @@ def rows(record: dict[str, Any], asked: Prompts) -> tuple[list[dict[str, Any]], 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the prompts of all records."""
     counts = {"rows": 0}
-    known: dict[tuple[str, str], dict[str, Negatives]] = {}
+    known: dict[tuple[str, str], dict[str, Asked]] = {}
     with json_lines(out) as write:
         for dataset, split, table in records(source):
             if (dataset.id, split) not in known:
-                known[dataset.id, split] = negatives_of(source, dataset, split)
+                known[dataset.id, split] = asked_of(source, dataset, split)
             absent = known[dataset.id, split]
             if not absent:
                 counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows

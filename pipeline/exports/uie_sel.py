@@ -10,9 +10,10 @@ A spot is an entity or an event's trigger, its associations are its relations or
 text order. `record` is the answer as one string, `spot_asoc` the same as a tree; `entity`,
 `relation` and `event` are the gold with token offsets, empty where a string has no token span
 (counted: the answer keeps the string). `spot` and `asoc` are the labels present. `ssi`, the
-structural schema instructor, asks these and absent ones, as the instructions do; put it before the
-text. The files *.schema hold the spot labels, the association labels, and which spots take which
-associations, a line each.
+structural schema instructor, asks these and absent ones; put it before the text. A train row asks
+one set of near labels, as the instructions do, and holds what it asks: a record has a row for every
+set. Relations are asked with all entity labels, events with their roles. The files *.schema hold
+the spot labels, the association labels, and which spots take which associations, a line each.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.exports import json_lines, records
-from pipeline.exports._asked import Negatives, negatives_of
+from pipeline.exports import OTHER_TASKS, json_lines, records
+from pipeline.exports._asked import Asked, asked_of, parts
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -49,9 +50,9 @@ def sel(spots: Iterable[dict[str, Any]]) -> str:
 
 
 def row(
-    record: dict[str, Any], absent: dict[str, Negatives]
+    record: dict[str, Any], spots_asked: Iterable[str] = (), asked: Iterable[str] = ()
 ) -> tuple[dict[str, Any], dict[str, int]]:
-    """The row of one record, and what became of its annotations."""
+    """The row of one record that asks these spots and associations, and what became of it all."""
     text, mentions = record["text"], record["mentions"]
     found = aligned(text, mentions)
 
@@ -112,7 +113,7 @@ def row(
         "spot": present,
         "asoc": related,
         "spot_asoc": tree,
-        "ssi": _instructor(record, present, related, absent),
+        "ssi": _instructor({*spots_asked, *present}, {*asked, *related}),
     }, counts
 
 
@@ -121,21 +122,21 @@ def _attach(spot: dict[str, Any], label: str, span: str) -> None:
         spot["asoc"].append([label, span])
 
 
-def _instructor(
-    record: dict[str, Any], present: list[str], related: list[str], absent: dict[str, Negatives]
-) -> str:
+def _instructor(spots: Iterable[str], associations: Iterable[str]) -> str:
     """The labels to ask, those present among absent ones, in alphabetical order."""
-    spots, associations = {*present}, {*related}
-    for task, negatives in absent.items():
-        own = related if task == "RE" else present
-        asked = negatives.chosen(record["id"], {*own}, record["split"])
-        (associations if task == "RE" else spots).update(asked)
-        if task == "EE":
-            associations.update(r for e in asked for r in negatives.roles.get(e, ()))
-            associations.update(r for e in present for r in negatives.roles.get(e, ()))
-    parts = [f"<spot> {label}" for label in sorted(spots)]
-    parts += [f"<asoc> {label}" for label in sorted(associations)]
-    return " ".join([*parts, TEXT, ""])
+    labels = [f"<spot> {label}" for label in sorted(spots)]
+    labels += [f"<asoc> {label}" for label in sorted(associations)]
+    return " ".join([*labels, TEXT, ""])
+
+
+def rows(record: dict[str, Any], asked: dict[str, Asked]) -> Iterator[dict[str, Any]]:
+    """The rows of one record."""
+    for part, labels in parts(record, asked):
+        events = labels.get("EE", [])
+        roles = [r for e in events for r in asked["EE"].roles.get(e, ())]
+        untyped = [UNTYPED] if "RE" in labels and not labels["NER"] else []
+        spots = [*labels.get("NER", ()), *untyped, *events]
+        yield row(part, spots, [*labels.get("RE", ()), *roles])[0]
 
 
 def schemas(dataset: Dataset) -> dict[str, bytes]:
@@ -165,20 +166,22 @@ def _lines(part: dict[str, list[str]]) -> bytes:
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset."""
     counts = {"rows": 0}
-    known: dict[tuple[str, str], dict[str, Negatives]] = {}
+    known: dict[tuple[str, str], dict[str, Asked]] = {}
     with json_lines(out) as write:
         for dataset, split, table in records(source):
             if (dataset.id, split) not in known:
-                known[dataset.id, split] = negatives_of(source, dataset, split)
+                known[dataset.id, split] = asked_of(source, dataset, split)
                 (out / dataset.id).mkdir(parents=True, exist_ok=True)
                 for name, content in schemas(dataset).items():
                     (out / dataset.id / name).write_bytes(content)
-            rows = []
+            if not known[dataset.id, split]:
+                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
+                continue
+            made = []
             for record in table.to_pylist():
-                own, found = row(record, known[dataset.id, split])
-                rows.append(orjson.dumps(own))
-                for key, number in found.items():
+                made += map(orjson.dumps, rows(record, known[dataset.id, split]))
+                for key, number in row(record)[1].items():
                     counts[key] = counts.get(key, 0) + number
-            counts["rows"] += len(rows)
-            write(f"{dataset.id}/{split}", rows)
+            counts["rows"] += len(made)
+            write(f"{dataset.id}/{split}", made)
     return counts

@@ -1,9 +1,10 @@
 """Stage 5: turn the kept records of datasets into instructions with fixed-size label batches.
 
-Train records ask their positive labels, the hard negatives of these and a few others (`batching`);
-dev and test records are asked for the whole inventory in a fixed order, so that the gold is never
-looked at. EEA asks exactly the events present. Rows are put together by Arrow string kernels:
-Python touches every annotation once, never an instruction.
+Train records ask the sets of near labels that hold their positives, and others (`confusable`), for
+which the train records of a dataset are counted first; or what an older grouping deals
+(`batching`). Dev and test records are asked for the whole inventory in a fixed order, so that the
+gold is never looked at. EEA asks exactly the events present. Rows are put together by Arrow string
+kernels: Python touches every annotation once, never an instruction.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import engines, hashing, shards, tasks
-from pipeline.corpus import batching
+from pipeline.corpus import batching, confusable, counting
 from pipeline.corpus.assembly import assembled
 from pipeline.corpus.batching import Batches
 from pipeline.execution.freshness import Done, Step, building, steps
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
+    from pipeline.corpus.confusable import Sets
     from pipeline.engines import Workers
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
@@ -57,6 +59,7 @@ class Job(NamedTuple):
     asked: list[str]
     near: dict[str, list[str]]
     target: Path
+    sets: Sets | None = None
 
     @property
     def size(self) -> int:
@@ -86,9 +89,41 @@ def instruct(
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
+        if settings.in_sets:
+            jobs = _with_sets(jobs, settings, workers)
         todo = [Step(job.target.parents[1], _name(job), job) for job in jobs]
         for _ in steps(partial(_shard, settings=settings), todo, workers):
             pass
+
+
+def _with_sets(jobs: Sequence[Job], settings: Instruct, workers: Workers | int) -> list[Job]:
+    """The jobs with the sets of labels that their train records are asked."""
+    counted = [
+        job
+        for job in jobs
+        if job.split == "train" and job.asked and tasks.module(job.task).ABSENT is not None
+    ]
+    todo = [Step(job.target.parents[1], f"{_name(job)}, counted", job) for job in counted]
+    found = steps(partial(_held, settings=settings), todo, workers)
+    groups: dict[tuple[str, str], tuple[Job, list[Any]]] = {}
+    for job, own in zip(counted, found, strict=True):
+        groups.setdefault((job.dataset.id, job.task), (job, []))[1].append(own)
+    sets = {key: _sets(job, own, settings) for key, (job, own) in groups.items()}
+    return [
+        job._replace(sets=sets.get((job.dataset.id, job.task))) if job.split == "train" else job
+        for job in jobs
+    ]
+
+
+def _held(job: Job, settings: Instruct) -> Done:
+    table = kept(job.shard, job.dedupe, ["id", "dropped", "mentions", "relations", "events"])
+    bits, times = counting.held(table, job.dataset, job.task, job.asked, settings)
+    return Done([], [bits.hex(), times])
+
+
+def _sets(job: Job, found: Sequence[tuple[str, list[int]]], settings: Instruct) -> Sets:
+    shards_held = [(bytes.fromhex(bits), times) for bits, times in found]
+    return counting.sets_of(job.dataset, job.task, job.asked, job.near, shards_held, settings)
 
 
 def _jobs(
@@ -115,7 +150,9 @@ def _shard(job: Job, settings: Instruct) -> Done:
     with shards.writer(job.target, INSTRUCTIONS) as write:
         for block in blocks(table, len(job.asked), settings.k(job.task)):
             write(
-                instructions(block, job.dataset, job.task, job.split, job.asked, job.near, settings)
+                instructions(
+                    block, job.dataset, job.task, job.split, job.asked, job.near, settings, job.sets
+                )
             )
     return Done([job.target])
 
@@ -147,10 +184,12 @@ def instructions(
     asked: Sequence[str],
     near: Mapping[str, Sequence[str]],
     settings: Instruct,
+    sets: Sets | None = None,
 ) -> Any:
     """The table of `INSTRUCTIONS` that a table of kept records gives for one task.
 
-    `asked` are the keys of the labels to ask; `near` gives each key's hard negatives, best first.
+    `asked` are the keys of the labels to ask; `near` gives each key's hard negatives, best first;
+    `sets` are the sets that train records are asked, where the grouping has sets.
     """
     dataset = _told(dataset, split, settings)
     module = tasks.module(task)
@@ -163,16 +202,20 @@ def instructions(
     if module.ABSENT is None:
         batches = _present(positive)
     elif split == "train":
-        matrix = near_matrix(asked, near)
-        keys = hashing.priorities(ids, asked, settings.seed)
-        batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
-        rate = settings.negative_record_rate
-        if rate < 1:
-            lucky = batching.kept_without_positives(ids, rate, settings.seed)
-            stay = (positive.any(axis=1) | lucky)[batches.row]
+        matrix = counting.near_matrix(asked, near)
+        if sets is None:
+            keys = hashing.priorities(ids, asked, settings.seed)
+            batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
+        else:
+            kind = batching.kinds(positive, matrix)
+            batches = confusable.asked(sets, positive, ids, settings.seed)
+        if settings.negative_record_rate < 1:
+            stay = counting.asked(ids, positive, settings)[batches.row]
             batches = Batches(*(part[stay] for part in batches))
     else:
-        batches = batching.polled(rows, labels, settings.k(task))
+        k = settings.k(task)
+        k = confusable.width(labels, k) if settings.in_sets else k
+        batches = batching.polled(rows, labels, k)
     return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
 
 
@@ -192,9 +235,7 @@ def _recoded(found: Answers, inventory: Sequence[str], asked: Sequence[str]) -> 
     """The answers with codes that number the labels asked."""
     if [*inventory] == [*asked]:
         return found
-    numbers = {key: i for i, key in enumerate(asked)}
-    lookup = np.array([numbers.get(key, -1) for key in inventory], np.int64)
-    code = lookup[found.code]
+    code = counting.numbers(inventory, asked)[found.code]
     keep = pa.array(np.flatnonzero(code >= 0))
     schema = None if found.schema is None else found.schema.take(keep)
     return Answers(found.row[code >= 0], code[code >= 0], found.value.take(keep), schema)
@@ -208,14 +249,3 @@ def _present(positive: Any) -> Batches:
     order = order[:, : sizes.max(initial=0)]
     labels = np.where(np.arange(order.shape[1])[None, :] < sizes[:, None], order, -1)
     return Batches(row, np.zeros(len(row), np.int64), labels)
-
-
-def near_matrix(asked: Sequence[str], near: Mapping[str, Sequence[str]]) -> Any:
-    """The rank of every label among the near ones of another: labels x labels, -1 for none."""
-    numbers = {key: i for i, key in enumerate(asked)}
-    matrix = np.full((len(asked), len(asked)), -1, np.int64)
-    for key, others in near.items():
-        if key in numbers:
-            ranked = [numbers[o] for o in others if o in numbers and o != key]
-            matrix[numbers[key], ranked] = np.arange(len(ranked))
-    return matrix

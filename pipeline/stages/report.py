@@ -1,8 +1,8 @@
 """Stage 7: what became of every record, from the shards themselves, for programs and for people.
 
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
-                          reason and kept; annotations; the instructions of every task; the
-                          datasets whose texts are invented
+                          reason and kept; annotations; the instructions of every task; what
+                          the labels asked give away; the datasets whose texts are invented
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
     index.html            the audit page: all of this, and rows to read, in one file
@@ -17,10 +17,11 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import editions, engines, shards
-from pipeline.audit import examples, figures, page
+from pipeline.audit import examples, figures, leak, page
 from pipeline.errors import CountError
 from pipeline.execution.freshness import building
 from pipeline.kept import count, record_shards, tagged
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 #: How a cell begins that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_NO: Final = pa.array([], pa.string())
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
 #: So many times as many bytes as elsewhere before processes pay: they are read once and counted.
 _LIGHTER: Final = 100
@@ -116,6 +118,9 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
     read = shards.read_json(normalized / "summary.json", "splits")["splits"]
     records: dict[str, Any] = {}
     groups: examples.Groups = {}
+    asked = leak.drawn(dataset, folders["instruct"] / dataset.id)
+    ids = pa.concat_arrays([rows["record_id"].combine_chunks() for rows in asked.values()] or [_NO])
+    probed: list[Any] = []
 
     def published() -> Iterator[Any]:
         """The records that make instructions, shard by shard; all are counted on the way."""
@@ -124,7 +129,10 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
             count(records, split, table)
             examples.choose(groups, table, _ROWS_EACH)
             if split == "test" or dataset.use != "held-out":
-                yield table.filter(pc.is_null(table["dropped"]))
+                table = table.filter(pc.is_null(table["dropped"]))
+                if split == "train":
+                    probed.append(table.filter(pc.is_in(table["id"], value_set=ids)))
+                yield table
 
     own = figures.figures(dataset, published())
     _check(read, records, folders["clean"] / dataset.id)
@@ -132,7 +140,8 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
         "read": read,
         "records": records,
         "hygiene": _hygiene(folders["clean"] / dataset.id),
-        "instructions": _instructions(dataset, folders["instruct"] / dataset.id),
+        "instructions": _instructions(dataset, folders["instruct"] / dataset.id, records),
+        "leak": leak.probed(dataset, asked, probed),
     }
     near = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")["tasks"]
     rows = examples.chosen(dataset, groups, normalized, _ROWS_EACH)
@@ -162,17 +171,25 @@ def _near_duplicates(path: Path) -> dict[str, Any] | None:
     return shards.read_json(path, "pairs") if path.exists() else None
 
 
-def _instructions(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions."""
+def _instructions(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
+    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions.
+
+    `asked_nothing` are the kept records of `records` that no instruction asks of.
+    """
     tasks: dict[str, Any] = {}
     for task in dataset.tasks:
         for split, path in record_shards(folder / task):
-            table = shards.read(path, _COUNTED)
+            table = shards.read(path, ("record_id", *_COUNTED))
             own = tasks.setdefault(task, {}).setdefault(
-                split, dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0)
+                split,
+                {
+                    **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
+                    "asked_nothing": records[split]["kept"],
+                },
             )
             own["instructions"] += table.num_rows
             own["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
+            own["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
             for column in _COUNTED:
                 own[column] += pc.sum(table[column]).as_py() or 0
     return tasks

@@ -16,6 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
+
+from pipeline.tables import flat
+from pipeline.tasks._answers import codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +46,48 @@ def asked(dataset: Dataset, task: str, records: Iterable[Any]) -> list[str]:
     keys = inventory(dataset, task)
     if dataset.inventory == "dataset":
         return keys
-    answers = (module(task).answers(table, dataset) for table in records)
-    present = {int(code) for found in answers for code in np.unique(found.code)}
+    present = {int(code) for table in records for code in np.unique(held(dataset, task, table)[1])}
     return [key for code, key in enumerate(keys) if code in present]
+
+
+def held(dataset: Dataset, task: str, table: Any) -> tuple[Any, Any]:
+    """(row, number of the label in the inventory) of every annotation that a task asks.
+
+    These are the labels of the `answers`, without the answers: no text is read.
+    """
+    column = {"NER": "mentions", "RE": "relations", "SPO": "relations", "KG": "relations"}
+    items, row, _ = flat(table, column.get(task, "events"))
+    label = pc.struct_field(items, "label")
+    if task in ("SPO", "KG"):
+        mentions, _, begins = flat(table, "mentions")
+        head, tail = (
+            pc.struct_field(mentions, "label").take(
+                pc.add(begins[row], pc.struct_field(items, end))
+            )
+            for end in ("head", "tail")
+        )
+        label = head if task == "KG" else pc.binary_join_element_wise(head, label, tail, "_")
+    code = codes(label, inventory(dataset, task))
+    there = code >= 0
+    if task == "EET":
+        there &= pc.is_valid(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
+    return row[there], code[there]
+
+
+def sources(dataset: Dataset, task: str) -> dict[str, str]:
+    """Key -> what the source calls that label; the first of several that are asked as one."""
+    entity = dataset.names("entity")
+    if task in ("NER", "KG"):
+        pairs = [*entity.items()]
+    elif task == "RE":
+        pairs = [*dataset.names("relation").items()]
+    elif task == "SPO":
+        relation = dataset.names("relation")
+        pairs = [
+            (f"{h}_{name}_{t}", f"{entity.get(h, h)}_{relation[name]}_{entity.get(t, t)}")
+            for name, own in dataset.signatures.items()
+            for h, t in own
+        ]
+    else:
+        pairs = [*dataset.names("event").items()]
+    return {name: raw for raw, name in reversed(pairs)}

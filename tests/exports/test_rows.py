@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from pipeline import catalog, exports, shards
+from pipeline import catalog, exports, shards, tasks
+from pipeline.audit import leak
+from pipeline.config import Instruct
+from pipeline.corpus import counting
 from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
-from pipeline.exports._asked import Negatives
+from pipeline.exports._asked import Asked, parts
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import to_table
 from tests.helpers import declared
@@ -33,14 +37,15 @@ def rows(record, dataset, split="train"):
     ).to_pylist()[0]  # fmt: skip
 
 
-class Near(Negatives):
-    """Negatives with near labels given by hand."""
+class Near(Asked):
+    """Sets of near labels given by hand; as no records are counted, all of them are asked."""
 
-    def __init__(self, dataset, task, near):
-        from pipeline import tasks
-
-        self.inventory, self.near = tasks.inventory(dataset, task), near
+    def __init__(self, dataset, task, near, held=()):
+        own = Instruct()
+        self.inventory, self.seed = tasks.inventory(dataset, task), own.seed
         self.roles = dataset.roles_of() if task == "EE" else {}
+        self.entities = dataset.labels_of("entity")
+        self.sets = counting.sets_of(dataset, task, self.inventory, near, held, own)
 
 
 @pytest.fixture
@@ -93,23 +98,65 @@ def test_spert_names_untyped_ends():
     assert [*spert.types(catalog.load("wiki-zsl"))["entities"]] == ["entity"]
 
 
-def test_gliner_ends_are_inclusive_and_hard_negatives_come_first(conll04, absent):
+def test_gliner_ends_are_inclusive_and_a_row_asks_a_set_of_relations(conll04, absent):
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
-    row, counts = gliner.row(rows(record, conll04), absent["NER"], absent["RE"])
+    made = [gliner.row(*part)[0] for part in parts(rows(record, conll04), absent)]
 
-    assert row["ner"] == [(0, 1, "people"), (3, 3, "location")]
-    assert row["ner_negatives"] == ["organization", "other"]  # the near label, then the rest
-    assert row["relations"] == [(0, 1, "Live_In")]
-    assert row["rel_negatives"][0] == "Located_In"
-    assert {*row["rel_negatives"]} == {"Kill", "Located_In", "OrgBased_In", "Work_For"}
-    assert counts == {"entities": 2, "relations": 1, "lost relations: an end is lost": 0}
+    assert [row["ner"] for row in made] == [[(0, 1, "people"), (3, 3, "location")]] * 2
+    assert [row["ner_negatives"] for row in made] == [["organization", "other"]] * 2
+    assert {*map(str, (row["relations"] for row in made))} <= {"[]", "[(0, 1, 'Live_In')]"}
+    asked = {label for row in made for label in row["rel_negatives"]}
+    assert asked | {"Live_In"} == {"Kill", "Located_In", "OrgBased_In", "Work_For", "Live_In"}
+    assert {len(row["rel_negatives"]) + len(row["relations"]) for row in made} == {3}
 
 
 def test_gliner_asks_labels_of_a_text_without_entities(conll04, absent):
-    row, _ = gliner.row(rows(Record("Nothing here", "x:1"), conll04), absent["NER"], None)
+    record = rows(Record("Nothing here", "x:1"), conll04)
+    ((part, labels),) = parts(record, {"NER": absent["NER"]})
+    row, _ = gliner.row(part, labels)
 
     assert row["ner"] == []
     assert len(row["ner_negatives"]) == 4
+
+
+def test_a_row_holds_the_entities_of_the_set_that_it_asks():
+    dataset = catalog.load("cluener")
+    record = rows(Record("Bo of Split", "x:1", [Mention("Bo", 0, 2, "name")]), dataset)
+    name = dataset.labels_of("entity")[0]
+    record["mentions"][0]["label"] = name
+
+    made = [gliner.row(*part)[0] for part in parts(record, {"NER": Near(dataset, "NER", {})})]
+
+    assert sorted(row["ner"] for row in made) == [[], [(0, 0, name)]]
+    assert {len(row["ner"]) + len(row["ner_negatives"]) for row in made} == {5}
+
+
+def test_rows_do_not_give_the_answer_away():
+    """Many records of one relation each: no row tells by its labels which it is."""
+    dataset = catalog.load("kbp37")
+    labels = tasks.inventory(dataset, "RE")
+    near = {a: [b for b in labels if b != a][i % 8 : i % 8 + 4] for i, a in enumerate(labels)}
+    chosen = np.random.default_rng(0).geometric(0.2, 3000) % len(labels)
+    mentions = [Mention("a", 0, 1), Mention("b", 2, 3)]
+    records = [Record(f"a b {n}", "x", mentions, [Relation(labels[c], 0, 1)])
+               for n, c in enumerate(chosen)]  # fmt: skip
+    ids = [f"kbp37/train/{n}" for n in range(3000)]
+    table = to_table(records, ids, dataset="kbp37", split="train", language="en")
+    held = [counting.held(table, dataset, "RE", labels, Instruct())]
+    asked = {"RE": Near(dataset, "RE", near, held)}
+
+    found, owner = [], []
+    for n, record in enumerate(table.to_pylist()):
+        for made in uie_sel.rows(record, asked):
+            (spots, *relations) = made["ssi"].removesuffix(" <extra_id_2> ").split(" <asoc> ")
+            assert spots == "<spot> entity"
+            found.append([labels.index(label) for label in relations])
+            owner.append(n)
+    positive = np.eye(len(labels), dtype=bool)[chosen]
+    told = leak.probe(np.array(found), positive, np.array(owner), ids)
+
+    assert told["positive"]["low"] <= 0.02
+    assert told["pure"]["low"] <= 0.02
 
 
 def test_uie_prompts_and_negatives(conll04, absent):
@@ -152,12 +199,13 @@ def test_uie_event_prompts_name_the_trigger():
     assert found[f"{label}触发词"] == [{"text": "裁员", "start": 4, "end": 6}]
     assert found["裁员的裁员方"] == [{"text": "雾港公司", "start": 0, "end": 4}]
     assert found["裁员的时间"] == []
-    assert len([p for p in found if p.endswith("触发词")]) == 1 + 4  # one positive, four others
+    assert len([p for p in found if p.endswith("触发词")]) == len(tasks.inventory(dataset, "EE"))
 
 
 def test_sel_is_the_answer_as_a_string(conll04, absent):
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
-    row, counts = uie_sel.row(rows(record, conll04), absent)
+    _, counts = uie_sel.row(rows(record, conll04))
+    row, other = sorted(uie_sel.rows(rows(record, conll04), absent), key=lambda r: not r["asoc"])
 
     assert row["record"] == (
         "<extra_id_0> <extra_id_0> people <extra_id_5> Ines Vale <extra_id_0> Live_In <extra_id_5>"
@@ -167,8 +215,13 @@ def test_sel_is_the_answer_as_a_string(conll04, absent):
     assert row["entity"][0] == {"type": "people", "offset": [0, 1], "text": "Ines Vale"}
     assert (row["spot"], row["asoc"]) == (["people", "location"], ["Live_In"])
     assert row["spot_asoc"][0]["asoc"] == [["Live_In", "Split"]]
-    assert row["ssi"].startswith("<spot> location <spot> organization <spot> other <spot> people ")
-    assert row["ssi"].endswith(" <asoc> Work_For <extra_id_2> ")
+    spots = "<spot> location <spot> organization <spot> other <spot> people <asoc> "
+    assert row["ssi"].startswith(spots)
+    assert row["ssi"].endswith(" <extra_id_2> ")
+    assert "<asoc> Live_In <" in row["ssi"]
+    assert other["ssi"].startswith(spots)
+    assert other["spot"] == ["people", "location"]
+    assert {r["ssi"].count("<asoc>") for r in (row, other)} == {3}
     assert counts["associations"] == 1
     assert uie_sel.schemas(conll04)["entity.schema"].count(b"\n") == 3
 
@@ -184,7 +237,9 @@ def test_sel_of_events_has_triggers_as_spots():
             Event("组织关系-裁员", None, ()),
         ],
     )
-    row, counts = uie_sel.row(rows(record, dataset), {"EE": Near(dataset, "EE", {})})
+    _, counts = uie_sel.row(rows(record, dataset))
+    every = [*uie_sel.rows(rows(record, dataset), {"EE": Near(dataset, "EE", {})})]
+    (row,) = [own for own in every if own["spot"]]
 
     assert row["spot_asoc"] == [
         {
@@ -202,17 +257,22 @@ def test_masking_keeps_words_apart():
     assert mlm_wwm.words("Dr. Vale", "en") == ["Dr", ".", "Vale"]
 
 
-def test_negatives_of_dev_are_all_and_of_train_near_ones_and_four():
+def test_dev_is_asked_all_labels_and_train_the_sets_of_its_record():
     dataset = catalog.load("duie2")
-    label = tuple(Near(dataset, "RE", {}).inventory)
-    negatives = Near(dataset, "RE", {label[0]: [label[9], label[3]]})
-    train, dev = (negatives.chosen("a/0", [label[0]], split) for split in ("train", "dev"))
+    labels = tasks.inventory(dataset, "RE")
+    near = {labels[0]: [labels[9], labels[3]]}
+    table = to_table([], [], dataset="duie2", split="train", language="zh")
+    bits = np.packbits(np.eye(len(labels), dtype=bool)[:1], axis=1).tobytes()
+    none = np.packbits(np.zeros((1, len(labels)), bool), axis=1).tobytes()
+    assert counting.held(table, dataset, "RE", labels, Instruct()) == (b"", [])
+    own = Near(dataset, "RE", near, [(bits + none, [10, 90])])
+    train, dev = (own.absent("a/0", [labels[0]], split) for split in ("train", "dev"))
 
-    assert train[:2] == [label[3], label[9]]
-    assert len({*train}) == 6
-    assert sorted(dev) == sorted(label[1:])
-    assert negatives.chosen("a/0", [label[0]], "train") == train
-    assert negatives.chosen("a/1", [label[0]], "train") != train
+    assert dev == labels[1:]
+    assert 3 <= len(train) < len(dev)
+    assert len([row for row in own.rows("a/0", [labels[0]], "train") if labels[0] in row]) == 1
+    assert own.absent("a/0", [labels[0]], "train") == train
+    assert own.absent("a/1", [labels[0]], "train") != train
 
 
 TRIGGERED = Record(

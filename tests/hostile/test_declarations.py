@@ -345,7 +345,7 @@ PARAMETERS = {
     "a negative weight": ("negatives: {weights: {name: -1}}", "at least 0"),
     "a weight of NaN": ("negatives: {weights: {name: .nan}}", "at most"),
     "a similarity of NaN": ("negatives: {min_similarity: .nan}", "at most"),
-    "a negative ratio": ("instruct: {max_pure_negative_ratio: -1}", "at least 0"),
+    "a negative ratio": ("instruct: {pure_negative_ratio: -1}", "at least 0"),
     "labels of no task": ("instruct: {labels_per_instruction: {NER2: 3}}", "did you mean 'NER'?"),
     "conflicts of no split": ("dedupe: {conflicts: {tset: keep}}", "did you mean 'test'?"),
     "no such policy": ("dedupe: {near_duplicates: dorp}", "Invalid enum value 'dorp'"),

@@ -122,6 +122,7 @@ def render(
             },
             "hygiene": _odd(counts["datasets"][d.id]["hygiene"]),
             "asked": asked(counts["datasets"][d.id]["instructions"]),
+            "leak": counts["datasets"][d.id]["leak"],
             **drawn[d.id],
         }
         for d in datasets
