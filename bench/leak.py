@@ -135,7 +135,8 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.into:
         about = __doc__.split("\n\n", 2)
-        text = "\n".join(["# What the labels asked give away", "", *about[1:], *lines])
+        head = "\n\n".join(["# What the labels asked give away", *about[1:]])
+        text = "\n".join([head, *lines])
         arguments.into.write_text(text + "\n", encoding="utf-8")
 
 

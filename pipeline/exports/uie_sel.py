@@ -177,7 +177,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
             if not known[dataset.id, split]:
                 counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
                 continue
-            made = []
+            made: list[bytes] = []
             for record in table.to_pylist():
                 made += map(orjson.dumps, rows(record, known[dataset.id, split]))
                 for key, number in row(record)[1].items():

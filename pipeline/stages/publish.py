@@ -69,7 +69,7 @@ class _Shard(NamedTuple):
 
     group: Group
     number: int
-    count: int
+    of: int
     parts: tuple[int, ...]
 
 
@@ -95,7 +95,7 @@ def publish(
         for (group, _), rows in zip(pieces, done, strict=True):
             parted[group.name].append(rows)
         wanted = [shard for group in found for shard in _shards(group, parted[group.name])]
-        todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.count}", s) for s in wanted]
+        todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.of}", s) for s in wanted]
         write = partial(_write, settings=settings.publish, folder=folder)
         measured: dict[str, list[Any]] = {}
         for shard, own in zip(wanted, steps(write, todo, workers), strict=True):
@@ -187,7 +187,7 @@ def _write(shard: _Shard, settings: Publish, folder: Path) -> Done:
     group = shard.group
     start = shard.number * group.rows_per_shard
     end = min(start + group.rows_per_shard, sum(shard.parts))
-    name = f"{group.split}-{shard.number:05d}-of-{shard.count:05d}.parquet"
+    name = f"{group.split}-{shard.number:05d}-of-{shard.of:05d}.parquet"
     path = folder / group.config / name
     found = []
     with shards.writer(path, INSTRUCTIONS) as write:
@@ -205,7 +205,7 @@ def _rows(shard: _Shard, start: int, end: int, folder: Path) -> Iterator[Any]:
             at = place
             if group.bounds:
                 parts = shuffle.read(scratch(folder) / group.name, number, group.bounds)
-                tables = (table.select(INSTRUCTIONS.names) for table in parts)
+                tables: Iterator[Any] = (table.select(INSTRUCTIONS.names) for table in parts)
             else:
                 tables = _tables(group.sources[number])
             for table in tables:
