@@ -36,8 +36,8 @@ the labels of a row do not tell which of them occur. EEA asks the events present
 
 - **Base rates.** In train rows labels are positive more often than in texts, those of one dataset
   and task all by about the same factor: {ratio}.
-  Dev and test rows ask every text for all labels, so their rates are those of the texts. Choose thresholds, and judge how often a model answers
-  nothing, on dev.
+  Dev and test rows ask every text for all labels, so their rates are those of the texts. Choose
+  thresholds, and judge how often a model answers nothing, on dev.
 - **Asking a model.** Ask as many labels at a time as its rows do: ceil(L / n) of a schema of L
   labels, in n batches, the last filled up from the first labels. Dev and test are asked so, in the
   declared order. A model that is asked more or fewer at a time is asked what it has not seen.
