@@ -210,6 +210,12 @@ def test_another_seed_makes_other_sets():
     assert (made(positive, near, 4)[0].labels != made(positive, near, 4, seed=1)[0].labels).any()
 
 
+def test_where_nothing_is_positive_records_are_still_asked():
+    _, batches = made(np.zeros((1000, 12), bool), ranks(12, {}), 4)
+
+    assert len(batches.row) == pytest.approx(1000, abs=100)
+
+
 def test_of_one_label_or_a_batch_for_each_all_are_asked_alone():
     positive = np.eye(3, dtype=bool)
 

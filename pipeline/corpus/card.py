@@ -29,15 +29,15 @@ _IN_SETS = """\
 ## How labels are asked
 
 The labels of a dataset and task are parted, in {ways} ways, into sets of labels that mean nearly
-the same: with L labels, n = ceil(L / k) sets of ceil(L / n) labels, where k is at most {most}.
+the same: with L labels, n = ceil(L / k) sets of ceil(L / n) labels. k is {most}.
 A train row asks one set whole. Which labels stand together does not depend on the text, and every
-set is asked equally often, with a positive or without, so that the labels of a row do not tell
-which of them occur.
+set is asked equally often, with a positive or without, but for those that nearly always hold one:
+the labels of a row do not tell which of them occur. EEA asks the events present alone.
 
 - **Base rates.** In train rows labels are positive more often than in texts, those of one dataset
-  and task all by about the same factor: {ratio}. Dev and test rows ask every text for all labels,
-  so their rates are those of the texts. Choose thresholds, and judge how often a model answers
-  nothing, on dev.
+  and task all by about the same factor: {ratio}.
+  Dev and test rows ask every text for all labels, so their rates are those of the texts. Choose
+  thresholds, and judge how often a model answers nothing, on dev.
 - **Asking a model.** Ask as many labels at a time as its rows do: ceil(L / n) of a schema of L
   labels, in n batches, the last filled up from the first labels. Dev and test are asked so, in the
   declared order. A model that is asked more or fewer at a time is asked what it has not seen.
@@ -106,7 +106,8 @@ def card(
 
 
 def _in_sets(settings: Instruct) -> str:
-    most = ", ".join(f"{k} for {task}" for task, k in settings.labels_per_instruction.items())
+    every = settings.labels_per_instruction.items()
+    most = ", ".join(f"{k} for {task}" for task, k in every if task != "EEA")
     ratio = settings.pure_negative_ratio
     told = "every text is asked every set"
     if ratio is not None:

@@ -154,11 +154,13 @@ def chances(counts: Any, records: int, ratio: float | None) -> Any:
 
     `counts` is `counted`, of so many records. A set that holds a positive in the share p of them is
     asked in q, or in 1.25 p where that is more, where q is such that there are `ratio` times as
-    many batches without a positive as with one; None asks all. All numbers are whole, in quarters
-    of a record, so that they are the same on every machine.
+    many batches without a positive as with one; None asks all. Where no record holds a positive,
+    each is asked about one set. Counts are whole, in quarters of a record: alike on every machine.
     """
     if ratio is None or not records:
         return np.ones(counts.shape)
+    if not counts.any():
+        return np.full(counts.shape, 1 / counts.shape[1])
     often = np.minimum(5 * counts, 4 * records)
     ordered = np.sort(often, axis=None)
     below = np.concatenate([[0], np.cumsum(ordered)])
