@@ -32,9 +32,9 @@ from pipeline.cleaning import duplicates
 shuffle.LIMIT = duplicates._GROUP = 1 << 20
 folder = Path(sys.argv[1])
 one_dataset.lay(folder, int(sys.argv[2]))
-workspace = cases.workspace(folder, 1)
-for stage in (run.normalize, run.clean, run.dedupe):
-    stage(["one"], workspace)
+chain = run.Chain(["one"], cases.workspace(folder, 1))
+for stage in ("normalize", "clean", "dedupe"):
+    chain.make(stage)
 """
 PEAK = """
 print(next(x.split()[1] for x in open("/proc/self/status") if x.startswith("VmHWM")))
