@@ -248,8 +248,11 @@ class Chain:
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
         due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
-        for name in due:
-            freshness.begin(self.ws.place(stage, name), made_from[name])
+        for name, own in made_from.items():
+            if name in due:
+                freshness.begin(self.ws.place(stage, name), own)
+            else:  # what a run with other parameters left, or one that was killed as it ended
+                freshness.abandon(self.ws.place(stage, name), done=True)
         try:
             if due:
                 names = self.datasets if ALL in due else due

@@ -165,10 +165,10 @@ def _is_ours(place: Place) -> bool:
     return any((folder / n).is_file() and digest(folder / n) == own for n, own in files)
 
 
-def abandon(place: Place) -> None:
-    """Forget work that was begun, unless something of it is done."""
+def abandon(place: Place, *, done: bool = False) -> None:
+    """Forget work that was begun; where something of it is `done`, only if that is said."""
     under_way = _under_way(_real(place.folder))[0]
-    if not (under_way / "done").exists():
+    if done or not (under_way / "done").exists():
         atomic.remove(under_way)
 
 

@@ -190,12 +190,14 @@ class World:
             names = {*told["labels"].get("entity", {})}
             if "entity" in told["labels"] and not isinstance(told["labels"]["entity"], list):
                 names = {*told["labels"]["entity"].values()}
-            k = settings["instruct"]["labels_per_instruction"]["NER"]
+            k = min(settings["instruct"]["labels_per_instruction"]["NER"], len(names))
+            if names and settings["instruct"]["grouping"] == "confusable":
+                k = -(-len(names) // -(-len(names) // k))  # parted as evenly as k allows
             if settings["instruct"]["peer"]:
                 continue
             for row in rows:
                 assert {*row["labels"]} <= names, name
-                assert len(row["labels"]) == min(k, len(names)), name
+                assert len(row["labels"]) == k, name
             most = settings["publish"]["max_rows"].get(name)
             again = settings["publish"]["repeat"].get(name)
             if most and not again:
