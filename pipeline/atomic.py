@@ -225,8 +225,7 @@ def writing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for half in _halves_of_the_dead(path):
-            half.unlink(missing_ok=True)
+        tidy(path)
         try:
             yield partial
             _move(partial, path)
@@ -245,12 +244,12 @@ def copied(source: Path, target: Path) -> None:
             shutil.copyfile(source, partial)
 
 
-def _halves_of_the_dead(path: Any) -> list[Path]:
-    """What processes that were killed have left of this file."""
-    if not isinstance(path, Path):
-        return []
-    halves = path.parent.glob(f".{glob.escape(path.name)}.*.partial")
-    return [half for half in halves if not _runs(half.suffixes[-2].removeprefix("."))]
+def tidy(path: Any) -> None:
+    """Remove what processes that were killed have left of a file."""
+    if isinstance(path, Path):
+        for half in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+            if not _runs(half.suffixes[-2].removeprefix(".")):
+                half.unlink(missing_ok=True)
 
 
 def _runs(process: str) -> bool:

@@ -170,6 +170,7 @@ def abandon(place: Place, *, done: bool = False) -> None:
     under_way = _under_way(_real(place.folder))[0]
     if done or not (under_way / "done").exists():
         atomic.remove(under_way)
+    atomic.tidy(place.stamp)
 
 
 def finish(place: Place, made_from: MadeFrom) -> dict[str, str]:
