@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from pipeline import catalog, cli, shards
+from pipeline import catalog, cli, kept, shards
 from pipeline.audit import examples
 from pipeline.config import Dedupe
 from pipeline.records import Record
@@ -139,7 +139,10 @@ def test_the_partner_of_a_part_of_a_long_text_is_found(tmp_path, capsys, monkeyp
 
     folders = {stage: tmp_path / stage for stage in ("normalize", "clean", "dedupe")}
     shards.write(REJECTS.empty_table(), folders["normalize"] / "wnut2017" / "rejects.parquet")
-    chosen = examples.chosen(own, folders, 8)
+    groups = {}
+    path = folders["clean"] / "wnut2017" / "train-00000.parquet"
+    examples.choose(groups, kept.tagged(path, folders["dedupe"] / "wnut2017"), 8)
+    chosen = examples.chosen(own, groups, folders["normalize"] / "wnut2017", 8)
     found = examples.with_partners(chosen, folders, {"wnut2017"}, 1)
     (dropped,) = [row for row in found if row["status"] == "dropped"]
     assert (dropped["id"], dropped["partner"]["id"]) == (ids[3], ids[1])

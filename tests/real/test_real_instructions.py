@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -46,10 +46,12 @@ def test_label_batches_keep_their_promises(name, workspace):
     dataset = catalog.load(name)
     for task in dataset.tasks:
         inventory = tasks.inventory(dataset, task)
-        width = min(workspace.settings.instruct.k(task), len(inventory))
+        # The inventory is parted into as few sets as k allows, as evenly as that allows.
+        sets = -(-len(inventory) // workspace.settings.instruct.k(task))
+        width = -(-len(inventory) // sets)
         gold = present(dataset, task, workspace)
         asked = defaultdict(list)
-        batches = Counter()
+        again = 0
         for split, path in kept.record_shards(workspace.folders["instruct"] / name / task):
             for row in pq.read_table(path).to_pylist():
                 assert len({*row["labels"]}) == len(row["labels"])
@@ -64,13 +66,12 @@ def test_label_batches_keep_their_promises(name, workspace):
                 else:
                     assert len(row["labels"]) == width
                 asked[row["record_id"], split] += row["labels"]
-                batches[row["record_id"]] += 1
         for (record, split), labels in asked.items():
             assert gold[record] <= {*labels}
-            absent = len(inventory) - len(gold[record])
-            if split == "train" and absent >= width * batches[record] - len(gold[record]):
-                assert all(labels.count(label) == 1 for label in gold[record])
+            again += sum(labels.count(label) - 1 for label in gold[record])
             if split != "train" and task != "EEA":
                 assert {*labels} == {*inventory}
+        # What fills a set may be asked a second time.
+        assert again <= 0.2 * sum(map(len, gold.values()))
         if dataset.use == "train" and task != "EEA":
-            assert {record for record, _ in asked} == {*gold}
+            assert {record for record, _ in asked} >= {record for record in gold if gold[record]}
