@@ -134,7 +134,6 @@ class Workspace(NamedTuple):
 
     def again(self) -> Workspace:
         """The same with parameters and declarations as they stand in their files now."""
-        catalog.read.cache_clear()
         if self.params is None:
             return self
         named = None if self.params == config.PARAMS else self.params

@@ -153,12 +153,17 @@ def load(
             where=where,
             todo=f"use one of: {', '.join(known)}",
         )
-    return read(path, no_relation_label)
+    stat = path.stat()
+    return read(path, no_relation_label, (stat.st_ino, stat.st_ctime_ns, stat.st_size))
 
 
 @cache
-def read(path: Path, no_relation_label: str | None = None) -> Dataset:
-    """Read and validate the declaration at a path; its name is the id."""
+def read(path: Path, no_relation_label: str | None = None, version: object = None) -> Dataset:
+    """Read and validate the declaration at a path; its name is the id.
+
+    A declaration is read once, and again when its `version` is another: when it was written.
+    """
+    del version
     dataset: Dataset = declared.toml(path, Dataset)
     dataset.id = path.stem
     _validate(dataset, path)

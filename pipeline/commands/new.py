@@ -91,7 +91,6 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _show(dataset, survey, splits)
     written = drafts.write(dataset, splits, Path("raw"))
-    catalog.read.cache_clear()
     declared = catalog.load(dataset.id)
     if raw_files.present(*raw_files.edition(declared, Path(settings.raw))):
         written.append(editions.add(declared, arguments.params))
