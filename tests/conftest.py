@@ -1,5 +1,7 @@
 """Shared fixtures: where the project lies, and a flag that rewrites the expected files."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -7,6 +9,10 @@ import pyarrow as pa
 import pytest
 
 from pipeline import machine
+
+# A user without a home has no place for what the datasets library caches.
+if "HOME" not in os.environ:
+    os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="iepile-tests-")
 
 # No test fails because the machine is busy.
 hypothesis.settings.register_profile("unhurried", deadline=None)
