@@ -258,7 +258,7 @@ FUNCTIONS = [
 @pytest.mark.usefixtures("in_project")
 def test_the_words(kind, act, what, where, todo, place):
     if isinstance(act, str):
-        arguments = cli.parser().parse_args(act.format(t=place).split())
+        arguments = cli.parser().parse_args([part.format(t=place) for part in act.split()])
         act = partial(arguments.run, arguments)
     else:
         act = partial(act, place)

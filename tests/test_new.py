@@ -301,7 +301,7 @@ def test_the_files_of_the_catalogue_are_read_as_they_are_declared(project):
         file = folder / manifest.splits["train"].files[0].path
         reader = dataset.reader["name"]
 
-        done = new(project, f"foo-{number} --reader {reader} --split train={file}")
+        done = new(project, f"foo-{number} --reader {reader} --split train='{file}'")
 
         assert done.returncode == 0, done.stderr
         path = project / f"pipeline/catalog/foo-{number}.toml"
