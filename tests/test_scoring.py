@@ -538,9 +538,10 @@ def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpu
     outputs = []
     for seed in ("0", "7"):
         path = tmp_path / f"{seed}.json"
-        call = f"score {corpus}/EE-zh --gold {corpus}/EE-zh --json {path} --labels --samples 30"
+        rows = f"{corpus}/EE-zh"
+        call = ["score", rows, "--gold", rows, "--json", path, "--labels", "--samples", "30"]
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline.cli", *call.split()],
+            [sys.executable, "-m", "pipeline.cli", *call],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
