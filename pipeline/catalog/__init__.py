@@ -67,7 +67,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     enum_roles: list[str] = []
     #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
     signatures: dict[str, list[tuple[str, str]]] = {}
-    #: Readable label -> what it means here, and -> other names it may be asked by.
+    #: Readable label or role -> what it means here. Where two kinds of label share a name, one
+    #: text serves both. Label -> other names it may be asked by.
     descriptions: dict[str, str] = {}
     aliases: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
@@ -220,8 +221,9 @@ def _validate(dataset: Dataset, path: Path) -> None:
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
     demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
-    for table in ("descriptions", "aliases"):
-        unknown = sorted({*getattr(dataset, table)} - labels)
+    roles = {*dataset.labels_of("role")}
+    for table, named in (("descriptions", labels | roles), ("aliases", labels)):
+        unknown = sorted({*getattr(dataset, table)} - named)
         demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
     others = Counter(name for own in dataset.aliases.values() for name in own)
     unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
