@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from pipeline import catalog, light, run, shards
+from pipeline import catalog
 from pipeline.catalog import Dataset, Labels
+from pipeline.commands import chain as run
 from pipeline.config import Instruct, Negatives, Settings
-from pipeline.engines import Workers
-from pipeline.stages.instruct import instruct
-from pipeline.stages.negatives import negatives
+from pipeline.execution import shards, tuning
+from pipeline.execution.engines import Workers
+from pipeline.instruct.stage import instruct
+from pipeline.negatives.stage import negatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +109,7 @@ def _everything(folder: Path, workers: int) -> dict:
 
 
 def main() -> None:
-    light.settle()
+    tuning.tune()
     kind, folder, workers = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     if kind == "floor":
         print(json.dumps(_floor(folder)))

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from pipeline import engines, shards
 from pipeline.catalog import Dataset, Labels
-from pipeline.cleaning.rules import STOP_WORDS
+from pipeline.clean.rules import STOP_WORDS
+from pipeline.clean.stage import clean
 from pipeline.config import Settings
+from pipeline.dedupe.stage import dedupe
+from pipeline.execution import engines, shards
 from pipeline.records import Mention, Record, Relation, record_id
-from pipeline.stages.clean import clean
-from pipeline.stages.dedupe import dedupe
 from pipeline.tables import to_table
 
 PER_SHARD = 20_000

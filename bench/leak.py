@@ -6,7 +6,7 @@
 For the train records of a run and the dictionary that it built, every dataset and task with eight
 labels and 600 rows. A classifier sees the labels of a row, never its text, and ranks those that are
 positive: its average precision, that of label frequency alone, and the 95 % interval of the
-difference over records (see `pipeline/audit/leak.py`). "rows" are rows per record; "pure" is the
+difference over records (see `pipeline/report/leak.py`). "rows" are rows per record; "pure" is the
 share of rows without a positive, and "tells pure" what the labels say of that beyond the share of
 records that hold none of them; "nearest" is how often a positive stands beside its nearest absent
 label in the dictionary; "again" is the share of positives that are asked once more.
@@ -21,12 +21,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import catalog, hashing, tasks
-from pipeline.audit import leak
 from pipeline.config import Instruct
-from pipeline.corpus import batching, confusable, counting
-from pipeline.dictionary import interchange
-from pipeline.kept import kept, record_shards
-from pipeline.stages.instruct import dictionary_of
+from pipeline.dedupe.tags import kept, record_shards
+from pipeline.instruct import batching, confusable, counting
+from pipeline.instruct.stage import dictionary_of
+from pipeline.negatives import interchange
+from pipeline.report import leak
 
 _MODES = {
     "confusable": Instruct(),

@@ -24,20 +24,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import catalog, config, raw_files
-from pipeline.dictionary.confusability import (
-    YARDSTICK,
-    confusions,
-    coverage,
-    features,
-    off_diagonal,
-)
-from pipeline.dictionary.encoders import CorpusEncoder, SentenceEncoder, unit
-from pipeline.dictionary.evidence import gather
-from pipeline.dictionary.interchange import r_precision
+from pipeline import catalog, config
+from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError
 from pipeline.hashing import hashes
-from pipeline.stages.negatives import dictionary_tasks, neighbours
+from pipeline.negatives.confusability import YARDSTICK, confusions, coverage, features, off_diagonal
+from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder, unit
+from pipeline.negatives.evidence import gather
+from pipeline.negatives.interchange import r_precision
+from pipeline.negatives.stage import dictionary_tasks, neighbours
 from tests.helpers import normalize_one
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import engines, shards
-from pipeline.cleaning.rules import STOP_WORDS
+from pipeline.clean.rules import STOP_WORDS
+from pipeline.execution import engines, shards
 from pipeline.records import Mention, Record, Relation
 from pipeline.tables import to_table
 

@@ -8,25 +8,25 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline import light, machine
 from pipeline.commands import (
     audit,
     check,
     datasets,
     doctor,
     edition,
-    everything,
     export,
     fetch,
     import_,
     negatives,
     new,
+    run,
     score,
     settings,
     show,
     stages,
 )
 from pipeline.errors import PipelineError, of_system
+from pipeline.execution import machine, tuning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ COMMANDS = (
     new,
     check,
     show,
-    everything,
+    run,
     audit,
     negatives,
     score,
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a problem with data or declarations, 2 a wrong call."""
     _open_streams()
-    light.settle()
+    tuning.tune()
     machine.ensure_home()
     for stream in (sys.stdout, sys.stderr):
         # Data may hold what the terminal's encoding does not, or what is no Unicode at all.

@@ -1,25 +1,35 @@
-"""params.yaml as typed, validated settings. An unknown key is an error, not a silent default.
+"""What users declare: params.yaml as typed settings, and TOML and YAML files as typed values.
 
-Where a parameter is a dictionary, a key that params.yaml does not name keeps its default.
+An unknown key is an error that names the file and the likely slip, never a silent default. Where a
+parameter is a dictionary, a key that params.yaml does not name keeps its default. TOML refuses a
+key that stands twice; YAML takes the last, silently, so that is refused here.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import tomllib
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from pipeline import declared
-from pipeline.catalog import TASKS
-from pipeline.errors import DeclarationError
-from pipeline.records import SPLITS
+from pipeline.errors import DeclarationError, explained
+from pipeline.records import SPLITS, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 #: Counts are written as 32 bits.
 _MOST = 2**31 - 1
 #: Read where no file of parameters is named.
 PARAMS: Final = Path("params.yaml")
+_UNKNOWN: Final = re.compile(r"unknown field `(.*?)`", re.DOTALL)
+_DEEPEST: Final = 100
+_DEEP: Final = "values are nested too deeply"
+_TODO: Final = "correct the file"
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -45,11 +55,11 @@ class Normalize(_Section, frozen=True):
     #: More rejects than this share of a split's rows is an error, unless the edition declares them.
     max_reject_rate: float = 0.02
     records_per_shard: int = 20_000
-    #: Part texts of more characters between sentences, see `pipeline/windows.py`; null: never.
+    #: Part texts of more characters between sentences, see `normalize/windows.py`; null: never.
     max_chars: int | None = None
 
 
-#: What may be mended, see `pipeline/cleaning/hygiene.py`.
+#: What may be mended, see `pipeline/clean/hygiene.py`.
 Fixable = Literal[
     "mention_not_in_text",
     "span_with_two_labels",
@@ -136,7 +146,7 @@ class Instruct(_Section, frozen=True):
     pure_negative_ratio: float | None = 1.5
     #: The share of the train records without a positive that are asked at all.
     negative_record_rate: float = 1.0
-    #: Which labels stand together, see `corpus/confusable.py` and `corpus/batching.py`.
+    #: Which labels stand together, see `instruct/confusable.py` and `instruct/batching.py`.
     grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
     #: In how many ways "confusable" parts the labels into sets.
     ways: int = 64
@@ -201,7 +211,7 @@ def load(named: Path | None = None) -> Settings:
             todo="run in the project folder, or name the file with --params",
         )
     todo = "correct it; pipeline/config.py says what every parameter means"
-    settings: Settings = declared.yaml(path, Settings, todo)
+    settings: Settings = read_yaml(path, Settings, todo)
     _bounds(settings, path)
     return settings
 
@@ -265,8 +275,93 @@ def _bounds(settings: Settings, path: Path) -> None:
         ("dedupe.conflicts", d.conflicts, SPLITS),
     ):
         if strange := sorted({*names} - {*known}):
-            what = f"{section}: unknown {strange[0]!r}{declared.meant(strange[0], known)}"
+            what = f"{section}: unknown {strange[0]!r}{did_you_mean(strange[0], known)}"
             raise DeclarationError(what, where=path, todo=f"use {', '.join(known)}")
     for key, text in (("raw", settings.raw), ("no_relation_label", settings.no_relation_label)):
         if text is not None and not text.strip():
             raise DeclarationError(f"{key} is blank", where=path, todo="give it a value")
+
+
+def read_toml(path: Path, kind: Any) -> Any:
+    """The content of a TOML file as `kind`."""
+    try:
+        content = tomllib.loads(_text(path))
+    except (ValueError, RecursionError) as problem:
+        raise _wrong(problem, path) from None
+    return _typed(content, kind, path)
+
+
+def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
+    """The content of a YAML file as `kind`; an empty file is one that sets nothing."""
+    import yaml as library
+
+    class Loader(getattr(library, "CSafeLoader", library.SafeLoader)):  # type: ignore[misc]
+        pass
+
+    def mapping(loader: Any, node: Any) -> Any:
+        keys = [key.value for key, _ in node.value if isinstance(key, library.ScalarNode)]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            line = node.start_mark.line + 1
+            what = f"the key {twice!r} stands twice in the mapping of line {line}"
+            raise DeclarationError(what, where=path, todo="keep one of them")
+        return library.SafeLoader.construct_yaml_map(loader, node)
+
+    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
+    text, depth = _text(path), 0
+    try:
+        # The C loader would recurse until the stack ends; its events come one after the other.
+        for event in library.parse(text, Loader):
+            depth += isinstance(event, library.CollectionStartEvent)
+            depth -= isinstance(event, library.CollectionEndEvent)
+            if depth > _DEEPEST:
+                break
+        if depth > _DEEPEST:
+            raise DeclarationError(_DEEP, where=path, todo=todo)
+        content = library.load(text, Loader)  # noqa: S506 - it is a safe loader
+    except (library.YAMLError, ValueError, RecursionError) as problem:
+        raise _wrong(problem, path, todo=todo) from None
+    return _typed({} if content is None else content, kind, path, todo)
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """What a misspelled word stands for, to be put behind it: ", did you mean 'x'?", or nothing."""
+    close = get_close_matches(str(word), [*known], 1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as problem:
+        raise explained(problem, path) or DeclarationError(
+            f"cannot read: {problem.strerror}", where=path, todo="check the path"
+        ) from None
+    except UnicodeDecodeError as problem:
+        raise DeclarationError(
+            f"byte {problem.start} is no UTF-8", where=path, todo="save the file as UTF-8"
+        ) from None
+
+
+def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
+    try:
+        return msgspec.convert(content, kind)
+    except (msgspec.ValidationError, RecursionError) as problem:
+        found = _UNKNOWN.search(str(problem))
+        hint = did_you_mean(found[1], _fields(msgspec.inspect.type_info(kind))) if found else ""
+        raise _wrong(problem, path, hint, todo) from None
+
+
+def _wrong(problem: Exception, path: Path, hint: str = "", todo: str = _TODO) -> DeclarationError:
+    told = _DEEP if isinstance(problem, RecursionError) else f"{problem}{hint}"
+    return DeclarationError(told, where=path, todo=todo)
+
+
+def _fields(kind: Any) -> Iterator[str]:
+    """The names of all fields of a type, and of the types in it."""
+    for field in getattr(kind, "fields", ()):
+        yield field.encode_name
+        yield from _fields(field.type)
+    for inner in (*getattr(kind, "types", ()), getattr(kind, "value_type", None)):
+        yield from _fields(inner) if inner is not None else ()
+    if (item := getattr(kind, "item_type", None)) is not None:
+        yield from _fields(item)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 _OFFSET: Final = (int, type(None))
 _STRING: Final = (str, type(None))
 SPLITS: Final = ("train", "dev", "test")
+TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 
 
 class Mention(NamedTuple):

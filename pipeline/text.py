@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import re
+import sys
 import unicodedata
 from bisect import bisect_left, bisect_right
+from contextlib import contextmanager
 from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
-from pipeline import light
 from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: A sentence of plain words and the punctuation that NLTK parts from them wherever it stands. What
@@ -33,6 +35,19 @@ _BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
 _NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"\S+")
+
+#: What would steer the display: control characters, escape sequences that begin with them, marks
+#: that turn the direction of reading. Half a surrogate pair could not be written at all.
+_STEERING: Final = (
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *(0x2028, 0x2029),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    *range(0xD800, 0xE000),
+)
+_LINES: Final = {code: "·" for code in _STEERING if chr(code) not in "\n\t"}
+_ONE_LINE: Final = {**_LINES, 0x0A: "↵", 0x09: "→"}
 
 
 def letter_counts(texts: Any) -> tuple[Any, Any]:
@@ -82,7 +97,7 @@ def _same_place(source: str, target: str, at: int, step: int) -> int:
 def word_splitter(language: str) -> Callable[[str], list[str]]:
     """The function that parts a text of this language into tokens (NLTK or jieba, no download)."""
     if language == "en":
-        with light.without("matplotlib", "pandas", "scipy", "sklearn"):
+        with without("matplotlib", "pandas", "scipy", "sklearn"):
             from nltk import redos
             from nltk.tokenize import NLTKWordTokenizer
 
@@ -149,3 +164,38 @@ def in_pieces(string: str, text: str) -> bool:
 
 def _lacks(text: str, string: str, at: int, size: int) -> bool:
     return text.find(string[:size], at) < 0
+
+
+def drawn(text: str) -> str:
+    """The text on one line, as many characters as before."""
+    return text.translate(_ONE_LINE)
+
+
+def visible(text: str) -> str:
+    """The text with its lines and tabs."""
+    return text.translate(_LINES)
+
+
+class _Hidden(importlib.abc.MetaPathFinder):
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        del path, target
+        if name in self.names:
+            raise ModuleNotFoundError(name, name=name)
+
+
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Inside the block these packages are not found, but for those that are imported already.
+
+    Libraries import some only to see whether they are there, which takes seconds. Later imports
+    find them.
+    """
+    hidden = _Hidden(names)
+    sys.meta_path.insert(0, hidden)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hidden)

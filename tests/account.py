@@ -2,8 +2,12 @@
 
 from collections import Counter
 
-from pipeline import catalog, kept, raw_files, run, shards
+from pipeline import catalog
+from pipeline.catalog import raw_files
+from pipeline.commands import chain as run
 from pipeline.config import Settings
+from pipeline.dedupe import tags as kept
+from pipeline.execution import shards
 from tests.helpers import make
 
 REASONS = {

@@ -8,7 +8,7 @@ import hypothesis
 import pyarrow as pa
 import pytest
 
-from pipeline import machine
+from pipeline.execution import machine
 
 # A user without a home has no place for what the datasets library caches.
 if "HOME" not in os.environ:

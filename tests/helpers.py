@@ -2,10 +2,11 @@
 
 import shutil
 
-from pipeline import run, shards
 from pipeline.catalog import Dataset, Labels
+from pipeline.commands import chain as run
+from pipeline.execution import shards
+from pipeline.normalize import stage as normalize
 from pipeline.records import Mention, Record
-from pipeline.stages import normalize
 from pipeline.tables import to_table
 
 

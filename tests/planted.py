@@ -2,11 +2,12 @@
 
 import msgspec
 
-from pipeline import catalog, shards
+from pipeline import catalog
+from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe, Instruct
-from pipeline.stages.clean import clean
-from pipeline.stages.dedupe import dedupe
-from pipeline.stages.instruct import instruct
+from pipeline.dedupe.stage import dedupe
+from pipeline.execution import shards
+from pipeline.instruct.stage import instruct
 from pipeline.tables import REJECTS
 from tests.conftest import ROOT
 from tests.helpers import table
@@ -96,7 +97,7 @@ def planted(folder, shard_rows=100, invented=()):
         shards.write(rejects, folders["normalize"] / d.id / "rejects.parquet")
         summary = {"dataset": d.id, "edition": {"invented": d.id in invented}, "splits": splits}
         shards.write_json(summary, folders["normalize"] / d.id / "summary.json")
-        stop_words = ROOT / "pipeline" / "cleaning" / "stop_words"
+        stop_words = ROOT / "pipeline" / "clean" / "stop_words"
         clean([d], folders["normalize"], Clean(), stop_words, folders["clean"])
     dedupe(DATASETS, folders["clean"], Dedupe(), folders["dedupe"])
     for d in DATASETS:

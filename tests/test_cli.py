@@ -268,7 +268,7 @@ def test_a_stage_that_fails_names_the_shard(stage, broken, where, run, capsys, m
     def fail(*_, **__):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(import_module(f"pipeline.stages.{stage}"), broken, fail)
+    monkeypatch.setattr(import_module(f"pipeline.{stage}.stage"), broken, fail)
     params = run.parent / "params.yaml"
     params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
 

@@ -176,8 +176,8 @@ def test_code(clean):
         return [*repro(clean)]
 
     assert appended("text.py", "# a word more\n") == ["gates"]
-    assert appended("engines.py", "_MORE = 1\n") == ["gates"]
-    assert appended("corpus/card.py", "_MORE = 1\n") == ["gates", "publish"]
+    assert appended("execution/engines.py", "_MORE = 1\n") == ["gates"]
+    assert appended("publish/card.py", "_MORE = 1\n") == ["gates", "publish"]
     done = appended("tasks/_answers.py", "_MORE = 1\n")
     assert done == ["gates", "negatives", "instruct", "publish", "report"]
 

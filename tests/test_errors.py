@@ -9,13 +9,14 @@ from importlib import import_module
 
 import pytest
 
-from pipeline import cli, engines, fetching, invariant
-from pipeline.catalog import Dataset, Labels
-from pipeline.engines import Workers
+from pipeline import cli, fetching
+from pipeline.catalog import Dataset, Labels, invariant
+from pipeline.catalog.raw_files import File, Split
 from pipeline.errors import PipelineError
+from pipeline.execution import engines
+from pipeline.execution.engines import Workers
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network
-from pipeline.raw_files import File, Split
 from pipeline.records import Mention, Record
 from pipeline.tables import to_table
 from tests.conftest import ROOT

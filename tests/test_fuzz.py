@@ -98,7 +98,7 @@ def test_an_input_is_what_was_packed():
 )
 def test_a_reader_that_breaks_its_promise_is_found(broken, monkeypatch):
     """The oracle is not blind: faults planted behind the checks of `violation` are seen."""
-    monkeypatch.setattr("pipeline.tally.violation", lambda _: None)
+    monkeypatch.setattr("pipeline.normalize.account.violation", lambda _: None)
     data = next(s for s in targets.reader_seeds() if s.startswith(b"wnut2017\t"))
     targets.readers(data)
     read = columns.read

@@ -6,16 +6,17 @@ from functools import partial
 
 import pytest
 
-from pipeline import engines, kept, shards
+from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe
+from pipeline.dedupe import tags as kept
+from pipeline.dedupe.stage import dedupe
+from pipeline.execution import engines, shards
 from pipeline.records import Mention, Record
-from pipeline.stages.clean import clean
-from pipeline.stages.dedupe import dedupe
 from pipeline.tables import to_table
 from tests.conftest import ROOT
-from tests.test_dedupe import dataset
+from tests.dedupe.test_dedupe import dataset
 
-STOP_WORDS = ROOT / "pipeline" / "cleaning" / "stop_words"
+STOP_WORDS = ROOT / "pipeline" / "clean" / "stop_words"
 FOG = "The ferry to Harrow Point left an hour late because of the fog over the bay"
 DEAL = "Velmora sold Kestrel to a buyer whose name was told to nobody at all that day"
 PORT = "雾港的渡轮因为海湾上的大雾晚开了一个小时，乘客们在码头上等着船长的消息"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import invariant
+from pipeline.catalog import invariant
 from pipeline.errors import RecordError
 from pipeline.records import Argument, Event, Mention, Record, Relation, locate, merge, violation
 from pipeline.tables import RECORDS, from_table, to_table

@@ -22,17 +22,18 @@ import msgspec
 import pytest
 import requests
 
-from pipeline import catalog, config, editions, raw_files, run, signs, text
+from pipeline import catalog, config, text
 from pipeline.adding import drafting, importing, toml
-from pipeline.corpus import card
+from pipeline.catalog import editions, raw_files
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
+from pipeline.normalize.windows import windows
+from pipeline.publish import card
 from pipeline.readers import ace_apf, ontonotes_name
 from pipeline.readers._sentences import sentences
 from pipeline.records import Record, Reject
 from pipeline.scoring.parsing import parse
 from pipeline.terminal import listing
-from pipeline.windows import windows
 from tests.conftest import ROOT
 
 # Archives
@@ -419,27 +420,26 @@ def test_no_file_of_others_changes_the_words(tmp_path, monkeypatch):
 
 
 def test_nothing_steers_the_terminal():
-    assert signs.drawn("a\tb\nc") == "a→b↵c"
-    assert signs.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
-    for shown in (signs.drawn(_STEERING), signs.visible(_STEERING)):
+    assert text.drawn("a\tb\nc") == "a→b↵c"
+    assert text.visible("a\tb\nc 中😀é") == "a\tb\nc 中😀é"
+    for shown in (text.drawn(_STEERING), text.visible(_STEERING)):
         assert len(shown) == len(_STEERING)
         assert shown.replace("·", "").isprintable()
     cells = listing.table(("label",), [[_STEERING]])
     assert not {*_STEERING} & {"\x1b", "\x07", "\x9b", "\u202e"} & {*cells}
 
 
-def test_what_a_declaration_says_steers_nothing_in_markdown(tmp_path, monkeypatch):
+def test_what_a_declaration_says_steers_nothing_in_markdown():
     odd = _STEERING.removesuffix("\ud800")  # half a pair is no TOML
     dataset = msgspec.structs.replace(catalog.load("wnut2017"), title=odd, license=odd, source=odd)
     records = {"wnut2017": {"train": {"records": 1, "dropped": {odd: 1}, "kept": 0}}}
-    monkeypatch.setattr(catalog, "ids", lambda: ["wnut2017"])
-    monkeypatch.setattr(catalog, "load", lambda *_: dataset)
-    ws = run.Workspace(config.Settings(), tmp_path, tmp_path)
+    entries = [{**dict.fromkeys(("tasks", "language", "use", "access", "records", "raw_present"))}]
+    entries[0] |= {"id": "wnut2017", "title": odd, "license": odd, "source": odd}
 
     for shown in (
         card.card([dataset], {}, records, config.Settings(), "0" * 64, [], "0" * 32),
-        listing.catalogue(ws, "markdown"),
-        listing.catalogue(ws, "table"),
+        listing.catalogue(entries, "markdown"),
+        listing.catalogue(entries, "table"),
     ):
         assert "red" in shown
         assert "".join(shown.split("\n")).isprintable()

@@ -6,15 +6,18 @@ import tomllib
 
 import pytest
 
-from pipeline import atomic, catalog, cli, kept, raw_files, shards
+from pipeline import catalog, cli
 from pipeline.adding import importing
 from pipeline.adding.importing import Wanted
+from pipeline.catalog import raw_files
+from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe, Normalize
+from pipeline.dedupe import tags as kept
+from pipeline.dedupe.stage import dedupe
 from pipeline.errors import DeclarationError, RawFileError
+from pipeline.execution import atomic, shards
 from pipeline.exports import Source, iepile_jsonl
 from pipeline.records import Argument, Event, Mention, Relation
-from pipeline.stages.clean import clean
-from pipeline.stages.dedupe import dedupe
 from pipeline.tables import from_table
 from pipeline.tasks import inventory
 from tests.conftest import ROOT
@@ -31,7 +34,7 @@ def records_of(dataset, raw, out):
     """Run the stages that make records, as `iepile run` does."""
     folder, manifest = raw_files.edition(dataset, raw)
     normalize_one(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
-    words = ROOT / "pipeline" / "cleaning" / "stop_words"
+    words = ROOT / "pipeline" / "clean" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
     return out

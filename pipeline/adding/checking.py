@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import xxhash
 
-from pipeline import catalog, hashing, raw_files
+from pipeline import catalog, hashing
 from pipeline.adding import fitting, mistakes
+from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError, plain
+from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, Reject
-from pipeline.tally import KINDS, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pipeline.catalog import Dataset
-    from pipeline.raw_files import Manifest, Split
+    from pipeline.catalog.raw_files import Manifest, Split
 
 _SHOWN: Final = 12
 #: With fewer records a split may well get none by chance.

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import xxhash
 
-from pipeline import catalog, options, raw_files
+from pipeline import catalog
 from pipeline.adding import encodings, fitting, guessing, mistakes, naming
+from pipeline.catalog import raw_files
+from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
+from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, violation
-from pipeline.tally import KINDS, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,9 +15,11 @@ import msgspec
 import orjson
 import tomlkit
 
-from pipeline import atomic, catalog, ownership, raw_files, shards
+from pipeline import catalog
 from pipeline.adding.drafting import counted
+from pipeline.catalog import raw_files
 from pipeline.errors import RawFileError
+from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import json_document, lines
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.catalog import Dataset
-    from pipeline.raw_files import Split
+    from pipeline.catalog.raw_files import Split
 
 #: Records per split in the stub of the sample edition.
 STUB: Final = 12

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pipeline import catalog
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
-from pipeline.signs import drawn
-from pipeline.text import word_splitter
+from pipeline.text import drawn, word_splitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -18,13 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline import atomic, catalog, ownership, raw_files
+from pipeline import catalog
 from pipeline.adding import inferred, toml
 from pipeline.adding.inferred import Found, Schema
+from pipeline.catalog import raw_files
 from pipeline.errors import DeclarationError, RawFileError, explained
+from pipeline.execution import atomic, ownership
 from pipeline.readers._source import parsed
 from pipeline.readers.iepile_jsonl import read
-from pipeline.records import Reject, violation
+from pipeline.records import TASKS, Reject, violation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +108,7 @@ def run(
 
 def _id(folder: Path) -> str:
     """IE-en/NER/CoNLL2003 becomes "iepile-ner-conll2003", like no id of the catalogue."""
-    task = [folder.parent.name] if folder.parent.name in catalog.TASKS else []
+    task = [folder.parent.name] if folder.parent.name in TASKS else []
     return re.sub(r"[^a-z0-9]+", "-", "-".join(["iepile", *task, folder.name]).lower()).strip("-")
 
 

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline import catalog
 from pipeline.errors import DeclarationError, RawFileError
+from pipeline.records import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def language(found: Found) -> str:
 def tasks(folder: Path, found: Found) -> tuple[str, ...]:
     """The task that the folder above is named after, or all that the annotations allow."""
     above = folder.resolve().parent.name
-    if above in catalog.TASKS:
+    if above in TASKS:
         return (above,)
     tasks: list[str] = ["NER"] if found.entities else []
     if found.signatures:

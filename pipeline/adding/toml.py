@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline import shards
+from pipeline.execution import shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

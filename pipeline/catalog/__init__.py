@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from pipeline import declared, options
+from pipeline import config
+from pipeline.catalog import reader_options as options
+from pipeline.catalog.raw_files import Split, catalogs, check_splits
 from pipeline.errors import DeclarationError
-from pipeline.raw_files import Split, catalogs, check_splits
-from pipeline.records import SPLITS
+from pipeline.records import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
 
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
@@ -150,7 +149,7 @@ def load(
     if not path.is_file():
         known = ids(folder)
         raise DeclarationError(
-            f"there is no dataset {dataset_id!r}{declared.meant(dataset_id, known)}",
+            f"there is no dataset {dataset_id!r}{config.did_you_mean(dataset_id, known)}",
             where=where,
             todo=f"use one of: {', '.join(known)}",
         )
@@ -165,7 +164,7 @@ def read(path: Path, no_relation_label: str | None = None, version: object = Non
     A declaration is read once, and again when its `version` is another: when it was written.
     """
     del version
-    dataset: Dataset = declared.toml(path, Dataset)
+    dataset: Dataset = config.read_toml(path, Dataset)
     dataset.id = path.stem
     _validate(dataset, path)
     if no_relation_label and dataset.labels.no_relation:

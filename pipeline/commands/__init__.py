@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.run import Workspace
+    from pipeline.commands.chain import Workspace
 
 
 def command(commands: Any, name: str, text: str, more: str = "") -> argparse.ArgumentParser:
@@ -70,10 +70,11 @@ def edition_of(raw: Path) -> str:
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
-    from pipeline import atomic, config, machine
-    from pipeline.engines import Workers
+    from pipeline import config
+    from pipeline.commands.chain import Workspace
     from pipeline.errors import DeclarationError
-    from pipeline.run import Workspace
+    from pipeline.execution import atomic, machine
+    from pipeline.execution.engines import Workers
 
     settings = config.load(arguments.params)
     engine: Any = getattr(arguments, "engine", "local")
@@ -106,7 +107,7 @@ def writing(arguments: argparse.Namespace, ids: Sequence[str] = ()) -> Iterator[
 
     Refuses folders that hold what is not ours, and those where a write could replace an input.
     """
-    from pipeline import ownership
+    from pipeline.execution import ownership
 
     ws = workspace(arguments)
     tracked = getattr(arguments, "dictionaries", None)

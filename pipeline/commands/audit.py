@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary."""
-    from pipeline import ownership, shards
+    from pipeline.execution import ownership, shards
     from pipeline.terminal import listing
 
     ws = workspace(arguments)

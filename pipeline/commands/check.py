@@ -27,10 +27,10 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
-    from pipeline import editions, raw_files
     from pipeline.adding import checking
+    from pipeline.catalog import editions, raw_files
     from pipeline.errors import RawFileError
-    from pipeline.signs import drawn
+    from pipeline.text import drawn
 
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.catalog import raw_files
 from pipeline.commands import command, sources, workspace
 
 if TYPE_CHECKING:
     import argparse
+
+    from pipeline.catalog import Dataset
+    from pipeline.commands.chain import Workspace
 
 
 def add(commands: Any) -> None:
@@ -23,12 +27,31 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the catalogue, or put it into a file."""
+    from pipeline import catalog
     from pipeline.terminal import listing
 
     ws = workspace(arguments)
+    entries = [_entry(ws.dataset(name), ws) for name in catalog.ids()]
     if arguments.into:
-        listing.renew(arguments.into, listing.catalogue(ws, "markdown"))
+        listing.renew(arguments.into, listing.catalogue(entries, "markdown"))
         return 0
     form = "markdown" if arguments.markdown else "json" if arguments.json else "table"
-    print(listing.catalogue(ws, form))
+    print(listing.catalogue(entries, form))
     return 0
+
+
+def _entry(dataset: Dataset, ws: Workspace) -> dict[str, Any]:
+    folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
+    counts = (split.counts.get("records") for split in dataset.splits.values())
+    return {
+        "id": dataset.id,
+        "title": dataset.title,
+        "source": dataset.source,
+        "tasks": list(dataset.tasks),
+        "language": dataset.language,
+        "use": dataset.use,
+        "access": dataset.access,
+        "license": dataset.license,
+        "records": sum(n for n in counts if n) or None,
+        "raw_present": raw_files.present(folder, manifest),
+    }

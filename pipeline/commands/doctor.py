@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import shutil
 
-    from pipeline import machine
     from pipeline.doctor import Check, diagnosis, packages
+    from pipeline.execution import machine
 
     out = arguments.out or Path("output")
     dictionaries = out / "dictionaries" if arguments.out else Path("dictionaries")

@@ -26,7 +26,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rewrite the dataset list of params.yaml."""
-    from pipeline import config, editions
+    from pipeline import config
+    from pipeline.catalog import editions
 
     known = {"sample": Path("raw/sample"), "full": Path("raw/full")}
     raw = known.get(arguments.name, Path(arguments.name))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command, names, workspace
 
 if TYPE_CHECKING:
+    from pipeline.commands.chain import Workspace
     from pipeline.exports import Source
-    from pipeline.run import Workspace
 
 
 def add(commands: Any) -> None:
@@ -42,8 +42,9 @@ def _formats() -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import atomic, config, exports, ownership, shards
+    from pipeline import config, exports
     from pipeline.errors import RawFileError
+    from pipeline.execution import atomic, ownership, shards
     from pipeline.terminal import listing
 
     module = exports.module(arguments.format)
@@ -99,10 +100,10 @@ def _run(arguments: argparse.Namespace, kind: Any) -> Workspace:
 def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
     from pipeline import catalog
+    from pipeline.commands.chain import Chain, compared
     from pipeline.errors import DeclarationError, RawFileError, StaleError
     from pipeline.exports import Source
     from pipeline.records import SPLITS
-    from pipeline.run import Chain, compared
 
     present = compared(ws)
     if not present and kind == "records":

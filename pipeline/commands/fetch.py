@@ -57,7 +57,7 @@ def _fetched(arguments: argparse.Namespace, raw: Path) -> int:
 
     from pipeline import catalog, fetching
     from pipeline.fetching.http import Network
-    from pipeline.signs import drawn, visible
+    from pipeline.text import drawn, visible
 
     names = arguments.ids
     if arguments.all_open:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import command, edition_of
+from pipeline.records import TASKS
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +41,6 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Import every folder and print what was counted."""
-    from pipeline import catalog
     from pipeline.adding import importing
     from pipeline.errors import DeclarationError
     from pipeline.terminal import listing
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             todo="import them one by one",
         )
     tasks = tuple((arguments.tasks or "").replace(",", " ").split())
-    if strange := sorted({*tasks} - {*catalog.TASKS}):
-        todo = f"use some of {', '.join(catalog.TASKS)}"
+    if strange := sorted({*tasks} - {*TASKS}):
+        todo = f"use some of {', '.join(TASKS)}"
         raise DeclarationError(f"there is no task {strange[0]!r}", where="--tasks", todo=todo)
     rows: list[list[object]] = []
     for folder in arguments.folders:

@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _neighbors(arguments)
     if arguments.action:
         return _compare(arguments.action)
-    from pipeline import shards
-    from pipeline.dictionary import interchange
+    from pipeline.execution import shards
+    from pipeline.negatives import interchange
 
     stages.make(arguments, imported=arguments.imported)
     ws = workspace(arguments)
@@ -69,8 +69,8 @@ def _tell_imported(accounts: list[dict[str, Any]]) -> None:
 
 
 def _compare(action: list[str]) -> int:
-    from pipeline.dictionary.interchange import compare
     from pipeline.errors import DeclarationError
+    from pipeline.negatives.interchange import compare
     from pipeline.terminal.listing import table
 
     if len(action) != 3 or action[0] != "compare":
@@ -86,8 +86,8 @@ def _compare(action: list[str]) -> int:
 
 
 def _neighbors(arguments: argparse.Namespace) -> int:
-    from pipeline import ownership
-    from pipeline.dictionary.interchange import NAME, neighbors
+    from pipeline.execution import ownership
+    from pipeline.negatives.interchange import NAME, neighbors
     from pipeline.terminal.listing import table
 
     ws = workspace(arguments)

@@ -68,8 +68,10 @@ def _split(text: str) -> tuple[str, Path]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draft, show, and write."""
-    from pipeline import catalog, config, editions, options, raw_files
+    from pipeline import catalog, config
     from pipeline.adding import drafting, drafts
+    from pipeline.catalog import editions, raw_files
+    from pipeline.catalog import reader_options as options
     from pipeline.errors import DeclarationError
 
     if arguments.reader not in options.readers():
@@ -120,8 +122,8 @@ def _show(dataset: Dataset, survey: Survey, splits: dict[str, list[Path]]) -> No
     from rich.console import Console
 
     from pipeline.adding import fitting
-    from pipeline.signs import drawn
     from pipeline.terminal import drawing, listing
+    from pipeline.text import drawn
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     files = [file for own in splits.values() for file in own]

@@ -49,7 +49,7 @@ def _samples(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, and write the JSON file."""
-    from pipeline import ownership, shards
+    from pipeline.execution import ownership, shards
     from pipeline.scoring import evaluation, predictions
     from pipeline.scoring.counting import Options
 

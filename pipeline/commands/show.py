@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was asked for."""
     from rich.console import Console
 
-    from pipeline import ownership
+    from pipeline.execution import ownership
     from pipeline.terminal import showing
 
     ws = workspace(arguments)
@@ -56,6 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     show = showing.rejects if arguments.rejects else showing.records
     with ownership.reading(ws.out):
-        for line in show(name, ws, wanted, console.width):
+        for line in show(name, ws.folders, wanted, console.width):
             console.print(line)
     return 0

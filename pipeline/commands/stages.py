@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command, common, writing
 
 if TYPE_CHECKING:
-    from pipeline.run import Chain
+    from pipeline.commands.chain import Chain
 
 _STAGES = {
     "normalize": "read the raw files of datasets into checked records",
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def make(arguments: argparse.Namespace, **more: Any) -> int:
     """Run what is due of a stage; what it reads must be fresh."""
-    from pipeline.run import STAGES, Chain
+    from pipeline.commands.chain import STAGES, Chain
     from pipeline.terminal import progress
 
     stage = arguments.command
@@ -73,8 +73,8 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
 
 def write_gates(arguments: argparse.Namespace) -> int:
     """Write a file per stage: its code, parameters and declarations, as digests."""
-    from pipeline import run as stages
-    from pipeline import shards
+    from pipeline.commands import chain as stages
+    from pipeline.execution import shards
 
     with writing(arguments) as ws:
         chain = stages.Chain(_listed(arguments, ws), ws)
@@ -85,8 +85,8 @@ def write_gates(arguments: argparse.Namespace) -> int:
 
 def _listed(arguments: argparse.Namespace, ws: Any) -> list[str]:
     """The datasets of params.yaml; where some are named, those of the run that they belong to."""
+    from pipeline.commands.chain import compared
     from pipeline.errors import DeclarationError
-    from pipeline.run import compared
 
     if getattr(arguments, "ids", []):
         return compared(ws)
@@ -104,7 +104,7 @@ def _at_gate(stage: str, chain: Chain, gate: Path | None) -> None:
 
     DVC would record the result under what it saw. Without its gate it starts from there again.
     """
-    from pipeline import run as stages
+    from pipeline.commands import chain as stages
     from pipeline.errors import WorkError
 
     if gate is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.doctor import Check
 from pipeline.doctor.packages import findable
-from pipeline.machine import cores
+from pipeline.execution.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

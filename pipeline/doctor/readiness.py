@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.catalog import Dataset
+    from pipeline.catalog.raw_files import Split
     from pipeline.config import Settings
-    from pipeline.raw_files import Split
 
 _SAMPLE: Final = Path("raw/sample")
 _FULL: Final = Path("raw/full")
@@ -25,8 +25,9 @@ _FULL: Final = Path("raw/full")
 
 def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], int]:
     """All checks, and how many bytes the raw files have that params.yaml runs."""
-    from pipeline import atomic, catalog, config
+    from pipeline import catalog, config
     from pipeline.errors import PipelineError
+    from pipeline.execution import atomic
 
     checks: list[Check] = []
     datasets: list[Dataset] = []
@@ -57,7 +58,7 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
 
 def _begun(dataset: Dataset, raw: Any, manifests: Any) -> bool:
     """Whether a dataset has raw files, or at least a manifest that should name them."""
-    from pipeline import raw_files
+    from pipeline.catalog import raw_files
     from pipeline.errors import PipelineError
 
     try:
@@ -133,7 +134,7 @@ class _Files(NamedTuple):
 
 
 def _files(folder: Any, splits: Mapping[str, Split]) -> _Files:
-    from pipeline import raw_files
+    from pipeline.catalog import raw_files
 
     declared = {file.path: file.bytes for split in splits.values() for file in split.files}
     missing = [path for path in declared if not (folder / path).exists()]
@@ -149,7 +150,7 @@ def _used(
 
     `iepile run` skips what is not there at all; `dvc repro` stops at it.
     """
-    from pipeline import raw_files
+    from pipeline.catalog import raw_files
     from pipeline.errors import PipelineError
 
     checks: list[Check] = []
@@ -207,7 +208,7 @@ def _other(datasets: Sequence[Dataset], used: Any) -> Iterator[Check]:
 
 def _declared(dataset: Dataset, place: Path) -> Mapping[str, Split]:
     """What the full edition should be is in the catalogue; what the sample is, in its manifest."""
-    from pipeline import raw_files
+    from pipeline.catalog import raw_files
     from pipeline.errors import PipelineError
 
     if place == _FULL and dataset.splits:

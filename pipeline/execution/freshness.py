@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import xxhash
 
-from pipeline import atomic, engines, shards
+from pipeline.execution import atomic, engines, shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pipeline.engines import Workers
+    from pipeline.execution.engines import Workers
 
 _PIECE: Final = 1 << 22
 _PLAN: Final = "made_from.json"

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import shards
 from pipeline.config import Instruct
-from pipeline.kept import tables
+from pipeline.dedupe.tags import tables
+from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
 

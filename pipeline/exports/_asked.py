@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import tasks
-from pipeline.corpus import confusable, counting
-from pipeline.dictionary import interchange
 from pipeline.exports import kept_tables
+from pipeline.instruct import confusable, counting
+from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

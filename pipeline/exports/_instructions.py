@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline import shards
+from pipeline.execution import shards
 from pipeline.exports import instructions, json_lines
 
 if TYPE_CHECKING:

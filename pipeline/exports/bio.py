@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import pyarrow as pa
 
-from pipeline import shards
+from pipeline.execution import shards
 from pipeline.exports import LINES_PER_SHARD, OTHER_TASKS, records
 from pipeline.exports._tokens import aligned
 

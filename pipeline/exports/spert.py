@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline import shards
+from pipeline.execution import shards
 from pipeline.exports import OTHER_TASKS, records
 from pipeline.exports._arrays import json_arrays
 from pipeline.exports._tokens import aligned

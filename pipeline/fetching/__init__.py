@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import tomlkit
 
-from pipeline import atomic, ownership, raw_files, shards
+from pipeline.catalog import raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
+from pipeline.execution import atomic, ownership, shards
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network, UnreachableError, download, session
 from pipeline.fetching.sources import instruction, parts, sources_of
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.catalog import Dataset
+    from pipeline.catalog.raw_files import File
     from pipeline.fetching.sources import Source
-    from pipeline.raw_files import File
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
 

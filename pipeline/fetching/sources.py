@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.catalog import Dataset
-    from pipeline.raw_files import File
+    from pipeline.catalog.raw_files import File
 
 
 class Source(NamedTuple):

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import hashing
-from pipeline.catalog import TASKS
 from pipeline.errors import RawFileError
+from pipeline.records import TASKS
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.scoring.f1 import result, together
 from pipeline.scoring.predictions import AT_ONCE, files, parquet

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from pipeline.signs import drawn
+from pipeline.text import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,16 +6,15 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline import catalog, editions, raw_files, shards
-from pipeline.audit import figures
+from pipeline.catalog import editions
 from pipeline.errors import DeclarationError
-from pipeline.signs import drawn
+from pipeline.execution import shards
+from pipeline.report import figures
+from pipeline.text import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from pipeline.run import Workspace
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
@@ -67,27 +66,8 @@ def _line(name: str, own: Any, dataset: Any) -> list[object]:
     ]
 
 
-def catalogue(ws: Workspace, form: str) -> str:
-    """The catalogue as a text table, as the README's Markdown table, or as JSON."""
-    entries = []
-    for name in catalog.ids():
-        d = ws.dataset(name)
-        folder, manifest = raw_files.edition(d, ws.raw, ws.manifests)
-        counts = (split.counts.get("records") for split in d.splits.values())
-        entries.append(
-            {
-                "id": name,
-                "title": d.title,
-                "source": d.source,
-                "tasks": list(d.tasks),
-                "language": d.language,
-                "use": d.use,
-                "access": d.access,
-                "license": d.license,
-                "records": sum(n for n in counts if n) or None,
-                "raw_present": raw_files.present(folder, manifest),
-            }
-        )
+def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
+    """The catalogue, an entry per dataset, as a text table, a table in Markdown, or JSON."""
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
     fields = ["id", "title", "tasks", "language", "use", "access", "license", "records"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.engines import Tell
+    from pipeline.execution.engines import Tell
 
 
 @contextmanager

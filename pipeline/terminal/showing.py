@@ -9,19 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.text import Text
 
-from pipeline import kept, shards
+from pipeline.dedupe import tags as kept
 from pipeline.errors import RawFileError
+from pipeline.execution import shards
 from pipeline.records import place
-from pipeline.signs import drawn
 from pipeline.tables import RECORDS, REJECTS, from_table
 from pipeline.terminal import drawing
+from pipeline.text import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pipeline.run import Workspace
-
+    #: Stage -> its output folder.
+    Folders = Mapping[str, Path]
 
 _LOSSES: Final = {
     "records": "record",
@@ -43,10 +44,10 @@ class Wanted(NamedTuple):
     most: int
 
 
-def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Text]:
+def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator[Text]:
     """The lines of the records wanted, each under its id, origin and drop reason."""
-    folder, dedupe = _stage(name, ws)
-    if wanted.dropped is not None and folder.parent != ws.folders["clean"]:
+    folder, dedupe = _stage(name, folders)
+    if wanted.dropped is not None and folder.parent != folders["clean"]:
         todo = f"clean it first: `dvc repro`, `iepile run`, or `iepile clean {name}`"
         raise RawFileError(f"{name} is not cleaned yet", where=folder, todo=todo)
     reasons: Counter[str] = Counter()
@@ -61,7 +62,7 @@ def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
         for row in table.slice(0, max(wanted.most - shown, 0)).to_pylist():
             shown += 1
             yield from _record(row, width)
-            if row["drop_partner"] and (partner := _partner(row["drop_partner"], ws)):
+            if row["drop_partner"] and (partner := _partner(row["drop_partner"], folders)):
                 yield Text("  its partner:", style="dim")
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
@@ -81,9 +82,9 @@ def records(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
     yield Text(f"{shown:,} of {matching:,} records shown", style="dim")
 
 
-def rejects(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Text]:
+def rejects(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator[Text]:
     """The lines of the rejects: where, why, an excerpt, and what is lost with it."""
-    folder = ws.folders["normalize"] / name
+    folder = folders["normalize"] / name
     path = folder / "rejects.parquet"
     if not path.is_file():
         raise _not_yet(name, folder)
@@ -109,10 +110,10 @@ def rejects(name: str, ws: Workspace, wanted: Wanted, width: int) -> Iterator[Te
     yield Text(f"{min(len(rows), wanted.most):,} of {len(rows):,} rejects shown", style="dim")
 
 
-def _stage(name: str, ws: Workspace) -> tuple[Path, Path | None]:
+def _stage(name: str, folders: Folders) -> tuple[Path, Path | None]:
     """The folder of the furthest stage that has records of this dataset; dedupe's, if it ran."""
-    clean, normalized = (ws.folders[stage] / name for stage in ("clean", "normalize"))
-    dedupe = ws.folders["dedupe"] / name
+    clean, normalized = (folders[stage] / name for stage in ("clean", "normalize"))
+    dedupe = folders["dedupe"] / name
     if kept.record_shards(clean):
         return clean, dedupe if kept.record_shards(dedupe) else None
     if kept.record_shards(normalized):
@@ -155,10 +156,10 @@ def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
     yield from drawing.record(record, width)
 
 
-def _partner(identifier: str, ws: Workspace) -> dict[str, Any] | None:
+def _partner(identifier: str, folders: Folders) -> dict[str, Any] | None:
     """The record that another lost against, from whatever dataset."""
     dataset, split, *_ = place(identifier)
-    clean, dedupe = (ws.folders[stage] / dataset for stage in ("clean", "dedupe"))
+    clean, dedupe = (folders[stage] / dataset for stage in ("clean", "dedupe"))
     for _, shard in kept.record_shards(clean, [split]):
         row = pc.index(shards.read(shard, ["id"])["id"], identifier).as_py()
         if row >= 0:

@@ -21,7 +21,7 @@ import orjson
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline import run
+from pipeline.commands import chain as run
 from pipeline.config import Settings
 from tests import account
 from tests.conftest import ROOT

@@ -7,7 +7,8 @@ import shutil
 import pytest
 import yaml
 
-from pipeline import cli, run
+from pipeline import cli
+from pipeline.commands import chain as run
 from tests.conftest import ROOT
 from tests.faults.conftest import tree
 

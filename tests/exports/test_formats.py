@@ -8,7 +8,8 @@ import orjson
 import pytest
 from datasets import load_dataset
 
-from pipeline import catalog, cli, exports, shards
+from pipeline import catalog, cli, exports
+from pipeline.execution import shards
 from pipeline.exports import _arrays, json_lines
 
 CHATS = ["alpaca", "sharegpt", "messages", "prompt-completion"]
@@ -83,7 +84,7 @@ def test_every_dataset_loads(form, exported, tmp_path):
 
 
 def kept(run, dataset, split):
-    from pipeline.kept import tables
+    from pipeline.dedupe.tags import tables
 
     found = tables(run / "clean" / dataset, run / "dedupe" / dataset, [split])
     return [row for _, table in found for row in table.to_pylist()]

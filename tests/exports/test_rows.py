@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from pipeline import catalog, exports, shards, tasks
-from pipeline.audit import leak
+from pipeline import catalog, exports, tasks
 from pipeline.config import Instruct
-from pipeline.corpus import counting
+from pipeline.execution import shards
 from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
 from pipeline.exports._asked import Asked, parts
+from pipeline.instruct import counting
 from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.report import leak
 from pipeline.tables import to_table
 from tests.helpers import declared
 

@@ -133,7 +133,8 @@ def run(job, work, fault, said):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     code = 99
     try:
-        from pipeline import atomic, catalog, cli
+        from pipeline import catalog, cli
+        from pipeline.execution import atomic
 
         for number in (1, 2):
             os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)

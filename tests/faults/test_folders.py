@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pipeline import atomic, shards
 from pipeline.errors import WorkError
+from pipeline.execution import atomic, shards
 from tests.faults.conftest import tree
 
 

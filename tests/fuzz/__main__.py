@@ -19,13 +19,13 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
-    from pipeline import options
+    from pipeline.catalog import reader_options as options
     from tests.fuzz import targets
 
     # What the project imports when it is asked for must be watched as well.
     for _reader in options.readers():
         import_module(f"pipeline.readers.{_reader}")
-    for _task in targets.catalog.TASKS:
+    for _task in targets.TASKS:
         targets.tasks.module(_task)
 from tests.fuzz.inputs import mutated
 

@@ -26,19 +26,21 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import catalog, config, raw_files, shards, tasks
+from pipeline import catalog, config, tasks
 from pipeline.adding import importing
-from pipeline.dictionary import interchange
-from pipeline.dictionary.overrides import Overrides
+from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError
+from pipeline.execution import shards
 from pipeline.fetching import archives
-from pipeline.records import Record, Reject
+from pipeline.negatives import interchange
+from pipeline.negatives.overrides import Overrides
+from pipeline.normalize.account import KINDS, Tally, unknown_labels, writable
+from pipeline.records import TASKS, Record, Reject
 from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.scoring.f1 import result
 from pipeline.scoring.parsing import parse
 from pipeline.tables import INSTRUCTIONS, REJECTS, from_table, to_table
-from pipeline.tally import KINDS, Tally, unknown_labels, writable
 from tests.conftest import ROOT
 from tests.fuzz.inputs import pack, unpack
 from tests.helpers import normalize_one
@@ -362,7 +364,7 @@ def _params(folder, content, name):
     del name
     (folder / "params.yaml").write_bytes(content)
     settings = config.load(folder / "params.yaml")
-    for task in catalog.TASKS:
+    for task in TASKS:
         demand(settings.instruct.k(task) >= 1, f"k of {task}")
     for dataset in settings.datasets:
         with only_errors_with_words():
@@ -533,7 +535,7 @@ def importers(data):
     """Import a folder; what the importer accepts, `normalize` must read as it was counted."""
     subject, files = unpack(data)
     task = subject.partition("\t")[2]
-    names = [*catalog.TASKS]
+    names = [*TASKS]
     told = (task,) if task in names else ()
     folder = FOLDER.fresh({f"in/{name}": content for name, content in files.items()})
     declared, raw = folder / "catalog", folder / "raw"

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import catalog, kept, raw_files, shards
+from pipeline import catalog
+from pipeline.catalog import raw_files
 from pipeline.config import Normalize
+from pipeline.dedupe import tags as kept
 from pipeline.errors import PipelineError
+from pipeline.execution import shards
 from pipeline.records import violation
 from pipeline.tables import from_table
 from tests.conftest import ROOT

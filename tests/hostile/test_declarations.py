@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
-from pipeline import catalog, config, options, raw_files
+from pipeline import catalog, config
+from pipeline.catalog import raw_files
+from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, PipelineError
 from tests.helpers import make
 from tests.hostile.toys import lay_out, ner, span_rows
@@ -52,7 +54,7 @@ DECLARATIONS = {
     "a reader without name": (('{ name = "columns" }', "{}"), "there is no reader None"),
     "a reader of another type": (('"columns"', "[1]"), "there is no reader [1]"),
     "a private module as reader": (('"columns"', '"_source"'), "there is no reader '_source'"),
-    "a path as reader": (('"columns"', '"../stages/clean"'), "there is no reader"),
+    "a path as reader": (('"columns"', '"../clean/stage"'), "there is no reader"),
     "a language as it is called": (('"en"', '"English"'), "Invalid enum value 'English'"),
     "an absolute path": ((HEAD, f"[splits.dev]\nfiles = [{{path = '/etc/passwd'}}]\n{HEAD}"), "leaves"),
     "a path upwards": ((HEAD, f"[splits.dev]\nfiles = [{{path = 'a/../../b'}}]\n{HEAD}"), "leaves"),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from pipeline import shards
+from pipeline.execution import shards
 from pipeline.scoring import counting, f1
 from tests.hostile.toys import Toy, instructions, made, ner, records, span_rows
 

@@ -7,10 +7,13 @@ import sys
 
 import pytest
 
-from pipeline import catalog, kept, raw_files, shards
+from pipeline import catalog
+from pipeline.catalog import raw_files
 from pipeline.config import Normalize
-from pipeline.signs import visible
+from pipeline.dedupe import tags as kept
+from pipeline.execution import shards
 from pipeline.tables import from_table
+from pipeline.text import visible
 from tests.conftest import ROOT
 from tests.helpers import make, normalize_one
 from tests.hostile.toys import Toy, lay_out, made, ner, span_rows
@@ -180,7 +183,10 @@ def test_signals_for_the_terminal_are_shown_and_not_sent(tmp_path):
     from pipeline.terminal import showing
 
     wanted = showing.Wanted(None, None, None, None, 9)
-    shown = [*showing.records("toy", ws, wanted, 80), *showing.rejects("toy", ws, wanted, 80)]
+    shown = [
+        *showing.records("toy", ws.folders, wanted, 80),
+        *showing.rejects("toy", ws.folders, wanted, 80),
+    ]
     found = checking.check(ws.dataset("toy"), *raw_files.edition(ws.dataset("toy"), ws.raw), 0.02)
 
     assert "owned" in "".join(line.plain for line in shown)

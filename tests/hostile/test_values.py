@@ -12,11 +12,12 @@ from functools import cache
 import pyarrow as pa
 import pytest
 
-from pipeline import catalog, raw_files
+from pipeline import catalog
+from pipeline.catalog import raw_files
 from pipeline.config import Normalize
 from pipeline.errors import PipelineError
+from pipeline.normalize.account import Tally, writable
 from pipeline.tables import REJECTS, to_table
-from pipeline.tally import Tally, writable
 from tests.conftest import ROOT
 from tests.hostile.toys import Toy, ner, normalized, span_rows
 

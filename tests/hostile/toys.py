@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import engines, raw_files, run, shards
 from pipeline.adding import toml
+from pipeline.catalog import raw_files
+from pipeline.commands import chain as run
+from pipeline.commands.chain import Workspace
 from pipeline.config import Normalize, Settings
-from pipeline.run import Workspace
+from pipeline.execution import engines, shards
 from tests.helpers import normalize_one
 
 if TYPE_CHECKING:

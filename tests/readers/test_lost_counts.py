@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
+from pipeline.normalize.account import KINDS
 from pipeline.records import Reject
-from pipeline.tally import KINDS
 
 COTYPE = {
     "sentText": "Ana Ruz left Selen for Varnia .",

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import catalog, kept, raw_files, shards, tasks
+from pipeline import catalog, tasks
+from pipeline.catalog import raw_files
 from pipeline.config import Normalize
+from pipeline.dedupe import tags as kept
+from pipeline.execution import shards
+from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import violation
 from pipeline.tables import from_table
-from pipeline.tally import KINDS, Tally
 from tests.helpers import normalize_one
 
 MANIFESTS = Path(__file__).parent / "manifests"

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import catalog, config, kept, run, tasks
+from pipeline import catalog, config, tasks
+from pipeline.commands import chain as run
+from pipeline.dedupe import tags as kept
 from tests.conftest import ROOT
 
 RAW = os.environ.get("IEPILE_RAW")

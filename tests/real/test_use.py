@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import atomic, catalog, raw_files
+from pipeline import catalog
 from pipeline.adding import importing
 from pipeline.adding.importing import Wanted
+from pipeline.catalog import raw_files
+from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe, Normalize, Settings
+from pipeline.dedupe.stage import dedupe
+from pipeline.execution import atomic
 from pipeline.exports import Source, iepile_jsonl
+from pipeline.instruct.stage import instruct
+from pipeline.publish.stage import publish
 from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Options
-from pipeline.stages.clean import clean
-from pipeline.stages.dedupe import dedupe
-from pipeline.stages.instruct import instruct
-from pipeline.stages.publish import publish
 from tests.conftest import ROOT
 from tests.helpers import normalize_one
 
@@ -31,7 +33,7 @@ pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder 
 def records_of(dataset, raw, manifests, out):
     folder, manifest = raw_files.edition(dataset, raw, manifests)
     normalize_one(dataset, folder, manifest, Normalize(), out / "normalize" / dataset.id)
-    words = ROOT / "pipeline" / "cleaning" / "stop_words"
+    words = ROOT / "pipeline" / "clean" / "stop_words"
     clean([dataset], out / "normalize", Clean(), words, out / "clean")
     dedupe([dataset], out / "clean", Dedupe(), out / "dedupe")
 

@@ -1,0 +1,114 @@
+"""Editions: switch params.yaml between them, and tell which of them is made of invented texts.
+
+Which raw folders there are decides which datasets run.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from pipeline import catalog, config
+from pipeline.catalog import raw_files
+from pipeline.errors import RawFileError
+from pipeline.execution import atomic, shards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+
+def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
+    """Dataset -> the name of its reader, for every declared dataset with raw files in `raw`."""
+    found = {}
+    for name in catalog.ids():
+        dataset = catalog.load(name)
+        if raw_files.present(*raw_files.edition(dataset, raw, manifests)):
+            found[name] = dataset.reader["name"]
+    return found
+
+
+def switch(raw: Path, params: Path | None = None, manifests: Path | None = None) -> list[str]:
+    """Make params.yaml run every dataset that has raw files in `raw`; return their names.
+
+    The rest of the file stays as it is, comments included.
+    """
+    with _edited(params) as content:
+        found = datasets_in(raw, manifests)
+        if not found:
+            raise RawFileError(
+                "no dataset has raw files here",
+                where=raw,
+                todo="`iepile fetch --all-open` brings what is free to raw/full; "
+                "files of yours belong in <id>/ as the catalogue names them",
+            )
+        content["raw"] = raw.as_posix()
+        content["datasets"] = _listed(found)
+    return [*found]
+
+
+def add(dataset: Dataset, params: Path | None = None) -> Path:
+    """List one more dataset in params.yaml; those that are left out there stay out."""
+    with _edited(params) as content:
+        own = _listed({dataset.id: dataset.reader["name"]})
+        if listed := content.get("datasets"):
+            listed.pop(dataset.id, None)
+            listed.insert(sum(name < dataset.id for name in listed), dataset.id, own[dataset.id])
+        else:
+            content["datasets"] = own
+    return params or config.PARAMS
+
+
+def _listed(readers: dict[str, str]) -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    listed = CommentedMap()
+    for name, reader in readers.items():
+        listed[name] = CommentedMap(reader=reader)
+        listed[name].fa.set_flow_style()
+    return listed
+
+
+@contextmanager
+def _edited(named: Path | None) -> Iterator[Any]:
+    """The content of params.yaml to be changed; it is put in place whole, with its comments.
+
+    Where none is named and there is no params.yaml, it is begun. Meanwhile others wait: its folder
+    is locked, as the file itself is replaced.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+    config.load(named)  # what is broken is told, and not written again
+    params = named or config.PARAMS
+    yaml = YAML()
+    yaml.width = 4096
+    file = params.resolve()
+    with atomic.locked(file.parent, wait=True):
+        content = yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None
+        content = CommentedMap() if content is None else content
+        yield content
+        text = StringIO()
+        yaml.dump(content, text)
+        shards.write_text(text.getvalue(), file)
+
+
+def invented(names: Iterable[str], normalized: Path) -> list[str]:
+    """Those of these datasets whose texts are invented, as stage 1 found in their manifests."""
+    paths = {name: normalized / name / "summary.json" for name in sorted(names)}
+    found = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
+    return [name for name, edition in found.items() if edition["invented"]]
+
+
+def warning(invented: Sequence[str], datasets: int) -> str:
+    """What stands on top of all that is told of so many datasets; "" where no text is invented."""
+    if not invented:
+        return ""
+    about = "imagined in the format of the real data. They are not for training or evaluation."
+    if len(invented) == datasets:
+        return f"All texts are invented: {about}"
+    which = f"{len(invented)} of {datasets} datasets ({', '.join(invented)})"
+    return f"The texts of {which} are invented: {about}"

@@ -1,0 +1,289 @@
+"""The raw files of a dataset: which are declared for each split, and whether they are those.
+
+A raw folder may hold a `manifest.toml` that takes the place of the files declared in the catalogue
+(the sample edition does, and says that its texts are invented).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pipeline import config
+from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
+from pipeline.records import SPLITS, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.catalog import Dataset
+
+COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+_LONGEST_NAME: Final = 255
+#: The declarations of datasets, and the lists of documents that they name.
+CATALOG: Final = Path(__file__).resolve().parent
+
+
+class File(msgspec.Struct, forbid_unknown_fields=True):
+    """A raw file, or a folder of them, relative to the dataset's raw folder."""
+
+    path: str
+    sha256: str | None = None
+    bytes: int | None = None
+    url: str | None = None
+    #: A member of the archive that `url` names, where the file is not downloaded by itself.
+    member: str | None = None
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """The files of one split and what they hold, counted in the source."""
+
+    files: list[File]
+    counts: dict[str, int] = {}
+    #: A file of this folder that lists the source ids of this split, one a line.
+    documents: str | None = None
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """An edition: which bytes of a dataset are which split."""
+
+    splits: dict[str, Split]
+    #: The raw folder, where it is not named like the dataset.
+    folder: str | None = None
+    #: The texts are imagined ones in the format of the real data: card and report say so.
+    invented: bool = False
+    note: str = ""
+
+
+def catalogs() -> list[Path]:
+    """The folders of declarations: ours, and last the one where the user's are read and written.
+
+    In the project's own folder both are the same; elsewhere it is `catalog/` of the current folder.
+    """
+    here = Path.cwd()
+    return [CATALOG] if here == CATALOG.parents[1] else [CATALOG, here / CATALOG.name]
+
+
+def _listed(documents: str) -> Path | None:
+    """Where a list of documents lies that a split names."""
+    paths = (folder / documents for folder in catalogs())
+    return next((path for path in paths if path.is_file()), None)
+
+
+def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
+    """Refuse splits, declared in the TOML at `path`, that no files could be.
+
+    `whole`: the source comes without splits, and its files stand under `all`.
+    """
+    allowed = {"all"} if whole else {*SPLITS}
+    if strange := sorted({*splits} - allowed):
+        raise DeclarationError(
+            f"unknown split {strange[0]!r}{config.did_you_mean(strange[0], allowed)}",
+            where=path,
+            todo=f"use one of {sorted(allowed)}",
+        )
+    for name, split in splits.items():
+        if odd := sorted({*split.counts} - {*COUNTED}):
+            raise DeclarationError(
+                f"splits.{name}.counts: unknown {odd}{config.did_you_mean(odd[0], COUNTED)}",
+                where=path,
+                todo=f"use {', '.join(COUNTED)}",
+            )
+        if negative := [kind for kind, n in split.counts.items() if n < 0]:
+            what = f"splits.{name}.counts.{negative[0]} is negative"
+            raise DeclarationError(what, where=path, todo="count again, or leave it out")
+        for file in split.files:
+            _check_inside(file.path, path)
+            if file.url and not re.match(r"https?://[^/\s]+/", file.url):
+                raise DeclarationError(
+                    f"{file.url!r} is no address on the web",
+                    where=path,
+                    todo="use https:// or http://; other places are given with --mirror",
+                )
+        if split.documents is not None:
+            _check_inside(split.documents, path)
+            if _listed(split.documents) is None:
+                raise DeclarationError(
+                    f"cannot read the list of documents {split.documents!r}: there is none",
+                    where=path,
+                    todo=f"put it into {catalogs()[-1]}",
+                )
+
+
+def _check_inside(text: str, path: Path) -> None:
+    """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
+    parts = Path(text).parts
+    if any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        raise DeclarationError(
+            f"cannot read: File name too long: {text[:80]!r} ...", where=path, todo="correct it"
+        )
+    if Path(text).is_absolute() or ".." in parts or "\0" in text or not text.strip():
+        raise DeclarationError(
+            f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
+        )
+
+
+def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
+    """The raw folder of a dataset and what stands in it.
+
+    A manifest from `manifests/<id>.toml` comes first, then `manifest.toml` in the raw folder, then
+    the full edition as declared.
+    """
+    given = manifests / f"{dataset.id}.toml" if manifests else None
+    own = raw / dataset.id / "manifest.toml"
+    path = given if given and given.is_file() else own
+    if not path.exists():
+        return raw / dataset.id, Manifest(splits=dataset.splits)
+    if problem := shut(path, raw / dataset.id if path is own else None):
+        raise problem
+    manifest: Manifest = config.read_toml(path, Manifest)
+    check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
+    folder = raw / (manifest.folder or dataset.id)
+    _check_inside(manifest.folder or dataset.id, path)
+    if not manifest.splits:
+        raise DeclarationError(
+            "a manifest needs splits", where=path, todo="declare [splits.train], say"
+        )
+    return folder, manifest
+
+
+def present(folder: Path, manifest: Manifest) -> bool:
+    """Whether any declared file of an edition is there."""
+    return any((folder / f.path).exists() for s in manifest.splits.values() for f in s.files)
+
+
+def size(path: Path) -> int:
+    """The bytes of a raw file, or of all files of a folder; 0 for what cannot be read."""
+    try:
+        inner = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in inner if file.is_file())
+    except OSError:
+        return 0  # what is wrong with it is told when it is read
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file; of a folder, that of its sorted lines `<sha256>  <relative path>`.
+
+    Raises RawFileError for what is neither, see `shut`.
+    """
+    if path.is_dir():
+        inner = sorted(p for p in path.rglob("*") if p.is_file())
+        listing = "".join(f"{digest(p)}  {p.relative_to(path).as_posix()}\n" for p in inner)
+        return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
+    if not path.is_file() and (problem := shut(path)):
+        raise problem
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
+    """What to say where nothing tells which files are which split: that would be no records."""
+    if manifest.splits:
+        return None
+    return RawFileError(
+        f"no raw files of {dataset.id} are declared, so there is nothing to read",
+        where=folder,
+        todo="place a manifest.toml there, or declare [splits.*] in the dataset's TOML file",
+    )
+
+
+def verified(folder: Path, split: Split) -> list[Path]:
+    """The paths of a split's files, each present and, where declared, of the right hash."""
+    for problem in faults(folder, split):
+        raise problem
+    return [folder / file.path for file in split.files]
+
+
+def shut(path: Any, folder: Any = None) -> RawFileError | None:
+    """Why a raw file, or folder of them, may not be read; whatever reads one asks this first.
+
+    It is missing, or something in it is neither a file nor a folder: a pipe would keep its reader
+    waiting for ever, and a device never ends. Where `folder` is given, no link may lead out of it.
+    """
+    try:
+        if not path.exists():
+            what = "this raw file is missing"
+            todo = "`iepile fetch` gets it, or says whom to ask; a file of yours belongs here"
+            return RawFileError(what, where=path, todo=todo)
+        if not isinstance(path, Path):
+            return None  # an object store has files alone
+        whole = os.path.realpath(folder) if folder else "/"
+        for inner in (path, *(path.rglob("*") if path.is_dir() else ())):
+            linked = inner == path or inner.is_symlink()
+            if linked and not Path(os.path.realpath(inner)).is_relative_to(whole):
+                what = "this link leads out of the raw folder"
+                todo = "put the file itself there, or make the whole raw folder a link"
+                return RawFileError(what, where=inner, todo=todo)
+            if not (inner.is_file() or inner.is_dir()) and inner.exists():
+                what = "this is neither a file nor a folder: a pipe, a socket or a device"
+                return RawFileError(what, where=inner, todo="put a plain file in its place")
+    except OSError as problem:
+        return _unreadable(problem, path)
+    return None
+
+
+def _unreadable(problem: OSError, path: object) -> RawFileError:
+    told = f"cannot read: {problem.strerror}"
+    return RawFileError(told, where=path, todo="see who may read it, and its name")
+
+
+def faults(folder: Path, split: Split) -> Iterator[PipelineError]:
+    """What is wrong with the bytes of a split's files, file by file."""
+    for file in split.files:
+        path = folder / file.path
+        try:
+            fault: PipelineError | None = _fault(path, file, folder)
+        except OSError as problem:
+            fault = explained(problem, path) or _unreadable(problem, path)
+        if fault:
+            yield fault
+
+
+def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
+    """What is wrong with a raw file, and what to do about it."""
+    if problem := shut(path, folder):
+        return problem
+    what, todo = None, "move it away and run `iepile fetch`"
+    if path.is_file() and path.stat().st_size == 0:
+        what = "this raw file is empty"
+    elif file.sha256 and (found := digest(path)) != file.sha256:
+        what = f"sha256 is {found}, declared is {file.sha256}"
+        todo = f"{todo}, or write a manifest.toml for it"
+    return RawFileError(what, where=path, todo=todo) if what else None
+
+
+def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> Iterator[Any]:
+    """The items of the documents that a split lists, where one file holds several splits.
+
+    A reject that names no document belongs to no split: it is counted in the `first` one alone.
+    """
+    if split.documents is None:
+        yield from items
+        return
+    path = _listed(split.documents) or CATALOG / split.documents
+    try:
+        wanted = {*path.read_text(encoding="utf-8").split()}
+    except (OSError, UnicodeDecodeError) as problem:
+        raise explained(problem, path) or DeclarationError(
+            f"cannot read the list of documents: {problem}",
+            where=path,
+            todo="correct `documents` of the split, or put the list there",
+        ) from None
+    seen = set()
+    for item in items:
+        if item.source_id in wanted:
+            seen.add(item.source_id)
+            yield item
+        elif first and isinstance(item, Reject) and item.source_id is None:
+            yield item
+    if (lacking := sorted(wanted - seen)) and not split.counts:
+        raise RawFileError(
+            f"{len(lacking)} documents of the list are not in the files, the first is {lacking[0]}",
+            where=path,
+            todo="get the files whole; or declare the counts of what you have in a manifest.toml",
+        )

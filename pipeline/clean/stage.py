@@ -1,0 +1,125 @@
+"""Stage 2: tag the records that a cleaning rule drops. Nothing is deleted.
+
+Shard by shard: `normalize/<id>/<split>-NNNNN.parquet` -> `clean/<id>/` of the same names and rows,
+and `hygiene.json`: what is odd about the annotations, by split and kind, with examples.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.catalog import invariant
+from pipeline.clean import hygiene, rules
+from pipeline.dedupe.tags import record_shards
+from pipeline.execution import engines, shards
+from pipeline.execution.freshness import Done, Step, building, steps
+from pipeline.records import SPLITS
+from pipeline.tables import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.config import Clean
+    from pipeline.execution.engines import Workers
+
+
+#: So many times as many bytes as elsewhere before processes pay: each would load the dictionaries.
+_LIGHTER: Final = 20
+
+
+class _Job(NamedTuple):
+    number: int
+    split: str
+    source: Path
+    target: Path
+    dataset: Dataset
+
+
+def clean(
+    datasets: Sequence[Dataset],
+    normalize: Path,
+    settings: Clean,
+    stop_words: Path,
+    out: Path,
+    workers: Workers | int = 1,
+) -> None:
+    """Clean every shard of the datasets' folders in `normalize` into folders of `out`."""
+    with ExitStack() as stack:
+        folders = [stack.enter_context(building(out / d.id)) for d in datasets]
+        jobs = [
+            _Job(number, split, shard, folder / shard.name, dataset)
+            for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
+            for split, shard in record_shards(normalize / dataset.id)
+        ]
+        jobs.sort(key=lambda job: -job.source.stat().st_size)
+        size = sum(job.source.stat().st_size for job in jobs)
+        workers = engines.enough(workers, size // _LIGHTER)
+        work = partial(_shard, settings=settings, stop_words=stop_words)
+        todo = [Step(job.target.parent, _name(job), job) for job in jobs]
+        told = {
+            job.target: found for job, found in zip(jobs, steps(work, todo, workers), strict=True)
+        }
+        for number, folder in enumerate(folders):
+            tally = hygiene.Tally()
+            for job in sorted(jobs, key=lambda job: (SPLITS.index(job.split), job.target)):
+                if job.number == number:
+                    tally.join(told[job.target])
+            report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
+            shards.write_json({**report, "splits": tally.summary()}, folder / "hygiene.json")
+
+
+def _enum_roles(dataset: Dataset) -> list[str]:
+    names = dataset.names("role")
+    return [names[role] for role in dataset.enum_roles if role in names]
+
+
+def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
+    table = shards.read(job.source, RECORDS.names)
+    found = hygiene.findings(table, _enum_roles(job.dataset), settings.long_text)
+    tally = hygiene.Tally()
+    tally.add(job.split, table, found)
+    table = invariant.checked(hygiene.mended(table, found, settings.fix), job.dataset)
+    table = cleaned(table, settings, stop_words)
+    shards.write(_without_long(table, found, settings), job.target)
+    return Done([job.target], tally.found())
+
+
+def _name(job: _Job) -> str:
+    return f"{job.source.parent.name}/{job.source.stem}"
+
+
+def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:
+    """The table with `dropped` and `drop_detail` filled for every record that a rule drops."""
+    reasons = rules.first_reason(table, settings, stop_words)
+    return _tagged(table, reasons, rules.details(table, reasons, stop_words))
+
+
+def _without_long(table: Any, found: list[hygiene.Finding], settings: Clean) -> Any:
+    """The table with the too long texts tagged as well, where that is asked."""
+    if "text_too_long" not in settings.fix:
+        return table
+    columns = [np.full(table.num_rows, None, object) for _ in range(2)]
+    for finding in found:
+        if finding.kind == "text_too_long":
+            columns[0][finding.row], columns[1][finding.row] = finding.kind, finding.detail
+    old = table["dropped"]
+    return _tagged(
+        table,
+        pc.coalesce(old, pa.array(columns[0], pa.string())),
+        pc.if_else(pc.is_null(old), pa.array(columns[1], pa.string()), table["drop_detail"]),
+    )
+
+
+def _tagged(table: Any, reasons: Any, details: Any) -> Any:
+    for name, column in (("dropped", reasons), ("drop_detail", details)):
+        index = RECORDS.get_field_index(name)
+        table = table.set_column(index, RECORDS.field(index), column)
+    return table

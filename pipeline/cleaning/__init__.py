@@ -1,1 +1,0 @@
-"""Which records go and why: the three rules, odd annotations, nearly equal texts."""

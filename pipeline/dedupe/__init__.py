@@ -1,0 +1,1 @@
+"""Stage 3: equal and nearly equal texts."""

@@ -1,0 +1,226 @@
+"""Equal texts: which of their records go, and what their annotations make together."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.dedupe.tags import record_shards
+from pipeline.execution import shards, shuffle
+from pipeline.execution.freshness import Step, steps
+from pipeline.records import Record, merge
+from pipeline.tables import from_table, to_table
+from pipeline.text import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.config import Policy
+    from pipeline.execution.engines import Workers
+
+#: Bytes that a group of shards has at least, where there are more shards, before compression.
+_GROUP: Final = 32 << 20
+#: Records to be merged that are held at once, about.
+_AT_ONCE: Final = 5_000
+
+
+class Shard(NamedTuple):
+    """A shard of records. Its number times 2**32, plus the row, is the place of a record.
+
+    Shards are numbered by dataset, split and name, so that places are in the order of records
+    however these are cut into shards.
+    """
+
+    number: int
+    dataset: int
+    split: str
+    path: Path
+
+
+#: Neighboring shards, which one job reads, one at a time.
+Group = tuple[Shard, ...]
+
+
+def listing(names: Sequence[str], clean: Path) -> list[Shard]:
+    """All shards of the datasets, which `clean` has a folder for each of."""
+    found = (
+        (n, split, path)
+        for n, name in enumerate(names)
+        for split, path in record_shards(clean / name)
+    )
+    return [Shard(number, *shard) for number, shard in enumerate(found)]
+
+
+def grouped(found: Sequence[Shard]) -> list[Group]:
+    """The shards in groups, each the work of one job: no more of them than a file has parts."""
+    files = [shards.metadata(shard.path) for shard in found]
+    sizes = [sum(f.row_group(n).total_byte_size for n in range(f.num_row_groups)) for f in files]
+    most = max(_GROUP, 2 * sum(sizes) // shuffle.FAN)
+    groups: list[list[Shard]] = []
+    left = 0
+    for shard, size in zip(found, sizes, strict=True):
+        if size > left:
+            groups.append([])
+            left = most
+        groups[-1].append(shard)
+        left -= size
+    return [tuple(group) for group in groups]
+
+
+def one_pass(
+    what: str, job: Any, items: Iterable[Any], folder: Path, workers: Workers | int
+) -> list[Any]:
+    """Do one pass, a step for each part of the texts or group of shards; what each has found."""
+    todo = [Step(folder, f"{what} of {_named(item)}", item) for item in items]
+    return [*steps(job, todo, workers)]
+
+
+def _named(item: int | tuple[int, Group]) -> str:
+    """What an error calls an item of any pass."""
+    if isinstance(item, int):
+        return f"part {item} of all texts"
+    _, group = item
+    return f"{group[0].path} to {group[-1].path}" if len(group) > 1 else str(group[0].path)
+
+
+def bounds(firsts: Iterable[Shard]) -> list[int]:
+    """The bounds of the places in the groups that begin with these shards."""
+    return [*(shard.number << 32 for shard in firsts), 2**64]
+
+
+def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, Any]]:
+    """Yield (shard, some rows of the tables, the rows of the shard that they are about).
+
+    The tables are keyed by the places of records of the group, and in their order.
+    """
+    for table in tables:
+        places = table[shuffle.KEY].to_numpy().astype(np.int64)
+        firsts = [shard.number << 32 for shard in group]
+        ends = [*np.searchsorted(places, firsts[1:]), len(places)]
+        start = 0
+        for shard, end in zip(group, ends, strict=True):
+            if start < end:
+                rows = places[start:end] - (shard.number << 32)
+                yield shard, table.slice(start, end - start), rows
+            start = end
+
+
+class Row(NamedTuple):
+    """A record. Their places are in the order that decides who is first."""
+
+    dataset: int
+    split: str
+    place: int
+    id: str
+    annotations: bytes
+
+
+class Plan(NamedTuple):
+    """What the second pass must know: dataset ids in order, their policies, and the scope."""
+
+    names: tuple[str, ...]
+    policies: Mapping[str, Mapping[str, Policy]]
+    across: bool
+
+
+def resolve(
+    rows: list[Row], plan: Plan, merges: list[tuple[int, int]]
+) -> Iterator[tuple[Row, str, str]]:
+    """Decide about all records of one text: yield (record, reason, partner's id) of each drop.
+
+    `merges` gets (place, place of the first) of every record whose annotations the first one gets.
+    """
+    found = [*_within_splits([row for row in rows if row.split == "test"], plan, merges)]
+    yield from found
+    # A test text that goes itself, as its rows contradict each other, is no reason to drop another.
+    gone = {row for row, _, _ in found}
+    tests: dict[int, Row] = {}
+    for row in rows:
+        if row.split == "test" and row not in gone:
+            tests.setdefault(row.dataset, row)
+    first = next(iter(tests.values()), None) if plan.across else None
+    left: list[Row] = []
+    for row in rows:
+        if row.split == "test":
+            continue
+        if partner := tests.get(row.dataset, first):
+            yield row, "train_text_in_test", partner.id
+        else:
+            left.append(row)
+    yield from _within_splits(left, plan, merges)
+
+
+def _within_splits(
+    rows: list[Row], plan: Plan, merges: list[tuple[int, int]]
+) -> Iterator[tuple[Row, str, str]]:
+    for (dataset, split), group in groupby(rows, key=itemgetter(0, 1)):
+        same = [*group]
+        if len(same) > 1:
+            policy = plan.policies[plan.names[dataset]][split]
+            yield from _within_split(same, policy, merges)
+
+
+def _within_split(
+    rows: list[Row], policy: Policy, merges: list[tuple[int, int]]
+) -> Iterable[tuple[Row, str, str]]:
+    firsts: dict[bytes, Row] = {}
+    for row in rows:
+        firsts.setdefault(row.annotations, row)
+    first = rows[0]
+    if len(firsts) > 1 and policy == "drop":
+        one, other = [*firsts.values()][:2]
+        for row in rows:
+            partner = other if row.annotations == one.annotations else one
+            yield row, "conflicting_duplicate", partner.id
+        return
+    if len(firsts) > 1 and policy == "merge":
+        merges += [(row.place, first.place) for row in firsts.values()]
+    for row in rows[1:]:
+        earliest = firsts[row.annotations]
+        if earliest is not row:
+            yield row, "duplicate", earliest.id
+        elif policy == "first":
+            yield row, "conflicting_duplicate", first.id
+        elif policy == "merge":
+            yield row, "merged_duplicate", first.id
+
+
+def merged(table: Any) -> Iterator[Any]:
+    """Tables of the first record of each text with the annotations of all.
+
+    `table` has the columns of RECORDS and is keyed by the place of the first one: the records of a
+    text stand together, the first one first.
+    """
+    ends = np.flatnonzero(np.diff(table[shuffle.KEY].to_numpy().astype(np.int64), append=-1)) + 1
+    start = 0
+    for piece in np.split(ends, np.flatnonzero(np.diff(ends // _AT_ONCE)) + 1):
+        own = table.slice(start, int(piece[-1]) - start)
+        records = from_table(own)
+        firsts = np.concatenate([[0], piece[:-1] - start]).astype(np.int64)
+        made = []
+        for begin, end in zip(firsts, piece - start, strict=True):
+            first, *others = records[begin:end]
+            made.append(merge([first, *(_moved(other, first.text) for other in others)]))
+        head = own.select(["id", "dataset", "split", "language"]).take(pa.array(firsts)).to_pydict()
+        ids = head.pop("id")
+        yield to_table(made, ids, **{name: values[0] for name, values in head.items()})
+        start = int(piece[-1])
+
+
+def _moved(record: Record, text: str) -> Record:
+    """The record with its mentions where they stand in another text of the same normal form."""
+    if record.text == text:
+        return record
+    mentions = []
+    for m in record.mentions:
+        span = None
+        if m.start is not None and m.end is not None:
+            span = aligned(record.text, text, m.start, m.end)
+        start, end = span or (None, None)
+        mentions.append(m._replace(text=text[start:end] if span else m.text, start=start, end=end))
+    return record._replace(text=text, mentions=mentions)

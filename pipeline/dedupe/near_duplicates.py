@@ -1,0 +1,272 @@
+"""Nearly equal texts: found by MinHash, checked exactly, reported, and dropped only if asked.
+
+Two texts are as similar as the share of character n-grams that they have in common (Jaccard), case
+and white space apart; about equal texts exact deduplication has decided. MinHash bands (`minhash`)
+propose pairs; the texts decide. Passes, each bounded by a group of shards or a part (see
+`shuffle`): bands parted by hash, the pairs of each part by the first record, which adds its text,
+then by the second, which compares; what is similar goes to the datasets.
+
+Writes `near_duplicates.json` beside the datasets' folders: per pair of splits how many records of
+the one have a near-duplicate in the other. With `near_duplicates = "drop"` a record goes where an
+equal text would be a duplicate: a train or dev text near any test text, and of near texts in one
+split all but the first; its tags then say `near_duplicate` and name its partner.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.dedupe import minhash
+from pipeline.dedupe import tags as kept
+from pipeline.dedupe.duplicates import bounds, by_shard, one_pass
+from pipeline.execution import shards, shuffle
+from pipeline.execution.freshness import Done, Step, scratch, steps
+from pipeline.records import SPLITS
+from pipeline.text import normal_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.config import Dedupe
+    from pipeline.dedupe.duplicates import Group, Shard
+    from pipeline.execution.engines import Workers
+
+#: Bytes of the bands of one text, about.
+_BANDS_BYTES: Final = 400
+_EXAMPLES: Final = 3
+_BANDS: Final = pa.schema([("place", pa.int64())])
+#: The later record of a pair, whose first one is the key; then the pair with the first one's text.
+_PAIRS: Final = pa.schema([("high", pa.uint64())])
+_TEXTS: Final = pa.schema([("id", pa.string()), ("text", pa.string()), ("n", pa.int8())])
+_SIDED: Final = pa.schema([("low", pa.uint64()), *_TEXTS])
+_SIMILAR: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("partner", pa.int64()),
+        ("partner_id", pa.string()),
+        ("similarity", pa.float32()),
+    ]
+)
+
+
+def find(
+    names: Sequence[str],
+    groups: Sequence[Group],
+    settings: Dedupe,
+    folder: Path,
+    workers: Workers | int = 1,
+) -> None:
+    """Report (and drop) near-duplicates among what exact deduplication left in `folder`."""
+    found = [shard for group in groups for shard in group]
+    work = scratch(folder) / "near"
+    at = settings.near_duplicate_similarity
+    drop = settings.near_duplicates == "drop"
+    hashes = shuffle.even(_BANDS_BYTES * sum(shards.rows(shard.path) for shard in found))
+    places = bounds(group[0] for group in groups)
+    sketch = partial(_sketch, folder=folder, names=names, work=work, hashes=hashes, threshold=at)
+    propose = partial(_propose, found=found, work=work, hashes=hashes, places=places)
+    attach = partial(_attach, work=work, places=places)
+    owners = _owners(found, len(names))
+    compare = partial(_compare, work=work, threshold=at, places=places, owners=owners)
+    finish = partial(_finish, found=found, names=names, folder=folder, owners=owners)
+    judge = partial(finish, across=settings.across_datasets, drop=drop)
+    each = [*enumerate(groups)]
+    one_pass("bands", sketch, each, folder, workers)
+    one_pass("pairs", propose, range(len(hashes) - 1), folder, workers)
+    one_pass("texts of pairs", attach, each, folder, workers)
+    one_pass("similar pairs", compare, each, folder, workers)
+    todo = [Step(folder, f"{name}/near-duplicates", n) for n, name in enumerate(names)]
+    report = [pair for own in steps(judge, todo, workers) for pair in own]
+    head = {"similarity": at, "policy": settings.near_duplicates}
+    shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
+
+
+def _owners(found: Sequence[Shard], datasets: int) -> list[int]:
+    """The bounds of the places of each dataset."""
+    counts = np.bincount([shard.dataset for shard in found], minlength=datasets)
+    return [0, *(int(n) << 32 for n in np.cumsum(counts)[:-1]), 2**64]
+
+
+def _sketch(
+    item: tuple[int, Group],
+    folder: Path,
+    names: Sequence[str],
+    work: Path,
+    hashes: Sequence[int],
+    threshold: float,
+) -> Done:
+    """First pass: the bands of the texts of a group of shards, parted by hash."""
+    number, group = item
+    tables = (_bands(s, folder / names[s.dataset], threshold) for s in group)
+    return Done(shuffle.write(tables, hashes, work / "bands" / f"{number:06d}"))
+
+
+def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
+    """The places of the kept records of a shard, once for each of their bands, keyed by these."""
+    table = kept.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
+    rows = np.flatnonzero(pc.is_null(table["dropped"]))
+    table = table.take(pa.array(rows))
+    sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
+    texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
+    bands = minhash.bands(texts, sizes, threshold)
+    places = np.repeat((shard.number << 32) + rows, bands.shape[1])
+    return shuffle.keyed(pa.table([places], schema=_BANDS), bands.ravel())
+
+
+def _propose(
+    part: int, found: Sequence[Shard], work: Path, hashes: Sequence[int], places: Sequence[int]
+) -> Done:
+    """Second pass: the pairs of records that share a band, parted by the earlier record.
+
+    A record is paired with the first record of every split in the band and with the one before it:
+    all pairs would be a square, and a record is dropped if any earlier one is near it.
+    """
+    files: list[Path] = []
+    for number, table in enumerate(shuffle.read(work / "bands", part, hashes)):
+        place, band = (table[name].to_numpy() for name in ("place", shuffle.KEY))
+        edges = np.flatnonzero(np.diff(band, prepend=~band[:1], append=~band[-1:]))
+        sizes = np.diff(edges)
+        pairs: set[tuple[int, int]] = set()
+        for start, size in zip(edges[:-1][sizes > 1], sizes[sizes > 1], strict=True):
+            rows = place[start : start + size].tolist()
+            firsts: dict[tuple[int, str], int] = {}
+            for row in rows:
+                firsts.setdefault(found[row >> 32][1:3], row)
+            for before, row in zip([rows[0], *rows], rows, strict=False):
+                near = {before, *firsts.values()} - {row}
+                pairs.update((min(row, other), max(row, other)) for other in near)
+        if pairs:
+            low, high = np.array(sorted(pairs), np.uint64).T
+            rows = shuffle.keyed(pa.table([high], _PAIRS), low)
+            files += shuffle.write([rows], places, work / "pairs" / f"{part:06d}-{number:06d}")
+    return Done(files)
+
+
+def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> Done:
+    """Third pass: the pairs with the text of the earlier record, parted by the later one."""
+    number, group = item
+    files: list[Path] = []
+    for n, table in enumerate(shuffle.read(work / "pairs", number, places)):
+        pairs = table.group_by([shuffle.KEY, "high"]).aggregate([])
+        pairs = pairs.sort_by([(shuffle.KEY, "ascending"), ("high", "ascending")])
+        sided = pa.table([pairs[shuffle.KEY], *_texts(group, pairs).columns], schema=_SIDED)
+        rows = shuffle.keyed(sided, pairs["high"].to_numpy())
+        files += shuffle.write([rows], places, work / "sided" / f"{number:06d}-{n:06d}")
+    return Done(files)
+
+
+def _compare(
+    item: tuple[int, Group],
+    work: Path,
+    threshold: float,
+    places: Sequence[int],
+    owners: Sequence[int],
+) -> Done:
+    """Fourth pass: which pairs are similar, from either side, parted by dataset."""
+    number, group = item
+    files: list[Path] = []
+    for k, table in enumerate(shuffle.read(work / "sided", number, places)):
+        ones = [table[name] for name in (shuffle.KEY, *_SIDED.names)]
+        columns = (column.to_pylist() for column in (*ones, *_texts(group, table).columns))
+        rows: list[tuple[Any, ...]] = []
+        for at, low, one, text, n, other, near, m in zip(*columns, strict=True):
+            if n != m or text == near:  # exact deduplication has decided about equal texts
+                continue
+            share = minhash.similarity(text.casefold(), near.casefold(), n)
+            if share >= threshold:
+                rows += [(low, one, at, other, share), (at, other, low, one, share)]
+        if rows:
+            own, *more = zip(*rows, strict=True)
+            similar = shuffle.keyed(pa.table(more, _SIMILAR), own)
+            files += shuffle.write([similar], owners, work / "similar" / f"{number:06d}-{k:06d}")
+    return Done(files)
+
+
+def _texts(group: Group, table: Any) -> Any:
+    """The table of `_TEXTS` of the records that a table is keyed by, in the order of places."""
+    tables = []
+    for shard, _, wanted in by_shard(group, [table]):
+        rows, back = np.unique(wanted, return_inverse=True)
+        found = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
+        texts = [normal_form(t) for t in found["text"].to_pylist()]
+        sizes = [minhash.NGRAM[language] for language in found["language"].to_pylist()]
+        tables.append(pa.table([found["id"], texts, sizes], _TEXTS).take(pa.array(back)))
+    return pa.concat_tables(tables)
+
+
+def _similar(work: Path, number: int, owners: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """(record, its id, partner, its id, similarity) of one dataset, in the order of places."""
+    for table in shuffle.read(work / "similar", number, owners):
+        ordered = table.sort_by([(shuffle.KEY, "ascending"), ("partner", "ascending")])
+        columns = (ordered[name].to_pylist() for name in (shuffle.KEY, *_SIMILAR.names))
+        yield from zip(*columns, strict=True)
+
+
+def _finish(
+    number: int,
+    found: Sequence[Shard],
+    names: Sequence[str],
+    folder: Path,
+    owners: Sequence[int],
+    *,
+    across: bool,
+    drop: bool,
+) -> Done:
+    """The report on one dataset; where asked, its near-duplicates are tagged."""
+    files: list[Path] = []
+    counts: Counter[tuple[int, str, str, int]] = Counter()
+    examples: dict[tuple[int, str, str, int], list[dict[str, Any]]] = {}
+    #: Of each record that goes, its partner.
+    drops: dict[int, str] = {}
+    rows = _similar(scratch(folder) / "near", number, owners)
+    for (record, identifier), group in groupby(rows, key=lambda row: row[:2]):
+        own = found[record >> 32]
+        seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
+        for _, _, partner, named, share in group:
+            other = found[partner >> 32]
+            key = (SPLITS.index(own.split), names[other.dataset], other.split, other.dataset)
+            names_partner = {"partner": named, "similarity": round(share, 3)}
+            seen.setdefault(key, {"id": identifier, **names_partner})
+            if own.split == other.split and own.dataset == other.dataset:
+                decides = partner < record and partner not in drops
+            else:
+                leaks = other.split == "test" and own.split != "test"
+                decides = leaks and (across or own.dataset == other.dataset)
+            if decides:
+                drops.setdefault(record, named)
+        for key, example in seen.items():
+            counts[key] += 1
+            if counts[key] <= _EXAMPLES:
+                examples.setdefault(key, []).append(example)
+    if drop:
+        for place, records in groupby(drops, key=lambda record: record >> 32):
+            files.append(folder / names[number] / found[place].path.name)
+            _tag(files[-1], [*records], drops)
+    pairs = [
+        {
+            "dataset": names[number],
+            "split": SPLITS[key[0]],
+            "other": key[1],
+            "other_split": key[2],
+            "records": counts[key],
+            "examples": examples[key],
+        }
+        for key in sorted(counts, key=lambda k: (k[0], k[1], SPLITS.index(k[2])))
+    ]
+    return Done(files, pairs)
+
+
+def _tag(path: Path, records: Sequence[int], drops: dict[int, str]) -> None:
+    """Tag these records of one shard. Done a second time, it changes nothing."""
+    rows = pa.array([record & 0xFFFFFFFF for record in records])
+    reasons = pa.array(["near_duplicate"] * len(records))
+    partners = pa.array([drops[record] for record in records])
+    shards.write(kept.with_drops(shards.read(path, kept.TAGS.names), rows, reasons, partners), path)

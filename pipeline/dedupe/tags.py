@@ -1,0 +1,112 @@
+"""The records of one dataset with every tag on them: what clean and dedupe dropped, and why.
+
+Whoever reads kept records reads them through here, so that all agree on what is kept. Beside every
+shard of clean, dedupe writes one of the same name and rows with the tags of both (`TAGS`), and
+where a conflict policy merges annotations `merged-<name>`: RECORDS rows that take the place of
+those with their ids.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import RawFileError
+from pipeline.execution import shards
+from pipeline.records import SPLITS
+from pipeline.tables import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+#: What became of each record of a shard, row by row.
+TAGS: Final = pa.schema([RECORDS.field(n) for n in ("dropped", "drop_partner", "drop_detail")])
+
+
+def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[str, Path]]:
+    """(split, path) of a dataset's record shards, in the order of splits and shards."""
+    return [(split, p) for split in splits for p in shards.listed(folder, f"{split}-*.parquet")]
+
+
+def merged_path(shard: Path, dedupe: Path) -> Path:
+    """Where the merged records of a shard are, if it has any."""
+    return dedupe / f"merged-{shard.name}"
+
+
+def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
+    """A clean shard with the tags and merged annotations that dedupe wrote for it into `dedupe`.
+
+    `columns` must hold "id". Raises RawFileError where the tags are not those of this shard.
+    """
+    columns = columns or RECORDS.names
+    if dedupe is None:
+        return shards.read(shard, columns)
+    table = shards.read(shard, [name for name in columns if name not in TAGS.names])
+    tags = shards.read(dedupe / shard.name, [name for name in columns if name in TAGS.names])
+    if table.num_rows != tags.num_rows:
+        raise RawFileError(
+            "these tags have other rows than the shard that they belong to",
+            where=dedupe / shard.name,
+            todo="run dedupe again",
+        )
+    if (path := merged_path(shard, dedupe)).exists():
+        table = _replaced(table, shards.read(path, table.column_names))
+    for name in tags.column_names:
+        table = table.append_column(TAGS.field(name), tags[name])
+    return table.select([*columns])
+
+
+def _replaced(table: Any, merged: Any) -> Any:
+    at = pc.index_in(table["id"], value_set=merged["id"].combine_chunks())
+    own = pa.array(range(table.num_rows), pa.int32())
+    rows = pc.coalesce(pc.add(at, table.num_rows), own)
+    return pa.concat_tables([table, merged.cast(table.schema)]).take(rows)
+
+
+def with_drops(tags: Any, rows: Any, reasons: Any, partners: Any) -> Any:
+    """`TAGS` with those of some more rows; a row that was dropped before keeps its own."""
+    places = pa.array(np.arange(tags.num_rows))
+    at = pc.index_in(places, value_set=rows)
+    free = pc.is_null(tags["dropped"])
+    columns = [
+        pc.if_else(free, pc.take(more, at), tags[name])
+        for name, more in (("dropped", reasons), ("drop_partner", partners))
+    ]
+    return pa.table([*columns, tags["drop_detail"]], schema=TAGS)
+
+
+def kept(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
+    """The rows of a shard that nothing dropped. `columns` must hold "id" and "dropped"."""
+    table = tagged(shard, dedupe, columns)
+    return table.filter(pc.is_null(table["dropped"]))
+
+
+def tables(
+    clean: Path, dedupe: Path | None, splits: Sequence[str] = SPLITS
+) -> Iterator[tuple[str, Any]]:
+    """(split, kept records) of one dataset, shard by shard."""
+    for split, path in record_shards(clean, splits):
+        yield split, kept(path, dedupe)
+
+
+def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
+    """Split -> records, kept, and dropped by reason, of one dataset, counted in its shards."""
+    splits: dict[str, dict[str, Any]] = {}
+    for split, path in record_shards(clean):
+        count(splits, split, shards.read(dedupe / path.name if dedupe else path, ["dropped"]))
+    return splits
+
+
+def count(splits: dict[str, dict[str, Any]], split: str, table: Any) -> None:
+    """Add the records of a tagged table to the account of its split."""
+    own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": {}})
+    tags = table["dropped"]
+    own["records"] += len(tags)
+    own["kept"] += tags.null_count
+    dropped = Counter(own["dropped"]) + Counter(tags.drop_null().to_pylist())
+    own["dropped"] = dict(sorted(dropped.items()))

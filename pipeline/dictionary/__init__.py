@@ -1,1 +1,0 @@
-"""The hard-negative dictionary: which labels are near, by what evidence, and its files."""

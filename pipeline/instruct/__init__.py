@@ -1,0 +1,1 @@
+"""Stage 5: from records to instructions: sets of labels, batches, rows."""

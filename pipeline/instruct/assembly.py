@@ -1,0 +1,250 @@
+"""Put instructions together: every string is joined by Arrow from fragments that exist once.
+
+A batch says which labels of which record are asked; the fragments are the record's text, each
+label's schema item, and its answer or absence. Python touches every annotation once, never a row.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import hashing, tables, tasks
+from pipeline.instruct import batching
+from pipeline.tables import INSTRUCTIONS
+from pipeline.tasks._answers import Answers, dumps, joined, json_strings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.catalog import Dataset
+    from pipeline.instruct.batching import Batches
+
+#: Salt: which alias is asked must not follow from the order of the labels.
+_NAME: Final = np.uint64(0x4E41)
+
+
+def assembled(
+    table: Any,
+    dataset: Dataset,
+    task: str,
+    split: str,
+    asked: Sequence[str],
+    found: Answers,
+    batches: Batches,
+    kind: Any,
+    seed: int,
+) -> Any:
+    """Put the columns together: every string is joined from fragments that exist once."""
+    module = tasks.module(task)
+    count = len(batches.row)
+    filled = batches.labels >= 0
+    sizes = filled.sum(axis=1)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
+    code = batches.labels[filled]
+    owner = np.repeat(batches.row, sizes)
+    row = pa.array(batches.row)
+
+    at = np.full(kind.shape, -1, np.int64)
+    at[found.row, found.code] = np.arange(len(found.row))
+    answer = at[owner, code]
+    ids = table["id"].combine_chunks()
+    names, number = _names(dataset, module, asked, ids, seed)
+    name = number(owner, code)
+    key = names.take(pa.array(name))
+    pair = _pairs(module, names, name, found, number(found.row, found.code), answer)
+    output = _outputs(table, dataset, module, asked, (offsets, owner, code, key, pair))
+    items, brackets = _items(dataset, module, asked, found, (code, answer), key)
+    schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
+    instruction = pc.binary_join_element_wise(
+        _openings(task, dataset.language, ids, row),
+        brackets[0],
+        schema,
+        f'{brackets[1]}, "input": ',
+        json_strings(table["text"].combine_chunks()).take(row),
+        "}",
+        "",
+    )
+    record_id = ids.take(row)
+    turn = pa.array(batches.number).cast(pa.string())
+    kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
+    counts = [(kinds == k).sum(axis=0) for k in (batching.POSITIVE, batching.HARD, batching.OTHER)]
+    columns = [
+        pa.repeat(task, count),
+        pa.repeat(dataset.source, count),
+        instruction,
+        output,
+        pc.binary_join_element_wise(record_id, task, turn, "/"),
+        record_id,
+        pa.repeat(dataset.language, count),
+        pa.repeat(split, count),
+        pa.ListArray.from_arrays(
+            offsets,
+            pa.array(asked, pa.string()).take(pa.array(code)),
+            type=INSTRUCTIONS.field("labels").type,
+        ),
+        *(pa.array(n, pa.int32()) for n in counts),
+    ]
+    return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
+
+
+def _names(
+    dataset: Dataset, module: Any, asked: Sequence[str], ids: Any, seed: int
+) -> tuple[Any, Callable[[Any, Any], Any]]:
+    """All names of labels as JSON strings; what numbers those that (rows, labels) are asked by.
+
+    Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
+    """
+    shown, schemas = answer_keys(dataset, module, asked), module.schemas(dataset)
+    alone = all(schemas[key] == key for key in asked)
+    names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
+    sizes = np.array([len(own) for own in names], np.int64)
+    first = np.cumsum(sizes) - sizes
+    flat = json_strings(pa.array([name for own in names for name in own], pa.string()))
+    if not (sizes > 1).any():
+        return flat, lambda row, code: first[code]  # noqa: ARG005
+    keys = hashing.mix64(hashing.priorities(ids.to_pylist(), asked, seed) ^ _NAME)
+    turns = (keys % sizes.astype(np.uint64)).astype(np.int64)
+    return flat, lambda row, code: first[code] + turns[row, code]
+
+
+def _pairs(module: Any, names: Any, name: Any, found: Answers, known: Any, answer: Any) -> Any:
+    """The key and value of every label asked, of which most are those of an absent one.
+
+    `name` numbers the names of what is asked, `known` those of the answers found.
+    """
+    absent = pc.binary_join_element_wise(names, module.ABSENT or "", ": ")
+    present = pc.binary_join_element_wise(names.take(pa.array(known)), found.value, ": ")
+    at = np.where(answer >= 0, len(names) + answer, name)
+    return pa.concat_arrays([absent, present]).take(pa.array(at))
+
+
+def _items(
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    found: Answers,
+    slots: tuple[Any, Any],
+    names: Any,
+) -> tuple[Any, str]:
+    """The schema item of every label asked, and the brackets around those of an instruction.
+
+    Labels are a list, or, where the dataset describes any of them, an object {label: description}.
+    """
+    code, answer = slots
+    if found.schema is not None:
+        return found.schema.take(pa.array(answer)), "[]"
+    every = module.schemas(dataset)
+    schemas = [every[key] for key in asked]
+    if schemas != [*asked]:
+        return pa.array(map(dumps, schemas), pa.string()).take(pa.array(code)), "[]"
+    if dataset.descriptions.keys().isdisjoint(asked):
+        return names, "[]"
+    told = [dumps(dataset.descriptions.get(key, "")) for key in asked]
+    about = pa.array(told, pa.string()).take(pa.array(code))
+    return pc.binary_join_element_wise(names, about, ": "), "{}"
+
+
+def _outputs(
+    table: Any,
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    slots: tuple[Any, Any, Any, Any, Any],
+) -> Any:
+    """The answers of every instruction as a JSON object, its keys in the order of the labels."""
+    shown = answer_keys(dataset, module, asked)
+    offsets, pair = slots[0], slots[-1]
+    if len({*shown}) < len(asked):
+        order = {name: n for n, name in enumerate(dict.fromkeys(shown))}
+        number = np.array([order[k] for k in shown])
+        offsets, pair = _pooled(table, dataset, module, asked, number, slots)
+    joined_pairs = pc.binary_join(pa.ListArray.from_arrays(offsets, pair), ", ")
+    return pc.binary_join_element_wise("{", joined_pairs, "}", "")
+
+
+def answer_keys(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
+    """The keys of the answers; two labels may share one."""
+    if not hasattr(module, "output_keys"):
+        return [*asked]
+    keys = module.output_keys(dataset)
+    return [keys[key] for key in asked]
+
+
+def _pooled(
+    table: Any,
+    dataset: Dataset,
+    module: Any,
+    asked: Sequence[str],
+    number: Any,
+    slots: tuple[Any, Any, Any, Any, Any],
+) -> tuple[Any, Any]:
+    """Make one key of labels that share it in a batch, with the answers of all in text order."""
+    offsets, owner, code, key, pair = slots
+    batch = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets.to_numpy()))
+    same = batch * (number.max() + 1) + number[code]
+    _, first, group = np.unique(same, return_index=True, return_inverse=True)
+    sizes = np.bincount(group)
+    if (sizes > 1).any():
+        several = np.flatnonzero(sizes[group] > 1)
+        items = module.items(table, dataset)
+        items = items._replace(code=_code_of(items.code, [*tasks.inventory(dataset, "SPO")], asked))
+        items = items.only(items.code >= 0)
+        wanted = owner[several] * len(asked) + code[several]
+        have = items.row * len(asked) + items.code
+        order = np.argsort(have, kind="stable")
+        low, high = (np.searchsorted(have[order], wanted, side=s) for s in ("left", "right"))
+        slot = np.repeat(several, high - low)
+        place, turn = tables.elements(high - low)
+        taken = order[low[place] + turn]
+        part = items.only(np.ones(len(items.row), bool))
+        merged = joined(
+            part._replace(
+                row=group[slot],
+                code=np.zeros(len(slot), np.int64),
+                place=part.place[taken],
+                then=part.then[taken],
+                json=part.json.take(pa.array(taken)),
+            )
+        )
+        replacement = np.full(len(code), -1, np.int64)
+        answers_of = np.full(len(sizes), -1, np.int64)
+        answers_of[merged.row] = np.arange(len(merged.row))
+        replacement[several] = answers_of[group[several]]
+        keys = key.take(pa.array(first[merged.row]))
+        pooled = pc.binary_join_element_wise(keys, merged.value, ": ")
+        at = np.where(replacement >= 0, len(pair) + replacement, np.arange(len(pair)))
+        pair = pa.concat_arrays([pair, pooled]).take(pa.array(at))
+    keep = np.sort(first)
+    kept_sizes = np.bincount(batch[keep], minlength=len(offsets) - 1)
+    begins = pa.array(np.concatenate([[0], np.cumsum(kept_sizes)]), pa.int32())
+    return begins, pair.take(pa.array(keep))
+
+
+def _code_of(code: Any, inventory: Sequence[str], asked: Sequence[str]) -> Any:
+    numbers = {key: i for i, key in enumerate(asked)}
+    lookup = np.array([*(numbers.get(key, -1) for key in inventory), -1], np.int64)
+    return lookup[code]
+
+
+@cache
+def templates() -> dict[str, dict[str, list[str]]]:
+    """Task -> language -> texts of the instruction."""
+    path = Path(__file__).parent / "templates.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _openings(task: str, language: str, ids: Any, row: Any) -> Any:
+    """The beginning of every instruction, up to its schema; `row` is the record of each."""
+    texts = templates()[task][language]
+    choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": ' for t in texts])
+    if len(texts) == 1:
+        return choices[0]
+    chosen = hashing.mix64(hashing.hashes(ids.to_pylist())) % np.uint64(len(texts))
+    return choices.take(pa.array(chosen).take(row))

@@ -1,0 +1,195 @@
+"""Sets of near labels that are asked whole, whoever of them is positive.
+
+A batch of a positive and its near labels tells which label is positive to whoever knows what is
+near to what. So the labels of a dataset are parted into sets of near ones, in many ways; a record
+uses the way that its hash names. Sets with a positive are asked, and of the others so many, by hash
+again, that every set is asked equally often. Who stands beside whom then tells nothing, and which
+sets are asked only where a set is nearly always positive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from pipeline.hashing import fractions, hashes, mix64
+from pipeline.instruct.batching import Batches
+from pipeline.tables import running
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.config import Instruct
+
+#: Salts: the order of labels in a way, the way of a record, the sets asked, the order in a batch.
+_ORDER, _WAY, _ASK, _INSIDE = (np.uint64(n) for n in (0x4F52, 0x5741, 0x4153, 0x494E))
+#: More than any distance of labels.
+_FAR: Final = 2**60
+
+
+class Sets(NamedTuple):
+    """The sets of labels to ask: ways x sets x labels, and what each is asked by.
+
+    `chance` is ways x sets: how probably a record is asked a set that holds none of its positives.
+    `hashed` are the hashes of what the labels are called in the source.
+    """
+
+    labels: Any
+    chance: Any
+    hashed: Any
+
+
+def sets_of(
+    names: Sequence[str],
+    near: Any,
+    together: Any,
+    held: tuple[Any, Any],
+    k: int,
+    settings: Instruct,
+) -> Sets:
+    """The sets of a dataset's task, from what its train records hold.
+
+    `names` are what the labels are called in the source; `near` is labels x labels: the rank of the
+    second among the neighbours of the first, -1 for none; `together` gives every label a number,
+    and of one number no two are put into a set, as far as that can be. `held` is (distinct rows of
+    labels, bool; how many records hold each).
+    """
+    positive, times = held
+    sets = parted(names, near, together, k, settings.ways, settings.seed)
+    sets = completed(sets, near, together, times @ positive)
+    counts = counted(sets, positive, times)
+    chance = chances(counts, int(times.sum()), settings.pure_negative_ratio)
+    return Sets(sets, chance, hashes(names))
+
+
+def width(labels: int, k: int) -> int:
+    """How many labels every instruction asks: as many as k allows, if all are to ask the same."""
+    return -(-labels // -(-labels // k)) if labels else 0
+
+
+def parted(names: Sequence[str], near: Any, together: Any, k: int, ways: int, seed: int) -> Any:
+    """Sets of near labels, in many ways: ways x sets x `width`, -1 where a set is one short."""
+    labels = len(names)
+    size, sets = width(labels, k), -(-labels // k)
+    salts = mix64(np.arange(ways, dtype=np.uint64) ^ mix64(np.uint64(seed % 2**64) ^ _ORDER))
+    keys = mix64(hashes(names)[None, :] ^ salts[:, None])
+    # By hash where nothing else decides; labels that have their place come last.
+    turn = np.argsort(np.argsort(keys, axis=1, kind="stable"), axis=1, kind="stable")
+    distance = _distances(near) * labels
+    close = distance < 2 * labels * labels
+    every = np.arange(ways)
+    left = np.tile(np.bincount(together), (ways, 1))
+    linked = np.tile(close.sum(axis=0), (ways, 1))
+    found = np.full((ways, sets, size), -1, np.int64)
+    for number in range(sets):
+        short = number >= sets - (sets * size - labels)
+        cost = -labels * np.minimum(linked, size - 1)  # who has near labels enough begins a set
+        taken = np.zeros(left.shape, bool)
+        for place in range(size - short):
+            rank = cost + turn
+            if left.shape[1] < labels:
+                # Of those that may not meet, one goes into every set that is left.
+                must = (left >= sets - number) & ~taken
+                rank += (np.where(taken, _FAR // 2, 0) - np.where(must, _FAR // 4, 0))[:, together]
+            own = rank.argmin(axis=1)
+            found[:, number, place] = own
+            turn[every, own] += _FAR
+            left[every, together[own]] -= 1
+            taken[every, together[own]] = True
+            linked -= close[own]
+            # What is near to the first goes before what is near to the others.
+            further = distance[own]
+            cost = np.minimum(cost, further + labels * labels) if place else further
+    return found
+
+
+def _distances(near: Any) -> Any:
+    """Labels x labels: how far the second is from the first; its neighbours, then whose it is."""
+    labels = len(near)
+    there = np.where(near >= 0, near, 3 * labels)
+    back = np.where(near.T >= 0, labels + near.T, 3 * labels)
+    distance = np.minimum(there, back)
+    np.fill_diagonal(distance, 3 * labels)
+    return distance
+
+
+def completed(sets: Any, near: Any, together: Any, frequency: Any) -> Any:
+    """The sets with one more label where they are one short.
+
+    It is a near one among the half that is least often positive, for every record of the way.
+    """
+    if sets.min() >= 0:
+        return sets
+    labels = len(frequency)
+    distance = _distances(near)
+    common = np.argsort(np.argsort(frequency, kind="stable"), kind="stable") >= labels // 2
+    sets = sets.copy()
+    for way in sets:
+        number = np.flatnonzero(way[:, -1] < 0)
+        own = way[number, :-1]
+        cost = np.tile(4 * labels * common, (len(own), 1))
+        cost += np.min([distance[column] for column in own.T], axis=0)
+        alike = np.zeros((len(own), together.max() + 1), bool)
+        np.put_along_axis(alike, together[own], values=True, axis=1)
+        cost += 16 * labels * alike[:, together]
+        np.put_along_axis(cost, own, _FAR, axis=1)
+        way[number, -1] = cost.argmin(axis=1)
+    return sets
+
+
+def counted(sets: Any, positive: Any, times: Any) -> Any:
+    """In how many records each set holds a positive: ways x sets.
+
+    `positive` is rows x labels, bool; `times` how many records each row stands for.
+    """
+    found = np.zeros(sets.shape[:2], np.int64)
+    for way, own in enumerate(sets):
+        found[way] = times @ positive[:, own].any(axis=2)
+    return found
+
+
+def chances(counts: Any, records: int, ratio: float | None) -> Any:
+    """How probably a set without a positive is asked, so that sets are asked equally often.
+
+    `counts` is `counted`, of so many records. A set that holds a positive in the share p of them is
+    asked in q, or in 1.25 p where that is more, where q is such that there are `ratio` times as
+    many batches without a positive as with one; None asks all. Where no record holds a positive,
+    each is asked about one set. Counts are whole, in quarters of a record: alike on every machine.
+    """
+    if ratio is None or not records:
+        return np.ones(counts.shape)
+    if not counts.any():
+        return np.full(counts.shape, 1 / counts.shape[1])
+    often = np.minimum(5 * counts, 4 * records)
+    ordered = np.sort(often, axis=None)
+    below = np.concatenate([[0], np.cumsum(ordered)])
+    wanted = 4 * int(counts.sum()) * (1 + ratio)
+    # With q between two of them those above stay as they are, and the others are asked in q.
+    above = below[-1] - below
+    number = np.arange(1, len(ordered) + 1)
+    share = (wanted - above[1:]) / number
+    fits = np.flatnonzero(share >= ordered)
+    asked = np.maximum(often, min(share[fits[-1]], 4 * records) if len(fits) else 0)
+    rest = 4 * (records - counts)
+    return np.where(rest > 0, (asked - 4 * counts) / np.maximum(rest, 1), 1.0)
+
+
+def asked(sets: Sets, positive: Any, ids: Sequence[str], seed: int) -> Batches:
+    """The batches of train records: every set that holds a positive, and others by their chance.
+
+    `positive` is records x labels, bool; `ids` are those of the records.
+    """
+    hashed = hashes(ids)
+    salt = mix64(np.uint64(seed % 2**64))
+    way = (mix64(hashed ^ salt ^ _WAY) % np.uint64(len(sets.labels))).astype(np.int64)
+    count = sets.labels.shape[1]
+    held = np.zeros((len(ids), count), bool)
+    for place in range(sets.labels.shape[2]):
+        held |= np.take_along_axis(positive, sets.labels[way, :, place], axis=1)
+    drawn = mix64((mix64(hashed ^ salt ^ _ASK)[:, None]) + np.arange(count, dtype=np.uint64))
+    row, number = np.nonzero(held | (fractions(drawn) < sets.chance[way]))
+    labels = sets.labels[way[row], number]
+    keys = mix64(mix64(hashed[row, None] ^ salt ^ _INSIDE) ^ sets.hashed[labels])
+    inside = np.argsort(keys, axis=1, kind="stable")
+    return Batches(row, running(row), np.take_along_axis(labels, inside, axis=1))

@@ -1,0 +1,1 @@
+"""Stage 4: the hard-negative dictionary: which labels are near, and on what evidence."""

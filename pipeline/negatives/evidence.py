@@ -1,0 +1,242 @@
+"""What a label means in its dataset: the annotations that carry it, sampled by hash.
+
+`negatives` compares labels by their names and by this evidence. Of every label the `cap`
+annotations with the lowest hash priority are kept, over all shards, so the sample is the same for
+any order and number of shards, and memory is bounded by labels x cap, never by the records.
+
+Inventories of at most `EXACT` labels are compared pair by pair. That takes memory with the square
+of the labels, and time with its cube, so larger ones are compared with a sample of `EXACT` labels,
+keep `links_kept` candidates per label, and read `_MOST` annotations in all. What is the same for
+every pair (means and deviations) then comes from the sample.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tasks
+from pipeline.dedupe import tags as kept
+from pipeline.hashing import hashes, mix64
+from pipeline.records import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+#: Up to so many labels all pairs are compared: matrices of 8 MB, each a second or less to make.
+EXACT: Final = 1024
+#: Annotations read of a larger inventory, all labels together.
+_MOST: Final = 2**16
+#: Characters of context kept on each side of an annotation.
+WINDOW: Final = {"en": 60, "zh": 24}
+_ENDS: Final = ("head", "tail")
+_COLUMNS: Final = ("id", "text", "mentions", "relations", "events", "dropped")
+
+
+class Example(NamedTuple):
+    """One annotation of a label: its strings, the text around them, and what it consists of."""
+
+    record: str
+    #: The mention; or head and tail; or the trigger and the arguments.
+    mentions: tuple[str, ...]
+    #: Left of the annotation, inside it, right of it.
+    context: tuple[str, str, str]
+    #: Structure: types of head and tail, roles that are filled, attributes.
+    facts: tuple[str, ...]
+
+
+#: (negative priority, record, place, example): the root of the heap is the first to give way.
+_Heap = list[tuple[int, str, int, Example]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that is known of the labels of one dataset and task; lists run along `labels`."""
+
+    dataset: Dataset
+    task: str
+    labels: list[str]
+    #: The split that was read; None where no record has any of the labels.
+    split: str | None
+    examples: list[list[Example]]
+
+    def texts(self) -> Iterator[str]:
+        """Every string of the labels and their examples, for an encoder to be trained on."""
+        yield from self.labels
+        for example in (e for own in self.examples for e in own):
+            yield from (*example.mentions, *example.context, *example.facts)
+
+
+def links_kept(labels: int) -> int:
+    """How many others are considered for each label: all, or some logarithms of their number."""
+    return labels if labels <= EXACT else 2 * labels.bit_length()
+
+
+def gather(
+    dataset: Dataset, names: Sequence[str], clean: Path, dedupe: Path | None, cap: int
+) -> list[Evidence]:
+    """The evidence of every task named, from the first of train, dev, test that has any."""
+    found: dict[str, Evidence] = {}
+    labels = {task: tasks.inventory(dataset, task) for task in names}
+    for split in SPLITS:
+        best: dict[str, list[_Heap]] = {t: [[] for _ in labels[t]] for t in names if t not in found}
+        if not best:
+            break
+        for _, shard in kept.record_shards(clean, [split]):
+            table = kept.kept(shard, dedupe, _COLUMNS)
+            for task, heaps in best.items():
+                size = len(heaps)
+                most = cap if size <= EXACT else max(1, min(cap, _MOST // size))
+                _collect(table, dataset, task, labels[task], most, heaps)
+        for task, heaps in best.items():
+            if any(heaps):
+                examples = [[entry[3] for entry in sorted(own, reverse=True)] for own in heaps]
+                found[task] = Evidence(dataset, task, labels[task], split, examples)
+    return [
+        found.get(t) or Evidence(dataset, t, labels[t], None, [[] for _ in labels[t]])
+        for t in names
+    ]
+
+
+def _collect(
+    table: Any,
+    dataset: Dataset,
+    task: str,
+    labels: list[str],
+    cap: int,
+    best: list[_Heap],
+) -> None:
+    """Put the annotations of a table into the heaps `best`, one per label."""
+    column, find, make = _KINDS[task]
+    lists = table[column].combine_chunks()
+    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    if len(row) == 0:
+        return
+    first = np.searchsorted(row, row)
+    place = np.arange(len(row)) - first
+    code = pc.fill_null(
+        pc.index_in(find(table), value_set=pa.array(labels, pa.string())), -1
+    ).to_numpy()
+    ids = table["id"].to_pylist()
+    key = mix64(hashes(ids)[row] ^ mix64(place.astype(np.uint64) + np.uint64(1)))
+    order = np.lexsort((key, code))
+    order = order[code[order] >= 0]
+    starts = np.searchsorted(code[order], np.arange(len(labels) + 1))
+    chosen = np.concatenate([order[a : min(b, a + cap)] for a, b in pairwise(starts.tolist())])
+    rows, back = np.unique(row[chosen], return_inverse=True)
+    records = table.take(pa.array(rows)).to_pylist()
+    window = WINDOW[dataset.language]
+    for at, record in zip(chosen.tolist(), back.tolist(), strict=True):
+        heap, priority = best[code[at]], -int(key[at])
+        if len(heap) == cap and priority <= heap[0][0]:
+            continue
+        example = make(records[record], int(place[at]), window)
+        entry = (priority, ids[row[at]], int(place[at]), example)
+        (heapq.heappush if len(heap) < cap else heapq.heapreplace)(heap, entry)
+
+
+def _names(column: str) -> Callable[[Any], Any]:
+    return lambda table: pc.struct_field(pc.list_flatten(table[column].combine_chunks()), "label")
+
+
+def _typed(parts: Sequence[str]) -> Callable[[Any], Any]:
+    """The keys of typed relations: the types of the ends, and the label."""
+
+    def find(table: Any) -> Any:
+        lists = table["mentions"].combine_chunks()
+        label = pc.struct_field(pc.list_flatten(lists), "label")
+        first = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())])
+        relations = table["relations"].combine_chunks()
+        row = pc.list_parent_indices(relations).to_numpy().astype(np.int64)
+        flat = pc.list_flatten(relations)
+        columns = {
+            end: label.take(pa.array(first[row] + pc.struct_field(flat, end).to_numpy()))
+            for end in _ENDS
+        }
+        columns["label"] = pc.struct_field(flat, "label")
+        return pc.binary_join_element_wise(*(columns[part] for part in parts), "_")
+
+    return find
+
+
+def _span(record: dict[str, Any], mention: dict[str, Any]) -> tuple[int, int] | None:
+    start = mention["start"]
+    if start is None:
+        start = record["text"].find(mention["text"])
+        if start < 0:
+            return None
+    return start, start + len(mention["text"])
+
+
+def _around(
+    record: dict[str, Any], spans: Sequence[tuple[int, int] | None], window: int
+) -> tuple[str, str, str]:
+    """The text left of, between and right of the spans; the spans themselves are left out."""
+    text = record["text"]
+    known = sorted(span for span in spans if span)
+    if not known:
+        return "", text[: 2 * window], ""
+    left, right = known[0][0], known[-1][1]
+    between, end = [], known[0][1]
+    for start, stop in known[1:]:
+        between.append(text[end:start] if start > end else "")
+        end = max(end, stop)
+    return (
+        text[max(0, left - window) : left],
+        " ".join(between)[: 4 * window],
+        text[right : right + window],
+    )
+
+
+def _entity(record: dict[str, Any], place: int, window: int) -> Example:
+    mention = record["mentions"][place]
+    context = _around(record, [_span(record, mention)], window)
+    return Example(record["id"], (mention["text"],), context, ())
+
+
+def _relation(record: dict[str, Any], place: int, window: int) -> Example:
+    relation = record["relations"][place]
+    ends = [record["mentions"][relation[end]] for end in _ENDS]
+    spans = [_span(record, end) for end in ends]
+    facts = [f"{end}:{m['label']}" for end, m in zip(_ENDS, ends, strict=True) if m["label"]]
+    if spans[0] and spans[1]:
+        facts.append("head first" if spans[0] < spans[1] else "tail first")
+    texts = tuple(end["text"] for end in ends)
+    return Example(record["id"], texts, _around(record, spans, window), tuple(facts))
+
+
+def _event(record: dict[str, Any], place: int, window: int) -> Example:
+    event = record["events"][place]
+    mentions = record["mentions"]
+    trigger = None if event["trigger"] is None else mentions[event["trigger"]]
+    arguments = [(a["role"], mentions[a["mention"]]) for a in event["arguments"]]
+    anchors = [trigger] if trigger else [m for _, m in arguments[:1]]
+    spans = [_span(record, m) for m in anchors]
+    texts = ([trigger["text"]] if trigger else []) + [m["text"] for _, m in arguments]
+    facts = tuple(f"role:{role}" for role, _ in arguments)
+    return Example(record["id"], tuple(texts), _around(record, spans, window), facts)
+
+
+def _attribute(record: dict[str, Any], place: int, window: int) -> Example:
+    example = _relation(record, place, window)
+    label = record["relations"][place]["label"]
+    return example._replace(facts=(f"attribute:{label}",))
+
+
+#: Task -> the column of its annotations, how to find their keys, how to make an example of one.
+_KINDS: Final[dict[str, tuple[str, Callable[[Any], Any], Any]]] = {
+    "NER": ("mentions", _names("mentions"), _entity),
+    "RE": ("relations", _names("relations"), _relation),
+    "SPO": ("relations", _typed(("head", "label", "tail")), _relation),
+    "KG": ("relations", _typed(("head",)), _attribute),
+    "EE": ("events", _names("events"), _event),
+}

@@ -1,0 +1,271 @@
+"""The dictionary as files: written for `git diff`, exchanged with the field, compared, looked up.
+
+The field's form is one JSON file, `task -> dataset source -> label -> [labels]`. Ours holds these
+lists in `hard_negatives.json`, and scores per dataset in `hard_negatives/<id>.json`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+
+from pipeline import tasks
+from pipeline.errors import DeclarationError, PipelineError, StaleError
+from pipeline.execution import shards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+#: A dataset's dictionary, in the folder that the stage writes for it.
+NAME: Final = "dictionary.json"
+#: The neighbours of one label: {"label", "score", "signals"}, best first.
+Near = list[dict[str, Any]]
+Lists = dict[str, list[str]]
+#: Task -> source -> label -> labels.
+Merged = dict[str, dict[str, Lists]]
+
+
+_TODO: Final = "give task -> dataset -> label -> [labels], or a file of hard_negatives/"
+
+
+class _Near(msgspec.Struct):
+    label: str
+
+
+class _Ours(msgspec.Struct):
+    """What is read of a file of ours; it holds more."""
+
+    source: str
+    tasks: dict[str, dict[str, list[_Near]]]
+
+
+def _dump(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _block(items: Iterable[tuple[str, str]], depth: int) -> str:
+    """A JSON object, one line per key, from values that are JSON already."""
+    pad = "  " * depth
+    lines = [f"{pad}  {_dump(key)}: {value}" for key, value in items]
+    return "{\n" + ",\n".join(lines) + f"\n{pad}}}" if lines else "{}"
+
+
+def _entries(near: Near, depth: int) -> str:
+    """A JSON list with one neighbour a line."""
+    pad = "  " * depth
+    lines = [f"{pad}  {_dump(entry)}" for entry in near]
+    return "[\n" + ",\n".join(lines) + f"\n{pad}]" if lines else "[]"
+
+
+def _write(text: str, path: Path) -> None:
+    shards.write_text(text + "\n", path)
+
+
+def write_dictionary(content: dict[str, Any], path: Path) -> None:
+    """Write one dataset's dictionary: a line per neighbour, so that a diff shows what moved."""
+    tasks = [
+        (task, _block(((label, _entries(near, 3)) for label, near in labels.items()), 2))
+        for task, labels in content["tasks"].items()
+    ]
+    head = [(key, _dump(value)) for key, value in content.items() if key != "tasks"]
+    _write(_block([*head, ("tasks", _block(tasks, 1))], 0), path)
+
+
+def in_the_fields_form(lists: Merged) -> str:
+    """The text of all dictionaries in the field's form, a line per label."""
+    tasks = [
+        (
+            task,
+            _block(
+                (
+                    (source, _block(((x, _dump(near)) for x, near in own.items()), 2))
+                    for source, own in sorted(sources.items())
+                ),
+                1,
+            ),
+        )
+        for task, sources in sorted(lists.items())
+    ]
+    return _block(tasks, 0) + "\n"
+
+
+def gather(names: Iterable[str], folder: Path, target: Path) -> None:
+    """Gather the dictionaries of a run as people and `git diff` read them.
+
+    Writes `target/hard_negatives/<id>.json` and `target/hard_negatives.json`, where they differ.
+    """
+    texts = {name: (folder / name / NAME).read_bytes() for name in sorted(names)}
+    own = target / "hard_negatives"
+    for path in own.glob("*.json"):
+        if path.stem not in texts:
+            path.unlink()
+    files = {own / f"{name}.json": text for name, text in texts.items()}
+    files[target / "hard_negatives.json"] = in_the_fields_form(
+        merged(orjson.loads(text) for text in texts.values())
+    ).encode()
+    for path, text in files.items():
+        if not path.is_file() or path.read_bytes() != text:
+            shards.write_bytes(text, path)
+
+
+def merged(contents: Iterable[dict[str, Any]]) -> Merged:
+    """The field's form of several dictionaries; datasets of one source are united."""
+    lists: Merged = {}
+    for content in contents:
+        for task, labels in content["tasks"].items():
+            own = lists.setdefault(task, {}).setdefault(content["source"], {})
+            for label, near in labels.items():
+                known = own.setdefault(label, [])
+                known += [n["label"] for n in near if n["label"] not in known]
+    return lists
+
+
+def read(path: Path) -> Merged:
+    """Any of our files, a folder of them, or a peer's file, in the field's form."""
+    if not path.exists():
+        todo = "name a dictionary: a JSON file, or a folder of ours"
+        raise DeclarationError("there is no such file or folder", where=path, todo=todo)
+    if (path / "hard_negatives").is_dir():  # the project's folder `dictionaries`
+        path = path / "hard_negatives"
+    own = sorted(path.glob(f"*/{NAME}"))  # the folder `negatives` of a run
+    files = (own or sorted(path.glob("*.json"))) if path.is_dir() else [path]
+    if not files:
+        raise DeclarationError("no dictionary is in this folder", where=path, todo=_TODO)
+    contents = [(file, shards.read_json(file)) for file in files]
+    if path.is_dir() or (isinstance(contents[0][1], dict) and "tasks" in contents[0][1]):
+        return merged(_checked(content, _Ours, file) for file, content in contents)
+    lists: Merged = _checked(contents[0][1], Merged, path)
+    return lists
+
+
+def _checked(content: Any, kind: Any, path: Path) -> Any:
+    """The content as it is, once it is known to have the shape of a dictionary."""
+    try:
+        msgspec.convert(content, kind)
+    except msgspec.ValidationError as problem:
+        raise DeclarationError(
+            f"this is no dictionary: {problem}", where=path, todo=_TODO
+        ) from None
+    return content
+
+
+def dictionary_of(path: Path) -> dict[str, Lists]:
+    """Task -> label -> near labels, best first, of one dataset's file: what `instruct` reads."""
+    return {
+        task: {label: [n["label"] for n in near] for label, near in labels.items()}
+        for task, labels in _checked(shards.read_json(path), _Ours, path)["tasks"].items()
+    }
+
+
+def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
+    """The dictionary of a dataset in the folder of all; one that lacks its labels is refused."""
+    path = folder / dataset.id / NAME
+    todo = "run `iepile negatives`; `dvc repro` or `iepile run` do everything"
+    if not path.is_file():
+        raise StaleError(f"there is no dictionary of {dataset.id}", where=path, todo=todo)
+    near = dictionary_of(path)
+    for task in dataset.tasks:
+        own = near.get("EE" if task in ("EET", "EEA") else task, {})
+        if lacking := [label for label in tasks.inventory(dataset, task) if label not in own]:
+            what = f"the dictionary of {dataset.id} does not know the label {lacking[0]!r}"
+            raise StaleError(what, where=path, todo=todo)
+    return near
+
+
+class Imported:
+    """A peer's dictionary in place of ours; what it says of labels we do not have is counted."""
+
+    def __init__(self, lists: Merged) -> None:
+        self._lists = lists
+        self._counts: Counter[str] = Counter()
+        self._absent: list[str] = []
+
+    @classmethod
+    def read(cls, path: Path) -> Imported:
+        """Read a file in the field's form."""
+        return cls(read(path))
+
+    def near(self, dataset: Dataset, task: str, labels: list[str]) -> dict[str, Near]:
+        """The peer's lists for one inventory, found under the dataset's source or its id."""
+        sources = self._lists.get(task, {})
+        own = sources.get(dataset.source, sources.get(dataset.id))
+        if own is None:
+            self._absent.append(f"{dataset.id} {task}")
+            own = {}
+        known = {*labels}
+        self._counts["unknown_labels"] += len({*own} - known)
+        self._counts["labels_without_entry"] += len(known - {*own})
+        result: dict[str, Near] = {}
+        for label in labels:
+            listed = [other for other in dict.fromkeys(own.get(label, ())) if other != label]
+            kept = [other for other in listed if other in known]
+            self._counts["links"] += len(kept)
+            self._counts["dangling_links"] += len(listed) - len(kept)
+            result[label] = [{"label": other, "score": None, "signals": {}} for other in kept]
+        return result
+
+    def account(self) -> dict[str, Any]:
+        """What was used and what was not, for a warning."""
+        keys = ("links", "dangling_links", "unknown_labels", "labels_without_entry")
+        return {**{key: self._counts[key] for key in keys}, "datasets_without_entry": self._absent}
+
+
+def compare(a: Path, b: Path) -> list[dict[str, Any]]:
+    """How far two dictionaries agree, one row per task and dataset that both have.
+
+    `overlap` is shared links / all links of the labels that both have; `precision` takes B as the
+    reference: the share of B's neighbours among as many of A's first ones, averaged over labels.
+    """
+    first, second = read(a), read(b)
+    rows = []
+    for task in sorted({*first} & {*second}):
+        for source in sorted({*first[task]} & {*second[task]}):
+            ours, theirs = first[task][source], second[task][source]
+            labels = [label for label in ours if label in theirs]
+            links = [{(x, y) for x in labels for y in own[x]} for own in (ours, theirs)]
+            scores = [r_precision(ours[x], theirs[x]) for x in labels if theirs[x]]
+            rows.append(
+                {
+                    "task": task,
+                    "source": source,
+                    "labels": len(labels),
+                    "only_a": len(ours) - len(labels),
+                    "only_b": len(theirs) - len(labels),
+                    "links_a": len(links[0]),
+                    "links_b": len(links[1]),
+                    "links_both": len(links[0] & links[1]),
+                    "overlap": round(
+                        len(links[0] & links[1]) / max(len(links[0] | links[1]), 1), 3
+                    ),
+                    "precision": round(sum(scores) / len(scores), 3) if scores else None,
+                }
+            )
+    return rows
+
+
+def r_precision(ranked: list[str], reference: list[str]) -> float:
+    """The share of the reference's labels among the first as many of a ranking."""
+    wanted = {*reference}
+    return len(wanted & {*ranked[: len(wanted)]}) / len(wanted)
+
+
+def neighbors(path: Path, label: str, task: str | None = None) -> list[dict[str, Any]]:
+    """The neighbours of a label in one dataset's file, each with its task, score and signals."""
+    tasks = _checked(shards.read_json(path), _Ours, path)["tasks"]
+    if task not in (None, *tasks):
+        raise PipelineError(
+            f"there is no task {task!r}", where=path, todo=f"use one of: {', '.join(tasks)}"
+        )
+    asked = {t: labels for t, labels in tasks.items() if task in (None, t)}
+    if not any(label in labels for labels in asked.values()):
+        known = dict.fromkeys(x for labels in asked.values() for x in labels)
+        raise PipelineError(
+            f"there is no label {label!r}", where=path, todo=f"use one of: {', '.join(known)}"
+        )
+    return [{"task": t, **entry} for t, labels in asked.items() for entry in labels.get(label, [])]

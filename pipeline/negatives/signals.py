@@ -1,0 +1,128 @@
+"""The signals: what makes two labels near. Each is one function of the evidence of a dataset.
+
+A signal returns one of three things: `Texts`, bags of texts per label that the encoder turns into
+vectors; `Vectors`, one row per label; `Pairs`, a labels x labels similarity. None says that it has
+nothing to say of this task. To add a signal, write a function with `@signal` and give it a weight
+in params.yaml under `negatives.weights`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from pipeline.negatives import confusability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.negatives.evidence import Evidence
+
+
+#: Characters next to an annotation that tell most about it.
+_NEAR: Final = {"en": 20, "zh": 6}
+
+
+class Texts(NamedTuple):
+    """Slots (such as heads and tails), each with one bag of texts per label."""
+
+    slots: list[list[list[str]]]
+
+
+class Vectors(NamedTuple):
+    """One row per label, dense or sparse; rows of zeros are labels of which nothing is known."""
+
+    rows: Any
+
+
+class Pairs(NamedTuple):
+    """How near each label (row) is to each other (column); the diagonal is not looked at.
+
+    A sparse matrix leaves out pairs that are all as near as `rest`.
+    """
+
+    similarity: Any
+    rest: float = 0.0
+
+
+Signal = Texts | Vectors | Pairs | None
+#: Name -> signal: every function below that is marked with `@signal`.
+SIGNALS: Final[dict[str, Callable[[Evidence], Signal]]] = {}
+
+
+def signal(function: Callable[[Evidence], Signal]) -> Callable[[Evidence], Signal]:
+    """Register a signal under the name of its function."""
+    SIGNALS[function.__name__] = function
+    return function
+
+
+@signal
+def name(evidence: Evidence) -> Signal:
+    """The label's own words."""
+    return Texts([[[label] for label in evidence.labels]])
+
+
+@signal
+def mentions(evidence: Evidence) -> Signal:
+    """The strings annotated with the label: entities, heads and tails, triggers."""
+    slots = 2 if evidence.task in ("RE", "SPO") else 1
+    return Texts(
+        [
+            [[e.mentions[slot] for e in own if len(e.mentions) > slot] for own in evidence.examples]
+            for slot in range(slots)
+        ]
+    )
+
+
+@signal
+def contexts(evidence: Evidence) -> Signal:
+    """The text right before, between and right after the annotated strings."""
+    near = _NEAR[evidence.dataset.language]
+    return Texts(
+        [
+            [[e.context[0][-near:] for e in own] for own in evidence.examples],
+            [[e.context[1] for e in own] for own in evidence.examples],
+            [[e.context[2][:near] for e in own] for own in evidence.examples],
+        ]
+    )
+
+
+@signal
+def signature(evidence: Evidence) -> Signal:
+    """Structure: types of a relation's ends, roles of an event, attributes of a type."""
+    dataset = evidence.dataset
+    if evidence.task == "EE":
+        roles = dataset.roles_of()
+        return Texts([[roles.get(label, []) for label in evidence.labels]])
+    if evidence.task == "KG":
+        attributes: dict[str, list[str]] = {}
+        for head, relation, _ in dataset.signatures_of():
+            attributes.setdefault(head, []).append(relation)
+        return Texts([[attributes.get(label, []) for label in evidence.labels]])
+    if evidence.task == "SPO":
+        ends = [(head, tail) for head, _, tail in dataset.signatures_of()]
+        return Texts([[[pair[end]] for pair in ends] for end in (0, 1)])
+    if evidence.task == "RE":
+        return Texts([[[f for e in own for f in e.facts] for own in evidence.examples]])
+    return None
+
+
+@signal
+def confusions(evidence: Evidence) -> Signal:
+    """How often a classifier takes the first label for the second."""
+    share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
+    if share.nnz == 0:
+        return None
+    # One tenth of what chance would give, so that the logarithm of nothing is not endless.
+    least = 0.1 / share.shape[0]
+    near = share.copy()
+    near.data = np.round(np.log(near.data + least), 6)
+    return Pairs(near, float(np.round(np.log(least), 6)))
+
+
+@signal
+def confused_alike(evidence: Evidence) -> Signal:
+    """Whether a classifier takes both for the same labels (Bhattacharyya coefficient)."""
+    share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
+    return Vectors(np.sqrt(share)) if share.nnz else None

@@ -1,0 +1,223 @@
+"""Stage 4: the dictionary of hard negatives - for every label its near labels, best first.
+
+A label is compared with the others of its inventory by what it means in this dataset: its name, the
+annotations that carry it, its structure, and what a light classifier confuses it with (`signals`,
+`fusion`). Writes a dictionary per dataset, with scores and what each signal gave; it depends on no
+other dataset.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from pipeline.catalog import raw_files
+from pipeline.dedupe.tags import record_shards
+from pipeline.errors import DeclarationError
+from pipeline.execution import engines, shards
+from pipeline.execution.freshness import Done, Step, building, steps
+from pipeline.negatives.confusability import YARDSTICK, confusions, coverage, off_diagonal
+from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder
+from pipeline.negatives.evidence import gather
+from pipeline.negatives.fusion import fused
+from pipeline.negatives.interchange import NAME, Imported, write_dictionary
+from pipeline.negatives.overrides import Overrides
+from pipeline.negatives.signals import SIGNALS
+from pipeline.tasks import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.catalog import Dataset
+    from pipeline.config import Negatives
+    from pipeline.execution.engines import Workers
+    from pipeline.negatives.encoders import Encoder
+    from pipeline.negatives.evidence import Evidence
+    from pipeline.negatives.fusion import Fused
+    from pipeline.negatives.interchange import Near
+
+
+#: Scores are rounded before labels are ranked, so that ties are ties on every machine.
+DIGITS: Final = 2
+
+
+def negatives(
+    datasets: Sequence[Dataset],
+    clean: Path,
+    dedupe: Path | None,
+    settings: Negatives,
+    out: Path,
+    overrides: Path | None = None,
+    imported: Path | None = None,
+    workers: Workers | int = 1,
+) -> None:
+    """Write `out/<id>/dictionary.json` of every dataset, and `account.json`: what is worth a look.
+
+    The datasets share the workers, except where a neural model is loaded, once.
+    """
+    check(datasets, settings, overrides)
+    model = revision = None
+    if settings.encoder != "corpus":
+        revision = _revision(settings)
+        on_hub = None if Path(settings.encoder).is_dir() else revision
+        model = SentenceEncoder(settings.encoder, on_hub, settings.device)
+    size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
+    crew = engines.enough(workers, sum(size.values())) if model is None else 1
+    work = partial(
+        _dictionary,
+        clean=clean,
+        dedupe=dedupe,
+        settings=settings,
+        by_hand=Overrides.read(overrides),
+        model=model,
+        about={} if model is None else {"revision": revision},
+        peer=None if imported is None else Imported.read(imported),
+    )
+    with ExitStack() as stack:
+        folders = {d.id: stack.enter_context(building(out / d.id)) for d in datasets}
+        largest = sorted(datasets, key=lambda d: (-size[d.id], d.id))
+        for _ in steps(
+            work, [Step(folders[d.id], d.id, (d, folders[d.id])) for d in largest], crew
+        ):
+            pass
+
+
+def _dictionary(
+    item: tuple[Dataset, Path],
+    clean: Path,
+    dedupe: Path | None,
+    settings: Negatives,
+    by_hand: Overrides,
+    model: SentenceEncoder | None,
+    about: dict[str, str | None],
+    peer: Imported | None,
+) -> Done:
+    """Write the dictionary of one dataset, and the account of it."""
+    dataset, folder = item
+    found = gather(
+        dataset,
+        dictionary_tasks(dataset),
+        clean / dataset.id,
+        None if dedupe is None else dedupe / dataset.id,
+        settings.mentions_per_label,
+    )
+    tasks, told = {}, {}
+    for evidence in found:
+        if peer is None:
+            # Products of small matrices: threads that wait for each other take twice the time.
+            with threadpool_limits(1, "blas"):
+                near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
+        else:
+            near = peer.near(dataset, evidence.task, evidence.labels)
+        tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
+        told[evidence.task] = account(evidence, tasks[evidence.task])
+    content = {
+        "dataset": dataset.id,
+        "source": dataset.source,
+        "encoder": settings.encoder if peer is None else "imported",
+        **about,
+        "split": next((e.split for e in found if e.split), None),
+        "tasks": tasks,
+    }
+    summary = {"split": content["split"], "tasks": told}
+    if peer is not None:
+        summary["imported"] = peer.account()
+    write_dictionary(content, folder / NAME)
+    shards.write_json(summary, folder / "account.json")
+    return Done([folder / NAME, folder / "account.json"])
+
+
+def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | None) -> None:
+    """Refuse parameters and overrides that nothing can be made of, before anything is."""
+    by_hand = Overrides.read(overrides)
+    for dataset in datasets:
+        by_hand.check(dataset, {t: inventory(dataset, t) for t in dictionary_tasks(dataset)})
+    if unknown := sorted({*settings.weights} - {*SIGNALS}):
+        raise DeclarationError(
+            f"there is no signal {unknown[0]!r}",
+            where="params.yaml: negatives.weights",
+            todo=f"use: {', '.join(SIGNALS)}",
+        )
+
+
+def _revision(settings: Negatives) -> str | None:
+    """What the encoder is: the sha256 of its folder, which may be demanded, or what the Hub has."""
+    folder = Path(settings.encoder)
+    found = raw_files.digest(folder) if folder.is_dir() else settings.revision
+    if settings.revision not in (None, found):
+        raise DeclarationError(
+            f"sha256 is {found}, negatives.revision is {settings.revision}",
+            where=folder,
+            todo="get the model again, or correct params.yaml",
+        )
+    return found
+
+
+def dictionary_tasks(dataset: Dataset) -> list[str]:
+    """The tasks that get a dictionary; the three event tasks share that of EE."""
+    return [*dict.fromkeys("EE" if t in ("EET", "EEA") else t for t in dataset.tasks)]
+
+
+def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Near]:
+    """Label -> its neighbours with scores and the share of each signal, best first."""
+    labels = evidence.labels
+    found = fused(evidence, encoder, settings)
+    near: dict[str, Near] = {label: [] for label in labels}
+    for n in _chosen(labels, found, settings).tolist():
+        entry = {
+            "label": labels[found.second[n]],
+            "score": _short(found.score[n]),
+            "signals": {signal: _short(part[n]) for signal, part in found.parts.items()},
+        }
+        near[labels[found.first[n]]].append(entry)
+    return near
+
+
+def _short(value: float) -> float:
+    return round(float(value), DIGITS) + 0.0  # no negative zero
+
+
+def _chosen(labels: list[str], found: Fused, settings: Negatives) -> Any:
+    """The numbers of the pairs that make neighbours, by label, best first; equal ones by name."""
+    name = np.empty(len(labels), np.int64)
+    name[sorted(range(len(labels)), key=labels.__getitem__)] = np.arange(len(labels))
+    rounded = np.round(found.score, DIGITS)
+    order = np.lexsort((name[found.second], -rounded, found.first))
+    place = np.arange(len(order)) - np.searchsorted(found.first, found.first)
+    chosen = (place < settings.top_k) & (rounded[order] > settings.min_similarity)
+    if settings.symmetric:
+        code = found.first * len(labels) + found.second
+        back = found.second * len(labels) + found.first
+        chosen |= np.isin(back[order], code[order][chosen])
+    return order[chosen]
+
+
+def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
+    """What the report says of one dictionary: its size, who has no neighbour, what it covers.
+
+    `coverage` is the share of a classifier's confusions, on records that the signals made of such
+    confusions have not seen, that falls on neighbours; `by_chance` what as many random neighbours
+    would get. It is somewhat too good: other signals have seen those records.
+    """
+    labels = evidence.labels
+    number = {label: i for i, label in enumerate(labels)}
+    chosen = [[number[n["label"]] for n in near[label]] for label in labels]
+    confused = confusions(evidence, YARDSTICK, soft=False)
+    covered = coverage(confused, chosen)
+    mass = off_diagonal(confused).sum(axis=1)
+    chance = [len(own) / max(len(labels) - 1, 1) for own in chosen]
+    return {
+        "labels": len(labels),
+        "neighbours": sum(map(len, chosen)),
+        "without_neighbours": [label for label in labels if not near[label]],
+        "without_examples": [
+            label for label, own in zip(labels, evidence.examples, strict=True) if not own
+        ],
+        "coverage": None if covered is None else round(covered, 3),
+        "by_chance": None if covered is None else round(float(mass @ chance / mass.sum()), 3),
+    }

@@ -1,0 +1,1 @@
+"""Stage 1: raw files become checked records with readable labels."""

@@ -1,0 +1,270 @@
+"""The account of one split: its labels made readable, and every row and annotation counted.
+
+What the source holds = what was kept + what was rejected + what was dropped on purpose: `normalize`
+reads all records through a `Tally`, which checks the sum against the declared counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline import catalog
+from pipeline.errors import CountError, RawFileError, UnknownLabelError
+from pipeline.records import (
+    Argument,
+    Event,
+    Mention,
+    Record,
+    Reject,
+    Relation,
+    locate,
+    violation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipeline.catalog import Dataset
+    from pipeline.catalog.raw_files import Split
+
+KINDS: Final = ("entities", "relations", "events", "arguments")
+
+
+class Tally:
+    """What became of every row and annotation of one split."""
+
+    def __init__(self, dataset: Dataset, unknown: Counter[tuple[str, str]]) -> None:
+        self.dataset = dataset
+        self.unknown = unknown
+        self.rejects: list[Reject] = []
+        self.counts: Counter[str] = Counter()
+        self.mentions = 0
+        self.dropped_labels: Counter[str] = Counter()
+        self._names = {k: dataset.names(k) for k in ("entity", "relation", "event", "role")}
+        self._dropped = {k: {*dataset.labels.dropped.get(k, ())} for k in self._names}  # type: ignore[call-overload]
+        self._dropped["relation"] |= {*dataset.labels.no_relation} - {*self._names["relation"]}
+        self._roles = {e: {*own} for e, own in dataset.roles.items()}
+        self._signatures = {*dataset.signatures_of()}
+
+    def read(self, items: Iterable[Record | Reject]) -> Iterator[tuple[int, Record]]:
+        """Yield (ordinal in the source, record with readable labels); keep account of the rest."""
+        ordinal = 0
+        for item in items:
+            if isinstance(item, Reject):
+                self.rejects.append(item)
+                self._count(item)
+                ordinal += item.records
+                continue
+            self.counts["records"] += 1
+            found: dict[str, Any] = {
+                "entities": sum([m.label is not None for m in item.mentions]),
+                "relations": len(item.relations),
+                "events": len(item.events),
+                "arguments": sum([len(e.arguments) for e in item.events]),
+            }
+            for kind, n in found.items():  # `update` would take longer than all the rest
+                self.counts[kind] += n
+            broken = violation(item)
+            if broken is None and self.dataset.discontinuous == "drop":
+                torn = next((m.text for m in item.mentions if m.discontinuous), None)
+                broken = None if torn is None else ("discontinuous_mention", torn)
+            if broken is None:
+                self.counts["kept"] += 1
+                yield ordinal, self._readable(item)
+            else:
+                reject = Reject(item.origin, *broken, _excerpt(item.text))
+                self.rejects.append(reject._replace(**found))
+            ordinal += 1
+
+    def _count(self, reject: Reject) -> None:
+        self.counts["records"] += reject.records
+        self.counts.update({kind: getattr(reject, kind) for kind in KINDS})
+
+    def _name(self, kind: str, raw: str) -> str | None:
+        """The readable name of a raw label; None where it is dropped on purpose (or unknown)."""
+        name = self._names[kind].get(raw)
+        if name is None:
+            if raw in self._dropped[kind]:
+                self.dropped_labels[f"{kind}:{raw}"] += 1
+            else:
+                self.unknown[kind, raw] += 1
+        return name
+
+    def _readable(self, record: Record) -> Record:
+        events = [e for e in map(self._event, record.events) if e is not None]
+        mentions = self._mentions(record)
+        relations = [
+            x
+            for x in (self._relation(r, record.mentions, mentions) for r in record.relations)
+            if x is not None
+        ]
+        return Record(record.text, record.origin, mentions, relations, events, record.source_id)
+
+    def _mentions(self, record: Record) -> list[Mention]:
+        values = {
+            a.mention
+            for e in record.events
+            for a in e.arguments
+            if a.role in self.dataset.enum_roles
+        }
+        out = []
+        self.mentions += len(record.mentions)
+        for index, m in enumerate(record.mentions):
+            start, end = m.start, m.end
+            if start is None:
+                if not m.discontinuous and index not in values:
+                    start, end = locate(record.text, m.text)
+                if start is None:
+                    self._without_offset(record, m, value=index in values)
+            label = None if m.label is None else self._name("entity", m.label)
+            out.append(Mention(m.text, start, end, label, m.discontinuous))
+        return out
+
+    def _without_offset(self, record: Record, mention: Mention, *, value: bool) -> None:
+        if mention.discontinuous:
+            why = "discontinuous"
+        elif value:
+            why = "value"
+        else:
+            why = "ambiguous" if mention.text in record.text else "not_in_text"
+        self.counts[f"without_offset:{why}"] += 1
+
+    def _relation(
+        self, relation: Relation, raw: Sequence[Mention], mentions: list[Mention]
+    ) -> Relation | None:
+        label = self._name("relation", relation.label)
+        if label is None:
+            return None
+        if self._signatures:
+            ends = (raw[relation.head].label, raw[relation.tail].label)
+            if {*ends} & self._dropped["entity"]:
+                # Without the type of an end there is no signature to ask for.
+                self.dropped_labels[f"relation:{relation.label} of a dropped entity"] += 1
+                return None
+            typed = (mentions[relation.head].label, label, mentions[relation.tail].label)
+            if typed not in self._signatures:
+                self.unknown["signature", " | ".join(map(str, typed))] += 1
+        qualifiers = ((self._name("role", q.role), q.mention) for q in relation.qualifiers)
+        named = tuple(Argument(role, m) for role, m in qualifiers if role is not None)
+        return Relation(label, relation.head, relation.tail, named)
+
+    def _event(self, event: Event) -> Event | None:
+        label = self._name("event", event.label)
+        if label is None:
+            self.dropped_labels["argument of a dropped event"] += len(event.arguments)
+            return None
+        allowed = self._roles.get(event.label)
+        arguments = []
+        for a in event.arguments:
+            role = self._name("role", a.role)
+            if role is None:
+                continue
+            if allowed is not None and a.role not in allowed:
+                self.unknown["role of an event", f"{a.role} of {event.label}"] += 1
+            arguments.append(Argument(role, a.mention))
+        return Event(label, event.trigger, tuple(arguments))
+
+    def check(self, where: str, split: Split, max_reject_rate: float) -> None:
+        """Compare with the declared counts; without them, with the highest reject rate."""
+        lost = sum(r.records for r in self.rejects)
+        # What has an unknown label is not counted: all of these are named when all is read.
+        if (wrong := self.miscounts(split)) and not self.unknown:
+            told = "; ".join(wrong)
+            raise CountError(
+                f"the files do not hold what is declared: {told}",
+                where=where,
+                todo="check the files and the reader's options, or correct the counts",
+            )
+        if not self.counts["records"] and "records" not in split.counts:
+            raise RawFileError(
+                "the files of this split hold no record",
+                where=where,
+                todo="check the files and the reader, or declare counts = { records = 0 }",
+            )
+        if "rejects" not in split.counts and lost > max_reject_rate * max(
+            self.counts["records"], 1
+        ):
+            first = next(r for r in self.rejects if r.records)
+            raise RawFileError(
+                f"{lost} of {self.counts['records']} records are unreadable, the first because of "
+                f"{first.reason}: {first.detail or first.excerpt!r}",
+                where=f"{where}/{first.origin}",
+                todo="check the reader's options, or raise normalize.max_reject_rate",
+            )
+        if "rejects" not in split.counts:
+            self._check_lost(where, max_reject_rate)
+
+    def _check_lost(self, where: str, most: float) -> None:
+        """Refuse many annotations lost from records that stay: these would be false negatives."""
+        for kind in KINDS:
+            rejects = [r for r in self.rejects if not r.records and getattr(r, kind)]
+            lost = sum(getattr(r, kind) for r in rejects)
+            if lost > most * self.counts[kind]:
+                raise RawFileError(
+                    f"{lost} of {self.counts[kind]} {kind} are lost from records that stay, the "
+                    f"first because of {rejects[0].reason}: "
+                    f"{rejects[0].detail or rejects[0].excerpt!r}",
+                    where=f"{where}/{rejects[0].origin}",
+                    todo="check the files and the reader's options, or raise "
+                    "normalize.max_reject_rate",
+                )
+
+    def miscounts(self, split: Split) -> list[str]:
+        """The declared counts that are not what was found."""
+        found = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
+        return [
+            f"{k}: declared {n}, found {found[k]}" for k, n in split.counts.items() if n != found[k]
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """The account of this split, for the report."""
+        reasons = Counter(r.reason for r in self.rejects)
+        return {
+            "rows": self.counts["records"],
+            "rejected": sum(r.records for r in self.rejects),
+            "merged_rows": self.counts["merged_rows"],
+            "records": self.counts["kept"]
+            - self.counts["merged_rows"]
+            - self.counts["windows:texts"]
+            + self.counts["windows:windows"],
+            **{kind: self.counts[kind] for kind in KINDS},
+            "rejects": dict(sorted(reasons.items())),
+            "dropped_labels": dict(sorted(self.dropped_labels.items())),
+            "without_offset": self._named("without_offset"),
+            "windows": self._named("windows"),
+        }
+
+    def _named(self, prefix: str) -> dict[str, int]:
+        names = ((key.partition(":"), n) for key, n in sorted(self.counts.items()) if n)
+        return {own: n for (kind, _, own), n in names if kind == prefix}
+
+
+def _excerpt(text: object) -> str:
+    return str(text)[:120].encode("utf-8", "replace").decode()
+
+
+def writable(reject: Reject) -> Reject:
+    """The reject without bytes that are no UTF-8, which a reader may quote, or a file be named."""
+    origin = reject.origin.encode("utf-8", "replace").decode()
+    return reject._replace(
+        origin=origin, detail=_excerpt(reject.detail), excerpt=_excerpt(reject.excerpt)
+    )
+
+
+def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
+    """The error that names all labels which are neither named nor dropped."""
+    told = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items()))
+    kinds = {kind for kind, _ in unknown}
+    ways = {
+        "signature": "add the types of head and tail to the relation under [signatures]",
+        "role of an event": "add the role to the event under [roles]",
+    }
+    todo = [way for kind, way in ways.items() if kind in kinds]
+    if kinds - {*ways}:
+        todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
+    return UnknownLabelError(
+        f"{len(unknown)} raw labels are neither named nor dropped: {told}",
+        where=catalog.file_of(dataset.id),
+        todo="; ".join(todo),
+    )

@@ -1,0 +1,1 @@
+"""Stage 6: the corpus: Parquet shards, shares, lengths, the card."""

@@ -1,0 +1,196 @@
+"""Stage 7: what became of every record, from the shards themselves, for programs and for people.
+
+    counts.json           per dataset and split: rows read, rejected, merged, dropped by each
+                          reason and kept; annotations; the instructions of every task; what
+                          the labels asked give away; the datasets whose texts are invented
+    metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
+    plots/*.csv           the data of the plots that dvc.yaml declares
+    index.html            the audit page: all of this, and rows to read, in one file
+
+The sums are checked: a record that is unaccounted for is an error. Shards are read one at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.catalog import editions
+from pipeline.dedupe.tags import count, record_shards, tagged
+from pipeline.errors import CountError
+from pipeline.execution import engines, shards
+from pipeline.execution.freshness import building
+from pipeline.report import examples, figures, leak, page
+from pipeline.text import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+    from pipeline.execution.engines import Workers
+
+#: How a cell begins that a spreadsheet would calculate.
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_NO: Final = pa.array([], pa.string())
+_COUNTED: Final = ("n_positive", "n_hard", "n_other")
+#: So many times as many bytes as elsewhere before processes pay: they are read once and counted.
+_LIGHTER: Final = 100
+#: Rows that the page shows per dataset and reason, and the room for all of them.
+_ROWS_EACH: Final = 8
+_ROWS_BYTES: Final = 1_500_000
+
+
+class Measured(NamedTuple):
+    """All that the report tells of one dataset."""
+
+    counts: dict[str, Any]
+    figures: dict[str, Any]
+    drawn: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+def report(
+    datasets: Sequence[Dataset],
+    folders: Mapping[str, Path],
+    out: Path,
+    skipped: Iterable[tuple[str, str]] = (),
+    workers: Workers | int = 1,
+) -> dict[str, Any]:
+    """Count everything into the folder `out`; `folders` maps each stage to its output."""
+    datasets = sorted(datasets, key=lambda d: d.id)
+    paths = [path for d in datasets for _, path in record_shards(folders["clean"] / d.id)]
+    workers = engines.enough(workers, sum(path.stat().st_size for path in paths) // _LIGHTER)
+    measured = dict(
+        zip(
+            (d.id for d in datasets),
+            engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id")),
+            strict=True,
+        )
+    )
+    counts = {
+        "datasets": {name: own.counts for name, own in measured.items()},
+        "edition": {"invented": editions.invented(measured, folders["normalize"])},
+        "skipped": dict(skipped),
+    }
+    totals = figures.totals(counts)
+    rows = [row for own in measured.values() for row in own.rows]
+    rows = examples.with_partners(rows, folders, measured, workers)
+    rows, most = examples.few(rows, _ROWS_BYTES)
+    near = _near_duplicates(folders["dedupe"] / "near_duplicates.json")
+    with building(out) as folder:
+        shards.write_json(counts, folder / "counts.json")
+        for name, own in totals.items():
+            path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
+            shards.write_json(own, path)
+        for name, (columns, lines) in figures.plots(
+            counts, totals, {name: own.figures for name, own in measured.items()}
+        ).items():
+            _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
+        drawn = {name: own.drawn for name, own in measured.items()}
+        html = page.render(datasets, counts, totals, drawn, rows, most, near)
+        shards.write_text(html, folder / "index.html")
+    return counts
+
+
+def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(columns)
+        out.writerows([_cell(value) for value in line] for line in lines)
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = drawn(value)
+    return f"'{text}" if text.lstrip(" ·↵→").startswith(_FORMULA) else text
+
+
+def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
+    normalized = folders["normalize"] / dataset.id
+    read = shards.read_json(normalized / "summary.json", "splits")["splits"]
+    records: dict[str, Any] = {}
+    groups: examples.Groups = {}
+    asked = leak.drawn(dataset, folders["instruct"] / dataset.id)
+    ids = pa.concat_arrays([rows["record_id"].combine_chunks() for rows in asked.values()] or [_NO])
+    probed: list[Any] = []
+
+    def published() -> Iterator[Any]:
+        """The records that make instructions, shard by shard; all are counted on the way."""
+        for split, path in record_shards(folders["clean"] / dataset.id):
+            table = tagged(path, folders["dedupe"] / dataset.id)
+            count(records, split, table)
+            examples.choose(groups, table, _ROWS_EACH)
+            if split == "test" or dataset.use != "held-out":
+                table = table.filter(pc.is_null(table["dropped"]))
+                if split == "train":
+                    probed.append(table.filter(pc.is_in(table["id"], value_set=ids)))
+                yield table
+
+    own = figures.figures(dataset, published())
+    _check(read, records, folders["clean"] / dataset.id)
+    counts = {
+        "read": read,
+        "records": records,
+        "hygiene": _hygiene(folders["clean"] / dataset.id),
+        "instructions": _instructions(dataset, folders["instruct"] / dataset.id, records),
+        "leak": leak.probed(dataset, asked, probed),
+    }
+    near = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")["tasks"]
+    rows = examples.chosen(dataset, groups, normalized, _ROWS_EACH)
+    return Measured(counts, own, page.dataset_charts(own, near), rows)
+
+
+def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> None:
+    """Refuse records that are not as many as normalize wrote."""
+    written = sum(own["records"] for own in read.values())
+    found = sum(own["records"] for own in records.values())
+    if written != found:
+        raise CountError(
+            f"normalize wrote {written} records, clean holds {found}",
+            where=clean,
+            todo="the folders are of two runs: run the stages again from normalize",
+        )
+
+
+def _hygiene(folder: Path) -> dict[str, Any]:
+    """Split -> kind -> how many odd annotations cleaning found."""
+    splits = shards.read_json(folder / "hygiene.json", "splits")["splits"]
+    return {s: {kind: own["found"] for kind, own in kinds.items()} for s, kinds in splits.items()}
+
+
+def _near_duplicates(path: Path) -> dict[str, Any] | None:
+    """What dedupe found, unless it was told not to look."""
+    return shards.read_json(path, "pairs") if path.exists() else None
+
+
+def _instructions(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
+    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions.
+
+    `asked_nothing` are the kept records of `records` that no instruction asks of.
+    """
+    tasks: dict[str, Any] = {}
+    for task in dataset.tasks:
+        for split, path in record_shards(folder / task):
+            table = shards.read(path, ("record_id", *_COUNTED))
+            own = tasks.setdefault(task, {}).setdefault(
+                split,
+                {
+                    **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
+                    "asked_nothing": records[split]["kept"],
+                },
+            )
+            own["instructions"] += table.num_rows
+            own["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
+            own["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
+            for column in _COUNTED:
+                own[column] += pc.sum(table[column]).as_py() or 0
+    return tasks

@@ -1,1 +1,0 @@
-"""The stages, one file each: normalize, clean, dedupe, negatives, instruct, publish, report."""

@@ -1,0 +1,646 @@
+"""`iepile fetch` against a server that misbehaves, archives that do, mirrors, and being killed."""
+
+import contextlib
+import errno
+import gzip
+import hashlib
+import io
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import tomllib
+import zipfile
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline import catalog, cli, fetching
+from pipeline.catalog import Dataset, Labels, raw_files
+from pipeline.catalog.raw_files import File, Split
+from pipeline.fetching import archives, http
+from pipeline.fetching.http import Network
+
+DATA = random.Random(1).randbytes(300_000)
+PATIENT = Network(timeout=30, attempts=3, wait=0.01, longest_wait=2)
+
+
+CRLF = "\r\n"
+#: How a body or header never ends: the status, seconds between two pieces, the piece.
+ENDLESS = {
+    "flood": (200, 0, bytes(1 << 16)),
+    "flood-302": (302, 0, bytes(1 << 16)),
+    "flood-404": (404, 0, bytes(1 << 16)),
+    "flood-503": (503, 0, bytes(1 << 16)),
+    "drip": (200, 0.02, b"a"),
+    "head": (200, 0.02, b"X"),
+}
+PACKINGS = {"gzip": "gzip", "x-gzip": "X-GZIP", "br": "br"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The first part of the path says how it misbehaves, the rest which file it sends."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        how, _, name = self.path.lstrip("/").partition("/")
+        self.server.calls[self.path] += 1
+        first = self.server.calls[self.path] == 1
+        self.server.ranges.append(self.headers.get("Range"))
+        body = self.server.files[name]
+        if how in ENDLESS:
+            self.without_end(how)
+        elif how in PACKINGS:
+            self.packed(PACKINGS[how], body if name.endswith(".gz") else gzip.compress(body))
+        else:
+            self.whole(how, name, body, first=first)
+
+    def whole(self, how, name, body, *, first):
+        """Send what is asked for, with the mistakes that are asked for."""
+        if how in {"404", "503"} or (how == "429" and first):
+            return self.head(int(how), 0, {"Retry-After": "0" if how == "503" else "1"})
+        if how == "loop":
+            return self.head(302, 0, {"Location": self.path})
+        if how == "redirect":
+            return self.head(302, 0, {"Location": f"/good/{name}"})
+        if how == "wrong" or (how == "wrong-first" and first):
+            body = body[::-1]
+        start = 0
+        if (asked := self.headers.get("Range")) and how != "no-range":
+            start = int(asked.removeprefix("bytes=").rstrip("-"))
+            if start >= len(body):
+                return self.head(416, 0, {"Content-Range": f"bytes */{len(body)}"})
+            self.head(206, len(body) - start, {"Content-Range": f"bytes {start}-/{len(body)}"})
+        else:
+            self.head(200, len(body), {})
+        rest = body[start:]
+        if how in {"cut", "stall", "no-range"}:
+            some = (
+                rest
+                if how == "no-range" and not first
+                else rest[: 100_000 if rest[100_000:] else None]
+            )
+            self.wfile.write(some)
+            self.wfile.flush()
+            if how == "stall" and len(some) < len(rest):
+                self.rfile.read(1)  # until the client gives up
+            self.close_connection = True
+        elif how == "slow":
+            for at in range(0, len(rest), 5_000):
+                self.wfile.write(rest[at : at + 5_000])
+                time.sleep(0.02)
+        else:
+            self.wfile.write(rest)
+        return None
+
+    def without_end(self, how):
+        """Send for as long as the client listens, fast or a byte at a time."""
+        status, wait, piece = ENDLESS[how]
+        self.close_connection = True
+        self.wfile.write(f"HTTP/1.1 {status} Well\r\nRetry-After: 0\r\n".encode())
+        self.wfile.write(f"Location: /good/a.txt\r\n{'' if how == 'head' else CRLF}".encode())
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(piece)
+                time.sleep(wait)
+
+    def packed(self, packing, body):
+        """Send a body, or the piece that is asked for, packed though nobody asked for that."""
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        whole = {"Content-Range": f"bytes {start}-/{len(body)}"} if start else {}
+        self.head(206 if start else 200, len(body) - start, {"Content-Encoding": packing, **whole})
+        self.wfile.write(body[start:])
+
+    def head(self, code, length, headers):
+        self.send_response(code)
+        start = headers.get("Content-Range", "").removeprefix("bytes ")
+        if start.endswith(f"-/{start.rpartition('/')[2]}"):
+            total = int(start.rpartition("/")[2])
+            headers["Content-Range"] = f"bytes {start.split('-')[0]}-{total - 1}/{total}"
+        for key, value in {**headers, "Content-Length": str(length)}.items():
+            self.send_header(key, value)
+        self.end_headers()
+
+
+@pytest.fixture
+def server():
+    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    own.handle_error = lambda *_: None  # a client that gives up is what some of the tests are about
+    own.calls, own.ranges, own.files = Counter(), [], {"a.txt": DATA}
+    own.url = f"http://127.0.0.1:{own.server_port}"
+    thread = threading.Thread(target=own.serve_forever, daemon=True)
+    thread.start()
+    yield own
+    own.shutdown()
+    own.server_close()
+
+
+def toy(*files, **more):
+    return Dataset(
+        title="Toy",
+        source="Toy",
+        license="CC0",
+        language="en",
+        domain="toys",
+        tasks=["NER"],
+        reader={"name": "columns"},
+        labels=Labels(entity={"PER": "person"}),
+        id="toy",
+        homepage="https://example.org/toy",
+        **{"splits": {"train": Split([*files], {"records": 2})}, **more},
+    )
+
+
+def good(server, how="good", name="a.txt", **more):
+    sha = hashlib.sha256(DATA).hexdigest()
+    return File("a.txt", **{"sha256": sha, "url": f"{server.url}/{how}/{name}", **more})
+
+
+def fetch(dataset, folder, mirror=None, network=PATIENT):
+    return fetching.fetch(dataset, folder / "toy", network, mirror, lambda *_: None, set())
+
+
+def standing(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("how", ["good", "cut", "stall", "no-range", "redirect", "429"])
+def test_the_right_bytes_arrive_all_the_same(server, tmp_path, how):
+    network = PATIENT._replace(timeout=1) if how == "stall" else PATIENT
+    outcome = fetch(toy(good(server, how)), tmp_path, network=network)
+
+    assert outcome == (["a.txt"], [])
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert standing(tmp_path) == {"toy/a.txt", "toy/manifest.toml"}
+    manifest = tomllib.loads((tmp_path / "toy/manifest.toml").read_text(encoding="utf-8"))
+    assert manifest["splits"]["train"]["counts"] == {"records": 2}
+    if how in {"cut", "stall"}:
+        starts = [int(r.removeprefix("bytes=").rstrip("-")) for r in server.ranges[1:]]
+        assert len(starts) > 1
+        assert 0 < starts[0] <= 100_000
+        assert starts == sorted({*starts})
+    if how == "429":
+        assert server.calls["/429/a.txt"] == 2
+
+
+def test_a_busy_server_is_given_the_time_that_it_asks_for(server, tmp_path):
+    start = time.monotonic()
+    fetch(toy(good(server, "429")), tmp_path)
+
+    assert time.monotonic() - start >= 1
+
+
+@pytest.mark.parametrize(
+    ("how", "more", "words"),
+    [
+        ("wrong", {}, "these are other bytes"),
+        ("404", {}, "the server answers 404"),
+        ("good", {"bytes": 1000}, "more than the 1,000 bytes that are declared"),
+        ("good", {"sha256": "0" * 64}, f"declared is {'0' * 64}"),
+    ],
+)
+def test_nothing_wrong_ever_stands_under_a_final_name(server, tmp_path, how, more, words):
+    outcome = fetch(toy(good(server, how, **more)), tmp_path)
+
+    assert outcome.ready == []
+    assert words in str(outcome.problems[0])
+    assert "to do:" in str(outcome.problems[0])
+    assert not {name for name in standing(tmp_path) if not name.startswith(".fetch/")}
+
+
+def test_a_server_that_is_gone_is_told_and_asked_no_more(tmp_path):
+    files = [File(f, sha256="0" * 64, url=f"http://127.0.0.1:9/{f}") for f in ("a.txt", "b.txt")]
+    silent = set()
+
+    outcome = fetching.fetch(toy(*files), tmp_path, PATIENT, None, lambda *_: None, silent)
+
+    first, second = map(str, outcome.problems)
+    assert "the download does not come through" in first
+    assert "this server does not answer" in second
+    assert silent == {"127.0.0.1:9"}
+
+
+def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
+    def interrupted(_, done, __):
+        if done > 150_000:
+            raise KeyboardInterrupt
+
+    dataset = toy(good(server))
+    with pytest.raises(KeyboardInterrupt):
+        fetching.fetch(dataset, tmp_path / "toy", PATIENT, None, interrupted, set())
+    assert not (tmp_path / "toy/a.txt").exists()
+
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    first, second = server.ranges
+    assert first is None
+    assert int(second.removeprefix("bytes=").rstrip("-")) > 150_000
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+
+
+@pytest.mark.parametrize(("kept", "asked"), [(DATA, 1), (DATA + b"more", 2)])
+def test_a_part_that_is_as_long_as_the_file_is_looked_at(server, tmp_path, kept, asked):
+    dataset = toy(good(server))
+    part = f"{fetching._name(dataset.splits['train'].files[0].url)}.part"
+    (tmp_path / ".fetch/toy").mkdir(parents=True)
+    (tmp_path / ".fetch/toy" / part).write_bytes(kept)
+
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert len(server.ranges) == asked
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("503", "the server is busy and stays so"), ("loop", "TooManyRedirects")]
+)
+def test_what_cannot_be_had_from_a_server_is_told(server, tmp_path, how, words):
+    (problem,) = fetch(toy(good(server, how)), tmp_path).problems
+
+    assert words in problem.what
+    assert f"{server.url}/{how}/a.txt" in problem.where
+    assert "--mirror" in problem.todo
+
+
+def test_a_folder_that_cannot_be_written_is_told(server, tmp_path):
+    (tmp_path / "toy").write_text("no folder")
+
+    (problem,) = fetch(toy(good(server)), tmp_path).problems
+
+    assert problem.what.startswith("the system refused: ")
+    assert problem.where == str(tmp_path / "toy")
+
+
+def test_folders_of_a_mirror_are_copied_and_lists_of_documents_kept(tmp_path):
+    mirror = tmp_path / "mirror/toy/data"
+    for name, content in FOLDER.items():
+        path = mirror / name.removeprefix("top/data/")
+        if name.startswith("top/data/"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    split = Split([File("data", sha256=tree_sha())], documents="splits/ace2005-dev.txt")
+    dataset = toy(splits={"dev": split})
+
+    assert fetch(dataset, tmp_path, str(tmp_path / "mirror")) == (["data"], [])
+    assert standing(tmp_path / "toy/data") == {"x.txt", "sub/y.txt"}
+    assert raw_files.edition(dataset, tmp_path)[1].splits["dev"].documents == split.documents
+    # The split of which a file is gone is no longer said to be there.
+    shutil.rmtree(tmp_path / "toy/data")
+    (tmp_path / "toy/b.txt").touch()
+    lacking = toy(splits={"dev": Split([*split.files, File("b.txt")])})
+    assert fetch(lacking, tmp_path).ready == ["b.txt"]
+    assert not (tmp_path / "toy/manifest.toml").exists()
+
+
+def test_wrong_bytes_of_an_earlier_call_are_thrown_away(server, tmp_path):
+    dataset = toy(good(server, "wrong-first"))
+    part = f"{fetching._name(dataset.splits['train'].files[0].url)}.part"
+    (tmp_path / ".fetch/toy").mkdir(parents=True)
+    (tmp_path / ".fetch/toy" / part).write_bytes(b"rubbish of an earlier edition")
+
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert server.ranges == ["bytes=29-", None]
+
+
+def test_a_file_without_a_declared_hash_stays_aside(server, tmp_path):
+    dataset = toy(good(server, sha256=None))
+
+    outcome = fetch(dataset, tmp_path)
+
+    sha = hashlib.sha256(DATA).hexdigest()
+    assert f"no sha256 is declared for this file, its bytes have {sha}" in str(outcome.problems[0])
+    assert standing(tmp_path / "toy") == {"a.txt.unverified"}
+
+    # Once it is declared, what lies aside is verified and takes its name, without a download.
+    calls = server.calls.total()
+    assert fetch(toy(good(server)), tmp_path).ready == ["a.txt"]
+    assert standing(tmp_path / "toy") == {"a.txt", "manifest.toml"}
+    assert server.calls.total() == calls
+
+
+def test_other_bytes_of_the_user_are_left_alone(server, tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/a.txt").write_text("mine")
+
+    outcome = fetch(toy(good(server)), tmp_path)
+
+    assert "other bytes than declared stand here" in str(outcome.problems[0])
+    assert (tmp_path / "toy/a.txt").read_text() == "mine"
+
+
+def test_how_to_get_what_cannot_be_downloaded(tmp_path):
+    licensed = toy(File("a.txt"), access="licensed", access_note="Ask Bo\nfor it.")
+    gone = toy(File("a.txt"), access="unavailable", access_note="It was withdrawn.")
+
+    told = [str(fetch(d, tmp_path).problems[0]) for d in (licensed, gone, toy(File("a.txt")))]
+
+    assert "handed out under a licence" in told[0]
+    assert "Ask Bo for it. It belongs in" in told[0]
+    assert "this cannot be had" in told[1]
+    assert "https://example.org/toy" in told[2]
+
+
+def test_the_manifest_lists_the_complete_splits(server, tmp_path):
+    dataset = toy(
+        good(server), splits={"train": Split([File("t.txt")]), "dev": Split([good(server)])}
+    )
+
+    outcome = fetch(dataset, tmp_path)
+
+    assert outcome.ready == ["a.txt"]
+    folder, manifest = raw_files.edition(dataset, tmp_path)
+    assert [*manifest.splits] == ["dev"]
+    assert raw_files.verified(folder, manifest.splits["dev"])
+
+    (tmp_path / "toy/t.txt").write_text("placed by hand")
+    assert fetch(dataset, tmp_path).problems == []
+    assert [*raw_files.edition(dataset, tmp_path)[1].splits] == ["train", "dev"]
+
+
+def test_a_manifest_of_the_user_is_left_alone(server, tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/manifest.toml").write_text("note = 'mine'")
+
+    fetch(toy(good(server)), tmp_path)
+
+    assert (tmp_path / "toy/manifest.toml").read_text() == "note = 'mine'"
+
+
+FOLDER = {"top/data/x.txt": b"one", "top/data/sub/y.txt": b"two", "top/other.txt": b"three"}
+
+
+def tarred(extra=()):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as packed:
+        for name, content in FOLDER.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+        for info in extra:
+            packed.addfile(info)
+    return out.getvalue()
+
+
+def zipped(extra=None):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, content in {**FOLDER, **(extra or {})}.items():
+            packed.writestr(name, content)
+    return out.getvalue()
+
+
+def tree_sha():
+    lines = [
+        f"{hashlib.sha256(content).hexdigest()}  {name.removeprefix('top/data/')}\n"
+        for name, content in sorted(FOLDER.items())
+        if name.startswith("top/data/")
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_members_of_an_archive(server, tmp_path, pack):
+    server.files["x.tgz"] = pack()
+    url = f"{server.url}/good/x.tgz"
+    other = hashlib.sha256(b"three").hexdigest()
+    dataset = toy(
+        File("data", sha256=tree_sha(), url=url, member="top/data"),
+        File("docs/o.txt", sha256=other, url=url, member="top/other.txt"),
+    )
+
+    assert fetch(dataset, tmp_path) == (["data", "docs/o.txt"], [])
+    assert standing(tmp_path) == {
+        *("toy/data/x.txt", "toy/data/sub/y.txt", "toy/docs/o.txt", "toy/manifest.toml")
+    }
+    assert server.calls.total() == 1
+
+
+def link(name, target):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (tarred([tarfile.TarInfo("top/data/../../../evil")]), "the archive holds the path"),
+        (tarred([tarfile.TarInfo("/evil")]), "the archive holds the path"),
+        (zipped({"../evil": b"x"}), "the archive holds the path"),
+        (tarred()[:-40], "cannot unpack"),
+        (zipped()[:-40], "cannot unpack"),
+        (b"no archive at all", "cannot unpack"),
+        (b"", "cannot unpack"),
+    ],
+)
+def test_a_broken_or_hostile_archive_is_refused(tmp_path, content, words):
+    (tmp_path / "x").write_bytes(content)
+
+    with pytest.raises(archives.ArchiveError, match=words):
+        archives.unpack(tmp_path / "x", "top/data", tmp_path / "inside/out")
+
+    assert not list(tmp_path.parent.rglob("evil*"))
+
+
+def test_links_elsewhere_are_passed_over_and_bombs_are_stopped(tmp_path):
+    (tmp_path / "x").write_bytes(tarred([link("top/l", "/etc/passwd"), link("top/data2", "..")]))
+
+    archives.unpack(tmp_path / "x", "top/data", tmp_path / "out")
+    assert standing(tmp_path / "out") == {"x.txt", "sub/y.txt"}
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.is_symlink()]
+
+    with pytest.raises(archives.ArchiveError, match="over 3 bytes"):
+        archives.unpack(tmp_path / "x", "top/data", tmp_path / "again", most=3)
+    with pytest.raises(archives.ArchiveError, match="has no 'top/nothing'"):
+        archives.unpack(tmp_path / "x", "top/nothing", tmp_path / "none")
+
+
+def test_a_mirror_takes_the_place_of_the_web(server, tmp_path):
+    mirror = tmp_path / "mirror/toy"
+    (mirror / "data").mkdir(parents=True)
+    (mirror / "a.txt").write_bytes(DATA)
+    (mirror / "x.tgz").write_bytes(tarred())
+    (mirror / "licensed.txt").write_bytes(b"secret")
+    secret = hashlib.sha256(b"secret").hexdigest()
+    url = "https://nowhere.invalid/x.tgz"
+    dataset = toy(
+        good(server),
+        File("docs/data", sha256=tree_sha(), url=url, member="top/data"),
+        File("licensed.txt", sha256=secret),
+    )
+
+    outcome = fetch(dataset, tmp_path, str(tmp_path / "mirror"))
+    assert outcome == (["a.txt", "docs/data", "licensed.txt"], [])
+    assert server.calls.total() == 0
+
+    server.files |= {"toy/a.txt": DATA, "toy/x.tgz": tarred(), "toy/docs/data": b"no folder"}
+    server.files["toy/licensed.txt"] = b"secret"
+    outcome = fetch(dataset, tmp_path / "b", f"{server.url}/good")
+    assert outcome == (["a.txt", "docs/data", "licensed.txt"], [])
+
+
+def test_a_mirror_without_or_with_wrong_files(server, tmp_path):
+    (tmp_path / "mirror/toy").mkdir(parents=True)
+    lacking = fetch(toy(good(server)), tmp_path, str(tmp_path / "mirror"))
+    (tmp_path / "mirror/toy/a.txt").write_bytes(b"wrong")
+    wrong = fetch(toy(good(server)), tmp_path, str(tmp_path / "mirror"))
+
+    assert "the mirror has no such file" in str(lacking.problems[0])
+    assert "these are other bytes" in str(wrong.problems[0])
+    assert not (tmp_path / "toy").exists() or not standing(tmp_path / "toy")
+
+
+@pytest.mark.parametrize("more", [{}, {"member": "top"}, {"bytes": 300_000, "member": "top"}])
+def test_a_body_without_an_end_is_cut_off(server, tmp_path, monkeypatch, more):
+    monkeypatch.setattr(http, "MOST", 1 << 20)
+
+    (problem,) = fetch(toy(good(server, "flood", **more)), tmp_path).problems
+
+    assert "more than 1,048,576 bytes, the most that is taken of a file" in problem.what
+    assert standing(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("flood-404", "answers 404"), ("flood-503", "busy and stays so")]
+)
+def test_what_a_server_says_beside_the_file_is_not_read(server, tmp_path, how, words):
+    (problem,) = fetch(toy(good(server, how)), tmp_path).problems
+    assert words in problem.what
+
+    assert fetch(toy(good(server, "flood-302")), tmp_path).ready == ["a.txt"]
+
+
+@pytest.mark.parametrize("how", ["drip", "head"])
+def test_a_byte_now_and_then_does_not_hold_a_download(server, tmp_path, how):
+    network = PATIENT._replace(timeout=0.3, attempts=2)
+
+    (problem,) = fetch(toy(good(server, how)), tmp_path, network=network).problems
+
+    assert "the server sends nothing, or hardly anything" in problem.what
+    assert server.calls.total() == 2
+
+
+@pytest.mark.parametrize("kept", [None, DATA[:1000]])
+@pytest.mark.parametrize("how", ["gzip", "x-gzip"])
+def test_what_comes_packed_though_nobody_asked_is_unpacked(server, tmp_path, how, kept):
+    file = good(server, how)
+    (tmp_path / ".fetch/toy").mkdir(parents=True)
+    if kept:
+        (tmp_path / f".fetch/toy/{fetching._name(file.url)}.part").write_bytes(kept)
+
+    assert fetch(toy(file), tmp_path) == (["a.txt"], [])
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+
+
+def test_a_file_that_is_packed_itself_stays_so(server, tmp_path):
+    packed = server.files["a.gz"] = gzip.compress(b"rows")
+    file = good(server, "gzip", "a.gz", sha256=hashlib.sha256(packed).hexdigest())
+
+    assert fetch(toy(file), tmp_path) == (["a.txt"], [])
+    (problem,) = fetch(toy(good(server, "br")), tmp_path / "b").problems
+    assert "packed in a way that is not known here: 'br'" in problem.what
+
+
+def test_a_disk_is_not_filled(server, tmp_path, monkeypatch):
+    free = SimpleNamespace(free=(100 << 20) + 200_000)
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda _: free)
+
+    (problem,) = fetch(toy(good(server)), tmp_path).problems
+    assert "105,057,600 bytes are free on this disk" in problem.what
+
+    free.free += 200_000
+    assert fetch(toy(good(server)), tmp_path).ready == ["a.txt"]
+
+
+def test_a_raw_folder_may_be_a_link_to_another_disk(server, tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def elsewhere(path, target):
+        if ".fetch" in path.parts and ".fetch" not in Path(target).parts:
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", elsewhere)
+    server.files["x.tgz"] = tarred()
+    url = f"{server.url}/good/x.tgz"
+    folder = File("data", sha256=tree_sha(), url=url, member="top/data")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "toy").symlink_to("disk")
+
+    assert fetch(toy(good(server), folder), tmp_path) == (["a.txt", "data"], [])
+    assert standing(tmp_path / "disk") == {"a.txt", "data/x.txt", "data/sub/y.txt", "manifest.toml"}
+    assert not (tmp_path / ".fetch").exists() or standing(tmp_path / ".fetch") == set()
+    (problem,) = fetch(toy(good(server, sha256=None)), tmp_path / "b").problems
+    assert "no sha256 is declared" in problem.what
+
+
+def test_ctrl_c_tells_what_is_kept(tmp_path, capsys, monkeypatch):
+    def interrupted(_, __, part, *___):
+        part.write_bytes(DATA[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetching, "download", interrupted)
+
+    assert cli.main(["fetch", "wnut2017", "--raw", str(tmp_path)]) == 130
+    told = capsys.readouterr().err
+    assert f"what has arrived is kept in {tmp_path / '.fetch'}" in told
+    assert [name for name in standing(tmp_path / ".fetch") if name.endswith(".part")]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pipeline import fetching
+from pipeline.fetching.http import Network
+from tests.fetching.test_fetching import good, toy
+class server: url = sys.argv[1]
+fetching.fetch(toy(good(server, "slow")), Path(sys.argv[2]) / "toy", Network(), None, print, set())
+"""
+
+
+def test_killed_at_any_moment_it_ends_right(server, tmp_path):
+    final = tmp_path / "toy/a.txt"
+    command = [sys.executable, "-c", SCRIPT, server.url, str(tmp_path)]
+    moments = random.Random(3)
+    kills = 0
+    for _ in range(20):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        try:
+            process.wait(moments.uniform(0.05, 0.5))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        if final.exists():
+            break
+        assert not (tmp_path / "toy").exists() or not standing(tmp_path / "toy")
+
+    assert final.read_bytes() == DATA
+    assert kills > 1
+    assert any(r and r != "bytes=0-" for r in server.ranges)
+
+
+def test_the_command(server, tmp_path, capsys, monkeypatch):
+    datasets = {"toy": toy(good(server)), "deed": toy(File("x"), access="licensed")}
+    datasets["deed"].access_note, datasets["deed"].id = "Ask Bo.", "deed"
+    monkeypatch.setattr(catalog, "load", lambda name: datasets[name])
+    monkeypatch.setattr(catalog, "ids", lambda: [*datasets])
+
+    assert cli.main(["fetch", "--all-open", "--raw", str(tmp_path)]) == 0
+    assert (tmp_path / "toy/a.txt").read_bytes() == DATA
+    assert cli.main(["fetch", "toy", "deed", "--raw", str(tmp_path)]) == 1
+
+    told = "".join(capsys.readouterr())
+    assert "toy: 1 files ready" in told
+    assert "Ask Bo. It belongs in" in told
