@@ -152,7 +152,8 @@ class Instruct(_Section, frozen=True):
     ways: int = 64
     #: Group and cut labels as IEPile's own code does, whatever `grouping` says.
     peer: bool = False
-    #: Ask labels as {label: description} where a dataset describes them.
+    #: Say what labels mean where a dataset describes them: {label: description} in place of a list,
+    #: an entry "description" where a label is asked by an object.
     descriptions: bool = False
     #: Ask train records for labels by their aliases as well, where a dataset has them.
     aliases: bool = False

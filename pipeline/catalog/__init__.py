@@ -70,6 +70,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     #: text serves both. Label -> other names it may be asked by.
     descriptions: dict[str, str] = {}
     aliases: dict[str, list[str]] = {}
+    #: Described label or role -> the same description in other words, for train records.
+    paraphrases: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
@@ -224,6 +226,8 @@ def _validate(dataset: Dataset, path: Path) -> None:
     for table, named in (("descriptions", labels | roles), ("aliases", labels)):
         unknown = sorted({*getattr(dataset, table)} - named)
         demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
+    unknown = sorted({*dataset.paraphrases} - {*dataset.descriptions})
+    demand(not unknown, f"[paraphrases] of what has no description: {unknown}", "describe it")
     others = Counter(name for own in dataset.aliases.values() for name in own)
     unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
     demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")
