@@ -3,7 +3,7 @@
 import shutil
 
 from pipeline.catalog import Dataset, Labels
-from pipeline.commands import chain as run
+from pipeline.commands import chain, wiring
 from pipeline.execution import shards
 from pipeline.normalize import stage as normalize
 from pipeline.records import Mention, Record
@@ -53,6 +53,6 @@ def normalize_one(dataset, folder, manifest, settings, out):
 
 def make(stage, names, ws):
     """Run what is due of one stage."""
-    chain = run.Chain(names, ws)
-    chain.require(*run.STAGES[stage].reads)
-    chain.make(stage)
+    due = chain.Chain(names, ws)
+    due.require(*wiring.STAGES[stage].reads)
+    due.make(stage)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pipeline.catalog import invariant
 from pipeline.clean import hygiene, rules
 from pipeline.dedupe.tags import record_shards
-from pipeline.execution import engines, shards
+from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Clean
     from pipeline.execution.engines import Workers
-
-
-#: So many times as many bytes as elsewhere before processes pay: each would load the dictionaries.
-_LIGHTER: Final = 20
 
 
 class _Job(NamedTuple):
@@ -60,8 +56,6 @@ def clean(
             for split, shard in record_shards(normalize / dataset.id)
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
-        size = sum(job.source.stat().st_size for job in jobs)
-        workers = engines.enough(workers, size // _LIGHTER)
         work = partial(_shard, settings=settings, stop_words=stop_words)
         todo = [Step(job.target.parent, _name(job), job) for job in jobs]
         told = {

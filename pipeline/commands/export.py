@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import command, names, workspace
 
 if TYPE_CHECKING:
-    from pipeline.commands.chain import Workspace
+    from pipeline.commands.layout import Workspace
     from pipeline.exports import Source
 
 

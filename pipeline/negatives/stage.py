@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.catalog import raw_files
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
-from pipeline.execution import engines, shards
+from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.negatives.confusability import YARDSTICK, confusions, coverage, off_diagonal
 from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder
@@ -67,7 +67,7 @@ def negatives(
         on_hub = None if Path(settings.encoder).is_dir() else revision
         model = SentenceEncoder(settings.encoder, on_hub, settings.device)
     size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
-    crew = engines.enough(workers, sum(size.values())) if model is None else 1
+    crew = workers if model is None else 1
     work = partial(
         _dictionary,
         clean=clean,
