@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import Manifest
+    from pipeline.catalog import Dataset, Manifest
     from pipeline.config import Normalize
     from pipeline.execution.engines import Workers
 

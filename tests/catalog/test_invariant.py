@@ -122,8 +122,8 @@ def made(folder, monkeypatch, max_chars):
     raw.mkdir(parents=True)
     for split in ("train", "dev", "test"):
         (raw / split).write_text("read by nobody")
-    files = {split: raw_files.Split([raw_files.File(split)]) for split in ("train", "dev", "test")}
-    sources = [Source(PLANTED, raw, raw_files.Manifest(files))]
+    files = {split: catalog.Split([catalog.File(split)]) for split in ("train", "dev", "test")}
+    sources = [Source(PLANTED, raw, catalog.Manifest(files))]
     sources += [Source(d, *raw_files.edition(d, ROOT / "raw" / "sample")) for d in SAMPLES]
     normalize(sources, Normalize(max_chars=max_chars), folder / "normalize")
     return [source.dataset for source in sources]
