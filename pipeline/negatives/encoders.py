@@ -210,7 +210,8 @@ class SentenceEncoder:
                 f"cannot load the encoder {model!r}: {(str(problem).splitlines() or ['?'])[0]}",
                 where="params.yaml: negatives.encoder",
                 todo='use "corpus", which needs no download, or the name or folder of a '
-                "sentence-transformers model that brings no code; check negatives.revision and "
+                "sentence-transformers model that brings no code; check "
+                "negatives.encoder_revision, negatives.encoder_sha256 and "
                 "negatives.device",
             ) from None
 
