@@ -1,6 +1,9 @@
 """Small tables of records for tests, and stages run over few datasets."""
 
+import re
 import shutil
+
+import numpy as np
 
 from pipeline.catalog import Dataset, Labels
 from pipeline.commands import chain, wiring
@@ -56,3 +59,21 @@ def make(stage, names, ws):
     due = chain.Chain(names, ws)
     due.require(*wiring.STAGES[stage].reads)
     due.make(stage)
+
+
+def save_model(texts, folder):
+    """Save a small model of sentence-transformers: a text is the mean of its words' vectors."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, pre_tokenizers
+    from tokenizers.models import WordLevel
+
+    words = [
+        "[UNK]",
+        *sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text)}),
+    ]
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    vectors = np.random.RandomState(0).normal(size=(len(words), 64)).astype(np.float32)
+    module = StaticEmbedding(tokenizer, embedding_weights=vectors)
+    SentenceTransformer(modules=[module], device="cpu").save(str(folder))

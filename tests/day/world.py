@@ -193,7 +193,7 @@ class World:
             k = min(settings["instruct"]["labels_per_instruction"]["NER"], len(names))
             if names and settings["instruct"]["grouping"] == "confusable":
                 k = -(-len(names) // -(-len(names) // k))  # parted as evenly as k allows
-            if settings["instruct"]["peer"]:
+            if settings["instruct"]["remainder"] == "reference":
                 continue
             for row in rows:
                 assert {*row["labels"]} <= names, name

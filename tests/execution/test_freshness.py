@@ -169,7 +169,7 @@ def test_a_changed_dataset_reruns_itself_and_what_is_made_of_all(made, ran):
 @pytest.mark.parametrize(
     ("section", "values", "next_stage", "words", "due"),
     [
-        ("normalize", {"max_chars": 40}, "clean", "max_chars was None, is 40", "normalize"),
+        ("normalize", {"window_chars": 40}, "clean", "window_chars was None, is 40", "normalize"),
         ("clean", {"min_characters": 9}, "dedupe", "min_characters was 5, is 9", "clean"),
         ("dedupe", {"across_datasets": False}, "negatives", "across_datasets was", "dedupe"),
         ("negatives", {"top_k": 2}, "instruct", "top_k was 6, is 2", "negatives"),
@@ -427,7 +427,7 @@ def test_killed_between_the_last_file_and_the_stamp(made):
     assert tree(made.out) == before
 
 
-def test_a_peers_dictionary_is_taken_whatever_was_fresh(made, tmp_path):
+def test_an_imported_dictionary_is_taken_whatever_was_fresh(made, tmp_path):
     peer = tmp_path / "peer.json"
     peer.write_text('{"NER": {"WNUT17": {"person": ["location"]}}}', encoding="utf-8")
     path = made.out / "negatives" / "wnut2017" / "dictionary.json"
