@@ -162,7 +162,8 @@ class Instruct(_Section, frozen=True):
     #: What becomes of labels that make no full batch. "fill": a grouping's own way, all batches are
     #: of one size. "reference": as in IEPile's own code, whatever `grouping` says.
     remainder: Literal["fill", "reference"] = "fill"
-    #: Ask labels as {label: description} where a dataset describes them.
+    #: Say what labels mean where a dataset describes them: {label: description} in place of a list,
+    #: an entry "description" where a label is asked by an object.
     descriptions: bool = False
     #: Ask train records for labels by their aliases as well, where a dataset has them.
     aliases: bool = False

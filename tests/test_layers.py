@@ -20,7 +20,7 @@ ALLOWED = {
     "execution": ("execution", *GROUND),
     "readers": ("readers", "records", "errors"),
     "catalog": ("catalog", "readers", "execution", *GROUND),
-    "tasks": ("tasks", "catalog", "tables"),
+    "tasks": ("tasks", "catalog", "tables", "hashing"),
     # A stage knows no other, but for what reads their stored output; see below.
     **{stage: (stage, "tasks", "catalog", "execution", *GROUND) for stage in STAGES},
     "scoring": ("scoring", "tasks", "readers", "catalog", "execution", *GROUND),

@@ -134,9 +134,12 @@ def _validate(dataset: Dataset, path: Path) -> None:
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
     demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
-    for table in ("descriptions", "aliases"):
-        unknown = sorted({*getattr(dataset, table)} - labels)
+    roles = {*dataset.labels_of("role")}
+    for table, named in (("descriptions", labels | roles), ("aliases", labels)):
+        unknown = sorted({*getattr(dataset, table)} - named)
         demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
+    unknown = sorted({*dataset.paraphrases} - {*dataset.descriptions})
+    demand(not unknown, f"[paraphrases] of what has no description: {unknown}", "describe it")
     others = Counter(name for own in dataset.aliases.values() for name in own)
     unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
     demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")

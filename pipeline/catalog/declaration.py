@@ -77,9 +77,12 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     enum_roles: list[str] = []
     #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
     signatures: dict[str, list[tuple[str, str]]] = {}
-    #: Readable label -> what it means here, and -> other names it may be asked by.
+    #: Readable label or role -> what it means here. Where two kinds of label share a name, one
+    #: text serves both. Label -> other names it may be asked by.
     descriptions: dict[str, str] = {}
     aliases: dict[str, list[str]] = {}
+    #: Described label or role -> the same description in other words, for train records.
+    paraphrases: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False

@@ -19,6 +19,7 @@ from pipeline import hashing, tables, tasks
 from pipeline.instruct import batching
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
+from pipeline.tasks._described import phrasing_of, phrasings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +61,7 @@ def assembled(
     key = names.take(pa.array(name))
     pair = _pairs(module, names, name, found, number(found.row, found.code), answer)
     output = _outputs(table, dataset, module, asked, (offsets, owner, code, key, pair))
-    items, brackets = _items(dataset, module, asked, found, (code, answer), key)
+    items, brackets = _items(dataset, module, asked, found, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
         _openings(task, dataset.language, ids, row),
@@ -130,25 +131,27 @@ def _items(
     module: Any,
     asked: Sequence[str],
     found: Answers,
-    slots: tuple[Any, Any],
+    slots: tuple[Any, Any, Any, Any],
     names: Any,
 ) -> tuple[Any, str]:
     """The schema item of every label asked, and the brackets around those of an instruction.
 
     Labels are a list, or, where the dataset describes any of them, an object {label: description}.
+    Items that are objects hold their descriptions. The phrasing of a record follows from its id.
     """
-    code, answer = slots
+    ids, owner, code, answer = slots
     if found.schema is not None:
         return found.schema.take(pa.array(answer)), "[]"
-    every = module.schemas(dataset)
-    schemas = [every[key] for key in asked]
-    if schemas != [*asked]:
-        return pa.array(map(dumps, schemas), pa.string()).take(pa.array(code)), "[]"
+    phrased = phrasings(dataset)
+    phrasing = phrasing_of(ids.to_pylist(), len(phrased))
+    at = pa.array(phrasing[owner] * len(asked) + code)
+    every = [schema[key] for schema in map(module.schemas, phrased) for key in asked]
+    if every[: len(asked)] != [*asked]:
+        return pa.array(map(dumps, every), pa.string()).take(at), "[]"
     if dataset.descriptions.keys().isdisjoint(asked):
         return names, "[]"
-    told = [dumps(dataset.descriptions.get(key, "")) for key in asked]
-    about = pa.array(told, pa.string()).take(pa.array(code))
-    return pc.binary_join_element_wise(names, about, ": "), "{}"
+    texts = [dumps(own.descriptions.get(key, "")) for own in phrased for key in asked]
+    return pc.binary_join_element_wise(names, pa.array(texts, pa.string()).take(at), ": "), "{}"
 
 
 def _outputs(

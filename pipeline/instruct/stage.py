@@ -222,11 +222,13 @@ def instructions(
 def _told(dataset: Dataset, split: str, settings: Instruct) -> Dataset:
     """The dataset with the descriptions and aliases that the parameters want to be used.
 
-    Only train records are asked by other names: scores are compared label by label.
+    Only train records are asked by other names and in other words: in dev and test every model is
+    asked the same.
     """
     return msgspec.structs.replace(
         dataset,
         descriptions=dataset.descriptions if settings.descriptions else {},
+        paraphrases=dataset.paraphrases if settings.descriptions and split == "train" else {},
         aliases=dataset.aliases if settings.aliases and split == "train" else {},
     )
 

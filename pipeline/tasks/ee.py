@@ -1,6 +1,8 @@
 """EE: which events a text reports, with their triggers and arguments.
 
 schema  [{"event_type": "merger", "trigger": true, "arguments": ["Buyer", "Price"]}]
+        with descriptions {"event_type": ..., "description": "...", "trigger": true,
+        "arguments": {"Buyer": "...", "Price": "..."}}
 output  {"merger": [{"trigger": "buys", "arguments": {"Buyer": "Velmora", "Price": "NAN"}}]}
 """
 
@@ -12,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.tasks._answers import Answers, dumps
+from pipeline.tasks._described import described, description
 from pipeline.tasks._events import filled, occurrences
 
 if TYPE_CHECKING:
@@ -25,11 +28,16 @@ def inventory(dataset: Dataset) -> list[str]:
     return dataset.labels_of("event")
 
 
-def schemas(dataset: Dataset) -> dict[str, object]:
+def schemas(dataset: Dataset) -> dict[str, dict[str, object]]:
     """Every event type with its roles."""
     roles = dataset.roles_of()
     return {
-        key: {"event_type": key, "trigger": True, "arguments": roles.get(key, [])}
+        key: {
+            "event_type": key,
+            **description(dataset, key),
+            "trigger": True,
+            "arguments": described(dataset, roles.get(key, [])),
+        }
         for key in inventory(dataset)
     }
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.tasks import ee
 from pipeline.tasks._answers import Answers, dumps
+from pipeline.tasks._described import phrasing_of, phrasings
 from pipeline.tasks._events import occurrences
 
 if TYPE_CHECKING:
@@ -27,18 +28,16 @@ def inventory(dataset: Dataset) -> list[str]:
     return ee.inventory(dataset)
 
 
-def schemas(dataset: Dataset) -> dict[str, object]:
+def schemas(dataset: Dataset) -> dict[str, dict[str, object]]:
     """Every event type with its roles; the triggers are those of a record (see `answers`)."""
-    roles = dataset.roles_of()
-    return {
-        key: {"event_type": key, "trigger": [], "arguments": roles.get(key, [])}
-        for key in inventory(dataset)
-    }
+    return {key: {**item, "trigger": []} for key, item in ee.schemas(dataset).items()}
 
 
 def answers(table: Any, dataset: Dataset) -> Answers:
     """The distinct events of each label, and its schema item with the triggers of this record."""
-    labels, roles = inventory(dataset), dataset.roles_of()
+    labels = inventory(dataset)
+    phrased = [schemas(own) for own in phrasings(dataset)]
+    phrasing = phrasing_of(table["id"].to_pylist(), len(phrased))
     triggers: dict[tuple[int, str], dict[str, None]] = {}
     for event in occurrences(table):
         own = triggers.setdefault((event.row, event.label), {})
@@ -46,13 +45,7 @@ def answers(table: Any, dataset: Dataset) -> Answers:
             own[event.trigger] = None
     found = ee.answers(table, dataset)
     items = [
-        dumps(
-            {
-                "event_type": labels[code],
-                "trigger": [*triggers[row, labels[code]]],
-                "arguments": roles.get(labels[code], []),
-            }
-        )
+        dumps({**phrased[phrasing[row]][labels[code]], "trigger": [*triggers[row, labels[code]]]})
         for row, code in zip(found.row.tolist(), np.asarray(found.code).tolist(), strict=True)
     ]
     return found._replace(schema=pa.array(items, pa.string()))

@@ -1,6 +1,7 @@
 """KG: the attributes of every entity of a type, from relations typed by their heads.
 
 schema  [{"entity_type": "人物", "attributes": ["国籍", "毕业院校"]}]
+        with descriptions {"entity_type": ..., "description": "…", "attributes": {"国籍": "…"}}
 output  {"人物": {"…": {"国籍": "…", "毕业院校": ["…", "…"]}}}   absent attributes are left out
 """
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tasks._answers import Answers, codes, dumps, mentions
+from pipeline.tasks._described import described, description
 
 if TYPE_CHECKING:
     from pipeline.catalog import Dataset
@@ -26,15 +28,15 @@ def inventory(dataset: Dataset) -> list[str]:
 
 
 def schemas(dataset: Dataset) -> dict[str, object]:
-    """Every type with its attributes: the relations whose head it can be, described or not."""
-    told = dataset.descriptions
-    attributes: dict[str, dict[str, str]] = {}
+    """Every type with its attributes: the relations whose head it can be."""
+    attributes: dict[str, dict[str, None]] = {}
     for head, relation, _ in dataset.signatures_of():
-        attributes.setdefault(head, {})[relation] = told.get(relation, "")
+        attributes.setdefault(head, {})[relation] = None
     return {
         key: {
             "entity_type": key,
-            "attributes": [*own] if told.keys().isdisjoint(own) else own,
+            **description(dataset, key),
+            "attributes": described(dataset, [*own]),
         }
         for key, own in attributes.items()
     }

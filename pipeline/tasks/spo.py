@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow.compute as pc
 
 from pipeline.tasks._answers import Answers, Items, codes, joined, mentions, pairs
+from pipeline.tasks._described import description
 
 if TYPE_CHECKING:
     from pipeline.catalog import Dataset
@@ -26,12 +27,15 @@ def inventory(dataset: Dataset) -> list[str]:
 
 
 def schemas(dataset: Dataset) -> dict[str, object]:
-    """Every typed relation as an object."""
+    """Every typed relation as an object, which says what its predicate means."""
     return {
-        "_".join(signature): dict(
-            zip(("subject_type", "predicate", "object_type"), signature, strict=True)
-        )
-        for signature in dataset.signatures_of()
+        f"{head}_{predicate}_{tail}": {
+            "subject_type": head,
+            "predicate": predicate,
+            "object_type": tail,
+            **description(dataset, predicate),
+        }
+        for head, predicate, tail in dataset.signatures_of()
     }
 
 

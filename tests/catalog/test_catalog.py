@@ -189,6 +189,11 @@ def test_a_good_declaration_loads(tmp_path):
             ),
             "unknown ['recods']",
         ),
+        (("[labels.entity]", "[descriptions]\nx = 'y'\n[labels.entity]"), "of no label: ['x']"),
+        (
+            ("[labels.entity]", "[paraphrases]\nperson = ['y']\n[labels.entity]"),
+            "[paraphrases] of what has no description: ['person']",
+        ),
         (("title =", "title == "), "Invalid"),
     ],
 )

@@ -407,15 +407,90 @@ def test_described_labels_are_asked_as_an_object():
     assert [*row["output"]] == ["person", "place", ODD]
 
 
-def test_described_attributes_are_an_object():
-    own = msgspec.structs.replace(SPO, descriptions={"国籍": "所属的国家"})
+def test_a_described_type_of_entity_says_what_it_and_its_attributes_mean():
+    own = msgspec.structs.replace(SPO, descriptions={"国籍": "所属的国家", "人物": "有名字的人"})
 
     found = rows([SPO_RECORD], own, "KG", "test", descriptions=True)
 
     assert found[0]["instruction"]["schema"] == [{"entity_type": "图书", "attributes": ["作者"]}]
     assert found[2]["instruction"]["schema"] == [
-        {"entity_type": "人物", "attributes": {"国籍": "所属的国家"}}
+        {
+            "entity_type": "人物",
+            "description": "有名字的人",
+            "attributes": {"国籍": "所属的国家"},
+        }
     ]
+
+
+def test_a_typed_relation_says_what_its_predicate_means():
+    own = msgspec.structs.replace(SPO, descriptions={"国籍": "所属的国家", "人物": "有名字的人"})
+
+    (row,) = rows([SPO_RECORD], own, "SPO", "dev", descriptions=True)
+
+    assert row["instruction"]["schema"] == [
+        {"subject_type": "图书", "predicate": "作者", "object_type": "人物"},
+        {"subject_type": "歌曲", "predicate": "作者", "object_type": "人物"},
+        {
+            "subject_type": "人物",
+            "predicate": "国籍",
+            "object_type": "国家",
+            "description": "所属的国家",
+        },
+    ]
+
+
+MEANT = msgspec.structs.replace(
+    EVENTS, descriptions={"buy": "something is bought", "Buyer": "who pays"}
+)
+
+
+@pytest.mark.parametrize(("task", "trigger"), [("EE", True), ("EEA", ["buy"])])
+def test_an_event_says_what_it_and_its_roles_mean(task, trigger):
+    (row,) = rows([EVENT_RECORD], MEANT, task, "dev", descriptions=True)
+
+    bought, sued = row["instruction"]["schema"][:2]
+    assert [*bought.items()] == [
+        ("event_type", "buy"),
+        ("description", "something is bought"),
+        ("trigger", trigger),
+        ("arguments", {"Buyer": "who pays", "Price": ""}),
+    ]
+    assert "description" not in sued
+    assert sued["arguments"] == ["Plaintiff"]
+
+
+@pytest.mark.parametrize(
+    ("task", "records", "own", "label"),
+    [
+        ("NER", [NER], DESCRIBED, "person"),
+        ("RE", [SPO_RECORD], SPO, "国籍"),
+        ("SPO", [SPO_RECORD], SPO, "国籍"),
+        ("KG", [SPO_RECORD], SPO, "人物"),
+        ("EE", [EVENT_RECORD], EVENTS, "buy"),
+        ("EET", [EVENT_RECORD], EVENTS, "buy"),
+        ("EEA", [EVENT_RECORD], EVENTS, "buy"),
+    ],
+)
+def test_train_records_are_told_in_one_of_the_phrasings_by_hash(task, records, own, label):
+    phrasings = ["told first", "told second", "told third"]
+    own = msgspec.structs.replace(
+        own, descriptions={label: phrasings[0]}, paraphrases={label: phrasings[1:]}
+    )
+    records = [records[0]._replace(origin=str(n)) for n in range(60)]
+
+    def told(split, **settings):
+        found = rows(records, own, task, split, **{"descriptions": True, **settings})
+        schemas = [(r["record_id"], json.dumps(r["instruction"]["schema"])) for r in found]
+        return [(i, text) for i, schema in schemas for text in phrasings if text in schema]
+
+    train = told("train")
+    seen = Counter(text for _, text in {*train})
+    assert [*sorted(seen)] == [*sorted(phrasings)]
+    assert all(8 < seen[text] < 35 for text in phrasings)
+    assert len({*train}) == len(records), "a record is told in one phrasing"
+    assert train == told("train")
+    assert {text for _, text in told("dev")} == {"told first"}
+    assert told("train", descriptions=False) == []
 
 
 def test_aliases_are_asked_by_hash_in_train_alone():
