@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pipeline.config import Instruct
-from pipeline.corpus import batching, confusable
-from pipeline.corpus.counting import near_matrix
 from pipeline.hashing import fractions, hashes, mix64, priorities
+from pipeline.instruct import batching, confusable
+from pipeline.instruct.counting import near_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xxhash
 
 from bench.worth import arms, heads, items, metrics
-from bench.worth.features import features
-from pipeline import catalog
-from pipeline.config import Negatives
-from pipeline.corpus.counting import near_matrix
-from pipeline.dictionary.encoders import CorpusEncoder
-from pipeline.dictionary.evidence import gather
-from pipeline.hashing import hashes, mix64
-from pipeline.stages.negatives import neighbours
+from bench.worth.ready import DICTIONARIES, FURTHER, prepared
+from pipeline.instruct.counting import near_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from bench.worth.items import Set
+    from bench.worth.ready import Prepared
 
 #: How many labels an instruction asks; the others are tried on `FURTHER` sets, 0 is all labels.
 K, OTHER_K = 4, 8
 ASKED = (4, 8, 0)
-FURTHER = ("kbp37", "rams")
-DICTIONARIES = ("default", "names only", "drawn")
 SEEDS = (0, 1, 2, 3, 4)
 #: Heads of these seeds choose the hard pairs, and are in no table.
 _CHOOSING = (5, 6, 7, 8, 9)
 STEPS = 600
-_HELD_BACK = np.uint64(0x4842)
 
 
 class Job(NamedTuple):
@@ -49,18 +42,6 @@ class Job(NamedTuple):
     arm: str
     dictionary: str = "default"
     k: int = K
-
-
-class Prepared(NamedTuple):
-    """A set with its features; `fit` and `held` are train records and those held back of them."""
-
-    given: Set
-    fit: items.Part
-    held: items.Part
-    fit_features: np.ndarray
-    held_features: np.ndarray
-    test_features: np.ndarray
-    near: dict[str, dict[str, list[str]]]
 
 
 def jobs(name: str) -> list[Job]:
@@ -75,29 +56,6 @@ def jobs(name: str) -> list[Job]:
             *(Job(name, head, "confusable", k=OTHER_K) for _ in range(further)),
         )
     ]
-
-
-def prepared(run: Path, given: Set, cache: Path) -> Prepared:
-    """A set made ready: a fifth of its train records held back, by hash."""
-    train, test = features(given, cache)
-    held = mix64(hashes(given.train.ids) ^ _HELD_BACK) % np.uint64(5) == 0
-    fit_part, fit_items = given.train.only(~held)
-    held_part, held_items = given.train.only(held)
-    near = {"default": given.near, "drawn": arms.drawn_dictionary(given.labels)}
-    if given.name in FURTHER:
-        near["names only"] = _by_name(run, given)
-    return Prepared(given, fit_part, held_part, train[fit_items], train[held_items], test, near)
-
-
-def _by_name(run: Path, given: Set) -> dict[str, list[str]]:
-    """The dictionary that compares nothing but the names of labels."""
-    task = "EE" if given.task == "EET" else given.task
-    folders = run / "clean" / given.name, run / "dedupe" / given.name
-    (evidence,) = gather(catalog.load(given.name), [task], *folders, 200)
-    weights = {signal: float(signal == "name") for signal in Negatives().weights}
-    settings = Negatives(weights=weights, shared_neighbours=0)
-    near = neighbours(evidence, CorpusEncoder(evidence.labels), settings)
-    return {label: [n["label"] for n in own] for label, own in near.items()}
 
 
 def asked_in(ready: Prepared, arm: str, dictionary: str, k: int, seed: int) -> arms.Asked:
@@ -138,7 +96,7 @@ def _trained(ready: Prepared, job: Job, asked, epochs: int, seeds: Sequence[int]
 
 
 def hard_pairs(ready: Prepared, number: int, epochs: int) -> np.ndarray:
-    """What heads of the arm `random`, of other seeds than the grid's, confuse on held-back items."""
+    """What heads of the arm `random`, of seeds that are in no table, confuse most."""
     job = Job(ready.given.name, "alone", "random")
     head = _trained(ready, job, _chosen(ready, job, number, _CHOOSING), epochs, _CHOOSING)
     sets = arms.polled(len(ready.given.labels), K)
@@ -181,7 +139,9 @@ def _shares(ready: Prepared, asked: Sequence[arms.Asked]) -> dict[str, float]:
     return {
         "width": float(np.mean([own.member.sum(axis=1).mean() for own in asked])),
         "pure": float(np.mean([(~own.any(axis=1)).mean() for own in held])),
-        "positive": float(np.mean([h.sum() / o.member.sum() for h, o in zip(held, asked)])),
+        "positive": float(
+            np.mean([h.sum() / o.member.sum() for h, o in zip(held, asked, strict=True)])
+        ),
     }
 
 
@@ -198,11 +158,10 @@ def results(
         if not about.is_file() or not all(path.is_file() for path, _ in wanted):
             ready = prepared(run, given, cache)
             number, epochs = budget(ready, seeds)
-            hard = _kept(about, lambda: _about(ready, number, epochs))["hard"]
+            hard = _kept(about, partial(_about, ready, number, epochs))["hard"]
             for path, job in wanted:
-                _kept(
-                    path, lambda job=job: result(ready, job, np.array(hard), number, epochs, seeds)
-                )
+                make = partial(result, ready, job, np.array(hard), number, epochs, seeds)
+                _kept(path, make)
         yield json.loads(about.read_bytes())
         for path, _ in wanted:
             yield json.loads(path.read_bytes())

@@ -1,8 +1,8 @@
 """Two small heads over frozen features, trained on what instructions ask; all seeds at once.
 
-`alone` judges every label by itself: a sigmoid over a hidden layer. `beside` judges the labels of an
-instruction against each other and against "none of them", and knows which labels stand beside which,
-as a language model does: a softmax, with a weight for every pair of labels.
+`alone` judges every label by itself: a sigmoid over a hidden layer. `beside` judges the labels of
+an instruction against each other and against "none of them", and knows which labels stand beside
+which, as a language model does: a softmax, with a weight for every pair of labels.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import catalog, tasks
-from pipeline.dictionary import interchange
+from pipeline.dedupe.tags import kept, record_shards
 from pipeline.hashing import hashes, mix64
-from pipeline.kept import kept, record_shards
+from pipeline.negatives import interchange
 
 #: Set -> the task asked of it.
 SETS = {"kbp37": "RE", "re-docred": "RE", "nyt": "RE", "rams": "EET", "casie": "EET"}
