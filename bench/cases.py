@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from pipeline import catalog
 from pipeline.catalog import Dataset, Labels
-from pipeline.commands import chain as run
+from pipeline.commands import chain
+from pipeline.commands.layout import Workspace
 from pipeline.config import Instruct, Negatives, Settings
 from pipeline.execution import shards, tuning
 from pipeline.execution.engines import Workers
@@ -79,9 +80,9 @@ def _negatives(folder: Path, workers: int) -> dict:
     return {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
 
 
-def workspace(folder: Path, workers: int) -> run.Workspace:
+def workspace(folder: Path, workers: int) -> Workspace:
     """A folder with `raw` and `catalog`, to be worked on inside it."""
-    return run.Workspace(
+    return Workspace(
         settings=Settings(),
         raw=folder / "raw",
         out=folder / "out",
@@ -102,7 +103,7 @@ def _everything(folder: Path, workers: int) -> dict:
         sys.stderr.write(f"{stages[stage]:6.1f} s  {stage}\n")
 
     start = time.perf_counter()
-    counts = run.everything(catalog.ids(folder / "catalog"), ws, timed)
+    counts = chain.everything(catalog.ids(folder / "catalog"), ws, timed)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "cpu": sum(os.times()[:4]), "records": kept, "stages": stages}

@@ -36,7 +36,7 @@ _MODES = {
         name: Instruct(grouping=name, pure_negative_ratio=3)
         for name in ("round_robin", "shuffle", "contrast")
     },
-    "peer": Instruct(peer=True, pure_negative_ratio=None),
+    "reference": Instruct(remainder="reference", pure_negative_ratio=None),
 }
 _COLUMNS = (
     *("dataset", "task", "grouping", "k'", "rows", "probe", "prior", "difference"),

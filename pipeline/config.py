@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 _MOST = 2**31 - 1
 #: Read where no file of parameters is named.
 PARAMS: Final = Path("params.yaml")
-_UNKNOWN: Final = re.compile(r"unknown field `(.*?)`", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"unknown field `(.*?)`(?: - at `\$\.(.*?)`)?", re.DOTALL)
+#: Parameters that once had another name.
+_RENAMED: Final = {
+    "normalize.max_chars": "normalize.window_chars",
+    "negatives.revision": "negatives.encoder_revision (of a model from the Hub) "
+    "or negatives.encoder_sha256 (of a folder)",
+    "instruct.peer": "instruct.remainder (`remainder: reference` for `peer: true`)",
+}
 _DEEPEST: Final = 100
 _DEEP: Final = "values are nested too deeply"
 _TODO: Final = "correct the file"
@@ -56,7 +63,7 @@ class Normalize(_Section, frozen=True):
     max_reject_rate: float = 0.02
     records_per_shard: int = 20_000
     #: Part texts of more characters between sentences, see `normalize/windows.py`; null: never.
-    max_chars: int | None = None
+    window_chars: int | None = None
 
 
 #: What may be mended, see `pipeline/clean/hygiene.py`.
@@ -106,8 +113,10 @@ class Negatives(_Section, frozen=True):
 
     #: "corpus", or the name or path of a sentence-transformers model.
     encoder: str = "corpus"
-    #: Its revision on the Hub, or the sha256 of its folder: no other is loaded.
-    revision: str | None = None
+    #: The revision of a model from the Hub, such as a commit: no other is loaded.
+    encoder_revision: str | None = None
+    #: The sha256 of a model's folder: no other is loaded.
+    encoder_sha256: str | None = None
     #: Where such a model runs, e.g. "cuda"; null chooses.
     device: str | None = None
     #: A label has at most so many near labels, ...
@@ -150,8 +159,9 @@ class Instruct(_Section, frozen=True):
     grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
     #: In how many ways "confusable" parts the labels into sets.
     ways: int = 64
-    #: Group and cut labels as IEPile's own code does, whatever `grouping` says.
-    peer: bool = False
+    #: What becomes of labels that make no full batch. "fill": a grouping's own way, all batches are
+    #: of one size. "reference": as in IEPile's own code, whatever `grouping` says.
+    remainder: Literal["fill", "reference"] = "fill"
     #: Say what labels mean where a dataset describes them: {label: description} in place of a list,
     #: an entry "description" where a label is asked by an object.
     descriptions: bool = False
@@ -165,7 +175,7 @@ class Instruct(_Section, frozen=True):
     @property
     def in_sets(self) -> bool:
         """Whether labels are asked in sets that are made for a whole dataset."""
-        return self.grouping == "confusable" and not self.peer
+        return self.grouping == "confusable" and self.remainder == "fill"
 
 
 class Publish(_Section, frozen=True):
@@ -243,7 +253,7 @@ def _bounds(settings: Settings, path: Path) -> None:
             )
     positive: dict[str, Any] = {
         "normalize.records_per_shard": n.records_per_shard,
-        "normalize.max_chars": n.max_chars,
+        "normalize.window_chars": n.window_chars,
         "clean.long_text": c.long_text,
         "negatives.top_k": near.top_k,
         "negatives.mentions_per_label": near.mentions_per_label,
@@ -348,8 +358,15 @@ def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError) as problem:
         found = _UNKNOWN.search(str(problem))
-        hint = did_you_mean(found[1], _fields(msgspec.inspect.type_info(kind))) if found else ""
+        hint = _hint(found[1], found[2], kind) if found else ""
         raise _wrong(problem, path, hint, todo) from None
+
+
+def _hint(name: str, section: str | None, kind: Any) -> str:
+    """What an unknown name stands for: its new name, or the nearest one."""
+    if kind is Settings and (new := _RENAMED.get(f"{section}.{name}")):
+        return f"; it is called {new} now"
+    return did_you_mean(name, _fields(msgspec.inspect.type_info(kind)))
 
 
 def _wrong(problem: Exception, path: Path, hint: str = "", todo: str = _TODO) -> DeclarationError:

@@ -119,6 +119,13 @@ def of_system(problem: OSError | MemoryError, where: object) -> WorkError:
     )
 
 
+def killed_twice(where: object, more: str = "") -> WorkError:
+    """What to say of an item whose process was killed at the second try as well."""
+    todo = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
+    what = "the process that worked on this was killed twice"
+    return WorkError(what, where=where, todo=f"{todo}{more}")
+
+
 def explained(problem: BaseException, where: object) -> WorkError | None:
     """The error in our words, if it is one that has nothing to do with the data."""
     if isinstance(problem, MemoryError):

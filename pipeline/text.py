@@ -182,7 +182,7 @@ class _Hidden(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         del path, target
-        if name in self.names:
+        if name.partition(".")[0] in self.names:
             raise ModuleNotFoundError(name, name=name)
 
 

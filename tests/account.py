@@ -4,7 +4,7 @@ from collections import Counter
 
 from pipeline import catalog
 from pipeline.catalog import raw_files
-from pipeline.commands import chain as run
+from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
 from pipeline.dedupe import tags as kept
 from pipeline.execution import shards
@@ -19,7 +19,7 @@ REASONS = {
 
 def made(raw, out, names, manifests=None, **settings):
     """Normalize, clean and dedupe some datasets."""
-    ws = run.Workspace(Settings(**settings), raw, out, manifests)
+    ws = Workspace(Settings(**settings), raw, out, manifests)
     make("normalize", names, ws)
     make("clean", names, ws)
     make("dedupe", names, ws)

@@ -1,9 +1,12 @@
 """Small tables of records for tests, and stages run over few datasets."""
 
+import re
 import shutil
 
+import numpy as np
+
 from pipeline.catalog import Dataset, Labels
-from pipeline.commands import chain as run
+from pipeline.commands import chain, wiring
 from pipeline.execution import shards
 from pipeline.normalize import stage as normalize
 from pipeline.records import Mention, Record
@@ -53,6 +56,24 @@ def normalize_one(dataset, folder, manifest, settings, out):
 
 def make(stage, names, ws):
     """Run what is due of one stage."""
-    chain = run.Chain(names, ws)
-    chain.require(*run.STAGES[stage].reads)
-    chain.make(stage)
+    due = chain.Chain(names, ws)
+    due.require(*wiring.STAGES[stage].reads)
+    due.make(stage)
+
+
+def save_model(texts, folder):
+    """Save a small model of sentence-transformers: a text is the mean of its words' vectors."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, pre_tokenizers
+    from tokenizers.models import WordLevel
+
+    words = [
+        "[UNK]",
+        *sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text)}),
+    ]
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    vectors = np.random.RandomState(0).normal(size=(len(words), 64)).astype(np.float32)
+    module = StaticEmbedding(tokenizer, embedding_weights=vectors)
+    SentenceTransformer(modules=[module], device="cpu").save(str(folder))

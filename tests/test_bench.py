@@ -44,7 +44,7 @@ def test_the_table_of_what_is_given_away(made, tmp_path):
     rows = [line.split(" | ")[:3] for line in out.splitlines()[2:]]
     assert {(name.removeprefix("| "), task) for name, task, _ in rows} >= {("duie2", "RE")}
     assert {mode.partition(",")[0] for *_, mode in rows} == {
-        *("confusable", "round_robin", "shuffle", "contrast", "peer")
+        *("confusable", "round_robin", "shuffle", "contrast", "reference")
     }
     assert out.strip() in (tmp_path / "table.md").read_text(encoding="utf-8")
 

@@ -235,7 +235,7 @@ def test_a_reader_of_the_output_may_go_away():
 
 
 @pytest.mark.usefixtures("in_project")
-def test_a_run_skips_what_is_not_there_and_takes_a_peers_dictionary(capsys, tmp_path):
+def test_a_run_skips_what_is_not_there_and_takes_an_imported_dictionary(capsys, tmp_path):
     (tmp_path / "raw").mkdir()
     shutil.copytree(ROOT / "raw/sample/wnut2017", tmp_path / "raw/wnut2017")
     places = ["--raw", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]

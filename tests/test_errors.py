@@ -10,8 +10,7 @@ from importlib import import_module
 import pytest
 
 from pipeline import cli, fetching
-from pipeline.catalog import Dataset, Labels, invariant
-from pipeline.catalog.raw_files import File, Split
+from pipeline.catalog import Dataset, File, Labels, Split, invariant
 from pipeline.errors import PipelineError
 from pipeline.execution import engines
 from pipeline.execution.engines import Workers

@@ -80,6 +80,23 @@ def test_nothing_imports_the_command_line():
     assert [path for path in FILES if "cli" in imported(path) and part(path) != "__main__"] == []
 
 
+def test_no_module_imports_itself_in_a_circle():
+    """Type hints included: whoever reads a module has read what it rests on."""
+    names = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in FILES}
+    arrows = {name.removesuffix(".__init__"): {*modules(path)} for name, path in names.items()}
+
+    def reached(name):
+        found, waiting = set(), [*arrows[name]]
+        while waiting:
+            other = waiting.pop()
+            if other not in found:
+                found.add(other)
+                waiting += arrows.get(other, ())
+        return found
+
+    assert [name for name in arrows if name in reached(name)] == []
+
+
 def test_one_file_imports_ray():
     users = [
         path.name

@@ -243,11 +243,11 @@ def test_a_link_in_a_raw_folder_cannot_lead_out_of_it(tmp_path):
     (tmp_path / "linked").symlink_to(raw)
 
     for folder in (raw, tmp_path / "linked"):
-        split = raw_files.Split([raw_files.File("fine")])
+        split = catalog.Split([catalog.File("fine")])
         assert raw_files.verified(folder, split) == [folder / "fine"]
         for path in ("file", "folder", "up", "up/outside/secret"):
             with pytest.raises(RawFileError, match="leads out of the raw folder") as caught:
-                raw_files.verified(folder, raw_files.Split([raw_files.File(path)]))
+                raw_files.verified(folder, catalog.Split([catalog.File(path)]))
             assert caught.value.todo
 
 
@@ -289,7 +289,7 @@ def test_pipes_among_files_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "documents" / "a.txt")
     (tmp_path / "NER").mkdir()
     os.mkfifo(tmp_path / "NER" / "train.json")
-    split = raw_files.Split([raw_files.File("documents")])
+    split = catalog.Split([catalog.File("documents")])
 
     with pytest.raises(RawFileError, match="neither a file nor a folder") as caught:
         raw_files.verified(tmp_path, split)
@@ -308,7 +308,7 @@ def test_a_loop_of_links_is_told(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
 
     assert raw_files.shut(tmp_path / "folder", tmp_path) is None
-    (problem,) = raw_files.faults(tmp_path, raw_files.Split([raw_files.File("loop")]))
+    (problem,) = raw_files.faults(tmp_path, catalog.Split([catalog.File("loop")]))
     assert problem.what == "this raw file is missing"
 
 

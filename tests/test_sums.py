@@ -13,7 +13,7 @@ NAMES = account.present(SAMPLE)
 def ws(request, tmp_path_factory):
     settings = {
         "as it is": {},
-        "in windows": {"normalize": {"max_chars": 100}},
+        "in windows": {"normalize": {"window_chars": 100}},
         "with everything dropped": {
             "dedupe": {"near_duplicates": "drop", "near_duplicate_similarity": 0.4},
             "clean": {"long_text": 150, "fix": ["text_too_long", "span_with_two_labels"]},

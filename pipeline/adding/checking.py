@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import Manifest, Split
+    from pipeline.catalog import Dataset, Manifest, Split
 
 _SHOWN: Final = 12
 #: With fewer records a split may well get none by chance.

@@ -219,7 +219,7 @@ def _declared(
         split_by_hash=_HASHED if [*splits] == ["all"] else {},
     )
     full.splits = {
-        split: raw_files.Split(
+        split: catalog.Split(
             [_file(path, place) for path, place in zip(own, _places(splits)[split], strict=True)],
             counted(full, own),
         )
@@ -235,9 +235,9 @@ def _places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
     return {s: [f"{s}/{f.name}" if clash else f.name for f in own] for s, own in splits.items()}
 
 
-def _file(path: Path, place: str) -> raw_files.File:
+def _file(path: Path, place: str) -> catalog.File:
     size = path.stat().st_size if path.is_file() else None
-    return raw_files.File(place, sha256=raw_files.digest(path), bytes=size)
+    return catalog.File(place, sha256=raw_files.digest(path), bytes=size)
 
 
 def counted(dataset: Dataset, files: Sequence[Path]) -> dict[str, int]:

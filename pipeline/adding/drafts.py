@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import Split
+    from pipeline.catalog import Dataset, Split
 
 #: Records per split in the stub of the sample edition.
 STUB: Final = 12
@@ -88,8 +87,8 @@ def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
         if not all(path.exists() for path in paths):
             shutil.rmtree(sample, ignore_errors=True)
             return {}
-        files = [raw_files.File(file.path) for file in split.files]
-        stub[name] = raw_files.Split(files, counted(dataset, paths))
+        files = [catalog.File(file.path) for file in split.files]
+        stub[name] = catalog.Split(files, counted(dataset, paths))
     return stub
 
 

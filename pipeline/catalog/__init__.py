@@ -10,110 +10,22 @@ import re
 from collections import Counter
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import config
 from pipeline.catalog import reader_options as options
-from pipeline.catalog.raw_files import Split, catalogs, check_splits
+from pipeline.catalog.declaration import Dataset, File, Labels, Manifest, Names, Split
+from pipeline.catalog.raw_files import catalogs, check_splits
 from pipeline.errors import DeclarationError
 from pipeline.records import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["Dataset", "File", "Labels", "Manifest", "Names", "Split"]
+
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
-
-Names = dict[str, str] | list[str]
-
-
-class Labels(msgspec.Struct, forbid_unknown_fields=True):
-    """Raw label -> readable name (a list: as they are), and what is left out on purpose."""
-
-    entity: Names = {}
-    relation: Names = {}
-    event: Names = {}
-    role: Names = {}
-    #: Kind -> raw labels dropped on purpose.
-    dropped: dict[Literal["entity", "relation", "event", "role"], list[str]] = {}
-    #: Raw relations that say that there is none: dropped, unless `no_relation_label` asks them.
-    no_relation: list[str] = []
-
-
-class Dataset(msgspec.Struct, forbid_unknown_fields=True):
-    """One dataset. `id` is the file's name; the rest is read from the TOML."""
-
-    title: str
-    source: str
-    license: str
-    language: Literal["en", "zh"]
-    domain: str
-    tasks: list[Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]]
-    reader: dict[str, Any]
-    labels: Labels
-    splits: dict[str, Split] = {}
-    id: str = ""
-    homepage: str = ""
-    citation: str = ""
-    access: Literal["open", "licensed", "unavailable"] = "open"
-    access_note: str = ""
-    use: Literal["train", "held-out"] = "train"
-    note: str = ""
-    #: Event label -> its roles; roles filled with one of a fixed list of values (no spans).
-    roles: dict[str, list[str]] = {}
-    enum_roles: list[str] = []
-    #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
-    signatures: dict[str, list[tuple[str, str]]] = {}
-    #: Readable label or role -> what it means here. Where two kinds of label share a name, one
-    #: text serves both. Label -> other names it may be asked by.
-    descriptions: dict[str, str] = {}
-    aliases: dict[str, list[str]] = {}
-    #: Described label or role -> the same description in other words, for train records.
-    paraphrases: dict[str, list[str]] = {}
-    inventory: Literal["dataset", "split"] = "dataset"
-    #: The source repeats a text for each annotation; its rows become one record per text.
-    one_annotation_per_row: bool = False
-    discontinuous: Literal["join", "drop"] = "join"
-    #: Split -> share, for a source that comes without splits; its files stand under `splits.all`.
-    split_by_hash: dict[str, int] = {}
-    #: Split -> policy for texts annotated twice and differently.
-    conflicts: dict[str, Literal["drop", "keep", "first", "merge"]] = {}
-
-    def names(self, kind: str) -> dict[str, str]:
-        """Raw label -> readable name of one kind (entity, relation, event or role)."""
-        declared: Names = getattr(self.labels, kind)
-        if kind == "role" and not declared:
-            declared = [*dict.fromkeys(role for roles in self.roles.values() for role in roles)]
-        return dict(declared) if isinstance(declared, dict) else {n: n for n in declared}
-
-    def labels_of(self, kind: str) -> list[str]:
-        """The distinct readable names of one kind, in the order of the declaration."""
-        return [*dict.fromkeys(self.names(kind).values())]
-
-    def roles_of(self) -> dict[str, list[str]]:
-        """Readable event label -> readable roles, in the order of the declaration."""
-        events, roles = self.names("event"), self.names("role")
-        merged: dict[str, dict[str, None]] = {}
-        for event, own in self.roles.items():
-            merged.setdefault(events[event], {}).update({roles[r]: None for r in own if r in roles})
-        return {event: [*own] for event, own in merged.items()}
-
-    def signatures_of(self) -> list[tuple[str, str, str]]:
-        """(head type, relation, tail type) in readable names, in the order of the declaration."""
-        relations, types = self.names("relation"), self.names("entity")
-        found = {
-            (types.get(head, head), relations[relation], types.get(tail, tail)): None
-            for relation, pairs in self.signatures.items()
-            for head, tail in pairs
-        }
-        return [*found]
-
-    def how_to_get(self) -> str:
-        """What a person must do for files that no address is known of."""
-        note = " ".join(self.access_note.split())
-        return note or f"See {self.homepage or 'its authors'}."
 
 
 def ids(folder: Path | None = None) -> list[str]:

@@ -12,52 +12,20 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from pipeline import config
+from pipeline.catalog.declaration import Manifest
 from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
 from pipeline.records import SPLITS, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.catalog import Dataset
+    from pipeline.catalog.declaration import Dataset, File, Split
 
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
 CATALOG: Final = Path(__file__).resolve().parent
-
-
-class File(msgspec.Struct, forbid_unknown_fields=True):
-    """A raw file, or a folder of them, relative to the dataset's raw folder."""
-
-    path: str
-    sha256: str | None = None
-    bytes: int | None = None
-    url: str | None = None
-    #: A member of the archive that `url` names, where the file is not downloaded by itself.
-    member: str | None = None
-
-
-class Split(msgspec.Struct, forbid_unknown_fields=True):
-    """The files of one split and what they hold, counted in the source."""
-
-    files: list[File]
-    counts: dict[str, int] = {}
-    #: A file of this folder that lists the source ids of this split, one a line.
-    documents: str | None = None
-
-
-class Manifest(msgspec.Struct, forbid_unknown_fields=True):
-    """An edition: which bytes of a dataset are which split."""
-
-    splits: dict[str, Split]
-    #: The raw folder, where it is not named like the dataset.
-    folder: str | None = None
-    #: The texts are imagined ones in the format of the real data: card and report say so.
-    invented: bool = False
-    note: str = ""
 
 
 def catalogs() -> list[Path]:

@@ -31,7 +31,7 @@ from pipeline.tables import flat, from_table, to_table
 from pipeline.text import in_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 _EXAMPLES: Final = 3
 #: Columns with labels, by the kind of label.
@@ -123,65 +123,60 @@ def _events(table: Any) -> Iterator[Finding]:
             yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
 
 
-class Tally:
-    """What was found in one dataset, by split and kind, and the labels that it was found among."""
+def counted(table: Any, found: Sequence[Finding]) -> dict[str, Any]:
+    """The findings and labels of one shard as JSON: {"found": by kind, "labels": with counts}."""
+    kinds: dict[str, dict[str, Any]] = {}
+    for kind in sorted({finding.kind for finding in found}):
+        own = [finding for finding in found if finding.kind == kind]
+        kinds[kind] = {
+            "found": len(own),
+            "records": len({finding.row for finding in own}),
+            "examples": [
+                {"id": table["id"][finding.row].as_py(), "detail": finding.detail[:200]}
+                for finding in own[:_EXAMPLES]
+            ],
+        }
+    labels = []
+    for column, kind in _LABELLED:
+        items, _, _ = flat(table, column)
+        names = pc.value_counts(pc.drop_null(pc.struct_field(items, "label")))
+        labels += [[kind, entry["values"], entry["counts"]] for entry in names.to_pylist()]
+    return {"found": kinds, "labels": labels}
 
-    def __init__(self) -> None:
-        self._found: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._labels: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
 
-    def add(self, split: str, table: Any, found: list[Finding]) -> None:
-        """Count the findings and the labels of one shard."""
-        seen = set()
-        for row, kind, _, detail in found:
-            own = self._found[split].setdefault(kind, {"found": 0, "records": 0, "examples": []})
-            own["found"] += 1
-            own["records"] += (row, kind) not in seen
-            seen.add((row, kind))
-            if len(own["examples"]) < _EXAMPLES:
-                own["examples"].append({"id": table["id"][row].as_py(), "detail": detail[:200]})
-        for column, kind in _LABELLED:
-            items, _, _ = flat(table, column)
-            for entry in pc.value_counts(pc.struct_field(items, "label")).to_pylist():
-                if entry["values"] is not None:
-                    self._labels[split][kind, entry["values"]] += entry["counts"]
+def summary(shards: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Split -> kind -> how many findings, in how many records, and the first of them.
 
-    def found(self) -> dict[str, Any]:
-        """All of it as JSON, for `join`."""
-        labels = {s: [[*key, n] for key, n in own.items()] for s, own in self._labels.items()}
-        return {"found": self._found, "labels": labels}
+    `shards` are (split, what `counted` says of a shard), in the order of the records.
+    """
+    splits: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    labels: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for split, shard in shards:
+        labels[split].update({(kind, label): n for kind, label, n in shard["labels"]})
+        for kind, more in shard["found"].items():
+            own = splits[split].setdefault(kind, {"found": 0, "records": 0, "examples": []})
+            own["found"] += more["found"]
+            own["records"] += more["records"]
+            own["examples"] = [*own["examples"], *more["examples"]][:_EXAMPLES]
+    common = _commonest_spellings(sum(labels.values(), Counter()))
+    for split, counts in labels.items():
+        if rare := [key for key in common if counts[key]]:
+            splits[split]["label_differs_by_case"] = {
+                "found": sum(counts[key] for key in rare),
+                "examples": [
+                    {"kind": key[0], "detail": f"{key[1]}, commonly {common[key]}"}
+                    for key in rare[:_EXAMPLES]
+                ],
+            }
+    return {split: dict(sorted(splits[split].items())) for split in labels}
 
-    def join(self, other: Mapping[str, Any]) -> None:
-        """Add what was found in the shards after these, as `found` tells it."""
-        for split, kinds in other["found"].items():
-            for kind, found in kinds.items():
-                own = self._found[split].setdefault(
-                    kind, {"found": 0, "records": 0, "examples": []}
-                )
-                own["found"] += found["found"]
-                own["records"] += found["records"]
-                own["examples"] = [*own["examples"], *found["examples"]][:_EXAMPLES]
-        for split, labels in other["labels"].items():
-            self._labels[split].update({(kind, label): n for kind, label, n in labels})
 
-    def summary(self) -> dict[str, Any]:
-        """Split -> kind -> how many findings, in how many records, and the first of them."""
-        total = sum(self._labels.values(), Counter[tuple[str, str]]())
-        spellings: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-        for key in sorted(total, key=lambda key: (-total[key], key)):
-            spellings[key[0], key[1].casefold()].append(key)
-        for split, labels in self._labels.items():
-            rare = [(k, own[0]) for own in spellings.values() for k in own[1:] if labels[k]]
-            if rare:
-                self._found[split]["label_differs_by_case"] = {
-                    "found": sum(labels[key] for key, _ in rare),
-                    "examples": [
-                        {"kind": key[0], "detail": f"{key[1]}, commonly {common[1]}"}
-                        for key, common in rare[:_EXAMPLES]
-                    ],
-                }
-        splits = dict.fromkeys([*self._labels, *self._found])
-        return {split: dict(sorted(self._found[split].items())) for split in splits}
+def _commonest_spellings(counts: Counter[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(kind, label) -> the commonest label that differs from it by case alone, if there is one."""
+    spellings: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for kind, label in sorted(counts, key=lambda key: (-counts[key], key)):
+        spellings[kind, label.casefold()].append((kind, label))
+    return {key: first[1] for first, *others in spellings.values() for key in others}
 
 
 def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:

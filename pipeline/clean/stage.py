@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.catalog import invariant
 from pipeline.clean import hygiene, rules
 from pipeline.dedupe.tags import record_shards
-from pipeline.execution import engines, shards
+from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Clean
     from pipeline.execution.engines import Workers
-
-
-#: So many times as many bytes as elsewhere before processes pay: each would load the dictionaries.
-_LIGHTER: Final = 20
 
 
 class _Job(NamedTuple):
@@ -60,20 +55,14 @@ def clean(
             for split, shard in record_shards(normalize / dataset.id)
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
-        size = sum(job.source.stat().st_size for job in jobs)
-        workers = engines.enough(workers, size // _LIGHTER)
         work = partial(_shard, settings=settings, stop_words=stop_words)
         todo = [Step(job.target.parent, _name(job), job) for job in jobs]
-        told = {
-            job.target: found for job, found in zip(jobs, steps(work, todo, workers), strict=True)
-        }
+        counts = [*zip(jobs, steps(work, todo, workers), strict=True)]
+        counts.sort(key=lambda pair: (SPLITS.index(pair[0].split), pair[0].target))
         for number, folder in enumerate(folders):
-            tally = hygiene.Tally()
-            for job in sorted(jobs, key=lambda job: (SPLITS.index(job.split), job.target)):
-                if job.number == number:
-                    tally.join(told[job.target])
+            found = [(job.split, own) for job, own in counts if job.number == number]
             report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
-            shards.write_json({**report, "splits": tally.summary()}, folder / "hygiene.json")
+            shards.write_json({**report, "splits": hygiene.summary(found)}, folder / "hygiene.json")
 
 
 def _enum_roles(dataset: Dataset) -> list[str]:
@@ -84,12 +73,11 @@ def _enum_roles(dataset: Dataset) -> list[str]:
 def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
     table = shards.read(job.source, RECORDS.names)
     found = hygiene.findings(table, _enum_roles(job.dataset), settings.long_text)
-    tally = hygiene.Tally()
-    tally.add(job.split, table, found)
+    counted = hygiene.counted(table, found)
     table = invariant.checked(hygiene.mended(table, found, settings.fix), job.dataset)
     table = cleaned(table, settings, stop_words)
     shards.write(_without_long(table, found, settings), job.target)
-    return Done([job.target], tally.found())
+    return Done([job.target], counted)
 
 
 def _name(job: _Job) -> str:
@@ -104,18 +92,14 @@ def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:
 
 def _without_long(table: Any, found: list[hygiene.Finding], settings: Clean) -> Any:
     """The table with the too long texts tagged as well, where that is asked."""
-    if "text_too_long" not in settings.fix:
-        return table
-    columns = [np.full(table.num_rows, None, object) for _ in range(2)]
-    for finding in found:
-        if finding.kind == "text_too_long":
-            columns[0][finding.row], columns[1][finding.row] = finding.kind, finding.detail
-    old = table["dropped"]
-    return _tagged(
-        table,
-        pc.coalesce(old, pa.array(columns[0], pa.string())),
-        pc.if_else(pc.is_null(old), pa.array(columns[1], pa.string()), table["drop_detail"]),
-    )
+    details: list[str | None] = [None] * table.num_rows
+    if "text_too_long" in settings.fix:
+        for finding in found:
+            if finding.kind == "text_too_long" and not table["dropped"][finding.row].is_valid:
+                details[finding.row] = finding.detail
+    long = pa.array(details, pa.string())
+    reasons = pc.if_else(pc.is_valid(long), "text_too_long", table["dropped"])
+    return _tagged(table, reasons, pc.coalesce(long, table["drop_detail"]))
 
 
 def _tagged(table: Any, reasons: Any, details: Any) -> Any:

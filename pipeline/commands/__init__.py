@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.commands.chain import Workspace
+    from pipeline.commands.layout import Workspace
 
 
 def command(commands: Any, name: str, text: str, more: str = "") -> argparse.ArgumentParser:
@@ -71,7 +71,7 @@ def edition_of(raw: Path) -> str:
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders and settings that the common options name."""
     from pipeline import config
-    from pipeline.commands.chain import Workspace
+    from pipeline.commands.layout import Workspace
     from pipeline.errors import DeclarationError
     from pipeline.execution import atomic, machine
     from pipeline.execution.engines import Workers

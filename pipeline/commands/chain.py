@@ -1,4 +1,4 @@
-"""The stages wired together over one folder: what follows from what, and what is due.
+"""What follows from what over one folder of a run, and what of it is due.
 
 `dvc repro`, `iepile run` and single stages all go through `Chain`, which asks
 `execution/freshness` what is stale, makes that, and stamps it.
@@ -8,138 +8,32 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import xxhash
 
-from pipeline import catalog, config
 from pipeline.catalog import raw_files
+from pipeline.commands.layout import ALL
+from pipeline.commands.wiring import STAGES, code_of, overrides
 from pipeline.errors import RawFileError, StaleError, WorkError
-from pipeline.execution import code, freshness, shards
-from pipeline.execution.engines import Workers
-from pipeline.execution.freshness import MadeFrom, Place
+from pipeline.execution import engines, freshness, shards, tuning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pipeline.catalog import Dataset
-    from pipeline.config import Settings
+    from pipeline.commands.layout import Workspace
     from pipeline.execution.engines import Tell
+    from pipeline.execution.freshness import MadeFrom
 
     #: Shows a stage while it runs: what to call for every step, and with the words for its end.
     Watch = Callable[[str], AbstractContextManager[tuple[Tell | None, Callable[[str], None]]]]
 
-#: Modules that say how work is done, or what went wrong, and change no byte of a result.
-SILENT: Final = (
-    *("config", "errors", "terminal", "commands/chain", "execution/atomic", "execution/cluster"),
-    *("execution/engines", "execution/tuning", "execution/machine", "execution/ownership"),
-    *("execution/freshness", "execution/code"),
-)
 #: Of a declaration, what changes no record and no instruction; the card and the page tell it.
 _ABOUT: Final = ("title", "homepage", "citation", "license", "domain", "note", "access")
 _ABOUT_FILES: Final = ("access_note", "splits")
-#: The name of what a stage writes for all datasets at once.
-ALL: Final = "all"
-
-
-class Stage(NamedTuple):
-    """A stage: the stages that it reads, what its code is made of, and whether it is done at once.
-
-    `code` are files and patterns beside those that they import. A stage that is `whole` writes one
-    folder for all datasets, the others a folder for each.
-    """
-
-    name: str
-    reads: tuple[str, ...]
-    code: tuple[str, ...]
-    whole: bool = False
-    #: The sections of params.yaml that it obeys.
-    parameters: tuple[str, ...] = ()
-
-
-#: In the order in which they run. What they call is in `MAKE`.
-STAGES: Final = {
-    stage.name: stage
-    for stage in (
-        Stage("normalize", (), ("normalize/stage.py",), parameters=("normalize",)),
-        Stage(
-            "clean",
-            ("normalize",),
-            ("clean/stage.py", "clean/stop_words/*"),
-            parameters=("clean",),
-        ),
-        Stage("dedupe", ("clean",), ("dedupe/stage.py",), whole=True, parameters=("dedupe",)),
-        Stage(
-            "negatives",
-            ("clean", "dedupe"),
-            ("negatives/stage.py", "tasks/*.py"),
-            parameters=("negatives",),
-        ),
-        Stage(
-            "instruct",
-            ("clean", "dedupe", "negatives"),
-            ("instruct/stage.py", "tasks/*.py", "instruct/templates.toml"),
-            parameters=("instruct",),
-        ),
-        Stage(
-            "publish",
-            ("normalize", "clean", "dedupe", "instruct"),
-            ("publish/stage.py",),
-            whole=True,
-            parameters=("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
-        ),
-        Stage(
-            "report",
-            ("normalize", "clean", "dedupe", "negatives", "instruct"),
-            ("report/stage.py", "tasks/*.py", "report/page/*"),
-            whole=True,
-        ),
-    )
-}
-
-
-class Workspace(NamedTuple):
-    """Where everything lies, with which parameters it is made, and by whom."""
-
-    settings: Settings
-    raw: Path
-    out: Path
-    manifests: Path | None = None
-    workers: Workers = Workers()
-    #: The one folder of declarations; else those that `catalog` looks into.
-    declarations: Path | None = None
-    #: The file that the settings were read from, where there is one.
-    params: Path | None = None
-
-    @property
-    def folders(self) -> dict[str, Path]:
-        """Stage -> its output folder."""
-        other = {"publish": "corpus", "report": "reports"}
-        return {stage: self.out / other.get(stage, stage) for stage in STAGES}
-
-    @property
-    def catalogs(self) -> list[Path]:
-        """The folders of the declarations."""
-        return [self.declarations] if self.declarations else raw_files.catalogs()
-
-    def dataset(self, name: str) -> Dataset:
-        """A declaration, under the parameters that change it."""
-        return catalog.load(name, self.declarations, self.settings.no_relation_label)
-
-    def place(self, stage: str, name: str) -> Place:
-        """Where a stage writes what it makes of a dataset, or of all."""
-        folder = self.folders[stage]
-        stamp = self.out / "stamps" / stage / f"{name}.json"
-        return Place(folder if name == ALL else folder / name, stamp)
-
-    def again(self) -> Workspace:
-        """The same with parameters and declarations as they stand in their files now."""
-        if self.params is None:
-            return self
-        named = None if self.params == config.PARAMS else self.params
-        return self._replace(settings=config.load(named))
 
 
 class Chain:
@@ -179,28 +73,25 @@ class Chain:
         for stage in (stage for stage in STAGES if stage in wanted):
             for name in self.units(stage):
                 if why := self.why_stale(stage, name, keys):
-                    own, of = ("", "") if name == ALL else (f" {name}", " of")
-                    todo = (
-                        f"run `iepile {stage}{own}`; `dvc repro` or `iepile run` do all that is due"
+                    what, command = (
+                        (stage, stage) if name == ALL else (f"{stage} of {name}", f"{stage} {name}")
                     )
-                    place = self.ws.place(stage, name).folder
-                    raise StaleError(f"{stage}{of}{own} {why}", where=place, todo=todo)
+                    todo = f"run `iepile {command}`; `dvc repro` or `iepile run` do all that is due"
+                    where = self.ws.place(stage, name).folder
+                    raise StaleError(f"{what} {why}", where=where, todo=todo)
 
     def made_from(self, stage: str, name: str) -> MadeFrom:
         """What the bytes of a folder follow from: see `execution/freshness`."""
-        own = STAGES[stage]
         datasets = [*self.datasets.values()] if name == ALL else [self.datasets[name]]
         settings = msgspec.to_builtins(self.ws.settings)
-        parameters = {section: settings[section] for section in own.parameters}
+        parameters = {section: settings[section] for section in STAGES[stage].parameters}
         if stage == "normalize":
             del parameters["normalize"]["max_reject_rate"]  # it stops a run and changes nothing
-        told = len(parameters) > 1
+        about = stage in ("publish", "report")
         return {
             "code": self._code(stage, datasets),
-            "parameters": parameters if told else next(iter(parameters.values()), {}),
-            "declaration": {
-                d.id: _declaration(d, about=told or stage == "report") for d in datasets
-            },
+            "parameters": parameters if about else parameters[stage],
+            "declaration": {d.id: _declaration(d, about=about) for d in datasets},
             "inputs": dict(self._inputs(stage, name)),
             "sources": self._sources(stage, name),
         }
@@ -214,17 +105,13 @@ class Chain:
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """What a stage reads for a dataset or all, each with a digest of its contents."""
-        names = self.datasets if name == ALL else (name,)
         for earlier in STAGES[stage].reads:
-            for own in names:
-                whole = STAGES[earlier].whole
-                files = self._found(earlier, ALL if whole else own)
-                key = (
-                    own if name == ALL and len(STAGES[stage].reads) == 1 else f"{earlier} of {own}"
-                )
+            whole = STAGES[earlier].whole
+            for dataset in self.datasets if name == ALL else (name,):
+                files = self._found(earlier, ALL if whole else dataset)
                 # What is told about a dictionary changes no instruction.
-                part = f"{own}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
-                yield key, freshness.contents(files, part)
+                part = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
+                yield f"{earlier} of {dataset}", freshness.contents(files, part)
 
     def _sources(self, stage: str, name: str) -> dict[str, str]:
         """What a stage reads besides, where the user and the current folder have it."""
@@ -249,15 +136,19 @@ class Chain:
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
         due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
-        for name, own in made_from.items():
+        for name, wanted in made_from.items():
             if name in due:
-                freshness.begin(self.ws.place(stage, name), own)
+                freshness.begin(self.ws.place(stage, name), wanted)
             else:  # what a run with other parameters left, or one that was killed as it ended
                 freshness.abandon(self.ws.place(stage, name), done=True)
         try:
             if due:
                 names = self.datasets if ALL in due else due
-                MAKE[stage]([self.datasets[name] for name in names], self.ws, **more)
+                datasets = [self.datasets[name] for name in names]
+                size = self.ws.input_bytes(stage, datasets)
+                workers = engines.enough(self.ws.workers, size)
+                tuning.skip_pandas()
+                STAGES[stage].make(datasets, self.ws._replace(workers=workers), **more)
         except BaseException:
             for name in due:
                 freshness.abandon(self.ws.place(stage, name))
@@ -273,7 +164,7 @@ class Chain:
         """Fail where what a stage was made from has changed while it ran."""
         if not made_from:
             return
-        now = Chain(self.datasets, self.ws.again(), self.only)
+        now = Chain(self.datasets, self.ws.reread(), self.only)
         now._files = self._files
         changed = None if now.ws.settings == self.ws.settings else "the parameters"
         for name, before in made_from.items():
@@ -305,19 +196,6 @@ _WORDS: Final = {
     "inputs": "a file that it reads",
     "sources": "a file that it reads",
 }
-
-
-def code_of(stage: str, readers: Iterable[str]) -> str:
-    """A digest of the code that a stage runs for the datasets of these readers."""
-    patterns = list(STAGES[stage].code)
-    if stage in ("normalize", "publish"):
-        patterns += [f"readers/{reader}.py" for reader in readers]
-    if stage == "publish":  # the card names the code that the corpus follows from
-        patterns += [
-            pattern for other in STAGES.values() if other.name != "report" for pattern in other.code
-        ]
-    paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    return code.digest(paths, SILENT)
 
 
 def _digest(value: Any) -> str:
@@ -369,84 +247,6 @@ def gate(stage: str, chain: Chain) -> str:
         for name, own in found.items()
     }
     return msgspec.json.format(msgspec.json.encode(told, order="sorted"), indent=1).decode() + "\n"
-
-
-def overrides() -> Path | None:
-    """The links changed by hand in the current folder, if there are any."""
-    path = Path("dictionaries", "overrides.toml")
-    return path if path.is_file() else None
-
-
-def _normalize(datasets: Sequence[Dataset], ws: Workspace) -> None:
-    from pipeline.normalize.stage import Source, normalize
-
-    sources = [Source(d, *raw_files.edition(d, ws.raw, ws.manifests)) for d in datasets]
-    normalize(sources, ws.settings.normalize, ws.folders["normalize"], ws.workers)
-
-
-def _clean(datasets: Sequence[Dataset], ws: Workspace) -> None:
-    from pipeline.clean.rules import STOP_WORDS
-    from pipeline.clean.stage import clean
-
-    source, out = ws.folders["normalize"], ws.folders["clean"]
-    clean(datasets, source, ws.settings.clean, STOP_WORDS, out, ws.workers)
-
-
-def _dedupe(datasets: Sequence[Dataset], ws: Workspace) -> None:
-    from pipeline.dedupe.stage import dedupe
-
-    dedupe(datasets, ws.folders["clean"], ws.settings.dedupe, ws.folders["dedupe"], ws.workers)
-
-
-def _negatives(datasets: Sequence[Dataset], ws: Workspace, imported: Path | None = None) -> None:
-    from pipeline.negatives.stage import negatives
-
-    negatives(
-        datasets,
-        ws.folders["clean"],
-        ws.folders["dedupe"],
-        ws.settings.negatives,
-        ws.folders["negatives"],
-        overrides=overrides(),
-        imported=imported,
-        workers=ws.workers,
-    )
-
-
-def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
-    from pipeline.instruct.stage import instruct
-    from pipeline.negatives.interchange import dictionary_for
-
-    folders = ws.folders
-    near = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
-    clean, dedupe = folders["clean"], folders["dedupe"]
-    instruct(datasets, clean, dedupe, near, ws.settings.instruct, folders["instruct"], ws.workers)
-
-
-def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
-    from pipeline.publish.stage import publish
-
-    digest = code_of("publish", {d.reader["name"] for d in datasets})
-    publish(datasets, ws.folders, ws.settings, ws.folders["publish"], ws.workers, digest)
-
-
-def _report(
-    datasets: Sequence[Dataset], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()
-) -> None:
-    from pipeline.report.stage import report
-
-    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers)
-
-
-MAKE: Final = {
-    "normalize": _normalize,
-    "clean": _clean,
-    "dedupe": _dedupe,
-    "negatives": _negatives,
-    "instruct": _instruct,
-    "publish": _publish,
-    "report": _report,
-}
 
 
 def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:

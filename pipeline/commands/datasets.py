@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from pipeline.catalog import Dataset
-    from pipeline.commands.chain import Workspace
+    from pipeline.commands.layout import Workspace
 
 
 def add(commands: Any) -> None:

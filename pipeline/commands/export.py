@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import tomllib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import command, names, workspace
 
 if TYPE_CHECKING:
-    from pipeline.commands.chain import Workspace
+    from pipeline.commands.layout import Workspace
     from pipeline.exports import Source
 
 
@@ -19,8 +21,12 @@ def add(commands: Any) -> None:
         commands,
         "export",
         "write records or instructions in the format of a trainer",
-        f"The formats: {', '.join(_formats())}. What a format cannot hold is counted. The folder "
-        "is written anew as a whole.",
+        "What a format cannot hold is counted. The folder is replaced as a whole.",
+    )
+    width = max(map(len, _formats()))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "formats:\n" + "\n".join(
+        f"  {name:{width}}  {about['about']}" for name, about in _formats().items()
     )
     add_ = parser.add_argument
     add_("format", metavar="FORMAT", choices=_formats())
@@ -34,10 +40,11 @@ def add(commands: Any) -> None:
     add_("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
 
 
-def _formats() -> list[str]:
-    """The modules of `pipeline/exports`, found without importing them."""
-    folder = Path(__file__).parent.parent / "exports"
-    return sorted(p.stem.replace("_", "-") for p in folder.glob("[!_]*.py"))
+@cache
+def _formats() -> dict[str, Any]:
+    """The table of formats, read without importing any of them."""
+    path = Path(__file__).parent.parent / "exports" / "formats.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,13 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.execution import atomic, ownership, shards
     from pipeline.terminal import listing
 
-    module = exports.module(arguments.format)
-    kind = arguments.kind or module.FROM[0]
-    if kind not in module.FROM:
+    form = _formats()[arguments.format]
+    kind = arguments.kind or form["from"][0]
+    if kind not in form["from"]:
         raise RawFileError(
             f"{arguments.format} is not made from {kind}",
             where=f"--from {kind}",
-            todo=f"use --from {module.FROM[0]}",
+            todo=f"use --from {form['from'][0]}",
         )
     out = arguments.out
     if Path.cwd().is_relative_to(out.resolve()):
@@ -62,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             where=out,
             todo="name a new folder",
         )
-    ws = _run(arguments, kind)
+    ws = _workspace(arguments, kind)
     params = arguments.params or config.PARAMS
     ownership.apart([out], (params, ws.raw, *ws.catalogs, *ws.folders.values()))
     ownership.spared(out)
@@ -71,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         source = _source(arguments, kind, ws)
         with atomic.replacing(out) as folder:
             ownership.claim(folder, ownership.EXPORT)
-            counts = module.export(source, folder)
+            counts = exports.export(form["module"], source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):
                 raise RawFileError(
                     f"nothing in these datasets and splits is what {arguments.format} holds",
@@ -84,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace, kind: Any) -> Workspace:
+def _workspace(arguments: argparse.Namespace, kind: Any) -> Workspace:
     """The run that is asked for, which must have come as far as is needed."""
     from pipeline.errors import RawFileError
 
@@ -122,8 +129,8 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
         raise DeclarationError(f"there is no split {strange[0]!r}", where="--splits", todo=todo)
     if present:
         # The parameters of a run in another folder may be others, which nobody needs to name here.
-        own = ("parameters",) if arguments.output is None else ()
+        keys = ("parameters",) if arguments.output is None else ()
         needed = "publish" if kind == "instructions" else "dedupe"
-        Chain(present, ws).require(needed, keys=("declaration", "inputs", *own))
+        Chain(present, ws).require(needed, keys=("declaration", "inputs", *keys))
     datasets = tuple(ws.dataset(name) for name in wanted)
-    return Source(kind, ws.out, datasets, splits, ws.settings.instruct)
+    return Source(kind, ws.out, datasets, splits, ws.settings.instruct, arguments.format)

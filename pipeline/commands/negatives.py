@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         dest="imported",
         type=Path,
         metavar="FILE",
-        help="use a peer's dictionary in place of ours",
+        help="use another project's dictionary in place of ours",
     )
     build.add_argument("--dictionaries", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     stages.options(build)
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell_imported(accounts: list[dict[str, Any]]) -> None:
-    """Say what was used of a peer's dictionary, and what was not."""
+    """Say what was used of an imported dictionary, and what was not."""
     absent = [entry for own in accounts for entry in own.pop("datasets_without_entry")]
     sums = {what: sum(own[what] for own in accounts) for what in accounts[0]}
     counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sums.items())

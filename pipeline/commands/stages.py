@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def make(arguments: argparse.Namespace, **more: Any) -> int:
     """Run what is due of a stage; what it reads must be fresh."""
-    from pipeline.commands.chain import STAGES, Chain
+    from pipeline.commands.chain import Chain
+    from pipeline.commands.wiring import STAGES
     from pipeline.terminal import progress
 
     stage = arguments.command
@@ -65,7 +66,7 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
             chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
             force = arguments.force or "IEPILE_FORCE" in os.environ
             end(chain.make(stage, force=force, **more))
-        _at_gate(stage, Chain(chain.datasets, ws.again()), arguments.gate)
+        _at_gate(stage, Chain(chain.datasets, ws.reread()), arguments.gate)
         if not only:
             chain.sweep([stage])
     return 0
@@ -73,13 +74,14 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
 
 def write_gates(arguments: argparse.Namespace) -> int:
     """Write a file per stage: its code, parameters and declarations, as digests."""
-    from pipeline.commands import chain as stages
+    from pipeline.commands.chain import Chain, gate
+    from pipeline.commands.wiring import STAGES
     from pipeline.execution import shards
 
     with writing(arguments) as ws:
-        chain = stages.Chain(_listed(arguments, ws), ws)
-        for stage in stages.STAGES:
-            shards.write_text(stages.gate(stage, chain), ws.out / "gates" / f"{stage}.json")
+        chain = Chain(_listed(arguments, ws), ws)
+        for stage in STAGES:
+            shards.write_text(gate(stage, chain), ws.out / "gates" / f"{stage}.json")
     return 0
 
 
@@ -104,12 +106,12 @@ def _at_gate(stage: str, chain: Chain, gate: Path | None) -> None:
 
     DVC would record the result under what it saw. Without its gate it starts from there again.
     """
-    from pipeline.commands import chain as stages
+    from pipeline.commands import chain as chains
     from pipeline.errors import WorkError
 
     if gate is None:
         return
-    if not gate.is_file() or gate.read_text(encoding="utf-8") != stages.gate(stage, chain):
+    if not gate.is_file() or gate.read_text(encoding="utf-8") != chains.gate(stage, chain):
         gate.unlink(missing_ok=True)
         raise WorkError(
             f"code, parameters or declarations have changed since DVC looked at them for {stage}",

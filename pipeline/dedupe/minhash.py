@@ -1,11 +1,7 @@
-"""How alike texts are by their character n-grams: MinHash signatures for many texts at once.
-
-The permutations and band sizes are datasketch's, and so are the signatures.
-"""
+"""How alike texts are by their character n-grams: MinHash signatures for many texts at once."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +14,8 @@ if TYPE_CHECKING:
 #: Characters in an n-gram, by language: a Chinese character says more than a letter.
 NGRAM: Final = {"en": 5, "zh": 3}
 PERMUTATIONS: Final = 64
+#: The share of the pairs right at the threshold that must share a band; nearer ones do more often.
+_RECALL: Final = 0.95
 #: Positions hashed at once, so that they stay in the processor's cache.
 _BLOCK: Final = 1 << 16
 _FNV: Final = np.uint32(16777619)
@@ -45,25 +43,23 @@ def ngrams(texts: Sequence[str], sizes: Sequence[int]) -> tuple[Any, Any]:
 
 
 def _mixed(hashes: Any) -> Any:
-    """The last step of MurmurHash3, with which datasketch's "affine32" scheme begins."""
+    """The finalizer of MurmurHash3: every bit of a hash depends on every other."""
     hashes = (hashes ^ (hashes >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     hashes = (hashes ^ (hashes >> np.uint32(13))) * np.uint32(0xC2B2AE35)
     return hashes ^ (hashes >> np.uint32(16))
 
 
-@cache
-def _scheme(threshold: float) -> tuple[Any, Any, int, int]:
-    """(multipliers, increments, bands, rows of a band) from datasketch, for high recall."""
-    from datasketch import MinHash, MinHashLSH
-
-    a, b = MinHash(num_perm=PERMUTATIONS, scheme="affine32").permutations
-    lsh = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=(0.02, 0.98))
-    return a, b, lsh.b, lsh.r
+def band_rows(threshold: float) -> int:
+    """How many rows of the signature make a band: as many as `_RECALL` allows."""
+    recall = (1 - (1 - threshold**n) ** (PERMUTATIONS // n) for n in range(1, PERMUTATIONS + 1))
+    return max((n for n, share in enumerate(recall, 1) if share >= _RECALL), default=1)
 
 
-def signatures(texts: Sequence[str], sizes: Sequence[int], threshold: float) -> Any:
-    """The MinHash signatures of texts as rows of uint32, equal to datasketch's own."""
-    a, b, _, _ = _scheme(threshold)
+def signatures(texts: Sequence[str], sizes: Sequence[int]) -> Any:
+    """The MinHash signatures of texts: texts x `PERMUTATIONS`, uint32."""
+    drawn = mix64(np.arange(2 * PERMUTATIONS)).astype(np.uint32)
+    # An odd factor makes `hash * factor + increment` a permutation of all 32-bit numbers.
+    factors, increments = drawn[:PERMUTATIONS] | np.uint32(1), drawn[PERMUTATIONS:]
     out = np.empty((PERMUTATIONS, len(texts)), np.uint32)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     blocks = np.cumsum(lengths) // _BLOCK
@@ -72,7 +68,9 @@ def signatures(texts: Sequence[str], sizes: Sequence[int], threshold: float) -> 
         hashes, starts = ngrams(texts[first:last], sizes[first:last])
         hashes = _mixed(hashes)
         for row in range(PERMUTATIONS):
-            out[row, first:last] = np.minimum.reduceat(hashes * a[row] + b[row], starts)
+            out[row, first:last] = np.minimum.reduceat(
+                hashes * factors[row] + increments[row], starts
+            )
     return out.T
 
 
@@ -84,8 +82,9 @@ def similarity(one: str, other: str, n: int) -> float:
 
 def bands(texts: Sequence[str], sizes: Sequence[int], threshold: float) -> Any:
     """One hash for every band of every text: texts x bands, uint64."""
-    _, _, count, width = _scheme(threshold)
-    matrix = signatures(texts, sizes, threshold)
+    width = band_rows(threshold)
+    count = PERMUTATIONS // width
+    matrix = signatures(texts, sizes)
     hashes = np.tile(np.arange(count, dtype=np.uint64) << np.uint64(56), (len(texts), 1))
     for i in range(width):
         hashes = mix64(hashes ^ matrix[:, i : count * width : width])

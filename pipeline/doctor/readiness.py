@@ -15,8 +15,7 @@ from pipeline.doctor import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import Split
+    from pipeline.catalog import Dataset, Split
     from pipeline.config import Settings
 
 _SAMPLE: Final = Path("raw/sample")

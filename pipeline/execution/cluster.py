@@ -14,8 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pipeline.errors import WorkError
-from pipeline.execution.engines import LOST, MEMORY
+from pipeline.errors import WorkError, killed_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +81,7 @@ def _result(ray: Any, reference: Any, where: object) -> Any:
     except ray.exceptions.RayTaskError as problem:
         raise problem.cause from None
     except ray.exceptions.RayError as problem:
-        raise WorkError(LOST, where=where, todo=f"{MEMORY} ({type(problem).__name__})") from None
+        raise killed_twice(where, f" ({type(problem).__name__})") from None
 
 
 def _called(job: Callable[[Item], Result], item: Item) -> Result:

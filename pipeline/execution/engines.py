@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
-from pipeline.errors import PipelineError, WorkError, explained, of_system
+from pipeline.errors import PipelineError, WorkError, explained, killed_twice, of_system
 from pipeline.execution import tuning
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ Tell = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_SMALL = 100_000
+#: Bytes of shards below which one process is done before others have started.
+_SMALL: Final = 2_000_000
 #: What the system will refuse a second time as well: a path that cannot be, or a missing right.
 _LASTING = (
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
@@ -46,9 +47,7 @@ _FAULTS: Final = (
 )
 #: Of these, what the system is to blame for: Arrow's ArrowMemoryError, for one, is of both kinds.
 _PASSING: Final = (OSError, MemoryError)
-_PACKAGE: Final = Path(__file__).parent
-LOST = "the process that worked on this was killed twice"
-MEMORY = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
+_PACKAGE: Final = Path(__file__).parents[1]
 
 
 class Workers(NamedTuple):
@@ -235,4 +234,4 @@ def _alone(
     try:
         return _submitted(pool, job, item, Future()).result()
     except BrokenProcessPool:
-        raise WorkError(LOST, where=name(item), todo=MEMORY) from None
+        raise killed_twice(name(item)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -33,7 +34,9 @@ def write(table: Any, path: Path) -> None:
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns."""
     with opened(path, columns or ()) as file:
-        return file.read(None if columns is None else [*columns])
+        # Threads cost more than they bring for the shards of small datasets.
+        many = file.metadata.num_rows > MAX_ROWS_PER_GROUP
+        return file.read(None if columns is None else [*columns], use_threads=many)
 
 
 def metadata(path: Path) -> Any:
@@ -126,6 +129,7 @@ def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
         yield lambda table: shard.write_table(table, row_group_size=MAX_ROWS_PER_GROUP)
 
 
+@cache
 def _leaves(schema: Any) -> list[str]:
     """The names that Parquet gives the columns, those inside lists and structs included."""
     sink = pa.BufferOutputStream()

@@ -9,22 +9,21 @@ that overlap the longest stays, of equally long ones the first; the others count
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
 
 from pipeline.execution import shards
-from pipeline.exports import LINES_PER_SHARD, OTHER_TASKS, records
+from pipeline.exports import records
+from pipeline.exports._files import parquet
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.exports import Source
-
-FROM: Final = ("records",)
 
 
 def names(labels: list[str]) -> list[str]:
@@ -35,9 +34,9 @@ def names(labels: list[str]) -> list[str]:
 def row(record: dict[str, Any], labels: list[str]) -> tuple[dict[str, Any], dict[str, int]]:
     """The row of one record, and what became of its entities."""
     mentions = [m for m in record["mentions"] if m["label"] is not None]
-    found = aligned(record["text"], mentions)
-    spans = dict.fromkeys((span, mentions[i]["label"]) for i, span in found.spans.items())
-    tags = [0] * len(found.tokens.words)
+    placed = aligned(record["text"], mentions)
+    spans = dict.fromkeys((span, mentions[i]["label"]) for i, span in placed.spans.items())
+    tags = [0] * len(placed.tokens.words)
     kept = 0
     for (first, last), label in sorted(spans, key=lambda s: (s[0][0] - s[0][1], s[0][0])):
         if any(tags[first:last]):
@@ -46,8 +45,8 @@ def row(record: dict[str, Any], labels: list[str]) -> tuple[dict[str, Any], dict
         tags[first:last] = [begin] + [begin + 1] * (last - first - 1)
         kept += 1
     counts = {"entities": kept, "lost: nested": len(spans) - kept}
-    counts.update({f"lost: {why}": n for why, n in found.lost.items()})
-    return {"id": record["id"], "tokens": found.tokens.words, "ner_tags": tags}, counts
+    counts.update({f"lost: {why}": n for why, n in placed.lost.items()})
+    return {"id": record["id"], "tokens": placed.tokens.words, "ner_tags": tags}, counts
 
 
 def schema(labels: list[str]) -> Any:
@@ -69,29 +68,18 @@ def schema(labels: list[str]) -> Any:
 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset that declares NER."""
-    counts = {"rows": 0, "entities": 0}
-    with ExitStack() as shard:
-        open_path = None
-        for dataset, split, table in records(source):
-            if "NER" not in dataset.tasks:
-                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
-                continue
+    counts = Counter(rows=0, entities=0)
+    with parquet(out) as write:
+        for dataset, split, table in records(source, ["NER"], counts):
             labels = dataset.labels_of("entity")
-            place = f"{dataset.id}/{split}"
-            used = counts.setdefault(f"rows of {place}", 0)
-            path = out / f"{place}-{used // LINES_PER_SHARD:05d}.parquet"
+            path = out / dataset.id / "labels.json"
+            if not path.is_file():
+                shards.write_json(names(labels), path)
             rows = []
             for record in table.to_pylist():
-                own, found = row(record, labels)
-                rows.append(own)
-                for key, number in found.items():
-                    counts[key] = counts.get(key, 0) + number
-            if path != open_path:
-                shard.close()
-                write = shard.enter_context(shards.writer(path, schema(labels)))
-                open_path = path
-                shards.write_json(names(labels), out / dataset.id / "labels.json")
-            write(pa.Table.from_pylist(rows, schema(labels)))
+                tagged, record_counts = row(record, labels)
+                rows.append(tagged)
+                counts.update(record_counts)
+            write(f"{dataset.id}/{split}", rows, schema(labels))
             counts["rows"] += len(rows)
-            counts[f"rows of {place}"] += len(rows)
-    return {key: number for key, number in counts.items() if not key.startswith("rows of")}
+    return {**counts}

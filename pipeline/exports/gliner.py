@@ -13,11 +13,11 @@ entity labels in each row; relations index `ner`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
-from pipeline.exports import OTHER_TASKS, records
-from pipeline.exports._arrays import json_arrays
-from pipeline.exports._asked import asked_of, parts
+from pipeline.exports._files import json_arrays
+from pipeline.exports._label_sets import parts, records_and_labels
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.exports import Source
-    from pipeline.exports._asked import Asked
-
-FROM: Final = ("records",)
 
 
 def row(
@@ -36,54 +33,47 @@ def row(
     """The row of one record that asks these labels by task, and what became of its annotations."""
     mentions = record["mentions"]
     named = [i for i, m in enumerate(mentions) if m["label"] is not None]
-    found = aligned(record["text"], [mentions[i] for i in named])
+    placed = aligned(record["text"], [mentions[i] for i in named])
     spans = {
         named[i]: (first, last - 1, mentions[named[i]]["label"])
-        for i, (first, last) in found.spans.items()
+        for i, (first, last) in placed.spans.items()
     }
     entities = sorted({*spans.values()})
     present = {mentions[i]["label"] for i in named}
-    own: dict[str, Any] = {
-        "tokenized_text": found.tokens.words,
+    made: dict[str, Any] = {
+        "tokenized_text": placed.tokens.words,
         "ner": entities,
         "ner_negatives": [label for label in asked["NER"] if label not in present],
     }
     counts = {"entities": len(entities)}
-    counts.update({f"lost entities: {why}": n for why, n in found.lost.items()})
+    counts.update({f"lost entities: {why}": n for why, n in placed.lost.items()})
     if "RE" in asked:
         number = {e: i for i, e in enumerate(entities)}
         pairs = [(x["head"], x["tail"], x["label"]) for x in record["relations"]]
         held = [(h, t, label) for h, t, label in pairs if h in spans and t in spans]
-        own["relations"] = [
+        made["relations"] = [
             *dict.fromkeys((number[spans[h]], number[spans[t]], x) for h, t, x in held)
         ]
         labels = {label for _, _, label in pairs}
-        own["rel_negatives"] = [label for label in asked["RE"] if label not in labels]
-        counts["relations"] = len(own["relations"])
+        made["rel_negatives"] = [label for label in asked["RE"] if label not in labels]
+        counts["relations"] = len(made["relations"])
         counts["lost relations: an end is lost"] = len(pairs) - len(held)
-    return own, counts
+    return made, counts
 
 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset that declares NER."""
-    counts = {"rows": 0, "entities": 0}
-    known: dict[tuple[str, str], dict[str, Asked]] = {}
+    counts = Counter(rows=0, entities=0)
     with json_arrays(out) as write:
-        for dataset, split, table in records(source):
-            if "NER" not in dataset.tasks:
-                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
-                continue
-            if (dataset.id, split) not in known:
-                own = asked_of(source, dataset, split)
-                wanted = ("NER", "RE") if "RE" in dataset.tasks else ("NER",)
-                known[dataset.id, split] = {task: own[task] for task in wanted}
-            asked = known[dataset.id, split]
+        for dataset, split, table, sets in records_and_labels(source, ["NER"], counts):
+            asked = {
+                task: own for task, own in sets.items() if task in {"NER", "RE"} & {*dataset.tasks}
+            }
+            whole = {task: own.inventory for task, own in asked.items()}
             rows = []
             for record in table.to_pylist():
                 rows += [row(part, labels)[0] for part, labels in parts(record, asked)]
-                _, found = row(record, {task: own.inventory for task, own in asked.items()})
-                for key, number in found.items():
-                    counts[key] = counts.get(key, 0) + number
+                counts.update(row(record, whole)[1])
             counts["rows"] += len(rows)
             write(f"{dataset.id}/{split}", rows)
-    return counts
+    return {**counts}

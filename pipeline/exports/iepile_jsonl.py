@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline import exports
+from pipeline.exports._files import json_lines
 from pipeline.tasks._events import NOTHING
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-FROM: Final = ("records", "instructions")
 _ROW: Final = ("task", "source", "instruction", "output", "id")
 
 
@@ -40,10 +40,10 @@ def export(source: Source, out: Path) -> dict[str, int]:
     """Write the folders of every dataset and task, or the instruction rows."""
     counts: Counter[str] = Counter()
     if source.kind == "instructions":
-        with exports.json_lines(out) as write:
+        with json_lines(out) as write:
             for config, split, table in exports.instructions(source):
                 rows = table.select(_ROW).to_pylist()
-                write(f"{config}/{split}", map(orjson.dumps, rows))
+                write(f"{config}/{split}", rows)
                 counts["rows"] += len(rows)
         return {**counts}
     for dataset, split, table in exports.records(source):

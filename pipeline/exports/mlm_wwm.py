@@ -10,11 +10,11 @@ the words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from typing import TYPE_CHECKING
 
-import orjson
-
-from pipeline.exports import json_lines, records
+from pipeline.exports import records
+from pipeline.exports._files import json_lines
 from pipeline.exports._tokens import tokens
 from pipeline.text import word_splitter
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.exports import Source
-
-FROM: Final = ("records",)
 
 
 def words(text: str, language: str) -> list[str]:
@@ -36,16 +34,14 @@ def words(text: str, language: str) -> list[str]:
 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the texts of all records."""
-    counts = {"rows": 0, "words": 0}
-
-    def line(record: dict[str, Any], language: str) -> bytes:
-        found = words(record["text"], language)
-        counts["rows"] += 1
-        counts["words"] += len(found)
-        return orjson.dumps({"id": record["id"], "text": " ".join(found)})
-
+    counts = Counter(rows=0, words=0)
     with json_lines(out) as write:
         for dataset, split, table in records(source):
-            rows = table.select(["id", "text"]).to_pylist()
-            write(f"{dataset.id}/{split}", (line(row, dataset.language) for row in rows))
-    return counts
+            rows = []
+            for record in table.select(["id", "text"]).to_pylist():
+                parts = words(record["text"], dataset.language)
+                rows.append({"id": record["id"], "text": " ".join(parts)})
+                counts["words"] += len(parts)
+            counts["rows"] += len(rows)
+            write(f"{dataset.id}/{split}", rows)
+    return {**counts}

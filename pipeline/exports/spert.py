@@ -13,11 +13,12 @@ ends have no type they are of the type "entity".
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.execution import shards
-from pipeline.exports import OTHER_TASKS, records
-from pipeline.exports._arrays import json_arrays
+from pipeline.exports import records
+from pipeline.exports._files import json_arrays
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-FROM: Final = ("records",)
 UNTYPED: Final = "entity"
 
 
@@ -35,9 +35,9 @@ def row(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     mentions = record["mentions"]
     ends = {i for x in record["relations"] for i in (x["head"], x["tail"])}
     used = [i for i, m in enumerate(mentions) if m["label"] is not None or i in ends]
-    found = aligned(record["text"], [mentions[i] for i in used])
+    placed = aligned(record["text"], [mentions[i] for i in used])
     spans = {
-        used[i]: (mentions[used[i]]["label"] or UNTYPED, *span) for i, span in found.spans.items()
+        used[i]: (mentions[used[i]]["label"] or UNTYPED, *span) for i, span in placed.spans.items()
     }
     entities = sorted({*spans.values()}, key=lambda entity: (entity[1:], entity[0]))
     number = {entity: i for i, entity in enumerate(entities)}
@@ -45,10 +45,10 @@ def row(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     held = [(label, h, t) for label, h, t in pairs if h in spans and t in spans]
     relations = dict.fromkeys((label, number[spans[h]], number[spans[t]]) for label, h, t in held)
     counts = {"entities": len(entities), "relations": len(relations)}
-    counts.update({f"lost entities: {why}": n for why, n in found.lost.items()})
+    counts.update({f"lost entities: {why}": n for why, n in placed.lost.items()})
     counts["lost relations: an end is lost"] = len(pairs) - len(held)
     return {
-        "tokens": found.tokens.words,
+        "tokens": placed.tokens.words,
         "entities": [{"type": kind, "start": s, "end": e} for kind, s, e in entities],
         "relations": [{"type": label, "head": h, "tail": t} for label, h, t in relations],
         "orig_id": record["id"],
@@ -71,22 +71,17 @@ def types(dataset: Dataset) -> dict[str, Any]:
 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset that declares NER, RE or SPO."""
-    counts = {"rows": 0, "entities": 0, "relations": 0}
-    described = set()
+    counts = Counter(rows=0, entities=0, relations=0)
     with json_arrays(out) as write:
-        for dataset, split, table in records(source):
-            if not {"NER", "RE", "SPO"} & {*dataset.tasks}:
-                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
-                continue
-            if dataset.id not in described:
-                described.add(dataset.id)
-                shards.write_json(types(dataset), out / dataset.id / "types.json")
+        for dataset, split, table in records(source, ["NER", "RE", "SPO"], counts):
+            path = out / dataset.id / "types.json"
+            if not path.is_file():
+                shards.write_json(types(dataset), path)
             rows = []
             for record in table.to_pylist():
-                own, found = row(record)
-                rows.append(own)
-                for key, number in found.items():
-                    counts[key] = counts.get(key, 0) + number
+                made, record_counts = row(record)
+                rows.append(made)
+                counts.update(record_counts)
             counts["rows"] += len(rows)
             write(f"{dataset.id}/{split}", rows)
-    return counts
+    return {**counts}

@@ -20,12 +20,11 @@ nothing more.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
-from pipeline.exports import OTHER_TASKS, json_lines, records
-from pipeline.exports._asked import Asked, asked_of
+from pipeline.exports._files import json_lines
+from pipeline.exports._label_sets import PROMPTED, LabelSets, records_and_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-FROM: Final = ("records",)
 _OF: Final = {"zh": "{owner}的{slot}", "en": "{slot} of {owner}"}
 _TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}
 
@@ -42,33 +40,33 @@ _TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}
 Prompts = dict[str, list[int]]
 
 
-def prompts(record: dict[str, Any], dataset: Dataset, absent: dict[str, Asked]) -> Prompts:
+def prompts(record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]) -> Prompts:
     """The prompts of one record with the mentions that answer them."""
-    asked: Prompts = {}
+    found: Prompts = {}
 
     def add(prompt: str, *answers: int) -> None:
-        asked.setdefault(prompt, []).extend(answers)
+        found.setdefault(prompt, []).extend(answers)
 
-    if "NER" in absent:
-        _entities(record, absent["NER"], add)
-    if "RE" in absent:
-        _relations(record, absent["RE"], _OF[dataset.language], add)
-    if "EE" in absent:
-        _events(record, dataset, absent["EE"], add)
-    return asked
+    if "NER" in asked:
+        _entities(record, asked["NER"], add)
+    if "RE" in asked:
+        _relations(record, asked["RE"], _OF[dataset.language], add)
+    if "EE" in asked:
+        _events(record, dataset, asked["EE"], add)
+    return found
 
 
-def _entities(record: dict[str, Any], absent: Asked, add: Callable[..., None]) -> None:
+def _entities(record: dict[str, Any], sets: LabelSets, add: Callable[..., None]) -> None:
     present: dict[str, None] = {}
     for i, mention in enumerate(record["mentions"]):
         if mention["label"] is not None:
             present[mention["label"]] = None
             add(mention["label"], i)
-    for label in absent.absent(record["id"], present, record["split"]):
+    for label in sets.absent(record["id"], present, record["split"]):
         add(label)
 
 
-def _relations(record: dict[str, Any], absent: Asked, of: str, add: Callable[..., None]) -> None:
+def _relations(record: dict[str, Any], sets: LabelSets, of: str, add: Callable[..., None]) -> None:
     subjects: dict[str, dict[str, None]] = {}
     for relation in record["relations"]:
         owner = record["mentions"][relation["head"]]["text"]
@@ -76,12 +74,12 @@ def _relations(record: dict[str, Any], absent: Asked, of: str, add: Callable[...
         add(of.format(owner=owner, slot=relation["label"]), relation["tail"])
     for owner, present in subjects.items():
         # The subject is gold in any split, so that dev and test are asked as train is.
-        for label in absent.absent(f"{record['id']}/{owner}", present, "train"):
+        for label in sets.absent(f"{record['id']}/{owner}", present, "train"):
             add(of.format(owner=owner, slot=label))
 
 
 def _events(
-    record: dict[str, Any], dataset: Dataset, absent: Asked, add: Callable[..., None]
+    record: dict[str, Any], dataset: Dataset, sets: LabelSets, add: Callable[..., None]
 ) -> None:
     of, trigger = _OF[dataset.language], _TRIGGER[dataset.language]
     for event in record["events"]:
@@ -89,12 +87,12 @@ def _events(
         if event["trigger"] is not None:
             add(trigger.format(label=label), event["trigger"])
             owner = record["mentions"][event["trigger"]]["text"]
-        for argument in event["arguments"] if absent.roles else ():
+        for argument in event["arguments"] if sets.roles else ():
             add(of.format(owner=owner, slot=argument["role"]), argument["mention"])
-        for role in absent.roles.get(label, ()):
+        for role in sets.roles.get(label, ()):
             add(of.format(owner=owner, slot=role))
     present = {event["label"] for event in record["events"]}
-    for label in absent.absent(record["id"], present, record["split"]):
+    for label in sets.absent(record["id"], present, record["split"]):
         add(trigger.format(label=label))
 
 
@@ -119,19 +117,11 @@ def rows(record: dict[str, Any], asked: Prompts) -> tuple[list[dict[str, Any]], 
 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the prompts of all records."""
-    counts = {"rows": 0}
-    known: dict[tuple[str, str], dict[str, Asked]] = {}
+    counts = Counter(rows=0)
     with json_lines(out) as write:
-        for dataset, split, table in records(source):
-            if (dataset.id, split) not in known:
-                known[dataset.id, split] = asked_of(source, dataset, split)
-            absent = known[dataset.id, split]
-            if not absent:
-                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
-                continue
+        for dataset, split, table, label_sets in records_and_labels(source, PROMPTED, counts):
             for record in table.to_pylist():
-                made, found = rows(record, prompts(record, dataset, absent))
-                write(f"{dataset.id}/{split}", map(orjson.dumps, made))
-                for key, number in found.items():
-                    counts[key] = counts.get(key, 0) + number
-    return counts
+                made, record_counts = rows(record, prompts(record, dataset, label_sets))
+                write(f"{dataset.id}/{split}", made)
+                counts.update(record_counts)
+    return {**counts}

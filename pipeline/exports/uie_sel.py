@@ -18,12 +18,13 @@ the spot labels, the association labels, and which spots take which associations
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.exports import OTHER_TASKS, json_lines, records
-from pipeline.exports._asked import Asked, asked_of, parts
+from pipeline.exports._files import json_lines
+from pipeline.exports._label_sets import PROMPTED, LabelSets, parts, records_and_labels
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-FROM: Final = ("records",)
 START, END, TEXT, SPAN = (f"<extra_id_{n}>" for n in (0, 1, 2, 5))
 UNTYPED: Final = "entity"
 #: Tasks whose labels the schema files name, by the kind of label.
@@ -129,7 +129,7 @@ def _instructor(spots: Iterable[str], associations: Iterable[str]) -> str:
     return " ".join([*labels, TEXT, ""])
 
 
-def rows(record: dict[str, Any], asked: dict[str, Asked]) -> Iterator[dict[str, Any]]:
+def rows(record: dict[str, Any], asked: dict[str, LabelSets]) -> Iterator[dict[str, Any]]:
     """The rows of one record."""
     for part, labels in parts(record, asked):
         events = labels.get("EE", [])
@@ -165,23 +165,16 @@ def _lines(part: dict[str, list[str]]) -> bytes:
 
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset."""
-    counts = {"rows": 0}
-    known: dict[tuple[str, str], dict[str, Asked]] = {}
+    counts = Counter(rows=0)
     with json_lines(out) as write:
-        for dataset, split, table in records(source):
-            if (dataset.id, split) not in known:
-                known[dataset.id, split] = asked_of(source, dataset, split)
-                (out / dataset.id).mkdir(parents=True, exist_ok=True)
-                for name, content in schemas(dataset).items():
-                    (out / dataset.id / name).write_bytes(content)
-            if not known[dataset.id, split]:
-                counts[OTHER_TASKS] = counts.get(OTHER_TASKS, 0) + table.num_rows
-                continue
-            made: list[bytes] = []
+        for dataset, split, table, asked in records_and_labels(source, PROMPTED, counts):
+            made: list[dict[str, Any]] = []
             for record in table.to_pylist():
-                made += map(orjson.dumps, rows(record, known[dataset.id, split]))
-                for key, number in row(record)[1].items():
-                    counts[key] = counts.get(key, 0) + number
+                made += rows(record, asked)
+                counts.update(row(record)[1])
             counts["rows"] += len(made)
             write(f"{dataset.id}/{split}", made)
-    return counts
+            for name, content in schemas(dataset).items():
+                if not (out / dataset.id / name).is_file():
+                    (out / dataset.id / name).write_bytes(content)
+    return {**counts}

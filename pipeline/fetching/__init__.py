@@ -25,8 +25,7 @@ from pipeline.fetching.sources import instruction, parts, sources_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import File
+    from pipeline.catalog import Dataset, File
     from pipeline.fetching.sources import Source
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."

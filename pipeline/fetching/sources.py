@@ -11,8 +11,7 @@ from pipeline.errors import FetchError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import File
+    from pipeline.catalog import Dataset, File
 
 
 class Source(NamedTuple):

@@ -65,8 +65,8 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     order = _order((kind.astype(np.uint64) << np.uint64(62)) | (keys >> np.uint64(2)))
     n_positive, n_hard = positive.sum(axis=1), hard.sum(axis=1)
     chosen = n_positive + n_hard + np.minimum(labels - n_positive - n_hard, k)
-    if settings.peer:
-        return _peer(order, chosen, keys, k), kind
+    if settings.remainder == "reference":
+        return _reference(order, chosen, keys, k), kind
     count = -(-chosen // k)
     first = np.concatenate([[0], np.cumsum(count)])
     batches = np.full((first[-1], k), _NONE, np.int64)
@@ -226,7 +226,7 @@ def _capped(batches: Any, owner: Any, kind: Any, first: Any, ratio: float | None
     return keep
 
 
-def _peer(order: Any, chosen: Any, keys: Any, k: int) -> Batches:
+def _reference(order: Any, chosen: Any, keys: Any, k: int) -> Batches:
     """The reference's batches: shuffled labels cut by k; a small remainder joins the last batch.
 
     n // k full batches; a remainder of at least max(1, k // 2) labels is a batch of its own, a
@@ -235,7 +235,7 @@ def _peer(order: Any, chosen: Any, keys: Any, k: int) -> Batches:
     row, place = elements(chosen)
     label = order[row, place]
     place = shuffled(row, mix64(keys[row, label] ^ _SHUFFLE))
-    count = peer_batches(chosen, k)
+    count = reference_batches(chosen, k)
     number = np.minimum(place // k, count[row] - 1)
     first = np.concatenate([[0], np.cumsum(count)])
     batches = np.full((first[-1], k + max(1, k // 2)), _NONE, np.int64)
@@ -244,7 +244,7 @@ def _peer(order: Any, chosen: Any, keys: Any, k: int) -> Batches:
     return Batches(owner, np.arange(len(owner)) - first[owner], batches)
 
 
-def peer_batches(labels: Any, k: int) -> Any:
+def reference_batches(labels: Any, k: int) -> Any:
     """How many batches the reference makes of so many labels."""
     full, rest = np.divmod(np.asarray(labels), k)
     return np.where((rest >= max(1, k // 2)) | (full == 0), full + (rest > 0), full)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
-from pipeline.execution import engines, shards
+from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.instruct import batching, confusable, counting
 from pipeline.instruct.assembly import assembled
@@ -89,7 +89,6 @@ def instruct(
             jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
-        workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
         if settings.in_sets:
             jobs = _with_sets(jobs, settings, workers)
         todo = [Step(job.target.parents[1], _name(job), job) for job in jobs]

@@ -18,14 +18,12 @@ from pipeline.negatives.evidence import links_kept
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.negatives.fusion import Block
-
 _WIDTH: Final = 1024
 #: Labels that are searched for at a time.
 _STEP: Final = 1024
 
 
-def pairs(found: Sequence[Block], top_k: int, length: float) -> tuple[Any, Any]:
+def pairs(found: Sequence[Any], top_k: int, length: float) -> tuple[Any, Any]:
     """The numbers of the labels of each pair, both ways round, sorted.
 
     Rows are rounded to integers of at most `length`, whose inner products are exact in float32.
@@ -54,7 +52,7 @@ def pairs(found: Sequence[Block], top_k: int, length: float) -> tuple[Any, Any]:
     return first[first != second], second[first != second]
 
 
-def _sketch(found: Sequence[Block]) -> Any:
+def _sketch(found: Sequence[Any]) -> Any:
     """Labels x dimensions: rows whose inner products are about the fused similarity."""
     size = found[0].query.shape[0]
     folded, beside, seed = np.zeros((size, _WIDTH)), [], 0

@@ -24,7 +24,6 @@ from pipeline.errors import DeclarationError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 DIMENSIONS: Final = 4096
 _HAN: Final = r"㐀-䶿一-鿿豈-﫿"
@@ -32,7 +31,11 @@ _HAN: Final = r"㐀-䶿一-鿿豈-﫿"
 _TOKEN: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+|[^\w\s]|_")
 _IS_HAN: Final = re.compile(rf"[{_HAN}]")
 _HAN_RUN: Final = re.compile(rf"[{_HAN}]+")
+#: Chinese sequences that count as words: of so many characters at most, that occur so often at
+#: least, and so many of them, the most frequent ones.
 _LONGEST: Final = 4
+_RARE: Final = 3
+_PIECES: Final = 20_000
 _FIXED_POINT: Final = 64
 #: A neural model is slow: it embeds at most so many texts of a label and slot.
 _TEXTS_PER_LABEL: Final = 40
@@ -87,11 +90,10 @@ def _sequences(text: str) -> list[str]:
 class CorpusEncoder:
     """Hashed character n-grams of the dataset's own tokens."""
 
-    def __init__(self, texts: Iterable[str], size: int = 20_000) -> None:
-        self._texts = [*texts]
-        self._size = size
-        han = Counter(chain.from_iterable(map(_sequences, self._texts)))
-        self._pieces = {*_common(han, size, least=3)}
+    def __init__(self, texts: Iterable[str]) -> None:
+        counts = Counter(chain.from_iterable(map(_sequences, texts)))
+        frequent = ((-n, piece) for piece, n in counts.items() if n >= _RARE)
+        self._pieces = {piece for _, piece in sorted(frequent)[:_PIECES]}
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text: words, and the longest known pieces of Chinese runs."""
@@ -124,52 +126,6 @@ class CorpusEncoder:
         weights *= np.array(rarity, np.int64)[columns]
         shape = (len(bags), len(number))
         return unit(csr_array((weights, columns, starts), shape) @ _vectors([*number]))
-
-    def table(self) -> tuple[list[str], Any]:
-        """The vocabulary and its vectors, weighted by rarity: tokens x dimensions, float32."""
-        spread = Counter(token for text in self._texts for token in {*self.tokens(text)})
-        names = _common(spread, self._size)
-        rarity = [_log((1 + len(self._texts)) / spread[name]) / _FIXED_POINT for name in names]
-        rows = _vectors(names).toarray() * np.array(rarity)[:, None]
-        return names, rows.astype(np.float32)
-
-    def save(self, folder: Path) -> None:
-        """Write the encoder as a model that `SentenceTransformer(folder)` loads.
-
-        A text is the mean of its tokens' vectors. Tokens outside the vocabulary are taken apart
-        into known ones, or left out.
-        """
-        from sentence_transformers import SentenceTransformer
-        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-        from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
-        from tokenizers.models import WordPiece
-
-        names, rows = self.table()
-        unknown = "[UNK]"
-        vocabulary = {unknown: 0, **{name: i + 1 for i, name in enumerate(names)}}
-        model = WordPiece(
-            vocabulary,
-            unk_token=unknown,
-            continuing_subword_prefix="",
-            max_input_chars_per_word=100_000,
-        )
-        tokenizer = Tokenizer(model)
-        tokenizer.normalizer = normalizers.Lowercase()
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(r"\s+"), "removed"),
-                pre_tokenizers.Split(Regex(_TOKEN.pattern), "isolated"),
-            ]
-        )
-        weights = np.vstack([np.zeros((1, DIMENSIONS), np.float32), rows])
-        module = StaticEmbedding(tokenizer, embedding_weights=weights)
-        SentenceTransformer(modules=[module], device="cpu").save(str(folder))
-
-
-def _common(counts: Counter[str], size: int, least: int = 1) -> list[str]:
-    """The most frequent keys, equal ones by name."""
-    ranked = sorted((-n, key) for key, n in counts.items() if n >= least)
-    return [key for _, key in ranked[:size]]
 
 
 def _vectors(tokens: Sequence[str]) -> Any:
@@ -210,7 +166,8 @@ class SentenceEncoder:
                 f"cannot load the encoder {model!r}: {(str(problem).splitlines() or ['?'])[0]}",
                 where="params.yaml: negatives.encoder",
                 todo='use "corpus", which needs no download, or the name or folder of a '
-                "sentence-transformers model that brings no code; check negatives.revision and "
+                "sentence-transformers model that brings no code; check "
+                "negatives.encoder_revision, negatives.encoder_sha256 and "
                 "negatives.device",
             ) from None
 

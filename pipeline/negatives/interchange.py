@@ -127,7 +127,7 @@ def merged(contents: Iterable[dict[str, Any]]) -> Merged:
 
 
 def read(path: Path) -> Merged:
-    """Any of our files, a folder of them, or a peer's file, in the field's form."""
+    """Any of our files, a folder of them, or a file of another project, in the field's form."""
     if not path.exists():
         todo = "name a dictionary: a JSON file, or a folder of ours"
         raise DeclarationError("there is no such file or folder", where=path, todo=todo)
@@ -179,7 +179,7 @@ def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
 
 
 class Imported:
-    """A peer's dictionary in place of ours; what it says of labels we do not have is counted."""
+    """Another project's dictionary in place of ours; labels that we do not have are counted."""
 
     def __init__(self, lists: Merged) -> None:
         self._lists = lists
@@ -192,7 +192,7 @@ class Imported:
         return cls(read(path))
 
     def near(self, dataset: Dataset, task: str, labels: list[str]) -> dict[str, Near]:
-        """The peer's lists for one inventory, found under the dataset's source or its id."""
+        """The lists for one inventory, found under the dataset's source or its id."""
         sources = self._lists.get(task, {})
         own = sources.get(dataset.source, sources.get(dataset.id))
         if own is None:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.catalog import raw_files
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
-from pipeline.execution import engines, shards
+from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.negatives.confusability import YARDSTICK, confusions, coverage, off_diagonal
 from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder
@@ -61,13 +61,13 @@ def negatives(
     The datasets share the workers, except where a neural model is loaded, once.
     """
     check(datasets, settings, overrides)
-    model = revision = None
+    model, about = None, {}
     if settings.encoder != "corpus":
-        revision = _revision(settings)
-        on_hub = None if Path(settings.encoder).is_dir() else revision
-        model = SentenceEncoder(settings.encoder, on_hub, settings.device)
+        about = encoder_identity(settings)
+        revision = about.get("encoder_revision")
+        model = SentenceEncoder(settings.encoder, revision, settings.device)
     size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
-    crew = engines.enough(workers, sum(size.values())) if model is None else 1
+    crew = workers if model is None else 1
     work = partial(
         _dictionary,
         clean=clean,
@@ -75,8 +75,8 @@ def negatives(
         settings=settings,
         by_hand=Overrides.read(overrides),
         model=model,
-        about={} if model is None else {"revision": revision},
-        peer=None if imported is None else Imported.read(imported),
+        about=about,
+        reference=None if imported is None else Imported.read(imported),
     )
     with ExitStack() as stack:
         folders = {d.id: stack.enter_context(building(out / d.id)) for d in datasets}
@@ -95,7 +95,7 @@ def _dictionary(
     by_hand: Overrides,
     model: SentenceEncoder | None,
     about: dict[str, str | None],
-    peer: Imported | None,
+    reference: Imported | None,
 ) -> Done:
     """Write the dictionary of one dataset, and the account of it."""
     dataset, folder = item
@@ -108,25 +108,25 @@ def _dictionary(
     )
     tasks, told = {}, {}
     for evidence in found:
-        if peer is None:
+        if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
             with threadpool_limits(1, "blas"):
                 near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
         else:
-            near = peer.near(dataset, evidence.task, evidence.labels)
+            near = reference.near(dataset, evidence.task, evidence.labels)
         tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
         told[evidence.task] = account(evidence, tasks[evidence.task])
     content = {
         "dataset": dataset.id,
         "source": dataset.source,
-        "encoder": settings.encoder if peer is None else "imported",
+        "encoder": settings.encoder if reference is None else "imported",
         **about,
         "split": next((e.split for e in found if e.split), None),
         "tasks": tasks,
     }
     summary = {"split": content["split"], "tasks": told}
-    if peer is not None:
-        summary["imported"] = peer.account()
+    if reference is not None:
+        summary["imported"] = reference.account()
     write_dictionary(content, folder / NAME)
     shards.write_json(summary, folder / "account.json")
     return Done([folder / NAME, folder / "account.json"])
@@ -145,17 +145,22 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
         )
 
 
-def _revision(settings: Negatives) -> str | None:
-    """What the encoder is: the sha256 of its folder, which may be demanded, or what the Hub has."""
+def encoder_identity(settings: Negatives) -> dict[str, str | None]:
+    """Which model the encoder is: the sha256 of its folder, or its revision on the Hub.
+
+    Raises DeclarationError where the folder is not the one that the parameters ask for.
+    """
     folder = Path(settings.encoder)
-    found = raw_files.digest(folder) if folder.is_dir() else settings.revision
-    if settings.revision not in (None, found):
+    if not folder.is_dir():
+        return {"encoder_revision": settings.encoder_revision}
+    found = raw_files.digest(folder)
+    if settings.encoder_sha256 not in (None, found):
         raise DeclarationError(
-            f"sha256 is {found}, negatives.revision is {settings.revision}",
+            f"sha256 is {found}, negatives.encoder_sha256 is {settings.encoder_sha256}",
             where=folder,
             todo="get the model again, or correct params.yaml",
         )
-    return found
+    return {"encoder_sha256": found}
 
 
 def dictionary_tasks(dataset: Dataset) -> list[str]:

@@ -25,8 +25,7 @@ from pipeline.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import Split
+    from pipeline.catalog import Dataset, Split
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.catalog import Dataset
-    from pipeline.catalog.raw_files import Manifest
+    from pipeline.catalog import Dataset, Manifest
     from pipeline.config import Normalize
     from pipeline.execution.engines import Workers
 
@@ -133,7 +132,7 @@ def _write(
         parts: dict[str, list[tuple[str, Record]]] = {}
         for ordinal, record in batch:
             own = _split_of(dataset, record) if dataset.split_by_hash else split
-            found = _windows(dataset, record, settings.max_chars, counts)
+            found = _windows(dataset, record, settings.window_chars, counts)
             numbers = range(1, len(found) + 1) if len(found) > 1 else [0]
             ids = (record_id(dataset.id, own, ordinal, n) for n in numbers)
             parts.setdefault(own, []).extend(zip(ids, found, strict=True))
@@ -152,17 +151,17 @@ def _write(
 
 
 def _windows(
-    dataset: Dataset, record: Record, max_chars: int | None, counts: Counter[str]
+    dataset: Dataset, record: Record, window_chars: int | None, counts: Counter[str]
 ) -> list[Record]:
-    """The record, or its windows if its text is longer than `max_chars`; keeps account of them."""
-    if max_chars is None or len(record.text) <= max_chars:
+    """The record, or its windows if its text is longer than `window_chars`; counts them."""
+    if window_chars is None or len(record.text) <= window_chars:
         return [record]
     names = dataset.names("role")
     enum_roles = {names[role] for role in dataset.enum_roles if role in names}
-    found, crossing = windows(record, max_chars, dataset.language, enum_roles)
+    found, crossing = windows(record, window_chars, dataset.language, enum_roles)
     counts["windows:texts"] += len(found) > 1
     counts["windows:windows"] += len(found) if len(found) > 1 else 0
-    counts["windows:longer"] += sum(len(w.text) > max_chars for w in found)
+    counts["windows:longer"] += sum(len(w.text) > window_chars for w in found)
     counts.update({f"windows:crossing {kind}": n for kind, n in crossing.items()})
     return found
 

@@ -42,11 +42,11 @@ _ABBREVIATED: Final = re.compile(
 
 
 def windows(
-    record: Record, max_chars: int, language: str, enum_roles: Collection[str] = ()
+    record: Record, window_chars: int, language: str, enum_roles: Collection[str] = ()
 ) -> tuple[list[Record], Counter[str]]:
     """The windows of a record (itself, if it is short) and how many annotations cross a cut."""
     lost: Counter[str] = Counter()
-    spans = _spans(record, max_chars, language) if len(record.text) > max_chars else []
+    spans = _spans(record, window_chars, language) if len(record.text) > window_chars else []
     if len(spans) < 2:
         return [record], lost
     values = {
@@ -90,17 +90,17 @@ def windows(
     ], lost
 
 
-def _spans(record: Record, max_chars: int, language: str) -> list[tuple[int, int]]:
+def _spans(record: Record, window_chars: int, language: str) -> list[tuple[int, int]]:
     """Where the windows begin and end."""
     gaps = _gaps(record, language)
     crossed = _crossings(record, gaps)
     spans: list[tuple[int, int]] = []
     begin, text = 0, record.text
     ends = [end for end, _ in gaps]
-    while len(text) - begin > max_chars:
-        first, last = (bisect_right(ends, at) for at in (begin, begin + max_chars))
+    while len(text) - begin > window_chars:
+        first, last = (bisect_right(ends, at) for at in (begin, begin + window_chars))
         fits, later = gaps[first:last], gaps[last : last + 1]
-        late = [g for g in fits if g[0] > begin + max_chars // 2]
+        late = [g for g in fits if g[0] > begin + window_chars // 2]
         if late:
             cut = min(late, key=lambda g: (crossed[g], -g[0]))
         elif fits or later:

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _NO: Final = pa.array([], pa.string())
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
-#: So many times as many bytes as elsewhere before processes pay: they are read once and counted.
-_LIGHTER: Final = 100
 #: Rows that the page shows per dataset and reason, and the room for all of them.
 _ROWS_EACH: Final = 8
 _ROWS_BYTES: Final = 1_500_000
@@ -64,8 +62,6 @@ def report(
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output."""
     datasets = sorted(datasets, key=lambda d: d.id)
-    paths = [path for d in datasets for _, path in record_shards(folders["clean"] / d.id)]
-    workers = engines.enough(workers, sum(path.stat().st_size for path in paths) // _LIGHTER)
     measured = dict(
         zip(
             (d.id for d in datasets),

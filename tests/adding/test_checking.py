@@ -37,8 +37,8 @@ def found(dataset, folder, **splits):
     own = {}
     for name, (content, counts) in splits.items():
         (folder / f"{name}.txt").write_text(content, encoding="utf-8")
-        own[name] = raw_files.Split([raw_files.File(f"{name}.txt")], counts)
-    checked = checking.check(dataset, folder, raw_files.Manifest(own), 0.02)
+        own[name] = catalog.Split([catalog.File(f"{name}.txt")], counts)
+    checked = checking.check(dataset, folder, catalog.Manifest(own), 0.02)
     return [*map(str, checked.findings)]
 
 
@@ -86,8 +86,8 @@ def test_labels_may_be_missing_in_a_cut(tmp_path):
 
 def test_hashes_and_missing_files(tmp_path):
     (tmp_path / "a.txt").write_text(ROWS, encoding="utf-8")
-    files = [raw_files.File("a.txt", sha256="0" * 64), raw_files.File("b.txt")]
-    manifest = raw_files.Manifest({"train": raw_files.Split(files)})
+    files = [catalog.File("a.txt", sha256="0" * 64), catalog.File("b.txt")]
+    manifest = catalog.Manifest({"train": catalog.Split(files)})
 
     checked = checking.check(declared(tmp_path), tmp_path, manifest, 0.02)
 

@@ -215,8 +215,8 @@ def edition(tmp_path, text, **counts):
     folder = tmp_path / "raw" / "toy"
     folder.mkdir(parents=True)
     (folder / "a.tsv").write_text(text, encoding="utf-8")
-    split = raw_files.Split(files=[raw_files.File("a.tsv")], counts=counts)
-    return folder, raw_files.Manifest(splits={"train": split})
+    split = catalog.Split(files=[catalog.File("a.tsv")], counts=counts)
+    return folder, catalog.Manifest(splits={"train": split})
 
 
 ROWS = "Ada\tB-PER\nsleeps\tO\n\nBo\tB-PER\nwakes\tO\n"
@@ -364,7 +364,7 @@ def test_a_name_of_no_relation_that_a_relation_has_is_refused():
 
 def test_lists_of_documents_are_kept_account_of():
     """A reject without a document counts once; a listed document that is absent is told."""
-    split = raw_files.Split([], {}, documents="splits/casie-dev.txt")
+    split = catalog.Split([], {}, documents="splits/casie-dev.txt")
     listed = (raw_files.CATALOG / split.documents).read_text(encoding="utf-8").split()
     items = [Record("x", "o", source_id=i) for i in (*listed, "other")] + [Reject("o", "broken")]
 

@@ -46,7 +46,7 @@ PLANTED = declared(
     enum_roles=["kind"],
 )
 FIXES = [[], *([kind] for kind in get_args(Fixable)), [*get_args(Fixable)]]
-MAX_CHARS = (None, 40)
+WINDOW_CHARS = (None, 40)
 NEAR = ("ignore", "report", "drop")
 
 
@@ -110,8 +110,8 @@ def mention_of(chance, text):
     return Mention(f"{pieces[0]} {pieces[-1]}", None, None, label, discontinuous=True)
 
 
-def made(folder, monkeypatch, max_chars):
-    """The normalized samples and planted records; texts over `max_chars` are parted."""
+def made(folder, monkeypatch, window_chars):
+    """The normalized samples and planted records; texts over `window_chars` are parted."""
     readers = catalog.reader
 
     def reader(dataset):
@@ -122,10 +122,10 @@ def made(folder, monkeypatch, max_chars):
     raw.mkdir(parents=True)
     for split in ("train", "dev", "test"):
         (raw / split).write_text("read by nobody")
-    files = {split: raw_files.Split([raw_files.File(split)]) for split in ("train", "dev", "test")}
-    sources = [Source(PLANTED, raw, raw_files.Manifest(files))]
+    files = {split: catalog.Split([catalog.File(split)]) for split in ("train", "dev", "test")}
+    sources = [Source(PLANTED, raw, catalog.Manifest(files))]
     sources += [Source(d, *raw_files.edition(d, ROOT / "raw" / "sample")) for d in SAMPLES]
-    normalize(sources, Normalize(max_chars=max_chars), folder / "normalize")
+    normalize(sources, Normalize(window_chars=window_chars), folder / "normalize")
     return [source.dataset for source in sources]
 
 
@@ -161,11 +161,11 @@ def shown(item):
     return item if isinstance(item, str) else next(item[n] for n in names if n in item)
 
 
-@pytest.mark.parametrize("max_chars", MAX_CHARS)
+@pytest.mark.parametrize("window_chars", WINDOW_CHARS)
 def test_whatever_the_parameters_every_record_of_every_stage_is_sound(
-    max_chars, tmp_path, monkeypatch
+    window_chars, tmp_path, monkeypatch
 ):
-    datasets = made(tmp_path, monkeypatch, max_chars)
+    datasets = made(tmp_path, monkeypatch, window_chars)
     folders = {"normalize": tmp_path / "normalize"}
     for d in datasets:
         all_sound(d, *(shards.read(p) for _, p in kept.record_shards(folders["normalize"] / d.id)))

@@ -143,10 +143,9 @@ def test_events_that_mending_leaves_hollow_go_if_asked():
 
 def test_a_split_without_labels_is_in_the_report():
     table = rows(Record("a" * 50, ""))
-    tally = hygiene.Tally()
-    tally.add("test", table, hygiene.findings(table, (), 20))
+    counted = hygiene.counted(table, hygiene.findings(table, (), 20))
 
-    assert tally.summary()["test"]["text_too_long"]["found"] == 1
+    assert hygiene.summary([("test", counted)])["test"]["text_too_long"]["found"] == 1
 
 
 def test_a_second_label_that_a_relation_needs_stays():

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from pipeline import text
 from pipeline.clean import chinese, rules
-from pipeline.clean.stage import clean, cleaned
+from pipeline.clean.stage import cleaned
 from pipeline.config import Clean
 from pipeline.errors import RawFileError
-from pipeline.execution import engines, shards
 from tests.conftest import ROOT
-from tests.helpers import declared, table
+from tests.helpers import table
 
 STOP_WORDS = ROOT / "pipeline" / "clean" / "stop_words"
 
@@ -235,16 +234,3 @@ def test_words_are_parted_without_what_they_do_not_need():
         "assert not {'scipy', 'sklearn', 'pandas'} & {*sys.modules}; import scipy.sparse"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-def test_a_few_thousand_texts_are_cleaned_in_one_process(tmp_path, monkeypatch):
-    texts = [f"{n} Velmora sold Kestrel {n * 7919 % 100_003}" for n in range(9000)]
-    for split in ("train", "dev"):
-        shards.write(table(*texts), tmp_path / "normalize" / "toy" / f"{split}-00000.parquet")
-    assert sum(p.stat().st_size for p in tmp_path.rglob("*.parquet")) > engines._SMALL
-    monkeypatch.setattr(engines, "_pool", lambda _: pytest.fail("a process was started"))
-
-    source, out = tmp_path / "normalize", tmp_path / "clean"
-    clean([declared(entity=("person",))], source, Clean(), STOP_WORDS, out, 2)
-
-    assert len([*out.rglob("*.parquet")]) == 2

@@ -4,7 +4,8 @@ import pytest
 
 from pipeline import catalog, config
 from pipeline.catalog import raw_files
-from pipeline.commands import chain as run
+from pipeline.commands import chain
+from pipeline.commands.layout import Workspace
 from pipeline.errors import RawFileError, StaleError
 from tests.conftest import ROOT
 from tests.helpers import make
@@ -12,12 +13,12 @@ from tests.helpers import make
 
 def workspace(raw, out):
     settings = config.load(ROOT / "params.yaml")
-    return run.Workspace(settings, raw, out)
+    return Workspace(settings, raw, out)
 
 
 def test_no_raw_files_at_all_is_an_error(tmp_path):
     with pytest.raises(RawFileError, match="none of these datasets has raw files") as caught:
-        run.everything(["wnut2017"], workspace(tmp_path / "raw", tmp_path / "out"))
+        chain.everything(["wnut2017"], workspace(tmp_path / "raw", tmp_path / "out"))
 
     assert caught.value.where == tmp_path / "raw"
     assert not (tmp_path / "out").exists()

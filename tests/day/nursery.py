@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-_LIBRARIES = ["datasketch", "faiss", "msgspec", "nltk.tokenize", "numpy", "orjson", "tomlkit"]
+_LIBRARIES = ["faiss", "msgspec", "nltk.tokenize", "numpy", "orjson", "tomlkit"]
 _LIBRARIES += ["pyarrow.compute", "pyarrow.parquet", "rich.console", "rich.table", "ruamel.yaml"]
 _LIBRARIES += ["mmh3", "scipy.sparse", "threadpoolctl", "xxhash"]
 

@@ -21,7 +21,7 @@ import orjson
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline.commands import chain as run
+from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
 from tests import account
 from tests.conftest import ROOT
@@ -177,7 +177,7 @@ class World:
         counts = orjson.loads((self.here / "output/reports/counts.json").read_bytes())["datasets"]
         assert sorted(counts) == sorted(self.ready())
         settings, output = self.params, self.here / "output"
-        ws = run.Workspace(Settings(), self.raw, output)
+        ws = Workspace(Settings(), self.raw, output)
         table = self.corpus()
         for name, own in counts.items():
             told, declared = self.declaration(name), self.manifest(name)
@@ -193,7 +193,7 @@ class World:
             k = min(settings["instruct"]["labels_per_instruction"]["NER"], len(names))
             if names and settings["instruct"]["grouping"] == "confusable":
                 k = -(-len(names) // -(-len(names) // k))  # parted as evenly as k allows
-            if settings["instruct"]["peer"]:
+            if settings["instruct"]["remainder"] == "reference":
                 continue
             for row in rows:
                 assert {*row["labels"]} <= names, name

@@ -1,9 +1,7 @@
-"""Near-duplicates: signatures are datasketch's, pairs are exact, drops are asked for and named."""
+"""Near-duplicates: signatures tell how alike texts are, pairs are exact, drops name a partner."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.config import Dedupe
 from pipeline.dedupe import duplicates, minhash
@@ -23,17 +21,32 @@ def solve(tmp_path, *names, workers=1, **settings):
     return shards.read_json(out / "near_duplicates.json")["pairs"], found
 
 
-@given(st.lists(st.text(max_size=30), min_size=1, max_size=8), st.sampled_from([1, 3, 5]))
-def test_signatures_are_those_of_datasketch(texts, n):
-    from datasketch import MinHash
+def test_signatures_agree_in_about_the_share_of_n_grams_that_texts_have_in_common():
+    letters = np.random.RandomState(7).choice([*"abcdefgh"], (300, 40))
+    texts = ["".join(row) for row in letters]
+    changed = [text[:20] + text[21:] for text in texts]
+    rows = minhash.signatures([*texts, *changed], [5] * 600)
 
-    ours = minhash.signatures(texts, [n] * len(texts), 0.8)
+    agree = (rows[:300] == rows[300:]).mean()
+    alike = np.mean([minhash.similarity(*pair, 5) for pair in zip(texts, changed, strict=True)])
+    assert agree == pytest.approx(alike, abs=0.01)
+    assert (rows[:299] == rows[1:300]).mean() < 0.02
 
-    for text, row in zip(texts, ours, strict=True):
-        hashes, _ = minhash.ngrams([text], [n])
-        theirs = MinHash(num_perm=minhash.PERMUTATIONS, scheme="affine32", hashfunc=int)
-        theirs.update_batch(hashes.tolist())
-        assert row.tolist() == theirs.hashvalues.tolist()
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8, 0.9, 0.99])
+def test_pairs_at_the_threshold_share_a_band_nineteen_times_in_twenty(threshold):
+    rows = minhash.band_rows(threshold)
+
+    missed = [(1 - threshold**n) ** (minhash.PERMUTATIONS // n) for n in (rows, rows + 1)]
+    assert missed[0] <= 0.05 < missed[1]
+
+
+def test_a_signature_does_not_depend_on_the_texts_around():
+    alone = minhash.signatures([LONG], [5])
+
+    assert (
+        minhash.signatures(["a", "", LONG, "雾港"], [5, 5, 5, 3])[2].tolist() == alone[0].tolist()
+    )
 
 
 def test_ngrams_do_not_cross_texts_and_sizes_may_differ():

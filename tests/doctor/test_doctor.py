@@ -356,7 +356,7 @@ def test_memory_is_what_is_left_of_the_machine_or_of_its_container(tmp_path):
 
 
 def test_a_limit_of_the_process_is_one_of_memory():
-    code = "from pipeline import machine; print(machine.memory())"
+    code = "from pipeline.execution import machine; print(machine.memory())"
     limited = ["sh", "-c", 'ulimit -v 500000 && exec "$@"', "sh", sys.executable, "-c", code]
     done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, check=True)
 

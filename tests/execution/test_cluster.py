@@ -171,7 +171,7 @@ def test_a_killed_worker_is_replaced_then_named(address, work, tmp_path):
     import json
     from functools import partial
     import engine_work
-    from pipeline import engines
+    from pipeline.execution import engines
     from pipeline.errors import WorkError
 
     crew = engines.Workers(1, "ray", {address!r})
@@ -204,7 +204,7 @@ def test_an_interrupt_leaves_no_half_shard(address, tmp_path):
     import time
     from functools import partial
     from pathlib import Path
-    from pipeline import atomic, engines, shards
+    from pipeline.execution import atomic, engines, shards
 
     def slow(item, folder):
         for n in range(2000):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.commands import chain as run
+from pipeline.commands import wiring
 from pipeline.execution import code
 
 
@@ -25,14 +25,14 @@ from pipeline.execution import code
     ],
 )
 def test_a_stage_follows_from_what_it_imports(stage, has):
-    start = [p for pattern in run.STAGES[stage].code for p in code.PACKAGE.glob(pattern)]
+    start = [p for pattern in wiring.STAGES[stage].code for p in code.PACKAGE.glob(pattern)]
 
-    found = {code.name(path) for path in code.reached(start, run.SILENT)}
+    found = {code.name(path) for path in code.reached(start, wiring.SILENT)}
 
     assert has <= found
     silent = ("errors", "execution/engines", "cli", "config", "execution/atomic", "commands/chain")
     assert not found & {f"{name}.py" for name in silent}
-    assert not found & {f"{other}/stage.py" for other in run.STAGES if other != stage}
+    assert not found & {f"{other}/stage.py" for other in wiring.STAGES if other != stage}
     assert not {name for name in found if name.startswith("readers/") and "/_" not in name}
 
 

@@ -170,7 +170,7 @@ def test_an_interrupt_leaves_no_half_shard(tmp_path):
         import time
         from functools import partial
         from pathlib import Path
-        from pipeline import atomic, engines, shards
+        from pipeline.execution import atomic, engines, shards
 
         def slow(item, folder):
             for n in range(200):
@@ -214,7 +214,7 @@ def test_a_worker_that_starts_is_deaf_to_ctrl_c(tmp_path):
         textwrap.dedent("""
         import os, time
         from pathlib import Path
-        from pipeline import engines
+        from pipeline.execution import engines
 
         here = Path(__file__).parent
         if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline import cli
-from pipeline.commands import chain as run
+from pipeline.commands import wiring
 from tests.conftest import ROOT
 from tests.faults.conftest import tree
 
@@ -82,8 +82,9 @@ def ran(monkeypatch):
 
         return noted
 
-    for stage, make in run.MAKE.items():
-        monkeypatch.setitem(run.MAKE, stage, noting(stage, make))
+    for stage, own in wiring.STAGES.items():
+        noted = own._replace(make=noting(stage, own.make))
+        monkeypatch.setitem(wiring.STAGES, stage, noted)
     return called
 
 
@@ -160,7 +161,7 @@ def test_a_changed_dataset_reruns_itself_and_what_is_made_of_all(made, ran):
 
     made.run()
 
-    each = [(stage, names) for stage, names in ran if not run.STAGES[stage].whole]
+    each = [(stage, names) for stage, names in ran if not wiring.STAGES[stage].whole]
     assert [names for _, names in each] == [["cluener"]] * len(each)
     assert [stage for stage, _ in ran] == [*STAGES]
 
@@ -168,7 +169,7 @@ def test_a_changed_dataset_reruns_itself_and_what_is_made_of_all(made, ran):
 @pytest.mark.parametrize(
     ("section", "values", "next_stage", "words", "due"),
     [
-        ("normalize", {"max_chars": 40}, "clean", "max_chars was None, is 40", "normalize"),
+        ("normalize", {"window_chars": 40}, "clean", "window_chars was None, is 40", "normalize"),
         ("clean", {"min_characters": 9}, "dedupe", "min_characters was 5, is 9", "clean"),
         ("dedupe", {"across_datasets": False}, "negatives", "across_datasets was", "dedupe"),
         ("negatives", {"top_k": 2}, "instruct", "top_k was 6, is 2", "negatives"),
@@ -285,10 +286,10 @@ def test_an_edit_while_a_stage_runs_is_refused(made, monkeypatch, capsys, what):
     from pipeline import catalog
     from pipeline.execution import code
 
-    make = run.MAKE["normalize"]
+    stage = wiring.STAGES["normalize"]
 
     def edits(datasets, ws, **more):
-        make(datasets, ws, **more)
+        stage.make(datasets, ws, **more)
         if what == "parameters":
             made.change("publish", rows_per_shard=7)
         elif what == "declaration":
@@ -307,7 +308,7 @@ def test_an_edit_while_a_stage_runs_is_refused(made, monkeypatch, capsys, what):
             path = next((made.raw / "wnut2017").glob("*.conll"))
             path.write_bytes(path.read_bytes() + b"\n")
 
-    monkeypatch.setitem(run.MAKE, "normalize", edits)
+    monkeypatch.setitem(wiring.STAGES, "normalize", stage._replace(make=edits))
     made.change("normalize", records_per_shard=5)
 
     assert made("run", "--datasets", ",".join(NAMES)) == 1
@@ -426,7 +427,7 @@ def test_killed_between_the_last_file_and_the_stamp(made):
     assert tree(made.out) == before
 
 
-def test_a_peers_dictionary_is_taken_whatever_was_fresh(made, tmp_path):
+def test_an_imported_dictionary_is_taken_whatever_was_fresh(made, tmp_path):
     peer = tmp_path / "peer.json"
     peer.write_text('{"NER": {"WNUT17": {"person": ["location"]}}}', encoding="utf-8")
     path = made.out / "negatives" / "wnut2017" / "dictionary.json"

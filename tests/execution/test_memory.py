@@ -26,16 +26,16 @@ STAGES = """
 import sys
 from pathlib import Path
 from bench import cases, one_dataset
-from pipeline.commands import chain as run
+from pipeline.commands import chain
 from pipeline.dedupe import duplicates
 from pipeline.execution import shuffle
 
 shuffle.LIMIT = duplicates._GROUP = 1 << 20
 folder = Path(sys.argv[1])
 one_dataset.lay(folder, int(sys.argv[2]))
-chain = run.Chain(["one"], cases.workspace(folder, 1))
+due = chain.Chain(["one"], cases.workspace(folder, 1))
 for stage in ("normalize", "clean", "dedupe"):
-    chain.make(stage)
+    due.make(stage)
 """
 PEAK = """
 print(next(x.split()[1] for x in open("/proc/self/status") if x.startswith("VmHWM")))

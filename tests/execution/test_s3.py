@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline import config
-from pipeline.commands import chain as run
+from pipeline.commands import chain
+from pipeline.commands.layout import Workspace
 from pipeline.errors import RawFileError
 from pipeline.execution import atomic, freshness, shards
 from pipeline.tables import INSTRUCTIONS
@@ -89,8 +90,8 @@ def made(server):  # noqa: ARG001 - a fixture cannot use another by a mark
 
 def test_two_processes_from_bucket_to_bucket_give_the_local_bytes(made, tmp_path):
     settings = config.load(ROOT / "params.yaml")
-    ws = run.Workspace(settings, SAMPLE, tmp_path / "out")
-    run.everything(SOME, ws)
+    ws = Workspace(settings, SAMPLE, tmp_path / "out")
+    chain.everything(SOME, ws)
 
     remote, local = contents(made), contents(tmp_path / "out")
     assert len(local) > 20

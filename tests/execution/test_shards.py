@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import config, text
+from pipeline import catalog, config, text
 from pipeline.catalog import raw_files
 from pipeline.errors import RawFileError, WorkError
 from pipeline.execution import shards
 from pipeline.readers import _source
 from pipeline.scoring import predictions
 
-FILES = raw_files.Split([raw_files.File("a.txt", hashlib.sha256(b"a").hexdigest())])
+FILES = catalog.Split([catalog.File("a.txt", hashlib.sha256(b"a").hexdigest())])
 TABLE = pa.table(
     {
         "id": [f"toy/train/{n}" for n in range(500)],

@@ -4,7 +4,8 @@ import pytest
 from upath import UPath
 
 from pipeline import config
-from pipeline.commands import chain as run
+from pipeline.commands import chain
+from pipeline.commands.layout import Workspace
 from pipeline.errors import RawFileError
 from pipeline.execution import atomic, shards
 from tests.conftest import ROOT
@@ -23,8 +24,8 @@ def bucket():
 
 def run_all(raw, out):
     settings = config.load(ROOT / "params.yaml")
-    ws = run.Workspace(settings, raw, out)
-    run.everything(SOME, ws)
+    ws = Workspace(settings, raw, out)
+    chain.everything(SOME, ws)
 
 
 def contents(folder):

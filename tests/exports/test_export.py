@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
+from pipeline.exports._files import json_lines
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
@@ -156,7 +157,7 @@ def test_datasets_of_one_published_name_are_told_apart(tmp_path):
 
 
 def test_lines_go_to_shards(tmp_path):
-    with exports.json_lines(tmp_path, per_shard=3) as write:
+    with json_lines(tmp_path, per_shard=3) as write:
         write("a/train", (b"%d" % n for n in range(4)))
         write("a/dev", [b"x"])
         write("a/train", [b"4", b"5", b"6"])

@@ -5,12 +5,13 @@ from collections import Counter
 
 import msgspec
 import orjson
+import pyarrow as pa
 import pytest
 from datasets import load_dataset
 
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
-from pipeline.exports import _arrays, json_lines
+from pipeline.exports._files import json_arrays, json_lines, parquet
 
 CHATS = ["alpaca", "sharegpt", "messages", "prompt-completion"]
 RECORDS = ["bio", "gliner", "mlm-wwm", "spert", "uie", "uie-sel"]
@@ -154,7 +155,7 @@ def test_typed_relations_alone_are_exported_as_relations(form, run, exported, tm
     whole = catalog.load("duie2")
     source = exports.Source("records", run, (msgspec.structs.replace(whole, tasks=["SPO"]),))
 
-    exports.module(form).export(source, tmp_path)
+    exports.export(form.replace("-", "_"), source, tmp_path)
 
     for path in sorted((exported(form) / "duie2").glob("train-*")):
         own, other = (p.read_bytes() for p in (tmp_path / "duie2" / path.name, path))
@@ -188,7 +189,7 @@ def test_shards_are_cut_and_nothing_is_lost(tmp_path):
     with json_lines(tmp_path, per_shard=3) as write:
         write("a/train", (b'{"n": %d}' % n for n in range(4)))
         write("a/train", (b'{"n": %d}' % n for n in range(4, 7)))
-    with _arrays.json_arrays(tmp_path, per_shard=3) as write:
+    with json_arrays(tmp_path, per_shard=3) as write:
         for name in ("a/train", "b/train"):
             write(name, [{"n": n} for n in range(4)])
             write(name, [{"n": n} for n in range(4, 7)])
@@ -202,17 +203,17 @@ def test_shards_are_cut_and_nothing_is_lost(tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-def test_bio_shards_are_cut(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(exports, "_ROWS", 4)
-    monkeypatch.setattr("pipeline.exports.bio.LINES_PER_SHARD", 8)
-    arguments = ["--datasets", "conll04", "--splits", "train", "--output", str(run)]
-    assert cli.main(["export", "bio", *arguments, "--out", str(tmp_path / "bio")]) == 0
+def test_parquet_shards_are_cut(tmp_path):
+    schema = pa.schema([("n", pa.int64())])
+    with parquet(tmp_path, per_shard=8) as write:
+        for name in ("a/train", "b/train"):
+            for start in range(0, 20, 4):
+                write(name, [{"n": n} for n in range(start, start + 4)], schema)
 
-    paths = shards.listed(tmp_path / "bio" / "conll04")
-    tables = [shards.read(path) for path in paths]
-    assert [t.num_rows for t in tables[:-1]] == [8] * (len(tables) - 1)
-    ids = [i for t in tables for i in t["id"].to_pylist()]
-    assert ids == [row["id"] for row in kept(run, "conll04", "train")]
+    for name in ("a", "b"):
+        tables = [shards.read(path) for path in shards.listed(tmp_path / name)]
+        assert [t.num_rows for t in tables] == [8, 8, 4]
+        assert [n for t in tables for n in t["n"].to_pylist()] == [*range(20)]
 
 
 @pytest.mark.parametrize("form", ["uie", "uie-sel"])

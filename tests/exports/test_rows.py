@@ -9,7 +9,7 @@ from pipeline import catalog, exports, tasks
 from pipeline.config import Instruct
 from pipeline.execution import shards
 from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
-from pipeline.exports._asked import Asked, parts
+from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.instruct import counting
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.report import leak
@@ -38,7 +38,7 @@ def rows(record, dataset, split="train"):
     ).to_pylist()[0]  # fmt: skip
 
 
-class Near(Asked):
+class Near(LabelSets):
     """Sets of near labels given by hand; as no records are counted, all of them are asked."""
 
     def __init__(self, dataset, task, near, held=()):

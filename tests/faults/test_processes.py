@@ -52,7 +52,8 @@ def hook(event, arguments):
 
 sys.addaudithook(hook)
 if __name__ == "__main__":
-    from pipeline import cli, engines
+    from pipeline import cli
+    from pipeline.execution import engines
     engines._SMALL = 0
     sys.exit(cli.main(command))
 """

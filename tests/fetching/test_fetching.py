@@ -23,8 +23,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import catalog, cli, fetching
-from pipeline.catalog import Dataset, Labels, raw_files
-from pipeline.catalog.raw_files import File, Split
+from pipeline.catalog import Dataset, File, Labels, Split, raw_files
 from pipeline.fetching import archives, http
 from pipeline.fetching.http import Network
 

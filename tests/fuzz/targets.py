@@ -340,7 +340,7 @@ def _example(reader):
         if dataset.reader["name"] == reader:
             raw, manifest = raw_files.edition(dataset, ROOT / "raw" / "sample")
             return raw, min(manifest.splits.values(), key=lambda s: len(s.files))
-    return None, raw_files.Split([])
+    return None, catalog.Split([])
 
 
 def _manifest(folder, content, name):

@@ -337,7 +337,7 @@ PARAMETERS = {
     "a share of infinity": ("normalize: {max_reject_rate: .inf}", "not a share"),
     "a negative share": ("clean: {max_stop_word_share: -0.1}", "not a share"),
     "no records": ("normalize: {records_per_shard: 0}", "at least 1"),
-    "no characters": ("normalize: {max_chars: 0}", "at least 1"),
+    "no characters": ("normalize: {window_chars: 0}", "at least 1"),
     "negative characters": ("clean: {min_characters: -1}", "at least 0"),
     "a huge count": ("publish: {rows_per_shard: 99999999999999999999}", "at most"),
     "labels for all eternity": ("instruct: {labels_per_instruction: {NER: 9999999999}}", "at most"),
@@ -352,6 +352,9 @@ PARAMETERS = {
     "conflicts of no split": ("dedupe: {conflicts: {tset: keep}}", "did you mean 'test'?"),
     "no such policy": ("dedupe: {near_duplicates: dorp}", "Invalid enum value 'dorp'"),
     "no such mending": ("clean: {fix: [everything]}", "Invalid enum value 'everything'"),
+    "the old name of window_chars": ("normalize: {max_chars: 9}", "it is called normalize.window_chars now"),
+    "the old name of remainder": ("instruct: {peer: true}", "instruct.remainder (`remainder: reference`"),
+    "the old name of the revision": ("negatives: {revision: a}", "negatives.encoder_sha256 (of a folder)"),
     "a blank folder": ("raw: ' '", "raw is blank"),
     "a blank label": ("no_relation_label: ''", "no_relation_label is blank"),
 }  # fmt: skip

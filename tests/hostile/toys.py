@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from pipeline.adding import toml
 from pipeline.catalog import raw_files
-from pipeline.commands import chain as run
-from pipeline.commands.chain import Workspace
+from pipeline.commands import chain
+from pipeline.commands.layout import Workspace
 from pipeline.config import Normalize, Settings
 from pipeline.execution import engines, shards
 from tests.helpers import normalize_one
@@ -71,7 +71,7 @@ def lay_out(root: Path, toys: dict[str, Toy], **settings: Any) -> Workspace:
 def made(root: Path, toys: dict[str, Toy], **settings: Any) -> tuple[Workspace, Any]:
     """The workspace after all stages, and what the report counted."""
     ws = lay_out(root, toys, **settings)
-    return ws, run.everything([*toys], ws)
+    return ws, chain.everything([*toys], ws)
 
 
 def normalized(root: Path, toy: Toy, settings: Normalize | None = None) -> Any:

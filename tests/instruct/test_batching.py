@@ -144,12 +144,12 @@ def reference_sizes(labels, k):
 
 
 @pytest.mark.parametrize("k", range(1, 11))
-def test_peer_mode_makes_batches_of_the_references_sizes(k):
+def test_the_references_remainder_makes_batches_of_its_sizes(k):
     for labels in range(1, 201):
         positive = np.ones((1, labels), bool)
         near = np.full((labels, labels), -1, np.int64)
 
-        batches, _ = deal(positive, near, k, peer=True)
+        batches, _ = deal(positive, near, k, remainder="reference")
 
         sizes = (batches.labels >= 0).sum(axis=1).tolist()
         assert sizes == reference_sizes(labels, k), (labels, k)

@@ -1,7 +1,4 @@
-"""Encoders: the corpus encoder's tokens and vectors, and that it saves as a sentence-transformer.
-
-Run with `pytest tests/test_encoders.py`.
-"""
+"""Encoders: the corpus encoder's tokens and vectors, and models of sentence-transformers."""
 
 import json
 import subprocess
@@ -12,6 +9,7 @@ import pytest
 
 from pipeline.errors import DeclarationError
 from pipeline.negatives.encoders import DIMENSIONS, CorpusEncoder, unit
+from tests.helpers import save_model
 
 ENGLISH = ["the place of birth", "the place of death", "players won in 1999"]
 CHINESE = ["股东减持股份", "股东增持股份", "股东减持", "公司上市"]
@@ -50,8 +48,8 @@ def test_unit_leaves_zero_rows():
 def test_order_of_the_texts_does_not_matter():
     one, other = CorpusEncoder(CHINESE), CorpusEncoder(CHINESE[::-1])
 
-    assert one.table()[0] == other.table()[0]
-    assert np.array_equal(one.table()[1], other.table()[1])
+    assert (one.embed([CHINESE]) != other.embed([CHINESE])).nnz == 0
+    assert one.tokens(CHINESE[0]) == other.tokens(CHINESE[0])
 
 
 def test_default_path_imports_nothing_heavy(tmp_path):
@@ -65,28 +63,11 @@ def test_default_path_imports_nothing_heavy(tmp_path):
     assert not {"torch", "sentence_transformers", "sklearn", "faiss"} & {*told.stdout.split()}
 
 
-@pytest.mark.parametrize(
-    ("texts", "probe"),
-    [(ENGLISH, "The players of birth, won place"), (CHINESE, "股东减持公司 上市")],
-)
-def test_saved_encoder_loads_as_sentence_transformer(texts, probe, tmp_path):
-    sentence_transformers = pytest.importorskip("sentence_transformers")
-    encoder = CorpusEncoder(texts)
-    encoder.save(tmp_path / "model")
-    model = sentence_transformers.SentenceTransformer(str(tmp_path / "model"), device="cpu")
-    names, rows = encoder.table()
-    known = [names.index(token) for token in encoder.tokens(probe) if token in names]
-
-    own, theirs = unit(np.array([rows[known].mean(axis=0), model.encode([probe])[0]]))
-
-    assert np.allclose(own, theirs, atol=1e-5)
-
-
-def test_saved_encoder_serves_as_encoder(tmp_path):
+def test_a_model_of_sentence_transformers_embeds(tmp_path):
     pytest.importorskip("sentence_transformers")
     from pipeline.negatives.encoders import SentenceEncoder
 
-    CorpusEncoder(ENGLISH).save(tmp_path / "model")
+    save_model(ENGLISH, tmp_path / "model")
     encoder = SentenceEncoder(str(tmp_path / "model"), device="cpu")
     rows = encoder.embed([["place of birth"], ["place of death"], ["won"], []])
 

@@ -26,6 +26,7 @@ from pipeline.negatives.stage import negatives
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import to_table
 from tests.conftest import ROOT
+from tests.helpers import save_model
 
 #: Label -> strings. The first two share most strings, the next two some; contexts go with groups.
 PEOPLE = ("Ines Calloway", "Tom Arlen", "Mara Voss", "Jon Pell", "Rua Sand", "Li Brook")
@@ -473,7 +474,7 @@ def test_mentions_that_stand_nowhere_are_evidence_of_their_text(tmp_path):
 
 def test_a_model_of_sentence_transformers_is_the_encoder(tmp_path):
     texts = [*KINDS, *(r.text for r in records())]
-    CorpusEncoder(texts).save(tmp_path / "model")
+    save_model(texts, tmp_path / "model")
 
     ours, out = built(tmp_path)
     theirs, other = built(

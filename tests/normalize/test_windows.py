@@ -236,7 +236,7 @@ def test_from_raw_files_to_drops_with_unique_ids_and_an_account(tmp_path):
     own = catalog.load("re-docred")
     raw, manifest = raw_files.edition(own, ROOT / "raw" / "sample")
     whole = normalize_one(own, raw, manifest, Normalize(), tmp_path / "whole")["splits"]
-    split = normalize_one(own, raw, manifest, Normalize(max_chars=120), tmp_path / "normalize")[
+    split = normalize_one(own, raw, manifest, Normalize(window_chars=120), tmp_path / "normalize")[
         "splits"
     ]
     shards_of = tmp_path / "all"

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import catalog, config, tasks
-from pipeline.commands import chain as run
+from pipeline.commands import chain
+from pipeline.commands.layout import Workspace
 from pipeline.dedupe import tags as kept
 from tests.conftest import ROOT
 
@@ -24,8 +25,8 @@ def workspace(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     settings = config.load(ROOT / "params.yaml")
     manifests = Path(__file__).parent / "manifests"
-    ws = run.Workspace(settings, Path(RAW), out, manifests)
-    run.everything(NAMES, ws)
+    ws = Workspace(settings, Path(RAW), out, manifests)
+    chain.everything(NAMES, ws)
     return ws
 
 

@@ -14,11 +14,12 @@ from rich.cells import cell_len
 
 from pipeline import catalog
 from pipeline.cli import main
-from pipeline.commands.chain import Workspace, everything
+from pipeline.commands.chain import everything
+from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
 from pipeline.dedupe.tags import record_shards, tagged
 from pipeline.errors import CountError
-from pipeline.execution import engines, shards
+from pipeline.execution import shards
 from pipeline.report import examples, figures, page, stage
 from pipeline.report.page import charts
 from pipeline.report.stage import report
@@ -181,8 +182,7 @@ def test_a_lost_record_is_an_error(tmp_path):
         report(DATASETS, folders, tmp_path / "reports")
 
 
-def test_shards_and_workers_change_no_byte(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "_SMALL", 0)
+def test_shards_and_workers_change_no_byte(corpus, tmp_path):
     folders = planted(tmp_path, shard_rows=2)
     skipped = [(text, text) for text in ODD]
     report(DATASETS, folders, tmp_path / "reports", skipped, workers=2)

@@ -103,7 +103,7 @@ def heat(
 ) -> Markup:
     """The scores between labels: rows are asked about, columns are their neighbors.
 
-    A link made by hand, or by a peer, has no score: it is drawn like the strongest.
+    A link made by hand, or imported, has no score: it is drawn like the strongest.
     """
     scores = [n["score"] for own in near.values() for n in own if n["score"] is not None]
     top = max([*scores, 0]) or 1

@@ -13,45 +13,45 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import tasks
-from pipeline.exports import kept_tables
+from pipeline.exports import kept_tables, records
 from pipeline.instruct import confusable, counting
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-#: What a model is prompted with -> the tasks that say so.
-_PROMPTED: Final = {
-    "NER": {"NER"},
-    "RE": {"RE", "SPO", "KG"},
-    "EE": {"EE", "EET"},
-}
+#: What a model is prompted with -> the tasks that say so. Typed relations are asked as relations,
+#: triggers alone as events without roles.
+_PROMPTS: Final = {"NER": {"NER"}, "RE": {"RE", "SPO", "KG"}, "EE": {"EE", "EET"}}
+#: All tasks whose labels a model is prompted with.
+PROMPTED: Final = frozenset[str]().union(*_PROMPTS.values())
 Record = dict[str, Any]
 
 
-class Asked:
+class LabelSets:
     """The inventory of a dataset's task in one split, and the sets that train records are asked."""
 
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
-        records = (table for _, table in kept_tables(source, dataset, [split]))
-        self.inventory = tasks.asked(dataset, task, records)
+        tables = (table for _, table in kept_tables(source, dataset, [split]))
+        self.inventory = tasks.asked(dataset, task, tables)
         path = source.folder / "negatives" / dataset.id / interchange.NAME
         near = _read(path).get(task, {}) if path.is_file() else {}
-        own = source.asking
+        asking = source.asking
         #: Event -> roles; empty where a dataset declares triggers alone.
-        whole = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}
-        self.roles = dataset.roles_of() if whole else {}
+        with_roles = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}
+        self.roles = dataset.roles_of() if with_roles else {}
         self.entities = dataset.labels_of("entity")
-        self.seed = own.seed
+        self.seed = asking.seed
         held = [
-            counting.held(table, dataset, task, self.inventory, own)
+            counting.held(table, dataset, task, self.inventory, asking)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
         ]
-        self.sets = held and counting.sets_of(dataset, task, self.inventory, near, held, own)
+        self.sets = held and counting.sets_of(dataset, task, self.inventory, near, held, asking)
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""
@@ -67,19 +67,26 @@ class Asked:
         return [label for label in self.inventory if label in asked and label not in positives]
 
 
-def asked_of(source: Source, dataset: Dataset, split: str) -> dict[str, Asked]:
-    """Task -> what is asked, for the tasks whose labels a model is prompted with.
+def records_and_labels(
+    source: Source, wanted: Collection[str], counts: Counter[str]
+) -> Iterator[tuple[Dataset, str, Any, dict[str, LabelSets]]]:
+    """(dataset, split, table of RECORDS, task -> what is asked) of datasets with a wanted task."""
+    made_for = None
+    asked: dict[str, LabelSets] = {}
+    for dataset, split, table in records(source, wanted, counts):
+        if made_for != (dataset.id, split):
+            made_for = (dataset.id, split)
+            asked = {
+                prompt: LabelSets(source, dataset, prompt, split)
+                for prompt, prompt_tasks in _PROMPTS.items()
+                if prompt_tasks & {*dataset.tasks}
+            }
+        yield dataset, split, table, asked
 
-    Typed relations (SPO, KG) are asked as relations, triggers alone (EET) as events without roles.
-    """
-    return {
-        task: Asked(source, dataset, task, split)
-        for task, own in _PROMPTED.items()
-        if own & {*dataset.tasks}
-    }
 
-
-def parts(record: Record, asked: Mapping[str, Asked]) -> Iterator[tuple[Record, dict[str, Any]]]:
+def parts(
+    record: Record, asked: Mapping[str, LabelSets]
+) -> Iterator[tuple[Record, dict[str, Any]]]:
     """(what a row holds of a record, task -> the labels that it asks), for every row.
 
     Relations are asked set by set, with all entity labels; entities set by set where there are no
@@ -90,11 +97,11 @@ def parts(record: Record, asked: Mapping[str, Asked]) -> Iterator[tuple[Record, 
         "RE": {relation["label"] for relation in record["relations"]},
         "EE": {event["label"] for event in record["events"]},
     }
-    for task, own in asked.items():
+    for task, sets in asked.items():
         if task == "NER" and "RE" in asked:
             continue
-        for labels in own.rows(record["id"], present[task], record["split"]):
-            row = {"NER": own.entities, "RE": labels} if task == "RE" else {task: labels}
+        for labels in sets.rows(record["id"], present[task], record["split"]):
+            row = {"NER": sets.entities, "RE": labels} if task == "RE" else {task: labels}
             yield _only(record, row), row
 
 

@@ -1,0 +1,127 @@
+"""What a declaration says: a dataset, its labels, and its raw files, as typed values."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Names = dict[str, str] | list[str]
+
+
+class File(msgspec.Struct, forbid_unknown_fields=True):
+    """A raw file, or a folder of them, relative to the dataset's raw folder."""
+
+    path: str
+    sha256: str | None = None
+    bytes: int | None = None
+    url: str | None = None
+    #: A member of the archive that `url` names, where the file is not downloaded by itself.
+    member: str | None = None
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """The files of one split and what they hold, counted in the source."""
+
+    files: list[File]
+    counts: dict[str, int] = {}
+    #: A file of this folder that lists the source ids of this split, one a line.
+    documents: str | None = None
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """An edition: which bytes of a dataset are which split."""
+
+    splits: dict[str, Split]
+    #: The raw folder, where it is not named like the dataset.
+    folder: str | None = None
+    #: The texts are imagined ones in the format of the real data: card and report say so.
+    invented: bool = False
+    note: str = ""
+
+
+class Labels(msgspec.Struct, forbid_unknown_fields=True):
+    """Raw label -> readable name (a list: as they are), and what is left out on purpose."""
+
+    entity: Names = {}
+    relation: Names = {}
+    event: Names = {}
+    role: Names = {}
+    #: Kind -> raw labels dropped on purpose.
+    dropped: dict[Literal["entity", "relation", "event", "role"], list[str]] = {}
+    #: Raw relations that say that there is none: dropped, unless `no_relation_label` asks them.
+    no_relation: list[str] = []
+
+
+class Dataset(msgspec.Struct, forbid_unknown_fields=True):
+    """One dataset. `id` is the file's name; the rest is read from the TOML."""
+
+    title: str
+    source: str
+    license: str
+    language: Literal["en", "zh"]
+    domain: str
+    tasks: list[Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]]
+    reader: dict[str, Any]
+    labels: Labels
+    splits: dict[str, Split] = {}
+    id: str = ""
+    homepage: str = ""
+    citation: str = ""
+    access: Literal["open", "licensed", "unavailable"] = "open"
+    access_note: str = ""
+    use: Literal["train", "held-out"] = "train"
+    note: str = ""
+    #: Event label -> its roles; roles filled with one of a fixed list of values (no spans).
+    roles: dict[str, list[str]] = {}
+    enum_roles: list[str] = []
+    #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
+    signatures: dict[str, list[tuple[str, str]]] = {}
+    #: Readable label or role -> what it means here. Where two kinds of label share a name, one
+    #: text serves both. Label -> other names it may be asked by.
+    descriptions: dict[str, str] = {}
+    aliases: dict[str, list[str]] = {}
+    #: Described label or role -> the same description in other words, for train records.
+    paraphrases: dict[str, list[str]] = {}
+    inventory: Literal["dataset", "split"] = "dataset"
+    #: The source repeats a text for each annotation; its rows become one record per text.
+    one_annotation_per_row: bool = False
+    discontinuous: Literal["join", "drop"] = "join"
+    #: Split -> share, for a source that comes without splits; its files stand under `splits.all`.
+    split_by_hash: dict[str, int] = {}
+    #: Split -> policy for texts annotated twice and differently.
+    conflicts: dict[str, Literal["drop", "keep", "first", "merge"]] = {}
+
+    def names(self, kind: str) -> dict[str, str]:
+        """Raw label -> readable name of one kind (entity, relation, event or role)."""
+        declared: Names = getattr(self.labels, kind)
+        if kind == "role" and not declared:
+            declared = [*dict.fromkeys(role for roles in self.roles.values() for role in roles)]
+        return dict(declared) if isinstance(declared, dict) else {n: n for n in declared}
+
+    def labels_of(self, kind: str) -> list[str]:
+        """The distinct readable names of one kind, in the order of the declaration."""
+        return [*dict.fromkeys(self.names(kind).values())]
+
+    def roles_of(self) -> dict[str, list[str]]:
+        """Readable event label -> readable roles, in the order of the declaration."""
+        events, roles = self.names("event"), self.names("role")
+        merged: dict[str, dict[str, None]] = {}
+        for event, own in self.roles.items():
+            merged.setdefault(events[event], {}).update({roles[r]: None for r in own if r in roles})
+        return {event: [*own] for event, own in merged.items()}
+
+    def signatures_of(self) -> list[tuple[str, str, str]]:
+        """(head type, relation, tail type) in readable names, in the order of the declaration."""
+        relations, types = self.names("relation"), self.names("entity")
+        found = {
+            (types.get(head, head), relations[relation], types.get(tail, tail)): None
+            for relation, pairs in self.signatures.items()
+            for head, tail in pairs
+        }
+        return [*found]
+
+    def how_to_get(self) -> str:
+        """What a person must do for files that no address is known of."""
+        note = " ".join(self.access_note.split())
+        return note or f"See {self.homepage or 'its authors'}."

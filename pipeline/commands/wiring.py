@@ -1,0 +1,147 @@
+"""The seven stages: what each reads and obeys, what its code is made of, and the call that runs it.
+
+`dvc.yaml` says the same to DVC.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pipeline.catalog import raw_files
+from pipeline.execution import code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pipeline.catalog import Dataset
+    from pipeline.commands.layout import Workspace
+
+#: Modules that say how work is done, or what went wrong, and change no byte of a result.
+SILENT: Final = (
+    *("config", "errors", "terminal", "commands/chain", "commands/wiring", "commands/layout"),
+    *(f"execution/{name}" for name in ("atomic", "cluster", "code", "engines", "freshness")),
+    *(f"execution/{name}" for name in ("machine", "ownership", "tuning")),
+)
+
+
+class Stage(NamedTuple):
+    """A stage. One that is `whole` writes one folder for all datasets, the others one for each."""
+
+    #: Runs it over datasets of a workspace.
+    make: Callable[..., None]
+    #: The stages that it reads.
+    reads: tuple[str, ...]
+    #: Files and patterns of files; what they import belongs to the code as well.
+    code: tuple[str, ...]
+    #: The sections of params.yaml that it obeys.
+    parameters: tuple[str, ...] = ()
+    whole: bool = False
+
+
+def code_of(stage: str, readers: Iterable[str]) -> str:
+    """A digest of the code that a stage runs for the datasets of these readers."""
+    patterns = [*STAGES[stage].code]
+    if stage in ("normalize", "publish"):
+        patterns += [f"readers/{reader}.py" for reader in readers]
+    if stage == "publish":  # the card names the code that the corpus follows from
+        patterns += [p for name, own in STAGES.items() if name != "report" for p in own.code]
+    paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
+    return code.digest(paths, SILENT)
+
+
+def overrides() -> Path | None:
+    """The links changed by hand in the current folder, if there are any."""
+    path = Path("dictionaries", "overrides.toml")
+    return path if path.is_file() else None
+
+
+def _normalize(datasets: Sequence[Dataset], ws: Workspace) -> None:
+    from pipeline.normalize.stage import Source, normalize
+
+    sources = [Source(d, *raw_files.edition(d, ws.raw, ws.manifests)) for d in datasets]
+    normalize(sources, ws.settings.normalize, ws.folders["normalize"], ws.workers)
+
+
+def _clean(datasets: Sequence[Dataset], ws: Workspace) -> None:
+    from pipeline.clean.rules import STOP_WORDS
+    from pipeline.clean.stage import clean
+
+    source, out = ws.folders["normalize"], ws.folders["clean"]
+    clean(datasets, source, ws.settings.clean, STOP_WORDS, out, ws.workers)
+
+
+def _dedupe(datasets: Sequence[Dataset], ws: Workspace) -> None:
+    from pipeline.dedupe.stage import dedupe
+
+    dedupe(datasets, ws.folders["clean"], ws.settings.dedupe, ws.folders["dedupe"], ws.workers)
+
+
+def _negatives(datasets: Sequence[Dataset], ws: Workspace, imported: Path | None = None) -> None:
+    from pipeline.negatives.stage import negatives
+
+    negatives(
+        datasets,
+        ws.folders["clean"],
+        ws.folders["dedupe"],
+        ws.settings.negatives,
+        ws.folders["negatives"],
+        overrides=overrides(),
+        imported=imported,
+        workers=ws.workers,
+    )
+
+
+def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
+    from pipeline.instruct.stage import instruct
+    from pipeline.negatives.interchange import dictionary_for
+
+    folders = ws.folders
+    near = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
+    clean, dedupe = folders["clean"], folders["dedupe"]
+    instruct(datasets, clean, dedupe, near, ws.settings.instruct, folders["instruct"], ws.workers)
+
+
+def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
+    from pipeline.publish.stage import publish
+
+    digest = code_of("publish", {d.reader["name"] for d in datasets})
+    publish(datasets, ws.folders, ws.settings, ws.folders["publish"], ws.workers, digest)
+
+
+def _report(
+    datasets: Sequence[Dataset], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()
+) -> None:
+    from pipeline.report.stage import report
+
+    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers)
+
+
+#: In the order in which they run.
+STAGES: Final[dict[str, Stage]] = {
+    "normalize": Stage(_normalize, (), ("normalize/stage.py",), ("normalize",)),
+    "clean": Stage(_clean, ("normalize",), ("clean/stage.py", "clean/stop_words/*"), ("clean",)),
+    "dedupe": Stage(_dedupe, ("clean",), ("dedupe/stage.py",), ("dedupe",), whole=True),
+    "negatives": Stage(
+        _negatives, ("clean", "dedupe"), ("negatives/stage.py", "tasks/*.py"), ("negatives",)
+    ),
+    "instruct": Stage(
+        _instruct,
+        ("clean", "dedupe", "negatives"),
+        ("instruct/stage.py", "instruct/templates.toml", "tasks/*.py"),
+        ("instruct",),
+    ),
+    "publish": Stage(
+        _publish,
+        ("normalize", "clean", "dedupe", "instruct"),
+        ("publish/stage.py",),
+        ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
+        whole=True,
+    ),
+    "report": Stage(
+        _report,
+        ("normalize", "clean", "dedupe", "negatives", "instruct"),
+        ("report/stage.py", "report/page/*", "tasks/*.py"),
+        whole=True,
+    ),
+}
