@@ -12,7 +12,7 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 #: Counts are written as 32 bits.
-_MOST = 2**31 - 1
+_MOST: Final = 2**31 - 1
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+#: From 0 and from 1 on.
+Number = Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
+Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
+_Task = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(TASKS)})$")]
+_Split = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(SPLITS)})$")]
 #: Read where no file of parameters is named.
 PARAMS: Final = Path("params.yaml")
-_UNKNOWN: Final = re.compile(r"unknown field `(.*?)`(?: - at `\$\.(.*?)`)?", re.DOTALL)
 #: Parameters that once had another name.
 _RENAMED: Final = {
     "normalize.max_chars": "normalize.window_chars",
@@ -34,9 +40,18 @@ _RENAMED: Final = {
     "or negatives.encoder_sha256 (of a folder)",
     "instruct.peer": "instruct.remainder (`remainder: reference` for `peer: true`)",
 }
-_DEEPEST: Final = 100
 _DEEP: Final = "values are nested too deeply"
 _TODO: Final = "correct the file"
+#: What msgspec calls a kind of value -> what people do.
+_KINDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table of keys",
+    "null": "nothing",
+}
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -60,10 +75,10 @@ class Normalize(_Section, frozen=True):
     """How raw files become records."""
 
     #: More rejects than this share of a split's rows is an error, unless the edition declares them.
-    max_reject_rate: float = 0.02
-    records_per_shard: int = 20_000
+    max_reject_rate: Share = 0.02
+    records_per_shard: Count = 20_000
     #: Part texts of more characters between sentences, see `normalize/windows.py`; null: never.
-    window_chars: int | None = None
+    window_chars: Count | None = None
 
 
 #: What may be mended, see `pipeline/clean/hygiene.py`.
@@ -81,11 +96,11 @@ Fixable = Literal[
 class Clean(_Section, frozen=True):
     """The thresholds of the cleaning rules, and which odd annotations are mended."""
 
-    max_non_letter_share: float = 0.8
-    min_characters: int = 5
-    max_stop_word_share: float = 0.8
+    max_non_letter_share: Share = 0.8
+    min_characters: Annotated[int, msgspec.Meta(ge=0, le=_MOST)] = 5
+    max_stop_word_share: Share = 0.8
     #: Texts of more characters than this are reported as long.
-    long_text: int = 5000
+    long_text: Count = 5000
     #: Odd annotations to mend; the others are only reported, in `clean/<id>/hygiene.json`.
     fix: list[Fixable] = []
 
@@ -97,7 +112,7 @@ class Dedupe(_Section, frozen=True):
     """What becomes of texts that occur more than once."""
 
     #: What becomes of one text with different annotations; a dataset may declare its own.
-    conflicts: dict[str, Policy] = msgspec.field(
+    conflicts: dict[_Split, Policy] = msgspec.field(
         default_factory=lambda: {"train": "drop", "dev": "keep", "test": "keep"}
     )
     #: Look for train texts in the test splits of every dataset, or of their own dataset only.
@@ -105,7 +120,7 @@ class Dedupe(_Section, frozen=True):
     #: Whether nearly equal texts are looked for, and dropped where equal ones would be duplicates.
     near_duplicates: Literal["ignore", "report", "drop"] = "report"
     #: From which share of their character n-grams in common (Jaccard) two texts are nearly equal.
-    near_duplicate_similarity: float = 0.8
+    near_duplicate_similarity: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.8
 
 
 class Negatives(_Section, frozen=True):
@@ -120,13 +135,13 @@ class Negatives(_Section, frozen=True):
     #: Where such a model runs, e.g. "cuda"; null chooses.
     device: str | None = None
     #: A label has at most so many near labels, ...
-    top_k: int = 6
+    top_k: Count = 6
     #: ... each nearer than this, in deviations above the mean of all pairs of its inventory.
-    min_similarity: float = 0.0
+    min_similarity: Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)] = 0.0
     #: Near labels are near in both directions; `top_k` may then be exceeded.
     symmetric: bool = False
     #: Signal -> weight of its block in the fused vector; 0 leaves it out.
-    weights: dict[str, float] = msgspec.field(
+    weights: dict[str, Number] = msgspec.field(
         default_factory=lambda: {
             "name": 2.0,
             "mentions": 1.0,
@@ -137,9 +152,9 @@ class Negatives(_Section, frozen=True):
         }
     )
     #: Weight of being near the same labels, against all signals together.
-    shared_neighbours: float = 1.0
+    shared_neighbours: Number = 1.0
     #: Annotations read per label, chosen by hash.
-    mentions_per_label: int = 200
+    mentions_per_label: Count = 200
 
 
 class Instruct(_Section, frozen=True):
@@ -147,18 +162,18 @@ class Instruct(_Section, frozen=True):
 
     seed: int = 0
     #: Task -> labels.
-    labels_per_instruction: dict[str, int] = msgspec.field(
+    labels_per_instruction: dict[_Task, Count] = msgspec.field(
         default_factory=lambda: {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
     )
     #: Batches without a positive for each that has one: so many in the mean of a dataset's task
     #: ("confusable"), else at most so many in a record; null: all that there are.
-    pure_negative_ratio: float | None = 1.5
+    pure_negative_ratio: Number | None = 1.5
     #: The share of the train records without a positive that are asked at all.
-    negative_record_rate: float = 1.0
+    negative_record_rate: Share = 1.0
     #: Which labels stand together, see `instruct/confusable.py` and `instruct/batching.py`.
     grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
     #: In how many ways "confusable" parts the labels into sets.
-    ways: int = 64
+    ways: Count = 64
     #: What becomes of labels that make no full batch. "fill": a grouping's own way, all batches are
     #: of one size. "reference": as in IEPile's own code, whatever `grouping` says.
     remainder: Literal["fill", "reference"] = "fill"
@@ -181,13 +196,13 @@ class Instruct(_Section, frozen=True):
 class Publish(_Section, frozen=True):
     """How the corpus is written."""
 
-    rows_per_shard: int = 200_000
+    rows_per_shard: Count = 200_000
     #: Uncompressed bytes a shard should hold; where given, it decides instead of the rows.
-    bytes_per_shard: int | None = None
+    bytes_per_shard: Count | None = None
     #: Dataset -> how many train rows of each task it gives at most, chosen by hash.
-    max_rows: dict[str, int] = {}
+    max_rows: dict[str, Count] = {}
     #: Dataset -> how often its train rows occur: 2 twice, 1.5 half of them twice, by hash.
-    repeat: dict[str, float] = {}
+    repeat: dict[str, Annotated[float, msgspec.Meta(ge=1, le=_MOST)]] = {}
     #: The folder or name of a Hugging Face tokenizer, for the lengths in the card; else characters.
     tokenizer: str | None = None
 
@@ -195,10 +210,10 @@ class Publish(_Section, frozen=True):
 class Settings(_Section, frozen=True):
     """All parameters of the pipeline; the defaults are those of params.yaml."""
 
-    raw: str = "raw/sample"
+    raw: Name = "raw/sample"
     datasets: dict[str, Source] = {}
     #: Ask "no relation" as a label of this name, e.g. "else", instead of dropping it.
-    no_relation_label: str | None = None
+    no_relation_label: Name | None = None
     normalize: Normalize = Normalize()
     clean: Clean = Clean()
     dedupe: Dedupe = Dedupe()
@@ -223,74 +238,7 @@ def load(named: Path | None = None) -> Settings:
         )
     todo = "correct it; pipeline/config.py says what every parameter means"
     settings: Settings = read_yaml(path, Settings, todo)
-    _bounds(settings, path)
     return settings
-
-
-def _bounds(settings: Settings, path: Path) -> None:
-    """Refuse numbers that no run could mean, and names of what there is not."""
-    n, c, d, i = settings.normalize, settings.clean, settings.dedupe, settings.instruct
-    p, near = settings.publish, settings.negatives
-    shares: dict[str, Any] = {
-        "normalize.max_reject_rate": n.max_reject_rate,
-        "clean.max_non_letter_share": c.max_non_letter_share,
-        "clean.max_stop_word_share": c.max_stop_word_share,
-        "dedupe.near_duplicate_similarity": d.near_duplicate_similarity,
-        "instruct.negative_record_rate": i.negative_record_rate,
-    }
-    if d.near_duplicate_similarity == 1:
-        raise DeclarationError(
-            "dedupe.near_duplicate_similarity is 1: equal texts are found as such",
-            where=path,
-            todo="write a share below 1, such as 0.8",
-        )
-    for key, share in shares.items():
-        if not 0 <= share <= 1:
-            raise DeclarationError(
-                f"{key} is {share}, not a share from 0 to 1",
-                where=path,
-                todo="write 0.8 for 80 %; `iepile settings` prints all parameters in force",
-            )
-    positive: dict[str, Any] = {
-        "normalize.records_per_shard": n.records_per_shard,
-        "normalize.window_chars": n.window_chars,
-        "clean.long_text": c.long_text,
-        "negatives.top_k": near.top_k,
-        "negatives.mentions_per_label": near.mentions_per_label,
-        "instruct.ways": i.ways,
-        "publish.rows_per_shard": p.rows_per_shard,
-        "publish.bytes_per_shard": p.bytes_per_shard,
-        **{f"instruct.labels_per_instruction.{t}": k for t, k in i.labels_per_instruction.items()},
-        **{f"publish.max_rows.{name}": rows for name, rows in p.max_rows.items()},
-        **{f"publish.repeat.{name}": times for name, times in p.repeat.items()},
-    }
-    zero: dict[str, Any] = {
-        "clean.min_characters": c.min_characters,
-        "instruct.pure_negative_ratio": i.pure_negative_ratio,
-        "negatives.shared_neighbours": near.shared_neighbours,
-        **{f"negatives.weights.{signal}": weight for signal, weight in near.weights.items()},
-    }
-    least = {**dict.fromkeys(positive, 1), **dict.fromkeys(zero, 0)}
-    least["negatives.min_similarity"] = -_MOST
-    numbers = {**positive, **zero, "negatives.min_similarity": near.min_similarity}
-    for key, number in numbers.items():
-        if number is not None and not least[key] <= number <= _MOST:
-            told = f"at least {least[key]}" if number < least[key] else f"at most {_MOST}"
-            raise DeclarationError(
-                f"{key} is {number}, it must be {told}",
-                where=path,
-                todo="correct it, or leave it out for the default",
-            )
-    for section, names, known in (
-        ("instruct.labels_per_instruction", i.labels_per_instruction, TASKS),
-        ("dedupe.conflicts", d.conflicts, SPLITS),
-    ):
-        if strange := sorted({*names} - {*known}):
-            what = f"{section}: unknown {strange[0]!r}{did_you_mean(strange[0], known)}"
-            raise DeclarationError(what, where=path, todo=f"use {', '.join(known)}")
-    for key, text in (("raw", settings.raw), ("no_relation_label", settings.no_relation_label)):
-        if text is not None and not text.strip():
-            raise DeclarationError(f"{key} is blank", where=path, todo="give it a value")
 
 
 def read_toml(path: Path, kind: Any) -> Any:
@@ -304,33 +252,21 @@ def read_toml(path: Path, kind: Any) -> Any:
 
 def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
     """The content of a YAML file as `kind`; an empty file is one that sets nothing."""
-    import yaml as library
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    class Loader(getattr(library, "CSafeLoader", library.SafeLoader)):  # type: ignore[misc]
-        pass
-
-    def mapping(loader: Any, node: Any) -> Any:
-        keys = [key.value for key, _ in node.value if isinstance(key, library.ScalarNode)]
-        if twice := next((key for key in keys if keys.count(key) > 1), None):
-            line = node.start_mark.line + 1
-            what = f"the key {twice!r} stands twice in the mapping of line {line}"
-            raise DeclarationError(what, where=path, todo="keep one of them")
-        return library.SafeLoader.construct_yaml_map(loader, node)
-
-    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
-    text, depth = _text(path), 0
     try:
-        # The C loader would recurse until the stack ends; its events come one after the other.
-        for event in library.parse(text, Loader):
-            depth += isinstance(event, library.CollectionStartEvent)
-            depth -= isinstance(event, library.CollectionEndEvent)
-            if depth > _DEEPEST:
-                break
-        if depth > _DEEPEST:
-            raise DeclarationError(_DEEP, where=path, todo=todo)
-        content = library.load(text, Loader)  # noqa: S506 - it is a safe loader
-    except (library.YAMLError, ValueError, RecursionError) as problem:
-        raise _wrong(problem, path, todo=todo) from None
+        content = YAML(typ="safe", pure=True).load(_text(path))
+    except DuplicateKeyError as problem:
+        line = problem.problem_mark.line + 1
+        what = f"a key stands twice, again in line {line}"
+        raise DeclarationError(what, where=path, todo="keep one of them") from None
+    except MarkedYAMLError as problem:
+        what = f"{problem.problem}, in line {problem.problem_mark.line + 1}"
+        raise DeclarationError(what, where=path, todo=todo) from None
+    except (YAMLError, ValueError, RecursionError) as problem:
+        raise _wrong(problem, path, todo) from None
     return _typed({} if content is None else content, kind, path, todo)
 
 
@@ -356,30 +292,53 @@ def _text(path: Path) -> str:
 def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
     try:
         return msgspec.convert(content, kind)
-    except (msgspec.ValidationError, RecursionError) as problem:
-        found = _UNKNOWN.search(str(problem))
-        hint = _hint(found[1], found[2], kind) if found else ""
-        raise _wrong(problem, path, hint, todo) from None
+    except msgspec.ValidationError as problem:
+        raise DeclarationError(in_words(problem, kind), where=path, todo=todo) from None
+    except RecursionError as problem:
+        raise _wrong(problem, path, todo) from None
 
 
-def _hint(name: str, section: str | None, kind: Any) -> str:
-    """What an unknown name stands for: its new name, or the nearest one."""
-    if kind is Settings and (new := _RENAMED.get(f"{section}.{name}")):
-        return f"; it is called {new} now"
-    return did_you_mean(name, _fields(msgspec.inspect.type_info(kind)))
+def _wrong(problem: Exception, path: Path, todo: str = _TODO) -> DeclarationError:
+    what = _DEEP if isinstance(problem, RecursionError) else str(problem)
+    return DeclarationError(what, where=path, todo=todo)
 
 
-def _wrong(problem: Exception, path: Path, hint: str = "", todo: str = _TODO) -> DeclarationError:
-    told = _DEEP if isinstance(problem, RecursionError) else f"{problem}{hint}"
-    return DeclarationError(told, where=path, todo=todo)
+def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
+    """What is wrong with a value that should be of this kind: `key: what`."""
+    said, _, place = str(problem).partition(" - at `")
+    key = place.rstrip("`").removeprefix("key in ").removeprefix("$").removeprefix(".")
+    if found := re.fullmatch(r"Object contains unknown field `(.*)`", said, re.DOTALL):
+        what = f"unknown key {found[1]!r}"
+        if kind is Settings and (new := _RENAMED.get(f"{key}.{found[1]}")):
+            what += f"; it is called {new} now"
+        else:
+            what += did_you_mean(found[1], _words(msgspec.inspect.type_info(kind)))
+    elif found := re.fullmatch(r"Object missing required field `(.*)`", said):
+        what = f"the key {found[1]!r} is missing"
+    elif found := re.fullmatch(r"Invalid enum value '(.*)'", said, re.DOTALL):
+        hint = did_you_mean(found[1], _words(msgspec.inspect.type_info(kind)))
+        what = f"{found[1]!r} is none of the possible values{hint}"
+    elif found := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", said):
+        bound = {"<": "below", "<=": "at most", ">=": "at least"}[found[1]]
+        what = f"it must be {bound} {found[2].removesuffix('.0')}"
+    elif found := re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", said):
+        wanted = " or ".join(_KINDS.get(name, name) for name in found[1].split(" | "))
+        what = f"it must be {wanted}, not {_KINDS.get(found[2], found[2])}"
+    elif found := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", said):
+        what = f"it must be a list of {found[1]}, not of {found[2]}"
+    elif found := re.fullmatch(r"Expected `str` matching regex '\^\((.+)\)\$'", said):
+        what = f"a key is none of {found[1].replace('|', ', ')}"
+    else:
+        what = "it is blank" if "matching regex" in said else said
+    return f"{key}: {what}" if key else what
 
 
-def _fields(kind: Any) -> Iterator[str]:
-    """The names of all fields of a type, and of the types in it."""
+def _words(kind: Any) -> Iterator[str]:
+    """The keys and the fixed values of a type, and of the types in it."""
+    yield from (value for value in getattr(kind, "values", ()) if isinstance(value, str))
     for field in getattr(kind, "fields", ()):
         yield field.encode_name
-        yield from _fields(field.type)
-    for inner in (*getattr(kind, "types", ()), getattr(kind, "value_type", None)):
-        yield from _fields(inner) if inner is not None else ()
-    if (item := getattr(kind, "item_type", None)) is not None:
-        yield from _fields(item)
+        yield from _words(field.type)
+    inner = (getattr(kind, name, None) for name in ("key_type", "value_type", "item_type"))
+    for other in (*getattr(kind, "types", ()), *getattr(kind, "item_types", ()), *inner):
+        yield from _words(other) if other is not None else ()

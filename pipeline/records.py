@@ -8,12 +8,13 @@ Offsets count Unicode code points of `text`, half-open, everywhere.
 from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 - msgspec reads the fields' types
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 _OFFSET: Final = (int, type(None))
 _STRING: Final = (str, type(None))
+Task = Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]
 SPLITS: Final = ("train", "dev", "test")
-TASKS: Final = ("NER", "RE", "SPO", "EE", "EET", "EEA", "KG")
+TASKS: Final[tuple[Task, ...]] = get_args(Task)
 
 
 class Mention(NamedTuple):

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
+
 Names = dict[str, str] | list[str]
 
 
@@ -61,7 +63,7 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     license: str
     language: Literal["en", "zh"]
     domain: str
-    tasks: list[Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]]
+    tasks: list[Task]
     reader: dict[str, Any]
     labels: Labels
     splits: dict[str, Split] = {}

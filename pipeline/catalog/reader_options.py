@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from pipeline.config import did_you_mean
+from pipeline.config import did_you_mean, in_words
 from pipeline.errors import DeclarationError
 from pipeline.records import Record, Reject
 
@@ -61,5 +61,5 @@ def _check(reader: str, option: str, value: Any, kind: Any, where: object) -> No
     except msgspec.ValidationError as problem:
         choices = [c for c in get_args(kind) if isinstance(c, str)]
         todo = f"use one of {', '.join(choices)}" if choices else "correct [reader]"
-        what = f"reader {reader}, option {option} = {value!r:.80}: {problem}"
+        what = f"reader {reader}, option {option} = {value!r:.80}: {in_words(problem, kind)}"
         raise DeclarationError(what, where=where, todo=todo) from None

@@ -243,7 +243,7 @@ def test_a_private_folder_may_lack_datasets_but_no_halves(place, capsys):
     (own / "manifest.toml").write_text("splits = 1")
     code, told = check()
     assert code == 1
-    assert "Expected `object`" in told["wrong"]
+    assert "must be a table" in told["wrong"]
 
 
 def test_full_and_sample_are_both_looked_at(place, capsys):
