@@ -112,9 +112,9 @@ def test_a_wrong_call_exits_with_2(arguments, capsys):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("instruct: {sead: 1}", "unknown field `sead`"),
-        ("clean: {max_non_letter_share: 1.5}", "not a share from 0 to 1"),
-        ("dedupe: {near_duplicate_similarity: 1}", "equal texts are found as such"),
+        ("instruct: {sead: 1}", "unknown key 'sead'"),
+        ("clean: {max_non_letter_share: 1.5}", "it must be at most 1"),
+        ("dedupe: {near_duplicate_similarity: 1}", "it must be below 1"),
         ("instruct: {labels_per_instruction: {NER: 0}}", "at least 1"),
         ("a: [", "params"),
         ("dedupe: {conflicts: {train: throw}}", "throw"),

@@ -167,7 +167,7 @@ def test_a_good_declaration_loads(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("title", "tittle"), "unknown field `tittle`"),
+        (("title", "tittle"), "unknown key 'tittle'"),
         (('language = "en"', 'language = "fr"'), "fr"),
         (('tasks = ["NER"]', 'tasks = ["RE"]'), "task RE needs [labels.relation]"),
         (('"columns"', '"colums"'), "there is no reader 'colums'"),

@@ -190,7 +190,7 @@ def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch
         ("datasets: {wnut2018: {reader: columns}}", "wrong", "unknown datasets: wnut2018"),
         ("datasets: {}", "wrong", "it names no dataset"),
         ("datasets: {wnut2017: {reader: brat}}", "note", "other readers than in the catalogue"),
-        ("instruct: {sead: 1}", "wrong", "unknown field `sead`"),
+        ("instruct: {sead: 1}", "wrong", "unknown key 'sead'"),
         ("a: [", "wrong", "params.yaml"),
     ],
 )
