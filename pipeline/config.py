@@ -330,6 +330,8 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
         what = f"a key is none of {found[1].replace('|', ', ')}"
     else:
         what = "it is blank" if "matching regex" in said else said
+    if key.endswith("[...]"):  # of a table whose keys are free
+        key, what = key.removesuffix("[...]"), what.replace("it must", "every value must")
     return f"{key}: {what}" if key else what
 
 
