@@ -94,9 +94,8 @@ def locked(folder: Any, *, wait: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(handle, kind)
         except BlockingIOError:
-            problem = taken(folder, os.fstat(handle))
             os.close(handle)
-            raise problem from None
+            raise taken(folder) from None
         except OSError:
             pass  # a file system without locks
         if _same(folder, handle):
@@ -115,22 +114,10 @@ def _same(folder: Path, handle: int) -> bool:
         return False
 
 
-def taken(folder: Path, of: os.stat_result) -> WorkError:
-    """What to say of a folder when others hold the lock on it, or on its file of this status."""
-    told = f"another process{_holders(of)} works here"
-    todo = "wait until it has ended, or name another folder"
-    return WorkError(told, where=folder, todo=todo)
-
-
-def _holders(of: os.stat_result) -> str:
-    """Which processes hold a lock, where the system tells: " (number 4711)"."""
-    try:
-        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return ""
-    place = f"{os.major(of.st_dev):02x}:{os.minor(of.st_dev):02x}:{of.st_ino}"
-    found = sorted({row[4] for line in lines if place in (row := line.split()) and row[4] > "0"})
-    return f" (number {', '.join(found)})" if found else ""
+def taken(folder: Path) -> WorkError:
+    """What to say of a folder when another process holds the lock on it, or on its mark."""
+    todo = "wait until it has ended, or name another folder; `lslocks` lists who holds a lock"
+    return WorkError("another process works here", where=folder, todo=todo)
 
 
 @contextmanager

@@ -37,15 +37,12 @@ _PARTS: Final = frozenset(
 def check(folder: Any, mark: str) -> None:
     """Refuse a folder that is neither absent, nor empty, nor bears this mark.
 
-    Folders without a file count as empty. One that only stages wrote, before there were marks, is
-    theirs. `folder` is a path or a URL's.
+    Folders without a file count as empty. `folder` is a path or a URL's.
     """
     told = _mark(folder)
     if told in (mark, ""):  # without text: whoever marked it was killed
         return
     other = told if told in (RUN, EXPORT, DICTIONARY) else None
-    if told is None and mark == RUN and _earlier(folder):
-        return
     if other or (found := _first_file(folder)):
         raise DeclarationError(
             f"this folder is in use: {other.strip()}" if other else f"iepile did not write {found}",
@@ -76,15 +73,6 @@ def _first_file(folder: Any) -> str | None:
     local = isinstance(folder, Path)
     walk = os.walk(folder, followlinks=True) if local else folder.fs.walk(folder.path)
     return next((f"{place}/{min(files)}" for place, _, files in walk if files), None)
-
-
-def _earlier(folder: Any) -> bool:
-    """Whether here lie stages of an earlier version, which made no marks, and nothing else."""
-    if not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    signs = ("stamps/*/*.json", "*/*/made_from.json")
-    return names <= _PARTS and any(any(folder.glob(sign)) for sign in signs)
 
 
 def apart(written: Iterable[Any], read: Iterable[Any]) -> None:
@@ -159,7 +147,7 @@ def _held(folder: Any, way: int, kind: int, places: Iterable[int]) -> Iterator[N
             try:
                 fcntl.lockf(handle, kind | fcntl.LOCK_NB, size, start)
             except (BlockingIOError, PermissionError):
-                raise atomic.taken(folder, os.fstat(handle)) from None
+                raise atomic.taken(folder) from None
             except OSError:
                 pass  # a file system without locks
         yield

@@ -169,18 +169,6 @@ def test_what_others_put_into_our_folder_stays():
     assert Path("output/sft/model.bin").read_text() == "mine"
 
 
-@pytest.mark.usefixtures("work")
-def test_a_folder_that_an_earlier_version_wrote(capsys):
-    Path("output/.iepile").unlink()
-    assert iepile(*RUN, "--out", "output") == 0
-    assert Path("output/.iepile").read_text() == ownership.RUN
-
-    Path("output/.iepile").unlink()
-    shards.write_text("mine", Path("output/thesis.txt"))
-    assert iepile(*RUN, "--out", "output") == 1
-    assert "iepile did not write output/thesis.txt" in capsys.readouterr().err
-
-
 def test_a_mark_without_its_text_was_left_by_a_kill(work):
     Path("new").mkdir()
     Path("new/.iepile").touch()
