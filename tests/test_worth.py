@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bench.worth import arms, grid, heads, items, metrics, page, ready
+from bench.worth.pack import marked
 
 LABELS = [f"label {n}" for n in range(10)]
 NEAR = {
@@ -270,3 +271,17 @@ def test_items_are_pairs_or_triggers_with_their_labels():
     assert related.owner.tolist() == [0, 0, 1]
     assert related.positive()[:, :3].tolist() == [[True] * 3, [False] * 3]
     assert happening.spans == [((0, 2),)]
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        (((0, 2), (3, 5)), "[ab] {cd} ef"),
+        (((3, 5), (0, 2)), "{ab} [cd] ef"),
+        (((0, 8), (0, 2)), "[{ab} cd ef]"),
+        (((6, 8), (0, 8)), "{ab cd [ef]}"),
+        (((3, 5),), "ab [cd] ef"),
+    ],
+)
+def test_marks_stand_around_the_spans(spans, expected):
+    assert marked("ab cd ef", spans) == expected
