@@ -12,7 +12,7 @@ from rich.text import Text
 from pipeline.dedupe import tags as kept
 from pipeline.errors import RawFileError
 from pipeline.execution import shards
-from pipeline.records import place
+from pipeline.report import examples
 from pipeline.tables import RECORDS, REJECTS, from_table
 from pipeline.terminal import drawing
 from pipeline.text import drawn
@@ -62,7 +62,7 @@ def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator
         for row in table.slice(0, max(wanted.most - shown, 0)).to_pylist():
             shown += 1
             yield from _record(row, width)
-            if row["drop_partner"] and (partner := _partner(row["drop_partner"], folders)):
+            for partner in examples.records([*filter(None, [row["drop_partner"]])], folders):
                 yield Text("  its partner:", style="dim")
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
@@ -154,15 +154,3 @@ def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
         yield Text(drawn(": ".join(part for part in told if part)), style="red")
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
     yield from drawing.record(record, width)
-
-
-def _partner(identifier: str, folders: Folders) -> dict[str, Any] | None:
-    """The record that another lost against, from whatever dataset."""
-    dataset, split, *_ = place(identifier)
-    clean, dedupe = (folders[stage] / dataset for stage in ("clean", "dedupe"))
-    for _, shard in kept.record_shards(clean, [split]):
-        row = pc.index(shards.read(shard, ["id"])["id"], identifier).as_py()
-        if row >= 0:
-            found: dict[str, Any] = kept.tagged(shard, dedupe).slice(row, 1).to_pylist()[0]
-            return found
-    return None
