@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from pipeline import catalog
 from pipeline.cli import main
@@ -17,7 +18,7 @@ from pipeline.config import Settings
 from pipeline.dedupe.tags import record_shards, tagged
 from pipeline.errors import CountError
 from pipeline.execution import engines, shards
-from pipeline.report import examples, figures, marks, page, stage
+from pipeline.report import COUNTED, PLOTTED, examples, figures, marks, page, stage, tables
 from pipeline.report.marks import Span
 from pipeline.report.stage import report
 from pipeline.terminal import listing
@@ -134,6 +135,71 @@ def test_plot_data_agree_with_the_counts(sample):
             assert asked == sum(int(r["records"]) for r in labels)
         dropped = {r["reason"]: int(r["records"]) for r in plots["drops"] if r["dataset"] == name}
         assert dropped == {reason: n for reason, n in totals[name]["dropped"].items() if n}
+
+
+def test_tables_agree_with_the_counts(sample):
+    counts, folders = sample
+    frames = tables(folders["report"].parent)
+
+    assert {*frames} == {*COUNTED, *PLOTTED}
+    totals = figures.totals(counts)
+    datasets = frames["datasets"].set_index("dataset")
+    assert [*datasets.index] == sorted(SOME)
+    for key in ("rows", "records", "kept", "instructions", "dropped.duplicate"):
+        whole = totals[""]
+        for part in key.split("."):
+            whole = whole[part]
+        assert datasets[key].sum() == whole, key
+    splits = frames["splits"].groupby("dataset").sum(numeric_only=True)
+    shared = [*splits.columns]
+    assert "dropped.too_short" in shared
+    assert splits.equals(datasets[shared])
+    asked = frames["instructions"].groupby("dataset")["instructions"].sum()
+    assert asked.equals(datasets["instructions"])
+    found = frames["odd_annotations"]["found"].sum()
+    assert found == sum(
+        n
+        for dataset in counts["datasets"].values()
+        for kinds in dataset["hygiene"].values()
+        for n in kinds.values()
+    )
+    assert frames["drops"]["records"].sum() == (datasets["records"] - datasets["kept"]).sum()
+
+
+def test_audit_prints_tables_for_programs(sample, capsys):
+    out = str(sample[1]["report"].parent)
+
+    def printed(*arguments):
+        assert main(["audit", "--out", out, *arguments]) == 0
+        return capsys.readouterr().out
+
+    rows = [*csv.DictReader(printed("--csv").splitlines())]
+    assert [row["dataset"] for row in rows] == sorted(SOME)
+    objects = json.loads(printed("--json", "--table", "splits"))
+    assert sum(row["kept"] for row in objects) == sum(int(row["kept"]) for row in rows)
+    assert printed("--table", "drops").split()[:4] == ["dataset", "reason", "records", "share"]
+
+
+@pytest.mark.parametrize("columns", [80, 120, 180])
+def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
+    counts, folders = sample
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["audit", "--out", str(folders["report"].parent)]) == 0
+
+    _, _, *lines = capsys.readouterr().out.splitlines()
+    assert all(cell_len(line) <= columns for line in lines)
+    assert [line.split()[0] for line in lines] == ["dataset", *sorted(SOME), "total", "dropped:"]
+    total = sum(own["instructions"] for own in figures.totals(counts).values()) // 2
+    assert f"{total:,}" in lines[-2]
+
+
+def test_no_names_are_taken_for_missing_values(corpus):
+    """pandas reads NA and null as nothing."""
+    frames = tables(corpus[2].parent)
+    labels = frames["label_frequency"]["label"]
+
+    assert {SCRIPT, IMAGE} <= {*labels}
+    assert labels.notna().all()
 
 
 def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
