@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
     #: The names of a table's columns, and its rows.
-    Table = tuple[tuple[str, ...], Sequence[tuple[object, ...]]]
+    Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
 
 #: The lower bounds of the text lengths that are counted together, in characters.
 LENGTHS: Final = (0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
@@ -134,54 +134,32 @@ def plots(
     counts: Mapping[str, Any], totals: Mapping[str, Any], figures: Mapping[str, Any]
 ) -> dict[str, Table]:
     """The data of the plots in dvc.yaml, of `counts`, their `totals` and all datasets' figures."""
-    return {
-        "drops": (
-            ("dataset", "reason", "records", "share"),
-            [
-                (name, reason, n, round(n / total["records"], 5))
-                for name, total in totals.items()
-                for reason, n in total["dropped"].items()
-                if name and n
-            ],
-        ),
-        "label_frequency": (
-            ("dataset", "task", "label", "records"),
-            [
-                (name, task, label, n)
-                for name, dataset in figures.items()
-                for task, labels in dataset["labels"].items()
-                for label, n in labels.items()
-            ],
-        ),
-        "text_length": (
-            ("dataset", "characters", "records", "share"),
-            [
-                (name, *line)
-                for name, dataset in figures.items()
-                for line in _with_shares(LENGTHS, dataset["lengths"])
-            ],
-        ),
-        "positives": (
-            ("dataset", "positives", "records", "share"),
-            [
-                (f"{name} {task}", *line)
-                for name, dataset in figures.items()
-                for task, records in dataset["positives"].items()
-                for line in _with_shares(range(MANY + 1), records)
-            ],
-        ),
-        "pure_negative": (
-            ("dataset", "split", "instructions", "share"),
-            [
-                (f"{name} {row['task']}", row["split"], n, row["pure_negative_share"])
-                for name, dataset in counts["datasets"].items()
-                for row in asked(dataset["instructions"])
-                if (n := row["instructions"])
-            ],
-        ),
+    tables: dict[str, Table] = {
+        "drops": (("dataset", "reason", "records", "share"), []),
+        "label_frequency": (("dataset", "task", "label", "records"), []),
+        "text_length": (("dataset", "characters", "records", "share"), []),
+        "positives": (("dataset", "positives", "records", "share"), []),
+        "pure_negative": (("dataset", "split", "instructions", "share"), []),
     }
+    drops, frequencies, lengths, positives, pure = (rows for _, rows in tables.values())
+    for name, dataset in figures.items():
+        dropped, records = totals[name]["dropped"], totals[name]["records"]
+        drops += [(name, reason, n, round(n / records, 5)) for reason, n in dropped.items() if n]
+        for task, labels in dataset["labels"].items():
+            frequencies += [(name, task, label, n) for label, n in labels.items()]
+        lengths += _with_shares(name, LENGTHS, dataset["lengths"])
+        for task, numbers in dataset["positives"].items():
+            positives += _with_shares(f"{name} {task}", range(MANY + 1), numbers)
+        for row in asked(counts["datasets"][name]["instructions"]):
+            if row["instructions"]:
+                cells = (row["split"], row["instructions"], row["pure_negative_share"])
+                pure.append((f"{name} {row['task']}", *cells))
+    return tables
 
 
-def _with_shares(classes: Sequence[int], records: Sequence[int]) -> list[tuple[int, int, float]]:
+def _with_shares(
+    name: str, classes: Sequence[int], records: Sequence[int]
+) -> list[tuple[object, ...]]:
+    """Rows of a histogram: its name, the class, its records, and their share."""
     whole = sum(records) or 1
-    return [(c, n, round(n / whole, 5)) for c, n in zip(classes, records, strict=True)]
+    return [(name, c, n, round(n / whole, 5)) for c, n in zip(classes, records, strict=True)]
