@@ -36,6 +36,8 @@ STORED = {
     "pipeline.negatives.interchange",  # the dictionary
     "pipeline.publish.shares",
     "pipeline.report.figures",  # the counts
+    "pipeline.report.examples",  # records by their ids
+    "pipeline.report.marks",  # what a record says
 }
 
 
