@@ -24,16 +24,6 @@ from pipeline.tasks._events import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-#: Task -> what is counted, in the order of the tables.
-MEASURES: Final = {
-    "NER": ("entity",),
-    "RE": ("relation",),
-    "SPO": ("relation",),
-    "EE": ("trigger", "argument"),
-    "EET": ("trigger",),
-    "EEA": ("argument",),
-    "KG": ("attribute",),
-}
 #: (number of the measure, its strings); None stands for something that the task does not know.
 Annotation = tuple[int, tuple[str, ...]] | None
 #: What stands for nothing in the gold.

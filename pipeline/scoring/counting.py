@@ -18,6 +18,7 @@ import orjson
 
 from pipeline.scoring import assertions, mistakes
 from pipeline.scoring.parsing import merged, parse, reason
+from pipeline.tasks.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +64,7 @@ class Group:
 
     def __init__(self, task: str, near: Mapping[str, Sequence[str]] | None = None) -> None:
         self.task = task
-        self.measures = assertions.MEASURES[task]
+        self.measures = MEASURES[task]
         self.rows: Counter[str] = Counter()
         #: Reason -> answers that could not be read.
         self.unreadable: Counter[str] = Counter()

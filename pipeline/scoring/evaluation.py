@@ -24,7 +24,7 @@ from pipeline.errors import RawFileError
 from pipeline.negatives import interchange
 from pipeline.records import TASKS
 from pipeline.scoring.counting import Counts, Group, Options, Row, add_record
-from pipeline.scoring.f1 import compared, f1_of, result, together
+from pipeline.scoring.f1 import compared, f1_of_measure, result, together
 from pipeline.scoring.predictions import AT_ONCE, files, parquet
 from pipeline.tables import of_corpus
 
@@ -320,7 +320,7 @@ def _results(
     for number, own in enumerate(result(title, whole, options)):
         if "/all" in title:
             del own["labels"]  # a label of one dataset is not that of another
-            scores = [f1_of(group, number) for group in groups]
+            scores = [f1_of_measure(group, number) for group in groups]
             own.pop("examples", None)
             own["macro_f1"] = round(sum(scores) / len(scores), 2)
         if len(models) > 1:

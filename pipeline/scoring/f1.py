@@ -95,7 +95,7 @@ def _percentiles(scores: Any) -> tuple[float, float]:
     return round(float(low), 2), round(float(high), 2)
 
 
-def f1_of(group: Group, number: int) -> float:
+def f1_of_measure(group: Group, number: int) -> float:
     """F1 of one measure of a group."""
     return float(f1(*_sums(group.records[number])))
 

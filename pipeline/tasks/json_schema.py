@@ -1,14 +1,16 @@
 """The JSON Schema of an answer, from the task and the schema of its instruction alone.
 
 All labels are required, in the order in which they are asked, and nothing else is allowed. Engines
-that decode under a grammar (vLLM, OpenAI's strict mode) take it as it is: no keyword but `type`,
-`properties`, `required`, `additionalProperties`, `items`, `anyOf`, `enum`. KG alone has names of its
-own as keys, for which `additionalProperties` holds a schema; OpenAI's strict mode refuses that.
+that decode under a grammar (vLLM, OpenAI's strict mode) take it as it is: it uses few keywords. KG
+alone has names of the text as keys, for which `additionalProperties` holds a schema; OpenAI's
+strict mode refuses that.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +39,17 @@ def answer_schema(task: str, asked: Sequence[Any]) -> dict[str, Any]:
             event = _object({"trigger": trigger, "arguments": arguments})
             labels[item["event_type"]] = _list_of(event)
     return _object(labels)
+
+
+def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the answer to a row of the corpus."""
+    return answer_schema(row["task"], orjson.loads(row["instruction"])["schema"])
+
+
+def response_format(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema as OpenAI's chat completions take it, and the servers that speak like them."""
+    schema = {"name": "answer", "strict": row["task"] != "KG", "schema": of_row(row)}
+    return {"type": "json_schema", "json_schema": schema}
 
 
 def _list_of(items: Mapping[str, Any]) -> dict[str, Any]:
