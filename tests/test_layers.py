@@ -27,6 +27,7 @@ ALLOWED = {
     "fetching": ("fetching", "catalog", "execution", *GROUND),
     "adding": ("adding", "readers", "normalize", "catalog", "execution", *GROUND),
     "exports": ("exports", "instruct", "tasks", "catalog", "execution", *GROUND),
+    "predicting": ("predicting", "exports", "tasks", "execution", *GROUND),
     "doctor": ("doctor", "fetching", "catalog", "execution", *GROUND),
     "terminal": ("terminal", "catalog", "execution", *GROUND),
 }
