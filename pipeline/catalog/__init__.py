@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
 Names = dict[str, str] | list[str]
+#: Tasks whose coverage may be "partial": those that `implied` can speak of.
+_PARTIAL: Final = {"RE", "SPO"}
 
 
 class Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,6 +71,11 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     #: Readable label -> what it means here, and -> other names it may be asked by.
     descriptions: dict[str, str] = {}
     aliases: dict[str, list[str]] = {}
+    #: Task -> what its annotation covers, see `instruct/coverage.py`; by default all.
+    coverage: dict[str, Literal["complete", "pair", "event", "partial"]] = {}
+    #: Readable relation -> those that it brings along (the inverse, an entailed one), which the
+    #: source notes now and then: where it does not, nobody can say that they are absent.
+    implied: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
@@ -222,6 +229,17 @@ def _validate(dataset: Dataset, path: Path) -> None:
     for table in ("descriptions", "aliases"):
         unknown = sorted({*getattr(dataset, table)} - labels)
         demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
+    unknown = sorted({*dataset.coverage} - {*dataset.tasks})
+    demand(not unknown, f"[coverage] of tasks that are not declared: {unknown}", "leave them out")
+    for kind, fitting in (("pair", {"RE"}), ("event", {"EE", "EET"}), ("partial", _PARTIAL)):
+        odd = sorted(t for t, own in dataset.coverage.items() if own == kind and t not in fitting)
+        demand(not odd, f"coverage of {odd} cannot be {kind!r}", f"{kind!r} is for {fitting}")
+    related = {*dataset.labels_of("relation")}
+    pairs = [(label, other) for label, own in dataset.implied.items() for other in own]
+    odd = sorted({name for pair in pairs for name in pair} - related)
+    demand(not odd, f"[implied] of no relation: {odd}", "use the readable names")
+    odd = sorted(label for label, other in pairs if label == other)
+    demand(not odd, f"[implied] of a relation by itself: {odd}", "name two relations")
     others = Counter(name for own in dataset.aliases.values() for name in own)
     unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
     demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")

@@ -22,7 +22,7 @@ from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
 from pipeline.execution import engines, shards
 from pipeline.execution.freshness import Done, Step, building, steps
-from pipeline.instruct import batching, confusable, counting
+from pipeline.instruct import batching, confusable, counting, coverage, pairs
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
 from pipeline.records import SPLITS
@@ -86,7 +86,8 @@ def instruct(
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
             own = None if dedupe is None else dedupe / dataset.id
-            jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
+            dictionary = dictionaries[dataset.id]
+            jobs += _jobs(dataset, clean / dataset.id, own, dictionary, folder, settings)
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         workers = engines.enough(workers, sum(job.shard.stat().st_size for job in jobs))
@@ -102,7 +103,10 @@ def _with_sets(jobs: Sequence[Job], settings: Instruct, workers: Workers | int) 
     counted = [
         job
         for job in jobs
-        if job.split == "train" and job.asked and tasks.module(job.task).ABSENT is not None
+        if job.split == "train"
+        and job.asked
+        and tasks.module(job.task).ABSENT is not None
+        and coverage.way(job.dataset, job.task, settings) != "present"
     ]
     todo = [Step(job.target.parents[1], f"{_name(job)}, counted", job) for job in counted]
     found = steps(partial(_held, settings=settings), todo, workers)
@@ -117,7 +121,10 @@ def _with_sets(jobs: Sequence[Job], settings: Instruct, workers: Workers | int) 
 
 
 def _held(job: Job, settings: Instruct) -> Done:
-    table = kept(job.shard, job.dedupe, ["id", "dropped", "mentions", "relations", "events"])
+    in_pairs = coverage.way(job.dataset, job.task, settings) == "pair"
+    text = ["text"] if in_pairs else []
+    columns = ["id", "dropped", *text, "mentions", "relations", "events"]
+    table = kept(job.shard, job.dedupe, columns)
     bits, times = counting.held(table, job.dataset, job.task, job.asked, settings)
     return Done([], [bits.hex(), times])
 
@@ -128,10 +135,17 @@ def _sets(job: Job, found: Sequence[tuple[str, list[int]]], settings: Instruct) 
 
 
 def _jobs(
-    dataset: Dataset, clean: Path, dedupe: Path | None, dictionary: Dictionary, folder: Path
+    dataset: Dataset,
+    clean: Path,
+    dedupe: Path | None,
+    dictionary: Dictionary,
+    folder: Path,
+    settings: Instruct,
 ) -> Iterator[Job]:
     for task in dataset.tasks:
         (folder / task).mkdir(exist_ok=True)
+        if coverage.way(dataset, task, settings) == "never":
+            continue
         near = dictionary_of(dictionary, task)
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
@@ -194,14 +208,17 @@ def instructions(
     """
     dataset = _told(dataset, split, settings)
     module = tasks.module(task)
+    way = coverage.way(dataset, task, settings)
+    if way == "pair":
+        table = pairs.by_pair(table)
     found = _recoded(module.answers(table, dataset), tasks.inventory(dataset, task), asked)
-    ids = table["id"].to_pylist()
+    ids = pairs.unit_ids(table)
     rows, labels = len(ids), len(asked)
     positive = np.zeros((rows, labels), bool)
     positive[found.row, found.code] = True
     kind = np.where(positive, batching.POSITIVE, batching.OTHER).astype(np.int8)
-    if module.ABSENT is None:
-        batches = _present(positive)
+    if module.ABSENT is None or way == "present":
+        batches = coverage.present(positive, None if module.ABSENT is None else settings.k(task))
     elif split == "train":
         matrix = counting.near_matrix(asked, near)
         if sets is None:
@@ -217,6 +234,10 @@ def instructions(
         k = settings.k(task)
         k = confusable.width(labels, k) if settings.in_sets else k
         batches = batching.polled(rows, labels, k)
+    if way == "sure":
+        unsure = coverage.doubtful(positive, counting.implied(dataset, task), asked)
+        keys = hashing.priorities(ids, asked, settings.seed)
+        batches = coverage.without(batches, unsure, keys)
     return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
 
 
@@ -240,13 +261,3 @@ def _recoded(found: Answers, inventory: Sequence[str], asked: Sequence[str]) -> 
     keep = pa.array(np.flatnonzero(code >= 0))
     schema = None if found.schema is None else found.schema.take(keep)
     return Answers(found.row[code >= 0], code[code >= 0], found.value.take(keep), schema)
-
-
-def _present(positive: Any) -> Batches:
-    """One batch per record with exactly the labels present."""
-    row = np.flatnonzero(positive.any(axis=1))
-    order = np.argsort(~positive[row], axis=1, kind="stable")
-    sizes = positive[row].sum(axis=1)
-    order = order[:, : sizes.max(initial=0)]
-    labels = np.where(np.arange(order.shape[1])[None, :] < sizes[:, None], order, -1)
-    return Batches(row, np.zeros(len(row), np.int64), labels)
