@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
 Names = dict[str, str] | list[str]
-#: Tasks whose coverage may be "partial": those that `implied` can speak of.
-_PARTIAL: Final = {"RE", "SPO"}
 
 
 class Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,6 +71,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     aliases: dict[str, list[str]] = {}
     #: Task -> what its annotation covers, see `instruct/coverage.py`; by default all.
     coverage: dict[str, Literal["complete", "pair", "event", "partial"]] = {}
+    #: Where that is known from.
+    coverage_source: str = ""
     #: Readable relation -> those that it brings along (the inverse, an entailed one), which the
     #: source notes now and then: where it does not, nobody can say that they are absent.
     implied: dict[str, list[str]] = {}
@@ -231,9 +231,13 @@ def _validate(dataset: Dataset, path: Path) -> None:
         demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
     unknown = sorted({*dataset.coverage} - {*dataset.tasks})
     demand(not unknown, f"[coverage] of tasks that are not declared: {unknown}", "leave them out")
-    for kind, fitting in (("pair", {"RE"}), ("event", {"EE", "EET"}), ("partial", _PARTIAL)):
+    for kind, fitting in (("pair", ["RE"]), ("event", ["EE", "EET"])):
         odd = sorted(t for t, own in dataset.coverage.items() if own == kind and t not in fitting)
-        demand(not odd, f"coverage of {odd} cannot be {kind!r}", f"{kind!r} is for {fitting}")
+        demand(
+            not odd,
+            f"coverage of {odd} cannot be {kind!r}",
+            f"{kind!r} is for {', '.join(fitting)}",
+        )
     related = {*dataset.labels_of("relation")}
     pairs = [(label, other) for label, own in dataset.implied.items() for other in own]
     odd = sorted({name for pair in pairs for name in pair} - related)

@@ -38,7 +38,16 @@ SILENT: Final = (
     *("execution/freshness", "execution/code"),
 )
 #: Of a declaration, what changes no record and no instruction; the card and the page tell it.
-_ABOUT: Final = ("title", "homepage", "citation", "license", "domain", "note", "access")
+_ABOUT: Final = (
+    "title",
+    "homepage",
+    "citation",
+    "license",
+    "domain",
+    "note",
+    "access",
+    "coverage_source",
+)
 _ABOUT_FILES: Final = ("access_note", "splits")
 #: The name of what a stage writes for all datasets at once.
 ALL: Final = "all"

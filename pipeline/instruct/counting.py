@@ -114,7 +114,7 @@ def _partners(
 
     If they were asked together, a row without one of them would tell that the other is positive.
     """
-    if coverage.way(dataset, task, settings) != "sure":
+    if coverage.way(dataset, task, settings) not in coverage.WITHOUT_DOUBTFUL:
         return []
     number = {key: n for n, key in enumerate(asked_keys)}
     linked = ((key, other) for key, own in implied(dataset, task).items() for other in own)

@@ -6,17 +6,18 @@ are not "complete":
 
     coverage   annotated is                   "given" asks
     complete   every label, everywhere        the whole text
-    pair       the labels of a chosen pair    about that pair, which the instruction gives
+    pair       a label of a chosen pair       about that pair, which the instruction gives
     event      a chosen event                 no events (EE, EET); their arguments (EEA) are whole
-    partial    most of what there is          no label that a positive one makes doubtful
+    partial    most of what there is          the whole text
 
+Of "pair" and "partial" tasks no label is asked that a positive one makes doubtful (`implied`).
 "positives" asks only the labels that are present, "ask" asks as if all were complete, "skip" leaves
 the task out.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: How a task is asked: of the whole text, of a given pair, without doubtful labels, of what is
 #: present alone, or not at all.
 Way = Literal["text", "pair", "sure", "present", "never"]
+#: Ways in which a label is not asked where a positive one makes it doubtful.
+WITHOUT_DOUBTFUL: Final = ("pair", "sure")
 
 
 def way(dataset: Dataset, task: str, settings: Instruct) -> Way:

@@ -208,37 +208,56 @@ def instructions(
     """
     dataset = _told(dataset, split, settings)
     module = tasks.module(task)
-    way = coverage.way(dataset, task, settings)
-    if way == "pair":
+    if coverage.way(dataset, task, settings) == "pair":
         table = pairs.by_pair(table)
     found = _recoded(module.answers(table, dataset), tasks.inventory(dataset, task), asked)
     ids = pairs.unit_ids(table)
-    rows, labels = len(ids), len(asked)
-    positive = np.zeros((rows, labels), bool)
+    positive = np.zeros((len(ids), len(asked)), bool)
     positive[found.row, found.code] = True
+    batches, kind = batched(dataset, task, split, asked, near, ids, positive, settings, sets)
+    return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+
+
+def batched(
+    dataset: Dataset,
+    task: str,
+    split: str,
+    asked: Sequence[str],
+    near: Mapping[str, Sequence[str]],
+    ids: Sequence[str],
+    positive: Any,
+    settings: Instruct,
+    sets: Sets | None = None,
+) -> tuple[Batches, Any]:
+    """The label batches of records or pairs, and the class of every label for each (`batching`).
+
+    `positive` is records x labels, bool; the others are those of `instructions`.
+    """
+    rows, labels = positive.shape
     kind = np.where(positive, batching.POSITIVE, batching.OTHER).astype(np.int8)
-    if module.ABSENT is None or way == "present":
-        batches = coverage.present(positive, None if module.ABSENT is None else settings.k(task))
-    elif split == "train":
-        matrix = counting.near_matrix(asked, near)
-        if sets is None:
-            keys = hashing.priorities(ids, asked, settings.seed)
-            batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
-        else:
-            kind = batching.kinds(positive, matrix)
-            batches = confusable.asked(sets, positive, ids, settings.seed)
-        if settings.negative_record_rate < 1:
-            stay = counting.asked(ids, positive, settings)[batches.row]
-            batches = Batches(*(part[stay] for part in batches))
-    else:
-        k = settings.k(task)
+    way, k = coverage.way(dataset, task, settings), settings.k(task)
+    if tasks.module(task).ABSENT is None:
+        return coverage.present(positive), kind
+    if way == "present":
+        return coverage.present(positive, k), kind
+    if split != "train":
         k = confusable.width(labels, k) if settings.in_sets else k
         batches = batching.polled(rows, labels, k)
-    if way == "sure":
+    elif sets is None:
+        keys = hashing.priorities(ids, asked, settings.seed)
+        matrix = counting.near_matrix(asked, near)
+        batches, kind = batching.dealt(positive, matrix, keys, k, settings)
+    else:
+        kind = batching.kinds(positive, counting.near_matrix(asked, near))
+        batches = confusable.asked(sets, positive, ids, settings.seed)
+    if split == "train" and settings.negative_record_rate < 1:
+        stay = counting.asked(ids, positive, settings)[batches.row]
+        batches = Batches(*(part[stay] for part in batches))
+    if way in coverage.WITHOUT_DOUBTFUL:
         unsure = coverage.doubtful(positive, counting.implied(dataset, task), asked)
         keys = hashing.priorities(ids, asked, settings.seed)
         batches = coverage.without(batches, unsure, keys)
-    return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+    return batches, kind
 
 
 def _told(dataset: Dataset, split: str, settings: Instruct) -> Dataset:

@@ -183,6 +183,14 @@ def test_a_label_and_what_it_makes_doubtful_stand_in_different_sets():
     assert not any({"founder", "employer"} <= {*r["labels"]} for r in found)
 
 
+def test_of_a_pair_too_no_doubtful_label_is_asked():
+    own = paired(implied={"founder": ["employer"]})
+    record = Record(TEXT, "o", [ADA, VELMORA], [Relation("founder", 1, 0)])
+
+    asked_labels = {label for r in asked([record], own, "test") for label in r["labels"]}
+    assert asked_labels == {*LABELS} - {"employer"}
+
+
 def test_a_batch_that_cannot_be_filled_asks_fewer_labels():
     batches = Batches(np.array([0, 1]), np.array([0, 0]), np.array([[0, 1], [0, 1]]))
     unsure = np.array([[False, True], [True, True]])
