@@ -177,6 +177,10 @@ class Instruct(_Section, frozen=True):
     #: What becomes of labels that make no full batch. "fill": a grouping's own way, all batches are
     #: of one size. "reference": as in IEPile's own code, whatever `grouping` says.
     remainder: Literal["fill", "reference"] = "fill"
+    #: What becomes of tasks whose annotation does not cover every label of a text: only what the
+    #: source decided is asked, only what is present, everything, or nothing; see
+    #: `instruct/coverage.py`.
+    incomplete: Literal["given", "positives", "ask", "skip"] = "given"
     #: Say what labels mean where a dataset describes them: {label: description} in place of a list,
     #: an entry "description" where a label is asked by an object.
     descriptions: bool = False

@@ -297,6 +297,13 @@ def test_the_readme_shows_the_catalogue(capsys):
 
 
 @pytest.mark.usefixtures("in_project")
+def test_the_page_of_coverage_is_that_of_the_catalogue(capsys):
+    _, page, _ = call(capsys, "datasets", "--coverage")
+
+    assert page == (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("in_project")
 def test_dictionaries_are_compared_and_looked_up(capsys, tmp_path):
     mine, peers = tmp_path / "mine.json", tmp_path / "peers.json"
     mine.write_text('{"NER": {"X": {"a": ["b"], "b": ["a", "c"], "c": []}}}')

@@ -232,7 +232,9 @@ def _add(
         for part in number.combine_chunks().flatten()
     )
     name = table["group"].combine_chunks().dictionary_encode()
-    record = table["record_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    # Of a record that is asked about several pairs, each pair is counted by itself.
+    unit = pc.replace_substring_regex(table["id"], r"/\d+(?:#\d+)?$", "")
+    record = unit.combine_chunks().dictionary_encode().indices.to_numpy()
     order = pa.array(np.lexsort((copy, batch, record, name.indices.to_numpy())))
     record_of_row = [
         *zip(name.indices.take(order).to_pylist(), record[order.to_numpy()].tolist(), strict=True)

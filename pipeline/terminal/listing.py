@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.catalog import editions
 from pipeline.errors import DeclarationError
@@ -16,6 +16,8 @@ from pipeline.text import drawn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from pipeline.catalog import Dataset
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
@@ -114,6 +116,35 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
         return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
     lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
+    return "\n".join(lines)
+
+
+_COVERAGE: Final = """# What the annotation of each dataset covers
+
+An absent label is an answer only where annotators looked for it. "complete": every label,
+everywhere in a text. "pair": the labels of a chosen pair. "event": a chosen event. "partial":
+most of what there is. What is asked follows from it (`instruct.incomplete`): of a "pair" dataset,
+about the pair, which the instruction gives; of an "event" dataset, the arguments of the events;
+of a "partial" one, no label that a positive one makes doubtful. Where no reading of records is
+told, the papers are the source.
+Written by `make docs`.
+"""
+
+
+def coverage(datasets: Sequence[Dataset]) -> str:
+    """A page in Markdown: what the annotation of each dataset covers, and how that is known."""
+    lines = [_COVERAGE, "| dataset | covers | makes doubtful | source |", "|---|---|---|---|"]
+    for dataset in datasets:
+        tasks: dict[str, list[str]] = {}
+        for task in dataset.tasks:
+            tasks.setdefault(dataset.coverage.get(task, "complete"), []).append(task)
+        cells = [
+            dataset.id,
+            "; ".join(f"{', '.join(own)}: {covers}" for covers, own in tasks.items()),
+            "; ".join(f"{label}: {', '.join(own)}" for label, own in dataset.implied.items()),
+            dataset.coverage_source or "not declared",
+        ]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines)
 
 

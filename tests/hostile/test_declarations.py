@@ -24,6 +24,10 @@ PER = "person"
 HEAD = "[labels.entity]"
 #: What takes the place of what in a good declaration -> what must be said.
 DECLARATIONS = {
+    "coverage of a task of another dataset": ((HEAD, f"[coverage]\nRE = 'pair'\n{HEAD}"), "not declared"),
+    "coverage of a kind there is not": ((HEAD, f"[coverage]\nNER = 'most'\n{HEAD}"), "'most'"),
+    "pairs of entities": ((HEAD, f"[coverage]\nNER = 'pair'\n{HEAD}"), "cannot be 'pair'"),
+    "implied by no relation": ((HEAD, f"[implied]\nperson = ['person']\n{HEAD}"), "no relation"),
     "a misspelled field": (("title =", "titel ="), "did you mean 'title'?"),
     "a misspelled table": ((HEAD, "[lables.entity]"), "did you mean 'labels'?"),
     "a misspelled kind": ((HEAD, "[labels.entitty]"), "did you mean 'entity'?"),

@@ -89,7 +89,7 @@ def _bars(counts: Sequence[tuple[str, int]], words: str) -> list[Any]:
 def _neighbors(task: str, near: Mapping[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
     """The most frequent labels with their neighbors, as a list and as cells of a heat map.
 
-    A cell is (row, column, opacity). A link without a score was made by hand, or by a peer: it is
+    A cell is (row, column, opacity). A link without a score was made by hand, or imported: it is
     drawn like the strongest. Two labels make no map.
     """
     linked = any(near.values())
