@@ -33,7 +33,7 @@ from pipeline.readers._form import Form
 from pipeline.readers._options import Joined, Table
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._source import EXCERPT, attempt, files_in, json_document, json_rows
-from pipeline.readers.columns import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
@@ -130,7 +130,11 @@ class Options(Joined, frozen=True):
     #: A tag for each token; numbers mean `tag_names`, from 0 on.
     tags: Path | None = None
     tag_names: tuple[str, ...] = ()
+    #: How tags are written, see `columns`.
     scheme: Scheme = "IOB2"
+    outside: tuple[str, ...] = ()
+    label_first: bool = False
+    only_label: str = ""
     entities: Entities | None = None
     relations: Relations | None = None
     events: Events | None = None
