@@ -8,8 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+import xxhash
+
 from pipeline.catalog import raw_files
 from pipeline.execution import code
+from pipeline.readers import formats, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,11 +47,16 @@ def code_of(stage: str, readers: Iterable[str]) -> str:
     """A digest of the code that a stage runs for the datasets of these readers."""
     patterns = [*STAGES[stage].code]
     if stage in ("normalize", "publish"):
-        patterns += [f"readers/{reader}.py" for reader in readers]
+        patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
     if stage == "publish":  # the card names the code that the corpus follows from
         patterns += [p for name, own in STAGES.items() if name != "report" for p in own.code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    return code.digest(paths, SILENT)
+    found = code.digest(paths, SILENT)
+    # A format is data: what `json_rows` is told of it counts as its code.
+    own = {reader: formats()[reader] for reader in readers if reader in formats()}
+    if not own or stage not in ("normalize", "publish"):
+        return found
+    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([found, own]))
 
 
 def overrides() -> Path | None:

@@ -207,6 +207,8 @@ def options_of_readers():
 @pytest.mark.parametrize("value", [-1.5, {"a": {"b": 1}}, [1], [["x"]], float("nan")])
 @pytest.mark.parametrize(("reader", "option"), options_of_readers())
 def test_an_option_of_another_type(reader, option, value):
+    if option == "text" and value == [1]:
+        return  # A list of paths.
     with pytest.raises(DeclarationError) as caught:
         options.bound({"name": reader, option: value}, "en", "toy.toml")
 
@@ -264,10 +266,10 @@ def link(target):
 RAW = {
     "gone": (lambda path: path.unlink(), "this raw file is missing"),
     "empty": (lambda path: path.write_bytes(b""), "this raw file is empty"),
-    "a folder": (folder, "cannot read: Is a directory"),
+    "a folder": (folder, "no file in this folder ends in .json"),
     "a link to itself": (link(None), "this raw file is missing"),
     "a link to nothing": (link("nowhere"), "this raw file is missing"),
-    "a link to a folder": (link("."), "cannot read: Is a directory"),
+    "a link to a folder": (link("."), "no file in this folder ends in .json"),
     "a name of 300 letters": (None, "cannot read: File name too long"),
     "another hash": (None, "sha256 is"),
     "other counts": (None, "declared 7, found 1"),
@@ -321,7 +323,6 @@ PARAMETERS = {
     "a misspelled section": ("instruckt: {}", "did you mean 'instruct'?"),
     "a misspelled key": ("instruct: {grouping_: shuffle}", "did you mean 'grouping'?"),
     "a key of another section": ("clean: {top_k: 3}", "unknown key 'top_k'"),
-    "a misspelled reader": ("datasets: {a: {raeder: x}}", "did you mean 'reader'?"),
     "a section twice": ("clean: {}\nclean: {}", "a key stands twice, again in line 2"),
     "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", "a key stands twice, again in line 3"),
     "no mapping": ("- 1", "must be a table of keys, not a list"),
