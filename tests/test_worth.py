@@ -8,6 +8,7 @@ import torch
 
 from bench.worth import arms, grid, heads, items, metrics, page, ready
 from bench.worth.pack import marked
+from tests.conftest import ROOT
 
 LABELS = [f"label {n}" for n in range(10)]
 NEAR = {
@@ -285,3 +286,10 @@ def test_items_are_pairs_or_triggers_with_their_labels():
 )
 def test_marks_stand_around_the_spans(spans, expected):
     assert marked("ab cd ef", spans) == expected
+
+
+def test_the_page_in_the_repository_is_of_the_whole_grid():
+    text = (ROOT / "bench/WORTH.md").read_text(encoding="utf-8")
+
+    for name in items.SETS:
+        assert all(text.count(f"| {name} | {arm} |") == len(heads.HEADS) for arm in arms.ARMS)
