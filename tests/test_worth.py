@@ -203,9 +203,9 @@ def test_a_head_learns_what_is_planted_and_gives_the_same_results_twice(small, h
     number, _ = grid.budget(small, [0, 1])
     hard = grid.hard_pairs(small, number, 4)
     job = grid.Job("toy", head, "confusable")
-    once, twice = (grid.result(small, job, hard, number, 20, [0, 1]) for _ in range(2))
+    once, first, second = (grid.result(small, job, hard, number, n, [0, 1]) for n in (20, 2, 2))
 
-    assert once | {"seconds": 0} == twice | {"seconds": 0}
+    assert first | {"seconds": 0} == second | {"seconds": 0}
     assert hard[0, 1]
     assert hard[1, 0]
     f1, tuned, ranked, _ = metrics.measured(np.array(once["counts"]["4"]).sum(axis=1)).mean(axis=0)
@@ -289,7 +289,8 @@ def test_marks_stand_around_the_spans(spans, expected):
 
 
 def test_the_page_in_the_repository_is_of_the_whole_grid():
-    text = (ROOT / "bench/WORTH.md").read_text(encoding="utf-8")
+    lines = (ROOT / "bench/WORTH.md").read_text(encoding="utf-8").splitlines()
 
     for name in items.SETS:
-        assert all(text.count(f"| {name} | {arm} |") == len(heads.HEADS) for arm in arms.ARMS)
+        for arm in arms.ARMS:
+            assert sum(line.startswith(f"| {name} | {arm} |") for line in lines) == len(heads.HEADS)
