@@ -140,10 +140,9 @@ def _verdict(head: str, winners: Sequence[tuple[str, str]]) -> str:
     groupings = [w for w in winners if w[0] != "all" and w[1] != "false positives"]
     verdict = f"- Head `{head}`: better than `random` on more sets than worse: {told}."
     if not groupings:
-        verdict += (
-            " No grouping of near labels beats `random` in F1, tuned F1 or hard pairs on more"
-        )
-        verdict += " sets than it loses."
+        measured = "F1, tuned F1 or hard pairs"
+        verdict += f" No grouping of near labels beats `random` in {measured}"
+        verdict += " on more sets than it loses."
     return verdict
 
 
