@@ -123,20 +123,27 @@ def _words(cells: Sequence[Result]) -> Iterator[str]:
             better, worse = (low > 0).sum(axis=0), (high < 0).sum(axis=0)
             better[-1], worse[-1] = worse[-1], better[-1]  # fewer false positives are better
             rows.append([head, arm, *(f"{a} / {b}" for a, b in zip(better, worse, strict=True))])
-            names = np.array(metrics.MEASURES)[better > worse]
-            winners += [f"`{arm}` ({', '.join(names)})"] if len(names) else []
-        verdicts.append(
-            f"With the head `{head}`, these arms are better than `random` on more sets than worse: "
-            f"{'; '.join(winners)}."
-            if winners
-            else f"With the head `{head}`, nothing beats `random`."
-        )
+            winners += [(arm, name) for name in np.array(metrics.MEASURES)[better > worse]]
+        verdicts.append(_verdict(head, winners))
     sets = len({r["set"] for r in cells})
     yield f"On how many of {sets} sets an arm is better / worse than `random`: the interval of the"
     yield "difference leaves out zero.\n"
     yield from _table(["head", "arm", *metrics.MEASURES], rows, 2)
     yield ""
     yield from verdicts
+
+
+def _verdict(head: str, winners: Sequence[tuple[str, str]]) -> str:
+    """What follows from who is better than `random` on more sets than worse, and in what."""
+    measures = {arm: ", ".join(n for a, n in winners if a == arm) for arm, _ in winners}
+    told = "; ".join(f"`{arm}` in {names}" for arm, names in measures.items()) or "nothing"
+    groupings = [w for w in winners if w[0] != "all" and w[1] != "false positives"]
+    verdict = f"- Head `{head}`: better than `random` on more sets than worse: {told}."
+    if not groupings:
+        measured = "F1, tuned F1 or hard pairs"
+        verdict += f" No grouping of near labels beats `random` in {measured}"
+        verdict += " on more sets than it loses."
+    return verdict
 
 
 def _dictionaries(cells: Sequence[Result]) -> Iterator[str]:
