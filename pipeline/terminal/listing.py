@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.catalog import editions
@@ -42,8 +43,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 
 def width() -> int:
-    """The columns of the terminal, or of COLUMNS; many where the output goes into a file."""
-    return shutil.get_terminal_size((180, 24)).columns
+    """The columns that a table may take: those of the terminal, or many in a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 180
 
 
 def summary(counts: Any) -> str:
