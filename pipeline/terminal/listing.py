@@ -112,7 +112,8 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
             fields = [field for field in fields if field not in ("title", "license")]
         if width() < 100:
             fields.remove("use")
-        return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
+        names = ["raw" if field == "raw_present" else field for field in fields]
+        return table(names, [[_cell(e[f]) for f in fields] for e in entries])
     lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
     return "\n".join(lines)
