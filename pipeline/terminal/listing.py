@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.catalog import editions
@@ -44,8 +45,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 
 def width() -> int:
-    """The columns of the terminal, or of COLUMNS; many where the output goes into a file."""
-    return shutil.get_terminal_size((180, 24)).columns
+    """The columns that a table may take: those of the terminal, or many in a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 180
 
 
 def summary(counts: Any) -> str:
@@ -113,7 +114,8 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
             fields = [field for field in fields if field not in ("title", "license")]
         if width() < 100:
             fields.remove("use")
-        return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
+        names = ["raw" if field == "raw_present" else field for field in fields]
+        return table(names, [[_cell(e[f]) for f in fields] for e in entries])
     lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
     return "\n".join(lines)
