@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.catalog import editions
 from pipeline.errors import DeclarationError
@@ -66,13 +66,17 @@ def _line(name: str, own: Any, dataset: Any) -> list[object]:
     ]
 
 
-def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
+#: The columns of the catalogue, and of its licences.
+_FIELDS: Final = ("id", "title", "tasks", "language", "use", "access", "license", "records")
+LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "license_note")
+
+
+def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str] = _FIELDS) -> str:
     """The catalogue, an entry per dataset, as a text table, a table in Markdown, or JSON."""
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
-    fields = ["id", "title", "tasks", "language", "use", "access", "license", "records"]
     if form == "table":
-        fields.append("raw_present")
+        fields = [*fields, "raw_present"] if fields == _FIELDS else fields
         return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
     lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
