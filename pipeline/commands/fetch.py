@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import command, edition_of, positive, say
+from pipeline.commands import names as comma_names
+from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +30,18 @@ def add(commands: Any) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("ids", nargs="*", metavar="ID", default=[], help="datasets")
     which.add_argument("--all-open", action="store_true", help="every dataset with open access")
-    parser.add_argument("--raw", type=Path, metavar="DIR", help="where to (default: raw/full)")
+    which.add_argument(
+        "--edition",
+        choices=("iepile",),
+        help="the sources of IEPile in the unified format, as its authors publish them; each is "
+        "imported as a dataset iepile-<task>-<name>",
+    )
+    parser.add_argument(
+        "--only", type=comma_names, metavar="A,B", default=[], help="of an edition, these sets"
+    )
+    parser.add_argument(
+        "--raw", type=Path, metavar="DIR", help="where to (default: raw/full, or raw/<edition>)"
+    )
     parser.add_argument(
         "--mirror",
         metavar="URL_OR_DIR",
@@ -51,21 +65,66 @@ def run(arguments: argparse.Namespace) -> int:
     """Fetch one dataset after the other; say what an interrupted call has left."""
     from pipeline import catalog
 
+    if arguments.check and arguments.edition:
+        raise DeclarationError(
+            "an edition has no declared files to check",
+            where="--check",
+            todo="check datasets: `iepile fetch --check --all-open`",
+        )
     names = arguments.ids
     if arguments.all_open:
         names = [name for name in catalog.ids() if catalog.load(name).access == "open"]
     datasets = [catalog.load(name) for name in names]
     if arguments.check:
         return _checked(datasets, arguments.timeout)
-    raw = arguments.raw or Path("raw/full")
+    raw = arguments.raw or Path("raw", arguments.edition or "full")
     try:
-        return _fetched(datasets, arguments, raw)
+        return _edition(arguments, raw) if arguments.edition else _fetched(datasets, arguments, raw)
     except KeyboardInterrupt:
         say(
             f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command goes on "
             "from there; only files that nothing verifies begin anew"
         )
         return 130
+
+
+def _edition(arguments: argparse.Namespace, raw: Path) -> int:
+    """Fetch every set of the edition, and import it as a dataset of its own."""
+    from pipeline import catalog
+    from pipeline.adding import importing
+    from pipeline.fetching import unified
+    from pipeline.fetching.http import Network
+
+    network, code = Network(timeout=arguments.timeout), 0
+    for declared in unified.sets(arguments.only):
+        if (raw / declared.id).exists() and catalog.file_of(declared.id).exists():
+            say(f"{declared.id}: is there already")
+            continue
+        dataset, lacking = declared, []
+        if arguments.mirror is None:
+            dataset, lacking = unified.there(declared, network)
+        if lacking:
+            say(f"{dataset.id}: nothing is published for {', '.join(lacking)}")
+        unpacked = raw / ".unified"
+        if _fetched([dataset], arguments, unpacked, last=False):
+            code = 1
+            continue
+        wanted = importing.Wanted(
+            dataset.id,
+            dataset.source,
+            dataset.language,
+            tuple(dataset.tasks),
+            dataset.license,
+            dataset.domain,
+            dataset.use == "held-out",
+            dataset.license_url,
+            tuple(dataset.restrictions),
+        )
+        counts = importing.run(unpacked / dataset.id, wanted, raw)
+        shutil.rmtree(unpacked / dataset.id)
+        say(f"{dataset.id}: {counts['records']:,} records imported")
+    say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
+    return code
 
 
 def _checked(datasets: Sequence[Dataset], timeout: int) -> int:
@@ -81,7 +140,9 @@ def _checked(datasets: Sequence[Dataset], timeout: int) -> int:
     return code
 
 
-def _fetched(datasets: Sequence[Dataset], arguments: argparse.Namespace, raw: Path) -> int:
+def _fetched(
+    datasets: Sequence[Dataset], arguments: argparse.Namespace, raw: Path, *, last: bool = True
+) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -111,6 +172,6 @@ def _fetched(datasets: Sequence[Dataset], arguments: argparse.Namespace, raw: Pa
             for problem in outcome.problems:
                 bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
             lacking += len(outcome.problems)
-    if not lacking:
+    if last and not lacking:
         say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
     return 1 if lacking else 0

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset, File
 
 #: Answers that say that the file is not there; others may only say that HEAD is not liked.
-_GONE = (404, 410)
+GONE = (404, 410)
 
 
 class Answer(NamedTuple):
     """What a server says of one address."""
 
     address: str
+    #: Of the answer, as HTTP numbers it; None where there was none.
+    status: int | None = None
     bytes: int | None = None
     #: The server that it sends us on to, where that is another one.
     sent_on_to: str | None = None
@@ -50,7 +52,7 @@ def check(dataset: Dataset, network: Network) -> Iterator[Answer]:
 def _ask(own: requests.Session, place: str, file: File | None, network: Network) -> Answer:
     try:
         answer = own.head(place, allow_redirects=True, timeout=network.patience)
-        if answer.status_code >= 400 and answer.status_code not in _GONE:
+        if answer.status_code >= 400 and answer.status_code not in GONE:
             answer = own.get(place, stream=True, timeout=network.patience)
             answer.close()
     except requests.RequestException as problem:
@@ -70,4 +72,4 @@ def _ask(own: requests.Session, place: str, file: File | None, network: Network)
     elif file and None not in (size, file.bytes) and size != file.bytes:
         what = f"the file has {size:,} bytes there, declared are {file.bytes:,}"
     told = FetchError(what, where=place, todo=todo) if what else None
-    return Answer(place, size, sent_on_to, told)
+    return Answer(place, answer.status_code, size, sent_on_to, told)

@@ -78,7 +78,8 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str
     if form == "table":
         fields = [*fields, "raw_present"] if fields == _FIELDS else fields
         return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
-    lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
+    rule = "".join("---:|" if field == "records" else "---|" for field in fields)
+    lines = [f"| {' | '.join(fields)} |", f"|{rule}"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
     return "\n".join(lines)
 

@@ -5,6 +5,7 @@ import errno
 import gzip
 import hashlib
 import io
+import json
 import random
 import shutil
 import signal
@@ -24,7 +25,8 @@ import pytest
 
 from pipeline import catalog, cli, fetching
 from pipeline.catalog import Dataset, File, Labels, Split, declaration, raw_files
-from pipeline.fetching import archives, checking, http, obtaining
+from pipeline.errors import DeclarationError
+from pipeline.fetching import archives, checking, http, obtaining, unified
 from pipeline.fetching.http import Network
 
 DATA = random.Random(1).randbytes(300_000)
@@ -56,8 +58,11 @@ class Handler(BaseHTTPRequestHandler):
         """A head: its size, and what the Hub states of a file at a commit."""
         how, _, name = self.path.lstrip("/").partition("/")
         self.server.heads[self.path] += 1
+        if name not in self.server.files:
+            return self.head(404, 0, {})
         if how in self.server.stated:
-            return self.head(200, len(self.server.files[name]), self.server.stated[how])
+            body = self.server.files[name]
+            return self.head(200, len(body), self.server.stated[how](body))
         code = {"404": 404, "no-head": 405, "redirect": 302}.get(how, 200)
         more = {"Location": f"http://localhost:{self.server.server_port}/good/{name}"}
         length = len(self.server.files[name]) if code == 200 else 0
@@ -357,6 +362,15 @@ def test_a_git_blob_id_verifies_as_a_sha256_does(server, tmp_path):
     assert "Git blob id is" in problem.what
 
 
+def test_the_git_blob_id_is_that_of_git(tmp_path):
+    for content in (b"", b"what is up, doc?", DATA):
+        (tmp_path / "a").write_bytes(content)
+        told = subprocess.run(
+            ["git", "hash-object", tmp_path / "a"], capture_output=True, check=True
+        )
+        assert raw_files.git_blob(tmp_path / "a") == told.stdout.decode().strip()
+
+
 def test_a_folder_has_no_git_blob_id(tmp_path):
     (problem,) = raw_files.faults(tmp_path.parent, Split([File(tmp_path.name, git="0" * 40)]))
 
@@ -387,9 +401,8 @@ def test_a_server_may_state_the_hash_of_a_file_at_a_commit(server, tmp_path, mon
     commit = "1" * 40 if stated == "other commit" else "c" * 40
     name = "X-Linked-Etag" if stated == "sha256" else "ETag"
     server.files[f"{'c' * 40}/a.txt"] = DATA
-    server.stated["hub"] = (
-        {} if stated == "nothing" else {"X-Repo-Commit": commit, name: f'"{tag}"'}
-    )
+    told = {} if stated == "nothing" else {"X-Repo-Commit": commit, name: f'"{tag}"'}
+    server.stated["hub"] = lambda _: told
     there = declaration.re.compile(rf"{server.url}/hub/[0-9a-f]{{40}}/")
     monkeypatch.setattr(declaration, "_PINNED", there)
     file = good(server, "hub", f"{'c' * 40}/a.txt", sha256=None)
@@ -441,6 +454,78 @@ def test_addresses_are_asked_for_their_heads_alone(server):
     assert [*server.calls] == ["/no-head/a.txt"]
     (other,) = checking.check(toy(good(server, bytes=5)), PATIENT)
     assert f"the file has {len(DATA):,} bytes there, declared are 5" in other.problem.what
+
+
+def publish(server, monkeypatch, tmp_path):
+    """A Hub with two sets: one for training whose dev split is empty, one that is held out."""
+    commit = "c" * 40
+    rows = [{"text": f"Ada {n} fell", "entity": [{"entity": "Ada", "entity_type": "person"}]}
+            for n in range(3)]  # fmt: skip
+    event = {"event_type": "盗窃", "event_trigger": "偷", "arguments": []}
+    texts = {
+        "IE-en/NER/Toy/schema.json": '["person"]\n[]\n{}',
+        "IE-en/NER/Toy/train.json": "\n".join(map(json.dumps, rows)),
+        "IE-en/NER/Toy/dev.json": "",
+        "IE-zh/EE/law/schema.json": '["盗窃"]\n["地点"]\n{"盗窃": ["地点"]}',
+        "IE-zh/EE/law/test.json": json.dumps({"text": "他偷了一辆车。", "event": [event]}),
+    }
+    server.files |= {f"{commit}/{name}": text.encode() for name, text in texts.items()}
+    server.stated["hub"] = lambda body: {"X-Repo-Commit": commit, "ETag": f'"{blob(body)}"'}
+    there = declaration.re.compile(rf"{server.url}/(hub|wrong)/[0-9a-f]{{40}}/")
+    monkeypatch.setattr(declaration, "_PINNED", there)
+    monkeypatch.setattr(unified, "_FILE", tmp_path / "iepile.toml")
+    (tmp_path / "iepile.toml").write_text(
+        f'address = "{server.url}/hub/{commit}"\nlicense = "CC-BY-NC-SA-4.0"\n'
+        'license_url = "https://e.org"\nrestrictions = ["non-commercial"]\nlicense_note = ""\n'
+        '[train]\n"IE-en/NER" = ["Toy"]\n[held-out]\n"IE-zh/EE" = ["law"]\n'
+    )
+
+
+def test_the_edition_of_iepile_is_fetched_and_imported(server, tmp_path, capsys, monkeypatch):
+    publish(server, monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile"]) == 0
+
+    told = "".join(capsys.readouterr())
+    assert "iepile-ner-toy: nothing is published for dev, test" in told
+    assert "iepile-ner-toy: licence CC-BY-NC-SA-4.0 (non-commercial)" in told
+    assert "iepile-ner-toy: 3 records imported" in told
+    law = catalog.load("iepile-ee-law")
+    assert (law.use, law.language, law.names("event")) == ("held-out", "zh", {"盗窃": "盗窃"})
+    assert (law.license, law.restrictions) == ("CC-BY-NC-SA-4.0", ["non-commercial"])
+    folder, manifest = raw_files.edition(catalog.load("iepile-ner-toy"), tmp_path / "raw/iepile")
+    assert raw_files.verified(folder, manifest.splits["train"])
+    assert not standing(tmp_path / "raw/iepile/.unified")
+
+    calls = server.calls.total()
+    assert cli.main(["fetch", "--edition", "iepile", "--only", "law"]) == 0
+    assert "iepile-ee-law: is there already" in "".join(capsys.readouterr())
+    assert server.calls.total() == calls
+    with pytest.raises(DeclarationError, match="did you mean 'law'"):
+        unified.sets(["lav"])
+
+
+def test_an_edition_of_other_bytes_is_not_imported(server, tmp_path, capsys, monkeypatch):
+    publish(server, monkeypatch, tmp_path)
+    server.stated["hub"] = lambda _: {"X-Repo-Commit": "c" * 40, "ETag": f'"{"0" * 40}"'}
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile", "--only", "law"]) == 1
+    assert "these are other bytes" in "".join(capsys.readouterr())
+    assert not (tmp_path / "catalog").exists()
+    assert cli.main(["fetch", "--edition", "iepile", "--check"]) == 1
+
+
+def test_the_published_sets_are_those_of_the_corpus():
+    """All 33 for training but ACE 2005 (NER and EE), and those held out, each at a commit."""
+    found = unified.sets()
+
+    assert len({dataset.id for dataset in found}) == len(found) == 78
+    assert sum(dataset.use == "train" for dataset in found) == 31
+    files = [f for d in found for split in d.splits.values() for f in split.files]
+    assert {file.verified_by for file in files} == {"revision"}
+    assert {"ccf_law", "SKE2020", "FabNER", "FindVehicle"} <= {d.source for d in found}
 
 
 def test_other_bytes_of_the_user_are_left_alone(server, tmp_path):
