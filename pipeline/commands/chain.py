@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     Watch = Callable[[str], AbstractContextManager[tuple[Tell | None, Callable[[str], None]]]]
 
 #: Of a declaration, what changes no record and no instruction; the card and the page tell it.
-_ABOUT: Final = ("title", "homepage", "citation", "license", "domain", "note", "access")
+_ABOUT: Final = (
+    *("title", "homepage", "citation", "domain", "note", "access"),
+    *("license", "license_url", "license_note", "restrictions"),
+)
 _ABOUT_FILES: Final = ("access_note", "splits")
 
 
