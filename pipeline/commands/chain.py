@@ -33,14 +33,8 @@ if TYPE_CHECKING:
 
 #: Of a declaration, what changes no record and no instruction; the card and the page tell it.
 _ABOUT: Final = (
-    "title",
-    "homepage",
-    "citation",
-    "license",
-    "domain",
-    "note",
-    "access",
-    "coverage_source",
+    *("title", "homepage", "citation", "domain", "note", "access", "coverage_source"),
+    *("license", "license_url", "license_note", "restrictions"),
 )
 _ABOUT_FILES: Final = ("access_note", "splits")
 

@@ -103,20 +103,26 @@ def _reasons(dropped: Mapping[str, int], most: int) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in by_count[:most] if n)
 
 
-def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
+#: The columns of the catalogue, and of its licences.
+_FIELDS: Final = ("id", "title", "tasks", "language", "use", "access", "license", "records")
+LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "license_note")
+
+
+def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str] = _FIELDS) -> str:
     """The catalogue, an entry per dataset, as a text table, a table in Markdown, or JSON."""
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
-    fields = ["id", "title", "tasks", "language", "use", "access", "license", "records"]
     if form == "table":
-        fields.append("raw_present")
+        if fields == _FIELDS:
+            fields = [*fields, "raw_present"]
         if width() < 160:
-            fields = [field for field in fields if field not in ("title", "license")]
+            fields = [field for field in fields if field not in ("title", "license_note")]
         if width() < 100:
-            fields.remove("use")
+            fields = [field for field in fields if field not in ("use", "license_url")]
         names = ["raw" if field == "raw_present" else field for field in fields]
         return table(names, [[_cell(e[f]) for f in fields] for e in entries])
-    lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
+    rule = "".join("---:|" if field == "records" else "---|" for field in fields)
+    lines = [f"| {' | '.join(fields)} |", f"|{rule}"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
     return "\n".join(lines)
 
