@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline import tasks
 from pipeline.exports import kept_tables
-from pipeline.instruct import confusable, counting
+from pipeline.instruct import confusable, counting, coverage
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ Record = dict[str, Any]
 class Asked:
     """The inventory of a dataset's task in one split, and the sets that train records are asked."""
 
+    #: Whether what is absent from a text is no answer, because nobody looked for it there.
+    only_present = False
+
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
         records = (table for _, table in kept_tables(source, dataset, [split]))
         self.inventory = tasks.asked(dataset, task, records)
@@ -47,6 +50,7 @@ class Asked:
         self.roles = dataset.roles_of() if whole else {}
         self.entities = dataset.labels_of("entity")
         self.seed = own.seed
+        self.only_present = coverage.way(dataset, task, own) not in ("text", "sure")
         held = [
             counting.held(table, dataset, task, self.inventory, own)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
@@ -55,6 +59,8 @@ class Asked:
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""
+        if self.only_present:
+            return [[label for label in self.inventory if label in positives]]
         if split != "train" or not self.sets:
             return [self.inventory]
         positive = np.array([[label in positives for label in self.inventory]])
