@@ -62,6 +62,9 @@ class Normalize(_Section, frozen=True):
     #: More rejects than this share of a split's rows is an error, unless the edition declares them.
     max_reject_rate: float = 0.02
     records_per_shard: int = 20_000
+    #: Write the texts of tokenized English sources as they were: "word, (word)", not
+    #: "word , ( word )". The field publishes the tokens.
+    detokenize: bool = True
     #: Part texts of more characters between sentences, see `normalize/windows.py`; null: never.
     window_chars: int | None = None
 

@@ -19,20 +19,30 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from pipeline.records import Mention, Record
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.records import Mention, Record
+
 Tokenized = Literal["words", "punctuation"]
 
+#: Escapes of the Penn Treebank, and the signs that they stand for.
 _ESCAPED: Final = {
-    **{"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"},
-    **{"``": '"', "''": '"', "\\/": "/", "\\*": "*"},
+    "-LRB-": "(",
+    "-RRB-": ")",
+    "-LSB-": "[",
+    "-RSB-": "]",
+    "-LCB-": "{",
+    "-RCB-": "}",
+    "``": '"',
+    "''": '"',
+    "\\/": "/",
+    "\\*": "*",
 }
 _CLOSING: Final = frozenset(".,;:!?)]}%…’”")
 _OPENING: Final = frozenset("([{$£€#“‘")
 _CLITIC: Final = re.compile(r"(?:n['’]t|['’](?:s|m|d|re|ve|ll))$", re.IGNORECASE)
+_QUOTES: Final = ('"', "'")
 _TOKEN: Final = re.compile(r"\S+")
 #: Where every sign stands apart: signs that join what stands around them, ...
 _JOINING: Final = frozenset("/’_@\\^~*&")
@@ -90,13 +100,13 @@ def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[
     """Between each token and the next: whether the blank goes."""
     glued = [_joins(new, n, style) for n in range(len(new) - 1)]
     opened: dict[str, bool] = {}
-    for n, token in enumerate(new):
-        if token not in ('"', "'"):
+    for n, sign in enumerate(new):
+        if sign not in _QUOTES or (sign == "'" and style == "punctuation"):
             continue
-        opening = tokens[n] == "``" or (tokens[n] != "''" and not opened.get(token))
-        if token == "'" and not (opening and "'" in new[n + 1 :]) and not opened.get(token):
-            opening = False  # an apostrophe
-        opened[token] = opening
+        opening = tokens[n] == "``" or (tokens[n] != "''" and not opened.get(sign))
+        if sign == "'" and opening and "'" not in new[n + 1 :]:
+            opening = False  # an apostrophe: nothing closes it
+        opened[sign] = opening
         if opening and n < len(glued):
             glued[n] = True
         elif not opening and n:
@@ -107,7 +117,7 @@ def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[
 def _joins(tokens: Sequence[str], n: int, style: Tokenized) -> bool:
     """Whether token n stands right before the next one."""
     one, two = tokens[n], tokens[n + 1]
-    if style == "words":
+    if style == "words" or _CLITIC.match(two):
         return bool(_CLITIC.match(two)) or one in _OPENING or two in _CLOSING
     before = tokens[n - 1] if n else ""
     after = tokens[n + 2] if n + 2 < len(tokens) else ""
@@ -116,10 +126,9 @@ def _joins(tokens: Sequence[str], n: int, style: Tokenized) -> bool:
     if two == "." and one in _COMPARED:
         return False
     if "'" in (one, two):
-        return _apostrophe_joins(before, one, two, after)
+        return _apostrophe_joins(one, two, after)
     if "-" in (one, two):
         stands_alone = one == "-" and before in ("+", "", "/") and two not in _CLOSING
-        stands_alone |= two == "-" and after == "/" and not one.isupper()  # the -/- mice
         return two not in _COORDINATES and not stands_alone
     if two in _CHARGES and (one in _IONS or one[-1].isdigit()):
         return not (after[:1].isdigit() or after == "/")  # Ca2+, not 2.6 +/- 1.3
@@ -131,7 +140,7 @@ def _joins(tokens: Sequence[str], n: int, style: Tokenized) -> bool:
 
 
 def _index_joins(one: str, inside: Sequence[str]) -> bool:
-    """Whether a bracket belongs to the token before it: `K(+)`, `10(-7)`, `mg/m(2)`, `patient(s)`."""
+    """Whether a bracket belongs to the token before it: `K(+)`, `10(-7)`, `patient(s)`."""
     sign, then = inside[:1] in (["+"], ["-"]), inside[1:2]
     if then == [")"]:
         named = one.isupper() and len(inside[0]) <= _INDEX
@@ -155,7 +164,7 @@ def _stop_joins(before: str, one: str, two: str, after: str, earlier: str) -> bo
     return letters and (one == "." or after == "-")
 
 
-def _apostrophe_joins(before: str, one: str, two: str, after: str) -> bool:
+def _apostrophe_joins(one: str, two: str, after: str) -> bool:
     """Whether an apostrophe belongs to the token beside it, as in `patient ' s` and `rats ' `."""
     if two == "'":
         return after in _CLITICS or one[-1] in "s5"
