@@ -71,6 +71,9 @@ class Normalize(_Section, frozen=True):
     #: More rejects than this share of a split's rows is an error, unless the edition declares them.
     max_reject_rate: Share = 0.02
     records_per_shard: Count = 20_000
+    #: Write the texts of tokenized English sources as they were: "word, (word)", not
+    #: "word , ( word )". The field publishes the tokens.
+    detokenize: bool = True
     #: Part texts of more characters between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
 

@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import tasks
+<<<<<<< HEAD:pipeline/exports/_label_sets.py
 from pipeline.exports import kept_tables, records
 from pipeline.instruct import confusable, counting
+=======
+from pipeline.exports import kept_tables
+from pipeline.instruct import confusable, counting, coverage
+>>>>>>> stages:pipeline/exports/_asked.py
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
@@ -36,6 +41,9 @@ Record = dict[str, Any]
 class LabelSets:
     """The inventory of a dataset's task in one split, and the sets that train records are asked."""
 
+    #: Whether what is absent from a text is no answer, because nobody looked for it there.
+    only_present = False
+
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
         tables = (table for _, table in kept_tables(source, dataset, [split]))
         self.inventory = tasks.asked(dataset, task, tables)
@@ -46,7 +54,12 @@ class LabelSets:
         with_roles = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}
         self.roles = dataset.roles_of() if with_roles else {}
         self.entities = dataset.labels_of("entity")
+<<<<<<< HEAD:pipeline/exports/_label_sets.py
         self.seed = asking.seed
+=======
+        self.seed = own.seed
+        self.only_present = coverage.way(dataset, task, own) not in ("text", "sure")
+>>>>>>> stages:pipeline/exports/_asked.py
         held = [
             counting.held(table, dataset, task, self.inventory, asking)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
@@ -55,6 +68,8 @@ class LabelSets:
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""
+        if self.only_present:
+            return [[label for label in self.inventory if label in positives]]
         if split != "train" or not self.sets:
             return [self.inventory]
         positive = np.array([[label in positives for label in self.inventory]])
