@@ -6,9 +6,9 @@
     1<TAB>Do<TAB>do<TAB>AUX<TAB>_<TAB>_<TAB>3<TAB>aux<TAB>_<TAB>name=O
     3<TAB>Oslo<TAB>Oslo<TAB>PROPN<TAB>_<TAB>_<TAB>0<TAB>root<TAB>_<TAB>name=B-LOC|SpaceAfter=No
 
-The text is the words joined. Rows of several words (1-2) and of none (6.1) are passed over. `column`
-is the column of tags: its place, or its name in `# global.columns`. In MISC the tag is the value of
-`key`, or all of the cell; "_" is O.
+The text is the words joined. Rows of several words (1-2) and of none (6.1) are passed over.
+`column` is the column of tags: its place, or its name in `# global.columns`. In MISC the tag is the
+value of `key`, or all of the cell; "_" is O.
 """
 
 from __future__ import annotations
