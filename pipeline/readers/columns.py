@@ -78,19 +78,17 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Column that is not read -> in how many rows it holds something."""
+    named = (options.token_column, options.tag_column, *options.layers)
     found: Counter[str] = Counter()
     for file in files:
+        width = 0
         for sentence in _sentences(file, options):
-            for _, row in sentence.rows:
-                named = (options.token_column, options.tag_column, *options.layers)
-                own = {column % len(row) for column in named if -len(row) <= column < len(row)}
-                if options.sentence_column is not None:
-                    own.add(options.sentence_column)
-                found.update(
-                    f"column {n}"
-                    for n, cell in enumerate(row)
-                    if n not in own and cell not in ("", "_")
-                )
+            width = width or len(sentence.rows[0][1])
+            for _, given in sentence.rows:
+                row = _whole(given, options, width)
+                own = {column % len(row) for column in named} | {options.sentence_column}
+                rest = (n for n, cell in enumerate(row) if n not in own and cell not in ("", "_"))
+                found.update(f"column {n}" for n in rest)
     return found
 
 

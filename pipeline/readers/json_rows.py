@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from pipeline.errors import RawFileError
+from pipeline.readers import formats, layouts
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
 from pipeline.readers._options import Joined, Table
@@ -169,9 +170,15 @@ def rows_read(rows: Iterable[tuple[str, Item]], options: Options) -> Iterator[Re
                 yield item
 
 
+def layout(reader: str, language: str = "", **more: Any) -> Options:
+    """The options for the rows that another reader brings into shape."""
+    declared = {**formats(), **layouts()}[reader]
+    return msgspec.convert({**declared, "language": language, **more}, Options)
+
+
 def refused(origin: str, row: Item, options: Options, words: str) -> Reject:
     """The reject of a row that cannot be brought into shape, with what is lost with it."""
-    reject = Reject(origin, "malformed_record", words, str(row.value)[:EXCERPT])
+    reject = Reject(origin, "malformed_record", words[:EXCERPT], str(row.value)[:EXCERPT])
     return lost_counts(reject, Form(options), row)
 
 

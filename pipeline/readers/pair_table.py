@@ -6,9 +6,9 @@ r"""A table with one pair a row: text, head, tail and relation, in columns of an
 `columns` names them as they stand: text, head, tail and relation, and if they are there head_start,
 head_end, tail_start, tail_end (code points of the text, half-open) and document; other names are
 passed over. Without `columns` the first row names them; with `columns` and `header` it is skipped,
-in every file. `separator` "," reads quoted cells as spreadsheets write them, and with
-`quoted` so does any other; else quotation marks are text. A row without a relation says that its text has none; what it may have as
-head and tail is passed over.
+in every file. `separator` "," reads quoted cells as spreadsheets write them, and with `quoted` so
+does any other; else quotation marks are text. A row without a relation says that its text has
+none; what it may have as head and tail is passed over.
 """
 
 from __future__ import annotations
