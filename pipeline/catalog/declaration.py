@@ -133,6 +133,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     #: source notes now and then: where it does not, nobody can say that they are absent.
     implied: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
+    #: How the source parted its texts into tokens, see `normalize/detokenize.py`; None: not at all.
+    tokenized: Literal["words", "punctuation"] | None = None
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"

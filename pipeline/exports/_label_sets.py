@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import tasks
-<<<<<<< HEAD:pipeline/exports/_label_sets.py
 from pipeline.exports import kept_tables, records
-from pipeline.instruct import confusable, counting
-=======
-from pipeline.exports import kept_tables
 from pipeline.instruct import confusable, counting, coverage
->>>>>>> stages:pipeline/exports/_asked.py
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
@@ -54,12 +49,8 @@ class LabelSets:
         with_roles = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}
         self.roles = dataset.roles_of() if with_roles else {}
         self.entities = dataset.labels_of("entity")
-<<<<<<< HEAD:pipeline/exports/_label_sets.py
         self.seed = asking.seed
-=======
-        self.seed = own.seed
-        self.only_present = coverage.way(dataset, task, own) not in ("text", "sure")
->>>>>>> stages:pipeline/exports/_asked.py
+        self.only_present = coverage.way(dataset, task, asking) not in ("text", "sure")
         held = [
             counting.held(table, dataset, task, self.inventory, asking)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
