@@ -128,7 +128,7 @@ def _walked(value: Any, trail: Trail, own: Steps) -> Iterator[tuple[Any, Trail]]
             if not isinstance(value, list if step == EACH else dict):
                 kind = "list" if step == EACH else "object"
                 raise RowError(f"no {kind}: {value!r:.60}")
-            pairs = enumerate(value) if step == EACH else value.items()
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
             for key, inner in pairs:
                 yield from _walked(inner, (*trail, (key, inner)), own[number + 1 :])
             return

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
+from pipeline.exports import gliner, spert
 from pipeline.records import Record, violation
 
 LEFT = "Ada Falk left Oslo"
@@ -30,7 +31,17 @@ def tab(text):
     return text.replace("~", "\t").strip("\n") + "\n"
 
 
-#: Format -> (file, content, options, entities, relations, events, a change, what is said of it).
+XML = (
+    "<?xml version='1.0'?><collection><document><id>d</id><passage><offset>0</offset>"
+    f"<text>{LEFT}</text>"
+    "<annotation id='1'><infon key='type'>PER</infon><location offset='0' length='8'/>"
+    "<text>Ada Falk</text></annotation>"
+    "<annotation id='2'><infon key='type'>LOC</infon><location offset='14' length='4'/>"
+    "<text>Oslo</text></annotation><relation id='R'><infon key='type'>left</infon>"
+    "<node refid='1' role='a'/><node refid='2' role='b'/></relation>"
+    "</passage></document></collection>"
+)
+#: Format -> ( content, options, entities, relations, events, a change, what is said of it).
 FORMATS = {
     "doccano": (
         lines(
@@ -441,14 +452,7 @@ FORMATS = {
         "14:20 of 18 characters",
     ),
     "bioc": (
-        "<?xml version='1.0'?><collection><document><id>d</id><passage><offset>0</offset>"
-        f"<text>{LEFT}</text>"
-        "<annotation id='1'><infon key='type'>PER</infon><location offset='0' length='8'/>"
-        "<text>Ada Falk</text></annotation>"
-        "<annotation id='2'><infon key='type'>LOC</infon><location offset='14' length='4'/>"
-        "<text>Oslo</text></annotation><relation id='R'><infon key='type'>left</infon>"
-        "<node refid='1' role='a'/><node refid='2' role='b'/></relation>"
-        "</passage></document></collection>",
+        XML,
         {},
         NAMES,
         PAIR,
@@ -757,6 +761,55 @@ def test_offsets_stay_where_they_fit_and_are_counted_where_not(tmp_path):
 
     assert (dropped.reason, dropped.records) == ("offsets_dropped", 0)
     assert [(m.text, m.start) for m in record.mentions] == [("Oslo", 14), ("Ada Falk", None)]
+
+
+def test_our_own_exports_come_back(tmp_path):
+    mentions = [
+        {
+            "text": text,
+            "start": LEFT.index(text),
+            "end": LEFT.index(text) + len(text),
+            "label": label,
+        }
+        for text, label in NAMES
+    ]
+    relations = [{"label": "left", "head": 0, "tail": 1}]
+    record = {"id": "x/train/0", "text": LEFT, "mentions": mentions, "relations": relations}
+    asked = {"NER": ["PER", "LOC", "ORG"], "RE": ["left"]}
+
+    for name, row in (("spert", spert.row(record)[0]), ("gliner", gliner.row(record, asked)[0])):
+        (found,) = read(tmp_path, name, json.dumps([row]), {})
+        assert annotations(found) == (NAMES, PAIR, [])
+
+
+def test_lines_of_brat_and_columns_of_tables_that_are_not_read_are_named(tmp_path):
+    (tmp_path / "a.txt").write_text(LEFT)
+    (tmp_path / "a.ann").write_text("T1\tPER 0 8\tAda Falk\nA1\tTitle T1\n#1\tNote T1\twho?\n")
+    table = tmp_path / "t.csv"
+    table.write_text("text,head,tail,relation,score\nAda left,Ada,left,x,0.5\n")
+
+    brat = reader_options.unread("brat", [tmp_path / "a.txt"], language="en")
+    columns = reader_options.unread("pair_table", [table], language="en", separator=",")
+
+    assert brat == {"attributes": 1, "notes": 1}
+    assert columns == {"score": 1}
+
+
+def test_a_header_with_comments_and_a_column_of_more(tmp_path):
+    rows = tab("TOKEN~NE-COARSE-LIT~MISC\n# document_id = d\nAda~B-PER~_\nFalk~I-PER~NoSpaceAfter")
+    options = {"header": True, "comment": "# ", "tag_column": 1}
+
+    (record,) = read(tmp_path, "columns", rows, options)
+
+    assert annotations(record)[0] == NAMES[:1]
+
+
+def test_a_file_of_spacy_needs_spacy(tmp_path):
+    file = tmp_path / "x.spacy"
+    file.write_bytes(b"x\x9c")
+
+    with pytest.raises(PipelineError, match=r"spaCy is not installed|no file of spaCy"):
+        list(reader_options.read("spacy_docbin", [file], language="en"))
 
 
 @pytest.mark.parametrize(
