@@ -63,7 +63,9 @@ DRESSES = {
     "NaN": lambda gold: json.dumps(replaced(gold, "NAN", float("nan"))),
     "nothing is false": lambda gold: dumped({k: v or False for k, v in gold.items()}),
     "nothing is False": lambda gold: repr({k: v or False for k, v in gold.items()}),
-    "nothing is None": lambda gold: repr(replaced({k: v or None for k, v in gold.items()}, "NAN", None)),
+    "nothing is None": lambda gold: repr(
+        replaced({k: v or None for k, v in gold.items()}, "NAN", None)
+    ),
     "nothing in a list": lambda gold: dumped({k: v or ["None"] for k, v in gold.items()}),
     "arguments in a list": lambda gold: dumped(listed_arguments(gold)),
     "full-width punctuation": wide,
