@@ -19,7 +19,7 @@ from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -109,6 +109,12 @@ def parts(
         for labels in sets.rows(record["id"], present[task], record["split"]):
             row = {"NER": sets.entities, "RE": labels} if task == "RE" else {task: labels}
             yield _only(record, row), row
+
+
+def with_ids(record: Record, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows of a record with ids: `<record id>#<number>`, and the record's own."""
+    for number, row in enumerate(rows):
+        yield {**row, "id": f"{record['id']}#{number}", "record_id": record["id"]}
 
 
 def _only(record: Record, asked: Mapping[str, Sequence[str]]) -> Record:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -179,6 +181,25 @@ def test_examples_come_from_train_and_never_from_the_own_record(corpus):
             assert all(record.startswith("conll04/train/") for record in records)
             assert question.id.rpartition("/NER/")[0] not in records
             assert last["role"] == "user"
+
+
+def test_the_three_commands_of_the_readme(tmp_path, monkeypatch, capsys):
+    """As they are written there, but for the port and for the sample edition."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Score a model")[1]
+    run, ask, rate = text.split("```sh\n")[1].split("```")[0].splitlines()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "sample").symlink_to(ROOT / "raw" / "sample")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "dictionaries", tmp_path / "dictionaries")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(run.split()[1:]) == 0
+    gold = gold_of(Path("output/corpus"))
+    with serving(lambda messages: gold[messages[-1]["content"]]) as (url, _, _):
+        assert "http://localhost:8000/v1" in ask
+        assert cli.main(ask.replace("http://localhost:8000/v1", url).split()[1:]) == 0
+    assert cli.main(rate.split()[1:]) == 0
+
+    assert "100.00" in capsys.readouterr().out
 
 
 def test_limit_takes_whole_records(corpus):

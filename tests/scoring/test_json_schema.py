@@ -21,10 +21,11 @@ def rows_of(corpus):
 def test_every_gold_fits_its_schema_in_its_order(sample_corpus):
     _, corpus = sample_corpus
     rows = rows_of(corpus)
-    for row in rows:
+    for number, row in enumerate(rows):
         schema = json_schema.of_row(row)
-        jsonschema.Draft202012Validator.check_schema(schema)
-        jsonschema.validate(json.loads(row["output"]), schema)
+        if number % 100 == 0:
+            jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.Draft202012Validator(schema).validate(json.loads(row["output"]))
         if row["task"] != "EEA":
             assert [*json.loads(row["output"])] == schema["required"]
     assert {row["task"] for row in rows} == {"NER", "RE", "SPO", "EE", "EET", "EEA", "KG"}
@@ -93,14 +94,13 @@ def test_what_is_generated_under_the_schema_is_read(sample_corpus):
     for row in rows_of(corpus)[::3]:
         schema = json_schema.of_row(row)
         answer = generated(chance, schema)
-        jsonschema.validate(answer, schema)
+        jsonschema.Draft202012Validator(schema).validate(answer)
         group = Group(row["task"])
         text = json.dumps(answer, ensure_ascii=chance.random() < 0.5)
         add_record(group, [Row(row["output"], text)], Options(samples=0))
         told = ("parse_failures", "repaired", "answers_not_asked", "nothing_asked")
         assert not any(group.rows[key] for key in told), text
-        (alone,) = {len(answer)} if answer else {0}
-        assert alone == len(schema["required"])
+        assert [*answer] == schema["required"]
 
 
 def test_descriptions_beside_labels_change_nothing():
