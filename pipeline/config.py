@@ -114,6 +114,9 @@ class Dedupe(_Section, frozen=True):
     )
     #: Look for train texts in the test splits of every dataset, or of their own dataset only.
     across_datasets: bool = True
+    #: Datasets, best first: of a text that two of them annotate differently, the later one's record
+    #: is dropped, if it is no test record.
+    prefer: list[str] = []
     #: Whether nearly equal texts are looked for, and dropped where equal ones would be duplicates.
     near_duplicates: Literal["ignore", "report", "drop"] = "report"
     #: From which share of their character n-grams in common (Jaccard) two texts are nearly equal.

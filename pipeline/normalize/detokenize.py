@@ -52,6 +52,7 @@ _COORDINATES: Final = frozenset(("and", "or", "to", "versus"))
 _IONS: Final = frozenset(("Na", "K", "Ca", "Mg", "H", "Li", "Cl"))
 _CHARGES: Final = frozenset("+-")
 _CLITICS: Final = frozenset(("s", "t", "d", "m", "re", "ve", "ll"))
+_PLAIN_WORD: Final = re.compile(r"(?:[a-z]{2,}|\()$")
 _LETTER: Final = re.compile(r"[a-zA-Z]$")
 _THOUSANDS: Final = 3
 _INDEX: Final = 2
@@ -80,11 +81,11 @@ def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
     spans = [match.span() for match in _TOKEN.finditer(text)]
     tokens = [text[start:end] for start, end in spans]
     new = [_ESCAPED.get(token, token) for token in tokens]
-    glued = _glued(tokens, new, style)
+    glued = [False, *_glued(tokens, new, style)][: len(spans)]
     place = np.zeros(len(text) + 1, np.int64)
     parts: list[str] = []
     at, before = 0, 0
-    for (start, end), token, joins in zip(spans, new, [False, *glued], strict=True):
+    for (start, end), token, joins in zip(spans, new, glued, strict=True):
         gap = "" if joins else text[before:start]
         place[before:start] = at + np.minimum(np.arange(start - before), len(gap))
         at += len(gap)
@@ -124,6 +125,10 @@ def _joins(tokens: Sequence[str], n: int, style: Tokenized) -> bool:
     if one in (".", ","):
         return _stop_joins(before, one, two, after, tokens[n - 2] if n > 1 else "")
     if two == "." and one in _COMPARED:
+        return False
+    if one in "<>" and _PLAIN_WORD.match(before):
+        return two[0].isdigit()  # levels >50 %, but P < 0.05
+    if two == "=" or (one == "=" and before != "or"):
         return False
     if "'" in (one, two):
         return _apostrophe_joins(one, two, after)
