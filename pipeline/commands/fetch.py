@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         commands,
         "fetch",
         "get the raw files of datasets",
-        "Downloads to raw/full/<id>, verifies hashes, goes on where it was stopped, and says under "
+        "Downloads to raw/full/<id>, verifies hashes, resumes where it stopped, and says under "
         "which licence the files stand and how to get what cannot be downloaded. Exit code 1 if a "
         "file is missing in the end.",
     )
@@ -82,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _edition(arguments, raw) if arguments.edition else _fetched(datasets, arguments, raw)
     except KeyboardInterrupt:
         say(
-            f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command goes on "
-            "from there; only files that nothing verifies begin anew"
+            f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command resumes "
+            "there; only files that nothing verifies start anew"
         )
         return 130
 
@@ -100,7 +100,8 @@ def _edition(arguments: argparse.Namespace, raw: Path) -> int:
         if (raw / declared.id).exists() and catalog.file_of(declared.id).exists():
             say(f"{declared.id}: is there already")
             continue
-        dataset, lacking = declared, []
+        dataset = declared
+        lacking: list[str] = []
         if arguments.mirror is None:
             dataset, lacking = unified.there(declared, network)
         if lacking:
@@ -158,8 +159,8 @@ def _fetched(
         *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
     ) as bar:
         for dataset in datasets:
-            told = visible(f"{dataset.id}: licence {dataset.terms}")
-            bar.print(told, soft_wrap=True, markup=False, highlight=False)
+            terms = visible(f"{dataset.id}: licence {dataset.terms}")
+            bar.print(terms, soft_wrap=True, markup=False, highlight=False)
             task = bar.add_task(dataset.id, total=None)
 
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:

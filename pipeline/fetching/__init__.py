@@ -1,6 +1,6 @@
 """The raw files of a dataset: downloaded or copied, verified, and only then put under their names.
 
-Everything unfinished lies in `raw/full/.fetch/<id>/`, from where the next call goes on. A file that
+What is unfinished lies in `raw/full/.fetch/<id>/`, where the next call resumes it. A file that
 nothing verifies (see `File.verified_by`) is left as `<name>.unverified`, to be looked at.
 """
 
@@ -97,7 +97,7 @@ def _bring(
 ) -> bool:
     """Put one file under its name; False where nothing says from where it could come.
 
-    `known` is the sha256 that an earlier call found of it.
+    `known` is the sha256 that an earlier call has written down.
     """
     final = folder / file.path
     aside = final.with_name(f"{final.name}.unverified")
@@ -174,18 +174,18 @@ def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
         return
     document: dict[str, Any] = {"note": _NOTE, "splits": {}}
     for name, split in splits.items():
-        own: dict[str, Any] = {"files": [_written(file, folder) for file in split.files]}
-        own["counts"] = split.counts
+        entry: dict[str, Any] = {"files": [_written(file, folder) for file in split.files]}
+        entry["counts"] = split.counts
         if split.documents:
-            own["documents"] = split.documents
-        document["splits"][name] = own
+            entry["documents"] = split.documents
+        document["splits"][name] = entry
     shards.write_text(tomlkit.dumps(document), path)
 
 
 def _written(file: File, folder: Path) -> dict[str, Any]:
-    """A file of the manifest. What its archive or server told of it is written down as its hash."""
+    """A file of the manifest; one that its archive or server verified gets its sha256 here."""
     sha256 = file.sha256
     if file.verified_by in ("archive", "revision"):
         sha256 = raw_files.digest(folder / file.path)
-    told = {"path": file.path, "sha256": sha256, "git": file.git, "bytes": file.bytes}
-    return {key: value for key, value in told.items() if value is not None}
+    entry = {"path": file.path, "sha256": sha256, "git": file.git, "bytes": file.bytes}
+    return {key: value for key, value in entry.items() if value is not None}

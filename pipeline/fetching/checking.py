@@ -39,26 +39,26 @@ class Answer(NamedTuple):
 def check(dataset: Dataset, network: Network) -> Iterator[Answer]:
     """Ask every address of a dataset once for its head."""
     files = (file for split in dataset.splits.values() for file in split.files)
-    asked = {}
+    asked: dict[str, File | None] = {}
     for file in files:
         for address in file.addresses:
             place, _, member = address.partition("#")
             asked.setdefault(place, None if member else file)
-    with session(network) as own:
+    with session(network) as web:
         for place, file in asked.items():
-            yield _ask(own, place, file, network)
+            yield _ask(web, place, file, network)
 
 
-def _ask(own: requests.Session, place: str, file: File | None, network: Network) -> Answer:
+def _ask(web: requests.Session, place: str, file: File | None, network: Network) -> Answer:
     try:
-        answer = own.head(place, allow_redirects=True, timeout=network.patience)
+        answer = web.head(place, allow_redirects=True, timeout=network.patience)
         if answer.status_code >= 400 and answer.status_code not in GONE:
-            answer = own.get(place, stream=True, timeout=network.patience)
+            answer = web.get(place, stream=True, timeout=network.patience)
             answer.close()
     except requests.RequestException as problem:
         todo = "see whether this machine reaches the server, and try again later"
-        told = FetchError(f"cannot be reached: {reason(problem)}", where=place, todo=todo)
-        return Answer(place, problem=told)
+        what = f"cannot be reached: {reason(problem)}"
+        return Answer(place, problem=FetchError(what, where=place, todo=todo))
     except FetchError as problem:
         return Answer(place, problem=problem)
     length = answer.headers.get("Content-Length", "")
@@ -66,10 +66,10 @@ def _ask(own: requests.Session, place: str, file: File | None, network: Network)
     host = parts(answer.url).netloc
     sent_on_to = host if host != parts(place).netloc else None
     todo = "look for another address, and correct the TOML"
-    what = None
+    fault = None
     if answer.status_code != 200:
-        what = f"the server answers {answer.status_code} {answer.reason}"
+        fault = f"the server answers {answer.status_code} {answer.reason}"
     elif file and None not in (size, file.bytes) and size != file.bytes:
-        what = f"the file has {size:,} bytes there, declared are {file.bytes:,}"
-    told = FetchError(what, where=place, todo=todo) if what else None
-    return Answer(place, answer.status_code, size, sent_on_to, told)
+        fault = f"the file has {size:,} bytes there, declared are {file.bytes:,}"
+    error = FetchError(fault, where=place, todo=todo) if fault else None
+    return Answer(place, answer.status_code, size, sent_on_to, error)

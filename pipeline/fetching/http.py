@@ -69,13 +69,13 @@ def session(network: Network) -> requests.Session:
         allowed_methods=["GET", "HEAD"],
         retry_after_max=network.longest_wait,
     )
-    own = requests.Session()
+    web = requests.Session()
     for scheme in ("http://", "https://"):
-        own.mount(scheme, Adapter(max_retries=retry))
-    own.hooks["response"].append(_same_scheme)
+        web.mount(scheme, Adapter(max_retries=retry))
+    web.hooks["response"].append(_same_scheme)
     # Compressed on the way, a body could not be resumed at a byte of the file.
-    own.headers["Accept-Encoding"] = "identity"
-    return own
+    web.headers["Accept-Encoding"] = "identity"
+    return web
 
 
 def _same_scheme(answer: requests.Response, **_: object) -> None:
@@ -92,14 +92,14 @@ def _same_scheme(answer: requests.Response, **_: object) -> None:
 
 
 def download(
-    own: requests.Session,
+    web: requests.Session,
     url: str,
     part: Path,
     network: Network,
     tell: Callable[[int, int | None], None],
     most: int | None = None,
 ) -> None:
-    """Add to the file `part` what it lacks of the body of `url`.
+    """Add to the file `part` what is missing of the body of `url`.
 
     That is never over `most` bytes, the number that is declared, else never over `MOST`.
     What it holds is trusted here: whoever calls must verify the whole.
@@ -108,7 +108,7 @@ def download(
     for _ in range(_MOST_BREAKS):
         have = part.stat().st_size if part.exists() else 0
         try:
-            if _attempt(own, url, part, network, tell, most):
+            if _attempt(web, url, part, network, tell, most):
                 return
             why, answered = "the connection broke off", True
         except (requests.ConnectionError, requests.Timeout) as problem:
@@ -131,18 +131,18 @@ def download(
     raise (FetchError if answered else UnreachableError)(
         f"the download does not come through: {why}",
         where=url,
-        todo="run the same command again, it goes on where it stopped; or use --mirror",
+        todo="run the same command again, it resumes where it stopped; or use --mirror",
     )
 
 
-def stated_hash(own: requests.Session, url: str, network: Network) -> dict[str, str]:
+def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, str]:
     """The hash that the Hugging Face Hub states of a file at a commit: `sha256` or `git`.
 
     Large files are stored under their sha256, the others under their Git blob id. Empty where the
     server states neither, or speaks of another commit.
     """
     try:
-        last = own.head(url, allow_redirects=True, timeout=network.patience)
+        last = web.head(url, allow_redirects=True, timeout=network.patience)
     except requests.RequestException as problem:
         raise FetchError(
             f"the server does not state the hash of this file: {reason(problem)}",
@@ -160,7 +160,7 @@ def stated_hash(own: requests.Session, url: str, network: Network) -> dict[str, 
 
 
 def _attempt(
-    own: requests.Session,
+    web: requests.Session,
     url: str,
     part: Path,
     network: Network,
@@ -170,7 +170,7 @@ def _attempt(
     """One request; whether the file is complete after it."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    with own.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
+    with web.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
         found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if answer.status_code == 416:
             if found and found[2] == str(have):
@@ -214,7 +214,9 @@ def _unpacked(answer: requests.Response) -> bool:
             todo="get the file by hand, or use --mirror",
         )
     if urlsplit(answer.url).path.endswith((".gz", ".tgz")):
-        del answer.raw.headers["Content-Encoding"]  # it is told of the file itself, which stays
+        del answer.raw.headers[
+            "Content-Encoding"
+        ]  # it describes the file itself, which stays packed
         return False
     return True
 

@@ -1,6 +1,6 @@
 """One file from the first of its sources that has it: copied, unpacked, verified.
 
-What is not finished lies in the work folder, so that the next call goes on from there.
+What is not finished lies in the work folder, where the next call resumes it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Errand(NamedTuple):
     #: The folder of what is not finished.
     work: Path
     network: Network
-    #: Told of every piece: path, bytes so far, bytes in all.
+    #: Called for every piece with the path, the bytes so far, and the bytes in all.
     tell: Callable[[str, int, int | None], None]
     #: Places that were brought whole in this call.
     complete: set[str]
@@ -46,7 +46,7 @@ class OtherBytesError(FetchError):
 
 
 def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) -> bool:
-    """Put the file at `staged`; return whether anything told that it is the declared one.
+    """Put the file at `staged`; return whether it could be verified.
 
     Raises FetchError where no source has it.
     """
@@ -54,7 +54,7 @@ def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) 
     for source in sources:
         part = errand.work / f"{short_name(source.place)}.part"
         if file.verified_by is None and source.place not in errand.complete:
-            # Bytes of an earlier call are gone on with only where they can be verified.
+            # Only what can be verified is resumed from an earlier call.
             remove(part)
         # Should these turn out wrong, the file is taken once more from its start.
         for _ in range(1 + part.exists()):
@@ -73,9 +73,9 @@ def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) 
     first, *others = problems.values()
     if not others:
         raise first
-    told = "; ".join(f"{place}: {problem.what}" for place, problem in problems.items())
+    reasons = "; ".join(f"{place}: {problem.what}" for place, problem in problems.items())
     raise FetchError(
-        f"none of its {len(problems)} addresses has the file: {told}",
+        f"none of its {len(problems)} addresses has the file: {reasons}",
         where=file.path,
         todo=first.todo,
     )
@@ -96,8 +96,8 @@ def _verified(source: Source, file: File, part: Path, staged: Path, network: Net
     else:
         shutil.copyfile(part, staged)
     if not (file.sha256 or file.git) and pinned(source.place):
-        with session(network) as own:
-            stated = stated_hash(own, source.place, network)
+        with session(network) as web:
+            stated = stated_hash(web, source.place, network)
         file = msgspec.structs.replace(file, **stated)
     if difference := raw_files.mismatch(staged, file):
         raise _other(source, difference)
@@ -127,8 +127,8 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
         most = None if source.member else file.bytes
         tell = partial(errand.tell, file.path)
         try:
-            with session(errand.network) as own:
-                download(own, source.place, part, errand.network, tell, most)
+            with session(errand.network) as web:
+                download(web, source.place, part, errand.network, tell, most)
         except UnreachableError:
             errand.silent.add(host)
             raise

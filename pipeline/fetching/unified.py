@@ -41,20 +41,24 @@ def sets(only: Sequence[str] = ()) -> list[Dataset]:
     Raises DeclarationError for a name that there is not.
     """
     published: _Published = config.read_toml(_FILE, _Published)
-    found = [
+    uses: dict[Literal["train", "held-out"], dict[str, list[str]]] = {
+        "train": published.train,
+        "held-out": published.held_out,
+    }
+    published_sets = [
         _set(published, folder, name, use)
-        for use, folders in (("train", published.train), ("held-out", published.held_out))
+        for use, folders in uses.items()
         for folder, names in folders.items()
         for name in names
     ]
-    known = [dataset.source for dataset in found]
+    known = [dataset.source for dataset in published_sets]
     if unknown := sorted({*only} - {*known}):
         raise DeclarationError(
             f"IEPile has no set {unknown[0]!r}{config.did_you_mean(unknown[0], known)}",
             where="--only",
             todo=f"use some of: {', '.join(known)}",
         )
-    return [dataset for dataset in found if not only or dataset.source in only]
+    return [dataset for dataset in published_sets if not only or dataset.source in only]
 
 
 def _set(
@@ -63,10 +67,10 @@ def _set(
     language, task, *above = folder.split("/")
     source = "-".join([*above, name])
     slug = re.sub(r"[^a-z0-9]+", "-", f"iepile-{task}-{source}".lower())
-    splits = {}
+    splits: dict[str, Split] = {}
     for split in ("train", "dev", "test") if use == "train" else ("test",):
         names = ["schema.json", f"{split}.json"] if not splits else [f"{split}.json"]
-        files = [File(own, url=f"{published.address}/{folder}/{name}/{own}") for own in names]
+        files = [File(path, url=f"{published.address}/{folder}/{name}/{path}") for path in names]
         splits[split] = Split(files)
     return Dataset(
         id=slug,
