@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, sources
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, command, sources
 
 
 def add(commands: Any) -> None:
@@ -25,7 +22,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Look, and print."""
     import json
     import shutil

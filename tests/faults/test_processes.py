@@ -95,10 +95,10 @@ def stopped(process):
 
 
 def refused(capsys, *command):
-    """Whether a command is told that another process works in its folder."""
+    """Whether a command is told that another process is using its folder."""
     code = iepile(*command)
     err = capsys.readouterr().err
-    assert "error: another process works here\n  where: out" in err, err
+    assert "error: another process is using this folder\n  where: out" in err, err
     return code == 1
 
 
