@@ -212,7 +212,7 @@ def test_ctrl_c_ends_the_workers(places, work, start, tmp_path):
     _, err = process.communicate(timeout=120)
 
     assert process.returncode == 130
-    assert err.endswith("stopped; run the same command again, it goes on from what is done\n")
+    assert err.endswith("stopped; run the same command again to resume\n")
     assert not worker.is_running()
     assert tree(work / "out/normalize/phee") == tree(places.old / "normalize/phee")
     assert iepile(*RUN) == 0
