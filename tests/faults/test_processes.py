@@ -286,7 +286,7 @@ def test_a_file_that_may_not_grow(places, work, capsys, most):
 
     assert code == 1
     err = capsys.readouterr().err
-    assert "error: this file grows larger than the system allows\n  where: out/" in err
+    assert "error: this file would become larger than the system allows\n  where: out/" in err
     assert visible_and_whole(work / "out", tree(places.new)) == set()
     assert iepile(*RUN) == 0
     assert tree(work / "out") == tree(places.new)

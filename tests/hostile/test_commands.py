@@ -218,7 +218,7 @@ def test_fetch_where_no_folder_can_be(where, call):
     code, _, err = call("fetch", "boson", "--mirror", "{raw}", "--raw", where)
 
     assert code == 1
-    assert "to do: see whether the path is meant" in err
+    assert "to do: check that the path is right" in err
 
 
 def manifest(content):
