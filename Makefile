@@ -35,9 +35,10 @@ audit: .venv/.audit
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
-# The dataset table of the README, from the catalogue.
+# The dataset table of the README, and what annotation covers, from the catalogue.
 docs: .venv/.base
 	$(BIN)/iepile datasets --into README.md
+	$(BIN)/iepile datasets --coverage > docs/coverage.md
 
 # The four training examples, on planted texts with tiny models, which threads only slow down.
 examples: .venv/.consumers

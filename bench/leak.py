@@ -23,8 +23,8 @@ import pyarrow as pa
 from pipeline import catalog, hashing, tasks
 from pipeline.config import Instruct
 from pipeline.dedupe.tags import kept, record_shards
-from pipeline.instruct import batching, confusable, counting
-from pipeline.instruct.stage import dictionary_of
+from pipeline.instruct import counting, coverage, pairs
+from pipeline.instruct.stage import batched, dictionary_of
 from pipeline.negatives import interchange
 from pipeline.report import leak
 
@@ -57,26 +57,25 @@ def _first_hard(positive: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def _batches(table, dataset, task, near, settings) -> tuple:
-    """(batches, positive) of all records of a table."""
+    """(batches, positive, ids) of all records of a table, or of their pairs."""
     asked = tasks.inventory(dataset, task)
-    positive = np.zeros((table.num_rows, len(asked)), bool)
-    positive[tasks.held(dataset, task, table)] = True
-    ids = table["id"].to_pylist()
+    sets = None
     if settings.in_sets:
         found = [counting.held(table, dataset, task, asked, settings)]
         sets = counting.sets_of(dataset, task, asked, near, found, settings)
-        return confusable.asked(sets, positive, ids, settings.seed), positive
-    keys = hashing.priorities(ids, asked, settings.seed)
-    matrix = counting.near_matrix(asked, near)
-    batches, _ = batching.dealt(positive, matrix, keys, settings.k(task), settings)
-    return batches, positive
+    if coverage.way(dataset, task, settings) == "pair":
+        table = pairs.by_pair(table)
+    ids = pairs.unit_ids(table)
+    positive = np.zeros((len(ids), len(asked)), bool)
+    positive[tasks.held(dataset, task, table)] = True
+    batches, _ = batched(dataset, task, "train", asked, near, ids, positive, settings, sets)
+    return batches, positive, ids
 
 
 def _row(table, dataset, task, near, mode, least) -> str | None:
-    batches, positive = _batches(table, dataset, task, near, _MODES[mode])
+    batches, positive, ids = _batches(table, dataset, task, near, _MODES[mode])
     if len(batches.row) < least:
         return None
-    ids = table["id"].to_pylist()
     owners = hashing.hashes(ids)[batches.row]
     order = np.argsort(hashing.mix64(owners + batches.number.astype(np.uint64)), kind="stable")
     take = np.sort(order[: leak.MOST_ROWS])

@@ -63,12 +63,6 @@ class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
                 msgspec.structs.force_setattr(self, field.name, whole)
 
 
-class Source(_Section, frozen=True):
-    """A dataset to run, with the name of its reader."""
-
-    reader: str
-
-
 class Normalize(_Section, frozen=True):
     """How raw files become records."""
 
@@ -175,6 +169,9 @@ class Instruct(_Section, frozen=True):
     #: What to do with labels left over after full batches. "fill": what the grouping does, so that
     #: all batches have one size. "reference": what IEPile's own code does, whatever the grouping.
     remainder: Literal["fill", "reference"] = "fill"
+    #: What to ask in tasks whose annotation does not cover every label of a text: only what the
+    #: source decided, only what is present, everything, or nothing; see `instruct/coverage.py`.
+    incomplete: Literal["given", "positives", "ask", "skip"] = "given"
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False
@@ -209,7 +206,8 @@ class Settings(_Section, frozen=True):
     """All parameters of the pipeline; the defaults are those of params.yaml."""
 
     raw: Name = "raw/sample"
-    datasets: dict[str, Source] = {}
+    #: The ids of the datasets to run; a dataset's declaration names its reader.
+    datasets: list[str] = []
     #: Ask "no relation" as a label with this name, e.g. "else", instead of dropping it.
     no_relation_label: Name | None = None
     normalize: Normalize = Normalize()
@@ -236,6 +234,10 @@ def load(named: Path | None = None) -> Settings:
         )
     todo = "correct it; pipeline/config.py says what every parameter means"
     settings: Settings = read_yaml(path, Settings, todo)
+    twice = sorted({name for name in settings.datasets if settings.datasets.count(name) > 1})
+    if twice:
+        what = f"datasets names {twice[0]!r} twice"
+        raise DeclarationError(what, where=path, todo="keep one of them")
     return settings
 
 
@@ -293,6 +295,13 @@ def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as problem:
+        mapped = content.get("datasets") if isinstance(content, dict) else None
+        if kind is Settings and isinstance(mapped, dict):
+            raise DeclarationError(
+                "datasets is a mapping, not a list: a declaration alone says how it is read",
+                where=path,
+                todo=f"list the ids: datasets: [{', '.join(map(str, [*mapped][:3]))}]",
+            ) from None
         raise DeclarationError(in_words(problem, kind), where=path, todo=todo) from None
     except RecursionError as problem:
         raise _error(problem, path, todo) from None

@@ -68,10 +68,8 @@ def save_model(texts, folder):
     from tokenizers import Tokenizer, pre_tokenizers
     from tokenizers.models import WordLevel
 
-    words = [
-        "[UNK]",
-        *sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text)}),
-    ]
+    known = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text)})
+    words = ["[UNK]", *known]
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     vectors = np.random.RandomState(0).normal(size=(len(words), 64)).astype(np.float32)

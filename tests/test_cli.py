@@ -246,7 +246,7 @@ def test_a_run_skips_what_is_not_there_and_takes_an_imported_dictionary(capsys, 
     assert "publish" in err
 
     params, peer = tmp_path / "params.yaml", tmp_path / "peer.json"
-    params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
+    params.write_text("datasets: [wnut2017]", encoding="utf-8")
     peer.write_text('{"RE": {}}', encoding="utf-8")
     given = ["--import", str(peer), "--params", str(params), *places]
     code, _, err = call(capsys, "negatives", *given)
@@ -270,7 +270,7 @@ def test_a_stage_that_fails_names_the_shard(stage, broken, where, run, capsys, m
 
     monkeypatch.setattr(import_module(f"pipeline.{stage}.stage"), broken, fail)
     params = run.parent / "params.yaml"
-    params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
+    params.write_text("datasets: [wnut2017]", encoding="utf-8")
 
     arguments = [stage, "--force", "--params", str(params), "--out", str(run), "--workers", "1"]
     code, _, err = call(capsys, *arguments)
@@ -294,6 +294,13 @@ def test_the_readme_shows_the_catalogue(capsys):
     _, table, _ = call(capsys, "datasets", "--markdown")
 
     assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("in_project")
+def test_the_page_of_coverage_is_that_of_the_catalogue(capsys):
+    _, page, _ = call(capsys, "datasets", "--coverage")
+
+    assert page == (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("in_project")

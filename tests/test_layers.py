@@ -27,6 +27,7 @@ ALLOWED = {
     "fetching": ("fetching", "catalog", "execution", *GROUND),
     "adding": ("adding", "readers", "normalize", "catalog", "execution", *GROUND),
     "exports": ("exports", "instruct", "tasks", "catalog", "execution", *GROUND),
+    "predicting": ("predicting", "exports", "tasks", "execution", *GROUND),
     "doctor": ("doctor", "fetching", "catalog", "execution", *GROUND),
     "terminal": ("terminal", "catalog", "execution", *GROUND),
 }
@@ -36,6 +37,8 @@ STORED = {
     "pipeline.negatives.interchange",  # the dictionary
     "pipeline.publish.shares",
     "pipeline.report.figures",  # the counts
+    "pipeline.report.examples",  # records by their ids
+    "pipeline.report.marks",  # what a record says
 }
 
 

@@ -33,7 +33,7 @@ def main() -> None:
     with threadpool_limits(given.threads):
         found = [*grid.results(given.run, given.cache, given.sets.split(","))]
     minutes = sum(result["seconds"] for result in found) / 60
-    text = page.page(found, minutes, f"{given.machine}, {given.threads} thread(s)")
+    text = page.page(found, minutes, given.machine)
     print(text)
     if given.into:
         given.into.write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ from bench.worth.ready import DICTIONARIES, FURTHER, prepared
 from pipeline.instruct.counting import near_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.worth.items import Set
@@ -58,12 +58,17 @@ def jobs(name: str) -> list[Job]:
     ]
 
 
-def asked_in(ready: Prepared, arm: str, dictionary: str, k: int, seed: int) -> arms.Asked:
-    """All instructions of an arm for the train records that are not held back."""
-    part, given = ready.fit, ready.given
-    near = ready.near[dictionary]
+def asked_of(
+    given: Set, part: items.Part, arm: str, near: Mapping[str, Sequence[str]], k: int, seed: int
+) -> arms.Asked:
+    """All instructions of an arm for some records of a set."""
     positive = part.positive()
     return arms.instructions(arm, part.ids, positive, given.labels, given.called, near, k, seed)
+
+
+def asked_in(ready: Prepared, arm: str, dictionary: str, k: int, seed: int) -> arms.Asked:
+    """All instructions of an arm for the train records that are not held back."""
+    return asked_of(ready.given, ready.fit, arm, ready.near[dictionary], k, seed)
 
 
 def budget(ready: Prepared, seeds: Sequence[int]) -> tuple[int, int]:
@@ -151,7 +156,7 @@ def results(
     """The results of all sets, made or read: of every set what it is, then of its cells."""
     for name in names:
         given = items.load(run, name)
-        folder = cache / f"{name}-{_digest(given, seeds)}"
+        folder = folder_of(cache, given, seeds)
         folder.mkdir(parents=True, exist_ok=True)
         wanted = [(_path(folder, job), job) for job in jobs(name)]
         about = folder / "set.json"
@@ -167,11 +172,11 @@ def results(
             yield json.loads(path.read_bytes())
 
 
-def _digest(given: Set, seeds: Sequence[int]) -> str:
-    """What results depend on, but for the code."""
+def folder_of(cache: Path, given: Set, seeds: Sequence[int]) -> Path:
+    """Where the results of a set are, named after what they depend on, but for the code."""
     parts = [(p.ids, p.spans, np.packbits(p.gold).tobytes()) for p in (given.train, given.test)]
     content = (given.labels, given.near, parts, [*seeds], STEPS, K, OTHER_K)
-    return xxhash.xxh3_64_hexdigest(repr(content).encode())
+    return cache / f"{given.name}-{xxhash.xxh3_64_hexdigest(repr(content).encode())}"
 
 
 def _about(ready: Prepared, number: int, epochs: int) -> dict[str, Any]:

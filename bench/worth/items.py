@@ -19,7 +19,7 @@ from pipeline.negatives import interchange
 #: Set -> the task asked of it.
 SETS = {"kbp37": "RE", "re-docred": "RE", "nyt": "RE", "rams": "EET", "casie": "EET"}
 #: At most so many train and test records of a set, characters of either, and items of a record.
-MOST_TRAIN, MOST_TEST, MOST_CHARACTERS, MOST_ITEMS = 2000, 1500, 700_000, 12
+MOST_TRAIN, MOST_TEST, MOST_CHARACTERS, MOST_ITEMS = 1500, 1000, 700_000, 12
 _CHOSEN = np.uint64(0x574F)
 
 

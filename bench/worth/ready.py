@@ -38,10 +38,15 @@ class Prepared(NamedTuple):
     near: dict[str, dict[str, list[str]]]
 
 
+def held_back(part: Part) -> np.ndarray:
+    """Which train records no head is trained on: a fifth, by hash."""
+    return mix64(hashes(part.ids) ^ _HELD_BACK) % np.uint64(5) == 0
+
+
 def prepared(run: Path, given: Set, cache: Path) -> Prepared:
     """A set made ready: a fifth of its train records held back, by hash."""
     train, test = features(given, cache)
-    held = mix64(hashes(given.train.ids) ^ _HELD_BACK) % np.uint64(5) == 0
+    held = held_back(given.train)
     fit_part, fit_items = given.train.only(~held)
     held_part, held_items = given.train.only(held)
     near = {"default": given.near, "drawn": arms.drawn_dictionary(given.labels)}

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pipeline import catalog
 from pipeline.adding import inferred, toml
 from pipeline.adding.inferred import Found, Schema
-from pipeline.catalog import raw_files
+from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.execution import atomic, ownership
 from pipeline.readers._source import parsed
-from pipeline.readers.iepile_jsonl import read
 from pipeline.records import TASKS, Reject, violation
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ def _split(path: Path, found: Found) -> dict[str, Any]:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     counts: Counter[str] = Counter(dict.fromkeys(raw_files.COUNTED, 0))
-    for item in read([path], language=""):
+    for item in reader_options.read("iepile_jsonl", [path], language=""):
         if isinstance(item, Reject):
             counts["rejects"] += 1
             counts["records"] += item.records

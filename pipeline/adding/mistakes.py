@@ -7,14 +7,13 @@ by what it does to the annotations.
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
 from itertools import islice, permutations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from pipeline.adding.fitting import ROWS, Fit, fit
+from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.readers._source import json_rows, lines
 from pipeline.readers.pair_table import table
@@ -105,8 +104,9 @@ def changes(dataset: Dataset, files: Sequence[Path]) -> Iterator[Change]:
 
 def options_of(reader: str) -> dict[str, Any]:
     """The options of a reader with their defaults."""
-    parameters = inspect.signature(import_module(f"pipeline.readers.{reader}").read).parameters
-    return {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    kind = getattr(reader_options.module(reader), "Options", None)
+    fields = msgspec.structs.fields(kind) if kind else ()
+    return {field.name: field.default for field in fields}
 
 
 def _first_line(files: Sequence[Path], encoding: str = "utf-8", comment: str = "") -> str:

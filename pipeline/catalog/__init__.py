@@ -140,6 +140,21 @@ def _validate(dataset: Dataset, path: Path) -> None:
         demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
     unknown = sorted({*dataset.paraphrases} - {*dataset.descriptions})
     demand(not unknown, f"[paraphrases] of what has no description: {unknown}", "describe it")
+    unknown = sorted({*dataset.coverage} - {*dataset.tasks})
+    demand(not unknown, f"[coverage] of tasks that are not declared: {unknown}", "leave them out")
+    for kind, fitting in (("pair", ["RE"]), ("event", ["EE", "EET"])):
+        odd = sorted(t for t, own in dataset.coverage.items() if own == kind and t not in fitting)
+        demand(
+            not odd,
+            f"coverage of {odd} cannot be {kind!r}",
+            f"{kind!r} is for {', '.join(fitting)}",
+        )
+    related = {*dataset.labels_of("relation")}
+    pairs = [(label, other) for label, own in dataset.implied.items() for other in own]
+    odd = sorted({name for pair in pairs for name in pair} - related)
+    demand(not odd, f"[implied] of no relation: {odd}", "use the readable names")
+    odd = sorted(label for label, other in pairs if label == other)
+    demand(not odd, f"[implied] of a relation by itself: {odd}", "name two relations")
     others = Counter(name for own in dataset.aliases.values() for name in own)
     unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
     demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")

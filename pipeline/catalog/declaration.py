@@ -85,6 +85,13 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     aliases: dict[str, list[str]] = {}
     #: Described label or role -> the same description in other words, for train records.
     paraphrases: dict[str, list[str]] = {}
+    #: Task -> what its annotation covers, see `instruct/coverage.py`; by default all.
+    coverage: dict[str, Literal["complete", "pair", "event", "partial"]] = {}
+    #: Where that is known from.
+    coverage_source: str = ""
+    #: Readable relation -> those that it brings along (the inverse, an entailed one), which the
+    #: source notes now and then: where it does not, nobody can say that they are absent.
+    implied: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False

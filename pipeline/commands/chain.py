@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (
     *("title", "homepage", "citation", "license", "domain", "note"),
-    *("access", "access_note", "splits"),
+    *("access", "access_note", "coverage_source", "splits"),
 )
 #: Key of `made_from` -> what has changed, in an error.
 _CHANGED: Final = {

@@ -22,6 +22,7 @@ def add(commands: Any) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="as the table of the README")
     form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--coverage", action="store_true", help="what their annotation covers")
     form.add_argument("--into", type=Path, metavar="FILE", help="renew the table in this file")
 
 
@@ -31,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.terminal import listing
 
     ws = workspace(arguments)
+    if arguments.coverage:
+        print(listing.coverage([ws.dataset(name) for name in catalog.ids()]))
+        return 0
     entries = [_entry(ws.dataset(name), ws) for name in catalog.ids()]
     if arguments.into:
         listing.renew(arguments.into, listing.catalogue(entries, "markdown"))

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, names, workspace
+from pipeline.commands import command, names, positive, workspace
 
 if TYPE_CHECKING:
     from pipeline.commands.layout import Workspace
@@ -36,7 +36,9 @@ def add(commands: Any) -> None:
     add_(
         "--datasets", type=names, metavar="A,B", help="only these (default: all that the run holds)"
     )
-    add_("--splits", type=names, metavar="A,B", help="only these splits")
+    add_("--splits", "--split", type=names, metavar="A,B", help="only these splits")
+    add_("--limit", type=positive, metavar="N", help="only N records of each dataset and split")
+    add_("--model", metavar="NAME", default="", help="the model that `batch` asks")
     add_("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
 
 
@@ -62,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
             where=f"--from {kind}",
             todo=f"use --from {form['from'][0]}",
         )
+    if arguments.format == "batch" and not arguments.model:
+        todo = "name the model with --model, as the server calls it"
+        raise RawFileError("every request of a batch names a model", where="--model", todo=todo)
     out = arguments.out
     if Path.cwd().is_relative_to(out.resolve()):
         raise RawFileError(
@@ -133,4 +138,14 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
         needed = "publish" if kind == "instructions" else "dedupe"
         Chain(present, ws).require(needed, keys=("declaration", "inputs", *keys))
     datasets = tuple(ws.dataset(name) for name in wanted)
-    return Source(kind, ws.out, datasets, splits, ws.settings.instruct, arguments.format)
+    return Source(
+        kind,
+        ws.out,
+        datasets,
+        splits,
+        ws.settings.instruct,
+        arguments.format,
+        arguments.limit,
+        arguments.model,
+        arguments.out.absolute(),
+    )

@@ -20,26 +20,33 @@ def add(commands: Any) -> None:
         "Span-based micro-F1 per task, dataset and split, with precision, recall, counts, answers "
         "that could not be read, and 95 % bootstrap intervals over records. The label batches of a "
         "record are pooled; a label's first asking counts. All rows of a split are due as soon as "
-        "one is answered.",
+        "one is answered. Reads what `iepile predict` wrote, results of OpenAI and vLLM batches, "
+        "lm-eval's samples, and the predictions of LLaMA-Factory, ms-swift and verl.",
     )
     add_ = parser.add_argument
     add_("predictions", type=Path, metavar="PREDICTIONS", help="JSON lines or Parquet, or a folder")
     add_("--gold", type=Path, metavar="DIR", default=Path("output/corpus"), help="the corpus")
     add_("--field", metavar="NAME", help="where the model's text is (default: prediction, output)")
-    add_("--match", choices=("multiset", "set"), default="multiset", help="count repeats, or not")
+    add_("--match", choices=("multiset", "set", "overlap"), default="multiset",
+         help="count repeats, or not; or count what overlaps as right")  # fmt: skip
     add_(
         "--normalize",
         action="store_true",
         help="ignore case, width, runs of blanks, leading articles",
     )
+    add_("--against", type=Path, metavar="FILE", help="other predictions, compared row by row")
     add_("--datasets", type=names, metavar="A,B", help="only these (default: all of the corpus)")
     add_("--partial", action="store_true", help="leave out gold rows that have no answer")
-    add_("--samples", type=_samples, metavar="N", default=1000, help="bootstrap samples, or 0")
+    add_("--samples", type=_whole, metavar="N", default=1000, help="bootstrap samples, or 0")
     add_("--labels", action="store_true", help="also print every label")
+    add_("--mistakes", type=_whole, metavar="N", default=0,
+         help="count mistakes by kind; N examples of every kind and label in the JSON")  # fmt: skip
+    add_("--dictionary", type=Path, metavar="DIR", default=Path("dictionaries/hard_negatives"),
+         help="hard negatives, to tell mistakes apart")  # fmt: skip
     add_("--json", type=Path, metavar="FILE", help="also write everything as JSON")
 
 
-def _samples(text: str) -> int:
+def _whole(text: str) -> int:
     import argparse
 
     if not text.isdigit():
@@ -53,39 +60,52 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.scoring import evaluation, predictions
     from pipeline.scoring.counting import Options
 
+    files = [path for path in (arguments.predictions, arguments.against) if path]
     if arguments.json:
-        ownership.apart([arguments.json], [arguments.predictions, arguments.gold])
-    answers = predictions.read(arguments.predictions, arguments.field)
-    options = Options(arguments.match, arguments.normalize, arguments.samples)
+        ownership.apart([arguments.json], [*files, arguments.gold])
+    models = [predictions.read(path, arguments.field, arguments.gold) for path in files]
+    options = Options(arguments.match, arguments.normalize, arguments.samples, arguments.mistakes)
     with ownership.reading(arguments.gold):
         scores = evaluation.score(
-            answers,
+            models[0],
             arguments.gold,
             options,
             datasets=arguments.datasets or (),
             partial=arguments.partial,
+            against=models[1] if len(models) > 1 else None,
+            dictionary=arguments.dictionary,
         )
     if arguments.json:
         shards.write_json(scores, arguments.json)
     _print(scores, labels=arguments.labels)
-    _note(scores, partial=arguments.partial)
+    if arguments.mistakes:
+        _print_mistakes(scores)
+    _note(scores)
     return 0
 
 
-def _note(scores: dict[str, Any], *, partial: bool) -> None:
+def _note(scores: dict[str, Any]) -> None:
     """Say what the figures may hide. An event task has two measures, of the same rows."""
+    account = scores["account"]
     groups = {(e["task"], e["dataset"], e["split"]): e for e in scores["scores"]}.values()
-    keys = ("rows", "missing", "nothing_asked")
-    rows, missing, strange = (sum(e[key] for e in groups) for key in keys)
-    if missing and not partial:
+    if missing := account["missing"]:
         lacking = dict.fromkeys(e["dataset"] for e in groups if e["missing"])
         say(
-            f"note: {missing} of {rows} rows have no answer and count as empty ones, of "
+            f"note: {missing} of {account['due']} rows have no answer and count as empty ones, of "
             f"{', '.join(lacking)}; say with --datasets or --gold if fewer are due"
         )
-    if 2 * strange > rows - missing:
-        told = f"{strange} of {rows - missing} answers"
-        say(f"note: {told} hold other keys than the labels that were asked")
+    if account["left_out"]:
+        say(
+            f"note: {account['left_out']} of {account['due']} rows have no answer and are left "
+            "out: these scores are of the others alone"
+        )
+    if account["unreadable"]:
+        reasons = ", ".join(f"{why} {n}" for why, n in account["unreadable"].items())
+        say(f"note: answers that could not be read, by reason: {reasons}")
+    strange = sum(e["nothing_asked"] for e in groups)
+    if 2 * strange > account["answered"]:
+        of_all = f"{strange} of {account['answered']} answers"
+        say(f"note: {of_all} hold other keys than the labels that were asked")
 
 
 def _print(scores: dict[str, Any], *, labels: bool) -> None:
@@ -93,16 +113,33 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
 
     counts = ("gold", "predicted", "correct")
     columns = ("task", "dataset", "split", "measure")
-    told = ("rows", "missing", "unreadable", *counts, "P", "R", "F1", "95 %")
+    figures = ("rows", "missing", "unreadable", *counts, "P", "R", "F1", "95 %", "macro")
+    entries = [*scores["scores"], *scores["totals"]]
+    if len(scores["languages"]) > len(scores["totals"]):
+        entries += scores["languages"]
     rows = [
         [
             *(e[key] for key in (*columns, "rows", "missing", "parse_failures", *counts)),
             *_percent(e),
             _interval(e["f1_interval"]),
+            "" if e["macro_f1"] is None else f"{e['macro_f1']:6.2f}",
         ]
-        for e in [*scores["scores"], *scores["totals"]]
+        for e in entries
     ]
-    print(table((*columns, *told), rows))
+    print(table((*columns, *figures), rows))
+    if any("against" in e for e in entries):
+        print()
+        rows = [
+            [
+                *(e[key] for key in (*columns, "f1")),
+                *(e["against"][key] for key in ("f1", "difference")),
+                _interval(e["against"].get("interval")),
+                e["against"].get("share_not_better", ""),
+            ]
+            for e in entries
+        ]
+        titles = ("F1", "other's F1", "difference", "95 %", "share not better")
+        print(table((*columns, *titles), rows))
     if labels:
         rows = [
             [*(e[key] for key in columns), label, *(own[c] for c in counts), *_percent(own)]
@@ -111,6 +148,18 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
         ]
         print()
         print(table((*columns, "label", *counts, "P", "R", "F1"), rows))
+
+
+def _print_mistakes(scores: dict[str, Any]) -> None:
+    from pipeline.terminal.listing import table
+
+    rows = [
+        [e["task"], e["dataset"], e["split"], kind, number]
+        for e in scores["scores"]
+        for kind, number in e.get("mistakes", {}).items()
+    ]
+    print()
+    print(table(("task", "dataset", "split", "mistake", "number"), rows))
 
 
 def _percent(figures: dict[str, Any]) -> tuple[str, ...]:

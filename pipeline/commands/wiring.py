@@ -8,8 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+import xxhash
+
 from pipeline.catalog import raw_files
 from pipeline.execution import code
+from pipeline.readers import formats, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,11 +48,16 @@ def code_of(stage: str, readers: Iterable[str]) -> str:
     """Return a digest of the code that a stage runs for datasets with these readers."""
     patterns = [*STAGES[stage].code]
     if stage in ("normalize", "publish"):
-        patterns += [f"readers/{reader}.py" for reader in readers]
+        patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
     if stage == "publish":  # the card names the code of all stages that the corpus follows from
         patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    return code.digest(paths, SILENT)
+    digest = code.digest(paths, SILENT)
+    # A format of `json_rows` is data, and counts as code of its reader.
+    used = {reader: formats()[reader] for reader in readers if reader in formats()}
+    if not used or stage not in ("normalize", "publish"):
+        return digest
+    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used]))
 
 
 def overrides() -> Path | None:

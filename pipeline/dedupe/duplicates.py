@@ -110,6 +110,16 @@ def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, 
             start = end
 
 
+def write_rows(
+    rows: Sequence[tuple[Any, ...]], schema: Any, bounds: Sequence[int], path: Path
+) -> list[Path]:
+    """Write (key, columns of the schema...) rows parted by key; the files, none for no rows."""
+    if not rows:
+        return []
+    keys, *columns = zip(*rows, strict=True)
+    return shuffle.write([shuffle.keyed(pa.table(columns, schema), keys)], bounds, path)
+
+
 class Row(NamedTuple):
     """A record. Their places are in the order that decides who is first."""
 

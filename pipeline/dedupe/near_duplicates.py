@@ -23,9 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedupe import minhash
-from pipeline.dedupe import tags as kept
-from pipeline.dedupe.duplicates import bounds, by_shard, one_pass
+from pipeline.dedupe import minhash, tags
+from pipeline.dedupe.duplicates import bounds, by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, Step, scratch, steps
 from pipeline.records import SPLITS
@@ -111,7 +110,7 @@ def _sketch(
 
 def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
     """The places of the kept records of a shard, once for each of their bands, keyed by these."""
-    table = kept.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
+    table = tags.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
     rows = np.flatnonzero(pc.is_null(table["dropped"]))
     table = table.take(pa.array(rows))
     sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
@@ -143,10 +142,8 @@ def _propose(
             for before, row in zip([rows[0], *rows], rows, strict=False):
                 near = {before, *firsts.values()} - {row}
                 pairs.update((min(row, other), max(row, other)) for other in near)
-        if pairs:
-            low, high = np.array(sorted(pairs), np.uint64).T
-            rows = shuffle.keyed(pa.table([high], _PAIRS), low)
-            files += shuffle.write([rows], places, work / "pairs" / f"{part:06d}-{number:06d}")
+        path = work / "pairs" / f"{part:06d}-{number:06d}"
+        files += write_rows(sorted(pairs), _PAIRS, places, path)
     return Done(files)
 
 
@@ -183,10 +180,8 @@ def _compare(
             share = minhash.similarity(text.casefold(), near.casefold(), n)
             if share >= threshold:
                 rows += [(low, one, at, other, share), (at, other, low, one, share)]
-        if rows:
-            own, *more = zip(*rows, strict=True)
-            similar = shuffle.keyed(pa.table(more, _SIMILAR), own)
-            files += shuffle.write([similar], owners, work / "similar" / f"{number:06d}-{k:06d}")
+        path = work / "similar" / f"{number:06d}-{k:06d}"
+        files += write_rows(rows, _SIMILAR, owners, path)
     return Done(files)
 
 
@@ -269,4 +264,4 @@ def _tag(path: Path, records: Sequence[int], drops: dict[int, str]) -> None:
     rows = pa.array([record & 0xFFFFFFFF for record in records])
     reasons = pa.array(["near_duplicate"] * len(records))
     partners = pa.array([drops[record] for record in records])
-    shards.write(kept.with_drops(shards.read(path, kept.TAGS.names), rows, reasons, partners), path)
+    shards.write(tags.with_drops(shards.read(path, tags.TAGS.names), rows, reasons, partners), path)

@@ -46,6 +46,7 @@ from pipeline.dedupe.duplicates import (
     merged,
     one_pass,
     resolve,
+    write_rows,
 )
 from pipeline.dedupe.tags import TAGS, merged_path, with_drops
 from pipeline.execution import shards, shuffle
@@ -187,11 +188,8 @@ def _solve(
             for row, reason, partner in resolve(same, plan, merges):
                 drops.append((row.place, reason, partner))
         for name, decided, schema in (("drops", drops, _DROPS), ("merges", merges, _MERGES)):
-            if decided:
-                own, *columns = zip(*decided, strict=True)
-                rows = shuffle.keyed(pa.table(columns, schema), own)
-                path = work / name / f"{part:06d}-{number:06d}"
-                files += shuffle.write([rows], places, path)
+            path = work / name / f"{part:06d}-{number:06d}"
+            files += write_rows(decided, schema, places, path)
     return Done(files)
 
 

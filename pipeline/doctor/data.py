@@ -158,8 +158,8 @@ def _used(
         if files.fault:
             other_way = f"; or `iepile edition {raw}`, which leaves out datasets without raw files"
             todo = _how_to_get(dataset, raw) + ("" if skips else other_way)
-            state = "note" if skips and not files.sizes else "wrong"
-            checks.append(Check(subject, state, files.fault, todo))
+            check = Check(subject, "wrong", files.fault, todo)
+            checks.append(check._replace(state="note") if skips and not files.sizes else check)
     total = _complete(raw, "in use: ", datasets, checks)
     if not sizes:
         todo = "fetch files, declare yours with `iepile new`, or name another folder with --raw"

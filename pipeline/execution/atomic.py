@@ -25,7 +25,7 @@ _TIMEOUT: Final = 30
 MARK: Final = ".iepile"
 
 
-def place(text: str) -> Path:
+def place(text: str) -> Any:
     """Return the path for what a user typed: a local path, or a URL that fsspec supports.
 
     Raises `RawFileError` if the URL cannot be reached.
@@ -40,7 +40,7 @@ def place(text: str) -> Path:
     try:
         fsspec.get_filesystem_class(text.partition("://")[0])
         # Other processes write there too, so listings must not be cached.
-        path: Path = UPath(text, use_listings_cache=False)
+        path: Any = UPath(text, use_listings_cache=False)
         if isinstance(path, CloudPath):
             sync(path.fs.loop, path.fs._info, path.drive, timeout=_TIMEOUT)  # noqa: SLF001
     except Exception as problem:  # noqa: BLE001 - each protocol raises errors of its own

@@ -25,7 +25,7 @@ from pipeline.tables import INSTRUCTIONS, of_corpus
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -50,6 +50,12 @@ class Source(NamedTuple):
     asking: Instruct = Instruct()
     #: The name in formats.toml, for modules that write several formats.
     format: str = ""
+    #: Only so many records of every dataset, split and config.
+    limit: int | None = None
+    #: The model that batches ask.
+    model: str = ""
+    #: Where the export will lie once it is whole.
+    place: Path | None = None
 
 
 def export(module: str, source: Source, out: Path) -> dict[str, int]:
@@ -68,13 +74,17 @@ def records(
     for dataset in source.datasets:
         splits = ("test",) if dataset.use == "held-out" else SPLITS
         wanted = not tasks or {*tasks} & {*dataset.tasks}
+        left = dict.fromkeys(splits, source.limit)
         for split, table in kept_tables(source, dataset, [s for s in splits if s in source.splits]):
+            kept = table.slice(0, left[split])
+            if source.limit is not None:
+                left[split] -= kept.num_rows
             if not wanted:
                 if counts is not None:
-                    counts[OTHER_TASKS] += table.num_rows
+                    counts[OTHER_TASKS] += kept.num_rows
                 continue
-            for start in range(0, table.num_rows, _ROWS):
-                yield dataset, split, table.slice(start, _ROWS)
+            for start in range(0, kept.num_rows, _ROWS):
+                yield dataset, split, kept.slice(start, _ROWS)
 
 
 def kept_tables(
@@ -89,16 +99,40 @@ def kept_tables(
 def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
     """(config, split, table of INSTRUCTIONS) of the published corpus, in its order."""
     # By the id, not by the published name: two editions of one source share that.
-    wanted = pa.array([dataset.id for dataset in source.datasets], pa.string())
+    wanted = [dataset.id for dataset in source.datasets]
     corpus = source.folder / "corpus"
     for config in sorted(path for path in corpus.glob("*") if path.is_dir()):
         for split in source.splits:
-            for path in shards.listed(config, f"{split}-*.parquet"):
-                for table in _batches(path):
-                    datasets = pc.replace_substring_regex(table["record_id"], "/.*$", "")
-                    rows = table.filter(pc.is_in(datasets, value_set=wanted))
-                    if rows.num_rows:
-                        yield config.name, split, rows
+            paths = shards.listed(config, f"{split}-*.parquet")
+            for rows in rows_of(paths, wanted, source.limit):
+                yield config.name, split, rows
+
+
+def rows_of(
+    paths: Iterable[Path], datasets: Collection[str] | None, limit: int | None
+) -> Iterator[Any]:
+    """Tables of INSTRUCTIONS of these shards, with all rows of at most `limit` records a dataset.
+
+    None takes all datasets, and all records.
+    """
+    wanted = pa.array(datasets, pa.string()) if datasets is not None else None
+    chosen: dict[str, set[str]] = {}
+    for path in paths:
+        for table in _batches(path):
+            rows = table
+            dataset_of_row = pc.replace_substring_regex(table["record_id"], "/.*$", "")
+            if wanted is not None:
+                rows = rows.filter(pc.is_in(dataset_of_row, value_set=wanted))
+            if limit is not None:
+                ids = rows["record_id"].to_pylist()
+                for record_id in ids:
+                    own = chosen.setdefault(record_id.partition("/")[0], set())
+                    if len(own) < limit:
+                        own.add(record_id)
+                kept = set[str]().union(*chosen.values())
+                rows = rows.filter(pa.array([record_id in kept for record_id in ids], pa.bool_()))
+            if rows.num_rows:
+                yield rows
 
 
 def _batches(path: Path) -> Iterator[Any]:

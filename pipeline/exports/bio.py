@@ -5,6 +5,8 @@
 Parquet, one folder per dataset; `load_dataset` shows `ner_tags` as ClassLabel, and labels.json
 lists the names for everybody else: O, then B-x and I-x of every label. Tags are flat: of mentions
 that overlap the longest stays, of equally long ones the first; the others count as nested.
+
+`bio-strings` writes the tags as strings in JSON lines, as EvalScope and seqeval read them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import pyarrow as pa
 
 from pipeline.execution import shards
 from pipeline.exports import records
-from pipeline.exports._files import parquet
+from pipeline.exports._files import json_lines, parquet
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -69,17 +71,24 @@ def schema(labels: list[str]) -> Any:
 def export(source: Source, out: Path) -> dict[str, int]:
     """Write the records of every dataset that declares NER."""
     counts = Counter(rows=0, entities=0)
-    with parquet(out) as write:
+    strings = source.format == "bio-strings"
+    with parquet(out) as write_table, json_lines(out) as write_lines:
         for dataset, split, table in records(source, ["NER"], counts):
             labels = dataset.labels_of("entity")
+            tags = names(labels)
             path = out / dataset.id / "labels.json"
             if not path.is_file():
-                shards.write_json(names(labels), path)
+                shards.write_json(tags, path)
             rows = []
             for record in table.to_pylist():
                 tagged, record_counts = row(record, labels)
                 rows.append(tagged)
                 counts.update(record_counts)
-            write(f"{dataset.id}/{split}", rows, schema(labels))
+                if strings:
+                    tagged["ner_tags"] = [tags[number] for number in tagged["ner_tags"]]
+            if strings:
+                write_lines(f"{dataset.id}/{split}", rows)
+            else:
+                write_table(f"{dataset.id}/{split}", rows, schema(labels))
             counts["rows"] += len(rows)
     return {**counts}

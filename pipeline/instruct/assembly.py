@@ -56,6 +56,7 @@ def assembled(
     at[found.row, found.code] = np.arange(len(found.row))
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
+    in_pairs = "pair" in table.column_names
     names, number = _names(dataset, module, asked, ids, seed)
     name = number(owner, code)
     key = names.take(pa.array(name))
@@ -64,16 +65,21 @@ def assembled(
     items, brackets = _items(dataset, module, asked, found, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
-        _openings(task, dataset.language, ids, row),
+        _openings("RE_PAIR" if in_pairs else task, dataset.language, ids, row),
         brackets[0],
         schema,
-        f'{brackets[1]}, "input": ',
+        brackets[1],
+        _given(table).take(row) if in_pairs else "",
+        ', "input": ',
         json_strings(table["text"].combine_chunks()).take(row),
         "}",
         "",
     )
     record_id = ids.take(row)
     turn = pa.array(batches.number).cast(pa.string())
+    if in_pairs:  # the batches of each pair are counted by themselves, and scored so
+        pair_number = table["number"].combine_chunks().cast(pa.string()).take(row)
+        turn = pc.binary_join_element_wise(pair_number, turn, "/")
     kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
     counts = [(kinds == k).sum(axis=0) for k in (batching.POSITIVE, batching.HARD, batching.OTHER)]
     columns = [
@@ -93,6 +99,12 @@ def assembled(
         *(pa.array(n, pa.int32()) for n in counts),
     ]
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
+
+
+def _given(table: Any) -> Any:
+    """The field that gives the pair which each row of a table is about."""
+    ends = json_strings(pc.list_flatten(table["pair"].combine_chunks()))
+    return pc.binary_join_element_wise(', "pair": [', ends[::2], ", ", ends[1::2], "]", "")
 
 
 def _names(

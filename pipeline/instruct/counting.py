@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import tasks
-from pipeline.instruct import batching, confusable
+from pipeline.instruct import batching, confusable, coverage, pairs
 from pipeline.instruct.assembly import answer_keys
 
 if TYPE_CHECKING:
@@ -23,15 +23,18 @@ def held(
 ) -> tuple[bytes, list[int]]:
     """The distinct rows of labels that train records hold, as bits, and how many hold each.
 
-    `table` needs the columns id, mentions, relations and events. Records that are not asked at all
-    are left out. Counts of several tables stand side by side in `sets_of`.
+    `table` needs the columns id, mentions, relations and events, and text where pairs are asked
+    about. Records that are not asked at all are left out. Counts of several tables stand side by
+    side in `sets_of`.
     """
+    if coverage.way(dataset, task, settings) == "pair":
+        table = pairs.by_pair(table)
     row, code = tasks.held(dataset, task, table)
     code = numbers(tasks.inventory(dataset, task), asked_keys)[code]
     positive = np.zeros((table.num_rows, len(asked_keys)), bool)
     positive[row, code] = True
     if settings.negative_record_rate < 1:
-        positive = positive[asked(table["id"].to_pylist(), positive, settings)]
+        positive = positive[asked(pairs.unit_ids(table), positive, settings)]
     bits, times = np.unique(np.packbits(positive, axis=1), axis=0, return_counts=True)
     return bits.tobytes(), times.tolist()
 
@@ -56,11 +59,11 @@ def sets_of(
     positive = np.unpackbits(rows, axis=1, count=labels).astype(bool)
     called = tasks.sources(dataset, task)
     keys = answer_keys(dataset, tasks.module(task), asked_keys)
-    number = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    apart = _groups(keys, _partners(dataset, task, asked_keys, settings))
     return confusable.sets_of(
         [called.get(key, key) for key in asked_keys],
         near_matrix(asked_keys, near),
-        np.array([number[key] for key in keys]),
+        apart,
         (positive, times),
         settings.k(task),
         settings,
@@ -88,3 +91,41 @@ def near_matrix(asked_keys: Sequence[str], near: Mapping[str, Sequence[str]]) ->
             ranked = [number[o] for o in others if o in number and o != key]
             matrix[number[key], ranked] = np.arange(len(ranked))
     return matrix
+
+
+def implied(dataset: Dataset, task: str) -> dict[str, list[str]]:
+    """Key -> the keys that it brings along; a predicate stands for all of its signatures."""
+    if task != "SPO":
+        return dataset.implied
+    keys: dict[str, list[str]] = {}
+    for signature in dataset.signatures_of():
+        keys.setdefault(signature[1], []).append("_".join(signature))
+    return {
+        key: [other for label in others for other in keys.get(label, ())]
+        for name, others in dataset.implied.items()
+        for key in keys.get(name, ())
+    }
+
+
+def _partners(
+    dataset: Dataset, task: str, asked_keys: Sequence[str], settings: Instruct
+) -> list[tuple[int, int]]:
+    """Pairs of labels of which one makes the other doubtful.
+
+    If they were asked together, a row without one of them would tell that the other is positive.
+    """
+    if coverage.way(dataset, task, settings) not in coverage.WITHOUT_DOUBTFUL:
+        return []
+    number = {key: n for n, key in enumerate(asked_keys)}
+    linked = ((key, other) for key, own in implied(dataset, task).items() for other in own)
+    return [(number[a], number[b]) for a, b in linked if a in number and b in number]
+
+
+def _groups(keys: Sequence[str], partners: Sequence[tuple[int, int]]) -> Any:
+    """The number of the group of every label: equal keys are in one, and so are partners."""
+    number = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    group = [number[key] for key in keys]
+    for one, other in partners:
+        old, new = group[other], group[one]
+        group = [new if own == old else own for own in group]
+    return np.unique(group, return_inverse=True)[1]

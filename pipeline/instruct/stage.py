@@ -22,7 +22,7 @@ from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
-from pipeline.instruct import batching, confusable, counting
+from pipeline.instruct import batching, confusable, counting, coverage, pairs
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
 from pipeline.records import SPLITS
@@ -86,7 +86,8 @@ def instruct(
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
             own = None if dedupe is None else dedupe / dataset.id
-            jobs += _jobs(dataset, clean / dataset.id, own, dictionaries[dataset.id], folder)
+            dictionary = dictionaries[dataset.id]
+            jobs += _jobs(dataset, clean / dataset.id, own, dictionary, folder, settings)
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         if settings.in_sets:
@@ -101,7 +102,10 @@ def _with_sets(jobs: Sequence[Job], settings: Instruct, workers: Workers | int) 
     counted = [
         job
         for job in jobs
-        if job.split == "train" and job.asked and tasks.module(job.task).ABSENT is not None
+        if job.split == "train"
+        and job.asked
+        and tasks.module(job.task).ABSENT is not None
+        and coverage.way(job.dataset, job.task, settings) != "present"
     ]
     todo = [Step(job.target.parents[1], f"{_name(job)}, counted", job) for job in counted]
     found = steps(partial(_held, settings=settings), todo, workers)
@@ -116,7 +120,10 @@ def _with_sets(jobs: Sequence[Job], settings: Instruct, workers: Workers | int) 
 
 
 def _held(job: Job, settings: Instruct) -> Done:
-    table = kept(job.shard, job.dedupe, ["id", "dropped", "mentions", "relations", "events"])
+    in_pairs = coverage.way(job.dataset, job.task, settings) == "pair"
+    text = ["text"] if in_pairs else []
+    columns = ["id", "dropped", *text, "mentions", "relations", "events"]
+    table = kept(job.shard, job.dedupe, columns)
     bits, times = counting.held(table, job.dataset, job.task, job.asked, settings)
     return Done([], [bits.hex(), times])
 
@@ -127,10 +134,17 @@ def _sets(job: Job, found: Sequence[tuple[str, list[int]]], settings: Instruct) 
 
 
 def _jobs(
-    dataset: Dataset, clean: Path, dedupe: Path | None, dictionary: Dictionary, folder: Path
+    dataset: Dataset,
+    clean: Path,
+    dedupe: Path | None,
+    dictionary: Dictionary,
+    folder: Path,
+    settings: Instruct,
 ) -> Iterator[Job]:
     for task in dataset.tasks:
         (folder / task).mkdir(exist_ok=True)
+        if coverage.way(dataset, task, settings) == "never":
+            continue
         near = dictionary_of(dictionary, task)
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
@@ -193,30 +207,56 @@ def instructions(
     """
     dataset = _told(dataset, split, settings)
     module = tasks.module(task)
+    if coverage.way(dataset, task, settings) == "pair":
+        table = pairs.by_pair(table)
     found = _recoded(module.answers(table, dataset), tasks.inventory(dataset, task), asked)
-    ids = table["id"].to_pylist()
-    rows, labels = len(ids), len(asked)
-    positive = np.zeros((rows, labels), bool)
+    ids = pairs.unit_ids(table)
+    positive = np.zeros((len(ids), len(asked)), bool)
     positive[found.row, found.code] = True
+    batches, kind = batched(dataset, task, split, asked, near, ids, positive, settings, sets)
+    return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+
+
+def batched(
+    dataset: Dataset,
+    task: str,
+    split: str,
+    asked: Sequence[str],
+    near: Mapping[str, Sequence[str]],
+    ids: Sequence[str],
+    positive: Any,
+    settings: Instruct,
+    sets: Sets | None = None,
+) -> tuple[Batches, Any]:
+    """The label batches of records or pairs, and the class of every label for each (`batching`).
+
+    `positive` is records x labels, bool; the others are those of `instructions`.
+    """
+    rows, labels = positive.shape
     kind = np.where(positive, batching.POSITIVE, batching.OTHER).astype(np.int8)
-    if module.ABSENT is None:
-        batches = _present(positive)
-    elif split == "train":
-        matrix = counting.near_matrix(asked, near)
-        if sets is None:
-            keys = hashing.priorities(ids, asked, settings.seed)
-            batches, kind = batching.dealt(positive, matrix, keys, settings.k(task), settings)
-        else:
-            kind = batching.kinds(positive, matrix)
-            batches = confusable.asked(sets, positive, ids, settings.seed)
-        if settings.negative_record_rate < 1:
-            stay = counting.asked(ids, positive, settings)[batches.row]
-            batches = Batches(*(part[stay] for part in batches))
-    else:
-        k = settings.k(task)
+    way, k = coverage.way(dataset, task, settings), settings.k(task)
+    if tasks.module(task).ABSENT is None:
+        return coverage.present(positive), kind
+    if way == "present":
+        return coverage.present(positive, k), kind
+    if split != "train":
         k = confusable.width(labels, k) if settings.in_sets else k
         batches = batching.polled(rows, labels, k)
-    return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+    elif sets is None:
+        keys = hashing.priorities(ids, asked, settings.seed)
+        matrix = counting.near_matrix(asked, near)
+        batches, kind = batching.dealt(positive, matrix, keys, k, settings)
+    else:
+        kind = batching.kinds(positive, counting.near_matrix(asked, near))
+        batches = confusable.asked(sets, positive, ids, settings.seed)
+    if split == "train" and settings.negative_record_rate < 1:
+        stay = counting.asked(ids, positive, settings)[batches.row]
+        batches = Batches(*(part[stay] for part in batches))
+    if way in coverage.WITHOUT_DOUBTFUL:
+        unsure = coverage.doubtful(positive, counting.implied(dataset, task), asked)
+        keys = hashing.priorities(ids, asked, settings.seed)
+        batches = coverage.without(batches, unsure, keys)
+    return batches, kind
 
 
 def _told(dataset: Dataset, split: str, settings: Instruct) -> Dataset:
@@ -241,13 +281,3 @@ def _recoded(found: Answers, inventory: Sequence[str], asked: Sequence[str]) -> 
     keep = pa.array(np.flatnonzero(code >= 0))
     schema = None if found.schema is None else found.schema.take(keep)
     return Answers(found.row[code >= 0], code[code >= 0], found.value.take(keep), schema)
-
-
-def _present(positive: Any) -> Batches:
-    """One batch per record with exactly the labels present."""
-    row = np.flatnonzero(positive.any(axis=1))
-    order = np.argsort(~positive[row], axis=1, kind="stable")
-    sizes = positive[row].sum(axis=1)
-    order = order[:, : sizes.max(initial=0)]
-    labels = np.where(np.arange(order.shape[1])[None, :] < sizes[:, None], order, -1)
-    return Batches(row, np.zeros(len(row), np.int64), labels)

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import tasks
-from pipeline.dedupe import tags as kept
+from pipeline.dedupe import tags
 from pipeline.hashing import hashes, mix64
 from pipeline.records import SPLITS
+from pipeline.tables import flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,8 +91,8 @@ def gather(
         best: dict[str, list[_Heap]] = {t: [[] for _ in labels[t]] for t in names if t not in found}
         if not best:
             break
-        for _, shard in kept.record_shards(clean, [split]):
-            table = kept.kept(shard, dedupe, _COLUMNS)
+        for _, shard in tags.record_shards(clean, [split]):
+            table = tags.kept(shard, dedupe, _COLUMNS)
             for task, heaps in best.items():
                 size = len(heaps)
                 most = cap if size <= EXACT else max(1, min(cap, _MOST // size))
@@ -116,16 +116,11 @@ def _collect(
     best: list[_Heap],
 ) -> None:
     """Put the annotations of a table into the heaps `best`, one per label."""
-    column, find, make = _KINDS[task]
-    lists = table[column].combine_chunks()
-    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    _, row, begins = flat(table, tasks.COLUMNS[task])
     if len(row) == 0:
         return
-    first = np.searchsorted(row, row)
-    place = np.arange(len(row)) - first
-    code = pc.fill_null(
-        pc.index_in(find(table), value_set=pa.array(labels, pa.string())), -1
-    ).to_numpy()
+    place = np.arange(len(row)) - begins[row]
+    code = tasks.coded(dataset, task, table)
     ids = table["id"].to_pylist()
     key = mix64(hashes(ids)[row] ^ mix64(place.astype(np.uint64) + np.uint64(1)))
     order = np.lexsort((key, code))
@@ -139,33 +134,9 @@ def _collect(
         heap, priority = best[code[at]], -int(key[at])
         if len(heap) == cap and priority <= heap[0][0]:
             continue
-        example = make(records[record], int(place[at]), window)
+        example = _EXAMPLE_OF[task](records[record], int(place[at]), window)
         entry = (priority, ids[row[at]], int(place[at]), example)
         (heapq.heappush if len(heap) < cap else heapq.heapreplace)(heap, entry)
-
-
-def _names(column: str) -> Callable[[Any], Any]:
-    return lambda table: pc.struct_field(pc.list_flatten(table[column].combine_chunks()), "label")
-
-
-def _typed(parts: Sequence[str]) -> Callable[[Any], Any]:
-    """The keys of typed relations: the types of the ends, and the label."""
-
-    def find(table: Any) -> Any:
-        lists = table["mentions"].combine_chunks()
-        label = pc.struct_field(pc.list_flatten(lists), "label")
-        first = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())])
-        relations = table["relations"].combine_chunks()
-        row = pc.list_parent_indices(relations).to_numpy().astype(np.int64)
-        flat = pc.list_flatten(relations)
-        columns = {
-            end: label.take(pa.array(first[row] + pc.struct_field(flat, end).to_numpy()))
-            for end in _ENDS
-        }
-        columns["label"] = pc.struct_field(flat, "label")
-        return pc.binary_join_element_wise(*(columns[part] for part in parts), "_")
-
-    return find
 
 
 def _span(record: dict[str, Any], mention: dict[str, Any]) -> tuple[int, int] | None:
@@ -232,11 +203,11 @@ def _attribute(record: dict[str, Any], place: int, window: int) -> Example:
     return example._replace(facts=(f"attribute:{label}",))
 
 
-#: Task -> the column of its annotations, how to find their keys, how to make an example of one.
-_KINDS: Final[dict[str, tuple[str, Callable[[Any], Any], Any]]] = {
-    "NER": ("mentions", _names("mentions"), _entity),
-    "RE": ("relations", _names("relations"), _relation),
-    "SPO": ("relations", _typed(("head", "label", "tail")), _relation),
-    "KG": ("relations", _typed(("head",)), _attribute),
-    "EE": ("events", _names("events"), _event),
+#: Task -> how to make an example of an annotation, given its record and its place there.
+_EXAMPLE_OF: Final[dict[str, Callable[[dict[str, Any], int, int], Example]]] = {
+    "NER": _entity,
+    "RE": _relation,
+    "SPO": _relation,
+    "KG": _attribute,
+    "EE": _event,
 }

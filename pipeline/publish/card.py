@@ -1,4 +1,4 @@
-"""The dataset card: what `load_dataset` needs to know, and what a reader wants to."""
+"""The dataset card: what `load_dataset` needs to know, and what a reader wants to know."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ the labels of a row do not tell which of them occur. EEA asks the events present
 
 
 class Published(NamedTuple):
-    """What a config's split became: rows per dataset, and how long they are."""
+    """A split of a config, as it was published: rows per dataset, and how long they are."""
 
     rows: dict[str, int]
     lengths: Lengths
@@ -62,14 +62,14 @@ def card(
 ) -> str:
     """The text of the corpus' README.md.
 
-    `invented` are the ids of the datasets whose texts are.
-    `made` is what became of every "config/split"; `records` is, by dataset and split, how many
-    records there were, were dropped by each reason, and are kept. `code` is a digest.
+    `made` is what every "config/split" became. `records` is, by dataset and split, how many records
+    there were, how many were dropped for each reason, and how many are kept. `invented` are the ids
+    of the datasets whose texts are invented. `code` is the digest of the code.
     """
     configs: dict[str, dict[str, Published]] = {}
-    for key, own in made.items():
+    for key, published in made.items():
         config, _, split = key.partition("/")
-        configs.setdefault(config, {})[split] = own
+        configs.setdefault(config, {})[split] = published
     warning = editions.warning(invented, len(datasets))
     licenses = "The rows of each source stay under its own licence"
     if invented:
@@ -106,15 +106,12 @@ def card(
 
 
 def _in_sets(settings: Instruct) -> str:
-    every = settings.labels_per_instruction.items()
-    most = ", ".join(f"{k} for {task}" for task, k in every if task != "EEA")
-    ratio = settings.pure_negative_ratio
-    told = "every text is asked every set"
-    if ratio is not None:
-        told = (
-            f"{ratio:g} rows without a positive for each that has one, where so many can be asked"
-        )
-    return _IN_SETS.format(ways=settings.ways, most=most, ratio=told)
+    limits = settings.labels_per_instruction.items()
+    most = ", ".join(f"{k} for {task}" for task, k in limits if task != "EEA")
+    ratio = "every text is asked every set"
+    if (n := settings.pure_negative_ratio) is not None:
+        ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
+    return _IN_SETS.format(ways=settings.ways, most=most, ratio=ratio)
 
 
 def _by(settings: Settings) -> str:
@@ -123,7 +120,7 @@ def _by(settings: Settings) -> str:
 
 
 def _section(title: str, table: Iterable[Sequence[object]], about: str) -> list[str]:
-    """A heading, a sentence and a table whose first row are the names of the columns."""
+    """A heading, a sentence, and a table whose first row holds the names of the columns."""
     lines = [f"## {title}", "", about, ""]
     rows = [*table]
     for number, row in enumerate(rows):
@@ -135,7 +132,7 @@ def _section(title: str, table: Iterable[Sequence[object]], about: str) -> list[
 
 
 def _cell(value: object) -> str:
-    """A cell of a table: one line, without what would steer the terminal that shows it."""
+    """A cell of a table: one line, without characters that would steer a terminal."""
     text = f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
     return "".join(c if c.isprintable() else "·" for c in text.replace("|", "/"))
 
@@ -166,8 +163,8 @@ def _front_matter(
 def _rows(configs: Mapping[str, Mapping[str, Published]]) -> Iterator[Sequence[object]]:
     yield ("config", "split", "rows", "total length", "median", "95 %", "longest")
     for config, splits in configs.items():
-        for split, own in splits.items():
-            yield (config, split, sum(own.rows.values()), *own.lengths)
+        for split, published in splits.items():
+            yield (config, split, sum(published.rows.values()), *published.lengths)
 
 
 def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[Sequence[object]]:
@@ -182,12 +179,12 @@ def _records(
 ) -> Iterator[Sequence[object]]:
     yield ("source", "split", "records", "dropped", "kept", "rows")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
-        for split, own in records[d.id].items():
+        for split, counts in records[d.id].items():
             prefix = "heldout-" if d.use == "held-out" else ""
             keys = [f"{prefix}{task}-{d.language}/{split}" for task in d.tasks]
             rows = sum(made[key].rows.get(d.id, 0) for key in keys if key in made)
-            dropped = ", ".join(f"{reason} {n:,}" for reason, n in own["dropped"].items())
-            yield (d.source, split, own["records"], dropped or "-", own["kept"], rows)
+            dropped = ", ".join(f"{reason} {n:,}" for reason, n in counts["dropped"].items())
+            yield (d.source, split, counts["records"], dropped or "-", counts["kept"], rows)
 
 
 def _made(settings: Settings, corpus_hash: str, code: str) -> list[str]:

@@ -35,16 +35,18 @@ def _lengths(column: Any, tokenizer: str | None) -> Any:
     return np.array([len(ids) for ids in encoded["input_ids"]], np.int64)
 
 
-def counted(found: Sequence[Any]) -> list[list[int]]:
-    """The lengths of rows, each once, and how many rows are so long."""
-    values, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
+def counted(lengths: Sequence[Any]) -> list[list[int]]:
+    """[the lengths that occur, how many rows have each], of arrays of lengths."""
+    every = np.concatenate([np.zeros(0, np.int64), *lengths])
+    values, counts = np.unique(every, return_counts=True)
     return [values.tolist(), counts.tolist()]
 
 
-def summary(found: Sequence[Sequence[Sequence[int]]]) -> Lengths:
-    """The figures over all rows that were counted."""
-    values = np.array([n for own in found for n in own[0]], np.int64)
-    counts = np.array([n for own in found for n in own[1]], np.int64)
+def summary(shards: Sequence[Sequence[Sequence[int]]]) -> Lengths:
+    """The figures over all rows, from what `counted` made of each shard."""
+    values, counts = (
+        np.array([n for shard in shards for n in shard[part]], np.int64) for part in (0, 1)
+    )
     if not len(values):
         return Lengths()
     order = np.argsort(values, kind="stable")

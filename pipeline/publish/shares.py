@@ -1,4 +1,4 @@
-"""Which share of a dataset's rows is published, and how often: caps and repetition, by hash."""
+"""How much of a dataset is published: at most so many rows, or rows more than once, by hash."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import Publish
 
-#: Salts: which rows are kept or repeated must not follow from their place in the corpus.
+#: Salts, so that which rows are kept or repeated does not follow from their place in the corpus.
 _CAP, _REPEAT = np.uint64(0x4341), np.uint64(0x5245)
 
 
@@ -46,7 +46,7 @@ def share(paths: Sequence[Path], dataset: str, settings: Publish) -> Share:
     if most is None or sum(shards.metadata(path).num_rows for path in paths) <= most:
         return Share(repeat=repeat)
     ids = (shards.read(path, ["id"])["id"].to_pylist() for path in paths)
-    order = np.concatenate([hashing.mix64(hashing.hashes(own) ^ _CAP) for own in ids])
+    order = np.concatenate([hashing.mix64(hashing.hashes(some) ^ _CAP) for some in ids])
     return Share(int(np.partition(order, most - 1)[most - 1]), repeat)
 
 
@@ -58,7 +58,7 @@ def rows(path: Path, share: Share) -> int:
 
 
 def copied(table: Any, share: Share) -> Any:
-    """Every row as often as said; the second and later copies have ids of their own."""
+    """Every row as often as the share says; the second and later copies have ids of their own."""
     row, number = tables.elements(share.copies(table["id"]))
     table = table.take(pa.array(row))
     suffix = [f"#{n}" if n else "" for n in range(int(number.max(initial=0)) + 1)]

@@ -22,7 +22,7 @@ from pipeline.dedupe.tags import account
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
-from pipeline.publish import lengths, shares
+from pipeline.publish import lengths, loading, shares
 from pipeline.publish.card import Published, card
 from pipeline.records import SPLITS, TASKS
 from pipeline.tables import INSTRUCTIONS
@@ -86,28 +86,30 @@ def publish(
     """Write the corpus into the folder `out`; return the rows of every "config/split".
 
     `folders` maps each stage before this one to its output; `code` is a digest for the card.
+    Raises CountError where `datasets` would not find what was written.
     """
     check(datasets, settings.publish)
-    found = groups(datasets, folders["instruct"], settings.publish)
+    all_groups = groups(datasets, folders["instruct"], settings.publish)
     with building(out) as folder:
-        pieces = [(group, number) for group in found for number in range(len(group.sources))]
+        pieces = [(group, n) for group in all_groups for n in range(len(group.sources))]
         todo = [Step(folder, f"{g.name}: {g.sources[n].path}", (g, n)) for g, n in pieces]
-        done = [*steps(partial(_part, scratch=scratch(folder)), todo, workers)]
-        parted: dict[str, list[list[int]]] = {group.name: [] for group in found}
-        for (group, _), rows in zip(pieces, done, strict=True):
-            parted[group.name].append(rows)
-        wanted = [shard for group in found for shard in _shards(group, parted[group.name])]
-        todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.of}", s) for s in wanted]
+        parts_by_group: dict[str, list[list[int]]] = {group.name: [] for group in all_groups}
+        rows_of_parts = steps(partial(_part, scratch=scratch(folder)), todo, workers)
+        for (group, _), rows in zip(pieces, rows_of_parts, strict=True):
+            parts_by_group[group.name].append(rows)
+        planned = [shard for group in all_groups for shard in _shards(group, parts_by_group)]
+        todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.of}", s) for s in planned]
         write = partial(_write, settings=settings.publish, folder=folder)
-        measured: dict[str, list[Any]] = {}
-        for shard, own in zip(wanted, steps(write, todo, workers), strict=True):
-            measured.setdefault(shard.group.name, []).append(own)
+        lengths_by_group: dict[str, list[Any]] = {}
+        for shard, counts in zip(planned, steps(write, todo, workers), strict=True):
+            lengths_by_group.setdefault(shard.group.name, []).append(counts)
         made = {
             group.name: Published(
-                _by_dataset(group, parted[group.name]), lengths.summary(measured[group.name])
+                _by_dataset(group, parts_by_group[group.name]),
+                lengths.summary(lengths_by_group[group.name]),
             )
-            for group in found
-            if group.name in measured
+            for group in all_groups
+            if group.name in lengths_by_group
         }
         records = {
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
@@ -115,16 +117,18 @@ def publish(
         invented = editions.invented((d.id for d in datasets), folders["normalize"])
         text = card(datasets, made, records, settings, corpus_hash(folder), invented, code)
         shards.write_text(text, folder / "README.md")
-    return {key: sum(own.rows.values()) for key, own in made.items()}
+        rows_by_split = {key: sum(published.rows.values()) for key, published in made.items()}
+        loading.check(folder, rows_by_split)
+    return rows_by_split
 
 
 def check(datasets: Sequence[Dataset], settings: Publish) -> None:
-    """Refuse shares of datasets that there are not; those of datasets not run do nothing."""
+    """Refuse shares of unknown datasets; shares of known datasets that are not run do nothing."""
     known = {*catalog.ids(), *(d.id for d in datasets)}
-    for key, own in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
-        if strange := sorted({*own} - known):
+    for key, by_dataset in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
+        if unknown := sorted({*by_dataset} - known):
             raise DeclarationError(
-                f"there is no dataset {strange[0]!r}",
+                f"there is no dataset {unknown[0]!r}",
                 where=f"params.yaml: publish.{key}",
                 todo=f"use one of: {', '.join(sorted(known))}",
             )
@@ -132,17 +136,17 @@ def check(datasets: Sequence[Dataset], settings: Publish) -> None:
 
 def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -> list[Group]:
     """Every config and split that any dataset has instructions for, in the order of tasks."""
-    found: dict[tuple[str, str], list[Source]] = {}
+    sources: dict[tuple[str, str], list[Source]] = {}
     for dataset in sorted(datasets, key=lambda d: d.id):
         prefix = "heldout-" if dataset.use == "held-out" else ""
         for task, split in product(dataset.tasks, SPLITS):
             paths = shards.listed(instructions / dataset.id / task, f"{split}-*.parquet")
-            own = shares.share(paths, dataset.id, settings) if split == "train" else shares.ALL
-            group = found.setdefault((f"{prefix}{task}-{dataset.language}", split), [])
-            group += (Source(dataset.id, path, own) for path in paths)
+            share = shares.share(paths, dataset.id, settings) if split == "train" else shares.ALL
+            group = sources.setdefault((f"{prefix}{task}-{dataset.language}", split), [])
+            group += (Source(dataset.id, path, share) for path in paths)
     order = [f"{h}{t}-{g}" for h in ("", "heldout-") for t in TASKS for g in ("en", "zh")]
-    keys = sorted(found, key=lambda key: (order.index(key[0]), SPLITS.index(key[1])))
-    return [_group(*key, found[key], settings) for key in keys]
+    keys = sorted(sources, key=lambda key: (order.index(key[0]), SPLITS.index(key[1])))
+    return [_group(*key, sources[key], settings) for key in keys]
 
 
 def _group(config: str, split: str, sources: Sequence[Source], settings: Publish) -> Group:
@@ -150,14 +154,14 @@ def _group(config: str, split: str, sources: Sequence[Source], settings: Publish
     size = sum(f.row_group(i).total_byte_size for f in files for i in range(f.num_row_groups))
     per_shard = settings.rows_per_shard
     if settings.bytes_per_shard is not None:
-        held = sum(f.num_rows for f in files)
-        per_shard = max(1, int(settings.bytes_per_shard * held // max(size, 1)))
+        rows = sum(f.num_rows for f in files)
+        per_shard = max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
     bounds = shuffle.even(size) if split == "train" else []
     return Group(config, split, tuple(sources), tuple(bounds), per_shard)
 
 
 def _part(item: tuple[Group, int], scratch: Path) -> Done:
-    """First pass: part the rows of one source by hash; tell how many each part has."""
+    """First pass: part the rows of one source by hash; return how many each part has."""
     group, number = item
     source = group.sources[number]
     if not group.bounds:
@@ -171,32 +175,32 @@ def _part(item: tuple[Group, int], scratch: Path) -> Done:
 def _by_dataset(group: Group, parted: Sequence[Sequence[int]]) -> dict[str, int]:
     """Dataset -> the rows that it gives to a group."""
     rows: Counter[str] = Counter()
-    for source, own in zip(group.sources, parted, strict=True):
-        rows[source.dataset] += sum(own)
+    for source, parts in zip(group.sources, parted, strict=True):
+        rows[source.dataset] += sum(parts)
     return {dataset: n for dataset, n in rows.items() if n}
 
 
-def _shards(group: Group, parted: Sequence[Sequence[int]]) -> Iterator[_Shard]:
+def _shards(group: Group, parts_by_group: Mapping[str, list[list[int]]]) -> Iterator[_Shard]:
     """The shards that a group becomes."""
-    parts = map(sum, zip(*parted, strict=True)) if group.bounds else (own for (own,) in parted)
-    rows = tuple(parts)
+    by_source = parts_by_group[group.name]
+    rows = tuple(map(sum, zip(*by_source, strict=True) if group.bounds else by_source))
     count = -(-sum(rows) // group.rows_per_shard)
     yield from (_Shard(group, number, count, rows) for number in range(count))
 
 
 def _write(shard: _Shard, settings: Publish, folder: Path) -> Done:
-    """Second pass: write one shard; tell how long its rows are."""
+    """Second pass: write one shard; return how long its rows are."""
     group = shard.group
     start = shard.number * group.rows_per_shard
     end = min(start + group.rows_per_shard, sum(shard.parts))
     name = f"{group.split}-{shard.number:05d}-of-{shard.of:05d}.parquet"
     path = folder / group.config / name
-    found = []
+    row_lengths = []
     with shards.writer(path, INSTRUCTIONS) as write:
         for piece in _chunks(_rows(shard, start, end, folder), shards.MAX_ROWS_PER_GROUP):
             write(piece)
-            found.append(lengths.measured(piece, settings.tokenizer))
-    return Done([path], lengths.counted(found))
+            row_lengths.append(lengths.measured(piece, settings.tokenizer))
+    return Done([path], lengths.counted(row_lengths))
 
 
 def _rows(shard: _Shard, start: int, end: int, folder: Path) -> Iterator[Any]:
@@ -212,10 +216,10 @@ def _rows(shard: _Shard, start: int, end: int, folder: Path) -> Iterator[Any]:
                 tables = _tables(group.sources[number])
             for table in tables:
                 first = max(start - at, 0)
-                own = table.slice(first, max(min(end - at, table.num_rows) - first, 0))
+                piece = table.slice(first, max(min(end - at, table.num_rows) - first, 0))
                 at += table.num_rows
-                if own.num_rows:
-                    yield own
+                if piece.num_rows:
+                    yield piece
         place += size
 
 

@@ -1,4 +1,4 @@
-"""What the kept records of one dataset look like in figures: labels, lengths, positives.
+"""The figures of the report: label frequencies and lengths of a dataset, sums over datasets.
 
 Every figure is a small count that adds up over shards: memory does not grow with the corpus.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
     #: The names of a table's columns, and its rows.
-    Table = tuple[tuple[str, ...], Sequence[tuple[object, ...]]]
+    Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
 
 #: The lower bounds of the text lengths that are counted together, in characters.
 LENGTHS: Final = (0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
@@ -29,8 +29,8 @@ MANY: Final = 10
 
 def asked_tasks(dataset: Dataset) -> list[str]:
     """The tasks whose labels differ: EET and EEA ask the events of EE."""
-    same = {"EET", "EEA"} if "EE" in dataset.tasks else set()
-    return [task for task in dataset.tasks if task not in same]
+    same_as_ee = {"EET", "EEA"} if "EE" in dataset.tasks else set()
+    return [task for task in dataset.tasks if task not in same_as_ee]
 
 
 def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
@@ -40,22 +40,23 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
     `positives`  task -> records with 0, 1, ... MANY or more positive labels
     `lengths`    records of each of LENGTHS
     """
-    names = {task: tasks.inventory(dataset, task) for task in asked_tasks(dataset)}
-    labels = {task: np.zeros(len(own), np.int64) for task, own in names.items()}
-    positives = {task: np.zeros(MANY + 1, np.int64) for task in names}
+    inventories = {task: tasks.inventory(dataset, task) for task in asked_tasks(dataset)}
+    labels = {task: np.zeros(len(names), np.int64) for task, names in inventories.items()}
+    positives = {task: np.zeros(MANY + 1, np.int64) for task in inventories}
     lengths = np.zeros(len(LENGTHS), np.int64)
     for table in tables:
         size = pc.utf8_length(table["text"]).to_numpy()
         lengths += np.bincount(np.searchsorted(LENGTHS, size, "right") - 1, minlength=len(lengths))
-        for task, own in names.items():
-            present = np.zeros((table.num_rows, len(own)), bool)
+        for task, names in inventories.items():
+            present = np.zeros((table.num_rows, len(names)), bool)
             present[tasks.held(dataset, task, table)] = True
             labels[task] += present.sum(axis=0)
-            per_record = present.sum(axis=1)
-            positives[task] += np.bincount(np.minimum(per_record, MANY), minlength=MANY + 1)
+            per_record = np.minimum(present.sum(axis=1), MANY)
+            positives[task] += np.bincount(per_record, minlength=MANY + 1)
     return {
         "labels": {
-            task: dict(zip(own, labels[task].tolist(), strict=True)) for task, own in names.items()
+            task: dict(zip(names, labels[task].tolist(), strict=True))
+            for task, names in inventories.items()
         },
         "positives": {task: counts.tolist() for task, counts in positives.items()},
         "lengths": lengths.tolist(),
@@ -65,20 +66,20 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
 def asked(instructions: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The instructions of every task and split, what they ask, and records asked nothing."""
     return [
-        {"task": task, "split": split, **shares(own), "asked_nothing": own["asked_nothing"]}
+        {"task": task, "split": split, **shares(sums), "asked_nothing": sums["asked_nothing"]}
         for task, by_split in instructions.items()
-        for split, own in by_split.items()
+        for split, sums in by_split.items()
     ]
 
 
-def shares(own: Mapping[str, int]) -> dict[str, Any]:
+def shares(sums: Mapping[str, int]) -> dict[str, Any]:
     """Instructions, and the shares of positive, hard and other labels and of pure negatives."""
-    labels = own["n_positive"] + own["n_hard"] + own["n_other"]
-    asked_kinds = {kind: _share(own[f"n_{kind}"], labels) for kind in ("positive", "hard", "other")}
+    kinds = ("positive", "hard", "other")
+    labels = sum(sums[f"n_{kind}"] for kind in kinds)
     return {
-        "instructions": own["instructions"],
-        **{f"{kind}_share": share for kind, share in asked_kinds.items()},
-        "pure_negative_share": _share(own["pure_negative"], own["instructions"]),
+        "instructions": sums["instructions"],
+        **{f"{kind}_share": _share(sums[f"n_{kind}"], labels) for kind in kinds},
+        "pure_negative_share": _share(sums["pure_negative"], sums["instructions"]),
     }
 
 
@@ -90,87 +91,75 @@ def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
     """What became of every dataset as a whole, and of all of them under "".
 
     Every entry counts the same drop reasons, in the same order. Rows read are rejected, merged into
-    the record of the same text, or a record; `windows` are the records that long texts became more
-    than they were. Records are kept or dropped. `leak` is by how much the labels alone tell the
-    positive better than their frequencies do, of the task where that is most.
+    the record of the same text, or a record; `windows` is how many records were added by cutting
+    long texts. Records are kept or dropped. `leak` is by how much the labels alone tell the
+    positive better than their frequencies do, for the task where that is most.
     """
-    summed: dict[str, tuple[Counter[str], ...]] = {"": (Counter(), Counter(), Counter())}
-    for name, dataset in counts["datasets"].items():
-        read, dropped, out = summed[name] = (Counter(), Counter(), Counter())
-        for split in dataset["read"].values():
-            read.update({key: split[key] for key in ("rows", "rejected", "merged_rows")})
-            cut = split.get("windows", {})
-            read["windows"] += cut.get("windows", 0) - cut.get("texts", 0)
-        for split in dataset["records"].values():
-            read.update({key: split[key] for key in ("records", "kept")})
-            dropped.update(split["dropped"])
-        for by_split in dataset["instructions"].values():
-            for own in by_split.values():
-                out.update(own)
-        for whole, part in zip(summed[""], (read, dropped, out), strict=True):
-            whole.update(part)
-    reasons = sorted(summed[""][1])
+    datasets = counts["datasets"]
+    records = [split for dataset in datasets.values() for split in dataset["records"].values()]
+    reasons = sorted({reason for split in records for reason in split["dropped"]})
+    groups = {"": [*datasets.values()], **{name: [dataset] for name, dataset in datasets.items()}}
+    return {name: _total(members, reasons) for name, members in groups.items()}
+
+
+def _total(datasets: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> dict[str, Any]:
+    """The sums over all splits and tasks of some datasets."""
+    read_splits = [split for dataset in datasets for split in dataset["read"].values()]
+    record_splits = [split for dataset in datasets for split in dataset["records"].values()]
+    by_task = [splits for dataset in datasets for splits in dataset["instructions"].values()]
+    read, records = _summed(read_splits), _summed(record_splits)
+    dropped = _summed(split["dropped"] for split in record_splits)
+    windows = _summed(split.get("windows", {}) for split in read_splits)
+    probes = [probe["positive"] for dataset in datasets for probe in dataset["leak"].values()]
     return {
-        name: {
-            **{key: read[key] for key in ("rows", "rejected", "merged_rows", "windows", "records")},
-            "dropped": {reason: dropped[reason] for reason in reasons},
-            "kept": read["kept"],
-            **shares(out),
-            "leak": max(
-                (
-                    round(own["positive"]["probe"] - own["positive"]["prior"], 4)
-                    for part in ([name] if name else counts["datasets"])
-                    for own in counts["datasets"][part]["leak"].values()
-                ),
-                default=None,
-            ),
-        }
-        for name, (read, dropped, out) in summed.items()
+        **{key: read[key] for key in ("rows", "rejected", "merged_rows")},
+        "windows": windows["windows"] - windows["texts"],
+        "records": records["records"],
+        "dropped": {reason: dropped[reason] for reason in reasons},
+        "kept": records["kept"],
+        **shares(_summed(split for splits in by_task for split in splits.values())),
+        "leak": max((round(p["probe"] - p["prior"], 4) for p in probes), default=None),
     }
+
+
+def _summed(parts: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """The sums of all numbers that have the same key."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update({key: n for key, n in part.items() if isinstance(n, int)})
+    return total
 
 
 def plots(
-    counts: Mapping[str, Any], total: Mapping[str, Any], measured: Mapping[str, Any]
+    counts: Mapping[str, Any], totals: Mapping[str, Any], figures: Mapping[str, Any]
 ) -> dict[str, Table]:
-    """The data of the plots in dvc.yaml: of `counts`, their `totals`, and all datasets' figures."""
-    drops = [
-        (name, reason, n, round(n / own["records"], 5))
-        for name, own in total.items()
-        for reason, n in own["dropped"].items()
-        if name and n
-    ]
-    frequency = [
-        (name, task, label, n)
-        for name, own in measured.items()
-        for task, labels in own["labels"].items()
-        for label, n in labels.items()
-    ]
-    lengths = [
-        (name, characters, *entry)
-        for name, own in measured.items()
-        for characters, entry in zip(LENGTHS, _with_shares(own["lengths"]), strict=True)
-    ]
-    positives = [
-        (f"{name} {task}", number, *entry)
-        for name, own in measured.items()
-        for task, records in own["positives"].items()
-        for number, entry in enumerate(_with_shares(records))
-    ]
-    pure = [
-        (f"{name} {row['task']}", row["split"], row["instructions"], row["pure_negative_share"])
-        for name, own in counts["datasets"].items()
-        for row in asked(own["instructions"])
-        if row["instructions"]
-    ]
-    return {
-        "drops": (("dataset", "reason", "records", "share"), drops),
-        "label_frequency": (("dataset", "task", "label", "records"), frequency),
-        "text_length": (("dataset", "characters", "records", "share"), lengths),
-        "positives": (("dataset", "positives", "records", "share"), positives),
-        "pure_negative": (("dataset", "split", "instructions", "share"), pure),
+    """The data of the plots in dvc.yaml, of `counts`, their `totals` and all datasets' figures."""
+    tables: dict[str, Table] = {
+        "drops": (("dataset", "reason", "records", "share"), []),
+        "label_frequency": (("dataset", "task", "label", "records"), []),
+        "text_length": (("dataset", "characters", "records", "share"), []),
+        "positives": (("dataset", "positives", "records", "share"), []),
+        "pure_negative": (("dataset", "split", "instructions", "share"), []),
     }
+    drops, frequencies, lengths, positives, pure = (rows for _, rows in tables.values())
+    for name, dataset in figures.items():
+        dropped, records = totals[name]["dropped"], totals[name]["records"]
+        drops += [(name, reason, n, round(n / records, 5)) for reason, n in dropped.items() if n]
+        for task, labels in dataset["labels"].items():
+            frequencies += [(name, task, label, n) for label, n in labels.items()]
+        lengths += _with_shares(name, LENGTHS, dataset["lengths"])
+        for task, numbers in dataset["positives"].items():
+            positives += _with_shares(f"{name} {task}", range(MANY + 1), numbers)
+        for row in asked(counts["datasets"][name]["instructions"]):
+            if row["instructions"]:
+                cells = (row["split"], row["instructions"], row["pure_negative_share"])
+                pure.append((f"{name} {row['task']}", *cells))
+    return tables
 
 
-def _with_shares(records: Sequence[int]) -> list[tuple[int, float]]:
+def _with_shares(
+    name: str, classes: Sequence[int], records: Sequence[int]
+) -> list[tuple[object, ...]]:
+    """Rows of a histogram: its name, the class, its records, and their share."""
     whole = sum(records) or 1
-    return [(n, round(n / whole, 5)) for n in records]
+    return [(name, c, n, round(n / whole, 5)) for c, n in zip(classes, records, strict=True)]

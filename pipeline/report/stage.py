@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 #: How a cell begins that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_NO: Final = pa.array([], pa.string())
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
 #: Rows that the page shows per dataset and reason, and the room for all of them.
 _ROWS_EACH: Final = 8
@@ -45,11 +44,11 @@ _ROWS_BYTES: Final = 1_500_000
 
 
 class Measured(NamedTuple):
-    """All that the report tells of one dataset."""
+    """All that the report says of one dataset."""
 
     counts: dict[str, Any]
     figures: dict[str, Any]
-    drawn: dict[str, Any]
+    charts: dict[str, Any]
     rows: list[dict[str, Any]]
 
 
@@ -60,36 +59,34 @@ def report(
     skipped: Iterable[tuple[str, str]] = (),
     workers: Workers | int = 1,
 ) -> dict[str, Any]:
-    """Count everything into the folder `out`; `folders` maps each stage to its output."""
+    """Count everything into the folder `out`; `folders` maps each stage to its output.
+
+    `skipped` are datasets left out, with the reason. Raises CountError where records are lost.
+    """
     datasets = sorted(datasets, key=lambda d: d.id)
-    measured = dict(
-        zip(
-            (d.id for d in datasets),
-            engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id")),
-            strict=True,
-        )
-    )
+    results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
+    measured = {d.id: result for d, result in zip(datasets, results, strict=True)}
     counts = {
-        "datasets": {name: own.counts for name, own in measured.items()},
+        "datasets": {name: dataset.counts for name, dataset in measured.items()},
         "edition": {"invented": editions.invented(measured, folders["normalize"])},
         "skipped": dict(skipped),
     }
     totals = figures.totals(counts)
-    rows = [row for own in measured.values() for row in own.rows]
+    rows = [row for dataset in measured.values() for row in dataset.rows]
     rows = examples.with_partners(rows, folders, measured, workers)
     rows, most = examples.few(rows, _ROWS_BYTES)
-    near = _near_duplicates(folders["dedupe"] / "near_duplicates.json")
+    near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
+    near = shards.read_json(near_path, "pairs") if near_path.exists() else None
     with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
-        for name, own in totals.items():
+        for name, total in totals.items():
             path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
-            shards.write_json(own, path)
-        for name, (columns, lines) in figures.plots(
-            counts, totals, {name: own.figures for name, own in measured.items()}
-        ).items():
+            shards.write_json(total, path)
+        figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
+        for name, (columns, lines) in figures.plots(counts, totals, figures_by_dataset).items():
             _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
-        drawn = {name: own.drawn for name, own in measured.items()}
-        html = page.render(datasets, counts, totals, drawn, rows, most, near)
+        charts = {name: dataset.charts for name, dataset in measured.items()}
+        html = page.render(datasets, counts, totals, charts, rows, most, near)
         shards.write_text(html, folder / "index.html")
     return counts
 
@@ -111,61 +108,60 @@ def _cell(value: object) -> object:
 
 
 def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
-    normalized = folders["normalize"] / dataset.id
+    normalized, cleaned, deduped, instructed = (
+        folders[stage] / dataset.id for stage in ("normalize", "clean", "dedupe", "instruct")
+    )
     read = shards.read_json(normalized / "summary.json", "splits")["splits"]
     records: dict[str, Any] = {}
     groups: examples.Groups = {}
-    asked = leak.drawn(dataset, folders["instruct"] / dataset.id)
-    ids = pa.concat_arrays([rows["record_id"].combine_chunks() for rows in asked.values()] or [_NO])
-    probed: list[Any] = []
+    rows_to_probe = leak.drawn(dataset, instructed)
+    ids = [rows["record_id"].combine_chunks() for rows in rows_to_probe.values()]
+    probed_ids = pa.concat_arrays(ids or [pa.array([], pa.string())])
+    probed_records: list[Any] = []
 
     def published() -> Iterator[Any]:
         """The records that make instructions, shard by shard; all are counted on the way."""
-        for split, path in record_shards(folders["clean"] / dataset.id):
-            table = tagged(path, folders["dedupe"] / dataset.id)
+        for split, path in record_shards(cleaned):
+            table = tagged(path, deduped)
             count(records, split, table)
             examples.choose(groups, table, _ROWS_EACH)
             if split == "test" or dataset.use != "held-out":
                 table = table.filter(pc.is_null(table["dropped"]))
                 if split == "train":
-                    probed.append(table.filter(pc.is_in(table["id"], value_set=ids)))
+                    probed_records.append(table.filter(pc.is_in(table["id"], probed_ids)))
                 yield table
 
-    own = figures.figures(dataset, published())
-    _check(read, records, folders["clean"] / dataset.id)
+    dataset_figures = figures.figures(dataset, published())
+    _check(read, records, cleaned)
+    hygiene = shards.read_json(cleaned / "hygiene.json", "splits")["splits"]
     counts = {
         "read": read,
         "records": records,
-        "hygiene": _hygiene(folders["clean"] / dataset.id),
-        "instructions": _instructions(dataset, folders["instruct"] / dataset.id, records),
-        "leak": leak.probed(dataset, asked, probed),
+        "hygiene": {
+            split: {kind: entry["found"] for kind, entry in kinds.items()}
+            for split, kinds in hygiene.items()
+        },
+        "instructions": _instructions(dataset, instructed, records),
+        "leak": leak.probed(dataset, rows_to_probe, probed_records),
     }
-    near = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")["tasks"]
-    rows = examples.chosen(dataset, groups, normalized, _ROWS_EACH)
-    return Measured(counts, own, page.dataset_charts(own, near), rows)
+    dictionary = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")
+    return Measured(
+        counts,
+        dataset_figures,
+        page.charts(dataset_figures, dictionary["tasks"]),
+        examples.chosen(dataset, groups, normalized, _ROWS_EACH),
+    )
 
 
 def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> None:
     """Refuse records that are not as many as normalize wrote."""
-    written = sum(own["records"] for own in read.values())
-    found = sum(own["records"] for own in records.values())
-    if written != found:
+    written, present = (sum(split["records"] for split in s.values()) for s in (read, records))
+    if written != present:
         raise CountError(
-            f"normalize wrote {written} records, clean holds {found}",
+            f"normalize wrote {written} records, clean holds {present}",
             where=clean,
             todo="the folders are of two runs: run the stages again from normalize",
         )
-
-
-def _hygiene(folder: Path) -> dict[str, Any]:
-    """Split -> kind -> how many odd annotations cleaning found."""
-    splits = shards.read_json(folder / "hygiene.json", "splits")["splits"]
-    return {s: {kind: own["found"] for kind, own in kinds.items()} for s, kinds in splits.items()}
-
-
-def _near_duplicates(path: Path) -> dict[str, Any] | None:
-    """What dedupe found, unless it was told not to look."""
-    return shards.read_json(path, "pairs") if path.exists() else None
 
 
 def _instructions(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,16 +173,16 @@ def _instructions(dataset: Dataset, folder: Path, records: Mapping[str, Any]) ->
     for task in dataset.tasks:
         for split, path in record_shards(folder / task):
             table = shards.read(path, ("record_id", *_COUNTED))
-            own = tasks.setdefault(task, {}).setdefault(
+            sums = tasks.setdefault(task, {}).setdefault(
                 split,
                 {
                     **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
                     "asked_nothing": records[split]["kept"],
                 },
             )
-            own["instructions"] += table.num_rows
-            own["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
-            own["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
+            sums["instructions"] += table.num_rows
+            sums["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
+            sums["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
             for column in _COUNTED:
-                own[column] += pc.sum(table[column]).as_py() or 0
+                sums[column] += pc.sum(table[column]).as_py() or 0
     return tasks

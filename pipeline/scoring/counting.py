@@ -1,9 +1,10 @@
 """Count what a model's answers got right, per task, dataset and label.
 
 The answers to all label batches of a record are pooled; a label's first asking counts, and what is
-answered under a label that was not asked is wrong. Facts (see `facts`) are compared as strings:
-`multiset` counts a fact as often as it is given, `set` once. An answer that cannot be read, or is
-missing, answers nothing.
+answered under a label that was not asked is wrong. Annotations (see `assertions`) are compared as
+strings: `multiset` counts one as often as it is given, `set` once; `overlap` also counts as right
+what holds a gold string, or is held by one, where no equal one is left. An answer that cannot be
+read, or is missing, answers nothing.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 
-from pipeline.scoring import facts
-from pipeline.scoring.parsing import merged, parse
+from pipeline.scoring import assertions, mistakes
+from pipeline.scoring.parsing import merged, parse, reason
+from pipeline.tasks.measures import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-Match = Literal["multiset", "set"]
+Match = Literal["multiset", "set", "overlap"]
+MATCHES: Final = get_args(Match)
 #: (correct, predicted, gold)
 Counts = tuple[int, int, int]
+#: Label -> annotations.
+ByLabel = dict[str, list[Any]]
 
 #: Stands for all labels that were answered without being asked.
 NOT_ASKED: Final = "(not asked)"
@@ -38,6 +43,8 @@ class Options(NamedTuple):
     normalize: bool = False
     #: Bootstrap samples; 0 gives no intervals.
     samples: int = 1000
+    #: Examples of every kind of mistake and label; 0 lists no mistakes.
+    examples: int = 0
 
 
 class Row(NamedTuple):
@@ -46,6 +53,7 @@ class Row(NamedTuple):
     gold: str
     #: The model's text; None where there is none.
     answer: str | None
+    record_id: str = ""
     #: The keys of the labels asked and how the output calls them, where the two differ (SPO).
     labels: Sequence[str] = ()
     shown: Sequence[str] = ()
@@ -54,14 +62,17 @@ class Row(NamedTuple):
 class Group:
     """What is counted for one task, dataset and split."""
 
-    def __init__(self, task: str) -> None:
+    def __init__(self, task: str, near: Mapping[str, Sequence[str]] | None = None) -> None:
         self.task = task
-        self.measures = facts.MEASURES[task]
+        self.measures = MEASURES[task]
         self.rows: Counter[str] = Counter()
+        #: Reason -> answers that could not be read.
+        self.unreadable: Counter[str] = Counter()
         #: Per measure: how many records have these counts.
         self.records: list[Counter[Counts]] = [Counter() for _ in self.measures]
         #: Per measure: label -> counts.
         self.labels = [defaultdict[str, list[int]](lambda: [0, 0, 0]) for _ in self.measures]
+        self.mistakes = mistakes.Mistakes(near or {})
 
 
 def normal(string: str) -> str:
@@ -70,39 +81,60 @@ def normal(string: str) -> str:
     return _ARTICLES.sub("", folded)
 
 
-def add_record(group: Group, rows: Iterable[Row], options: Options) -> None:
-    """Count one record: its label batches in the order in which they were asked."""
+def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Counts]:
+    """Count one record: its label batches in the order in which they were asked.
+
+    Returns the counts of every measure.
+    """
     totals = [[0, 0, 0] for _ in group.measures]
-    read = facts.reader(group.task)
     asked: set[str] = set()
-    before: dict[str, tuple[list[Any], list[Any]]] = {}
+    earlier: dict[str, tuple[list[Any], list[Any]]] = {}
+    all_gold: ByLabel = {}
+    missed: ByLabel = {}
+    wrong: ByLabel = {}
+    record_id = ""
+
+    def count(label: str, gold: list[Any], predicted: list[Any]) -> None:
+        left = _count(group, label, gold, predicted, totals, options.match)
+        if options.examples:
+            all_gold.setdefault(label, []).extend(gold)
+            missed.setdefault(label, []).extend(left[0])
+            wrong.setdefault(label, []).extend(left[1])
+
     for row in rows:
         gold: dict[str, Any] = orjson.loads(row.gold)
-        found = _answer(group, row, gold)
+        answer = _answer(group, row, gold)
+        record_id = row.record_id
         if options.normalize:
             names = {normal(key): key for key in reversed(gold)}
-            found = merged([(names.get(normal(k), k), value) for k, value in found.items()])
-        group.rows["nothing_asked"] += bool(found) and not any(key in gold for key in found)
-        for label, true in gold.items():
-            value = found.pop(label, None)
-            if not true and not value:
+            answer = merged([(names.get(normal(k), k), value) for k, value in answer.items()])
+        group.rows["nothing_asked"] += bool(answer) and not any(key in gold for key in answer)
+        for label, gold_value in gold.items():
+            value = answer.pop(label, None)
+            if not gold_value and not value:
                 continue
-            fresh, stale = _asked(label, row, asked)
-            if not fresh:
+            asks_new, asked_before = _asked(label, row, asked)
+            if not asks_new:
                 continue
-            one = _facts(read, true, group, options, gold=True)
-            two = _facts(read, value, group, options)
+            of_gold = _read(group, gold_value, assertions.IN_GOLD, options)
+            of_answer = _read(group, value, _nothing(of_gold), options, malformed=True)
             if row.labels:
-                one, two = _without_earlier(before, label, one, two, stale=stale)
-            _count(group, label, one, two, totals, options.match)
+                of_gold, of_answer = _without_earlier(
+                    earlier, label, of_gold, of_answer, asked_before=asked_before
+                )
+            count(label, of_gold, of_answer)
         asked.update(row.labels or gold)
-        for value in found.values():
-            stray = _facts(read, value, group, options)
+        for value in answer.values():
+            stray = _read(group, value, assertions.IN_ANSWERS, options, malformed=True)
             group.rows["answers_not_asked"] += len(stray)
-            _count(group, NOT_ASKED, [], stray, totals, options.match)
+            count(NOT_ASKED, [], stray)
     group.rows["records"] += 1
-    for records, own in zip(group.records, totals, strict=True):
-        records[own[0], own[1], own[2]] += 1
+    if options.examples:
+        group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
+    counts = [(own[0], own[1], own[2]) for own in totals]
+    for records, own in zip(group.records, counts, strict=True):
+        records[own] += 1
+    return counts
 
 
 def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +145,8 @@ def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
     parsed = parse(row.answer, gold)
     if parsed is None:
         group.rows["missing" if row.answer is None else "parse_failures"] += 1
+        if row.answer is not None:
+            group.unreadable[reason(row.answer)] += 1
         return {}
     if not parsed.strict:
         group.rows["repaired"] += 1
@@ -127,59 +161,75 @@ def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
     return not all(again), any(again)
 
 
-def _facts(
-    read: Any, value: Any, group: Group, options: Options, *, gold: bool = False
+def _nothing(gold: list[Any]) -> frozenset[str]:
+    """The strings that stand for nothing in an answer: none of those that the gold holds."""
+    strings = {string for _, own in gold for string in own}
+    if assertions.IN_ANSWERS.isdisjoint(strings):
+        return assertions.IN_ANSWERS
+    return assertions.IN_ANSWERS - strings
+
+
+def _read(
+    group: Group, value: Any, nothing: frozenset[str], options: Options, *, malformed: bool = False
 ) -> list[Any]:
-    """The facts of a value; what is none is counted where a model wrote it."""
+    """The annotations of a value; what is none is counted where a model wrote it."""
     if not value:
         return []
-    found = [*read(value)]
-    kept = [fact for fact in found if fact is not None]
-    if not gold:
-        group.rows["malformed_items"] += len(found) - len(kept)
+    items = [*assertions.READERS[group.task](value, nothing)]
+    found = [item for item in items if item is not None]
+    if malformed:
+        group.rows["malformed_items"] += len(items) - len(found)
     if options.normalize:
-        kept = [(measure, (*map(normal, strings),)) for measure, strings in kept]
-    return kept
+        found = [(measure, (*map(normal, strings),)) for measure, strings in found]
+    return found
 
 
 def _without_earlier(
-    before: dict[str, tuple[list[Any], list[Any]]],
+    earlier: dict[str, tuple[list[Any], list[Any]]],
     label: str,
-    one: list[Any],
-    two: list[Any],
+    gold: list[Any],
+    predicted: list[Any],
     *,
-    stale: bool,
+    asked_before: bool,
 ) -> tuple[list[Any], list[Any]]:
-    """Facts under a predicate of which some signatures were asked before, without those of then."""
-    old = before.get(label, ([], []))
-    before[label] = (old[0] + one, old[1] + two)
-    if not stale:
-        return one, two
-    parts = [Counter(now) - Counter(then) for now, then in zip((one, two), old, strict=True)]
-    return [*parts[0].elements()], [*parts[1].elements()]
+    """What stands under a predicate, without that of its signatures which were asked before."""
+    before = earlier.get(label, ([], []))
+    earlier[label] = (before[0] + gold, before[1] + predicted)
+    if not asked_before:
+        return gold, predicted
+    new = [
+        Counter(now) - Counter(then) for now, then in zip((gold, predicted), before, strict=True)
+    ]
+    return [*new[0].elements()], [*new[1].elements()]
 
 
 def _count(
     group: Group,
     label: str,
-    one: list[Any],
-    two: list[Any],
+    gold: list[Any],
+    predicted: list[Any],
     totals: list[list[int]],
     match: Match,
-) -> None:
-    """Compare the gold facts of a label with those predicted."""
+) -> tuple[list[Any], list[Any]]:
+    """Count the annotations of a label; return those of the gold missed, and those wrong."""
     if match == "set":
-        one, two = [*dict.fromkeys(one)], [*dict.fromkeys(two)]
-    left: dict[Any, int] = {}
-    for fact in one:
-        left[fact] = left.get(fact, 0) + 1
-        totals[fact[0]][2] += 1
-        group.labels[fact[0]][label][2] += 1
-    for fact in two:
-        own, counts = totals[fact[0]], group.labels[fact[0]][label]
-        own[1] += 1
-        counts[1] += 1
-        if left.get(fact):
-            left[fact] -= 1
-            own[0] += 1
-            counts[0] += 1
+        gold, predicted = [*dict.fromkeys(gold)], [*dict.fromkeys(predicted)]
+    left = [*gold]
+    wrong = []
+    for annotation in predicted:
+        if annotation in left:
+            left.remove(annotation)
+        else:
+            wrong.append(annotation)
+    if match == "overlap":
+        for annotation in [*wrong]:
+            near = next((other for other in left if mistakes.overlap(annotation, other)), None)
+            if near is not None:
+                left.remove(near)
+                wrong.remove(annotation)
+    # Every correct annotation has one of the gold of the same measure.
+    for column, sign, items in ((0, 1, gold), (0, -1, left), (1, 1, predicted), (2, 1, gold)):
+        for measure, _ in items:
+            totals[measure][column] += sign
+            group.labels[measure][label][column] += sign
+    return left, wrong

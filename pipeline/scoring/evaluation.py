@@ -7,9 +7,11 @@ memory holds the answers, as one Arrow column, and one part of the gold.
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import reduce
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import orjson
@@ -19,9 +21,10 @@ import pyarrow.parquet as pq
 
 from pipeline import hashing
 from pipeline.errors import RawFileError
+from pipeline.negatives import interchange
 from pipeline.records import TASKS
-from pipeline.scoring.counting import Group, Options, Row, add_record
-from pipeline.scoring.f1 import result, together
+from pipeline.scoring.counting import Counts, Group, Options, Row, add_record
+from pipeline.scoring.f1 import compared, f1_of_measure, result, together
 from pipeline.scoring.predictions import AT_ONCE, files, parquet
 from pipeline.tables import of_corpus
 
@@ -37,6 +40,16 @@ _COLUMNS: Final = ("id", "record_id", "task", "output")
 _SIGNATURES: Final = ("labels", "instruction")
 
 
+class _Model(NamedTuple):
+    """The answers of one model, and what is counted of them."""
+
+    ids: Any
+    texts: Any
+    #: "<task>/<dataset>/<split>" -> where in `ids` its answers are.
+    places: dict[str, Any]
+    groups: dict[str, Group]
+
+
 def score(
     answers: Answers,
     gold: Path,
@@ -44,26 +57,35 @@ def score(
     *,
     datasets: Sequence[str] = (),
     partial: bool = False,
+    against: Answers | None = None,
+    dictionary: Path | None = None,
 ) -> dict[str, Any]:
     """The scores of every task and dataset of the splits that are answered, and of every task.
 
     `datasets` are those that are due, all by default. `partial` leaves out the rows of the gold
-    that have no answer, instead of counting them. RawFileError where an answer is of no row of the
-    gold, or the gold holds no such dataset.
+    that have no answer, instead of counting them. `against` are the answers of another model to
+    compare with. `dictionary` is a folder of hard negatives, <dataset>.json, to tell mistakes
+    apart. RawFileError where an answer is of no row of the gold, or the gold holds no such
+    dataset.
     """
     paths_of_gold = [path for path in files(gold) if path.suffix == ".parquet"]
     if not paths_of_gold:
         todo = "name the folder of a corpus, or one of its shards, with --gold"
         raise RawFileError("no Parquet shards here", where=gold, todo=todo)
-    ids, texts = answers.ids.combine_chunks(), answers.texts.combine_chunks()
-    places = _places(ids)
-    due = _due(paths_of_gold, ids, places, gold, datasets)
-    groups: dict[str, Group] = {}
-    held_out: set[str] = set()
+    models = [_model(own) for own in (answers, against) if own is not None]
+    due = _due(paths_of_gold, models, gold, datasets)
+    found = _Found({}, {}, Counter())
     for paths in _together(due):
         names = sorted({name for path in paths for name in due[path]})
-        mine = _answers_of(names, places)
-        asked = ids.take(mine)
+        config = paths[0].parent.name
+        found.configs.update(dict.fromkeys(names, config))
+        for model in models:
+            for name in names:
+                task, dataset, _ = name.split("/")
+                near = _near(dictionary, dataset).get(task, {}) if options.examples else {}
+                model.groups.setdefault(name, Group(task, near))
+        positions = [_answers_of(names, model.places) for model in models]
+        asked = [model.ids.take(own) for model, own in zip(models, positions, strict=True)]
         total = sum(pq.read_metadata(path).num_rows for path in paths)
         parts = -(-total // _ROWS_PER_PART)
         spo = any(name.startswith("SPO/") for name in names)
@@ -71,14 +93,40 @@ def score(
         for part in range(parts):
             pieces = [t for p in paths for t in _part(p, columns, names, (part, parts))]
             table = pa.concat_tables(pieces)
-            at = pc.index_in(table["id"], value_set=asked)
+            at = [pc.index_in(table["id"], value_set=ids).combine_chunks() for ids in asked]
             if partial:
-                table, at = table.filter(pc.is_valid(at)), pc.drop_null(at)
-            found = texts.take(pa.array(mine).take(at.combine_chunks()))
-            _add(groups, table.append_column("answer", found), options)
-        if paths[0].parent.name.startswith("heldout-"):
-            held_out |= {*names}
-    return _scores(groups, held_out, options)
+                answered = reduce(pc.or_, map(pc.is_valid, at))
+                left_out = table["group"].filter(pc.invert(answered)).to_pylist()
+                found.left_out.update(name.split("/")[1] for name in left_out)
+                table, at = table.filter(answered), [own.filter(answered) for own in at]
+            texts = [
+                model.texts.take(pa.array(own).take(index))
+                for model, own, index in zip(models, positions, at, strict=True)
+            ]
+            _add(models, found.pairs, table, texts, options)
+    return _scores(models, found, options)
+
+
+class _Found(NamedTuple):
+    """What is known of the rows beside the counts of each model."""
+
+    #: Group -> the folder of the corpus that it is in, "NER-en".
+    configs: dict[str, str]
+    #: Group -> per measure: how many records have these counts of the one and the other model.
+    pairs: dict[str, list[Counter[tuple[Counts, Counts]]]]
+    #: Dataset -> rows that `partial` left out.
+    left_out: Counter[str]
+
+
+def _near(dictionary: Path | None, dataset: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Task -> label -> near labels; nothing where the dictionary has no such dataset."""
+    path = dictionary / f"{dataset}.json" if dictionary else None
+    return interchange.dictionary_of(path) if path and path.is_file() else {}
+
+
+def _model(answers: Answers) -> _Model:
+    ids = answers.ids.combine_chunks()
+    return _Model(ids, answers.texts.combine_chunks(), _places(ids), {})
 
 
 def _places(ids: Any) -> dict[str, Any]:
@@ -92,45 +140,42 @@ def _places(ids: Any) -> dict[str, Any]:
 
 
 def _due(
-    files: Sequence[Path],
-    ids: Any,
-    places: Mapping[str, Any],
-    gold: Path,
-    datasets: Sequence[str],
+    files: Sequence[Path], models: Sequence[_Model], gold: Path, datasets: Sequence[str]
 ) -> dict[Path, list[str]]:
     """File -> the groups in it that are due; an answer of no file is an error."""
-    splits = {name.rpartition("/")[2] for name in places}
-    seen, present = np.zeros(len(ids), bool), set[str]()
+    splits = {name.rpartition("/")[2] for model in models for name in model.places}
+    known = [np.zeros(len(model.ids), bool) for model in models]
+    present = set[str]()
     found: dict[Path, list[str]] = {}
+    todo = "name a corpus that `iepile publish` wrote with --gold"
     for path in files:
         with parquet(path) as file:
-            if lacking := [
-                n for n in (*_COLUMNS, *_SIGNATURES) if n not in file.schema_arrow.names
-            ]:
-                todo = "name a corpus that `iepile publish` wrote with --gold"
+            columns = file.schema_arrow.names
+            if lacking := [n for n in (*_COLUMNS, *_SIGNATURES) if n not in columns]:
                 raise RawFileError(f"no column {lacking[0]!r}", where=path, todo=todo)
             table = of_corpus(file.read(["id", "record_id", "task"]))
         names = pc.unique(_names(table)).to_pylist()
         if odd := [name for name in names if name is None or name.count("/") != 2]:
-            todo = "name a corpus that `iepile publish` wrote with --gold"
             raise RawFileError(f"these are no rows of a corpus: {odd[0]!r}", where=path, todo=todo)
         present.update(name.split("/")[1] for name in names)
         names = [name for name in names if name.split("/")[2] in splits]
         found[path] = [n for n in names if not datasets or n.split("/")[1] in datasets]
-        mine = _answers_of(names, places)
-        at = pc.index_in(table["id"], value_set=ids.take(mine))
-        seen[mine[pc.drop_null(at).to_numpy()]] = True
+        for model, seen in zip(models, known, strict=True):
+            mine = _answers_of(names, model.places)
+            at = pc.index_in(table["id"], value_set=model.ids.take(mine))
+            seen[mine[pc.drop_null(at).to_numpy()]] = True
     if absent := sorted({*datasets} - present):
         todo = f"it holds {', '.join(sorted(present))}"
         raise RawFileError(f"this gold holds no dataset {absent[0]!r}", where=gold, todo=todo)
-    if not seen.all():
-        strange = ids.filter(pa.array(~seen))
-        raise RawFileError(
-            f"{len(strange)} answers have ids that the gold does not hold, the first is "
-            f"{strange[0].as_py()!r}",
-            where=gold,
-            todo="answer rows of the corpus that --gold names",
-        )
+    for model, seen in zip(models, known, strict=True):
+        if not seen.all():
+            strange = model.ids.filter(pa.array(~seen))
+            raise RawFileError(
+                f"{len(strange)} answers have ids that the gold does not hold, the first is "
+                f"{strange[0].as_py()!r}",
+                where=gold,
+                todo="answer rows of the corpus that --gold names",
+            )
     return found
 
 
@@ -170,7 +215,13 @@ def _part(
             yield table.filter(mine)
 
 
-def _add(groups: dict[str, Group], table: Any, options: Options) -> None:
+def _add(
+    models: Sequence[_Model],
+    pairs: dict[str, list[Counter[tuple[Counts, Counts]]]],
+    table: Any,
+    texts: Sequence[Any],
+    options: Options,
+) -> None:
     """Count the rows of a table, record by record, label batches in the order of their numbers.
 
     A row that `publish.repeat` made twice (`.../0#1`) comes after the first, and asks nothing new.
@@ -181,22 +232,42 @@ def _add(groups: dict[str, Group], table: Any, options: Options) -> None:
         for part in number.combine_chunks().flatten()
     )
     name = table["group"].combine_chunks().dictionary_encode()
-    record = table["record_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    # Of a record that is asked about several pairs, each pair is counted by itself.
+    unit = pc.replace_substring_regex(table["id"], r"/\d+(?:#\d+)?$", "")
+    record = unit.combine_chunks().dictionary_encode().indices.to_numpy()
     order = pa.array(np.lexsort((copy, batch, record, name.indices.to_numpy())))
-    owners = zip(
-        name.indices.take(order).to_pylist(), record[order.to_numpy()].tolist(), strict=True
-    )
+    record_of_row = [
+        *zip(name.indices.take(order).to_pylist(), record[order.to_numpy()].tolist(), strict=True)
+    ]
     table = table.take(order)
-    fields = [table[column].to_pylist() for column in ("output", "answer")]
+    asked = [table[column].to_pylist() for column in ("record_id",)]
     if "instruction" in table.column_names:
         tasks_and_questions = [table[column].to_pylist() for column in ("task", "instruction")]
-        fields += [table["labels"].to_pylist(), map(_shown, *tasks_and_questions)]
+        asked += [table["labels"].to_pylist(), map(_shown, *tasks_and_questions)]
+    gold, asked_columns = table["output"].to_pylist(), [*zip(*asked, strict=True)]
     names = name.dictionary.to_pylist()
-    for code in names:
-        groups.setdefault(code, Group(code.partition("/")[0]))
-    rows = zip(owners, *fields, strict=True)
-    for (code, _), own in groupby(rows, key=itemgetter(0)):
-        add_record(groups[names[code]], (Row(*row[1:]) for row in own), options)
+    counts: list[list[tuple[str, list[Counts]]]] = []
+    for model, own_texts in zip(models, texts, strict=True):
+        answers = own_texts.take(order).to_pylist()
+        rows = zip(record_of_row, gold, answers, asked_columns, strict=True)
+        counts.append(
+            [
+                (
+                    names[code],
+                    add_record(
+                        model.groups[names[code]],
+                        (Row(output, answer, *more) for _, output, answer, more in own),
+                        options,
+                    ),
+                )
+                for (code, _), own in groupby(rows, key=itemgetter(0))
+            ]
+        )
+    if len(models) > 1:
+        for (group, one), (_, two) in zip(*counts, strict=True):
+            own_pairs = pairs.setdefault(group, [Counter() for _ in one])
+            for counter, pair in zip(own_pairs, zip(one, two, strict=True), strict=True):
+                counter[pair] += 1
 
 
 def _shown(task: str, instruction: str) -> list[str]:
@@ -206,20 +277,76 @@ def _shown(task: str, instruction: str) -> list[str]:
     return [item["predicate"] for item in orjson.loads(instruction)["schema"]]
 
 
-def _scores(groups: Mapping[str, Group], held_out: set[str], options: Options) -> dict[str, Any]:
-    """What the command prints and writes: an entry per group, and per task and split."""
-    totals: dict[tuple[str, str, str], list[Group]] = {}
+def _scores(models: Sequence[_Model], found: _Found, options: Options) -> dict[str, Any]:
+    """What the command prints and writes: an entry per group, and sums per task and split."""
+    groups = models[0].groups
+    ordered = sorted(groups, key=lambda n: (TASKS.index(n.partition("/")[0]), n))
     entries: list[dict[str, Any]] = []
-    for name in sorted(groups, key=lambda n: (TASKS.index(n.partition("/")[0]), n)):
+    totals: dict[tuple[str, str, str], list[str]] = {}
+    languages: dict[tuple[str, str, str], list[str]] = {}
+    for name in ordered:
+        if not groups[name].rows["rows"]:
+            continue  # all of it left out
         task, dataset, split = name.split("/")
-        use = "all held-out" if name in held_out else "all"
-        totals.setdefault((task, use, split), []).append(groups[name])
-        about = {"task": task, "dataset": dataset, "split": split}
-        entries += [{**about, **own} for own in result(name, groups[name], options)]
-    sums: list[dict[str, Any]] = []
-    for (task, use, split), own_groups in totals.items():
-        about = {"task": task, "dataset": use, "split": split}
-        for own in result(f"{task}/{use}/{split}", together(own_groups), options):
+        use = "all held-out" if found.configs[name].startswith("heldout-") else "all"
+        language = found.configs[name].rpartition("-")[2]
+        totals.setdefault((task, use, split), []).append(name)
+        languages.setdefault((task, f"{use}, {language}", split), []).append(name)
+        about = {"task": task, "dataset": dataset, "split": split, "language": language}
+        entries += [{**about, **own} for own in _results(name, [name], models, found, options)]
+    sums = {}
+    for title, parts in (("totals", totals), ("languages", languages)):
+        sums[title] = [
+            {"task": task, "dataset": use, "split": split, "datasets": len(names), **own}
+            for (task, use, split), names in parts.items()
+            for own in _results(f"{task}/{use}/{split}", names, models, found, options)
+        ]
+    return {
+        "options": options._asdict(),
+        "account": _account(groups, found),
+        "scores": entries,
+        **sums,
+    }
+
+
+def _results(
+    title: str,
+    names: Sequence[str],
+    models: Sequence[_Model],
+    found: _Found,
+    options: Options,
+) -> Iterator[dict[str, Any]]:
+    """The results of one group, or of several together, measure by measure."""
+    groups = [models[0].groups[name] for name in names]
+    whole = groups[0] if len(names) == 1 else together(groups)
+    for number, own in enumerate(result(title, whole, options)):
+        if "/all" in title:
             del own["labels"]  # a label of one dataset is not that of another
-            sums.append({**about, "datasets": len(own_groups), **own})
-    return {"options": options._asdict(), "scores": entries, "totals": sums}
+            scores = [f1_of_measure(group, number) for group in groups]
+            own.pop("examples", None)
+            own["macro_f1"] = round(sum(scores) / len(scores), 2)
+        if len(models) > 1:
+            pairs: Counter[tuple[Counts, Counts]] = Counter()
+            for name in names:
+                pairs.update(found.pairs[name][number])
+            own["against"] = compared(pairs, options.samples, f"{title}/{own['measure']}")
+        yield own
+
+
+def _account(groups: Mapping[str, Group], found: _Found) -> dict[str, Any]:
+    """What became of every row that is due, over all datasets."""
+    rows: Counter[str] = Counter()
+    unreadable: Counter[str] = Counter()
+    for group in groups.values():
+        rows.update(group.rows)
+        unreadable.update(group.unreadable)
+    answered = {n.split("/")[1] for n, g in groups.items() if g.rows["rows"] > g.rows["missing"]}
+    datasets = {name.split("/")[1] for name in groups}
+    return {
+        "due": rows["rows"] + found.left_out.total(),
+        "answered": rows["rows"] - rows["missing"],
+        "missing": rows["missing"],
+        "left_out": found.left_out.total(),
+        "unreadable": dict(sorted(unreadable.items())),
+        "datasets_without_answers": sorted(datasets - answered),
+    }

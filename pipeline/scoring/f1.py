@@ -7,15 +7,15 @@ distinct counts, and nothing but these is held. The seed is the hash of what is 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xxhash
 
-from pipeline.scoring.counting import Group
+from pipeline.scoring.counting import NOT_ASKED, Group
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator, Sequence
 
     from pipeline.scoring.counting import Counts, Options
@@ -55,33 +55,74 @@ def interval(records: Counter[Counts], samples: int, name: str) -> tuple[float, 
     """The 95 % bootstrap interval of F1 over records, seeded by the hash of `name`."""
     if not samples or not records:
         return None
+    return _percentiles(np.concatenate([f1(*sums) for sums in _bootstrap(records, samples, name)]))
+
+
+def compared(pairs: Counter[tuple[Counts, Counts]], samples: int, name: str) -> dict[str, Any]:
+    """F1 of the one model against the other on the same records, by paired bootstrap.
+
+    `difference` is in points of F1; `share_not_better` is the share of samples in which the first
+    model is not better than the second.
+    """
+    flat = Counter[tuple[int, ...]]()
+    for (one, two), number in pairs.items():
+        flat[one + two] += number
+    sums = np.array([[*kind] for kind in flat]).T @ np.array([*flat.values()])
+    other, difference = float(f1(*sums[3:])), float(f1(*sums[:3]) - f1(*sums[3:]))
+    found: dict[str, Any] = {"f1": round(other, 2), "difference": round(difference, 2)}
+    if samples:
+        draws = [f1(*s[:3]) - f1(*s[3:]) for s in _bootstrap(flat, samples, f"{name}/against")]
+        differences = np.concatenate(draws)
+        found["interval"] = _percentiles(differences)
+        found["share_not_better"] = round(float(np.mean(differences <= 0)), 4)
+    return found
+
+
+def _bootstrap(records: Counter[Any], samples: int, name: str) -> Iterator[Any]:
+    """The summed counts (rows) of bootstrap samples (columns), some at a time."""
     kinds = sorted(records)
     columns = np.array(kinds, np.float64)
     numbers = np.array([records[kind] for kind in kinds], np.float64)
     generator = np.random.Generator(np.random.PCG64(xxhash.xxh3_64_intdigest(name.encode())))
-    scores = []
     for start in range(0, samples, _AT_ONCE):
         size = min(_AT_ONCE, samples - start)
         draws = generator.multinomial(int(numbers.sum()), numbers / numbers.sum(), size=size)
-        scores.append(f1(*(draws @ columns).T))
-    low, high = np.percentile(np.concatenate(scores), [2.5, 97.5])
+        yield (draws @ columns).T
+
+
+def _percentiles(scores: Any) -> tuple[float, float]:
+    low, high = np.percentile(scores, [2.5, 97.5])
     return round(float(low), 2), round(float(high), 2)
+
+
+def f1_of_measure(group: Group, number: int) -> float:
+    """F1 of one measure of a group."""
+    return float(f1(*_sums(group.records[number])))
+
+
+def _sums(records: Counter[Counts]) -> list[int]:
+    return [sum(kind[i] * n for kind, n in records.items()) for i in range(3)]
 
 
 def result(name: str, group: Group, options: Options) -> Iterator[dict[str, Any]]:
     """One entry per measure: rows, counts, scores, interval, and the scores of every label."""
     for number, measure in enumerate(group.measures):
-        counted = group.records[number]
-        sums = [sum(kind[i] * n for kind, n in counted.items()) for i in range(3)]
-        between = interval(counted, options.samples, f"{name}/{measure}")
-        labels = group.labels[number]
-        yield {
+        records = group.records[number]
+        labels = {label: figures(own) for label, own in sorted(group.labels[number].items())}
+        asked = [own["f1"] for label, own in labels.items() if label != NOT_ASKED]
+        entry = {
             "measure": measure,
             **{key: group.rows[key] for key in _ROW_COUNTS},
-            **figures(sums),
-            "f1_interval": between,
-            "labels": {label: figures(labels[label]) for label in sorted(labels)},
+            "unreadable": dict(sorted(group.unreadable.items())),
+            **figures(_sums(records)),
+            "f1_interval": interval(records, options.samples, f"{name}/{measure}"),
+            "macro_f1": round(sum(asked) / len(asked), 2) if asked else None,
+            "labels": labels,
         }
+        if options.examples and not number:
+            entry["mistakes"] = dict(sorted(group.mistakes.counts.items()))
+            entry["examples"] = group.mistakes.examples
+        yield entry
 
 
 _ROW_COUNTS: Final = (
@@ -101,6 +142,8 @@ def together(groups: Sequence[Group]) -> Group:
     total = Group(groups[0].task)
     for group in groups:
         total.rows.update(group.rows)
+        total.unreadable.update(group.unreadable)
+        total.mistakes.counts.update(group.mistakes.counts)
         for number in range(len(total.measures)):
             total.records[number].update(group.records[number])
             for label, counts in group.labels[number].items():

@@ -1,12 +1,15 @@
 r"""What a language model wrote, read as the JSON object that it was asked for.
 
 `parse` is robust to what models add or get wrong: thoughts before the answer, a Markdown fence,
-prose around the object, single quotes, trailing commas, Python's None, repeated keys (their values
-are put together). What is cut off in the middle is no object: it is not guessed how it would end.
+prose around the object, single quotes, trailing commas, comments, full-width commas and colons,
+Python's None, doubled braces, JSON encoded twice, one object per label in a list or a line each,
+repeated keys (their values are put together). What is cut off in the middle is no object: it is not
+guessed how it would end. `reason` says why a text cannot be read.
 
     parse('Sure: ```json\n{"person": ["Ada"]}\n``` Done.')     {"person": ["Ada"]}
     parse("{'person': ['O'Neil', "Ada"],}")                  {"person": ["O'Neil", "Ada"]}
     parse('{"person": ["Ada"], "person": ["Bo"]}')               {"person": ["Ada", "Bo"]}
+    parse('[{"person": ["Ada"]}, {"place": []}]')                {"person": ["Ada"], "place": []}
 """
 
 from __future__ import annotations
@@ -19,13 +22,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-#: Braces of prose before the answer that are tried before a text counts as unreadable.
+#: Braces that are tried, from the first on, before a text counts as unreadable.
 _TRIES: Final = 20
-_BLANKS: Final = re.compile(r"\s*")
-_WORD: Final = re.compile(r"[^\s,:\[\]{}'\"]+")
+#: White space and comments.
+_BLANKS: Final = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_WORD: Final = re.compile(r"[^\s,:，：\[\]{}'\"]+")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
-_CONSTANTS: Final = {"null": None, "None": None, "true": True, "True": True}
+_CONSTANTS: Final = {
+    **dict.fromkeys(("null", "None", "NaN", "nan", "NAN"), None),
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+}
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’"}
+_AFTER_STRING: Final = re.compile(r"\s{0,40}(?:[,:，：\]}]|//|/\*)")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
@@ -39,30 +50,82 @@ class Parsed(NamedTuple):
 def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
     """The object that a text holds, or None where it holds none.
 
-    The first object that is empty or has one of `keys` counts: a model may repeat the question.
-    Without such a one, the first that the text begins with; not a part of a broken answer.
+    A model may repeat the question, or write an object for each label: objects that answer
+    different `keys` are put together; of those that answer the same, the one with the most keys
+    counts, the first of several. Where no object has any of the keys, the first that is empty
+    counts, else the first that the text begins with; never a part of a broken answer.
     """
     if not text:
         return None
     try:
         value = _STRICT.decode(text)
-        if isinstance(value, dict):
-            return Parsed(value, strict=True)
     except (ValueError, RecursionError):
-        pass
-    text = text.rpartition("</think>")[2]
+        value = None
+    if isinstance(value, dict):
+        return Parsed(value, strict=True)
+    if isinstance(value, str):  # encoded twice
+        again = parse(value, keys)
+        return again and again._replace(strict=False)
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        whole = merged([pair for item in value for pair in item.items()])
+        if any(key in keys for key in whole):
+            return Parsed(whole, strict=False)
+    text = _after_thoughts(text)
+    found = _chosen(text, keys)
+    if found is None or not any(key in keys for key in found):
+        # Braces doubled as in a template, and quotes escaped as inside a string.
+        for mark, other in (("{{", _single_braces), ('\\"', _unescaped)):
+            plainer = _chosen(other(text), keys) if mark in text else None
+            if plainer is not None and any(key in keys for key in plainer):
+                found = plainer
+    return None if found is None else Parsed(found, strict=False)
+
+
+def reason(text: str | None) -> str:
+    """Why `parse` finds no object in a text, in a word or two."""
+    if text is None or not text.strip():
+        return "empty"
+    if "<think>" in text.rpartition("</think>")[2] and not _after_thoughts(text).strip():
+        return "thoughts_without_end"
+    return "cut_off_or_broken" if "{" in text else "no_object"
+
+
+def _after_thoughts(text: str) -> str:
+    """A text without the thoughts before the answer, and without thoughts that never end."""
+    return text.rpartition("</think>")[2].partition("<think>")[0]
+
+
+def _single_braces(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def _unescaped(text: str) -> str:
+    return text.replace('\\"', '"')
+
+
+def _chosen(text: str, keys: Collection[str]) -> dict[str, Any] | None:
+    """The object of a text that counts, see `parse`; several where they answer different keys."""
+    first = empty = None
+    answers: list[dict[str, Any]] = []
     start = text.find("{")
-    first = None
     for number in range(_TRIES):
         if start < 0:
             break
         value, stop = _object(text, start)
-        if value is not None and (not value or any(k in keys for k in value)):
-            return Parsed(value, strict=False)
-        if not number and value is not None:
-            first = Parsed(value, strict=False)
+        if value is not None:
+            if any(key in keys for key in value):
+                answers.append(value)
+            elif not value and empty is None:
+                empty = value
+            if not number:
+                first = value
         start = text.find("{", max(stop, start + 1))
-    return first
+    if not answers:
+        return first if empty is None else empty
+    answered = [[key for key in answer if key in keys] for answer in answers]
+    if len({key for own in answered for key in own}) == sum(map(len, answered)):
+        return merged([pair for answer in answers for pair in answer.items()])
+    return answers[max(range(len(answers)), key=lambda n: len(answered[n]))]
 
 
 def _object(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
@@ -148,14 +211,14 @@ def _container(text: str, at: int, closing: str) -> tuple[Any, int]:
         item, at = _lenient(text, at)
         if closing == "}":
             at = _skip(text, at)
-            if not isinstance(item, str) or text[at] != ":":
+            if not isinstance(item, str) or text[at] not in ":：":
                 raise _BrokenError(at)
             value, at = _lenient(text, at + 1)
             pairs.append((item, value))
         else:
             items.append(item)
         at = _skip(text, at)
-        if text[at] == ",":
+        if text[at] in ",，":
             at += 1
         elif text[at] != closing:
             raise _BrokenError(at)
@@ -179,10 +242,8 @@ def _string(text: str, at: int) -> tuple[str, int]:
                 out.append(_ESCAPES.get(after, after))
             at += 2
             continue
-        if char == quote:
-            after = text[at + 1 : at + 40].lstrip()[:1]
-            if after and after in ",:]}":
-                return _joined(out), at + 1
+        if char == quote and _AFTER_STRING.match(text, at + 1):
+            return _joined(out), at + 1
         out.append(char)
         at += 1
     raise _BrokenError(at)

@@ -1,11 +1,20 @@
-"""Read a model's answers.
+"""Read a model's answers: JSON lines, a JSON array or Parquet, a file or a folder, in any order.
 
-They are rows with an `id` of the corpus, and a text in `prediction` or else `output`: JSON lines, a
-JSON array or Parquet, a file or a folder of them, in any order.
+    iepile predict        {"id": "...", "prediction": "..."}, or the text in `output`
+    batches of OpenAI     {"custom_id": "...", "response": {"body": {"choices": [...]}}}; vLLM's too
+    lm-eval               {"doc": {"id": "..."}, "filtered_resps": ["..."]}
+    LLaMA-Factory         {"prompt": "...", "predict": "...", "label": "..."}
+    ms-swift              {"messages": [{"role": "user", "content": "..."}, ...], "response": "..."}
+    verl                  {"input": "...", "output": "...", "gts": "..."}
+
+The last three have no id. They are matched by the instruction in their prompt, equal ones in the
+order of the corpus; a prompt that the corpus does not hold is an error.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,12 +30,13 @@ from pipeline.records import Reject
 from pipeline.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 #: Where the model's text stands, the first that is there.
 FIELDS: Final = ("prediction", "output")
 _STRINGS: Final = (pa.string(), pa.large_string(), pa.string_view())
+_JSON: Final = json.JSONDecoder()
 #: Rows held as Python objects at once.
 AT_ONCE: Final = 50_000
 
@@ -38,8 +48,8 @@ class Answers(NamedTuple):
     texts: Any
 
 
-def read(path: Path, field: str | None = None) -> Answers:
-    """The answers of a file, or of all files in a folder."""
+def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answers:
+    """The answers of a file, or of all files in a folder; `gold` finds the ids of their prompts."""
     pieces = [piece for file in files(path) for piece in _answers(file, field)]
     if not pieces:
         raise RawFileError(
@@ -49,6 +59,9 @@ def read(path: Path, field: str | None = None) -> Answers:
         )
     ids = pa.chunked_array([piece[0] for piece in pieces], pa.string())
     texts = pa.chunked_array([piece[1] for piece in pieces], pa.large_string())
+    if any(len(piece) > 2 for piece in pieces):
+        prompts = [prompt for piece in pieces for prompt in piece[2]]
+        ids = pa.chunked_array([prompts_to_ids(prompts, gold, path)], pa.string())
     counted = pc.value_counts(ids)
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
@@ -59,6 +72,54 @@ def read(path: Path, field: str | None = None) -> Answers:
             todo="keep one answer of each id",
         )
     return Answers(ids, texts)
+
+
+def prompts_to_ids(prompts: Sequence[str], gold: Path | None, where: Path) -> list[str]:
+    """The ids of the rows of the corpus that were asked so, equal prompts in its order."""
+    todo = "name the corpus that was exported with --gold"
+    found: dict[str, list[str]] = {}
+    for path in files(gold) if gold else ():
+        if path.suffix == ".parquet":
+            with parquet(path) as file:
+                for batch in file.iter_batches(AT_ONCE, columns=["id", "instruction"]):
+                    for row in batch.to_pylist():
+                        found.setdefault(row["instruction"], []).append(row["id"])
+    candidates = []
+    for number, prompt in enumerate(prompts, 1):
+        asked = _instruction(prompt)
+        if asked not in found:
+            raise RawFileError(
+                f"the corpus holds no row with the prompt of answer {number}: {asked[:80]!r}",
+                where=where,
+                todo=todo,
+            )
+        candidates.append(found[asked])
+    # A text may stand in two splits: all answers are of one of them, if there is such a one.
+    common = [{id_.split("/")[1] for id_ in ids} for ids in candidates]
+    splits = set[str].intersection(*common) or set.union(*common)
+    used: Counter[str] = Counter()
+    out = []
+    for prompt, ids in zip(prompts, candidates, strict=True):
+        own = [id_ for id_ in ids if id_.split("/")[1] in splits]
+        asked = _instruction(prompt)
+        if used[asked] == len(own):
+            problem = (
+                f"{used[asked] + 1} answers, but {len(own)} rows of the corpus: {asked[:80]!r}"
+            )
+            raise RawFileError(problem, where=where, todo=todo)
+        out.append(own[used[asked]])
+        used[asked] += 1
+    return out
+
+
+def _instruction(prompt: str) -> str:
+    """The instruction of the corpus in a prompt, without the chat template around it."""
+    start = prompt.rfind('{"instruction": ')
+    try:
+        _, end = _JSON.raw_decode(prompt, max(start, 0))
+    except ValueError:
+        return prompt
+    return prompt[max(start, 0) : end]
 
 
 def files(path: Path) -> list[Path]:
@@ -72,8 +133,8 @@ def files(path: Path) -> list[Path]:
     return [path]
 
 
-def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
-    """(ids, texts) piece by piece."""
+def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, ...]]:
+    """(ids, texts) piece by piece, with prompts as a third where there are no ids."""
     if path.suffix == ".parquet":
         with parquet(path) as file:
             names = file.schema_arrow.names
@@ -91,14 +152,44 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, Any]]:
     while piece := [*islice(rows, AT_ONCE)]:
         ids: list[str] = []
         texts: list[str | None] = []
+        prompts: list[str] = []
         for origin, row in piece:
             if isinstance(row, Reject):
                 todo = "write one JSON object a line: an id and the model's text"
                 raise RawFileError(f"not JSON: {row.detail}", where=origin, todo=todo)
-            value = row[_field(row if isinstance(row, dict) else (), field, origin)]
-            ids.append(str(row["id"]))
+            id_, prompt, value = _of_trainer(row) if field is None else (None, None, None)
+            if id_ is None and prompt is None:
+                value = row[_field(row if isinstance(row, dict) else (), field, origin)]
+                id_ = str(row["id"])
+            if prompt is not None:
+                prompts.append(prompt)
+            ids.append(id_ or "")
             texts.append(value if isinstance(value, str | None) else _written(value))
-        yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string())
+        if prompts and len(prompts) < len(ids):
+            todo = "score each of them by itself"
+            raise RawFileError("answers with ids and without", where=path, todo=todo)
+        found = pa.array(ids, pa.string()), pa.array(texts, pa.large_string())
+        yield (*found, prompts) if prompts else found
+
+
+def _of_trainer(row: Any) -> tuple[str | None, str | None, Any]:
+    """(id, prompt, text) of a row as trainers and harnesses write it; (None, None, None) if not."""
+    match row:
+        case {"custom_id": str(id_), "response": response}:
+            match response:
+                case {"body": {"choices": [{"message": {"content": text}}, *_]}}:
+                    return id_, None, text
+            return id_, None, None  # an error
+        case {"doc": {"id": str(id_)}, "filtered_resps": [text, *_]}:
+            return id_, None, text[0] if isinstance(text, list) and text else text
+        case {"prompt": str(prompt), "predict": text} if "id" not in row:
+            return None, prompt, text
+        case {"messages": [*turns], "response": text} if "id" not in row:
+            asked = [t["content"] for t in turns if isinstance(t, dict) and t.get("role") == "user"]
+            return (None, str(asked[-1]), text) if asked else (None, None, None)
+        case {"input": str(prompt), "output": text, "gts": _}:
+            return None, prompt, text
+    return None, None, None
 
 
 def _written(value: Any) -> str:

@@ -13,18 +13,27 @@ and for typed relations `head_predicate_tail`, which is written but never split 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables import flat
-from pipeline.tasks._answers import codes
+from pipeline.tasks._answers import codes, relations, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.catalog import Dataset
+
+
+#: Task -> the column of a record that holds its annotations.
+COLUMNS: Final = {
+    "NER": "mentions",
+    **dict.fromkeys(("RE", "SPO", "KG"), "relations"),
+    **dict.fromkeys(("EE", "EET", "EEA"), "events"),
+}
 
 
 def module(task: str) -> Any:
@@ -55,23 +64,25 @@ def held(dataset: Dataset, task: str, table: Any) -> tuple[Any, Any]:
 
     These are the labels of the `answers`, without the answers: no text is read.
     """
-    column = {"NER": "mentions", "RE": "relations", "SPO": "relations", "KG": "relations"}
-    items, row, _ = flat(table, column.get(task, "events"))
-    label = pc.struct_field(items, "label")
-    if task in ("SPO", "KG"):
-        mentions, _, begins = flat(table, "mentions")
-        head, tail = (
-            pc.struct_field(mentions, "label").take(
-                pc.add(begins[row], pc.struct_field(items, end))
-            )
-            for end in ("head", "tail")
-        )
-        label = head if task == "KG" else pc.binary_join_element_wise(head, label, tail, "_")
-    code = codes(label, inventory(dataset, task))
+    items, row, _ = flat(table, COLUMNS[task])
+    code = coded(dataset, task, table)
     there = code >= 0
     if task == "EET":
         there &= pc.is_valid(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
     return row[there], code[there]
+
+
+def coded(dataset: Dataset, task: str, table: Any) -> Any:
+    """The number in the inventory of each annotation in the task's column, -1 for none."""
+    if task in ("SPO", "KG"):
+        mentions, _, first = flat(table, "mentions")
+        types = pc.struct_field(mentions, "label")
+        linked = relations(table, first)
+        label = types.take(pa.array(linked.head)) if task == "KG" else typed(types, linked)
+    else:
+        items, _, _ = flat(table, COLUMNS[task])
+        label = pc.struct_field(items, "label")
+    return codes(label, inventory(dataset, task))
 
 
 def sources(dataset: Dataset, task: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import tables
+
 #: JSON with a blank after commas and colons, as the field's rows have it.
 dumps: Final = JSONEncoder(ensure_ascii=False).encode
 #: The place of a mention that does not occur in its text: after all others.
@@ -58,15 +60,12 @@ class Mentions(NamedTuple):
 
 def mentions(table: Any) -> Mentions:
     """The flat mentions of a table. Without offsets, the place is the first occurrence."""
-    lists = table["mentions"].combine_chunks()
-    flat = pc.list_flatten(lists)
-    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    flat, row, first = tables.flat(table, "mentions")
     text, start = pc.struct_field(flat, "text"), pc.struct_field(flat, "start")
     place = pc.fill_null(start, -1).to_numpy().astype(np.int64)
     for index in np.flatnonzero(place < 0):
         found = table["text"][int(row[index])].as_py().find(text[int(index)].as_py())
         place[index] = found if found >= 0 else _NOWHERE
-    first = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())])
     return Mentions(first, row, text, place, pc.struct_field(flat, "label"))
 
 
@@ -110,17 +109,35 @@ def joined(items: Items) -> Answers:
     return Answers(items.row[heads], items.code[heads], value)
 
 
-def pairs(table: Any, found: Mentions) -> tuple[Any, Items]:
-    """(labels, items) of all relations; the codes of the items are left 0 for the task to set."""
-    lists = table["relations"].combine_chunks()
-    flat = pc.list_flatten(lists)
-    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-    ends = [
-        found.first[row] + pc.struct_field(flat, end).to_numpy().astype(np.int64)
+class Relations(NamedTuple):
+    """All relations of a table, flat: the row of each, its label, its ends among the mentions."""
+
+    row: Any
+    label: Any
+    head: Any
+    tail: Any
+
+
+def relations(table: Any, first: Any) -> Relations:
+    """The flat relations of a table; record r owns the mentions from `first[r]`."""
+    flat, row, _ = tables.flat(table, "relations")
+    head, tail = (
+        first[row] + pc.struct_field(flat, end).to_numpy().astype(np.int64)
         for end in ("head", "tail")
-    ]
+    )
+    return Relations(row, pc.struct_field(flat, "label"), head, tail)
+
+
+def typed(labels: Any, linked: Relations) -> Any:
+    """What the dictionary calls each relation: its label and the types of its ends (`labels`)."""
+    head, tail = (labels.take(pa.array(end)) for end in (linked.head, linked.tail))
+    return pc.binary_join_element_wise(head, linked.label, tail, "_")
+
+
+def pairs(found: Mentions, linked: Relations, code: Any) -> Items:
+    """The items of all relations of which `code` tells the label; none where that is -1."""
     quoted = json_strings(found.text)
-    subject, object_ = (quoted.take(pa.array(index)) for index in ends)
+    subject, object_ = (quoted.take(pa.array(end)) for end in (linked.head, linked.tail))
     json = pc.binary_join_element_wise('{"subject": ', subject, ', "object": ', object_, "}", "")
-    items = Items(row, np.zeros_like(row), found.place[ends[0]], found.place[ends[1]], json)
-    return pc.struct_field(flat, "label"), items
+    place, then = found.place[linked.head], found.place[linked.tail]
+    return Items(linked.row, code, place, then, json).only(code >= 0)

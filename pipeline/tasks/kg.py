@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.tasks._answers import Answers, codes, dumps, mentions
+from pipeline.tasks._answers import Answers, codes, dumps, mentions, relations
 from pipeline.tasks._described import described, description
 
 if TYPE_CHECKING:
@@ -45,14 +44,9 @@ def schemas(dataset: Dataset) -> dict[str, object]:
 def answers(table: Any, dataset: Dataset) -> Answers:
     """Per head type, each head's attributes: one value as it is, several as a list."""
     found = mentions(table)
-    lists = table["relations"].combine_chunks()
-    flat = pc.list_flatten(lists)
-    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-    head, tail = (
-        found.first[row] + pc.struct_field(flat, end).to_numpy() for end in ("head", "tail")
-    )
+    row, label, head, tail = relations(table, found.first)
     code = codes(found.label.take(pa.array(head)), inventory(dataset))
-    labels, texts = pc.struct_field(flat, "label").to_pylist(), found.text.to_pylist()
+    labels, texts = label.to_pylist(), found.text.to_pylist()
     merged: dict[tuple[int, int], dict[str, dict[str, dict[str, None]]]] = {}
     for i in np.lexsort((found.place[tail], found.place[head], code, row)):
         if code[i] >= 0:

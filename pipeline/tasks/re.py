@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.tasks._answers import Answers, codes, joined, mentions, pairs
+from pipeline.tasks._answers import Answers, codes, joined, mentions, pairs, relations
 
 if TYPE_CHECKING:
     from pipeline.catalog import Dataset
@@ -27,6 +27,6 @@ def schemas(dataset: Dataset) -> dict[str, object]:
 
 def answers(table: Any, dataset: Dataset) -> Answers:
     """The distinct pairs of each label, in text order of their heads."""
-    labels, items = pairs(table, mentions(table))
-    items = items._replace(code=codes(labels, inventory(dataset)))
-    return joined(items.only(items.code >= 0))
+    found = mentions(table)
+    linked = relations(table, found.first)
+    return joined(pairs(found, linked, codes(linked.label, inventory(dataset))))

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow.compute as pc
-
-from pipeline.tasks._answers import Answers, Items, codes, joined, mentions, pairs
+from pipeline.tasks._answers import Answers, Items, codes, joined, mentions, pairs, relations, typed
 from pipeline.tasks._described import description
 
 if TYPE_CHECKING:
@@ -47,17 +45,10 @@ def output_keys(dataset: Dataset) -> dict[str, str]:
 def items(table: Any, dataset: Dataset) -> Items:
     """One item per relation, coded by its signature."""
     found = mentions(table)
-    labels, pooled = pairs(table, found)
-    flat = pc.list_flatten(table["relations"].combine_chunks())
-    head, tail = (
-        found.label.take(pc.add(found.first[pooled.row], pc.struct_field(flat, end)))
-        for end in ("head", "tail")
-    )
-    keys = pc.binary_join_element_wise(head, labels, tail, "_")
-    return pooled._replace(code=codes(keys, inventory(dataset)))
+    linked = relations(table, found.first)
+    return pairs(found, linked, codes(typed(found.label, linked), inventory(dataset)))
 
 
 def answers(table: Any, dataset: Dataset) -> Answers:
     """The distinct pairs of each signature, in text order of their heads."""
-    found = items(table, dataset)
-    return joined(found.only(found.code >= 0))
+    return joined(items(table, dataset))

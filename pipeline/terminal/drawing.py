@@ -15,23 +15,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
+from pipeline.report import marks
 from pipeline.text import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.records import Argument, Record
+    from pipeline.records import Record
+    from pipeline.report.marks import Span
 
 _STYLES: Final = ("cyan", "magenta", "green", "yellow", "blue", "red")
 _MARK: Final = "━"
-
-
-class Span(NamedTuple):
-    """An annotated stretch of text."""
-
-    start: int
-    end: int
-    label: str
 
 
 class Mark(NamedTuple):
@@ -45,43 +39,11 @@ class Mark(NamedTuple):
 
 
 def record(record: Record, width: int) -> Iterator[Text]:
-    """The lines of one record: marked text, annotations without a place, relations, events."""
-    yield from marked(record.text, spans(record), width)
-    names = _names(record)
-    for mention in record.mentions:
-        if mention.start is None and mention.label is not None:
-            where = "several places" if record.text.count(mention.text) > 1 else "no place"
-            yield Text(drawn(f"  {mention.label}: {mention.text} ({where} in the text)"))
-    for r in record.relations:
-        arrow = f"  {names[r.head]} ─ {r.label} → {names[r.tail]}"
-        yield Text(drawn(arrow + _slots(r.qualifiers, names)))
-    for e in record.events:
-        trigger = "" if e.trigger is None else f" ({names[e.trigger]})"
-        yield Text(drawn(f"  {e.label}{trigger}" + _slots(e.arguments, names)))
-
-
-def spans(record: Record) -> list[Span]:
-    """What is marked in the text: entities, triggers, arguments, heads and tails, in text order."""
-    roles: dict[int, dict[str, None]] = {i: {} for i in range(len(record.mentions))}
-    for i, mention in enumerate(record.mentions):
-        if mention.label is not None:
-            roles[i][mention.label] = None
-    for e in record.events:
-        if e.trigger is not None:
-            roles[e.trigger][f"trigger of {e.label}"] = None
-    for event in record.events:
-        for a in event.arguments:
-            roles[a.mention].setdefault(a.role, None)
-    for r in record.relations:
-        for end, name in ((r.head, "head"), (r.tail, "tail")):
-            if not roles[end]:
-                roles[end][name] = None
-    found = {
-        Span(m.start, m.end, drawn(", ".join(roles[i])))
-        for i, m in enumerate(record.mentions)
-        if m.start is not None and m.end is not None
-    }
-    return sorted(found, key=lambda s: (s.start, -s.end, s.label))
+    """The lines of one record: its marked text, and under it facts in words."""
+    spans = [span._replace(label=drawn(span.label)) for span in marks.spans(record)]
+    yield from marked(record.text, spans, width)
+    for label, words in marks.facts(record):
+        yield Text(drawn(f"  {label}: {words}"))
 
 
 def marked(text: str, spans: Sequence[Span], width: int) -> Iterator[Text]:
@@ -91,7 +53,7 @@ def marked(text: str, spans: Sequence[Span], width: int) -> Iterator[Text]:
     styles = {label: _STYLES[i % len(_STYLES)] for i, label in enumerate(labels)}
     for start, end in lines(shown, width):
         line = Text(shown[start:end].rstrip())
-        marks = []
+        in_line = []
         for span in spans:
             first, last = max(span.start, start), min(span.end, end)
             if first < last:
@@ -100,9 +62,9 @@ def marked(text: str, spans: Sequence[Span], width: int) -> Iterator[Text]:
                 cells = max(cell_len(shown[start:last]) - column, 1)
                 label = span.label if span.start >= start else ""
                 place = min(column, max(width - cell_len(label), 0))
-                marks.append(Mark(column, cells, label, place))
+                in_line.append(Mark(column, cells, label, place))
         yield line
-        for lane in lanes(marks):
+        for lane in lanes(in_line):
             yield _row([(m.column, _MARK * m.width, styles.get(m.label, "dim")) for m in lane])
             if any(m.label for m in lane):
                 yield _row([(m.place, m.label, styles.get(m.label, "dim")) for m in lane])
@@ -144,11 +106,3 @@ def _row(pieces: Sequence[tuple[int, str, str]]) -> Text:
         row.append(" " * (column - row.cell_len))
         row.append(string, style=style)
     return row
-
-
-def _names(record: Record) -> list[str]:
-    return [m.text for m in record.mentions]
-
-
-def _slots(slots: Sequence[Argument], names: Sequence[str]) -> str:
-    return "".join(f"; {a.role}: {names[a.mention]}" for a in slots)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+import shutil
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.catalog import editions
 from pipeline.errors import DeclarationError
@@ -13,12 +14,15 @@ from pipeline.report import figures
 from pipeline.text import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from pipeline.catalog import Dataset
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
     """A text table; numbers stand right, Chinese characters count as two columns wide."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
@@ -27,43 +31,75 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     )
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int) for row in rows)
-        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        # Ids stand in the first column, and are not broken if anything else can be.
+        least = min(max((cell_len(str(row[0])) for row in rows), default=0), 24) if i == 0 else None
+        grid.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", min_width=least
+        )
     for row in rows:
         grid.add_row(*(f"{c:,}" if isinstance(c, int) else drawn(str(c)) for c in row))
     target = io.StringIO()
-    Console(file=target, width=180, highlight=False, markup=False).print(grid)
+    Console(file=target, width=width(), highlight=False, markup=False).print(grid)
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
 
 
+def width() -> int:
+    """The columns of the terminal, or of COLUMNS; many where the output goes into a file."""
+    return shutil.get_terminal_size((180, 24)).columns
+
+
 def summary(counts: Any) -> str:
-    """What a run made of each dataset: rows read, records, dropped by reason, kept, asked."""
+    """What a run made of each dataset, in as many columns as the terminal has room for."""
     totals = figures.totals(counts)
     whole = totals.pop("")
-    rows = [_line(name, own, counts["datasets"][name]) for name, own in totals.items()]
-    columns = ["dataset", "rows read", "rejected", "merged", "records", "dropped by reason"]
-    columns += ["kept", "instructions by task", "total"]
-    if rows:
-        rows.append(_line("total", whole, None))
+    columns = ["dataset", "rows read", "rejected", "records", "dropped", "kept", "instructions"]
+    if width() >= 120:
+        columns[3:3] = ["merged"]
+        columns[6:6] = ["mostly"]
+    if width() >= 160:
+        columns.append("instructions by task")
+    lines = [_line(name, total, counts["datasets"][name]) for name, total in totals.items()]
+    if totals:
+        lines.append(_line("total", whole, {"instructions": {}}))
     warning = editions.warning(counts["edition"]["invented"], len(totals))
-    lines = [*([f"{drawn(warning)}\n"] if warning else ()), table(columns, rows)]
-    lines += [drawn(f"skipped {name}: {why}") for name, why in counts["skipped"].items()]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            *([f"{drawn(warning)}\n"] if warning else ()),
+            table(columns, [[line[column] for column in columns] for line in lines]),
+            *(
+                ["dropped: " + _reasons(whole["dropped"], 3)]
+                if any(whole["dropped"].values())
+                else ()
+            ),
+            *(drawn(f"skipped {name}: {why}") for name, why in counts["skipped"].items()),
+        ]
+    )
 
 
-def _line(name: str, own: Any, dataset: Any) -> list[object]:
-    dropped = (f"{reason} {n:,}" for reason, n in own["dropped"].items() if n)
-    asked = {
+def _line(name: str, total: Any, dataset: Any) -> dict[str, object]:
+    """What became of a dataset, by the names of the columns."""
+    by_task = {
         task: sum(split["instructions"] for split in by_split.values())
-        for task, by_split in (dataset["instructions"] if dataset else {}).items()
+        for task, by_split in dataset["instructions"].items()
     }
-    return [
-        name,
-        *(own[key] for key in ("rows", "rejected", "merged_rows", "records")),
-        ", ".join(dropped) or "-",
-        own["kept"],
-        ", ".join(f"{task} {n:,}" for task, n in asked.items()),
-        own["instructions"],
-    ]
+    return {
+        "dataset": name,
+        "rows read": total["rows"],
+        "rejected": total["rejected"],
+        "merged": total["merged_rows"],
+        "records": total["records"],
+        "dropped": total["records"] - total["kept"],
+        "mostly": _reasons(total["dropped"], 1),
+        "kept": total["kept"],
+        "instructions": total["instructions"],
+        "instructions by task": ", ".join(f"{task} {n:,}" for task, n in by_task.items()),
+    }
+
+
+def _reasons(dropped: Mapping[str, int], most: int) -> str:
+    """The reasons for which most records were dropped, with their counts."""
+    by_count = sorted(dropped.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{reason} {n:,}" for reason, n in by_count[:most] if n)
 
 
 def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
@@ -73,9 +109,42 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
     fields = ["id", "title", "tasks", "language", "use", "access", "license", "records"]
     if form == "table":
         fields.append("raw_present")
+        if width() < 160:
+            fields = [field for field in fields if field not in ("title", "license")]
+        if width() < 100:
+            fields.remove("use")
         return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
     lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
+    return "\n".join(lines)
+
+
+_COVERAGE: Final = """# What the annotation of each dataset covers
+
+An absent label is an answer only where annotators looked for it. "complete": every label,
+everywhere in a text. "pair": the labels of a chosen pair. "event": a chosen event. "partial":
+most of what there is. What is asked follows from it (`instruct.incomplete`): of a "pair" dataset,
+about the pair, which the instruction gives; of an "event" dataset, the arguments of the events;
+of a "partial" one, no label that a positive one makes doubtful. Where no reading of records is
+told, the papers are the source.
+Written by `make docs`.
+"""
+
+
+def coverage(datasets: Sequence[Dataset]) -> str:
+    """A page in Markdown: what the annotation of each dataset covers, and how that is known."""
+    lines = [_COVERAGE, "| dataset | covers | makes doubtful | source |", "|---|---|---|---|"]
+    for dataset in datasets:
+        tasks: dict[str, list[str]] = {}
+        for task in dataset.tasks:
+            tasks.setdefault(dataset.coverage.get(task, "complete"), []).append(task)
+        cells = [
+            dataset.id,
+            "; ".join(f"{', '.join(own)}: {covers}" for covers, own in tasks.items()),
+            "; ".join(f"{label}: {', '.join(own)}" for label, own in dataset.implied.items()),
+            dataset.coverage_source or "not declared",
+        ]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines)
 
 

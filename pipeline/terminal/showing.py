@@ -1,4 +1,4 @@
-"""What the stages made of a dataset, for the eye: records, dropped records, and rejects."""
+"""What the stages made of a dataset, to look at: records, dropped records, and rejects."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.text import Text
 
-from pipeline.dedupe import tags as kept
+from pipeline.dedupe import tags
 from pipeline.errors import RawFileError
 from pipeline.execution import shards
-from pipeline.records import place
+from pipeline.records import SPLITS
+from pipeline.report import examples
 from pipeline.tables import RECORDS, REJECTS, from_table
 from pipeline.terminal import drawing
 from pipeline.text import drawn
@@ -34,7 +35,7 @@ _LOSSES: Final = {
 
 
 class Wanted(NamedTuple):
-    """Which records to show; None means no matter."""
+    """Which records to show; None means any."""
 
     record: str | None
     split: str | None
@@ -46,23 +47,21 @@ class Wanted(NamedTuple):
 
 def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator[Text]:
     """The lines of the records wanted, each under its id, origin and drop reason."""
-    folder, dedupe = _stage(name, folders)
+    folder, dedupe = _furthest(name, folders)
     if wanted.dropped is not None and folder.parent != folders["clean"]:
         todo = f"clean it first: `dvc repro`, `iepile run`, or `iepile clean {name}`"
         raise RawFileError(f"{name} is not cleaned yet", where=folder, todo=todo)
     reasons: Counter[str] = Counter()
     shown = matching = 0
-    for split, shard in kept.record_shards(folder):
-        if wanted.split not in (None, split):
-            continue
-        table = kept.tagged(shard, dedupe)
-        reasons.update(r for r in table["dropped"].to_pylist() if r)
-        table = table.filter(_mask(table, wanted))
+    for _, shard in tags.record_shards(folder, [wanted.split] if wanted.split else SPLITS):
+        table = tags.tagged(shard, dedupe)
+        reasons.update(table["dropped"].drop_null().to_pylist())
+        table = _filtered(table, wanted)
         matching += table.num_rows
         for row in table.slice(0, max(wanted.most - shown, 0)).to_pylist():
             shown += 1
             yield from _record(row, width)
-            if row["drop_partner"] and (partner := _partner(row["drop_partner"], folders)):
+            for partner in examples.records([*filter(None, [row["drop_partner"]])], folders):
                 yield Text("  its partner:", style="dim")
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
@@ -73,50 +72,46 @@ def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator
             todo="ids are dataset/split/number; --split, --dropped and --grep leave records out",
         )
     if wanted.dropped and wanted.dropped not in reasons:
-        told = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items())) or "none"
+        listed = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items()))
         raise RawFileError(
             f"nothing was dropped for the reason {wanted.dropped!r}",
             where=folder,
-            todo=f"the reasons here are: {told}",
+            todo=f"the reasons here are: {listed or 'none'}",
         )
     yield Text(f"{shown:,} of {matching:,} records shown", style="dim")
 
 
 def rejects(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator[Text]:
     """The lines of the rejects: where, why, an excerpt, and what is lost with it."""
-    folder = folders["normalize"] / name
-    path = folder / "rejects.parquet"
+    path = folders["normalize"] / name / "rejects.parquet"
     if not path.is_file():
-        raise _not_yet(name, folder)
-    rows = shards.read(path, REJECTS.names).to_pylist()
+        raise _not_yet(name, path.parent)
     rows = [
         row
-        for row in rows
+        for row in shards.read(path, REJECTS.names).to_pylist()
         if wanted.split in (None, row["split"])
         and (wanted.grep is None or wanted.grep in row["excerpt"])
     ]
     for row in rows[: wanted.most]:
-        lost = ", ".join(
+        lost = (
             f"{row[kind]:,} {one if row[kind] == 1 else kind}"
             for kind, one in _LOSSES.items()
             if row[kind]
         )
         yield Text(drawn(f"{row['dataset']}/{row['split']}/{row['origin']}"), style="bold")
-        told = ": ".join(part for part in (row["reason"], row["detail"]) if part)
-        yield Text(drawn(told), style="red")
+        yield Text(drawn(": ".join(filter(None, (row["reason"], row["detail"])))), style="red")
         yield from drawing.marked(row["excerpt"], [], width)
-        yield Text(f"  lost: {lost or 'nothing'}")
+        yield Text(f"  lost: {', '.join(lost) or 'nothing'}")
         yield Text()
     yield Text(f"{min(len(rows), wanted.most):,} of {len(rows):,} rejects shown", style="dim")
 
 
-def _stage(name: str, folders: Folders) -> tuple[Path, Path | None]:
-    """The folder of the furthest stage that has records of this dataset; dedupe's, if it ran."""
-    clean, normalized = (folders[stage] / name for stage in ("clean", "normalize"))
-    dedupe = folders["dedupe"] / name
-    if kept.record_shards(clean):
-        return clean, dedupe if kept.record_shards(dedupe) else None
-    if kept.record_shards(normalized):
+def _furthest(name: str, folders: Folders) -> tuple[Path, Path | None]:
+    """The folder of the last stage that has records of this dataset; dedupe's, if it ran."""
+    clean, normalized, dedupe = (folders[s] / name for s in ("clean", "normalize", "dedupe"))
+    if tags.record_shards(clean):
+        return clean, dedupe if tags.record_shards(dedupe) else None
+    if tags.record_shards(normalized):
         return normalized, None
     raise _not_yet(name, normalized)
 
@@ -129,40 +124,25 @@ def _not_yet(name: str, folder: Path) -> RawFileError:
     )
 
 
-def _mask(table: Any, wanted: Wanted) -> Any:
-    """Which rows are wanted."""
-    masks = [pc.equal(table["id"], wanted.record)] if wanted.record else []
-    if wanted.dropped == "":
-        masks.append(pc.is_valid(table["dropped"]))
-    elif wanted.dropped is not None:
-        masks.append(pc.fill_null(pc.equal(table["dropped"], wanted.dropped), fill_value=False))
+def _filtered(table: Any, wanted: Wanted) -> Any:
+    """The rows that are wanted."""
+    if wanted.record:
+        table = table.filter(pc.equal(table["id"], wanted.record))
+    if wanted.dropped is not None:
+        table = table.filter(pc.is_valid(table["dropped"]))
+    if wanted.dropped:
+        table = table.filter(pc.equal(table["dropped"], wanted.dropped))
     if wanted.grep is not None:
-        # A byte of the command line that is no UTF-8 stands in no text.
+        # A byte of the command line that is not UTF-8 stands in no text.
         sought = wanted.grep.encode("utf-8", "replace").decode()
-        masks.append(pc.match_substring(table["text"], sought))
-    result = pa.chunked_array([pa.array([True] * table.num_rows)])
-    for mask in masks:
-        result = pc.and_(result, mask)
-    return result
+        table = table.filter(pc.match_substring(table["text"], sought))
+    return table
 
 
 def _record(row: dict[str, Any], width: int) -> Iterator[Text]:
-    head = Text.assemble((drawn(row["id"]), "bold"), ("  " + drawn(row["origin"]), "dim"))
-    yield head
+    yield Text.assemble((drawn(row["id"]), "bold"), ("  " + drawn(row["origin"]), "dim"))
     if row["dropped"]:
-        told = (f"dropped, {row['dropped']}", row["drop_detail"], row["drop_partner"])
-        yield Text(drawn(": ".join(part for part in told if part)), style="red")
+        why = (f"dropped, {row['dropped']}", row["drop_detail"], row["drop_partner"])
+        yield Text(drawn(": ".join(filter(None, why))), style="red")
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
     yield from drawing.record(record, width)
-
-
-def _partner(identifier: str, folders: Folders) -> dict[str, Any] | None:
-    """The record that another lost against, from whatever dataset."""
-    dataset, split, *_ = place(identifier)
-    clean, dedupe = (folders[stage] / dataset for stage in ("clean", "dedupe"))
-    for _, shard in kept.record_shards(clean, [split]):
-        row = pc.index(shards.read(shard, ["id"])["id"], identifier).as_py()
-        if row >= 0:
-            found: dict[str, Any] = kept.tagged(shard, dedupe).slice(row, 1).to_pylist()[0]
-            return found
-    return None

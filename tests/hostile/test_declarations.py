@@ -24,6 +24,10 @@ PER = "person"
 HEAD = "[labels.entity]"
 #: What takes the place of what in a good declaration -> what must be said.
 DECLARATIONS = {
+    "coverage of a task of another dataset": ((HEAD, f"[coverage]\nRE = 'pair'\n{HEAD}"), "not declared"),
+    "coverage of a kind there is not": ((HEAD, f"[coverage]\nNER = 'most'\n{HEAD}"), "'most'"),
+    "pairs of entities": ((HEAD, f"[coverage]\nNER = 'pair'\n{HEAD}"), "cannot be 'pair'"),
+    "implied by no relation": ((HEAD, f"[implied]\nperson = ['person']\n{HEAD}"), "no relation"),
     "a misspelled field": (("title =", "titel ="), "did you mean 'title'?"),
     "a misspelled table": ((HEAD, "[lables.entity]"), "did you mean 'labels'?"),
     "a misspelled kind": ((HEAD, "[labels.entitty]"), "did you mean 'entity'?"),
@@ -203,6 +207,8 @@ def options_of_readers():
 @pytest.mark.parametrize("value", [-1.5, {"a": {"b": 1}}, [1], [["x"]], float("nan")])
 @pytest.mark.parametrize(("reader", "option"), options_of_readers())
 def test_an_option_of_another_type(reader, option, value):
+    if option == "text" and value == [1]:
+        return  # A list of paths.
     with pytest.raises(DeclarationError) as caught:
         options.bound({"name": reader, option: value}, "en", "toy.toml")
 
@@ -260,10 +266,10 @@ def link(target):
 RAW = {
     "gone": (lambda path: path.unlink(), "this raw file is missing"),
     "empty": (lambda path: path.write_bytes(b""), "this raw file is empty"),
-    "a folder": (folder, "cannot read: Is a directory"),
+    "a folder": (folder, "no file in this folder ends in .json"),
     "a link to itself": (link(None), "this raw file is missing"),
     "a link to nothing": (link("nowhere"), "this raw file is missing"),
-    "a link to a folder": (link("."), "cannot read: Is a directory"),
+    "a link to a folder": (link("."), "no file in this folder ends in .json"),
     "a name of 300 letters": (None, "cannot read: File name too long"),
     "another hash": (None, "sha256 is"),
     "other counts": (None, "declared 7, found 1"),
@@ -305,7 +311,7 @@ def test_a_link_in_the_place_of_an_output_to_what_is_not_ours_is_not_followed(tm
     target = ws.out / "normalize" / "toy"
     target.symlink_to(elsewhere)
 
-    with pytest.raises(PipelineError, match="would be lost"):
+    with pytest.raises(PipelineError, match="which holds files that iepile did not write"):
         make("normalize", ["toy"], ws)
 
     assert target.is_symlink()
@@ -317,7 +323,6 @@ PARAMETERS = {
     "a misspelled section": ("instruckt: {}", "did you mean 'instruct'?"),
     "a misspelled key": ("instruct: {grouping_: shuffle}", "did you mean 'grouping'?"),
     "a key of another section": ("clean: {top_k: 3}", "unknown key 'top_k'"),
-    "a misspelled reader": ("datasets: {a: {raeder: x}}", "did you mean 'reader'?"),
     "a section twice": ("clean: {}\nclean: {}", "duplicate key on line 2"),
     "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", "duplicate key on line 3"),
     "no mapping": ("- 1", "must be a table of keys, not a list"),

@@ -386,7 +386,7 @@ def test_a_block_changes_nothing(monkeypatch, split):
 def test_templates_exist_for_every_task_and_language():
     from pipeline.records import TASKS
 
-    expected = {(task, language) for task in TASKS for language in ("en", "zh")}
+    expected = {(task, language) for task in (*TASKS, "RE_PAIR") for language in ("en", "zh")}
     assert expected == {(t, lang) for t, own in assembly.templates().items() for lang in own}
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pipeline import catalog, hashing
 from pipeline.config import Instruct, Publish, Settings
 from pipeline.dedupe.tags import TAGS
-from pipeline.errors import DeclarationError
+from pipeline.errors import CountError, DeclarationError
 from pipeline.execution import shards, shuffle
-from pipeline.publish import lengths, shares
+from pipeline.publish import lengths, loading, shares
 from pipeline.publish import stage as publish
 from pipeline.tables import INSTRUCTIONS, RECORDS
 
@@ -200,6 +200,45 @@ def test_the_card_says_whose_texts_are_invented(folders, tmp_path):
     for name, texts in (("wnut2017", "real"), ("scierc", "invented")):
         d = catalog.load(name)
         assert f"| {d.source} | {d.title} | {texts} |" in text
+
+
+def test_what_datasets_finds_is_checked_without_a_network(folders, tmp_path, monkeypatch):
+    def refused(*_):
+        raise AssertionError("no network is needed")
+
+    monkeypatch.setattr("socket.socket.connect", refused)
+    monkeypatch.setattr("socket.getaddrinfo", refused)
+    rows = {"NER-en/train": 420, "NER-en/dev": 60}
+    published(folders, tmp_path / "corpus")
+
+    loading.check(tmp_path / "corpus", rows)
+    with pytest.raises(CountError, match="421 rows were written to NER-en/train, `datasets` finds"):
+        loading.check(tmp_path / "corpus", rows | {"NER-en/train": 421})
+    with pytest.raises(CountError, match="0 rows were written to NER-en/dev, `datasets` finds 60"):
+        loading.check(tmp_path / "corpus", {"NER-en/train": 420})
+
+
+def test_what_datasets_cannot_open_gets_no_name(folders, tmp_path, monkeypatch):
+    card = publish.card
+    monkeypatch.setattr(publish, "card", lambda *a: card(*a).replace("NER-en/dev-", "NER-en/div-"))
+
+    with pytest.raises(CountError, match="`datasets` cannot open the corpus"):
+        published(folders, tmp_path / "corpus")
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_a_folder_whose_name_looks_like_a_pattern(folders, tmp_path):
+    """`datasets` opens nothing there, but the corpus can be moved."""
+    assert published(folders, tmp_path / "a [b] * c?")["dev"].num_rows == 60
+
+
+def test_a_shard_of_other_columns_is_refused(folders, tmp_path):
+    published(folders, tmp_path / "corpus")
+    (path,) = (tmp_path / "corpus" / "NER-en").glob("dev-*.parquet")
+    pq.write_table(pq.read_table(path).drop(["n_hard"]), path)
+
+    with pytest.raises(CountError, match="finds other columns than task, source"):
+        loading.check(tmp_path / "corpus", {"NER-en/train": 420, "NER-en/dev": 60})
 
 
 @settings(max_examples=50, deadline=None)

@@ -125,7 +125,8 @@ def test_a_planted_script_stays_text(browser):
         "return arguments[0].querySelector('.near').textContent", section
     )
     chart = (
-        "return [...arguments[0].querySelectorAll('svg text')].map(t => t.textContent).join(' ')"
+        "return [...arguments[0].querySelectorAll('.bars, .heat')]"
+        ".map(t => t.textContent).join(' ')"
     )
     assert "<script>" in browser.execute_script(chart, section)
 
@@ -172,7 +173,7 @@ def test_near_duplicates_and_odd_annotations_are_told(browser):
     near = browser.find_element("id", "near")
     browser.execute_script("arguments[0].open = true", near)
 
-    assert "2 findings of similarity 0.8 or more (reported, not dropped)" in near.text
+    assert "2 found with similarity 0.8 or more (reported, not dropped)" in near.text
     assert "toy/train/9 ~ toy/train/10" in near.text
     section = browser.find_element("id", "dataset-toy")
     browser.execute_script("arguments[0].open = true", section)
@@ -213,7 +214,7 @@ def test_it_fits_the_screen(browser, pixels):
     wide = browser.execute_script("return document.documentElement.scrollWidth")
     assert wide <= pixels
     small = browser.execute_script(
-        "return Math.min(...[...document.querySelectorAll('p, td, svg text, summary')]"
+        "return Math.min(...[...document.querySelectorAll('p, td, .bars th, .heat b, summary')]"
         ".map(x => parseFloat(getComputedStyle(x).fontSize)))"
     )
     assert small >= 11

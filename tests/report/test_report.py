@@ -5,7 +5,6 @@ import json
 import string
 import tomllib
 from html.parser import HTMLParser
-from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -20,8 +19,8 @@ from pipeline.config import Settings
 from pipeline.dedupe.tags import record_shards, tagged
 from pipeline.errors import CountError
 from pipeline.execution import shards
-from pipeline.report import examples, figures, page, stage
-from pipeline.report.page import charts
+from pipeline.report import COUNTED, PLOTTED, examples, figures, marks, page, stage, tables
+from pipeline.report.marks import Span
 from pipeline.report.stage import report
 from pipeline.terminal import listing
 from pipeline.text import drawn, visible
@@ -31,6 +30,7 @@ from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 #: What could end the script or begin another, were it not escaped.
 ODD = ["</script><script>owned()</script>", "<!--<script>", "]]>\u2028owned()//", "' onload='x"]
 GAIN = {"probe": 0.5, "prior": 0.25, "low": 0.2, "high": 0.3}
+FIGURES = {"labels": {"NER": {"ship": 3, "raft": 2}}, "positives": {}, "lengths": [0] * 11}
 SOME = ["wnut2017", "phee", "duie2", "ade-corpus", "weibo-ner", "conll04"]
 
 
@@ -136,6 +136,71 @@ def test_plot_data_agree_with_the_counts(sample):
             assert asked == sum(int(r["records"]) for r in labels)
         dropped = {r["reason"]: int(r["records"]) for r in plots["drops"] if r["dataset"] == name}
         assert dropped == {reason: n for reason, n in totals[name]["dropped"].items() if n}
+
+
+def test_tables_agree_with_the_counts(sample):
+    counts, folders = sample
+    frames = tables(folders["report"].parent)
+
+    assert {*frames} == {*COUNTED, *PLOTTED}
+    totals = figures.totals(counts)
+    datasets = frames["datasets"].set_index("dataset")
+    assert [*datasets.index] == sorted(SOME)
+    for key in ("rows", "records", "kept", "instructions", "dropped.duplicate"):
+        whole = totals[""]
+        for part in key.split("."):
+            whole = whole[part]
+        assert datasets[key].sum() == whole, key
+    splits = frames["splits"].groupby("dataset").sum(numeric_only=True)
+    shared = [*splits.columns]
+    assert "dropped.too_short" in shared
+    assert splits.equals(datasets[shared])
+    asked = frames["instructions"].groupby("dataset")["instructions"].sum()
+    assert asked.equals(datasets["instructions"])
+    found = frames["odd_annotations"]["found"].sum()
+    assert found == sum(
+        n
+        for dataset in counts["datasets"].values()
+        for kinds in dataset["hygiene"].values()
+        for n in kinds.values()
+    )
+    assert frames["drops"]["records"].sum() == (datasets["records"] - datasets["kept"]).sum()
+
+
+def test_audit_prints_tables_for_programs(sample, capsys):
+    out = str(sample[1]["report"].parent)
+
+    def printed(*arguments):
+        assert main(["audit", "--out", out, *arguments]) == 0
+        return capsys.readouterr().out
+
+    rows = [*csv.DictReader(printed("--csv").splitlines())]
+    assert [row["dataset"] for row in rows] == sorted(SOME)
+    objects = json.loads(printed("--json", "--table", "splits"))
+    assert sum(row["kept"] for row in objects) == sum(int(row["kept"]) for row in rows)
+    assert printed("--table", "drops").split()[:4] == ["dataset", "reason", "records", "share"]
+
+
+@pytest.mark.parametrize("columns", [80, 120, 180])
+def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
+    counts, folders = sample
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["audit", "--out", str(folders["report"].parent)]) == 0
+
+    _, _, *lines = capsys.readouterr().out.splitlines()
+    assert all(cell_len(line) <= columns for line in lines)
+    assert [line.split()[0] for line in lines] == ["dataset", *sorted(SOME), "total", "dropped:"]
+    total = sum(own["instructions"] for own in figures.totals(counts).values()) // 2
+    assert f"{total:,}" in lines[-2]
+
+
+def test_no_names_are_taken_for_missing_values(corpus):
+    """pandas reads NA and null as nothing."""
+    frames = tables(corpus[2].parent)
+    labels = frames["label_frequency"]["label"]
+
+    assert {SCRIPT, IMAGE} <= {*labels}
+    assert labels.notna().all()
 
 
 def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
@@ -244,15 +309,9 @@ def test_few_takes_the_first_of_each_kind():
     assert examples.few([], 1)[0] == []
 
 
-def mention(start, end, label="thing"):
-    return {"text": string.ascii_lowercase[start:end], "start": start, "end": end, "label": label}
-
-
 def test_marks_nest_and_crossing_ones_are_told():
-    text = string.ascii_lowercase
-    pieces, more = examples.marked(
-        text, [mention(2, 8), mention(3, 5, "part"), mention(6, 10, "odd")]
-    )
+    spans = [Span(2, 8, "thing"), Span(3, 5, "part"), Span(6, 10, "odd")]
+    pieces, more = marks.excerpt(string.ascii_lowercase, spans)
 
     assert pieces == [
         ("text", "ab"),
@@ -268,41 +327,49 @@ def test_marks_nest_and_crossing_ones_are_told():
     assert more == ["crosses another mention: odd: ghij"]
 
 
-def test_a_mention_without_a_place_is_told():
-    loose = {"text": "heart and lung", "start": None, "end": None, "label": "organ"}
-
-    assert examples.marked("heart or lung", [loose])[1] == [
-        "without a place in the text: organ: heart and lung"
+def test_facts_that_do_not_fit_are_counted():
+    mentions = [
+        {"text": f"organ {n}", "start": None, "end": None, "label": "organ"} for n in range(8)
     ]
+    row = {"id": "a/train/1", "dataset": "a", "split": "train", "language": "en", "text": "heart"}
+    row |= {"origin": "x:1", "mentions": mentions, "relations": [], "events": []}
+    shown = examples.shown({**row, **dict.fromkeys(("dropped", "drop_detail", "drop_partner"))})
+
+    assert shown["facts"][5] == ("organ", "organ 5 (no place in the text)")
+    assert len(shown["facts"]) == 6
+    assert shown["more"] == ["2 more annotations"]
 
 
-spans = st.lists(
-    st.tuples(st.integers(0, 999), st.integers(1, 300), st.sampled_from(["a", "b", None])),
+some_spans = st.lists(
+    st.tuples(st.integers(0, 999), st.integers(1, 300), st.sampled_from(["a", "b", ""])),
     max_size=12,
 )
 
 
-@given(st.integers(1, 1000), spans)
+@given(st.integers(1, 1000), some_spans)
 def test_an_excerpt_is_a_piece_of_the_text_with_balanced_marks(size, drawn):
     text = "".join(chr(0x4E00 + i) for i in range(size))
-    mentions = [
-        {"text": text[s : s + n], "start": s, "end": min(s + n, size), "label": label}
-        for s, n, label in drawn
-        if s < size
-    ]
+    found = {Span(s, min(s + n, size), label) for s, n, label in drawn if s < size}
+    spans = sorted(found, key=lambda span: (span.start, -span.end, span.label))
 
-    pieces, _ = examples.marked(text, mentions)
+    pieces, more = marks.excerpt(text, spans)
 
     shown = "".join(value for kind, value in pieces if kind == "text")
     assert shown.strip("…") in text
     assert len(shown) <= 600
-    stack = []
+    stack, marked, at = [], set(), text.index(shown.strip("…")) - shown.startswith("…")
     for kind, value in pieces:
         if kind == "open":
-            stack.append(value)
+            stack.append((at, value))
         elif kind == "close":
-            assert stack.pop() == value
+            start, label = stack.pop()
+            assert label == value
+            marked.add(Span(start, at, label))
+        else:
+            at += len(value)
     assert stack == []
+    assert marked <= {*spans}
+    assert marked == {*spans} or more
 
 
 def test_nothing_of_the_data_becomes_markup(corpus):
@@ -354,12 +421,10 @@ def test_the_page_of_a_full_corpus_is_small():
                 "positives": {task: [1000] * 11 for task in ("NER", "RE")},
                 "lengths": [1000] * 11,
             }
-            made = page.dataset_charts(own, {"NER": near, "RE": near})
+            made = page.charts(own, {"NER": near, "RE": near})
         drawn[name] = made
         text = "一段很长的文字 and English words " * 16
-        shown, more = examples.marked(
-            text, [{**mention(i, i + 4), "text": "x"} for i in range(0, 300, 20)]
-        )
+        shown, more = marks.excerpt(text, [Span(i, i + 4, "thing") for i in range(0, 300, 20)])
         row = {
             "id": f"{name}/train/1",
             "dataset": name,
@@ -369,7 +434,7 @@ def test_the_page_of_a_full_corpus_is_small():
             "outcome": f"dropped: {reasons[0]}",
             "detail": f"{name}/train/2",
             "pieces": shown,
-            "facts": [{"label": labels[0], "text": text[:160]}] * 3,
+            "facts": [(labels[0], text[:160])] * 3,
             "more": more,
         }
         rows += [{**row, "partner": row}] * 20
@@ -385,49 +450,56 @@ def test_the_page_of_a_full_corpus_is_small():
 @pytest.mark.parametrize("score", [None, 0.4])
 def test_links_made_by_hand_have_no_score_and_are_drawn(score):
     near = {"ship": [{"label": "boat", "score": None}, {"label": "raft", "score": score}]}
+    near |= {"boat": [], "raft": []}
 
-    drawn = charts.heat("near", ["ship", "boat", "raft"], near)
-    assert drawn.count("<rect") == 2
-    assert 'opacity="1"' in drawn
-
-
-texts = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=60)
-
-
-@given(st.lists(st.tuples(texts, st.integers(0, 10**9)), max_size=12))
-def test_charts_are_sound_whatever_the_labels_are(counts):
-    """XML allows few control characters: what parses holds none."""
-    labels = [*dict(counts)]
-    near = {label: [{"label": other, "score": None} for other in labels] for label in labels}
-    for svg in (charts.counted("a < b", counts), charts.heat('"', labels, near)):
-        root = ET.fromstring(svg)
-        assert root.get("role") == "img"
-        assert root.get("aria-label") in {"a < b", '"'}
-        assert visible(svg) == svg
-        wide = float(root.get("width"))
-        for rect in root.iter("rect"):
-            assert 0 <= float(rect.get("x")) <= wide
-            assert 0 <= float(rect.get("width")) <= wide
+    drawn = page.charts(FIGURES, {"NER": near})["neighbors"][0]
+    assert drawn["labels"][1] == ("raft", near["raft"])
+    cells = {
+        (drawn["labels"][row][0], drawn["labels"][column][0]) for row, column, _ in drawn["cells"]
+    }
+    assert cells == {("ship", "boat"), ("ship", "raft")}
+    assert [opacity for *_, opacity in drawn["cells"]] == [1, 1]
 
 
-@given(texts, st.integers(6, 30))
-def test_long_names_are_cut_in_the_middle(name, columns):
-    short = charts.cut(name, columns)
+def test_two_labels_make_no_map_and_no_links_no_list():
+    link = [{"label": "boat", "score": 0.5}]
+    (two,) = page.charts(FIGURES, {"NER": {"ship": link, "boat": []}})["neighbors"]
+    (none,) = page.charts(FIGURES, {"NER": {label: [] for label in "abc"}})["neighbors"]
 
-    assert cell_len(short) <= columns
-    assert short == name or "…" in short
+    assert (two["cells"], len(two["labels"])) == ([], 2)
+    assert (none["cells"], none["labels"], none["hidden"]) == ([], [], 0)
 
 
-def test_stacked_bars_are_as_long_as_their_parts():
-    parts = [(0.5, charts.PALETTE[0], "duplicate: 2"), (0.25, charts.PALETTE[1], "too_short: 1")]
-    root = ET.fromstring(charts.bars("drops", [charts.Bar("a", "75%", parts)], 0.75))
+counts = st.lists(st.integers(0, 10**9), min_size=11, max_size=11)
 
-    first, second = root.iter("rect")
-    assert float(first.get("width")) == pytest.approx(2 * float(second.get("width")), abs=0.01)
-    assert float(first.get("x")) + float(first.get("width")) == pytest.approx(
-        float(second.get("x")), abs=0.01
-    )
-    assert [t.text for t in root.iter("title")] == ["duplicate: 2", "too_short: 1"]
+
+@given(counts, st.dictionaries(st.text(max_size=9), st.integers(0, 10**9), max_size=30))
+def test_bars_are_as_long_as_their_counts(positives, labels):
+    dataset = {"labels": {"NER": labels}, "positives": {"NER": positives}, "lengths": positives}
+
+    first, second, third = page.charts(dataset, {})["bars"].values()
+    assert [name for name, *_ in first] == sorted(labels, key=lambda x: (-labels[x], x))[:15]
+    for rows, most in ((first, labels.values()), (second, positives), (third, positives)):
+        for _, _, ((length, color, title),) in rows:
+            assert color is None
+            assert length == int(title.replace(",", "")) / (max(most) or 1)
+
+
+def test_parts_of_a_bar_are_as_long_as_their_reasons():
+    dropped = {"duplicate": 2, "near_duplicate": 0, "too_short": 1}
+    total = {"records": 4, "kept": 1, "dropped": dropped}
+    none = {"records": 9, "kept": 9, "dropped": dict.fromkeys(dropped, 0)}
+
+    assert page._drops({"": total, "a": total, "b": none}) == [
+        (
+            "a",
+            "75.0%",
+            [
+                (pytest.approx(2 / 3), 0, "duplicate: 2"),
+                (pytest.approx(1 / 3), 2, "too_short: 1"),
+            ],
+        )
+    ]
 
 
 class _Page(HTMLParser):

@@ -43,7 +43,13 @@ def test_the_answer_is_what_holds_the_labels_not_what_repeats_the_question():
     ):
         assert parse(text, ["person"]).value == {"person": ["Ada"]}
 
-    assert parse('{} and then {"person": ["Ada"]}', ["person"]).value == {}
+    assert parse('{} and then {"person": ["Ada"]}', ["person"]).value == ADA
+    assert parse(
+        '{"person": []} No: {"person": ["Ada"], "city": []}', ["person", "city"]
+    ).value == {
+        "person": ["Ada"],
+        "city": [],
+    }
     assert parse('{"output": {"person": ["Ada"]}}', ["person"]).value.keys() == {"output"}
     assert parse(f'{question} {{"person": ["Ada"', ["person"]).value.keys() >= {"schema"}
 

@@ -11,21 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import catalog, cli, exports
-from pipeline.catalog import raw_files
-from pipeline.clean.stage import clean
-from pipeline.config import Clean, Dedupe, Normalize, Settings
-from pipeline.dedupe.stage import dedupe
+from pipeline import cli, exports
 from pipeline.errors import RawFileError
 from pipeline.execution import shards
-from pipeline.instruct.stage import instruct
-from pipeline.publish.stage import publish
 from pipeline.records import TASKS
-from pipeline.scoring import evaluation, facts, predictions
+from pipeline.scoring import assertions, evaluation, predictions
 from pipeline.scoring.counting import NOT_ASKED, Options
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
-from tests.helpers import declared, normalize_one
+from tests.helpers import declared
 
 PLAIN = Options(samples=0)
 
@@ -239,8 +233,10 @@ def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
     assert "2 of 5 rows have no answer" in note
     assert "of lost, events;" in note
     assert told(gold=corpus / "NER-en")[0] == [lost, toy]
-    for narrower in (["--datasets", "toy"], ["--partial"]):
-        assert told(*narrower) == ([toy], "")
+    assert told("--datasets", "toy") == ([toy], "")
+    entries, note = told("--partial")
+    assert entries == [toy]
+    assert "2 of 5 rows have no answer and are left out" in note
     assert told("--datasets", "lost,toy")[0] == [lost, toy]
     assert cli.main(["score", str(answers), "--gold", str(corpus), "--datasets", "tyo"]) == 1
     assert "this gold holds no dataset 'tyo'" in capsys.readouterr().err
@@ -469,28 +465,6 @@ def test_random_corruption_moves_the_score_as_counted(tmp_path):
     )
 
 
-@pytest.fixture(scope="module")
-def sample_corpus(tmp_path_factory):
-    """The corpus of the whole sample edition, with negatives drawn at random."""
-    out = tmp_path_factory.mktemp("sample")
-    used, settings = [], Settings()
-    for name in catalog.ids():
-        dataset = catalog.load(name)
-        folder, manifest = raw_files.edition(dataset, ROOT / "raw" / "sample")
-        if not raw_files.present(folder, manifest):
-            continue
-        used.append(dataset)
-        normalize_one(dataset, folder, manifest, Normalize(), out / "normalize" / name)
-        words = ROOT / "pipeline" / "clean" / "stop_words"
-        clean([dataset], out / "normalize", Clean(), words, out / "clean")
-    dedupe(used, out / "clean", Dedupe(), out / "dedupe")
-    near = {d.id: {} for d in used}
-    instruct(used, out / "clean", out / "dedupe", near, settings.instruct, out / "instruct")
-    folders = {stage: out / stage for stage in ("normalize", "clean", "dedupe", "instruct")}
-    publish(used, folders, settings, out / "corpus")
-    return used, out / "corpus"
-
-
 @pytest.mark.parametrize(
     "options", [Options(samples=50), Options("set", normalize=True, samples=0)]
 )
@@ -556,7 +530,12 @@ def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpu
     assert "argument" in outputs[0][0]
     assert "95 %" in outputs[0][0]
     written = json.loads(outputs[0][1])
-    assert written["options"] == {"match": "multiset", "normalize": False, "samples": 30}
+    assert written["options"] == {
+        "match": "multiset",
+        "normalize": False,
+        "samples": 30,
+        "examples": 0,
+    }
     assert {entry["task"] for entry in written["scores"]} == {"EE"}
 
 
@@ -654,4 +633,4 @@ def test_a_missing_corpus_is_told(tmp_path, capsys):
     ],
 )
 def test_answers_of_another_shape_are_no_facts(task, value, found):
-    assert [*facts.reader(task)(value)] == found
+    assert [*assertions.READERS[task](value, assertions.IN_GOLD)] == found

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.report.marks import Span
 from pipeline.terminal import drawing
-from pipeline.terminal.drawing import Span
 from pipeline.text import drawn as on_one_line
 
 
@@ -105,6 +105,6 @@ def test_relations_events_and_what_has_no_place():
         "         ━━━━━",
         "         tail",
         "  person: Bo (no place in the text)",
-        "  Ada ─ works for → Tidal; since: Bo",
-        "  lead (runs); who: Ada",
+        "  works for: Ada → Tidal; since: Bo",
+        "  lead: runs; who: Ada",
     ]

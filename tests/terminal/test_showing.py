@@ -65,7 +65,7 @@ def test_a_split_a_string_and_one_record(show):
 
     _, lines, _ = show("duie2/train/1")
     assert lines[0].startswith("duie2/train/1 ")
-    assert "  星河邮差 ─ 上映时间 → 2016年8月12日; inArea: 中国内地" in lines
+    assert "  上映时间: 星河邮差 → 2016年8月12日; inArea: 中国内地" in lines
     assert lines[-1] == "1 of 1 records shown"
 
 

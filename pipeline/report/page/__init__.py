@@ -2,15 +2,14 @@
 
 `page.html` is the template, `page.css` and `page.js` go into it. Everything from the data is
 escaped, and what would steer the display is drawn as a sign; besides, the page's own policy lets no
-other script run and no request leave. `dataset_charts` draws what belongs to one dataset, `render`
-puts the page together.
+other script run and no request leave. `charts` prepares what belongs to one dataset, `render` puts
+the page together.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,29 +18,21 @@ import xxhash
 from markupsafe import Markup
 
 from pipeline.catalog import editions
-from pipeline.records import SPLITS
-from pipeline.report.figures import asked
-from pipeline.report.page import charts
+from pipeline.report import figures
 from pipeline.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.catalog import Dataset
 
 _FOLDER: Final = Path(__file__).parent
-#: Labels in a bar chart, in a heat map, and in the list of neighbours: the page stays small.
+#: Labels in a bar chart, and in a heat map or a list of neighbors: the page stays small.
 _BARS: Final = 15
-_HEAT: Final = 24
-_LISTED: Final = 24
-#: Pairs of splits with near-duplicates.
-_PAIRS: Final = 60
-_DROPPED: Final = "Dropped records, as a share of each dataset's"
-_PURE: Final = "Instructions without a positive label, train, by dataset and task"
-_NEAR: Final = "Rows have columns as neighbours; the stronger the nearer"
+_NEIGHBORS: Final = 24
 #: What the drop reasons mean.
 GLOSSARY: Final = {
-    "mostly_non_letters": "too many characters are no letters",
+    "mostly_non_letters": "too many characters are not letters",
     "too_short": "a few characters and no annotation",
     "mostly_stop_words": "too many words are stop words",
     "duplicate": "the same text and annotations earlier in the split",
@@ -53,30 +44,71 @@ GLOSSARY: Final = {
 }
 
 
-def dataset_charts(figures: Mapping[str, Any], near: Mapping[str, Any]) -> dict[str, Any]:
-    """The charts and the neighbours of one dataset, from its figures and its dictionary."""
-    drawn: list[tuple[str, Any, Any]] = []
-    for task, labels in figures["labels"].items():
-        top = sorted(labels.items(), key=lambda item: (-item[1], item[0]))[:_BARS]
-        which = f", the {len(top)} most frequent of {len(labels)}" if len(top) < len(labels) else ""
-        drawn.append((f"{task}: records per label{which}", charts.counted, top))
-    for task, counts in figures["positives"].items():
-        drawn.append((f"{task}: positive labels per record", charts.positives, counts))
-    drawn.append(("Records by characters of text", charts.lengths, figures["lengths"]))
-    neighbours = []
-    for task, labels in near.items():
-        counts = figures["labels"].get(task, {})
-        order = sorted(labels, key=lambda label: (-counts.get(label, 0), label))
-        # Two labels make no map, nor does a dictionary without a link.
-        worth = len(order) > 2 and any(labels[label] for label in order[:_HEAT])
-        cells = charts.heat(_NEAR, order[:_HEAT], labels) if worth else None
-        linked = any(labels.values())
-        listed = [(label, labels[label]) for label in order[:_LISTED]] if linked else []
-        hidden = len(order) - len(listed) if linked else 0
-        neighbours.append({"task": task, "labels": listed, "hidden": hidden, "heat": cells})
+def charts(dataset: Mapping[str, Any], near: Mapping[str, Any]) -> dict[str, Any]:
+    """The bar charts and the neighbors of one dataset, from its figures and its dictionary.
+
+    A bar is (name, words at its end, parts), a part (length up to 1, color or None, title).
+    """
+    bars = {}
+    for task, counts in dataset["labels"].items():
+        top = _by_count(counts, counts)[:_BARS]
+        which = f", the {len(top)} most frequent of {len(counts)}" if len(top) < len(counts) else ""
+        named = [(label, counts[label]) for label in top]
+        bars[f"{task}: records per label{which}"] = _bars(named, "{count:,}")
+    for task, counts in dataset["positives"].items():
+        names = [*map(str, range(figures.MANY)), f"{figures.MANY}+"]
+        bars[f"{task}: positive labels per record"] = _histogram(names, counts)
+    names = [f"{n / 1000:g}k+" if n >= 1000 else f"{n}+" for n in figures.LENGTHS]
+    bars["Records by characters of text"] = _histogram(names, dataset["lengths"])
+    neighbors = [
+        _neighbors(task, labels, dataset["labels"].get(task, {})) for task, labels in near.items()
+    ]
+    return {"bars": bars, "neighbors": neighbors}
+
+
+def _by_count(labels: Iterable[str], counts: Mapping[str, int]) -> list[str]:
+    """The labels, the most frequent first."""
+    return sorted(labels, key=lambda label: (-counts.get(label, 0), label))
+
+
+def _histogram(names: Sequence[str], counts: Sequence[int]) -> list[Any]:
+    """Bars of all classes from the first to the last that is not empty."""
+    used = [i for i, n in enumerate(counts) if n] or [0]
+    named = [*zip(names, counts, strict=True)][used[0] : used[-1] + 1]
+    return _bars(named, "{share:.0%}")
+
+
+def _bars(counts: Sequence[tuple[str, int]], words: str) -> list[Any]:
+    total, most = (of([n for _, n in counts] or [0]) or 1 for of in (sum, max))
+    return [
+        (name, words.format(count=n, share=n / total), [(n / most, None, f"{n:,}")])
+        for name, n in counts
+    ]
+
+
+def _neighbors(task: str, near: Mapping[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
+    """The most frequent labels with their neighbors, as a list and as cells of a heat map.
+
+    A cell is (row, column, opacity). A link without a score was made by hand, or imported: it is
+    drawn like the strongest. Two labels make no map.
+    """
+    linked = any(near.values())
+    labels = _by_count(near, counts)[:_NEIGHBORS] if linked else []
+    place = {label: number for number, label in enumerate(labels)}
+    scores = [n["score"] for own in near.values() for n in own if n["score"] is not None]
+    strongest = max([*scores, 0]) or 1
+    cells = [
+        (place[label], place[n["label"]], 0.08 + 0.92 * max(score, 0) / strongest)
+        for label in labels
+        for n in near[label]
+        if n["label"] in place
+        for score in [strongest if n["score"] is None else n["score"]]
+    ]
     return {
-        "charts": [{"caption": told, "svg": draw(told, own)} for told, draw, own in drawn],
-        "neighbours": neighbours,
+        "task": task,
+        "labels": [(label, near[label]) for label in labels],
+        "hidden": len(near) - len(labels) if linked else 0,
+        "cells": cells if len(near) > 2 else [],
     }
 
 
@@ -92,10 +124,9 @@ def render(
     """The page.
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `drawn`
-    what `dataset_charts` made of each; `rows` are examples, `most` of each kind; `near` is
+    what `charts` made of each; `rows` are examples, `most` of each kind; `near` is
     near_duplicates.json, where dedupe looked for them.
     """
-    reasons = [*totals[""]["dropped"]]
     script = _read("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = jinja2.Environment(
@@ -103,96 +134,66 @@ def render(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: visible(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["color"] = lambda name: xxhash.xxh3_64_intdigest(name.encode()) % 10
-    colors = "".join(f".k{i} {{ --k: {color}; }}\n" for i, color in enumerate(charts.PALETTE))
-    own = [
-        {
-            **{key: getattr(d, key) for key in ("id", "title", "language", "domain", "tasks")},
-            "use": d.use,
-            "note": d.note,
-            "license": d.license,
-            "invented": d.id in counts["edition"]["invented"],
-            "link": d.homepage if d.homepage.startswith(("https://", "http://")) else None,
-            "total": totals[d.id],
-            "reasons": [reason for reason, n in totals[d.id]["dropped"].items() if n],
-            "records": {
-                split: {**own, "dropped": Counter(own["dropped"])}
-                for split, own in counts["datasets"][d.id]["records"].items()
-            },
-            "hygiene": _odd(counts["datasets"][d.id]["hygiene"]),
-            "asked": asked(counts["datasets"][d.id]["instructions"]),
-            "leak": counts["datasets"][d.id]["leak"],
-            **drawn[d.id],
-        }
-        for d in datasets
-    ]
+    asked = {d.id: figures.asked(counts["datasets"][d.id]["instructions"]) for d in datasets}
     return environment.get_template("page.html").render(
-        style=Markup(_read("page.css") + colors),  # noqa: S704
+        style=Markup(_read("page.css")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=f"sha256-{digest}",
-        datasets=own,
+        datasets=datasets,
+        counts=counts["datasets"],
+        totals=totals,
+        total=totals[""],
+        asked=asked,
+        drawn=drawn,
         warning=editions.warning(counts["edition"]["invented"], len(datasets)),
         invented=counts["edition"]["invented"],
-        total=totals[""],
-        reasons=reasons,
         glossary=GLOSSARY,
-        drops=(_DROPPED, _drops(totals, reasons)),
-        pure=(_PURE, _pure(own)),
-        heat_caption=_NEAR,
+        drops=_drops(totals),
+        pure=_pure(asked),
         skipped=counts["skipped"],
         rows=rows,
         most=most,
-        near=_pairs(near),
-        outcomes=sorted({row["outcome"] for row in rows}),
-        splits=[*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS})],
+        near=near,
     )
-
-
-def _odd(hygiene: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    """Kind of odd annotation -> split -> how many, in the order of kinds."""
-    kinds = sorted({kind for own in hygiene.values() for kind in own})
-    return {kind: {split: own.get(kind, 0) for split, own in hygiene.items()} for kind in kinds}
-
-
-def _pairs(near: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The near-duplicates, of the pairs of splits that have most, and how many pairs are left."""
-    if near is None:
-        return None
-    pairs = sorted(near["pairs"], key=lambda pair: -pair["records"])
-    found = sum(pair["records"] for pair in pairs)
-    hidden = max(len(pairs) - _PAIRS, 0)
-    return {**near, "pairs": pairs[:_PAIRS], "found": found, "hidden": hidden}
 
 
 def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _drops(totals: Mapping[str, Any], reasons: Sequence[str]) -> Markup | None:
-    rows = []
-    for name, own in totals.items():
-        if name and (dropped := own["records"] - own["kept"]):
-            parts = [
-                (n / own["records"], charts.PALETTE[i % len(charts.PALETTE)], f"{reason}: {n:,}")
-                for i, reason in enumerate(reasons)
-                if (n := own["dropped"][reason])
-            ]
-            share = dropped / own["records"]
-            rows.append((-share, charts.Bar(name, f"{share:.1%}", parts)))
-    rows.sort()
-    return charts.bars(_DROPPED, [bar for _, bar in rows], -rows[0][0]) if rows else None
-
-
-def _pure(datasets: Sequence[Mapping[str, Any]]) -> Markup | None:
-    rows = {
-        f"{d['id']} {own['task']}": own["pure_negative_share"]
-        for d in datasets
-        for own in d["asked"]
-        if own["split"] == "train" and own["pure_negative_share"]
+def _drops(totals: Mapping[str, Any]) -> list[Any]:
+    """A bar for every dataset that lost records, with a part for every reason."""
+    dropped = {
+        name: (total["records"] - total["kept"]) / total["records"]
+        for name, total in totals.items()
+        if name and total["records"] > total["kept"]
     }
-    bars = [
-        charts.Bar(name, f"{share:.0%}", [(share, charts.INK, "")])
-        for name, share in sorted(rows.items(), key=lambda item: (-item[1], item[0]))
+    most = max(dropped.values(), default=1)
+    return [
+        (
+            name,
+            f"{dropped[name]:.1%}",
+            [
+                (n / totals[name]["records"] / most, color % 10, f"{reason}: {n:,}")
+                for color, (reason, n) in enumerate(totals[name]["dropped"].items())
+                if n
+            ],
+        )
+        for name in sorted(dropped, key=lambda name: (-dropped[name], name))
     ]
-    return charts.bars(_PURE, bars, 1) if bars else None
+
+
+def _pure(asked: Mapping[str, Any]) -> list[Any]:
+    """A bar for every dataset and task: the share of train instructions without a positive."""
+    shares = {
+        f"{name} {row['task']}": row["pure_negative_share"]
+        for name, rows in asked.items()
+        for row in rows
+        if row["split"] == "train" and row["pure_negative_share"]
+    }
+    ordered = sorted(shares, key=lambda name: (-shares[name], name))
+    return [(name, f"{shares[name]:.0%}", [(shares[name], None, "")]) for name in ordered]

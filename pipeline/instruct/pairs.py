@@ -1,0 +1,85 @@
+"""Records parted into the pairs that were annotated, one row for each.
+
+Where a source annotates chosen pairs of a text, a label is absent between the members of such a
+pair, and nowhere else. So the pair is given: its members in text order, which does not tell who is
+the subject. Two mentions that no relation links, if there are exactly two, are a pair of which the
+source says that no label holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.tables import flat, running
+from pipeline.tasks._answers import mentions, relations
+
+
+def by_pair(table: Any) -> Any:
+    """The pairs of a table of records as rows, with two more columns.
+
+    `number` is that of the pair in its record, from 0, in text order; `pair` are its two strings.
+    `relations` holds those between the two, in both directions. Needs the column text.
+    """
+    found = mentions(table)
+    linked = relations(table, found.first)
+    lone_row, lone = _lone_pairs(table.num_rows, found, linked)
+    ends = np.concatenate([np.stack([linked.head, linked.tail], axis=1), lone])
+    ends = np.where(_later(found, ends)[:, None], ends[:, ::-1], ends)
+    row = np.concatenate([linked.row, lone_row])
+    # Mentions of equal strings are one: the instruction gives strings.
+    strings = np.sort(found.text.dictionary_encode().indices.to_numpy()[ends], axis=1)
+    place = found.place[ends]
+    order = np.lexsort((place[:, 1], place[:, 0], strings[:, 1], strings[:, 0], row))
+    keys = np.stack([row, strings[:, 0], strings[:, 1]], axis=1)[order]
+    new = np.ones(len(keys), bool)
+    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    group = np.cumsum(new) - 1
+    heads = order[new]
+    # Pairs go back from the order of strings into that of the text.
+    turn = np.lexsort((heads, place[heads, 1], place[heads, 0], row[heads]))
+    heads, rank = heads[turn], np.argsort(turn, kind="stable")
+    owner = np.empty(len(row), np.int64)
+    owner[order] = rank[group]
+    link = np.argsort(owner[: len(linked.row)], kind="stable")
+    sizes = np.bincount(owner[: len(linked.row)], minlength=len(heads))
+    items, _, _ = flat(table, "relations")
+    own = pa.ListArray.from_arrays(
+        pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32()),
+        items.take(pa.array(link)),
+        type=table.schema.field("relations").type,
+    )
+    pairs = table.take(pa.array(row[heads]))
+    pairs = pairs.set_column(pairs.schema.get_field_index("relations"), "relations", own)
+    names = found.text.take(pa.array(ends[heads].ravel()))
+    return pairs.append_column("number", pa.array(running(row[heads]))).append_column(
+        "pair", pa.ListArray.from_arrays(pa.array(np.arange(len(heads) + 1) * 2, pa.int32()), names)
+    )
+
+
+def _lone_pairs(rows: int, found: Any, linked: Any) -> tuple[Any, Any]:
+    """(row, two mentions) of the records in which exactly two mentions are in no relation."""
+    used = np.zeros(len(found.row), bool)
+    used[np.concatenate([linked.head, linked.tail])] = True
+    free = np.flatnonzero(~used)
+    row = found.row[free]
+    two = np.bincount(row, minlength=rows)[row] == 2
+    return row[two][::2], free[two].reshape(-1, 2)
+
+
+def _later(found: Any, ends: Any) -> Any:
+    """Of which pairs the first mention stands later in the text."""
+    first, second = found.place[ends[:, 0]], found.place[ends[:, 1]]
+    return (first > second) | ((first == second) & (ends[:, 0] > ends[:, 1]))
+
+
+def unit_ids(table: Any) -> list[str]:
+    """What draws are made by: the id of each record, of a pair with its number."""
+    ids = table["id"]
+    if "number" in table.column_names:
+        ids = pc.binary_join_element_wise(ids, table["number"].cast(pa.string()), "/")
+    names: list[str] = ids.to_pylist()
+    return names

@@ -1,0 +1,1 @@
+"""Ask a model behind an OpenAI-compatible endpoint for the answers to rows of the corpus."""

@@ -1,0 +1,112 @@
+"""The rows of a corpus to ask, as chats, with examples before them.
+
+Examples are rows of the same config and dataset from train, dealt by hash and never of the row's
+own record; a dataset without train rows, such as a held-out one, has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from pipeline import hashing
+from pipeline.errors import RawFileError
+from pipeline.execution import shards
+from pipeline.exports import rows_of
+from pipeline.tasks import json_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+#: Rows of a dataset that examples are taken from.
+_POOL: Final = 256
+
+Messages = list[dict[str, str]]
+
+
+class Question(NamedTuple):
+    """A row to ask: the chat, and the form of the answer."""
+
+    id: str
+    messages: Messages
+    response_format: dict[str, Any]
+
+
+class Part(NamedTuple):
+    """Which rows of a corpus to ask."""
+
+    corpus: Path
+    #: Folders of the corpus; all if there are none.
+    configs: Sequence[str] = ()
+    split: str = "test"
+    datasets: Sequence[str] | None = None
+    #: Only so many records of every dataset and config.
+    limit: int | None = None
+    shots: int = 0
+
+
+def count(part: Part) -> int:
+    """How many rows there are to ask."""
+    return sum(table.num_rows for _, table in _tables(part, part.split))
+
+
+def questions(part: Part) -> Iterator[Question]:
+    """The rows to ask, in the order of the corpus."""
+    examples: dict[str, list[dict[str, Any]]] = {}
+    examples_of = None
+    for config, table in _tables(part, part.split):
+        if part.shots and config != examples_of:
+            examples, examples_of = _examples(part, config), config
+        for row in table.to_pylist():
+            shown = _chosen(row, examples.get(_dataset(row), ()), part.shots)
+            turns = [(one["instruction"], one["output"]) for one in shown]
+            messages = [
+                {"role": role, "content": text}
+                for turn in turns
+                for role, text in zip(("user", "assistant"), turn, strict=True)
+            ]
+            messages.append({"role": "user", "content": row["instruction"]})
+            yield Question(row["id"], messages, json_schema.response_format(row))
+
+
+def _tables(part: Part, split: str, config: str | None = None) -> Iterator[tuple[str, Any]]:
+    present = sorted(path.name for path in part.corpus.glob("*") if path.is_dir())
+    if absent := sorted({*part.configs} - {*present}):
+        todo = f"it holds {', '.join(present) or 'nothing: name a corpus with --corpus'}"
+        raise RawFileError(f"there is no config {absent[0]!r}", where=part.corpus, todo=todo)
+    limit = part.limit if config is None else None
+    for name in [config] if config else part.configs or present:
+        paths = shards.listed(part.corpus / name, f"{split}-*.parquet")
+        for table in rows_of(paths, part.datasets, limit):
+            yield name, table
+
+
+def _dataset(row: Mapping[str, Any]) -> str:
+    return str(row["record_id"]).partition("/")[0]
+
+
+def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
+    """Dataset -> the rows that examples are taken from: those with the lowest hashes."""
+    pools: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for _, table in _tables(part, "train", config):
+        rows = table.select(["id", "record_id", "instruction", "output"]).to_pylist()
+        for key, row in zip(
+            hashing.hashes([row["id"] for row in rows]).tolist(), rows, strict=True
+        ):
+            pools.setdefault(_dataset(row), []).append((key, row))
+        for dataset, own in pools.items():
+            own.sort(key=lambda pair: (pair[0], pair[1]["id"]))
+            pools[dataset] = own[:_POOL]
+    return {dataset: [row for _, row in own] for dataset, own in pools.items()}
+
+
+def _chosen(
+    row: Mapping[str, Any], pool: Sequence[dict[str, Any]], number: int
+) -> list[dict[str, Any]]:
+    others = [one for one in pool if one["record_id"] != row["record_id"]]
+    if not others or not number:
+        return []
+    keys = hashing.hashes([f"{row['id']} {one['id']}" for one in others])
+    return [others[int(index)] for index in np.argsort(keys, kind="stable")[:number]]

@@ -1,0 +1,124 @@
+"""What a record says, for people: the spans to mark in its text, and facts in words.
+
+The page and `iepile show` draw the same spans and tell the same facts, each in its own way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.records import Argument, Record
+
+#: Characters of an excerpt, and those of them before its first annotation.
+_EXCERPT: Final = 420
+_BEFORE: Final = 80
+#: Mentions that are listed because they cross others.
+_CROSSING: Final = 6
+
+#: A piece of a marked text: ("text", string), ("open", label) or ("close", label).
+Piece = tuple[str, str]
+
+
+class Span(NamedTuple):
+    """A marked stretch of text, in characters."""
+
+    start: int
+    end: int
+    label: str
+
+
+def spans(record: Record) -> list[Span]:
+    """What is marked in the text: entities, triggers, arguments, heads and tails, in text order."""
+    labels: list[dict[str, None]] = [{} for _ in record.mentions]
+    for i, mention in enumerate(record.mentions):
+        if mention.label is not None:
+            labels[i][mention.label] = None
+    for event in record.events:
+        if event.trigger is not None:
+            labels[event.trigger][f"trigger of {event.label}"] = None
+    for event in record.events:
+        for argument in event.arguments:
+            labels[argument.mention][argument.role] = None
+    for relation in record.relations:
+        for mention_index, name in ((relation.head, "head"), (relation.tail, "tail")):
+            if not labels[mention_index]:
+                labels[mention_index][name] = None
+    found = {
+        Span(mention.start, mention.end, ", ".join(labels[i]))
+        for i, mention in enumerate(record.mentions)
+        if mention.start is not None and mention.end is not None
+    }
+    return sorted(found, key=lambda span: (span.start, -span.end, span.label))
+
+
+def facts(record: Record) -> Iterator[tuple[str, str]]:
+    """(label, words) of entities that have no place in the text, of relations and of events."""
+    texts = [mention.text for mention in record.mentions]
+    for mention in record.mentions:
+        if mention.start is None and mention.label is not None:
+            where = "several places" if record.text.count(mention.text) > 1 else "no place"
+            yield mention.label, f"{mention.text} ({where} in the text)"
+    for r in record.relations:
+        yield r.label, f"{texts[r.head]} → {texts[r.tail]}{_slots(r.qualifiers, texts)}"
+    for e in record.events:
+        trigger = "" if e.trigger is None else texts[e.trigger]
+        yield e.label, (trigger + _slots(e.arguments, texts)).removeprefix("; ")
+
+
+def _slots(slots: Sequence[Argument], texts: Sequence[str]) -> str:
+    return "".join(f"; {slot.role}: {texts[slot.mention]}" for slot in slots)
+
+
+def excerpt(text: str, spans: Sequence[Span]) -> tuple[list[Piece], list[str]]:
+    """(a piece of the text with its spans marked, what could not be shown in it, in words).
+
+    `spans` are in text order. Marks nest; a span that crosses another is told in words instead.
+    """
+    first, last = _window(text, spans)
+    inside = [span for span in spans if first <= span.start and span.end <= last]
+    nested: list[Span] = []
+    more: list[str] = []
+    ends: list[int] = []
+    for span in inside:
+        while ends and ends[-1] <= span.start:
+            ends.pop()
+        if ends and span.end > ends[-1]:
+            crossing = cut(text[span.start : span.end], 60)
+            more.append(f"crosses another mention: {span.label or 'mention'}: {crossing}")
+        else:
+            nested.append(span)
+            ends.append(span.end)
+    del more[_CROSSING:]
+    # At one place marks close, the innermost first, before others open, the outermost first.
+    tags = [(span.start, 1, i, "open", span.label) for i, span in enumerate(nested)]
+    tags += [(span.end, 0, -i, "close", span.label) for i, span in enumerate(nested)]
+    pieces: list[Piece] = [("text", "…")] if first else []
+    at = first
+    for place, _, _, kind, label in sorted(tags):
+        if place > at:
+            pieces.append(("text", text[at:place]))
+        pieces.append((kind, label))
+        at = place
+    if rest := text[at:last] + ("…" if last < len(text) else ""):
+        pieces.append(("text", rest))
+    if hidden := first + len(text) - last:
+        more.append(f"{hidden:,} more characters, {len(spans) - len(inside):,} more mentions")
+    return pieces, more
+
+
+def _window(text: str, spans: Sequence[Span]) -> tuple[int, int]:
+    """The excerpt of a long text: where its annotations begin, and whole mentions at its end."""
+    if len(text) <= _EXCERPT:
+        return 0, len(text)
+    first = max(0, min((span.start for span in spans), default=0) - _BEFORE)
+    last = first + _EXCERPT
+    torn = [span.end for span in spans if span.start < last < span.end <= last + _BEFORE]
+    return first, min(max(torn, default=last), len(text))
+
+
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning in so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"

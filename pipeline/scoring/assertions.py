@@ -1,0 +1,160 @@
+"""What an answer asserts: the annotations in one label's value, for the scorer to compare.
+
+    NER  entity     (string)                     RE, SPO  relation  (subject, object)
+    EET  trigger    (string)                     KG       attribute (head, attribute, value)
+    EE   trigger    (string), argument (role, string)
+    EEA  argument   (role, string): its triggers are given, so that they are no finding
+
+The label is the key of the output under which a value stands; it is no part of the annotation. An
+argument is not tied to its trigger. "NAN", an empty string or list and null stand for nothing.
+
+Values that a model writes loosely are read as they are meant: one string for a list of one, one
+object for a list of one, an object with a `text` for a string, `head` and `tail` for `subject` and
+`object`, a pair for both, a list of {role, argument} for an object of roles, a list as a string of
+JSON, and other words for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.tasks._events import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+#: (number of the measure, its strings); None stands for something that the task does not know.
+Annotation = tuple[int, tuple[str, ...]] | None
+#: What stands for nothing in the gold.
+IN_GOLD: Final = frozenset({"", NOTHING})
+#: What models write for nothing; a word of these that the gold holds is an answer.
+IN_ANSWERS: Final = IN_GOLD | {
+    *("NaN", "nan", "Nan", "NA", "N/A", "n/a", "None", "none", "NONE", "null", "Null", "NULL"),
+    *("无", "空", "没有"),
+}
+#: The fields of an object that stands for a string: with offsets, or a role's filler.
+_TEXT: Final = ("text", "argument", "value", "entity", "name")
+
+
+def _flat(value: Any, nothing: Collection[str]) -> Iterator[Any]:
+    """The strings, numbers and objects of a value, however deep in lists, but for nothings."""
+    left = [_decoded(value)]
+    while left:
+        item = left.pop()
+        if isinstance(item, list):
+            left += reversed(item)
+        elif isinstance(item, str):
+            if item not in nothing:
+                yield item
+        elif item not in (None, False, {}) and item == item:  # noqa: PLR0124  NaN is no number
+            yield item
+
+
+def _decoded(value: Any) -> Any:
+    """A list or object that was written as a string of JSON."""
+    if isinstance(value, str) and value[:1] in ("[", "{") and value[-1:] in ("]", "}"):
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        return found if isinstance(found, list | dict) else value
+    return value
+
+
+def _strings(value: Any, nothing: Collection[str]) -> Iterator[str | None]:
+    """The strings of a value that should be a string or a list of strings."""
+    for item in _flat(value, nothing):
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            text = next((item[name] for name in _TEXT if isinstance(item.get(name), str)), None)
+            yield text
+        else:
+            yield None if item is True else str(item)
+
+
+def _spans(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
+    for string in _strings(value, nothing):
+        yield None if string is None else (0, (string,))
+
+
+def _pairs(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
+    value = _decoded(value)
+    for item in value if isinstance(value, list) else [value]:
+        ends: Any = item
+        if isinstance(item, dict) and item:
+            ends = (item.get("subject", item.get("head")), item.get("object", item.get("tail")))
+        elif not isinstance(item, list):
+            if [*_flat(item, nothing)]:
+                yield None
+            continue
+        strings = [[*_strings(end, nothing)] for end in ends]
+        if not any(strings):
+            continue
+        match strings:
+            case [[str(subject)], [str(object_)]]:
+                yield (0, (subject, object_))
+            case _:
+                yield None
+
+
+def _triggers_and_arguments(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
+    for event in _flat(value, nothing):
+        if not isinstance(event, dict):
+            yield None
+            continue
+        for trigger in _strings(event.get("trigger"), nothing):
+            yield None if trigger is None else (0, (trigger,))
+        yield from _arguments(event, 1, nothing)
+
+
+def _arguments_of_events(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
+    for event in _flat(value, nothing):
+        if isinstance(event, dict):
+            yield from _arguments(event, 0, nothing)
+        else:
+            yield None
+
+
+def _arguments(
+    event: dict[str, Any], measure: int, nothing: Collection[str]
+) -> Iterator[Annotation]:
+    arguments = _decoded(event.get("arguments"))
+    for item in _flat(arguments, nothing):
+        if not isinstance(item, dict):
+            yield None
+            continue
+        roles = item
+        if isinstance(arguments, list) and isinstance(item.get("role"), str):
+            roles = {item["role"]: next((item[name] for name in _TEXT if name in item), None)}
+        for role, fillers in roles.items():
+            for string in _strings(fillers, nothing):
+                yield None if string is None else (measure, (role, string))
+
+
+def _attributes(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
+    for heads in _flat(value, nothing):
+        if not isinstance(heads, dict):
+            yield None
+            continue
+        for head, described in heads.items():
+            for attributes in _flat(described, nothing):
+                if not isinstance(attributes, dict):
+                    yield None
+                    continue
+                for name, values in attributes.items():
+                    for string in _strings(values, nothing):
+                        yield None if string is None else (0, (head, name, string))
+
+
+#: Task -> the function that reads a value, given the strings that stand for nothing.
+READERS: Final[dict[str, Callable[[Any, Collection[str]], Iterator[Annotation]]]] = {
+    "NER": _spans,
+    "EET": _spans,
+    "RE": _pairs,
+    "SPO": _pairs,
+    "EE": _triggers_and_arguments,
+    "EEA": _arguments_of_events,
+    "KG": _attributes,
+}

@@ -1,0 +1,101 @@
+"""What kind of mistakes a model makes, with examples.
+
+wrong_label        the strings are right, and the gold has them under another label
+hard_negative      the same, where the dictionary has the two labels for near ones
+wrong_border       an annotation of the gold overlaps it
+repeated           given more often than the gold has it
+not_asked          under a label that was not asked
+invented           none of these
+missed             an annotation of the gold that none of the above stands for
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def overlap(one: Any, two: Any) -> bool:
+    """Whether every string of one annotation holds, or is held by, that of the other."""
+    return (
+        one[0] == two[0]
+        and len(one[1]) == len(two[1])
+        and all(a in b or b in a for a, b in zip(one[1], two[1], strict=True))
+    )
+
+
+class Mistakes:
+    """The mistakes of one task, dataset and split."""
+
+    def __init__(self, near: Mapping[str, Sequence[str]]) -> None:
+        #: Label -> its near labels.
+        self.near = near
+        self.counts: Counter[str] = Counter()
+        self.examples: list[dict[str, Any]] = []
+        self._shown: Counter[tuple[str, str]] = Counter()
+
+    def add(
+        self,
+        record_id: str,
+        gold: Mapping[str, list[Any]],
+        missed: Mapping[str, list[Any]],
+        wrong: Mapping[str, list[Any]],
+        limit: int,
+    ) -> None:
+        """Count those of a record; keep at most `limit` examples of a kind and label.
+
+        Every argument maps labels to annotations: all of the gold, and what a model missed of it,
+        and what it said wrongly.
+        """
+        left = {label: [*own] for label, own in missed.items()}
+        for label, items in wrong.items():
+            for annotation in items:
+                kind, of, meant = self._kind(label, annotation, gold, left)
+                if meant in left.get(of, ()):
+                    left[of].remove(meant)
+                self._note(kind, record_id, label, annotation, limit, (of, meant))
+        for label, items in left.items():
+            for annotation in items:
+                self._note("missed", record_id, label, None, limit, (label, annotation))
+
+    def _kind(
+        self,
+        label: str,
+        annotation: Any,
+        gold: Mapping[str, list[Any]],
+        left: Mapping[str, list[Any]],
+    ) -> tuple[str, str, Any]:
+        """(kind, label of the gold that was meant, annotation of the gold that was meant)."""
+        for other, items in gold.items():
+            if other != label and annotation in items:
+                near = other in self.near.get(label, ()) or label in self.near.get(other, ())
+                return ("hard_negative" if near else "wrong_label"), other, annotation
+        for other in left.get(label, ()):
+            if overlap(annotation, other):
+                return "wrong_border", label, other
+        if annotation in gold.get(label, ()):
+            return "repeated", label, annotation
+        return ("not_asked" if label.startswith("(") else "invented"), "", None
+
+    def _note(
+        self,
+        kind: str,
+        record_id: str,
+        label: str,
+        predicted: Any,
+        limit: int,
+        meant: tuple[str, Any],
+    ) -> None:
+        self.counts[kind] += 1
+        self._shown[kind, label] += 1
+        if self._shown[kind, label] <= limit:
+            gold_label, gold = meant
+            example: dict[str, Any] = {"kind": kind, "record_id": record_id, "label": label}
+            if predicted is not None:
+                example["predicted"] = [*predicted[1]]
+            if gold is not None:
+                example |= {"gold_label": gold_label, "gold": [*gold[1]]}
+            self.examples.append(example)
