@@ -25,7 +25,7 @@ _TIMEOUT: Final = 30
 MARK: Final = ".iepile"
 
 
-def place(text: str) -> Any:
+def place(text: str) -> Path:
     """Return the path for what a user typed: a local path, or a URL that fsspec supports.
 
     Raises `RawFileError` if the URL cannot be reached.
@@ -51,7 +51,8 @@ def place(text: str) -> Any:
             todo="check the bucket, the credentials and the endpoint; each protocol needs its "
             "fsspec package, for example for s3: pip install 'iepile-pipeline[s3]'",
         ) from None
-    return path
+    result: Path = path
+    return result
 
 
 def remove(path: Any) -> None:
