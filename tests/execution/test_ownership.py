@@ -205,7 +205,7 @@ def test_a_link_to_what_is_not_ours_is_refused(work, capsys):
 
     assert iepile("publish", "--out", "output") == 1
 
-    assert "where other things lie" in capsys.readouterr().err
+    assert "which holds files that iepile did not write" in capsys.readouterr().err
     assert tree(work / "thesis") == before
     assert Path("output/corpus").is_symlink()
 

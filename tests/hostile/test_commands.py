@@ -145,7 +145,7 @@ CALLS = {
     "score: scores into a folder": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--samples", "0", "--json", "{empty}"], "Is a directory"),
     "score: scores below a file": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--samples", "0", "--json", "{file}/x"], "File exists"),
     "export: nothing made": (["export", "bio", "--output", "{empty}", "--out", "{tmp}/e", "--params", "{params}"], "no records to export"),
-    "export: over a run": (["export", "bio", "--output", "{out}", "--out", "{out}/corpus", "--params", "{params}"], "would lie among what is read"),
+    "export: over a run": (["export", "bio", "--output", "{out}", "--out", "{out}/corpus", "--params", "{params}"], "would lie among the input"),
     "export: over a file": (["export", "bio", "--output", "{out}", "--out", "{file}", "--params", "{params}"], "iepile did not write"),
     "export: below a file": (["export", "bio", "--output", "{out}", "--out", "{file}/x", "--params", "{params}"], "Not a directory"),
     "export: no such split": (["export", "bio", "--output", "{out}", "--out", "{tmp}/e", "--splits", "tain", "--params", "{params}"], "no split 'tain'"),
@@ -218,7 +218,7 @@ def test_fetch_where_no_folder_can_be(where, call):
     code, _, err = call("fetch", "boson", "--mirror", "{raw}", "--raw", where)
 
     assert code == 1
-    assert "to do: see whether the path is meant" in err
+    assert "to do: check that the path is right" in err
 
 
 def manifest(content):
