@@ -45,8 +45,8 @@ def check(dataset: Dataset, network: Network) -> Iterator[Answer]:
             place, _, member = address.partition("#")
             asked.setdefault(place, None if member else file)
     with session(network) as web:
-        for place, file in asked.items():
-            yield _ask(web, place, file, network)
+        for place, whole in asked.items():
+            yield _ask(web, place, whole, network)
 
 
 def _ask(web: requests.Session, place: str, file: File | None, network: Network) -> Answer:

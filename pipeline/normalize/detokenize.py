@@ -15,7 +15,7 @@ some texts differ from the original by blanks.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def _moved(mention: Mention, text: str, place: Sequence[int], style: Tokenized) 
     return mention._replace(text=text[start:end], start=start, end=end)
 
 
-def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
+def rewritten(text: str, style: Tokenized) -> tuple[str, Any]:
     """(the text as it was written, the place there of every place of `text` and of its end)."""
     spans = [match.span() for match in _TOKEN.finditer(text)]
     tokens = [text[start:end] for start, end in spans]
