@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import xxhash
 
 from pipeline import catalog, hashing
-from pipeline.adding import fitting, mistakes
+from pipeline.adding import evidence, fitting, mistakes
 from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
@@ -87,7 +87,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
     for (kind, label), n in sorted(unknown.items()):
         findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
-    if many := fitting.crowded(seen.get("entity", Counter())):
+    if many := evidence.crowded(seen.get("entity", Counter())):
         findings.append(Finding(dataset.id, many))
     # A raw label may be as odd as it likes where the declaration gives it another name.
     asked = (name for kind in seen for name in dataset.names(kind).values())
@@ -133,7 +133,7 @@ def _watched(
     """The items as they are; the raw labels in them are counted on the way."""
     for item in items:
         if isinstance(item, Record):
-            for kind, labels in fitting.labels_in([item]).items():
+            for kind, labels in evidence.labels_in([item]).items():
                 seen.setdefault(kind, Counter()).update(labels)
         yield item
 

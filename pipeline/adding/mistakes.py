@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline.adding.fitting import ROWS, Fit, fit
+from pipeline.adding.tabular import PAIR
 from pipeline.errors import PipelineError
 from pipeline.readers._source import json_rows, lines
 from pipeline.readers.pair_table import table
@@ -53,8 +54,6 @@ _VALUES: Final[dict[str, dict[Any, str]]] = {
         "by_label": "the spans look grouped by label",
     },
 }
-#: The columns that a pair table needs.
-PAIR: Final = ("text", "head", "tail", "relation")
 
 
 class Change(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.adding import fitting, mistakes
+from pipeline.adding import fitting, tags
 from pipeline.readers._source import lines
 from pipeline.readers.pair_table import table
 
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-
 _LINES: Final = 2000
-_TAG: Final = re.compile(r"([BIMESLU])[-_].+")
-_COUNT: Final = re.compile(r"\d+([-.]\d+)?")
+_COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
+#: The columns that a pair table needs.
+PAIR: Final = ("text", "head", "tail", "relation")
 #: What the columns of a pair table are called elsewhere, in lower case.
 _HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "text": ("sentence", "content", "sent", "context"),
@@ -25,6 +26,15 @@ _HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "tail": ("tail_text", "tail_entity", "object", "obj", "entity2", "entity_2", "e2", "t", "o"),
     "relation": ("label", "predicate", "relation_type", "rel", "type", "class", "r", "p"),
 }
+#: Share of the rows that must be as wide as most are.
+_REGULAR: Final = 0.8
+
+
+class Tagged(NamedTuple):
+    """A column of tags beside one of tokens, as options of `columns`."""
+
+    options: dict[str, Any]
+    style: tags.Style
 
 
 def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
@@ -34,12 +44,12 @@ def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     separator = {**found, **given}.get("separator") or "\t"
     tables = [[row for _, row in islice(table(f, separator), fitting.ROWS)] for f in files]
     rows = next(iter(tables), [])
-    named = bool(rows) and {*mistakes.PAIR} <= {name.strip() for name in rows[0]}
+    named = bool(rows) and {*PAIR} <= {name.strip() for name in rows[0]}
     if (named and "columns" not in given) or not all(map(_headed, tables)):
         return found
     names = [name.strip() for name in rows[0]]
-    places = {name: i for name in mistakes.PAIR if (i := _place(name, names)) is not None}
-    if len({*places.values()}) == len(mistakes.PAIR):
+    places = {name: i for name in PAIR if (i := _place(name, names)) is not None}
+    if len({*places.values()}) == len(PAIR):
         for name, place in places.items():
             names[place] = name
         found["columns"] = names
@@ -72,29 +82,51 @@ def _place(name: str, names: Sequence[str]) -> int | None:
 
 
 def of_columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """The options of `columns` that can be seen in the first lines."""
+    """The likeliest options of `columns` beside those that are given."""
+    found = tagged_columns(given, files)
+    return found[0].options if found else {}
+
+
+def tagged_columns(given: Mapping[str, Any], files: Sequence[Path]) -> list[Tagged]:
+    """Every column of tags in the files, the likeliest first: certain ones, and of these the last.
+
+    Where tags stand in a column without a scheme, as parts of speech do, it comes after those that
+    have one.
+    """
     encoding = given.get("encoding", "utf-8")
     raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
-    found: dict[str, Any] = {} if "comment" in given else _comment(raw)
-    rows = [*_uncommented(raw, {**found, **given}.get("comment", ""))]
+    base: dict[str, Any] = {} if "comment" in given else _comment(raw)
+    rows = [*_uncommented(raw, {**base, **given}.get("comment", ""))]
     separator = given.get("separator")
     if separator is None:
-        separator = next((s for s in ("\t", " ", "") if _regular(rows, s)), "")
+        separator = next((s for s in ("\t", " ", "") if _width(rows, s) > 1), "")
+    base["separator"] = separator
     cells = [row.split(separator) if separator else row.split() for row in rows]
-    found["separator"] = separator
-    width = min(map(len, cells), default=0)
-    columns = [*zip(*(row[:width] for row in cells), strict=True)]
-    tagged = [i for i, c in enumerate(columns) if any(map(_TAG.fullmatch, c)) and _tags_only(c)]
-    if tagged and "tag_column" not in given:
-        place = tagged[-1]
-        if place != width - 1 or any(len(row) != width for row in cells):
-            found["tag_column"] = place
-        if place == 0 or (place > 1 and all(map(_COUNT.fullmatch, columns[0]))):
-            found["token_column"] = 1
-    tag_column = {**found, **given}.get("tag_column", -1)
-    if columns and tag_column < width and (scheme := _scheme(columns[tag_column])):
-        found["scheme"] = scheme
-    return found
+    width = _width(rows, separator)
+    columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
+    irregular = any(len(row) != width for row in cells)
+    found = []
+    for place, column in enumerate(columns):
+        style = tags.style([tag.strip() for tag in column])
+        if style is None or ("tag_column" in given and place != given["tag_column"] % width):
+            continue
+        options = {**base, **style.options}
+        if place != width - 1 or (irregular and not style.certain):
+            options["tag_column"] = place
+        token = _token_column(columns, place)
+        if token:
+            options["token_column"] = token
+        found.append(Tagged(options, style))
+    found.reverse()
+    return sorted(found, key=lambda own: not own.style.certain)
+
+
+def _token_column(columns: Sequence[Sequence[str]], tag: int) -> int:
+    """The first column beside the tags whose cells are no counts and differ from each other."""
+    for place, column in enumerate(columns):
+        if place != tag and not all(map(_COUNT.fullmatch, column)) and len({*column}) > 1:
+            return place
+    return 0 if tag else min(1, len(columns) - 1)
 
 
 def _first_lines(file: Path, encoding: str) -> Iterator[str]:
@@ -108,7 +140,7 @@ def _comment(rows: Sequence[str]) -> dict[str, str]:
     """
     begun = [row for before, row in pairwise(rows) if not before.strip(" \t")]
     above = [row for row in begun if row.startswith("#") and not row.startswith("##")]
-    tagged = sum(any(w == "O" or _TAG.fullmatch(w) for w in row.split()) for row in above)
+    tagged = sum(row.split()[-1:] == ["O"] or tags.style(row.split()) is not None for row in above)
     if tagged * 2 >= len(above):
         return {}
     # A hashtag that is the first token of a sentence has no blank.
@@ -126,23 +158,8 @@ def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
             yield row
 
 
-def _regular(rows: Sequence[str], separator: str) -> bool:
-    widths = {len(row.split(separator or None)) for row in rows}
-    return len(widths) == 1 and widths != {1}
-
-
-def _tags_only(column: Iterable[str]) -> bool:
-    return all(tag == "O" or _TAG.fullmatch(tag) for tag in column)
-
-
-def _scheme(tags: Sequence[str]) -> str | None:
-    """The tag scheme that the prefixes tell; None where there are none."""
-    prefixes = {found[1] for tag in tags if (found := _TAG.fullmatch(tag))}
-    if not prefixes or not _tags_only(tags):
-        return None
-    if "M" in prefixes:
-        return "BMES"
-    if prefixes - {"B", "I"}:
-        return "BIOES"
-    opens = any(b[0] == "I" and a == "O" for a, b in zip(("O", *tags), tags, strict=False))
-    return "IOB1" if opens else "IOB2"
+def _width(rows: Sequence[str], separator: str) -> int:
+    """How many columns nearly all rows have; 0 where they differ."""
+    widths = Counter(len(row.split(separator or None)) for row in rows)
+    most, n = max(widths.items(), key=lambda own: own[1], default=(0, 0))
+    return most if n >= _REGULAR * len(rows) else 0
