@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
+
 Names = dict[str, str] | list[str]
 
 
@@ -48,7 +50,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     source: str
     license: str
-    language: Literal["en", "zh"]
+    #: An ISO 639 code; see `text.like` for what follows from it.
+    language: str
     domain: str
     tasks: list[Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]]
     reader: dict[str, Any]
@@ -184,6 +187,11 @@ def _validate(dataset: Dataset, path: Path) -> None:
             raise DeclarationError(what, where=path, todo=todo)
 
     reader(dataset, path)
+    demand(
+        _LANGUAGE.fullmatch(dataset.language),
+        f"{dataset.language!r} is no code of a language",
+        "use the two or three letters of ISO 639, as in en, zh or de",
+    )
     for key in ("title", "source"):
         demand(getattr(dataset, key).strip(), f"{key} is blank", "give it a name")
     demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")

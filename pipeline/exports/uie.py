@@ -26,6 +26,7 @@ import orjson
 
 from pipeline.exports import OTHER_TASKS, json_lines, records
 from pipeline.exports._asked import Asked, asked_of
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ def prompts(record: dict[str, Any], dataset: Dataset, absent: dict[str, Asked]) 
     if "NER" in absent:
         _entities(record, absent["NER"], add)
     if "RE" in absent:
-        _relations(record, absent["RE"], _OF[dataset.language], add)
+        _relations(record, absent["RE"], _OF[like(dataset.language)], add)
     if "EE" in absent:
         _events(record, dataset, absent["EE"], add)
     return asked
@@ -83,7 +84,7 @@ def _relations(record: dict[str, Any], absent: Asked, of: str, add: Callable[...
 def _events(
     record: dict[str, Any], dataset: Dataset, absent: Asked, add: Callable[..., None]
 ) -> None:
-    of, trigger = _OF[dataset.language], _TRIGGER[dataset.language]
+    of, trigger = _OF[like(dataset.language)], _TRIGGER[like(dataset.language)]
     for event in record["events"]:
         label, owner = event["label"], event["label"]
         if event["trigger"] is not None:

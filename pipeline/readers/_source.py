@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.errors import RawFileError, explained
 from pipeline.records import Reject
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -184,7 +185,7 @@ def label_of(value: Any) -> str:
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:
     """The text of tokens joined (a space in English, nothing in Chinese) and where each starts."""
-    gap = "" if language == "zh" else " "
+    gap = "" if like(language) == "zh" else " "
     width = len(gap)
     starts = [0, *accumulate(len(token) + width for token in tokens)]
     return gap.join(tokens), starts[:-1]
