@@ -35,6 +35,8 @@ _ABOUT: Final = re.compile(
     r"(?i)(readme|licen[cs]e|copying|citation|changelog|dataset_infos?|state|manifest)\b.*"
 )
 _NO_DATA: Final = frozenset({".md", ".py", ".pdf", ".html", ".png", ".jpg", ".yaml", ".yml", ".sh"})
+#: First bytes of what readers open: gzip, zip, Parquet, Arrow.
+_READ: Final = (b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 #: First bytes -> (what it is, what to do).
 _BINARY: Final = {
     b"BZh": ("packed with bzip2", "unpack it with `bunzip2 -k FILE`"),
@@ -116,11 +118,13 @@ def _split_named(path: Path, root: Path | None = None) -> str | None:
     return None
 
 
-def refuse_binary(path: Path, *, read: Sequence[bytes] = ()) -> None:
-    """Refuse a file whose first bytes say that it is no text; containers in `read` are read."""
+def refuse_binary(path: Path) -> None:
+    """Refuse a file whose first bytes say that it is no text, but for those that readers open."""
     head = head_of(path)
+    if head.startswith(_READ):
+        return
     for start, (what, todo) in _BINARY.items():
-        if head.startswith(start) and start not in read:
+        if head.startswith(start):
             named = todo.replace("FILE", path.name).replace("NEW", f"{path.stem}.jsonl")
             raise RawFileError(f"this file is {what}", where=path, todo=named)
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
@@ -140,6 +144,8 @@ def encoding(head: bytes) -> str | None:
 
     A few lines that are no UTF-8 are slips, which readers reject; XML names its encoding itself.
     """
+    if head.startswith(_READ):
+        return None
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head.count(0) * 3 > len(head):
         return "utf-16"
     rows = head.splitlines()
@@ -182,6 +188,9 @@ def cut_file(path: Path, to: Path, rows: int, most: int) -> None:
     """
     with path.open("rb") as stream:
         raw = stream.read(most)
+    if raw.startswith(_READ):
+        shutil.copyfile(path, to)
+        return
     whole = len(raw) == path.stat().st_size
     start = raw.removeprefix(_BOM).lstrip()[:1]
     if is_array(raw):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog
-from pipeline.adding import evidence, fitting, json_shape, language, tabular
+from pipeline.adding import evidence, fitting, json_shape, language, mistakes, tabular
+from pipeline.adding.mistakes import in_toml
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError, RawFileError
-from pipeline.readers._source import json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 _SOUND: Final = 0.35
 #: Readings that score so much less than the best are out of the question.
 _NEAR: Final = 0.12
+#: Readings with so large a share of the most annotation that any has say about as much.
+_AS_MUCH: Final = 0.9
 #: Readings that differ in a smaller share of their records differ in slips of the files.
 _DIFFERENT: Final = 0.2
-#: How many rows of JSON show its shape.
-_ROWS: Final = 300
 _SHOWN: Final = 72
 #: Languages whose tokens are joined by nothing.
 _UNSPACED: Final = frozenset({"zh", "ja", "th", "my", "km"})
@@ -75,25 +75,36 @@ def trials(
 ) -> list[Trial]:
     """All candidates that yield a record, the best first.
 
-    `given` are options that a user named: only readers that have them are tried. `spoken` is the
-    language, if it is told.
+    `given` are the reader, if it is named, and options: only readers that have them are tried.
+    `spoken` is the language, if it is told.
     """
     tried = []
     for known, why, tags_are_bare in _candidates(files):
+        if known["name"] != given.get("name", known["name"]):
+            continue
         reader = {**known, **given}
         bare = tags_are_bare and "only_label" not in given
         if trial := _tried(msgspec.structs.replace(start, reader=reader), files, spoken, why):
             rank = len(reader) > 1 and (1 if why.startswith("its") else 2)
             tried.append(trial._replace(bare=bare, rank=int(rank)))
-    return sorted(tried, key=_order)
+    return _sorted(tried)
 
 
-def _order(trial: Trial) -> tuple[Any, ...]:
-    """What is best comes first: sound records, much annotation, few options."""
-    quality = round(trial.quality / _NEAR)
-    options = str(trial.dataset.reader)
-    best = (-quality, -trial.amount, -round(trial.found.labels, 2))
-    return (*best, trial.rank, len(options), options)
+def _sorted(tried: Sequence[Trial]) -> list[Trial]:
+    """The trials, the best first: sound records, then much annotation, then the fewest oddities."""
+    most = max((trial.quality for trial in tried), default=0)
+    sound = [trial for trial in tried if trial.quality > max(most - _NEAR, 0)]
+    amount = max((trial.amount for trial in sound), default=0)
+    leading = [trial for trial in sound if trial.amount >= _AS_MUCH * amount]
+    rest = [trial for trial in tried if trial not in leading]
+    return sorted(leading, key=_oddity) + sorted(rest, key=lambda t: (-t.quality, -t.amount))
+
+
+def _oddity(trial: Trial) -> tuple[Any, ...]:
+    """Of readings that say about as much, the one with the least of this is told."""
+    found, options = trial.found, str(trial.dataset.reader)
+    fit = (-round(found.labels, 1), -round(trial.quality, 2), len(found.records))
+    return (*fit, trial.rank, len(options), options)
 
 
 def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
@@ -121,7 +132,7 @@ def _candidates(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bo
 
 
 def _all(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    rows = first_json(files)
+    rows = mistakes.first_json(files)
     text = rows is None and all(file.is_file() for file in files)
     if rows:
         for options in json_shape.shapes(rows):
@@ -143,27 +154,10 @@ def _known() -> list[tuple[dict[str, Any], str]]:
         found[str({"name": name})] = {"name": name}, f"the format {name}"
     for name in catalog.ids():
         reader = catalog.load(name).reader
+        if "tag_names" in reader:
+            continue  # Only its own files give the numbers these names.
         found.setdefault(str(reader), (reader, f"the layout of {name}"))
     return [*found.values()]
-
-
-def first_json(files: Sequence[Path]) -> list[Any] | None:
-    """The first rows of JSON files; None where a file is no JSON."""
-    found: list[Any] = []
-    for file in files:
-        if file.is_dir():
-            return None
-        try:
-            for _, row in json_rows(file):
-                if isinstance(row, dict | list):
-                    found.append(row)
-                elif not found:
-                    return None
-                if len(found) >= _ROWS:
-                    break
-        except PipelineError:
-            return None
-    return found
 
 
 def chosen(
@@ -220,9 +214,12 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 def _close(best: Trial, second: Trial) -> bool:
     """Whether a second reading cannot be told from the best by how it fits."""
-    if second.quality < best.quality - 0.02 or second.amount < best.amount:
+    if second.quality < best.quality - 0.02 or second.amount < _AS_MUCH * best.amount:
         return False
     if _difference(best, second) < _DIFFERENT:
+        return False
+    # A format that has a name knows more of its files than their first rows show.
+    if best.rank < second.rank and best.quality >= second.quality:
         return False
     if abs(best.found.labels - second.found.labels) > 0.1:
         return False
@@ -238,30 +235,15 @@ def _deciding(one: Trial, other: Trial) -> str:
         return f"--reader {ours['name']}"
     for key, value in ours.items():
         if theirs.get(key) != value:
-            return f"--option '{key}={_toml(value)}'"
+            return f"--option '{key}={in_toml(value)}'"
     missing = next(key for key in theirs if key not in ours)
-    return f"--option '{missing}={_toml(_default(ours['name'], missing))}'"
-
-
-def _default(reader: str, option: str) -> Any:
-    """What an option of a reader is where nothing is said."""
-    from pipeline.adding import mistakes
-
-    return mistakes.options_of(reader).get(option, "")
-
-
-def _toml(value: Any) -> str:
-    import tomlkit
-
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    return str(tomlkit.item(value).as_string())
+    return f"--option '{missing}={in_toml(mistakes.defaults(ours['name'])[missing])}'"
 
 
 def told(trial: Trial) -> str:
     """A reading in one line."""
     reader = trial.dataset.reader
-    options = ", ".join(f"{k} = {_toml(v)}" for k, v in reader.items() if k != "name")
+    options = ", ".join(f"{k} = {in_toml(v)}" for k, v in reader.items() if k != "name")
     return f"{reader['name']} ({options or 'no options'}), by {trial.why}"
 
 
@@ -278,7 +260,7 @@ def _nothing(tried: Sequence[Trial], files: Sequence[Path]) -> str:
 
 def way_out(files: Sequence[Path]) -> str:
     """What to do where no reader fits."""
-    rows = first_json(files)
+    rows = mistakes.first_json(files)
     numbers = [key for row in rows or () if isinstance(row, dict) for key in _numbered(row)]
     if numbers:
         names = '["O", "B-PER", "I-PER"]'
@@ -300,7 +282,7 @@ def _numbered(row: dict[str, Any]) -> list[str]:
 
 def _first(files: Sequence[Path]) -> str:
     """The first row of the files with all its fields, each cut short."""
-    rows = first_json(files)
+    rows = mistakes.first_json(files)
     if rows and isinstance(rows[0], dict):
         return "; ".join(f"{key} = {f'{value!r}'[:_SHOWN]}" for key, value in rows[0].items())[:600]
     if rows:

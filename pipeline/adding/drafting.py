@@ -7,15 +7,15 @@ Nothing is written here.
 from __future__ import annotations
 
 import re
-from importlib import import_module
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline import catalog
-from pipeline.adding import brought, choosing, fitting, guessing, language, mistakes, naming
+from pipeline import catalog, readers
+from pipeline.adding import brought, checking, choosing, fitting, mistakes, naming
 from pipeline.adding.choosing import Choice, Trial
 from pipeline.adding.survey import Survey, surveyed
 from pipeline.catalog import raw_files
@@ -23,6 +23,7 @@ from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping, Sequence
 
     from pipeline.catalog import Dataset
@@ -39,6 +40,8 @@ class Draft(NamedTuple):
     dataset: Dataset
     survey: Survey
     choice: Choice
+    #: What the reader passes over, in the words of the files; None where it cannot tell.
+    unread: Counter[str] | None
 
 
 def draft(
@@ -74,34 +77,41 @@ def draft(
         first = brought.first_rows(files, Path(folder))
         if reader:
             catalog.reader(start)
-            choice = Choice(_settled(start, given, first, spoken), None)
+            choice = Choice(_settled(start, first, files, spoken), None)
         else:
             choice = choosing.chosen(choosing.trials(start, given, first, spoken), first, files)
     dataset = choice.best.dataset
     survey = surveyed(catalog.reader(dataset), splits)
     whole = declared(dataset, survey, splits, choice.best.found.problem, names)
-    return Draft(whole, survey, choice)
+    return Draft(whole, survey, choice, checking.unread_in(dataset, files))
 
 
 def _settled(
-    start: Dataset, given: Mapping[str, Any], files: Sequence[Path], spoken: str | None
+    start: Dataset, first: Sequence[Path], files: Sequence[Path], spoken: str | None
 ) -> Trial:
     """The named reader with the options that fit best, those given included."""
-    dataset = guessing.settled(start, given, files)
-    found = fitting.fit(dataset, files)
-    own = spoken or language.spoken(r.text for r in found.records) or "en"
-    if own != dataset.language:
-        other = msgspec.structs.replace(start, language=own)
-        dataset = guessing.settled(other, given, files)
-        found = fitting.fit(dataset, files)
-    if not found.records:
-        name = start.reader["name"]
+    given = start.reader
+    tried = choosing.trials(start, given, first, spoken)
+    where = ", ".join(map(str, files))
+    if not tried:
+        problem = fitting.fit(start, first).problem
         raise RawFileError(
-            f"the reader {name} finds no record in these files: {found.problem}",
-            where=", ".join(map(str, files)),
-            todo=_way_out(found.problem, files),
+            f"the reader {given['name']} finds no record in these files: {problem}",
+            where=where,
+            todo=_way_out(problem, first),
         )
-    return Trial(dataset, found, "--reader")
+    best = max(tried, key=lambda trial: trial.found.score)
+    while change := mistakes.better(best.dataset, first, best.found):
+        touched = {k for k, v in change.reader.items() if best.dataset.reader.get(k) != v}
+        if wrong := sorted(touched & {*given} - {"name"}):
+            raise DeclarationError(
+                f"likely mistake: {mistakes.explained(best.dataset, change)}",
+                where=where,
+                todo=f"leave out --option {wrong[0]}=..., or correct it",
+            )
+        dataset = msgspec.structs.replace(best.dataset, reader=change.reader)
+        best = Trial(dataset, fitting.fit(dataset, first), change.words)
+    return best
 
 
 def _way_out(problem: str, files: Sequence[Path]) -> str:
@@ -155,17 +165,25 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
             )
 
 
-def examples(first: str | None = None) -> str:
-    """The readers with the raw lines of their docstrings; after `first`, the others in one line."""
-    names = options.readers()
+def examples() -> str:
+    """The readers with raw lines that they read."""
     parts = []
-    for name in [first, *(n for n in names if n != first)] if first else names:
-        about = (import_module(f"pipeline.readers.{name}").__doc__ or "").strip().splitlines()
-        block = [i for i, line in enumerate(about) if line.startswith("    ")]
-        last = next((i for i in block if i + 1 not in block), -1)
-        raw = [f"    {about[i]}" for i in block if i <= last and first in (None, name)]
-        parts.append("\n".join([f"  {name}: {about[0]}", *raw]))
+    for name in options.readers():
+        about, lines = _about(name)
+        parts.append("\n".join([f"  {name}: {about}", *(f"      {line}" for line in lines)]))
     return "\n".join(parts)
+
+
+def _about(reader: str) -> tuple[str, list[str]]:
+    """What a reader reads, in one line, and raw lines of it."""
+    if reader in readers.formats():
+        text = (readers.FOLDER / "formats.toml").read_text(encoding="utf-8")
+        own = tomllib.loads(text)[reader]
+        return own["about"], [own["example"]] if "example" in own else []
+    about = (options.module(reader).__doc__ or "").strip().splitlines()
+    block = [i for i, line in enumerate(about) if line.startswith("    ")]
+    last = next((i for i in block if i + 1 not in block), -1)
+    return about[0], [about[i][4:] for i in block if i <= last]
 
 
 def declared(

@@ -46,8 +46,9 @@ def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
 
 
 def annotations(records: Sequence[Record]) -> int:
-    """How many labels the records bear: of mentions, relations, events and arguments."""
-    return sum(counts.total() for counts in labels_in(records).values())
+    """How many labels the records bear; those of relations and events weigh more than of spans."""
+    weights = {"entity": 1, "relation": 3, "event": 3, "role": 1}
+    return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())
 
 
 def doubt(records: Sequence[Record], *, sentences: bool = False) -> str | None:
@@ -69,8 +70,6 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     tagged = [t for t in texts if len(_TAG_IN_TEXT.findall(t)) * 3 >= len(t.split())]
     if len(tagged) * 2 > len(texts):
         return f"the texts look like tags: {f'{tagged[0]!r:.60}'}"
-    if len(texts) >= MANY and len({*texts}) == 1:
-        return f"all texts are the same: {shown}"
     single = sum(_SINGLE.fullmatch(text) is not None for text in texts)
     if len(texts) >= MANY and single * 10 > 9 * len(texts):
         return f"the texts are single words: {shown}"
@@ -142,12 +141,11 @@ def _odd_mentions(records: Sequence[Record]) -> str | None:
         return f"the entities are single letters: {f'{labelled[0][1].text!r:.40}'}"
     covered = everything = 0
     for record in records:
-        taken = {
-            i
-            for m in record.mentions
-            if m.label is not None and m.start is not None and m.end is not None
-            for i in range(m.start, m.end)
-        }
+        taken: set[int] = set()
+        for m in record.mentions:
+            if m.label is not None:
+                start = record.text.find(m.text) if m.start is None else m.start
+                taken.update(range(start, start + len(m.text)))
         solid = [i for i, c in enumerate(record.text) if not c.isspace()]
         covered += sum(i in taken for i in solid)
         everything += len(solid)

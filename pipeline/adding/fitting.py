@@ -132,8 +132,14 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
                 placed += 1
             if start is not None and end is not None:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
-                whole += {start, end} <= cuts and record.text[end - 1] not in _NO_LAST
+                whole += {start, end} <= cuts and not _punctuated(record.text, end)
     return placed / total if total else 1, whole / placed if placed else 1
+
+
+def _punctuated(text: str, end: int) -> bool:
+    """Whether what ends here ends in a mark that belongs to the sentence, and to no name."""
+    last = text[end - 1]
+    return last in _NO_LAST or (last == "." and not text[end:].strip())
 
 
 def _cuts(text: str, language: str) -> set[int]:

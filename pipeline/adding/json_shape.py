@@ -31,7 +31,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "string": ("text", "mention", "entity", "word", "surface", "name", "span", "value"),
     "id": ("id", "eid", "entity_id", "mention_id"),
     "head": ("head", "subject", "subj", "h", "s", "from_id", "from", "source", "arg1", "e1", "em1"),
-    "tail": ("tail", "object", "obj", "t", "o", "to_id", "to", "target", "arg2", "e2", "child"),
+    "tail": ("tail", "object", "obj", "t", "o", "to_id", "to", "target", "arg2", "e2", "em2", "child"),
     "trigger": ("trigger", "trigger_word", "nugget", "anchor"),
     "arguments": ("arguments", "args", "argument_list", "roles", "participants"),
     "role": ("role", "argument_role", "type", "label"),
@@ -40,6 +40,13 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 }
 #: Fields that hold what a model or nobody decided.
 NOT_GOLD: Final = frozenset({"prediction", "predictions", "pred", "suggestion", "suggestions"})
+#: Fields that say whether a row is approved -> the values that say so, in lower case.
+_APPROVED: Final = {
+    "answer": ("accept",),
+    "status": ("validated", "submitted", "completed", "approved", "done"),
+    **dict.fromkeys(("was_cancelled", "discarded", "rejected", "skipped", "ignored"), ("false",)),
+    **dict.fromkeys(("accepted", "approved", "is_approved"), ("true",)),
+}
 _DEEPEST: Final = 3
 
 
@@ -54,7 +61,7 @@ def shapes(rows: Sequence[Any]) -> Iterator[Options]:
     """Options under which the rows may be read, the likeliest first."""
     for text in _texts(rows):
         for base in _annotated(rows, text):
-            yield {**base, **_document(rows)}
+            yield {**base, **_document(rows), **_gold(rows)}
 
 
 def _document(rows: Sequence[Any]) -> Options:
@@ -65,6 +72,19 @@ def _document(rows: Sequence[Any]) -> Options:
     values = [row.get(found) for row in rows if isinstance(row, dict)] if found else []
     sound = values and all(isinstance(v, str | int) for v in values) and len({*values}) > 1
     return {"source_id": found} if sound and found != "title" else {}
+
+
+def _gold(rows: Sequence[Any]) -> Options:
+    """The fields that say which rows somebody has approved, with the values that do."""
+    found: dict[str, list[str | bool]] = {}
+    for row in rows:
+        for key, value in row.items() if isinstance(row, dict) else ():
+            known = _APPROVED.get(str(key).lower())
+            if known and isinstance(value, bool | str):
+                own = found.setdefault(key, [])
+                if value not in own and str(value).lower() in known:
+                    own.append(value)
+    return {"only": found} if found else {}
 
 
 def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
@@ -99,6 +119,8 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
     sizes: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         for path, value in leaves(row):
+            if any(step.isdigit() for step in path.split(".")[1:]):
+                continue  # The strings of an item's list are no texts of the row.
             if isinstance(value, str):
                 sizes.setdefault(("text", path), []).append(len(value))
             elif isinstance(value, list) and value:
@@ -106,7 +128,7 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                 if flat and all(isinstance(token, str) for token in flat):
                     sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
     for (kind, path), own in sizes.items():
-        if len(own) * 2 < len(rows) or sum(own) < 4 * len(own):
+        if len(own) * 2 < len(rows) or sum(own) < 2 * len(own):
             continue
         place = _rank(kind, path)
         found[kind, path] = sum(own) / len(own) * (3 if place is not None else 1)
@@ -141,15 +163,19 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
         **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
     }
-    used = {table["at"] for table in beside.values()}
-    for _, own in sorted(entities, key=lambda e: -e[0])[:2]:
-        if own["at"] in used:
-            continue
+    used = tuple(table["at"] for table in beside.values())
+    free = [own for own in entities if not _within(own[1]["at"], used)]
+    for _, own in sorted(free, key=lambda e: -e[0])[:2]:
         ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
         for more in ends:
             yield {**text, **more, "entities": own, **beside}
     if beside:
         yield {**text, **beside}
+
+
+def _within(path: str, others: Sequence[str]) -> bool:
+    """Whether a list is one of these, or a list inside of their items."""
+    return any(path == other or path.startswith(f"{other}.*.") for other in others)
 
 
 def _lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
@@ -365,9 +391,13 @@ def _relations(
     own: Items, rows: Sequence[Any], entities: Options
 ) -> Iterator[tuple[float, Options]]:
     """How the items of a list may be relations: by ids, places or strings of their ends."""
-    if own.path == entities.get("at"):
-        return
     fields = _fields(own)
+    if len(fields.strings) == 2 and fields.labels and all(isinstance(i, list) for _, i in own.items):
+        # A triple of strings: the head comes first.
+        head, tail = ({"text": _position(path)} for path in fields.strings)
+        table = {"at": own.path, "label": _position(fields.labels[0])}
+        yield float(3 * len(own.items)), {**table, "head": head, "tail": tail}
+        return
     sides = {side: _side(side, fields, own) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         return
@@ -376,7 +406,7 @@ def _relations(
     label = _label(own, fields, {*taken})
     if label is None:
         return
-    if "ref" in head and not entities:
+    if "ref" in head and (not entities or own.path == entities.get("at")):
         return
     table = {"at": own.path, "label": label, "head": head, "tail": tail}
     yield float(len(own.items)), table

@@ -65,6 +65,28 @@ _TOKEN: Final = re.compile(r"[^\W\d_]+")
 _ENOUGH: Final = 400_000
 
 
+#: Languages that a few texts do not tell apart.
+_NEAR: Final = (
+    {"no", "nb", "nn", "da", "sv"},
+    {"es", "pt", "ca", "gl", "it"},
+    {"hr", "sr", "bs", "sl"},
+    {"id", "ms"},
+    {"ru", "uk", "bg", "sr", "be", "mk"},
+    {"cs", "sk"},
+    {"ar", "fa", "ur"},
+    {"zh", "yue", "wuu"},
+)
+
+
+def disagreement(declared: str, texts: Iterable[str]) -> str | None:
+    """The language that texts are in, where it is clearly not the one that is declared."""
+    found = spoken(texts)
+    known = {*_LETTERS, *_WORDS}.union(*_NEAR)
+    if found is None or found == declared or declared not in known:
+        return None
+    return None if any({found, declared} <= near for near in _NEAR) else found
+
+
 def spoken(texts: Iterable[str]) -> str | None:
     """The ISO 639-1 code of the language that most of the texts are in; None where none shows."""
     scripts: Counter[str] = Counter()

@@ -8,8 +8,10 @@ from pipeline.adding import choosing, evidence, fitting, naming
 from pipeline.records import Mention, Record, locate
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
+    from pipeline.adding.choosing import Trial
     from pipeline.adding.drafting import Draft
 
 _SHOWN: Final = 3
@@ -24,11 +26,17 @@ def decision(draft: Draft) -> Iterator[str]:
     dataset = draft.dataset
     yield f"read by {choosing.told(best)}"
     if second is not None and second.amount:
-        why = (
-            second.found.doubt or f"{second.amount:,} labels in the first rows, not {best.amount:,}"
-        )
-        yield f"  runner-up: {choosing.told(second)}: {why}"[:300]
+        yield f"  runner-up: {choosing.told(second)}: {_why_not(second, best)}"[:300]
     yield f"language: {dataset.language}; tasks: {', '.join(dataset.tasks)}"
+
+
+def _why_not(second: Trial, best: Trial) -> str:
+    """Why a reading was not chosen, in words."""
+    if second.found.doubt:
+        return second.found.doubt
+    if second.quality < best.quality:
+        return f"it fits {second.quality:.0%} of the first rows, not {best.quality:.0%}"
+    return f"it reads {second.amount / best.amount:.0%} as much"
 
 
 def shown(draft: Draft, width: int) -> Iterator[Record]:
@@ -89,9 +97,12 @@ def counts(draft: Draft) -> Iterator[str]:
         reasons: dict[str, list[str]] = {}
         for reject in survey.rejects[split]:
             words = fitting.in_words(reject.detail or reject.excerpt)
-            reasons.setdefault(reject.reason, []).append(f"{reject.origin}: {words}")
-        for reason, places in sorted(reasons.items()):
-            yield f"  not read, {reason}: {len(places):,}, the first {places[0]}"[:240]
+            # What a field says of its row is a reason of its own: answer is 'reject'.
+            reason = words if reject.reason == "not_gold" else f"{reject.reason}: {words}"
+            key = reason if reject.reason == "not_gold" else reject.reason
+            reasons.setdefault(key, []).append(f"{reject.origin}, {reason}")
+        for key, places in sorted(reasons.items()):
+            yield f"  not read, {key}: {len(places):,}, the first at {places[0]}"[:240]
     for kind, labels in survey.labels.items():
         if labels:
             names = dataset.names(kind)
@@ -102,8 +113,19 @@ def counts(draft: Draft) -> Iterator[str]:
             ]
             more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
             yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+    if passed := unread(draft.unread):
+        yield passed
     if dataset.labels.no_relation:
         yield f"no relation: {', '.join(dataset.labels.no_relation)}"
+
+
+def unread(counts: Counter[str] | None) -> str | None:
+    """What is passed over, in one line."""
+    if not counts:
+        return None
+    parts = [f"{name} ({n:,})" for name, n in counts.most_common(_LABELS)]
+    more = f", and {len(counts) - _LABELS} more" if len(counts) > _LABELS else ""
+    return f"not read: {', '.join(parts)}{more}"
 
 
 def warnings(draft: Draft) -> Iterator[str]:

@@ -350,7 +350,7 @@ def test_what_is_not_told_is_guessed(reader, text, options, tmp_path):
     file = tmp_path / "train.txt"
     file.write_text(text, encoding="utf-8")
 
-    dataset, survey, _ = drafting.draft("foo", reader, {}, {"train": [file]}, "en")
+    dataset, survey, *_ = drafting.draft("foo", reader, {}, {"train": [file]}, "en")
 
     assert {k: dataset.reader.get(k) for k in options} == options
     assert dataset.tasks == ["NER"]
@@ -433,7 +433,7 @@ def test_comments_above_sentences_are_no_tokens(tmp_path, above, row, options, g
     file.write_text(sentences(row, above), encoding="utf-8")
     told = {"separator": options["separator"]} if given else {}
 
-    dataset, survey, _ = drafting.draft("foo", "columns", told, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "columns", told, {"train": [file]}, None)
 
     assert {"comment": None} | options == {
         k: dataset.reader.get(k) for k in {"comment"} | {*options}
@@ -466,7 +466,7 @@ def test_a_file_is_judged_in_the_encoding_that_is_told(tmp_path):
     rows = "王\tB-PER\n芳\tI-PER\n在\tO\n厦\tB-LOC\n门\tI-LOC\n住\tO\n\n" * N
     file.write_bytes(rows.encode("gbk"))
 
-    dataset, survey, _ = drafting.draft(
+    dataset, survey, *_ = drafting.draft(
         "foo", "columns", {"encoding": "gbk"}, {"train": [file]}, None
     )
 
@@ -554,7 +554,7 @@ def test_a_header_of_a_table_is_no_row(tmp_path, header, options):
     rows = [f'{relation},"So, {text}",{who},{town}' for text, who, town, relation, _ in facts()]
     file.write_text("\n".join([header, *rows]), encoding="utf-8")
 
-    dataset, survey, _ = drafting.draft("foo", "pair_table", {}, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "pair_table", {}, {"train": [file]}, None)
 
     if options is not None:
         assert dataset.reader == {"name": "pair_table", "separator": ",", **options}
@@ -569,7 +569,7 @@ def test_columns_that_are_told_skip_a_header_and_a_dirty_first_row_stays(tmp_pat
         file = tmp_path / "train.tsv"
         file.write_text("\n".join([first, *rows]), encoding="utf-8")
 
-        dataset, _, _ = drafting.draft("foo", "pair_table", told, {"train": [file]}, None)
+        dataset, *_ = drafting.draft("foo", "pair_table", told, {"train": [file]}, None)
 
         assert dataset.reader.get("header") is header
         assert dataset.splits["train"].counts["records"] == N + (header is None)
@@ -632,7 +632,7 @@ def test_a_slip_is_no_other_encoding(tmp_path, slip):
     file = tmp_path / "train.txt"
     file.write_bytes(slip + CHINESE.encode())
 
-    dataset, _, _ = drafting.draft("foo", "columns", {}, {"train": [file]}, None)
+    dataset, *_ = drafting.draft("foo", "columns", {}, {"train": [file]}, None)
 
     assert dataset.language == "zh"
     assert dataset.splits["train"].counts["entities"] == 2 * N
@@ -654,7 +654,7 @@ def test_the_fields_of_tokens_and_tags_are_guessed(tmp_path, tokens, tags, optio
     rows = [{tokens: [name, "ran"], tags: [first, "O"]} for name in TOWNS]
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
-    dataset, survey, _ = drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
 
     assert dataset.reader == {"name": "tagged_json", **options, **scheme}
     assert survey.labels["entity"] == {"PER": len(TOWNS)}
@@ -671,6 +671,6 @@ def test_tags_that_are_numbers_ask_for_their_names(tmp_path):
         assert "Error" not in str(told.value)
 
     names = {"tag_names": ["O", "B-PER"]}
-    dataset, survey, _ = drafting.draft("foo", "tagged_json", names, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "tagged_json", names, {"train": [file]}, None)
     assert dataset.reader == {"name": "tagged_json", **names}
     assert survey.labels["entity"] == {"PER": N}
