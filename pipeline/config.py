@@ -43,12 +43,6 @@ class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
                 msgspec.structs.force_setattr(self, field.name, whole)
 
 
-class Source(_Section, frozen=True):
-    """A dataset to run. DVC needs the reader's name to depend on the reader's file alone."""
-
-    reader: str
-
-
 class Normalize(_Section, frozen=True):
     """How raw files become records."""
 
@@ -185,7 +179,8 @@ class Settings(_Section, frozen=True):
     """All parameters of the pipeline; the defaults are those of params.yaml."""
 
     raw: str = "raw/sample"
-    datasets: dict[str, Source] = {}
+    #: The ids of the datasets to run; how each is read stands in its declaration.
+    datasets: list[str] = []
     #: Ask "no relation" as a label of this name, e.g. "else", instead of dropping it.
     no_relation_label: str | None = None
     normalize: Normalize = Normalize()
@@ -212,6 +207,10 @@ def load(named: Path | None = None) -> Settings:
         )
     todo = "correct it; pipeline/config.py says what every parameter means"
     settings: Settings = read_yaml(path, Settings, todo)
+    twice = sorted({name for name in settings.datasets if settings.datasets.count(name) > 1})
+    if twice:
+        what = f"datasets names {twice[0]!r} twice"
+        raise DeclarationError(what, where=path, todo="keep one of them")
     _bounds(settings, path)
     return settings
 
@@ -346,6 +345,13 @@ def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError) as problem:
+        mapped = content.get("datasets") if isinstance(content, dict) else None
+        if kind is Settings and isinstance(mapped, dict):
+            raise DeclarationError(
+                "datasets is a mapping: how a dataset is read stands in its declaration alone",
+                where=path,
+                todo=f"list the ids: datasets: [{', '.join(map(str, [*mapped][:3]))}]",
+            ) from None
         found = _UNKNOWN.search(str(problem))
         hint = did_you_mean(found[1], _fields(msgspec.inspect.type_info(kind))) if found else ""
         raise _wrong(problem, path, hint, todo) from None

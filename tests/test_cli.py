@@ -246,7 +246,7 @@ def test_a_run_skips_what_is_not_there_and_takes_a_peers_dictionary(capsys, tmp_
     assert "publish" in err
 
     params, peer = tmp_path / "params.yaml", tmp_path / "peer.json"
-    params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
+    params.write_text("datasets: [wnut2017]", encoding="utf-8")
     peer.write_text('{"RE": {}}', encoding="utf-8")
     given = ["--import", str(peer), "--params", str(params), *places]
     code, _, err = call(capsys, "negatives", *given)
@@ -270,7 +270,7 @@ def test_a_stage_that_fails_names_the_shard(stage, broken, where, run, capsys, m
 
     monkeypatch.setattr(import_module(f"pipeline.{stage}.stage"), broken, fail)
     params = run.parent / "params.yaml"
-    params.write_text("datasets: {wnut2017: {reader: columns}}", encoding="utf-8")
+    params.write_text("datasets: [wnut2017]", encoding="utf-8")
 
     arguments = [stage, "--force", "--params", str(params), "--out", str(run), "--workers", "1"]
     code, _, err = call(capsys, *arguments)

@@ -142,7 +142,7 @@ def place(tmp_path_factory):
     return folder
 
 
-ONE = "datasets: {wnut2017: {reader: columns}}\n"
+ONE = "datasets: [wnut2017]\n"
 PARAMETERS = {
     "slip": "instruct: {sead: 1}",
     "share": "clean: {max_non_letter_share: 2}",

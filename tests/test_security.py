@@ -221,7 +221,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(key, path, tmp_path):
 
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", ".x", "a\nb", "a\\b", "", "-x"])
 def test_an_id_is_no_path(name, tmp_path):
-    (tmp_path / "params.yaml").write_text(json.dumps({"datasets": {name: {"reader": "columns"}}}))
+    (tmp_path / "params.yaml").write_text(json.dumps({"datasets": [name]}))
     settings = config.load(tmp_path / "params.yaml")
 
     for dataset in settings.datasets:

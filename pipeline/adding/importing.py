@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pipeline import catalog
 from pipeline.adding import inferred, language, toml
 from pipeline.adding.survey import Survey
-from pipeline.catalog import raw_files
+from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.execution import atomic, ownership
 from pipeline.readers._source import parsed
-from pipeline.readers.iepile_jsonl import read
 from pipeline.records import TASKS
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def _split(path: Path, found: Survey) -> dict[str, Any]:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     split = path.stem
-    found.read(split, read([path], language=""))
+    found.read(split, reader_options.read("iepile_jsonl", [path], language=""))
     counts = {**dict.fromkeys(raw_files.COUNTED, 0), **found.counts[split]}
     counts["rejects"] = len(found.rejects[split])
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}

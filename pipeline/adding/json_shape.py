@@ -210,7 +210,7 @@ def _inner_lists(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[
                 isinstance(p, list) and all(isinstance(q, list) for q in p) for p in inner
             ):
                 yield (
-                    f"{path}.*.*",
+                    f"{path}.**.**",
                     [
                         {"0": q[0], "1": q[1], "^#": string, "^^#": label}
                         for label, strings in value.items()

@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 
-def datasets_in(raw: Path, manifests: Path | None = None) -> dict[str, str]:
-    """Dataset -> the name of its reader, for every declared dataset with raw files in `raw`."""
-    found = {}
-    for name in catalog.ids():
-        dataset = catalog.load(name)
-        if raw_files.present(*raw_files.edition(dataset, raw, manifests)):
-            found[name] = dataset.reader["name"]
-    return found
+def datasets_in(raw: Path, manifests: Path | None = None) -> list[str]:
+    """The ids of all declared datasets with raw files in `raw`."""
+    return [
+        name
+        for name in catalog.ids()
+        if raw_files.present(*raw_files.edition(catalog.load(name), raw, manifests))
+    ]
 
 
 def switch(raw: Path, params: Path | None = None, manifests: Path | None = None) -> list[str]:
@@ -46,30 +45,17 @@ def switch(raw: Path, params: Path | None = None, manifests: Path | None = None)
                 "files of yours belong in <id>/ as the catalogue names them",
             )
         content["raw"] = raw.as_posix()
-        content["datasets"] = _listed(found)
-    return [*found]
+        content["datasets"] = found
+    return found
 
 
 def add(dataset: Dataset, params: Path | None = None) -> Path:
     """List one more dataset in params.yaml; those that are left out there stay out."""
     with _edited(params) as content:
-        own = _listed({dataset.id: dataset.reader["name"]})
-        if listed := content.get("datasets"):
-            listed.pop(dataset.id, None)
-            listed.insert(sum(name < dataset.id for name in listed), dataset.id, own[dataset.id])
-        else:
-            content["datasets"] = own
+        listed = content.setdefault("datasets", [])
+        if dataset.id not in listed:
+            listed.insert(sum(name < dataset.id for name in listed), dataset.id)
     return params or config.PARAMS
-
-
-def _listed(readers: dict[str, str]) -> Any:
-    from ruamel.yaml.comments import CommentedMap
-
-    listed = CommentedMap()
-    for name, reader in readers.items():
-        listed[name] = CommentedMap(reader=reader)
-        listed[name].fa.set_flow_style()
-    return listed
 
 
 @contextmanager

@@ -2,64 +2,113 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
+from pipeline import readers as folder
 from pipeline.config import did_you_mean
 from pipeline.errors import DeclarationError
-from pipeline.records import Record, Reject
 
-FOLDER: Final = Path(__file__).parents[1] / "readers"
-#: What the annotations of readers name and do not import when they run.
-_NAMES: Final = {
-    kind.__name__: kind for kind in (Iterator, Mapping, Sequence, Path, Record, Reject)
-}
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.records import Record, Reject
+
+_OWN = ("language",)
 
 
 def readers() -> list[str]:
-    """The names of the readers: the modules of `pipeline/readers`."""
-    return sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))
+    """The names of the readers: modules of `pipeline/readers`, and formats of `json_rows`."""
+    return folder.names()
 
 
-def bound(declared: dict[str, Any], language: str, where: object) -> Any:
+def module(name: str) -> Any:
+    """The module that reads a format."""
+    return import_module(f"pipeline.readers.{folder.module_of(name)}")
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """Option of a reader -> its type."""
+    kind = getattr(module(name), "Options", None)
+    found = msgspec.structs.fields(kind) if kind else ()
+    return {field.name: field.type for field in found if field.name not in _OWN}
+
+
+def bound(declared: Mapping[str, Any], language: str, where: object) -> Any:
     """The reader function of a declaration's table `reader`: files -> records and rejects."""
-    options = {**declared}
-    name = options.pop("name", None)
-    if name not in (known := readers()):
+    name, options = _checked(declared, language, where)
+    read = module(name).read
+    return read if options is None else partial(read, options=options)
+
+
+def read(
+    name: str, files: Sequence[Path], *, language: str, **options: Any
+) -> Iterator[Record | Reject]:
+    """The records and rejects of files that a reader, given by name, reads under some options."""
+    found: Iterator[Record | Reject] = bound({"name": name, **options}, language, "[reader]")(files)
+    return found
+
+
+def unread(
+    name: str, files: Sequence[Path], *, language: str, **options: Any
+) -> Counter[str] | None:
+    """What the reader passes over in these files, with counts; None where it cannot tell."""
+    _, given = _checked({"name": name, **options}, language, "[reader]")
+    count = getattr(module(name), "unread_fields", None)
+    if count is None:
+        return None
+    found: Counter[str] = count(files) if given is None else count(files, given)
+    return found
+
+
+def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple[str, Any]:
+    """The name of a declared reader, and its options; None where it takes none."""
+    name, given = declared.get("name"), {k: v for k, v in declared.items() if k != "name"}
+    if not isinstance(name, str) or name not in readers():
         raise DeclarationError(
-            f"there is no reader {name!r}{did_you_mean(name, known)}",
+            f"there is no reader {name!r}{did_you_mean(name, readers())}",
             where=where,
-            todo=f"use one of: {', '.join(known)}",
+            todo=f"use one of: {', '.join(readers())}",
         )
-    function = import_module(f"pipeline.readers.{name}").read
-    offered = inspect.signature(function, locals=_NAMES, eval_str=True).parameters
-    allowed = {n: p for n, p in offered.items() if p.kind is p.KEYWORD_ONLY and n != "language"}
-    if unknown := sorted({*options} - {*allowed}):
+    kind = getattr(module(name), "Options", None)
+    allowed = options_of(name)
+    if unknown := sorted({*given} - {*allowed}):
         raise DeclarationError(
             f"reader {name} has no option {unknown[0]!r}{did_you_mean(unknown[0], allowed)}",
             where=where,
             todo=f"its options are: {', '.join(allowed) or 'none'}",
         )
-    required = {n for n, p in allowed.items() if p.default is p.empty}
-    if missing := sorted(required - {*options}):
-        raise DeclarationError(
-            f"reader {name} needs the option {missing[0]!r}", where=where, todo="add it to [reader]"
-        )
+    if kind is None:
+        return name, None
+    options = merged(folder.formats().get(name, {}), given)
     for option, value in options.items():
-        _check(name, option, value, allowed[option].annotation, where)
-    return lambda files: function(files, language=language, **options)
-
-
-def _check(reader: str, option: str, value: Any, kind: Any, where: object) -> None:
+        try:
+            msgspec.convert(value, allowed[option])
+        except msgspec.ValidationError as problem:
+            choices = [c for c in get_args(allowed[option]) if isinstance(c, str)]
+            todo = f"use one of {', '.join(choices)}" if choices else "correct [reader]"
+            what = f"reader {name}, option {option} = {value!r:.80}: {problem}"
+            raise DeclarationError(what, where=where, todo=todo) from None
+    if "language" in kind.__struct_fields__:
+        options["language"] = language
     try:
-        msgspec.convert(value, kind)
+        return name, msgspec.convert(options, kind)
     except msgspec.ValidationError as problem:
-        choices = [c for c in get_args(kind) if isinstance(c, str)]
-        todo = f"use one of {', '.join(choices)}" if choices else "correct [reader]"
-        what = f"reader {reader}, option {option} = {value!r:.80}: {problem}"
-        raise DeclarationError(what, where=where, todo=todo) from None
+        raise DeclarationError(
+            f"reader {name}: {problem}", where=where, todo="correct [reader]"
+        ) from None
+
+
+def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a format, changed as given. Tables are merged, all else is replaced."""
+    options = {**defaults}
+    for key, value in given.items():
+        own = options.get(key)
+        both = isinstance(own, dict) and isinstance(value, dict)
+        options[key] = merged(own, value) if both else value  # type: ignore[arg-type]
+    return options

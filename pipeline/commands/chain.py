@@ -19,6 +19,7 @@ from pipeline.errors import RawFileError, StaleError, WorkError
 from pipeline.execution import code, freshness, shards
 from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import MadeFrom, Place
+from pipeline.readers import formats, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -311,13 +312,16 @@ def code_of(stage: str, readers: Iterable[str]) -> str:
     """A digest of the code that a stage runs for the datasets of these readers."""
     patterns = list(STAGES[stage].code)
     if stage in ("normalize", "publish"):
-        patterns += [f"readers/{reader}.py" for reader in readers]
+        patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
     if stage == "publish":  # the card names the code that the corpus follows from
         patterns += [
             pattern for other in STAGES.values() if other.name != "report" for pattern in other.code
         ]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    return code.digest(paths, SILENT)
+    found = code.digest(paths, SILENT)
+    # A format is data: what `json_rows` is told of it counts as its code.
+    own = {reader: formats()[reader] for reader in readers if reader in formats()}
+    return _digest([found, own]) if own and stage in ("normalize", "publish") else found
 
 
 def _digest(value: Any) -> str:

@@ -78,18 +78,14 @@ def _summary(subject: str, found: str, *, whole: bool) -> Check:
 
 def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -> Iterator[Check]:
     """Whether there are the datasets that are asked for, and the models that are named."""
-    readers = {d.id: d.reader["name"] for d in datasets}
-    asked = {name: own.reader for name, own in settings.datasets.items()}
+    asked = settings.datasets
     todo = "`iepile edition sample`, or `full`, writes those that have raw files there"
-    if strange := sorted({*asked} - {*readers}):
+    if strange := sorted({*asked} - {d.id for d in datasets}):
         yield Check(str(params), "wrong", f"unknown datasets: {', '.join(strange)}", todo)
     elif not asked:
         yield Check(str(params), "wrong", "it names no dataset", todo)
     else:
         yield Check(str(params), "ok", f"{len(asked)} datasets, from {settings.raw}")
-    if other := sorted(name for name in {*asked} & {*readers} if asked[name] != readers[name]):
-        found = f"other readers than in the catalogue: {', '.join(other)}"
-        yield Check(str(params), "note", found, f"DVC would miss changes of these readers; {todo}")
     yield _model("encoder", settings.negatives.encoder, "negatives.encoder", built_in="corpus")
     if settings.publish.tokenizer:
         yield _model("tokenizer", settings.publish.tokenizer, "publish.tokenizer")

@@ -1,9 +1,44 @@
-"""Readers: one module per raw format. Each has one function `read`.
+"""Readers: one module per raw format, and the formats of JSON that `json_rows` reads by their name.
 
-    def read(files: Sequence[Path], *, language: str, <options>) -> Iterator[Record | Reject]
+    class Options(msgspec.Struct): ...
+    def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]
 
-It gets the files of one split in declared order and yields records in source order, with labels in
-their raw spelling and exact offsets wherever the source allows. It maps no labels, cleans nothing
-and logs nothing. A piece that cannot be read becomes a `Reject` that says why and how many records
-and annotations go with it; only a file that is wrong as a whole raises `RawFileError`.
+A reader without options has `read(files)`. It gets the files of one split in declared order and
+yields records in source order, with labels in their raw spelling and exact offsets wherever the
+source allows. It maps no labels, cleans nothing and logs nothing. A piece that cannot be read
+becomes a `Reject` that says why and how many records and annotations go with it; only a file that
+is wrong as a whole raises `RawFileError`.
+
+A reader that passes over parts of its files has `unread_fields` with the parameters of `read`: a
+Counter of what it did not read, in the words of the files (a field, a column, a kind of line).
 """
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+FOLDER: Final = Path(__file__).parent
+
+
+@cache
+def formats() -> dict[str, dict[str, Any]]:
+    """Format of JSON -> the options of `json_rows` that read it, `about` and `example` apart."""
+    found = tomllib.loads((FOLDER / "formats.toml").read_text(encoding="utf-8"))
+    return {
+        name: {key: value for key, value in options.items() if key not in ("about", "example")}
+        for name, options in found.items()
+    }
+
+
+def module_of(name: str) -> str:
+    """The module that reads a format."""
+    return "json_rows" if name in formats() else name
+
+
+def names() -> list[str]:
+    """The names of all readers: modules and formats."""
+    modules = (path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    return sorted({*modules, *formats()})

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zipfile
+import zlib
 from collections import Counter
-from io import TextIOWrapper
+from contextlib import contextmanager
+from io import BufferedReader, BytesIO, TextIOWrapper
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
 from pipeline.errors import RawFileError, explained
+from pipeline.readers._paths import RowError
+from pipeline.readers._tables import is_table, rows
 from pipeline.records import Reject
 from pipeline.text import like
 
@@ -20,16 +26,69 @@ if TYPE_CHECKING:
 
     from pipeline.records import Record
 
-EXCERPT = 120
+EXCERPT: Final = 120
+#: How much of a file is looked at to see what it is.
+HEAD: Final = 1 << 16
+_BOM: Final = b"\xef\xbb\xbf"
+_GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
+#: What is in files that are not read.
+_OTHERS: Final = {
+    b"[Content_Types].xml": "a file of an office program",
+    b"\x00ustar": "a tar archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"%PDF-": "a PDF",
+}
+_BRACKETS: Final = {"LRB": "(", "RRB": ")", "LSB": "[", "RSB": "]", "LCB": "{", "RCB": "}"}
+_TREEBANK: Final = {"``": '"', "''": '"', **{f"-{k}-": sign for k, sign in _BRACKETS.items()}}
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a raw file."""
+    """The bytes of a raw file, unpacked."""
+    with unpacking(path):
+        found = [stream.read() for _, stream in opened(path)]
+    if len(found) != 1:
+        raise RawFileError(
+            f"this zip holds {len(found)} files, where one is expected",
+            where=path,
+            todo="unpack it, and name the file that is meant",
+        )
+    whole: bytes = found[0]
+    return whole
+
+
+def opened(path: Path) -> Iterator[tuple[str, BufferedReader]]:
+    """Yield (name, bytes) of a file; of each file in it by name, where it is a zip."""
     try:
-        return path.read_bytes()
+        stream = path.open("rb", buffering=HEAD)
     except OSError as problem:
         raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
+        ) from None
+    with stream:
+        head = stream.peek(HEAD)
+        if what := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
+            raise RawFileError(f"this is {what}", where=path, todo="unpack it, or save it as text")
+        if head.startswith(_GZIP):
+            yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)  # type: ignore[type-var]
+        elif head.startswith(_ZIP):
+            with zipfile.ZipFile(stream) as packed:
+                names = [n for n in sorted(packed.namelist()) if not n.endswith("/")]
+                for name in (n for n in names if not n.startswith("__MACOSX/")):
+                    with packed.open(name) as inner:
+                        yield name, BufferedReader(inner, HEAD)  # type: ignore[type-var]
+        else:
+            yield path.name, stream
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """Say in words what is wrong with a packed file."""
+    try:
+        yield
+    except (EOFError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, RuntimeError) as problem:
+        raise RawFileError(
+            f"cannot unpack it: {problem}", where=path, todo="get it again, or unpack it yourself"
         ) from None
 
 
@@ -62,11 +121,14 @@ def decode(raw: bytes, encoding: str = "utf-8") -> str:
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
-    """Yield (origin "<file>:<line>", line without its end). LF and CRLF; a leading BOM is cut."""
-    name = path.name
-    with _opened(path) as stream:
-        for number, text in enumerate(_decoded(stream, encoding), start=1):
-            yield f"{name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+    """Yield (origin "<file>:<line>", line without its end). LF and CRLF; a leading BOM is cut.
+
+    A file packed as gzip or zip is unpacked; the lines of a zip are those of all files in it.
+    """
+    with unpacking(path):
+        for name, stream in opened(path):
+            for number, text in enumerate(_decoded(stream, encoding), start=1):
+                yield f"{name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
 
 
 def _decoded(stream: Any, encoding: str) -> Iterator[str]:
@@ -77,33 +139,66 @@ def _decoded(stream: Any, encoding: str) -> Iterator[str]:
     return (decode(raw.removesuffix(b"\n").removesuffix(b"\r"), encoding) for raw in stream)
 
 
-def _opened(path: Path) -> Any:
-    try:
-        return path.open("rb")
-    except OSError as problem:
-        raise explained(problem, path) or RawFileError(
-            f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
-        ) from None
+def files_in(paths: Sequence[Path], ending: str) -> Iterator[Path]:
+    """The files of a split; of a folder, all files below it whose names end so, sorted."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inner = sorted(p for p in path.rglob(f"*{ending}") if p.is_file())
+        if not inner:
+            raise RawFileError(
+                f"no file in this folder ends in {ending}",
+                where=path,
+                todo="check its path, or place the release there as the declaration says",
+            )
+        yield from inner
 
 
 def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (origin, value) of a JSON array, or of JSON lines. A broken line yields a `Reject`.
+    """Yield (origin, value) of JSON lines, of an array, of one object, or of the rows of a table.
 
-    The origin is "<file>:<line>" for lines and "<file>:<position>" (from 1) for an array.
+    A broken line yields a `Reject`. The origin is "<file>:<line>" for lines, "<file>:<position>"
+    (from 1) for arrays and tables (in Parquet or Arrow), "<file>" for an object of several lines.
     """
-    with _opened(path) as stream:
-        head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head[:1] == b"[":
-        values = json_document(path)
-        yield from ((f"{path.name}:{n}", value) for n, value in enumerate(values, start=1))
+    if is_table(path):
+        yield from ((f"{path.name}:{n}", row) for n, row in enumerate(rows(path), start=1))
         return
-    for origin, line in lines(path):
-        if not line.strip():
-            continue
-        try:
-            yield origin, parsed(line)
-        except ValueError as problem:
-            yield origin, Reject(origin, "malformed_json", str(problem), line[:EXCERPT])
+    with unpacking(path):
+        for name, stream in opened(path):
+            kind = _shape(stream.peek(HEAD))
+            if kind == "array":
+                values = _document(stream.read(), path)
+                yield from ((f"{name}:{n}", value) for n, value in enumerate(values, start=1))
+                continue
+            if kind == "object":
+                content = stream.read()
+                try:
+                    yield name, parsed(content.removeprefix(_BOM))
+                    continue
+                except ValueError:  # They are lines, the first of them broken.
+                    stream = BufferedReader(BytesIO(content))  # type: ignore[arg-type]  # noqa: PLW2901
+            for number, line in enumerate(_decoded(stream, "utf-8"), start=1):
+                content = line.removeprefix("\ufeff") if number == 1 else line
+                if content.strip():
+                    yield _row(f"{name}:{number}", content)
+
+
+def _shape(head: bytes) -> Literal["lines", "array", "object"]:
+    """Which kind of JSON file begins so. Lines may be arrays: then the second one is like it."""
+    first, *others = [
+        line.strip() for line in head.removeprefix(_BOM).split(b"\n") if line.strip()
+    ] or [b""]
+    if first[:1] == b"[":
+        return "lines" if others and others[0][:1] == b"[" and first[-1:] == b"]" else "array"
+    return "object" if others and first[:1] == b"{" and first[-1:] != b"}" else "lines"
+
+
+def _row(origin: str, line: str) -> tuple[str, Any]:
+    try:
+        return origin, parsed(line)
+    except ValueError as problem:
+        return origin, Reject(origin, "malformed_json", str(problem), line[:EXCERPT])
 
 
 def parsed(raw: str | bytes) -> Any:
@@ -137,8 +232,12 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> None:
 
 def json_document(path: Path) -> Any:
     """The value of a file that is one JSON document."""
+    return _document(read_bytes(path), path)
+
+
+def _document(raw: bytes, path: Path) -> Any:
     try:
-        return parsed(read_bytes(path).removeprefix(b"\xef\xbb\xbf"))
+        return parsed(raw.removeprefix(_BOM))
     except ValueError as problem:
         raise RawFileError(
             f"not a JSON document: {problem}", where=path, todo="check the file or the reader"
@@ -151,36 +250,39 @@ def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> R
         return row
     try:
         return build(row)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
-        detail = f"{type(problem).__name__}: {problem}"
-        return Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
-
-
-def listed(row: Any, key: str) -> list[Any]:
-    """The list in a field of a row that could not be read, to count what is lost with it."""
-    found = row.get(key) if isinstance(row, dict) else None
-    return found if isinstance(found, list) else []
+    except RowError as problem:
+        reason, detail = problem.reason, str(problem)
+    except KeyError as problem:
+        reason, detail = "malformed_record", f"no field {problem}"
+    except (TypeError, ValueError, IndexError, AttributeError):
+        reason, detail = "malformed_record", "a part of it is not as the format has it"
+    return Reject(origin, reason, detail[:EXCERPT], str(getattr(row, "value", row))[:EXCERPT])
 
 
 def items(value: Any) -> list[Any]:
     """The value, which must be a list: "" or {} in its place would pass for no annotation."""
     if not isinstance(value, list):
-        raise TypeError(f"no list: {value!r:.80}")
+        raise RowError(f"no list: {value!r:.80}")
     return value
 
 
 def whole(value: Any) -> int:
     """The value, which must be a whole number: true in its place would pass for 1."""
     if type(value) is not int:
-        raise TypeError(f"no whole number: {value!r:.80}")
+        raise RowError(f"no whole number: {value!r:.80}")
     return value
 
 
 def label_of(value: Any) -> str:
     """The value, which must be a string: null in its place would pass for no entity."""
     if not isinstance(value, str):
-        raise TypeError(f"no label: {value!r:.80}")
+        raise RowError(f"no label: {value!r:.80}")
     return value
+
+
+def unescaped(token: str) -> str:
+    """A token as the text has it: a treebank writes brackets and quotation marks otherwise."""
+    return _TREEBANK.get(token, token)
 
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:

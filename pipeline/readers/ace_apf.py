@@ -29,10 +29,13 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final, Literal
 from xml.etree import ElementTree as ET
 
-from pipeline.errors import RawFileError
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
 from pipeline.readers._apf import Part, counts, parts, span, untagged
+from pipeline.readers._options import Table
 from pipeline.readers._sentences import sentences
-from pipeline.readers._source import EXCERPT, decode, read_bytes
+from pipeline.readers._source import EXCERPT, decode, files_in, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -46,31 +49,30 @@ _BREAKS: Final = str.maketrans("\r\n", "  ")
 _EXTENTS: Final = ("extent", "ldc_scope", "head", "anchor")
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001 - the text is given whole, nothing is joined
-    mention: Literal["head", "extent"] = "head",
-) -> Iterator[Record | Reject]:
+class Options(Table, frozen=True):
+    """Which part of an entity its mention is."""
+
+    mention: Literal["head", "extent"] = "head"
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence, then a reject for each annotation that is in none."""
-    if mention not in ("head", "extent"):
-        todo = 'use "head" or "extent"'
-        raise RawFileError(
-            f"no part of a mention: {mention!r}", where="[reader] mention", todo=todo
-        )
     for path in files:
-        found = sorted(path.rglob(f"*{_APF}")) if path.is_dir() else [path]
-        if not found:
-            raise RawFileError(f"the folder holds no *{_APF}", where=path, todo="check its path")
-        for apf in found:
+        for apf in files_in([path], _APF):
             name = apf.name.removesuffix(_APF)
             raw = decode(read_bytes(apf.with_name(f"{name}.sgm")))
             markup = read_bytes(apf)
             root = None
             try:
-                root = ET.fromstring(markup)  # noqa: S314 - no external entity is ever loaded
-                document = _Document(name, raw, root, heads=mention == "head")
-            except (ET.ParseError, LookupError, ValueError, AttributeError) as problem:
+                root = fromstring(markup)
+                document = _Document(name, raw, root, heads=options.mention == "head")
+            except (
+                ET.ParseError,
+                DefusedXmlException,
+                LookupError,
+                ValueError,
+                AttributeError,
+            ) as problem:
                 detail = f"{type(problem).__name__}: {problem}"[:EXCERPT]
                 excerpt = decode(markup)[:EXCERPT]
                 lost = Reject(name, "malformed_document", detail, excerpt, source_id=name)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pipeline.readers._options import Table
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -35,12 +36,13 @@ class _Row(NamedTuple):
     head_start: int
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001
-    relation: str = "adverse effect",
-) -> Iterator[Record | Reject]:
+class Options(Table, frozen=True):
+    """What the pairs are called."""
+
+    relation: str = "adverse effect"
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same sentence complete each other."""
     for file in files:
         rows = [_row(origin, line) for origin, line in lines(file) if line.strip()]
@@ -50,7 +52,9 @@ def read(
                 key, own = row[1:3], _bases(row)
                 bases[key] = bases[key] & own if key in bases else own
         for row in rows:
-            yield row if isinstance(row, Reject) else _record(row, bases[row[1:3]], relation)
+            yield (
+                row if isinstance(row, Reject) else _record(row, bases[row[1:3]], options.relation)
+            )
 
 
 def _row(origin: str, line: str) -> _Row | Reject:

@@ -24,6 +24,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import RawFileError
+from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 from pipeline.text import like
@@ -49,9 +50,13 @@ class _Line(NamedTuple):
     pairs: Sequence[tuple[str, str]] = ()
 
 
-def read(
-    files: Sequence[Path], *, language: str, annotations: Sequence[str] = (".ann",)
-) -> Iterator[Record | Reject]:
+class Options(Joined, frozen=True):
+    """The endings of the files beside a text."""
+
+    annotations: tuple[str, ...] = (".ann",)
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per text in the order of the names, each before its unreadable lines."""
     for file in files:
         texts = sorted(file.rglob("*.txt")) if file.is_dir() else [file]
@@ -59,17 +64,15 @@ def read(
             raise RawFileError("no text (*.txt) is here", where=file, todo="check the declaration")
         for text in texts:
             name = text.relative_to(file if file.is_dir() else file.parent).with_suffix("")
-            yield from _document(text, name.as_posix(), language, annotations)
-        beside = {p.with_suffix(".txt") for s in annotations for p in file.rglob(f"*{s}")}
+            yield from _document(text, name.as_posix(), options)
+        beside = {p.with_suffix(".txt") for s in options.annotations for p in file.rglob(f"*{s}")}
         for path in sorted(beside.difference(texts)):
             yield Reject(path.name, "missing_text", "there are annotations, but no text")
 
 
-def _document(
-    file: Path, name: str, language: str, annotations: Sequence[str]
-) -> Iterator[Record | Reject]:
+def _document(file: Path, name: str, options: Options) -> Iterator[Record | Reject]:
     text = decode(read_bytes(file)).rstrip()
-    paths = [file.with_name(file.stem + suffix) for suffix in annotations]
+    paths = [file.with_name(file.stem + suffix) for suffix in options.annotations]
     present = [path for path in paths if path.is_file()]
     if absent := [path.name for path in paths if path not in present]:
         entities = sum(line.startswith("T") for path in present for _, line in lines(path))
@@ -93,7 +96,7 @@ def _document(
     mentions: list[Mention] = []
     place: dict[str, int] = {}
     for key, span in spans.items():
-        mention = _mention(text, span, language, None if key in triggers else span.label)
+        mention = _mention(text, span, options.language, None if key in triggers else span.label)
         if isinstance(mention, str):
             lost.append((key, _reject(span.origin, mention, span.raw)))
         else:

@@ -12,82 +12,83 @@
 A path may be a file or a folder of them; each article is one record. The label is the `subtype`,
 ends are exclusive, a missing `argument` means none. In some articles all offsets are shifted by the
 same few characters: the shift that most mentions agree on is undone. A mention that is cut off by
-the end of the content is what is left of it.
+the end of the content is what is left of it. Offsets that still fit no string are dropped.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pipeline.errors import RawFileError
-from pipeline.readers._source import EXCERPT, attempt, decode, items, parsed, read_bytes
-from pipeline.records import Argument, Event, Mention, Record, Reject
+import msgspec
+
+from pipeline.readers import json_rows
+from pipeline.readers._paths import Item, RowError, lister
+from pipeline.readers._source import EXCERPT, decode, files_in, parsed, read_bytes
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.records import Record
+
 #: How far from its offset a mention is looked for; the widest real shift is 12.
 _WINDOW: Final = 40
+_SPAN: Final = {"start": "startOffset", "end": "endOffset", "text": "text"}
+_EVENTS: Final = lister("cyberevent.hopper.*.events")
+_FORM: Final = {
+    "language": "en",
+    "text": "content",
+    "source_id": "^#",
+    "misplaced": "drop offsets",
+    "events": {
+        "at": "cyberevent.hopper.*.events",
+        "label": "subtype",
+        "trigger": {"at": "nugget", **_SPAN},
+        "arguments": {"at": "argument", "role": "role.type", **_SPAN},
+    },
+}
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001 - the text is given whole, nothing is joined
-) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per article, in the order of the files' numbers."""
-    for path in _articles(files):
-        raw = read_bytes(path)
-        try:
-            article = parsed(raw.removeprefix(b"\xef\xbb\xbf"))
-        except ValueError as problem:
-            excerpt = decode(raw)[:EXCERPT]
-            name = f"{path.stem}.txt"
-            yield Reject(path.name, "malformed_json", str(problem), excerpt, source_id=name)
-            continue
-        item = attempt(path.name, partial(_record, path.name), article)
-        yield _counted(item, article, path.stem) if isinstance(item, Reject) else item
+    return json_rows.rows_read(_rows(files), msgspec.convert(_FORM, json_rows.Options))
 
 
-def _articles(files: Sequence[Path]) -> Iterator[Path]:
+def _rows(files: Sequence[Path]) -> Iterator[tuple[str, Item]]:
     for file in files:
-        if not file.is_dir():
-            yield file
-            continue
-        inner = sorted(file.glob("*.json"), key=lambda p: (len(p.name), p.name))
-        if not inner:
-            raise RawFileError("the folder holds no *.json", where=file, todo="check its path")
-        yield from inner
+        inner = files_in([file], ".json")
+        for path in sorted(inner, key=lambda p: (len(p.name), p.name)):
+            name, raw = f"{path.stem}.txt", read_bytes(path)
+            try:
+                article = parsed(raw.removeprefix(b"\xef\xbb\xbf"))
+            except ValueError as problem:
+                why, excerpt = str(problem), decode(raw)[:EXCERPT]
+                article = Reject(path.name, "malformed_json", why, excerpt, source_id=name)
+            else:
+                _put_right(Item(article))
+            yield path.name, Item(article, ((name, None),))
 
 
-def _record(origin: str, article: Any) -> Record:
-    text = article["content"]
-    hoppers = items(article["cyberevent"]["hopper"])
-    nuggets = [e for hopper in hoppers for e in items(hopper["events"])]
-    given = [items(e.get("argument", [])) for e in nuggets]
-    pairs = zip(nuggets, given, strict=True)
-    spans = [_span(part) for e, own in pairs for part in (e["nugget"], *own)]
-    shift = _shift(text, spans)
-    mentions: dict[Mention, int] = {}
-    places = iter(
-        [mentions.setdefault(_mention(text, *span, shift), len(mentions)) for span in spans]
-    )
-    events = []
-    for event, own in zip(nuggets, given, strict=True):
-        trigger = next(places)
-        arguments = [Argument(a["role"]["type"], next(places)) for a in own]
-        events.append(Event(event["subtype"], trigger, tuple(arguments)))
-    return Record(text, origin, [*mentions], (), events, article["sourcefile"])
-
-
-def _span(part: dict[str, Any]) -> tuple[str, int, int]:
-    word, start, end = part["text"], part["startOffset"], part["endOffset"]
-    if not (isinstance(word, str) and word and type(start) is int and type(end) is int):
-        raise ValueError(f"no mention: {part!r:.80}")
-    return word, start, end
+def _put_right(article: Item) -> None:
+    """Undo the shift of all offsets of an article, and cut what its end cuts off."""
+    try:
+        text, events = article.value["content"], [item.value for item in _EVENTS(article) or ()]
+        for event in events:
+            if event.get("argument", []) is None:
+                event["argument"] = {}  # The list may be missing, but not null: this is rejected.
+        parts = [part for e in events for part in (e["nugget"], *e.get("argument", []))]
+        spans = [(part["text"], part["startOffset"], part["endOffset"]) for part in parts]
+        shift = _shift(text, spans)
+        moved = [(start + shift, end + shift) for _, start, end in spans]
+    except (RowError, KeyError, TypeError, AttributeError):
+        return  # It is no sound article, and `json_rows` says why.
+    for part, (word, _, _), (start, stop) in zip(parts, spans, moved, strict=True):
+        cut = 0 <= start < len(text) < stop and word.startswith(text[start:])
+        if cut:
+            part["text"] = text[start:]
+        part["startOffset"], part["endOffset"] = start, len(text) if cut else stop
 
 
 def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
@@ -102,23 +103,6 @@ def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
     return votes.most_common(1)[0][0] if votes else 0
 
 
-def _mention(text: str, word: str, start: int, end: int, shift: int) -> Mention:
-    start, end = start + shift, end + shift
-    if 0 <= start < len(text) < end and word.startswith(text[start:]):
-        return Mention(text[start:], start, len(text))
-    # One that is still not at its place is left to `normalize`, which finds it where it is unique.
-    return Mention(word, start, end) if start >= 0 and text[start:end] == word else Mention(word)
-
-
-def _counted(reject: Reject, article: Any, number: str) -> Reject:
-    """A reject with the article's id and the number of annotations that are lost with it."""
-    reject = reject._replace(source_id=f"{number}.txt")
-    cyber = article.get("cyberevent") if isinstance(article, dict) else None
-    hoppers = cyber.get("hopper") if isinstance(cyber, dict) else None
-    if not isinstance(hoppers, list):
-        return reject
-    lists = [h.get("events") for h in hoppers if isinstance(h, dict)]
-    events = [e for own in lists if isinstance(own, list) for e in own if isinstance(e, dict)]
-    arguments = [e.get("argument") for e in events]
-    lost = sum(len(own) for own in arguments if isinstance(own, list))
-    return reject._replace(events=len(events), arguments=lost)
+def unread_fields(files: Sequence[Path]) -> Counter[str]:
+    """Field of the articles that is not read -> in how many places it stands."""
+    return json_rows.unread_of(_rows(files), msgspec.convert(_FORM, json_rows.Options))

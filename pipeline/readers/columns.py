@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from pipeline.errors import RawFileError
+from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.records import Mention, Record, Reject
 
@@ -39,31 +39,33 @@ _PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
 }
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,
-    scheme: Scheme = "IOB2",
-    separator: str = "\t",
-    token_column: int = 0,
-    tag_column: int = -1,
-    document_marker: str = "-DOCSTART-",
-    encoding: str = "utf-8",
-    outside: Sequence[str] = (),
-    comment: str = "",
-) -> Iterator[Record | Reject]:
+class Options(Joined, frozen=True):
+    """Where token and tag stand in a line, and how tags are written."""
+
+    scheme: Scheme = "IOB2"
+    separator: str = "\t"
+    token_column: int = 0
+    tag_column: int = -1
+    document_marker: str = "-DOCSTART-"
+    encoding: str = "utf-8"
+    outside: tuple[str, ...] = ()
+    comment: str = ""
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence. `separator` "" means blanks and tabs.
 
     A row that holds `document_marker` starts a document, wherever it stands, and is no token. What
     follows the marker, as in "###MEDLINE:90210001", is its id. Tags in `outside` are read as O.
     Lines that begin with `comment` are passed over where they stand above the tokens of a sentence.
     """
-    if scheme not in _PREFIXES:
-        todo = f"use one of {', '.join(_PREFIXES)}"
-        raise RawFileError(f"no tag scheme {scheme!r}", where="[reader] scheme", todo=todo)
+    scheme, outside, separator = options.scheme, options.outside, options.separator
+    token_column, tag_column = options.token_column, options.tag_column
     needed = max(2, *(i + 1 if i >= 0 else -i for i in (token_column, tag_column)))
     for file in files:
-        for document, rows in _blocks(file, separator, document_marker, encoding, comment):
+        for document, rows in _blocks(
+            file, separator, options.document_marker, options.encoding, options.comment
+        ):
             sound = [c for _, c in rows if len(c) >= needed and c[token_column]]
             tokens = [columns[token_column] for columns in sound]
             tags = [columns[tag_column].strip(_BLANK) for columns in sound]
@@ -77,7 +79,7 @@ def read(
                 else:
                     why, told = "empty_token", f"tagged {columns[tag_column]!r}"
                 broken = Reject(place, why, told, (separator or " ").join(columns)[:EXCERPT])
-            text, starts = join_tokens(tokens, language)
+            text, starts = join_tokens(tokens, options.language)
             spans = decode_tags(tags, scheme, outside)
             if isinstance(spans, str):
                 unknown = Reject(rows[0][0], "unknown_tag", spans, text[:EXCERPT])

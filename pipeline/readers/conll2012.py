@@ -19,8 +19,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pipeline.errors import RawFileError
-from pipeline.readers._source import EXCERPT, join_tokens, lines
+from pipeline.readers._options import Joined
+from pipeline.readers._source import EXCERPT, files_in, join_tokens, lines
 from pipeline.records import Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -44,26 +44,16 @@ def unescaped(word: str) -> str:
     return _ESCAPES.get(word, word)
 
 
-def found(path: Path, ending: str) -> list[Path]:
-    """The file itself, or all files in a folder and below whose names end so, sorted."""
-    if not path.is_dir():
-        return [path]
-    inner = sorted(p for p in path.rglob(f"*{ending}") if p.is_file())
-    if not inner:
-        raise RawFileError(
-            f"no file in this folder ends in {ending}",
-            where=path,
-            todo="place the release there, see the declaration",
-        )
-    return inner
+class Options(Joined, frozen=True):
+    """The beginnings of the ids of documents without names."""
+
+    without_names: tuple[str, ...] = ()
 
 
-def read(
-    files: Sequence[Path], *, language: str, without_names: Sequence[str] = ()
-) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence; its source id is the document's, without the part."""
-    skipped = tuple(without_names)
-    for file in (inner for path in files for inner in found(path, "gold_conll")):
+    skipped = tuple(options.without_names)
+    for file in files_in(files, "gold_conll"):
         rows: list[list[str]] = []
         origin, broken = "", None
         for place, line in _with_end(file):
@@ -72,7 +62,7 @@ def read(
                 if broken:
                     yield broken._replace(entities=_opened(rows))
                 elif rows and not rows[0][0].startswith(skipped):
-                    yield _record(rows, origin, language)
+                    yield _record(rows, origin, options.language)
                 rows, broken = [], None
                 continue
             if not rows and not broken:

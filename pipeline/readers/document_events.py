@@ -20,116 +20,123 @@ stand beside their trigger; one that stands in another sentence is lost, and cou
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import EXCERPT, attempt, items, json_rows, label_of, whole
-from pipeline.records import Argument, Event, Mention, Record, Reject
+import msgspec
+
+from pipeline.readers import json_rows
+from pipeline.readers._paths import Item, RowError
+from pipeline.readers._source import EXCERPT, items, whole
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.records import Record
 
-class _Sentence(NamedTuple):
-    text: str
-    tokens: list[Any]
-    #: The document's number of the first token.
-    first: int
-    entities: list[dict[str, Any]]
-    events: list[dict[str, Any]]
+_LISTS: Final = ("entity_mentions", "event_mentions")
+_SPAN: Final = {"start": "start", "end": "end", "text": "text"}
+_FORM: Final = {
+    "language": "en",
+    "source_id": "doc_id",
+    "entities": {"at": "entity_mentions", "id": "id", "label": "entity_type", **_SPAN},
+    "events": {
+        "at": "event_mentions",
+        "label": "event_type",
+        "trigger": {"at": "trigger", **_SPAN},
+        "arguments": {"at": "arguments", "role": "role", "ref": "entity_id"},
+    },
+}
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001 - sentences are given whole, nothing is joined
-) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per sentence, with the document's id as its source id."""
-    for file in files:
-        for origin, row in json_rows(file):
-            if isinstance(row, Reject):
-                yield row
-                continue
-            try:
-                key, sentences = row["doc_id"], _sentences(row)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
-                detail = f"{type(problem).__name__}: {problem}"[:EXCERPT]
-                lost = Reject(origin, "malformed_record", detail, str(row)[:EXCERPT])
-                yield _counted(lost, row)
-                continue
-            for number, sentence in enumerate(sentences, start=1):
-                place, elsewhere = f"{origin}#{number}", list[Reject]()
-                build = partial(_record, origin=place, source_id=key, elsewhere=elsewhere)
-                item = attempt(place, build, sentence)
-                if isinstance(item, Reject):
-                    yield _with_counts(item, sentence.entities, sentence.events)
-                else:
-                    yield item
-                    yield from elsewhere
+    form = msgspec.convert(_FORM, json_rows.Options)
+    for origin, item in json_rows.rows_of(files):
+        lost: list[Reject] = []
+        yield from json_rows.rows_read(_sentences(origin, item.value, lost), form)
+        yield from lost
 
 
-def _sentences(row: dict[str, Any]) -> list[_Sentence]:
-    found, first = [], 0
-    for tokens, text in items(row["sentences"]):
-        found.append(_Sentence(text, tokens, first, [], []))
-        first += len(items(tokens))
+def unread_fields(files: Sequence[Path]) -> Counter[str]:
+    """Field of the documents that is not read -> in how many it stands."""
+    rows = (row.value for _, row in json_rows.rows_of(files))
+    return json_rows.others(rows, "doc_id", "tokens", "text", "sentences", *_LISTS)
+
+
+def _sentences(origin: str, row: Any, lost: list[Reject]) -> Iterator[tuple[str, Item]]:
+    """(origin, sentence as a row of its own) of all sentences of a document."""
+    if isinstance(row, Reject):
+        yield origin, Item(row)
+        return
+    try:
+        found = _parted(row)
+    except (RowError, KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
+        yield origin, Item(_whole(origin, row, str(problem)))
+        return
+    for number, sentence in enumerate(found, start=1):
+        place = f"{origin}#{number}"
+        with suppress(KeyError, TypeError):  # `json_rows` says what is wrong with the sentence.
+            lost += _elsewhere(place, sentence)
+        yield place, Item(sentence)
+
+
+def _elsewhere(place: str, sentence: dict[str, Any]) -> list[Reject]:
+    """Take the arguments that stand in other sentences out of the events of a sentence."""
+    known = {entity["id"] for entity in sentence["entity_mentions"]}
+    lost = []
+    for event in sentence["event_mentions"]:
+        for argument in event["arguments"]:
+            if argument["entity_id"] not in known:
+                told = f"{argument['role']} {argument['text']!r} of {event['id']}"
+                why, text = "argument_in_other_sentence", sentence["text"][:EXCERPT]
+                lost.append(Reject(place, why, told, text, records=0, arguments=1))
+    for event in sentence["event_mentions"]:
+        event["arguments"] = [a for a in event["arguments"] if a["entity_id"] in known]
+    return lost
+
+
+def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sentences of a document with their annotations, offsets counted in each one's string."""
+    sentences: list[dict[str, Any]] = []
+    tokens: list[tuple[int, Any]] = []
+    for own, text in items(row["sentences"]):
+        tokens += [(len(sentences), token) for token in items(own)]
+        sentences.append({"doc_id": row["doc_id"], "text": text, _LISTS[0]: [], _LISTS[1]: []})
+    bases = {number: token[1] for number, token in reversed(tokens)}
+
+    def moved(part: dict[str, Any]) -> dict[str, Any]:
+        """A span in characters of its sentence; one that leaves it is no span."""
+        number, first, last = whole(part["sent_idx"]), whole(part["start"]), whole(part["end"]) - 1
+        inside = 0 <= first <= last < len(tokens) and tokens[first][0] == tokens[last][0] == number
+        base = bases.get(number, 0)
+        start, end = (tokens[first][1][1], tokens[last][1][2]) if inside else (-1, -1)
+        return {**part, "start": start - base, "end": end - base}
+
     for entity in items(row["entity_mentions"]):
-        _at(found, entity["sent_idx"]).entities.append(entity)
+        _at(sentences, entity["sent_idx"])["entity_mentions"].append(moved(entity))
     for event in items(row["event_mentions"]):
-        _at(found, event["trigger"]["sent_idx"]).events.append(event)
-        items(event["arguments"])
-    return found
+        own = {**event, "trigger": moved(event["trigger"]), "arguments": items(event["arguments"])}
+        _at(sentences, event["trigger"]["sent_idx"])["event_mentions"].append(own)
+    return sentences
 
 
-def _at(sentences: list[_Sentence], number: Any) -> _Sentence:
-    place = whole(number)
-    if place < 0:
-        raise ValueError(f"a sentence of a negative number: {place}")
-    return sentences[place]
+def _at(sentences: list[dict[str, Any]], number: Any) -> dict[str, Any]:
+    if whole(number) < 0:
+        raise RowError(f"there is no sentence {number}")
+    return sentences[number]
 
 
-def _record(sentence: _Sentence, *, origin: str, source_id: str, elsewhere: list[Reject]) -> Record:
-    text, tokens, first = sentence.text, sentence.tokens, sentence.first
-    mentions: list[Mention] = []
-
-    def add(part: dict[str, Any], label: str | None) -> int:
-        begin, end = whole(part["start"]) - first, whole(part["end"]) - first
-        if not 0 <= begin < end <= len(tokens):
-            raise ValueError(f"{part['text']!r} stands outside of its sentence")
-        base, start, stop = map(whole, (tokens[0][1], tokens[begin][1], tokens[end - 1][2]))
-        mentions.append(Mention(part["text"], start - base, stop - base, label))
-        return len(mentions) - 1
-
-    index = {
-        entity["id"]: add(entity, label_of(entity["entity_type"])) for entity in sentence.entities
-    }
-    events = []
-    for event in sentence.events:
-        trigger, arguments = add(event["trigger"], None), []
-        for part in event["arguments"]:
-            if part["entity_id"] in index:
-                arguments.append(Argument(part["role"], index[part["entity_id"]]))
-            else:
-                told = f"{part['role']} {part['text']!r} of {event['id']}"
-                why = "argument_in_other_sentence"
-                elsewhere.append(Reject(origin, why, told, text[:EXCERPT], records=0, arguments=1))
-        events.append(Event(event["event_type"], trigger, tuple(arguments)))
-    return Record(text, origin, mentions, (), events, source_id)
-
-
-def _counted(reject: Reject, row: Any) -> Reject:
-    """A reject with the number of sentences and annotations that are lost with a document."""
-    if not isinstance(row, dict):
-        return reject
-    names = ("sentences", "entity_mentions", "event_mentions")
+def _whole(origin: str, row: Any, why: str) -> Reject:
+    """The reject of a document that cannot be parted, with all that is lost with it."""
+    fields = row if isinstance(row, dict) else {}
     sentences, entities, events = (
-        own if isinstance(own, list) else [] for own in map(row.get, names)
+        own if isinstance(own := fields.get(name), list) else [] for name in ("sentences", *_LISTS)
     )
-    return _with_counts(reject._replace(records=max(1, len(sentences))), entities, events)
-
-
-def _with_counts(reject: Reject, entities: list[Any], events: list[Any]) -> Reject:
-    lists = [e.get("arguments") for e in events if isinstance(e, dict)]
+    lists = [event.get("arguments") for event in events if isinstance(event, dict)]
     arguments = sum(len(own) for own in lists if isinstance(own, list))
-    return reject._replace(entities=len(entities), events=len(events), arguments=arguments)
+    counts = (max(1, len(sentences)), len(entities), 0, len(events), arguments)
+    return Reject(origin, "malformed_record", why[:EXCERPT], str(row)[:EXCERPT], *counts)

@@ -14,121 +14,130 @@ second one above would be), because an annotation left out teaches a false negat
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import (
-    EXCERPT,
-    attempt,
-    items,
-    join_tokens,
-    json_rows,
-    label_of,
-    listed,
-    whole,
-)
-from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+import msgspec
+
+from pipeline.readers import json_rows
+from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
+from pipeline.readers._paths import Item, RowError
+from pipeline.readers._source import EXCERPT, items
+from pipeline.readers._source import json_rows as rows_of
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.records import Record
+
 _LAYERS: Final = ("ner", "relations", "events")
+_FORM: Final = {
+    "tokens": "tokens",
+    "inclusive_end": True,
+    "source_id": "doc_key",
+    "entities": {"at": "ner", "start": 0, "end": 1, "label": 2},
+    "relations": {
+        "at": "relations",
+        "label": 4,
+        "head": {"start": 0, "end": 1},
+        "tail": {"start": 2, "end": 3},
+    },
+    "events": {
+        "at": "events",
+        "label": "label",
+        "trigger": {"at": "trigger", "start": 0, "end": 1},
+        "arguments": {"at": "arguments", "role": 2, "start": 0, "end": 1},
+    },
+}
 
 
-class _Sentence(NamedTuple):
-    tokens: list[str]
-    #: The document's number of the first token.
-    first: int
-    ner: list[Any]
-    relations: list[Any]
-    events: list[Any]
-
-
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence, with the document's key as its source id."""
+    return json_rows.rows_read(_rows(files), _form(options))
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # noqa: ARG001
+    """Field of the documents that is not read -> in how many it stands."""
+    rows = (row for file in files for _, row in rows_of(file))
+    return json_rows.others(rows, "doc_key", "sentences", *_LAYERS)
+
+
+def _form(options: Options) -> json_rows.Options:
+    return msgspec.convert({**_FORM, "language": options.language}, json_rows.Options)
+
+
+def _rows(files: Sequence[Path]) -> Iterator[tuple[str, Item]]:
+    """(origin, sentence as a row of its own) of all sentences."""
     for file in files:
-        for origin, row in json_rows(file):
+        for origin, row in rows_of(file):
             if isinstance(row, Reject):
-                yield row
+                yield origin, Item(row)
                 continue
             try:
-                key, sentences = row.get("doc_key"), _sentences(row)
-            except (KeyError, TypeError, ValueError, AttributeError) as problem:
-                detail = f"{type(problem).__name__}: {problem}"
-                lost = Reject(origin, "malformed_record", detail[:EXCERPT], str(row)[:EXCERPT])
-                records = max(1, len(listed(row, "sentences")))
-                yield _counted(lost._replace(records=records), *_whole_layers(row))
-                continue
-            for number, sentence in enumerate(sentences, start=1):
-                place = f"{origin}#{number}"
-                build = partial(_record, origin=place, language=language, source_id=key)
-                item = attempt(place, build, sentence)
-                if isinstance(item, Reject):
-                    item = _counted(item, sentence.ner, sentence.relations, sentence.events)
-                yield item
+                sentences = [*_sentences(row)]
+            except (RowError, KeyError, TypeError, ValueError, AttributeError):
+                yield origin, Item(_lost(origin, row))
+            else:
+                for number, sentence in enumerate(sentences, start=1):
+                    yield f"{origin}#{number}", Item(sentence)
 
 
-def _whole_layers(row: Any) -> Iterator[list[Any]]:
-    """Each layer of a document that could not be parted, its sentences taken together."""
-    for name in _LAYERS:
-        yield [part for own in listed(row, name) if isinstance(own, list) for part in own]
-
-
-def _counted(reject: Reject, ner: list[Any], relations: list[Any], events: list[Any]) -> Reject:
-    """A reject with the number of annotations that are lost with it."""
-    arguments = sum(len(event[1:]) for event in events if isinstance(event, list))
-    return reject._replace(
-        entities=len(ner), relations=len(relations), events=len(events), arguments=arguments
-    )
-
-
-def _sentences(row: dict[str, Any]) -> list[_Sentence]:
-    sentences = items(row["sentences"])
+def _sentences(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    sentences, first = items(row["sentences"]), 0
     layers = [items(row[name]) if name in row else [[]] * len(sentences) for name in _LAYERS]
-    found, first = [], 0
-    for tokens, *parts in zip(sentences, *layers, strict=True):
-        if not all(isinstance(part, list) for part in (tokens, *parts)):
-            raise ValueError("a sentence or its annotations are no list")
-        found.append(_Sentence(tokens, first, *parts))
+    for tokens, ner, relations, events in zip(sentences, *layers, strict=True):
+        yield {
+            "doc_key": row.get("doc_key"),
+            "tokens": items(tokens),
+            "ner": [_moved(part, first) for part in items(ner)],
+            "relations": [_moved(part, first) for part in items(relations)],
+            "events": [_event(part, first) for part in items(events)],
+        }
         first += len(tokens)
-    return found
 
 
-def _record(
-    sentence: _Sentence, *, origin: str, language: str, source_id: str | None
-) -> Record | Reject:
-    tokens, first = sentence.tokens, sentence.first
-    text, starts = join_tokens(tokens, language)
-    mentions: list[Mention] = []
-    index: dict[tuple[int, int], int] = {}
-    outside: list[tuple[int, int]] = []
+def _moved(part: Any, first: int) -> Any:
+    """A list of the document's token numbers, counted from a sentence's first token."""
+    if not isinstance(part, list):
+        return part
+    return [value - first if type(value) is int else value for value in part]
 
-    def add(begin: int, last: int, label: str | None) -> int:
-        """The number of a new mention."""
-        if not 0 <= whole(begin) - first <= whole(last) - first < len(tokens):
-            outside.append((begin, last))
-            return -1
-        start, end = starts[begin - first], starts[last - first] + len(tokens[last - first])
-        mentions.append(Mention(text[start:end], start, end, label))
-        return index.setdefault((begin, last), len(mentions) - 1)
 
-    def at(begin: int, last: int) -> int:
-        """The number of the mention there, which `ner` need not list."""
-        known = index.get((whole(begin), whole(last)))
-        return add(begin, last, None) if known is None else known
+def _event(part: Any, first: int) -> dict[str, Any]:
+    """An event as an object. The trigger of one token has its number once."""
+    trigger, *arguments = part if isinstance(part, list) and part else [None]
+    head = _moved(trigger, first)
+    if isinstance(head, list) and len(head) in (2, 3):
+        head, label = [head[0], head[-2]], head[-1]
+    else:
+        head, label = None, None  # `json_rows` rejects an event without a label.
+    own = [_moved(argument, first) for argument in arguments]
+    return {"label": label, "trigger": head, "arguments": own}
 
-    for begin, last, label in sentence.ner:
-        add(begin, last, label_of(label))
-    relations = [
-        Relation(label, at(begin, last), at(tail, tail_last))
-        for begin, last, tail, tail_last, label in sentence.relations
-    ]
-    events = []
-    for (*trigger, label), *filled in sentence.events:
-        arguments = tuple(Argument(role, at(begin, last)) for begin, last, role in filled)
-        events.append(Event(label, at(trigger[0], trigger[-1]), arguments))
-    if outside:
-        detail = f"{outside[0]} of {first}:{first + len(tokens)}"
-        return Reject(origin, "span_outside_sentence", detail, text[:EXCERPT])
-    return Record(text, origin, mentions, relations, events, source_id)
+
+def _lost(origin: str, row: Any) -> Reject:
+    """The reject of a document that cannot be parted, with all that is lost with it."""
+
+    def parts(name: str) -> list[Any]:
+        own = row.get(name) if isinstance(row, dict) else None
+        return (
+            [part for inner in own if isinstance(inner, list) for part in inner]
+            if isinstance(own, list)
+            else []
+        )
+
+    entities, relations, events = map(parts, _LAYERS)
+    sentences = row.get("sentences") if isinstance(row, dict) else None
+    return Reject(
+        origin,
+        "malformed_record",
+        "sentences and their annotations are not lists of the same length",
+        str(row)[:EXCERPT],
+        records=max(1, len(sentences)) if isinstance(sentences, list) else 1,
+        entities=len(entities),
+        relations=len(relations),
+        events=len(events),
+        arguments=sum(len(event) - 1 for event in events if isinstance(event, list) and event),
+    )

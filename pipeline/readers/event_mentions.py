@@ -13,55 +13,71 @@ that of 担保 guarantees), so its raw label names both: "收购/sub-org".
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import attempt, items, json_rows
-from pipeline.records import Argument, Event, Mention, Record, Reject
+import msgspec
+
+from pipeline.readers import json_rows
+from pipeline.readers._paths import Item
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.records import Record, Reject
+
 _TRIGGER: Final = "trigger"
+_SPAN: Final = {"start": "span.0", "end": "span.1", "text": "word"}
+_FORM: Final = {
+    "language": "zh",
+    "text": "content",
+    "source_id": "id",
+    "events": {
+        "at": "events",
+        "label": "type",
+        "trigger": {"at": "trigger", **_SPAN},
+        "arguments": {"at": "mentions", "role": "role", **_SPAN},
+    },
+}
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001 - the text is given whole, nothing is joined
-) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per row; the trigger is no argument, and an event may lack one."""
-    for file in files:
-        for origin, row in json_rows(file):
-            item = attempt(origin, partial(_record, origin), row)
-            yield _counted(item, row) if isinstance(item, Reject) else item
+    return json_rows.rows_read(map(_parted, json_rows.rows_of(files)), _form())
 
 
-def _counted(reject: Reject, row: Any) -> Reject:
-    """A reject with the number of annotations that are lost with the row."""
-    events = row.get("events") if isinstance(row, dict) else None
+def unread_fields(files: Sequence[Path]) -> Counter[str]:
+    """Field of the rows that is not read -> in how many places it stands."""
+    return json_rows.unread_of(map(_parted, json_rows.rows_of(files)), _form())
+
+
+def _form() -> json_rows.Options:
+    return msgspec.convert(_FORM, json_rows.Options)
+
+
+def _parted(place: tuple[str, Item]) -> tuple[str, Item]:
+    """A row whose events have their trigger apart."""
+    origin, item = place
+    events = item.value.get("events") if isinstance(item.value, dict) else None
     if not isinstance(events, list):
-        return reject
-    lists = [e.get("mentions") for e in events if isinstance(e, dict)]
-    mentions = [m for own in lists if isinstance(own, list) for m in own]
-    arguments = sum(isinstance(m, dict) and m.get("role") != _TRIGGER for m in mentions)
-    return reject._replace(events=len(events), arguments=arguments)
+        return place
+    row = Item({**item.value, "events": [_event(event) for event in events]})
+    for event in row.value["events"]:
+        if isinstance(event, dict) and isinstance(event.get("trigger"), list):
+            words = f"an event {event.get('type')} with two triggers"
+            return origin, Item(json_rows.refused(origin, row, _form(), words))
+    return origin, row
 
 
-def _record(origin: str, row: Any) -> Record:
-    mentions: dict[Mention, int] = {}
-    events = []
-    for event in items(row["events"]):
-        kind, trigger, arguments = event["type"], None, []
-        for part in items(event["mentions"]):
-            start, end = part["span"]
-            index = mentions.setdefault(Mention(part["word"], start, end), len(mentions))
-            if part["role"] != _TRIGGER:
-                arguments.append(Argument(f"{kind}/{part['role']}", index))
-            elif trigger is None:
-                trigger = index
-            else:
-                raise ValueError(f"an event {kind} with two triggers")
-        events.append(Event(kind, trigger, tuple(arguments)))
-    return Record(row["content"], origin, [*mentions], (), events, row["id"])
+def _event(event: Any) -> Any:
+    mentions = event.get("mentions") if isinstance(event, dict) else None
+    if not isinstance(mentions, list) or not all(isinstance(m, dict) for m in mentions):
+        # An object in the place of the list, or of a mention, is rejected for what it lacks.
+        return {**event, "mentions": {}} if isinstance(event, dict) else event
+    triggers = [m for m in mentions if m.get("role") == _TRIGGER]
+    others = [m for m in mentions if m.get("role") != _TRIGGER]
+    kind = event.get("type")
+    roles = [{**m, "role": f"{kind}/{m['role']}"} if "role" in m else m for m in others]
+    trigger = triggers[0] if len(triggers) == 1 else triggers or None
+    return {**event, "mentions": roles, "trigger": trigger}

@@ -23,7 +23,7 @@ _COLUMNS: Final = 6
 _END: Final = "###END###"
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:  # noqa: ARG001
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same text complete each other."""
     for file in files:
         for origin, line in lines(file):

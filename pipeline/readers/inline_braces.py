@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 _MARK: Final = re.compile(r"\{\{?([A-Za-z_]+):|\}\}|\{\{")
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001 - the text is running text, nothing is joined
-) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per line that is not empty."""
     for file in files:
         for origin, line in lines(file):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.readers.columns import Scheme, count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(
-    files: Sequence[Path], *, language: str, scheme: Scheme = "IOB2"
-) -> Iterator[Record | Reject]:
-    """Yield one record per line. `scheme` is a tag scheme as in `columns`."""
+class Options(Joined, frozen=True):
+    """The tag scheme, as in `columns`."""
+
+    scheme: Scheme = "IOB2"
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+    """Yield one record per line."""
     for file in files:
         for origin, line in lines(file):
             if line.strip():
-                yield _record(origin, line, language, scheme)
+                yield _record(origin, line, options.language, options.scheme)
 
 
 def _record(origin: str, line: str, language: str, scheme: Scheme) -> Record | Reject:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.readers.columns import Scheme, count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(
-    files: Sequence[Path], *, language: str, scheme: Scheme = "IOB2", separator: str = "\t"
-) -> Iterator[Record | Reject]:
+class Options(Joined, frozen=True):
+    """The tag scheme, and what parts the columns."""
+
+    scheme: Scheme = "IOB2"
+    separator: str = "\t"
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence, its mentions layer by layer."""
     for file in files:
         rows: list[list[str]] = []
@@ -33,12 +39,12 @@ def read(
         for place, line in lines(file):
             if line.strip():
                 origin = origin or place
-                rows.append(line.split(separator))
+                rows.append(line.split(options.separator))
             elif rows:
-                yield _record(rows, origin, language, scheme)
+                yield _record(rows, origin, options.language, options.scheme)
                 rows, origin = [], ""
         if rows:
-            yield _record(rows, origin, language, scheme)
+            yield _record(rows, origin, options.language, options.scheme)
 
 
 def _record(rows: list[list[str]], origin: str, language: str, scheme: Scheme) -> Record | Reject:

@@ -26,7 +26,7 @@ _TAG: Final = re.compile("(</?e[12]>)")
 _COMMENT: Final = "Comment:"
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:  # noqa: ARG001
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per block; blocks of the same sentence complete each other."""
     for file in files:
         sentence: tuple[str, str] | None = None

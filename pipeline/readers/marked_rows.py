@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.records import Record
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:  # noqa: ARG001
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same sentence complete each other."""
     for file in files:
         for origin, line in lines(file):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, lines, whole
 from pipeline.readers.columns import count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject, Relation
@@ -30,11 +31,11 @@ _DOCUMENT: Final = "#doc"
 _NONE: Final = "['N']"
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence, which the files call a document."""
     for file in files:
         for origin, document, rows in _blocks(file):
-            found = attempt(origin, partial(_record, origin, document, language), rows)
+            found = attempt(origin, partial(_record, origin, document, options.language), rows)
             if isinstance(found, Reject):
                 tags = [row[2] for row in rows if len(row) > 2]
                 entities = count_entities(tags, "IOB2")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.readers.columns import count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _LINE: Final = re.compile(r"([^\d\t]+|\d)([0-9]+)\t(\S+)\s*")
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per message, with the numbers left out."""
     for file in files:
         rows: list[tuple[str, str]] = []
@@ -34,7 +35,7 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
                 if broken:
                     yield broken._replace(entities=count_entities([t for _, t in rows], "IOB2"))
                 elif rows:
-                    yield _record(rows, origin, language)
+                    yield _record(rows, origin, options.language)
                 rows, broken = [], None
                 continue
             if not rows and not broken:

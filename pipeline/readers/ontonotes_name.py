@@ -17,8 +17,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pipeline.readers._source import EXCERPT, lines
-from pipeline.readers.conll2012 import found, unescaped
+from pipeline.readers._source import EXCERPT, files_in, lines
+from pipeline.readers.conll2012 import unescaped
 from pipeline.records import Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -32,13 +32,9 @@ _TRACE: Final = re.compile(r"\*(?:-[0-9]+|[A-Za-z?]+\*(?:-[0-9]+)*)")
 _OFFSET: Final = re.compile("[0-9]{1,9}")
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001 - the sentences stand as they are, nothing is joined
-) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per sentence; its source id is the document's number."""
-    for file in (inner for path in files for inner in found(path, ".name")):
+    for file in files_in(files, ".name"):
         document = file.stem
         for origin, line in lines(file):
             sentence = line.strip()

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import csv
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
 
 from pipeline.errors import RawFileError
+from pipeline.readers._options import Table
 from pipeline.readers._source import EXCERPT, attempt, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -28,22 +31,20 @@ if TYPE_CHECKING:
 _NEEDED: Final = ("text", "head", "tail", "relation")
 
 
-def read(
-    files: Sequence[Path],
-    *,
-    language: str,  # noqa: ARG001
-    columns: Sequence[str] = (),
-    separator: str = "\t",
-    header: bool = False,
-) -> Iterator[Record | Reject]:
+class Options(Table, frozen=True):
+    """What the columns are."""
+
+    columns: tuple[str, ...] = ()
+    separator: Annotated[str, msgspec.Meta(min_length=1)] = "\t"
+    header: bool = False
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same text complete each other."""
-    if not separator:
-        todo = "give the character between the columns, or leave it out for a tab"
-        raise RawFileError("a table needs a separator", where="[reader] separator", todo=todo)
     for file in files:
-        rows = table(file, separator)
-        first = [] if columns and not header else next(rows, ("", []))[1]
-        names = [*columns] or [name.strip() for name in first]
+        rows = table(file, options.separator)
+        first = [] if options.columns and not options.header else next(rows, ("", []))[1]
+        names = [*options.columns] or [name.strip() for name in first]
         if missing := [name for name in _NEEDED if names.count(name) != 1]:
             raise RawFileError(
                 f"{names} do not name one column {missing[0]!r}",

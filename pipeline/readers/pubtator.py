@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Block = list[tuple[str, str]]
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:  # noqa: ARG001
+def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per article, after the rejects of its unreadable rows."""
     for file in files:
         for block in _blocks(file):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RawFileError
+from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence and pair; those of the same text complete each other."""
     names: dict[str, str] = {}
     labels: dict[str, tuple[str, list[str]]] = {}
@@ -46,7 +47,7 @@ def read(files: Sequence[Path], *, language: str) -> Iterator[Record | Reject]:
         if not file.name.startswith(("relation2id", "sent_relation")):
             for origin, line in lines(file):
                 if line.strip():
-                    yield _record(origin, line, labels, names, language)
+                    yield _record(origin, line, labels, names, options.language)
     for origin, numbers in labels.values():
         yield Reject(origin, "missing_sentence", records=0, relations=len(numbers))
 

@@ -25,7 +25,7 @@ def project(tmp_path, monkeypatch):
     # As placed by hand: the declared names, without a manifest.
     (tmp_path / "raw/full/cluener").mkdir()
     shutil.copy(SAMPLE / "cluener/train.json", tmp_path / "raw/full/cluener")
-    text = "# what runs\nraw: raw/sample\ndatasets:\n  wnut2017: {reader: columns}\nclean:\n"
+    text = "# what runs\nraw: raw/sample\ndatasets:\n  - wnut2017\nclean:\n"
     (tmp_path / "params.yaml").write_text(text + "  min_characters: 7 # ours\n", encoding="utf-8")
     return tmp_path
 
@@ -39,10 +39,7 @@ def test_to_the_full_edition_and_back(project, capsys):
     assert "2 datasets from raw/full: cluener, scierc" in capsys.readouterr().out
     settings = config.load(params)
     assert settings.raw == "raw/full"
-    assert {n: s.reader for n, s in settings.datasets.items()} == {
-        "cluener": "span_json",
-        "scierc": "dygie",
-    }
+    assert settings.datasets == ["cluener", "scierc"]
     assert settings.clean.min_characters == 7
 
     assert cli.main(["edition", "sample"]) == 0

@@ -112,7 +112,7 @@ def declare_by_hand(world):
     manifest = '[splits.train]\nfiles = [{ path = "a b.tsv" }]\ncounts = { records = 9 }\n'
     (folder / "manifest.toml").write_text(manifest, encoding="utf-8")
     params = world.params
-    params["datasets"][name] = {"reader": "columns"}
+    params["datasets"].append(name)
     write_params(world.here, params)
     world.history.append(f"declare {name} by hand")
 
@@ -206,12 +206,11 @@ def list_other_datasets(world):
     params = world.params
     able = [n for n in world.listed if n in world.ready()]
     if len(able) > 3 and world.rng.random() < 0.6:
-        del params["datasets"][world.rng.choice(able)]
+        params["datasets"].remove(world.rng.choice(able))
     else:
         for path in sorted((world.here / "pipeline/catalog").glob("*.toml")):
-            if (world.raw / path.stem).is_dir():
-                reader = world.declaration(path.stem)["reader"]["name"]
-                params["datasets"].setdefault(path.stem, {"reader": reader})
+            if (world.raw / path.stem).is_dir() and path.stem not in params["datasets"]:
+                params["datasets"].append(path.stem)
     _forget_shares(params)
     write_params(world.here, params)
     world.history.append(f"list {', '.join(params['datasets'])}")

@@ -263,7 +263,7 @@ def _project(folder, names):
         if path.stem not in names:
             path.unlink()
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {n: params["datasets"][n] for n in names}
+    params["datasets"] = [*names]
     write_params(folder, params)
     for name in names:
         shutil.copytree(ROOT / "raw" / "sample" / name, folder / "raw" / "sample" / name)

@@ -52,7 +52,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write(text="raw: raw/sample\ndatasets:\n  wnut2017: {reader: columns}\n"):
+def write(text="raw: raw/sample\ndatasets:\n  - wnut2017\n"):
     Path("params.yaml").write_text(text, encoding="utf-8")
 
 
@@ -187,9 +187,9 @@ def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("params", "state", "words"),
     [
-        ("datasets: {wnut2018: {reader: columns}}", "wrong", "unknown datasets: wnut2018"),
-        ("datasets: {}", "wrong", "it names no dataset"),
-        ("datasets: {wnut2017: {reader: brat}}", "note", "other readers than in the catalogue"),
+        ("datasets: [wnut2018]", "wrong", "unknown datasets: wnut2018"),
+        ("datasets: []", "wrong", "it names no dataset"),
+        ("datasets: {wnut2017: {reader: brat}}", "wrong", "datasets is a mapping"),
         ("instruct: {sead: 1}", "wrong", "unknown field `sead`"),
         ("a: [", "wrong", "params.yaml"),
     ],
@@ -226,7 +226,7 @@ def test_a_private_folder_may_lack_datasets_but_no_halves(place, capsys):
     own = place / "mine" / "wnut2017"
     own.mkdir(parents=True)
     (own / "manifest.toml").write_text(files)
-    write("datasets:\n  wnut2017: {reader: columns}\n  ace2005: {reader: ace_apf}\n")
+    write("datasets:\n  - wnut2017\n  - ace2005\n")
 
     def check():
         code, found = doctor(capsys, "--raw", "mine")
@@ -250,7 +250,7 @@ def test_full_and_sample_are_both_looked_at(place, capsys):
     for file in ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"):
         (place / "raw/full/wnut2017").mkdir(parents=True, exist_ok=True)
         (place / "raw/full/wnut2017" / file).touch()
-    write("raw: raw/full\ndatasets:\n  wnut2017: {reader: columns}\n")
+    write("raw: raw/full\ndatasets:\n  - wnut2017\n")
 
     _, found = doctor(capsys)
 
@@ -284,7 +284,7 @@ def test_a_broken_declaration_is_named(capsys, monkeypatch):
 
 def test_models_are_looked_for(place, capsys, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(place / "cache"))
-    text = "datasets: {wnut2017: {reader: columns}}\nnegatives: {encoder: some-model}\n"
+    text = "datasets: [wnut2017]\nnegatives: {encoder: some-model}\n"
     write(f"{text}publish: {{tokenizer: org/tokens}}\n")
 
     code, found = doctor(capsys)
@@ -386,7 +386,7 @@ def test_a_user_without_a_home_has_no_models(capsys, monkeypatch):
     for name in ("HOME", "HF_HOME", "HF_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
-    write("datasets: {wnut2017: {reader: columns}}\nnegatives: {encoder: some-model}\n")
+    write("datasets: [wnut2017]\nnegatives: {encoder: some-model}\n")
 
     code, found = doctor(capsys)
     assert code == 1

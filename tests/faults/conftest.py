@@ -32,7 +32,7 @@ def places(tmp_path_factory):
     for name in DATASETS.split(","):
         shutil.copytree(ROOT / "raw" / "sample" / name, base / "raw" / "sample" / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {n: params["datasets"][n] for n in DATASETS.split(",")}
+    params["datasets"] = DATASETS.split(",")
     params["normalize"]["records_per_shard"] = 9
     (base / "new.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     params["normalize"]["records_per_shard"] = 14

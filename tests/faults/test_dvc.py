@@ -38,7 +38,7 @@ def project(tmp_path):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "raw/sample/wnut2017", folder / "raw/sample/wnut2017")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {"wnut2017": params["datasets"]["wnut2017"]}
+    params["datasets"] = ["wnut2017"]
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     repro(folder, "init", "--no-scm", "-q").communicate(timeout=120)
     shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots", dirs_exist_ok=True)

@@ -291,7 +291,7 @@ def catalogue_seeds():
     params = (ROOT / "params.yaml").read_bytes()
     yield pack("params", {"params.yaml": params})
     yield pack("params", {"params.yaml": params.split(b"datasets:")[0]})
-    yield pack("params", {"params.yaml": b"raw: raw/sample\ndatasets: {msra: {reader: columns}}\n"})
+    yield pack("params", {"params.yaml": b"raw: raw/sample\ndatasets: [msra]\n"})
     overrides = (ROOT / "dictionaries/overrides.toml").read_bytes()
     link = b'[[link]]\ndataset = "wnut2017"\ntask = "NER"\nlabel = "group"\n'
     yield pack("overrides", {"overrides.toml": overrides})

@@ -26,7 +26,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     for name in NAMES:
         shutil.copytree(SAMPLE / name, folder / "raw" / name)
-    listed = (f"  {name}: {{reader: {catalog.load(name).reader['name']}}}\n" for name in NAMES)
+    listed = (f"  - {name}\n" for name in NAMES)
     content = f"raw: {folder / 'raw'}\ndatasets:\n{''.join(listed)}"
     (folder / "params.yaml").write_text(content, encoding="utf-8")
     (folder / "a file").write_text("x")

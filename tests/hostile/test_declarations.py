@@ -203,6 +203,8 @@ def options_of_readers():
 @pytest.mark.parametrize("value", [-1.5, {"a": {"b": 1}}, [1], [["x"]], float("nan")])
 @pytest.mark.parametrize(("reader", "option"), options_of_readers())
 def test_an_option_of_another_type(reader, option, value):
+    if option == "text" and value == [1]:
+        return  # A list of paths.
     with pytest.raises(DeclarationError) as caught:
         options.bound({"name": reader, option: value}, "en", "toy.toml")
 
@@ -257,10 +259,10 @@ def link(target):
 RAW = {
     "gone": (lambda path: path.unlink(), "this raw file is missing"),
     "empty": (lambda path: path.write_bytes(b""), "this raw file is empty"),
-    "a folder": (folder, "cannot read: Is a directory"),
+    "a folder": (folder, "no file in this folder ends in .json"),
     "a link to itself": (link(None), "this raw file is missing"),
     "a link to nothing": (link("nowhere"), "this raw file is missing"),
-    "a link to a folder": (link("."), "cannot read: Is a directory"),
+    "a link to a folder": (link("."), "no file in this folder ends in .json"),
     "a name of 300 letters": (None, "cannot read: File name too long"),
     "another hash": (None, "sha256 is"),
     "other counts": (None, "declared 7, found 1"),
@@ -314,7 +316,6 @@ PARAMETERS = {
     "a misspelled section": ("instruckt: {}", "did you mean 'instruct'?"),
     "a misspelled key": ("instruct: {grouping_: shuffle}", "did you mean 'grouping'?"),
     "a key of another section": ("clean: {top_k: 3}", "unknown field `top_k`"),
-    "a misspelled reader": ("datasets: {a: {raeder: x}}", "did you mean 'reader'?"),
     "a section twice": ("clean: {}\nclean: {}", "'clean' stands twice"),
     "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", "stands twice in the mapping of line 2"),
     "no mapping": ("- 1", "Expected `object`, got `array`"),

@@ -236,7 +236,7 @@ LINES = {
     "a number": (b"5", "malformed_record"),
     "null": (b"null", "malformed_record"),
     "no text": (b'{"entities": []}', "malformed_record"),
-    "no entities": (b'{"text": "x"}', "malformed_record"),
+    "no entities": (b'{"text": "x"}', "unlabelled"),
     "empty text": (b'{"text": "", "entities": []}', "empty_text"),
     "blank text": ('{"text": "\u3000\u2028", "entities": []}'.encode(), "empty_text"),
     "NUL escaped": (rb'{"text": "a\u0000b is read as it is", "entities": []}', None),

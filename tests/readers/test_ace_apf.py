@@ -2,10 +2,12 @@ import re
 
 import pytest
 
-from pipeline.errors import RawFileError
+from pipeline.errors import DeclarationError, RawFileError
 from pipeline.readers._sentences import sentences
-from pipeline.readers.ace_apf import read
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("ace_apf")
 
 SGM = """<DOC>
 <DOCID> D_1 </DOCID>
@@ -193,12 +195,12 @@ def test_broken_documents_are_rejected_with_what_can_be_counted(tmp_path):
 
 
 def test_a_missing_text_an_empty_folder_and_an_unknown_option_are_errors(tmp_path):
-    with pytest.raises(RawFileError, match=r"no \*\.apf\.xml"):
+    with pytest.raises(RawFileError, match=r"ends in \.apf\.xml"):
         list(read([tmp_path], language="en"))
     (tmp_path / "D_1.apf.xml").write_text("<source_file/>")
     with pytest.raises(RawFileError, match="cannot read"):
         list(read([tmp_path], language="en"))
-    with pytest.raises(RawFileError, match="no part of a mention"):
+    with pytest.raises(DeclarationError, match="use one of head, extent"):
         list(read([tmp_path], language="en", mention="tail"))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.readers.ade_rel import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("ade_rel")
 
 
 def _read(tmp_path, *rows, **options):

@@ -5,8 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import RawFileError
-from pipeline.readers.brat import read
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("brat")
 
 TEXT = "Zofia Marek joined Velmora in 2019.\nShe broke her upper and lower limb.\n"
 

@@ -3,8 +3,10 @@ import json
 import pytest
 
 from pipeline.errors import RawFileError
-from pipeline.readers.casie_json import read
 from pipeline.records import Argument, Event, Mention, Record
+from tests.readers.reading import reader
+
+read = reader("casie_json")
 
 TEXT = "Crooks locked the files of Varnia Clinic and asked for $9,000."
 
@@ -95,8 +97,9 @@ def test_one_wrong_offset_alone_is_left_to_normalize(tmp_path):
     one = event(part("locked", 7), argument("Victim", "Varnia Clinic", 27))
     two = event(part("asked for", 41), argument("Price", "$9,000", 55))
 
-    (record,) = parse(tmp_path, article([one, two]))
+    dropped, record = parse(tmp_path, article([one, two]))
 
+    assert (dropped.reason, dropped.records) == ("offsets_dropped", 0)
     assert Mention("asked for") == record.mentions[2]
 
 
@@ -129,5 +132,5 @@ def test_broken_articles_are_rejected_with_their_id_and_counts(tmp_path):
 
 
 def test_an_empty_folder_is_an_error(tmp_path):
-    with pytest.raises(RawFileError, match=r"no \*\.json"):
+    with pytest.raises(RawFileError, match=r"ends in \.json"):
         list(read([tmp_path], language="en"))

@@ -5,9 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import records
-from pipeline.errors import PipelineError, RawFileError
-from pipeline.readers.columns import count_entities, decode_tags, read
+from pipeline.errors import DeclarationError, PipelineError, RawFileError
+from pipeline.readers.columns import count_entities, decode_tags
 from pipeline.records import Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("columns")
 
 SCHEMES = ("IO", "IOB1", "IOB2", "BMES", "BIOES")
 
@@ -208,9 +211,10 @@ def test_an_empty_file_has_no_records(parse):
 
 
 def test_wrong_options_and_missing_files_are_told(parse, tmp_path):
-    for options in ({"scheme": "BILUO"}, {"encoding": "utf-9"}):
-        with pytest.raises(RawFileError):
-            parse("a\tO\n", **options)
+    with pytest.raises(DeclarationError):
+        parse("a\tO\n", scheme="BILUO")
+    with pytest.raises(RawFileError):
+        parse("a\tO\n", encoding="utf-9")
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RawFileError):
             [*read([path], language="en")]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from pipeline.readers.columns import read
+from tests.readers.reading import reader
+
+read = reader("columns")
 
 
 def test_the_marker_of_a_document_may_carry_its_id(tmp_path):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import RawFileError
-from pipeline.readers.conll2012 import read
 from pipeline.records import Mention, Record
+from tests.readers.reading import reader
+
+read = reader("conll2012")
 
 
 def sentence(document, *words, after=("-",)):

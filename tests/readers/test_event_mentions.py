@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
-from pipeline.readers.event_mentions import read
 from pipeline.records import Argument, Event, Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("event_mentions")
 
 TEXT = "汇澜股份收购蓝屿,并为其担保"
 
@@ -31,11 +33,11 @@ def test_two_events_share_mentions_but_not_roles(tmp_path):
         Record(
             TEXT,
             "f.json:1",
-            [Mention("汇澜股份", 0, 4), Mention("收购", 4, 6), Mention("担保", 12, 14)],
+            [Mention("收购", 4, 6), Mention("汇澜股份", 0, 4), Mention("担保", 12, 14)],
             (),
             [
-                Event("收购", 1, (Argument("收购/sub-org", 0),)),
-                Event("担保", 2, (Argument("担保/sub-org", 0),)),
+                Event("收购", 0, (Argument("收购/sub-org", 1),)),
+                Event("担保", 2, (Argument("担保/sub-org", 1),)),
             ],
             "a",
         )
@@ -66,10 +68,11 @@ def test_two_triggers_and_missing_parts_are_rejected_with_their_counts(tmp_path)
     assert found[0] == Reject(
         "f.json:1",
         "malformed_record",
-        "ValueError: an event 收购 with two triggers",
+        "an event 收购 with two triggers",
         found[0].excerpt,
         events=1,
         arguments=1,
+        source_id="a",
     )
     assert [(r.reason, r.events, r.arguments) for r in found[1:]] == [
         ("malformed_record", 0, 0),

@@ -7,15 +7,16 @@ import json
 import pytest
 
 from pipeline.errors import RawFileError
-from pipeline.readers._source import join_tokens
-from pipeline.readers.fewrel import mention_at, read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("fewrel")
 
 
-def parse(tmp_path, value):
+def parse(tmp_path, value, language="en"):
     file = tmp_path / "val_wiki.json"
     file.write_text(json.dumps(value))
-    return list(read([file], language="en"))
+    return list(read([file], language=language))
 
 
 def instance(head, tail):
@@ -38,22 +39,23 @@ def test_the_first_mention_is_taken_as_its_tokens_are_written(tmp_path):
 def test_unreadable_instances_are_rejected_each(tmp_path):
     wrong = [instance([[]], [[0]]), instance([[0]], [[8]]), instance([[-1]], [[0]])]
 
-    items = parse(tmp_path, {"P1": [*wrong, instance([], [[0]]), {}], "P2": "x"})
+    items = parse(tmp_path, {"P1": [*wrong, instance([], [[0]]), {}]})
 
     assert items[0] == Reject(
         "val_wiki.json:P1#1",
-        "no_such_token",
-        "h is [] of 8 tokens",
-        "Harl Bridge \n spans the Sava at Harl",
+        "offset_out_of_text",
+        "a mention without a piece",
+        items[0].excerpt,
         relations=1,
     )
-    expected = [*["no_such_token"] * 3, *["malformed_record"] * 3]
+    expected = [*["offset_out_of_text"] * 3, *["malformed_record"] * 2]
     assert expected == [item.reason for item in items]
 
 
-def test_a_file_that_is_no_object_is_wrong_as_a_whole(tmp_path):
-    with pytest.raises(RawFileError, match="not a JSON object of relations"):
-        parse(tmp_path, [instance([[0]], [[5]])])
+@pytest.mark.parametrize("value", [[instance([[0]], [[5]])], {"P2": "x"}, 7])
+def test_a_file_that_is_no_object_of_lists_is_wrong_as_a_whole(tmp_path, value):
+    with pytest.raises(RawFileError, match="the rows do not stand at"):
+        parse(tmp_path, value)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +66,13 @@ def test_a_file_that_is_no_object_is_wrong_as_a_whole(tmp_path):
         ("en", [0, 2], Mention("a c", discontinuous=True)),
         ("zh", [0, 2], Mention("ac", discontinuous=True)),
         ("zh", [1, 2], Mention("bc", 1, 3)),
-        ("en", [], None),
-        ("en", [3], None),
-        ("en", [-1, 0], None),
     ],
 )
-def test_token_numbers_with_a_gap_are_a_discontinuous_mention(language, numbers, expected):
-    tokens = ["a", "b", "c"]
-    text, starts = join_tokens(tokens, language)
+def test_token_numbers_with_a_gap_are_a_discontinuous_mention(
+    tmp_path, language, numbers, expected
+):
+    row = {"tokens": ["a", "b", "c"], "h": ["", "", [numbers]], "t": ["", "", [[0]]]}
 
-    assert expected == mention_at(numbers, tokens, starts, text, language)
+    (record,) = parse(tmp_path, {"P1": [row]}, language)
+
+    assert expected == record.mentions[0]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.readers.freebase_pairs import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("freebase_pairs")
 
 
 def _read(tmp_path, *rows):

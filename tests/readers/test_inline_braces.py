@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.inline_braces import read
 from pipeline.records import Mention, Record
+from tests.readers.reading import reader
+
+read = reader("inline_braces")
 
 
 def rows(tmp_path, raw):

@@ -3,8 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.readers.inline_tags import read
 from pipeline.records import Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("inline_tags")
 
 
 @pytest.fixture

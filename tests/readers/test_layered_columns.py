@@ -4,8 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.readers.layered_columns import read
 from pipeline.records import Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("layered_columns")
 
 
 def found(folder, content, **options):

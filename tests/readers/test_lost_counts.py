@@ -1,7 +1,6 @@
 """A row that cannot be read is counted with every annotation that it would have held."""
 
 import copy
-import importlib
 import json
 from collections import Counter
 
@@ -9,6 +8,7 @@ import pytest
 
 from pipeline.normalize.account import KINDS
 from pipeline.records import Reject
+from tests.readers.reading import reader
 
 COTYPE = {
     "sentText": "Ana Ruz left Selen for Varnia .",
@@ -55,7 +55,8 @@ RELATION_PROMPT = {
 }
 TAGGED = {"tokens": ["Ada", "Vale", "left", "Oslo"], "ner_tags": ["B-PER", "I-PER", "O", "B-LOC"]}
 NUMBERED = {"tokens": TAGGED["tokens"], "ner_tags": [1, 2, 0, 3]}
-TAG_NAMES = {"tag_names": ["O", "B-PER", "I-PER", "B-LOC"]}
+TAGS = {"tokens": "tokens", "tags": "ner_tags"}
+TAG_NAMES = {**TAGS, "tag_names": ["O", "B-PER", "I-PER", "B-LOC"]}
 TRIPLES = {
     "text": "Varnia 's towns Brask and Ulmen",
     "triple_list": [["Varnia", "contains", "Brask"], ["Ulmen", "country", "Varnia"]],
@@ -66,8 +67,8 @@ ROWS = {
     "dygie": (DYGIE, {}),
     "fewrel": (FEWREL, {}),
     "relation_prompt": (RELATION_PROMPT, {}),
-    "tagged_json": (TAGGED, {}),
-    "tagged_json of numbers": (NUMBERED, TAG_NAMES),
+    "json_rows": (TAGGED, TAGS),
+    "json_rows of numbers": (NUMBERED, TAG_NAMES),
     "triple_list": (TRIPLES, {}),
 }
 
@@ -75,8 +76,7 @@ ROWS = {
 def read(tmp_path, name, row):
     file = tmp_path / "rows.json"
     file.write_text(json.dumps(row))
-    reader = importlib.import_module(f"pipeline.readers.{name.split()[0]}")
-    return list(reader.read([file], language="en", **ROWS[name][1]))
+    return list(reader(name.split()[0])([file], language="en", **ROWS[name][1]))
 
 
 def held(items):
@@ -124,11 +124,11 @@ def with_value(row, path, value):
         ("relation_prompt", ("triplets", 1), None),
         ("relation_prompt", ("triplets", 1, "head"), []),
         ("relation_prompt", ("triplets", 0, "tokens"), None),
-        ("tagged_json", ("tokens", 1), 4),
-        ("tagged_json", ("tokens",), ["Ada"]),
-        ("tagged_json", ("ner_tags", 2), None),
-        ("tagged_json of numbers", ("tokens",), None),
-        ("tagged_json of numbers", ("ner_tags", 2), 9),
+        ("json_rows", ("tokens", 1), 4),
+        ("json_rows", ("tokens",), ["Ada"]),
+        ("json_rows", ("ner_tags", 2), None),
+        ("json_rows of numbers", ("tokens",), None),
+        ("json_rows of numbers", ("ner_tags", 2), 9),
         ("triple_list", ("triple_list", 1), ["Ulmen", "country"]),
         ("triple_list", ("text",), None),
     ],
@@ -159,5 +159,7 @@ def test_whatever_stands_in_a_row_no_more_is_counted_than_it_held(tmp_path, name
     most = held(read(tmp_path, name, row))
 
     for path in paths(row):
+        if name == "fewrel" and len(path) == 1:
+            continue  # A file whose rows are not there is wrong as a whole.
         found = held(read(tmp_path, name, with_value(row, path, odd)))
         assert found <= most, path

@@ -5,8 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.marked_pairs import pair, read
+from pipeline.readers.marked_pairs import pair
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("marked_pairs")
 
 
 def _read(tmp_path, raw):

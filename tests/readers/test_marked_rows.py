@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.readers.marked_rows import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("marked_rows")
 
 
 def test_rows_with_e1_before_and_after_e2_and_one_without_label(tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.readers.multihead import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("multihead")
 
 _SENTENCE = """#doc 4711
 0\tOrla\tB-Peop\t['N']\t[0]

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.numbered_chars import read
 from pipeline.records import Mention, Record
+from tests.readers.reading import reader
+
+read = reader("numbered_chars")
 
 
 def rows(tmp_path, raw):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import RawFileError
-from pipeline.readers.ontonotes_name import read
 from pipeline.records import Mention, Record
+from tests.readers.reading import reader
+
+read = reader("ontonotes_name")
 
 DOCUMENT = "bn/vela/00/vela_0007@0007@vela@bn@en@on"
 

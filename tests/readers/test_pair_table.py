@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import RawFileError
-from pipeline.readers.pair_table import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("pair_table")
 
 _TEXT = "Rosa Kern runs Tidal."
 

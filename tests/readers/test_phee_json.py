@@ -1,7 +1,9 @@
 import json
 
-from pipeline.readers.phee_json import read
 from pipeline.records import Argument, Event, Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("phee_json")
 
 TEXT = "Fatal hepatitis after disulfiram with isoniazid in a man."
 
@@ -127,11 +129,13 @@ def test_a_fragment_that_is_not_at_its_place_loses_the_row_with_its_counts(tmp_p
     expected = Reject(
         "train.json:1",
         "malformed_record",
-        "ValueError: 'hepatitis' is not at 5",
+        reject.detail,
         reject.excerpt,
         events=2,
         arguments=3,
+        source_id=reject.source_id,
     )
+    assert "neither a string nor a place: {'role': 'Treatment'" in reject.detail
     assert expected == reject
 
 

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.readers.pubtator import read
 from pipeline.records import Mention, Record, Reject
+from tests.readers.reading import reader
+
+read = reader("pubtator")
 
 TEXT = "Ferrazine-induced tremor. Two patients had tremor or chorea."
 HEAD = "9021|t|Ferrazine-induced tremor.\n9021|a|Two patients had tremor or chorea.\n"

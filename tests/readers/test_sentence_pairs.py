@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import RawFileError
-from pipeline.readers.sentence_pairs import read
 from pipeline.records import Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("sentence_pairs")
 
 
 def _read(tmp_path, sentences, relations, names="NA\t0\r\n亲属/女儿\t13\r\n社交/朋友\t30\r\n"):

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DeclarationError, RawFileError
-from pipeline.readers.spo_json import read
 from pipeline.records import Argument, Mention, Record, Reject, Relation
+from tests.readers.reading import reader
+
+read = reader("spo_json")
 
 
 def rows(tmp_path, *lines, **options):
@@ -88,7 +90,7 @@ def test_a_name_of_two_types_is_two_mentions_and_a_repeated_one_is_one(tmp_path)
 
 def test_the_signature_is_the_relation(tmp_path):
     raw = line("水肿又称浮肿", ("症状", "水肿", "同义词", {"@value": "症状"}, {"@value": "浮肿"}))
-    (record,) = rows(tmp_path, raw, label="signature")
+    (record,) = rows(tmp_path, raw, relations={"signature": True})
 
     assert record.relations == [Relation("症状|同义词|症状", 0, 1)]
 
@@ -96,27 +98,27 @@ def test_the_signature_is_the_relation(tmp_path):
 def test_letter_case_is_restored_only_on_demand(tmp_path):
     raw = line("林小满的《夜行DJ》", ("歌曲", "夜行dj", "歌手", "人物", "林小满"))
     (as_given,) = rows(tmp_path, raw)
-    (restored,) = rows(tmp_path, raw, restore_case=True)
+    (restored,) = rows(tmp_path, raw, respell="case")
 
     assert as_given.mentions[0].text == "夜行dj"
     assert restored.mentions[0].text == "夜行DJ"
 
 
-def test_letter_case_stays_where_lower_case_is_longer(tmp_path):
+def test_letter_case_is_restored_where_lower_case_is_longer(tmp_path):
     raw = line("İzmir的《DJ》", ("歌曲", "dj", "歌手", "人物", "İzmir"))
-    (record,) = rows(tmp_path, raw, restore_case=True)
+    (record,) = rows(tmp_path, raw, respell="case")
 
-    assert record.mentions[0].text == "dj"
+    assert record.mentions[0].text == "DJ"
 
 
 def test_fields_are_renamed_and_types_may_miss(tmp_path):
     raw = (
         '[{"sentence": "甲的父亲是乙", "no": 7, "triples": [{"h": "甲", "r": "父亲", "t": "乙"}]}]'
     )
-    fields = {"text": "sentence", "id": "no", "spo_list": "triples"}
-    fields |= {"subject": "h", "predicate": "r", "object": "t"}
+    relations = {"at": "triples", "head": {"text": "h"}, "label": "r", "tail": {"text": "t"}}
+    options = {"text": "sentence", "source_id": "no", "relations": relations}
 
-    assert rows(tmp_path, raw, fields=fields) == [
+    assert rows(tmp_path, raw, **options) == [
         Record(
             "甲的父亲是乙",
             "t.json:1",
@@ -130,7 +132,7 @@ def test_fields_are_renamed_and_types_may_miss(tmp_path):
 def test_an_empty_list_is_negative_and_a_missing_one_unlabelled(tmp_path):
     assert rows(tmp_path, '{"text": "无", "spo_list": []}\r', '{"text": "无"}') == [
         Record("无", "t.json:1", [], []),
-        Reject("t.json:2", "unlabelled", "no spo_list", "无"),
+        Reject("t.json:2", "unlabelled", "no list of relations", "无"),
     ]
 
 
@@ -145,7 +147,7 @@ def test_a_broken_row_is_lost_with_all_its_relations(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("options", [{"label": "types"}, {"fields": {"subjects": "s"}}])
+@pytest.mark.parametrize("options", [{"label": "types"}, {"relations": {"subjects": "s"}}])
 def test_unknown_options_are_refused(tmp_path, options):
     with pytest.raises(DeclarationError):
         rows(tmp_path, "", **options)

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from pipeline.readers.triple_list import read
 from pipeline.records import Mention, Record, Relation
+from tests.readers.reading import reader
+
+read = reader("triple_list")
 
 ROWS = [
     {

@@ -7,8 +7,10 @@ import json
 import pytest
 
 from pipeline.errors import DeclarationError
-from pipeline.readers.tagged_json import read
 from pipeline.records import Mention, Record
+from tests.readers.reading import reader
+
+read = reader("json_rows")
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
@@ -16,7 +18,7 @@ NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 def rows(tmp_path, *values, **options):
     file = tmp_path / "t.jsonl"
     file.write_text("\n".join(json.dumps(v) for v in values))
-    return list(read([file], language="en", **options))
+    return list(read([file], language="en", **{"tokens": "tokens", "tags": "ner_tags", **options}))
 
 
 def test_tags_are_numbers(tmp_path):
@@ -55,7 +57,8 @@ def test_an_inner_tag_that_continues_nothing_opens_an_entity(tmp_path):
         ({"tokens": ["Ada", "left"], "ner_tags": [True, 1]}, "unknown_tag", 1),
         ({"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}, "unknown_tag", 0),
         ({"tokens": ["Ada", 4], "ner_tags": [1, 0]}, "malformed_record", 1),
-        ({"tokens": "Ada", "ner_tags": [1, 0, 0]}, "malformed_record", 1),
+        ({"tokens": {"a": 1}, "ner_tags": [1, 0, 0]}, "malformed_record", 1),
+        ({"tokens": "Ada", "ner_tags": [1, 0, 0]}, "length_mismatch", 1),
         ({"tokens": ["Ada"]}, "malformed_record", 0),
     ],
 )
@@ -72,5 +75,5 @@ def test_numbers_without_names_are_rejected(tmp_path):
 
 
 def test_an_unknown_scheme_is_an_error_of_the_declaration(tmp_path):
-    with pytest.raises(DeclarationError, match="no tag scheme"):
+    with pytest.raises(DeclarationError, match="use one of IO, IOB1"):
         rows(tmp_path, {"tokens": [], "ner_tags": []}, scheme="IOBES")

@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DeclarationError
-from pipeline.readers.span_json import read
 from pipeline.records import Mention, Record, Reject, violation
+from tests.readers.reading import reader
+
+read = reader("json_rows")
 
 ADA = Mention("Ada", 0, 3, "PER")
 OSLO = Mention("Oslo", 7, 11, "LOC")
-CLUENER = {"spans": "label", "layout": "by_label", "inclusive_end": True}
-DOCCANO = {"spans": "label", "start": 0, "end": 1, "label": 2}
+CLUENER = {
+    "entities": {"at": "label.**.**", "label": "^^#", "text": "^#", "start": 0, "end": 1},
+    "inclusive_end": True,
+}
+LISTS = {"entities": {"at": "label", "start": 0, "end": 1, "label": 2}}
+OBJECTS = {"at": "entities", "start": "start", "end": "end", "label": "label", "text": "text"}
 
 
 def rows(tmp_path, *values, language="en", **options):
@@ -34,18 +40,19 @@ def test_spans_are_objects(tmp_path):
         ],
     }
 
-    assert rows(tmp_path, row) == [Record("Ada in Oslo", "t.json:1", [ADA, OSLO])]
+    assert rows(tmp_path, row, entities=OBJECTS) == [Record("Ada in Oslo", "t.json:1", [ADA, OSLO])]
 
 
 def test_spans_are_lists(tmp_path):
     row = {"text": "Ada in Oslo", "label": [[0, 3, "PER"], [7, 11, "LOC"]]}
 
-    assert rows(tmp_path, row, **DOCCANO) == [Record("Ada in Oslo", "t.json:1", [ADA, OSLO])]
+    assert rows(tmp_path, row, **LISTS) == [Record("Ada in Oslo", "t.json:1", [ADA, OSLO])]
 
 
 def test_spans_are_lists_with_their_string(tmp_path):
     row = {"id": 7, "data": "Ada in Oslo", "ner_label": [["PER", 0, 3, "Ada", 0, 1, ["Ada"]]]}
-    options = {"text": "data", "spans": "ner_label", "label": 0, "start": 1, "end": 2, "mention": 3}
+    spans = {"at": "ner_label", "label": 0, "start": 1, "end": 2, "text": 3}
+    options = {"text": "data", "entities": spans}
 
     assert rows(tmp_path, row, source_id="id", **options) == [
         Record("Ada in Oslo", "t.json:1", [ADA], source_id="7")
@@ -78,9 +85,9 @@ def test_offsets_count_tokens(tmp_path):
         "doc_id": "MEDLINE:90000001",
         "entity_mentions": [{"start": 0, "end": 3, "entity_type": "DNA", "text": "c - fos"}],
     }
-    options = {"text": "tokens", "spans": "entity_mentions", "label": "entity_type"}
+    spans = {**OBJECTS, "at": "entity_mentions", "label": "entity_type"}
 
-    found = rows(tmp_path, row, unit="tokens", source_id="doc_id", **options)
+    found = rows(tmp_path, row, tokens="tokens", source_id="doc_id", entities=spans)
 
     record = Record(
         "c - fos gene", "t.json:1", [Mention("c - fos", 0, 7, "DNA")], source_id="MEDLINE:90000001"
@@ -96,7 +103,7 @@ def test_a_wrong_kind_of_end_shows_as_offset_mismatch(tmp_path, inclusive):
         "entities": [{"start": 0, "end": end, "label": "P", "text": "Ada"}],
     }
 
-    (record,) = rows(tmp_path, row, inclusive_end=inclusive)
+    (record,) = rows(tmp_path, row, inclusive_end=inclusive, entities=OBJECTS)
 
     assert violation(record)[0] == "offset_mismatch"
 
@@ -107,7 +114,9 @@ def test_a_span_outside_of_the_text_is_rejected(tmp_path, span, unit):
     text = "Ada in Oslo" if unit == "characters" else ["Ada", "in", "Oslo", "."]
     row = {"text": text, "label": [[0, 1, "P"], span]}
 
-    (found,) = rows(tmp_path, row, unit=unit, **DOCCANO)
+    tokens = {"tokens": "text"} if unit == "tokens" else {}
+
+    (found,) = rows(tmp_path, row, **tokens, **LISTS)
 
     assert (found.reason, found.entities) == ("offset_out_of_text", 2)
 
@@ -115,10 +124,8 @@ def test_a_span_outside_of_the_text_is_rejected(tmp_path, span, unit):
 @pytest.mark.parametrize(
     "row",
     [
-        {"text": "Ada"},
         {"label": []},
         7,
-        {"text": "Ada", "label": None},
         {"text": "Ada", "label": [[0, 3]]},
         {"text": "Ada", "label": [[0, "3", "P"]]},
         {"text": "Ada", "label": [[0, None, "P"]]},
@@ -127,7 +134,7 @@ def test_a_span_outside_of_the_text_is_rejected(tmp_path, span, unit):
     ],
 )
 def test_a_row_without_its_parts_is_rejected(tmp_path, row):
-    (found,) = rows(tmp_path, "", row, **DOCCANO)
+    (found,) = rows(tmp_path, "", row, **LISTS)
 
     assert (found.origin, found.reason, found.records) == ("t.json:2", "malformed_record", 1)
 
@@ -135,19 +142,19 @@ def test_a_row_without_its_parts_is_rejected(tmp_path, row):
 def test_an_unlabelled_row_is_rejected_not_negative(tmp_path):
     found = rows(tmp_path, {"id": 0, "text": "他去了苏州"}, language="zh", **CLUENER)
 
-    assert [item.reason for item in found] == ["malformed_record"]
+    assert [item.reason for item in found] == ["unlabelled"]
 
 
-def test_a_text_taken_for_tokens_is_rejected(tmp_path):
+def test_a_missing_field_is_named_beside_those_that_are_there(tmp_path):
     row = {"text": "Ada", "label": []}
 
-    (found,) = rows(tmp_path, row, unit="tokens", **DOCCANO)
+    (found,) = rows(tmp_path, row, tokens="missing", **LISTS)
 
-    assert found.detail == "TypeError: 'text' is no list of tokens"
+    assert found.detail == "no field 'missing'; there are 'text', 'label'"
 
 
 def test_broken_json_is_rejected_and_the_rest_is_read(tmp_path):
-    broken, record = rows(tmp_path, '{"text": "A', {"text": "Ada", "label": []}, **DOCCANO)
+    broken, record = rows(tmp_path, '{"text": "A', {"text": "Ada", "label": []}, **LISTS)
 
     assert isinstance(broken, Reject)
     assert (broken.origin, broken.reason) == ("t.json:1", "malformed_json")
@@ -158,15 +165,15 @@ def test_lost_spans_are_counted_in_both_layouts(tmp_path):
     listed = {"text": 1, "label": [[0, 1, "P"], [1, 2, "P"]]}
     by_label = {"text": 1, "label": {"P": {"a": [[0, 0], [2, 2]], "b": [[1, 1]]}}}
 
-    found = rows(tmp_path, listed, **DOCCANO) + rows(tmp_path, by_label, **CLUENER)
+    found = rows(tmp_path, listed, **LISTS) + rows(tmp_path, by_label, **CLUENER)
 
     assert [item.entities for item in found] == [2, 3]
 
 
-@pytest.mark.parametrize("option", [{"unit": "bytes"}, {"layout": "tree"}])
+@pytest.mark.parametrize("option", [{"unit": "bytes"}, {"misplaced": "keep"}])
 def test_an_unknown_choice_is_an_error_of_the_declaration(tmp_path, option):
     with pytest.raises(DeclarationError, match="use one of"):
-        rows(tmp_path, {"text": "Ada", "entities": []}, **option)
+        rows(tmp_path, {"text": "Ada", "label": []}, **LISTS, **option)
 
 
 @given(

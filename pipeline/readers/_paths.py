@@ -1,0 +1,183 @@
+"""Paths: where something stands in a row of JSON, written as people write it.
+
+    "label"             a field                "data.text"   a field in a field
+    0                   a place in a list      "pos.0"       a place in the list of a field
+    "events.*.mention"  the lists `mention` of all events
+    "labels.**"         the lists that are the values of an object
+    "^type"             the field `type` of what holds the item: of the event, for its mentions
+    "^#"                the key or place by which it is held; "^^#" is that of the holder's holder
+    ""                  the row itself
+
+A path to a list may end in an object of lists of one length, as Hugging Face writes lists of
+objects, or in one object in the place of a list of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Path = str | int
+Steps = tuple[str | int, ...]
+#: (key, value) of each thing that holds an item, the innermost last.
+Trail = tuple[tuple[Any, Any], ...]
+EACH: Final = "*"
+VALUES: Final = "**"
+_SHOWN: Final = 12
+
+
+class RowError(ValueError):
+    """A row is not as the declared format has it. The message is for users."""
+
+    def __init__(self, words: str, reason: str = "malformed_record") -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
+class Item(NamedTuple):
+    """A value in a row, and what it stands in."""
+
+    value: Any
+    trail: Trail = ()
+
+
+def steps(path: Path) -> Steps:
+    """The steps of a path."""
+    parts = str(path).split(".") if path != "" else []
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def finder(path: Path, *, required: bool = True) -> Callable[[Item], Any]:
+    """What finds the value at a path. Where there is none: `RowError`, or None if not required."""
+    rest = str(path).lstrip("^")
+    up = len(str(path)) - len(rest)
+    if rest == "#":
+        return lambda item: item.trail[-up][0]
+    own = steps(rest)
+
+    def find(item: Item) -> Any:
+        value = item.trail[-up][1] if up else item.value
+        for step in own:
+            known, inner = _inside(value, step)
+            if not known:
+                if required or not isinstance(value, dict | list | None):
+                    raise RowError(lacking(value, step))
+                return None
+            value = inner
+        return value
+
+    return find
+
+
+def _inside(value: Any, step: str | int) -> tuple[bool, Any]:
+    """(whether there is such a part, the part)."""
+    if isinstance(value, dict):
+        key = step if step in value else str(step)
+        return key in value, value.get(key)
+    if isinstance(value, list) and isinstance(step, int) and step < len(value):
+        return True, value[step]
+    return False, None
+
+
+def lacking(value: Any, step: str | int) -> str:
+    """What to say of a part that a value does not have."""
+    if isinstance(value, dict):
+        names = [repr(key) for key in value]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"no field {step!r}; there are {', '.join(names[:_SHOWN]) or 'none'}{more}"
+    if isinstance(value, list):
+        return f"no part {step!r} in a list of {len(value)}"
+    return f"no part {step!r} in {value!r:.60}"
+
+
+def lister(path: Path) -> Callable[[Item], list[Item] | None]:
+    """What finds the items of the list at a path; None where the list is missing or null.
+
+    At "" it is the row itself that is the one item.
+    """
+    if path == "":
+        return lambda item: [item]
+    own = steps(path)
+    through = [number for number, step in enumerate(own) if step in (EACH, VALUES)]
+    bare = own[: through[0]] if through else own
+    first, after = finder(".".join(map(str, bare)), required=False), own[len(bare) :]
+
+    def items(item: Item) -> list[Item] | None:
+        value = first(item)
+        if value is None:
+            return None
+        places = _walked(value, item.trail, after)
+        return [Item(part, trail) for inner, trail in places for part in listed(inner)]
+
+    return items
+
+
+def _walked(value: Any, trail: Trail, own: Steps) -> Iterator[tuple[Any, Trail]]:
+    for number, step in enumerate(own):
+        if step in (EACH, VALUES):
+            if not isinstance(value, list if step == EACH else dict):
+                kind = "list" if step == EACH else "object"
+                raise RowError(f"no {kind}: {value!r:.60}")
+            pairs = enumerate(value) if step == EACH else value.items()
+            for key, inner in pairs:
+                yield from _walked(inner, (*trail, (key, inner)), own[number + 1 :])
+            return
+        known, inner = _inside(value, step)
+        if not known:
+            raise RowError(lacking(value, step))
+        value = inner
+    yield value, trail
+
+
+def listed(value: Any) -> list[Any]:
+    """The items of a list, of an object of lists, or of one object in a list's place."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        raise RowError(f"no list: {value!r:.60}")
+    columns = list(value.values())
+    if columns and all(isinstance(column, list) for column in columns):
+        if len({len(column) for column in columns}) > 1:
+            raise RowError(f"lists of different lengths: {', '.join(map(repr, value))}")
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [value]
+
+
+def unread(value: Any, read: dict[Any, Any], name: str = "") -> Iterator[str]:
+    """The names of all non-empty fields of a row that no path leads to.
+
+    `read` is a tree of steps (see `tree`); a branch without further steps is read whole.
+    """
+    if not read:
+        return
+    inner = read.get(VALUES if isinstance(value, dict) else EACH)
+    if isinstance(value, dict):
+        for key, part in value.items():
+            branch = read.get(key, inner)
+            place = f"{name}.{key}" if name and inner is None else name or key
+            if branch is not None:
+                yield from unread(part, branch, place)
+            elif part not in (None, "", [], {}):
+                yield place
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            branch = read.get(number, inner)
+            if branch is not None:
+                yield from unread(part, branch, name)
+            elif part not in (None, "", [], {}):
+                yield f"{name}.{number}" if name else str(number)
+
+
+def tree(paths: list[Steps]) -> dict[Any, Any]:
+    """Paths as a tree of steps, for `unread`. Where one path ends, all that follows is read."""
+    root: dict[Any, Any] = {}
+    whole = {*paths}
+    for path in paths:
+        if any(path[:n] in whole for n in range(len(path))):
+            continue
+        branch = root
+        for step in path:
+            branch = branch.setdefault(step, {})
+    return root

@@ -1,0 +1,249 @@
+"""JSON with a text or its tokens in each row, and annotations wherever they stand in it.
+
+    {"text": "Ada met Tom in Oslo", "entities": [{"start": 0, "end": 3, "label": "PER"}, ...]}
+    {"sentence": ["Ada", "left"], "spans": [[0, 1, "PER"]]}
+    {"tokens": ["Ada", "met", "Tom"], "ner_tags": ["B-PER", "O", "B-PER"]}
+    {"text": "...", "spo_list": [{"subject": "Ada", "predicate": "born in", "object": "Oslo"}]}
+    {"text": "...", "events": [{"type": "Attack", "trigger": {"start": 4, "end": 9}, "args": []}]}
+
+A file is JSON lines, one array, one object, or a Parquet or Arrow file; a folder holds such files.
+The options say where things stand, by paths (see `_paths`); the tables `entities`, `relations`
+and `events` say at which path their list is, and what in an item is what. The second row above is
+
+    tokens = "sentence"
+    entities = { at = "spans", start = 0, end = 1, label = 2 }
+
+Offsets count characters of `text`, or the tokens of `tokens`, half-open unless `inclusive_end`. The
+ends of a relation, a trigger and an argument are spans like entities, or with `ref` the id of an
+entity, or its place in the list where entities have no `id`. The formats in `formats.toml` are
+options of this reader that have a name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from pipeline.errors import RawFileError
+from pipeline.readers._build import built, lost_counts
+from pipeline.readers._form import Form
+from pipeline.readers._options import Joined, Table
+from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
+from pipeline.readers._source import EXCERPT, attempt, files_in, json_document, json_rows
+from pipeline.readers.columns import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.records import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path as File
+
+    from pipeline.readers._paths import Steps
+    from pipeline.records import Record
+
+
+class Span(Table, frozen=True):
+    """How an item says which span it is; `at` leads from the item to where it says it."""
+
+    at: Path = ""
+    start: Path | None = None
+    #: Without an end the span is as long as its string.
+    end: Path | None = None
+    text: Path | None = None
+    #: A string; a list of strings is several mentions of one place.
+    label: Path | None = None
+    #: The number of the sentence in which its tokens are counted; without it, in the whole text.
+    sentence: Path | None = None
+    #: The numbers of its tokens, in place of start and end.
+    tokens: Path | None = None
+    #: [start, end] of each of its pieces, in place of start and end.
+    pieces: Path | None = None
+    #: The id of an entity or event, or the place of an entity in the list.
+    ref: Path | None = None
+
+
+class Entities(Span, frozen=True):
+    """The list of entities. Where several share an id, it stands for the first one in the text."""
+
+    id: Path | None = None
+    #: Rows may lack the list, and have no entities then.
+    optional: bool = False
+
+
+class Relations(Table, frozen=True, kw_only=True):
+    """The list of relations. With at = "" the row itself is one."""
+
+    at: Path = ""
+    label: Path
+    head: Span
+    tail: Span
+    #: Where each relation repeats the tokens of its row.
+    tokens: Path | None = None
+    #: The label is "<head type>|<label>|<tail type>", where predicates depend on the types.
+    signature: bool = False
+    optional: bool = False
+
+
+class Arguments(Span, frozen=True, kw_only=True):
+    """The list of arguments in an event."""
+
+    role: Path
+
+
+class Events(Table, frozen=True, kw_only=True):
+    """The list of events. Where there is no trigger, or an empty one, an event has none."""
+
+    at: Path = ""
+    label: Path
+    id: Path | None = None
+    trigger: Span | None = None
+    arguments: Arguments | None = None
+    optional: bool = False
+
+
+class Options(Joined, frozen=True):
+    """Where things stand in a row."""
+
+    #: The path of the rows in a file that is one document, e.g. "annotations".
+    rows: Path = ""
+    #: The text; of several paths, the first one that a row has.
+    text: Path | tuple[Path, ...] = "text"
+    #: A title that belongs to the text: its line is put before it.
+    title: Path | None = None
+    #: A list of tokens, or of sentences of tokens, in place of a text: then offsets count tokens.
+    tokens: Path | None = None
+    #: Tokens and strings are written as in treebanks: -LRB- for a bracket.
+    treebank: bool = False
+    #: Cut blanks around a text, quotation marks around all of it, and a line end spelled out.
+    trim: bool = False
+    inclusive_end: bool = False
+    #: What offsets in a text count.
+    unit: Literal["characters", "utf-16"] = "characters"
+    #: What becomes of a string that does not stand at its offsets.
+    misplaced: Literal["reject row", "drop offsets"] = "reject row"
+    #: Take the text's spelling of a string that differs from it in accents or in letter case.
+    respell: Literal["never", "accents", "case"] = "never"
+    #: Entities and arguments with an empty string are lost alone, and not with their row.
+    skip_empty: bool = False
+    #: A tag for each token; numbers mean `tag_names`, from 0 on.
+    tags: Path | None = None
+    tag_names: tuple[str, ...] = ()
+    scheme: Scheme = "IOB2"
+    entities: Entities | None = None
+    relations: Relations | None = None
+    events: Events | None = None
+    #: The id of the row's document.
+    source_id: Path | None = None
+    #: Whether a row without its list of annotations is unknown, or known to have none.
+    unlabelled: Literal["reject", "none"] = "reject"
+    #: Field -> the values of rows that are gold; others are passed over, and told.
+    only: dict[str, tuple[str | bool, ...]] = msgspec.field(default_factory=dict)
+
+
+def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
+    """Yield one record per row. One without its lists of annotations is unlabelled: a reject."""
+    return rows_read(rows_of(files, options.rows), options)
+
+
+def rows_read(rows: Iterable[tuple[str, Item]], options: Options) -> Iterator[Record | Reject]:
+    """The records of (origin, row). Readers of other formats bring their rows into this shape."""
+    form = Form(options)
+    for origin, row in rows:
+        if isinstance(row.value, Reject):
+            yield row.value
+        elif odd := form.not_gold(row):
+            yield Reject(origin, "not_gold", odd, records=0)
+        else:
+            lost: list[Reject] = []
+            item = attempt(origin, partial(built, origin, form, lost), row)
+            if isinstance(item, Reject):
+                yield lost_counts(item, form, row)
+            else:
+                yield from lost
+                yield item
+
+
+def refused(origin: str, row: Item, options: Options, words: str) -> Reject:
+    """The reject of a row that cannot be brought into shape, with what is lost with it."""
+    reject = Reject(origin, "malformed_record", words, str(row.value)[:EXCERPT])
+    return lost_counts(reject, Form(options), row)
+
+
+def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]]:
+    """(origin, row) of all rows; the origin of a row in an object of lists has its keys."""
+    for file in files_in(files, ".json"):
+        if path == "":
+            held = ((file.stem, None),)
+            yield from ((origin, Item(value, held)) for origin, value in json_rows(file))
+            continue
+        try:
+            found = lister(path)(Item(json_document(file)))
+        except RowError as problem:
+            raise _no_rows(file, path, str(problem)) from None
+        if found is None:
+            raise _no_rows(file, path, "there is nothing")
+        numbers: Counter[str] = Counter()
+        for item in found:
+            keys = "".join(f"{key}#" for key, _ in item.trail)
+            numbers[keys] += 1
+            yield f"{file.name}:{keys}{numbers[keys]}", item
+
+
+def _no_rows(file: File, path: Path, why: str) -> RawFileError:
+    what = f"the rows do not stand at {path!r}: {why}"
+    return RawFileError(what, where=file, todo="correct `rows` in [reader], or the file")
+
+
+def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
+    """Field of the rows that is not read -> in how many places it stands and is not empty."""
+    return unread_of(rows_of(files, options.rows), options)
+
+
+def unread_of(rows: Iterable[tuple[str, Item]], options: Options) -> Counter[str]:
+    """The same for rows that another reader brought into shape."""
+    read = tree([*_paths(options)])
+    values = (row.value for _, row in rows if not isinstance(row.value, Reject))
+    return Counter(name for value in values for name in unread(value, read))
+
+
+def others(rows: Iterable[Any], *fields: str) -> Counter[str]:
+    """The same where these fields are read whole, and no others."""
+    read = tree([(field,) for field in fields])
+    found = (unread(row, read) for row in rows if not isinstance(row, Reject))
+    return Counter(name for names in found for name in names)
+
+
+def _paths(options: Options) -> Iterator[Steps]:
+    """The steps of every path, from the row on."""
+    texts = options.text if isinstance(options.text, tuple) else [options.text]
+    single = [options.title, options.tags, options.source_id, *options.only]
+    single += [options.tokens] if options.tokens is not None else texts
+    yield from (steps(path) for path in single if path is not None)
+    for table in (options.entities, options.relations, options.events):
+        if table is not None:
+            yield from _table_paths(table, (*steps(table.at), EACH) if table.at != "" else ())
+
+
+def _table_paths(table: Any, base: Steps) -> Iterator[Steps]:
+    """The steps of every path in a table whose items stand at `base`."""
+    for name, value in msgspec.structs.asdict(table).items():
+        if name == "at" or value is None or isinstance(value, bool):
+            continue
+        if isinstance(value, Arguments):
+            yield from _table_paths(value, (*base, *steps(value.at), EACH))
+        elif isinstance(value, Span):
+            yield from _table_paths(value, (*base, *steps(value.at)))
+        else:
+            yield from _above(base, str(value))
+
+
+def _above(base: Steps, path: str) -> Iterator[Steps]:
+    """The steps of a path that may begin with "^", from the row on; a key is no field."""
+    rest = path.lstrip("^")
+    for _ in range(len(path) - len(rest)):
+        places = [n for n, step in enumerate(base[:-1]) if step in (EACH, VALUES)]
+        base = base[: places[-1] + 1] if places else ()
+    if rest != "#":
+        yield (*base, *steps(rest))
