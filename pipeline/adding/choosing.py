@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline import catalog
+from pipeline import catalog, readers
 from pipeline.adding import evidence, fitting, json_shape, language, mistakes, tabular
 from pipeline.adding.mistakes import in_toml
 from pipeline.catalog import reader_options
@@ -80,14 +80,22 @@ def trials(
     """
     tried = []
     for known, why, tags_are_bare in _candidates(files):
-        if known["name"] != given.get("name", known["name"]):
+        named = given.get("name", known["name"])
+        # The fields of rows are those of a format, where it is named.
+        if known["name"] not in (named, readers.module_of(named)):
             continue
-        reader = {**known, **given}
+        reader = _pruned({**known, **given})
         bare = tags_are_bare and "only_label" not in given
         if trial := _tried(msgspec.structs.replace(start, reader=reader), files, spoken, why):
             rank = len(reader) > 1 and (1 if why.startswith("its") else 2)
             tried.append(trial._replace(bare=bare, rank=int(rank)))
     return _sorted(tried)
+
+
+def _pruned(reader: dict[str, Any]) -> dict[str, Any]:
+    """The options of a reader without those that its format says already."""
+    said = readers.formats().get(reader["name"], {})
+    return {key: value for key, value in reader.items() if key == "name" or said.get(key) != value}
 
 
 def _sorted(tried: Sequence[Trial]) -> list[Trial]:
@@ -103,8 +111,8 @@ def _sorted(tried: Sequence[Trial]) -> list[Trial]:
 def _oddity(trial: Trial) -> tuple[Any, ...]:
     """Of readings that say about as much, the one with the least of this is told."""
     found, options = trial.found, str(trial.dataset.reader)
-    fit = (-round(found.labels, 1), -round(trial.quality, 2), len(found.records))
-    return (*fit, trial.rank, len(options), options)
+    fit = (-round(trial.quality, 2), len(found.records), trial.rank, -round(found.labels, 1))
+    return (*fit, len(options), options)
 
 
 def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
@@ -140,7 +148,10 @@ def _all(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
     if text:
         for found in tabular.tagged_columns({}, files):
             yield {"name": "columns", **found.options}, "its columns", found.style.bare
-        yield {"name": "pair_table", **tabular.of_table({}, files)}, "its columns", False
+        table = {"name": "pair_table", **tabular.of_table({}, files)}
+        yield table, "its columns", False
+        for change in mistakes.table_columns(table, files):
+            yield change.reader, "its columns", False
     for reader, why in _known():
         if reader["name"] != "columns" or text:
             yield reader, why, False

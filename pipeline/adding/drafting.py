@@ -90,17 +90,14 @@ def _settled(
     start: Dataset, first: Sequence[Path], files: Sequence[Path], spoken: str | None
 ) -> Trial:
     """The named reader with the options that fit best, those given included."""
-    given = start.reader
+    name, given = start.reader["name"], start.reader
+    # What the files say by themselves: a wrong option would hide what the others should be.
+    free = choosing.trials(start, {"name": name}, first, spoken)[:1]
     tried = choosing.trials(start, given, first, spoken)
+    overlaid = [t._replace(dataset=_with(t.dataset, given)) for t in free]
+    starts = [*overlaid, *tried[:1], Trial(start, fitting.fit(start, first), "--reader")]
     where = ", ".join(map(str, files))
-    if not tried:
-        problem = fitting.fit(start, first).problem
-        raise RawFileError(
-            f"the reader {given['name']} finds no record in these files: {problem}",
-            where=where,
-            todo=_way_out(problem, first),
-        )
-    best = max(tried, key=lambda trial: trial.found.score)
+    best = max((_refitted(t, first) for t in starts), key=lambda t: t.found.score)
     while change := mistakes.better(best.dataset, first, best.found):
         touched = {k for k, v in change.reader.items() if best.dataset.reader.get(k) != v}
         if wrong := sorted(touched & {*given} - {"name"}):
@@ -110,8 +107,22 @@ def _settled(
                 todo=f"leave out --option {wrong[0]}=..., or correct it",
             )
         dataset = msgspec.structs.replace(best.dataset, reader=change.reader)
-        best = Trial(dataset, fitting.fit(dataset, first), change.words)
+        best = _refitted(Trial(dataset, best.found, change.words), first)
+    if not best.found.records:
+        raise RawFileError(
+            f"the reader {name} finds no record in these files: {best.found.problem}",
+            where=where,
+            todo=_way_out(best.found.problem, first),
+        )
     return best
+
+
+def _with(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
+    return msgspec.structs.replace(dataset, reader={**dataset.reader, **options})
+
+
+def _refitted(trial: Trial, files: Sequence[Path]) -> Trial:
+    return trial._replace(found=fitting.fit(trial.dataset, files))
 
 
 def _way_out(problem: str, files: Sequence[Path]) -> str:
@@ -156,7 +167,7 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
             found = brought.encoding(brought.head_of(file))
             if found is None or ("encoding" in given and found != "utf-16"):
                 continue
-            option = reader is not None and "encoding" in mistakes.options_of(reader)
+            option = reader is not None and "encoding" in options.options_of(reader)
             own = f", or give --option encoding={found}" if option and found != "utf-16" else ""
             raise RawFileError(
                 f"these bytes are no UTF-8, they look like {found}",

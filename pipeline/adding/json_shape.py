@@ -1,15 +1,17 @@
 """Where things stand in rows of JSON whose fields nobody named: found from what the fields hold.
 
-A string that is longer than the others is the text; a list of objects with two numbers that fit the
-text, or with a string of it, is one of mentions; one whose values are ids or places of mentions, or
-two strings of the text, is one of relations; one with a trigger or a list of roles is one of events.
-Names decide only between fields that hold the same. The options found are those of `json_rows`.
+The longest string is the text. A list of objects with two numbers that fit the text, or with a
+string of it, is one of mentions; one whose values are ids or places of mentions, or two strings of
+the text, is one of relations; one with a trigger or a list of roles is one of events. Names decide
+only between fields that hold the same. The options found are those of `json_rows`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.adding.json_lists import Items, leaves, lists, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,22 +26,33 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "start": ("start", "begin", "start_offset", "start_idx", "start_index", "start_pos", "from"),
     "end": ("end", "stop", "end_offset", "end_idx", "end_index", "end_pos", "to"),
     "label": (
-        *("label", "labels", "type", "entity_type", "label_type", "entity_label", "tag", "obj"),
-        *("category", "class", "relation", "predicate", "pred", "rel", "relation_type", "p"),
-        *("event_type", "event", "role", "types"),
+        *("label", "labels", "type", "entity_type", "event_type", "label_type", "entity_label"),
+        *("relation", "predicate", "pred", "rel", "relation_type", "p", "event", "role"),
+        *("tag", "obj", "types", "category", "class"),
     ),
     "string": ("text", "mention", "entity", "word", "surface", "name", "span", "value"),
     "id": ("id", "eid", "entity_id", "mention_id"),
     "head": ("head", "subject", "subj", "h", "s", "from_id", "from", "source", "arg1", "e1", "em1"),
-    "tail": ("tail", "object", "obj", "t", "o", "to_id", "to", "target", "arg2", "e2", "em2", "child"),
+    "tail": (
+        "tail",
+        "object",
+        "obj",
+        "t",
+        "o",
+        "to_id",
+        "to",
+        "target",
+        "arg2",
+        "e2",
+        "em2",
+        "child",
+    ),
     "trigger": ("trigger", "trigger_word", "nugget", "anchor"),
     "arguments": ("arguments", "args", "argument_list", "roles", "participants"),
     "role": ("role", "argument_role", "type", "label"),
     "argument": ("argument", "text", "mention", "word", "entity", "value"),
     "source_id": ("doc_id", "docid", "document_id", "pmid", "source_id", "doc", "title"),
 }
-#: Fields that hold what a model or nobody decided.
-NOT_GOLD: Final = frozenset({"prediction", "predictions", "pred", "suggestion", "suggestions"})
 #: Fields that say whether a row is approved -> the values that say so, in lower case.
 _APPROVED: Final = {
     "answer": ("accept",),
@@ -47,14 +60,6 @@ _APPROVED: Final = {
     **dict.fromkeys(("was_cancelled", "discarded", "rejected", "skipped", "ignored"), ("false",)),
     **dict.fromkeys(("accepted", "approved", "is_approved"), ("true",)),
 }
-_DEEPEST: Final = 3
-
-
-class Items(NamedTuple):
-    """The list at one path: (text or tokens of the row, row, item) of each item."""
-
-    path: str
-    items: list[tuple[Any, Any]]
 
 
 def shapes(rows: Sequence[Any]) -> Iterator[Options]:
@@ -85,32 +90,6 @@ def _gold(rows: Sequence[Any]) -> Options:
                 if value not in own and str(value).lower() in known:
                     own.append(value)
     return {"only": found} if found else {}
-
-
-def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
-    """(path, value) of everything below a value that is no object; lists are parted as well."""
-    if isinstance(value, dict) and depth:
-        for key, inner in value.items():
-            if str(key).lower() not in NOT_GOLD and "." not in str(key):
-                yield from leaves(inner, f"{path}.{key}" if path else str(key), depth - 1)
-        return
-    yield path, value
-    if isinstance(value, list) and 0 < len(value) <= 8 and depth:
-        for place, inner in enumerate(value):
-            if not isinstance(inner, list):
-                yield from leaves(inner, f"{path}.{place}" if path else str(place), depth - 1)
-
-
-def value_at(row: Any, path: str) -> Any:
-    """The value at a path of names and places, or None."""
-    for step in path.split(".") if path else ():
-        if isinstance(row, dict):
-            row = row.get(step)
-        elif isinstance(row, list) and step.isdigit() and int(step) < len(row):
-            row = row[int(step)]
-        else:
-            return None
-    return row
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
@@ -152,13 +131,13 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     """A text with its annotations: everything that is found beside it."""
     ((kind, where),) = text.items()
     tokens = kind == "tokens"
-    lists = [*_lists(rows, where, tokens=tokens)]
-    entities = [o for own in lists for o in _entities(own, tokens=tokens)]
+    found = [*lists(rows, where, tokens=tokens)]
+    entities = [o for own in found for o in _entities(own, tokens=tokens)]
     for tags in _tags(rows, where) if tokens else ():
         yield {**text, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
-    relations = [r for own in lists for r in _relations(own, rows, best)]
-    events = [e for own in lists for e in _events(own)]
+    relations = [r for own in found for r in _relations(own, best)]
+    events = [e for own in found for e in _events(own)]
     beside = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
         **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
@@ -176,68 +155,6 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
 def _within(path: str, others: Sequence[str]) -> bool:
     """Whether a list is one of these, or a list inside of their items."""
     return any(path == other or path.startswith(f"{other}.*.") for other in others)
-
-
-def _lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
-    """Every list of objects or lists in the rows, with the text that each item is about."""
-    found: dict[str, list[tuple[Any, Any]]] = {}
-    for row in rows:
-        words = value_at(row, text)
-        if tokens and isinstance(words, list) and words and isinstance(words[0], list):
-            words = [token for sentence in words for token in sentence]
-        for path, items in _inner_lists(row, "", _DEEPEST):
-            found.setdefault(path, []).extend((words, item) for item in items)
-    for path, own in found.items():
-        if own:
-            yield Items(path, own)
-
-
-def _inner_lists(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
-    if isinstance(value, dict) and depth:
-        columns = [*value.values()]
-        if path and columns and all(isinstance(c, list) for c in columns):
-            if len({len(c) for c in columns}) == 1 and not isinstance(
-                next(iter(columns[0]), ""), dict
-            ):
-                yield (
-                    path,
-                    [dict(zip(value, part, strict=True)) for part in zip(*columns, strict=True)],
-                )
-        # Label -> string -> places, as one Chinese dataset has it.
-        if path and columns and all(isinstance(c, dict) for c in columns):
-            inner = [places for c in columns for places in c.values()]
-            if inner and all(
-                isinstance(p, list) and all(isinstance(q, list) for q in p) for p in inner
-            ):
-                yield (
-                    f"{path}.**.**",
-                    [
-                        {"0": q[0], "1": q[1], "^#": string, "^^#": label}
-                        for label, strings in value.items()
-                        for string, places in strings.items()
-                        for q in places
-                        if len(q) == 2
-                    ],
-                )
-        for key, inner_value in value.items():
-            if str(key).lower() not in NOT_GOLD and "." not in str(key):
-                yield from _inner_lists(
-                    inner_value, f"{path}.{key}" if path else str(key), depth - 1
-                )
-    elif isinstance(value, list):
-        if value and all(isinstance(item, dict | list) for item in value):
-            yield path, value
-            if depth and all(isinstance(item, dict) for item in value):
-                for item in value:
-                    for key, inner_value in item.items():
-                        if isinstance(inner_value, list):
-                            yield from _inner_lists(inner_value, f"{path}.*.{key}", depth - 1)
-        elif depth:
-            for place, item in enumerate(value[:4]):
-                if isinstance(item, dict):
-                    yield from _inner_lists(
-                        item, f"{path}.{place}" if path else str(place), depth - 1
-                    )
 
 
 class _Fields(NamedTuple):
@@ -373,10 +290,10 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
     for row in rows:
         size = len(value_at(row, tokens) or ())
         for path, value in leaves(row):
-            if path != tokens and isinstance(value, list) and len(value) == size > 0:
-                if all(isinstance(tag, str) or type(tag) is int for tag in value):
-                    found[path] += 1
-                    kinds.setdefault(path, set()).update(value)
+            parallel = isinstance(value, list) and len(value) == size > 0 and path != tokens
+            if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
+                found[path] += 1
+                kinds.setdefault(path, set()).update(value)
     sound = [path for path, n in found.items() if n * 2 > len(rows)]
     for path in sorted(sound, key=lambda p: (99 if (r := _rank("tags", p)) is None else r, p)):
         numbers = any(type(tag) is int for tag in kinds[path])
@@ -387,18 +304,20 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
                 yield {"tags": path, **more}
 
 
-def _relations(
-    own: Items, rows: Sequence[Any], entities: Options
-) -> Iterator[tuple[float, Options]]:
+def _relations(own: Items, entities: Options) -> Iterator[tuple[float, Options]]:
     """How the items of a list may be relations: by ids, places or strings of their ends."""
     fields = _fields(own)
-    if len(fields.strings) == 2 and fields.labels and all(isinstance(i, list) for _, i in own.items):
+    if (
+        len(fields.strings) == 2
+        and fields.labels
+        and all(isinstance(i, list) for _, i in own.items)
+    ):
         # A triple of strings: the head comes first.
         head, tail = ({"text": _position(path)} for path in fields.strings)
         table = {"at": own.path, "label": _position(fields.labels[0])}
         yield float(3 * len(own.items)), {**table, "head": head, "tail": tail}
         return
-    sides = {side: _side(side, fields, own) for side in ("head", "tail")}
+    sides = {side: _side(side, fields) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         return
     head, tail = sides["head"] or {}, sides["tail"] or {}
@@ -412,7 +331,7 @@ def _relations(
     yield float(len(own.items)), table
 
 
-def _side(side: str, fields: _Fields, own: Items) -> Options | None:
+def _side(side: str, fields: _Fields) -> Options | None:
     """How the head or the tail of a relation is told."""
     paths = (*fields.strings, *fields.labels, *fields.numbers)
     named = [path for path in paths if _is_side(side, path)]

@@ -89,7 +89,7 @@ def changes(dataset: Dataset, files: Sequence[Path]) -> Iterator[Change]:
     if options["name"] == "columns":
         yield from _columns(options, offered, files)
     if options["name"] == "pair_table":
-        yield from _table_columns(options, files)
+        yield from table_columns(options, files)
     if "entities" in offered:
         yield from _json_fields(options, offered, files)
 
@@ -109,20 +109,19 @@ def _columns(
         {**options, "token_column": tag, "tag_column": token},
         "the columns of tokens and tags look swapped",
     )
-    for key in ((), ("token_column", "tag_column")):
-        told = {k: v for k, v in options.items() if k in ("separator", "comment", "encoding", *key)}
-        for found in tabular.tagged_columns(told, files):
-            new = {"name": options["name"], **told, **found.options}
-            scheme = found.options["scheme"]
-            words = f"the tag scheme looks like {scheme}"
-            place = [new.get(n, offered[n]) for n in ("token_column", "tag_column")]
-            if place != [token, tag]:
-                words = f"tokens look to stand in column {place[0]} and tags in column {place[1]}"
-            if new != options:
-                yield Change(new, words)
+    told = {k: v for k, v in options.items() if k in ("separator", "comment", "encoding")}
+    for found in tabular.tagged_columns(told, files):
+        new = {"name": options["name"], **told, **found.options}
+        places = [new.get(n, offered[n]) for n in ("token_column", "tag_column")]
+        words = f"tokens look to stand in column {places[0]} and tags in column {places[1]}"
+        if places == [token, tag]:
+            words = f"the tag scheme looks like {found.options['scheme']}"
+        if new != options:
+            yield Change(new, words)
 
 
-def _table_columns(options: dict[str, Any], files: Sequence[Path]) -> Iterator[Change]:
+def table_columns(options: dict[str, Any], files: Sequence[Path]) -> Iterator[Change]:
+    """Other orders of the columns of a table of pairs."""
     own = [*options.get("columns", ())]
     separator = options.get("separator") or "\t"
     rows = (row for f in files if f.is_file() for _, row in table(f, separator))

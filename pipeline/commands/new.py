@@ -101,9 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
     _show(draft)
     for path in written:
         print(f"wrote {path}")
-    print(
-        f"next: review {catalog.file_of(draft.dataset.id)}, then `iepile check {draft.dataset.id} --raw raw/full`"
-    )
+    declaration = catalog.file_of(draft.dataset.id)
+    print(f"next: review {declaration}, then `iepile check {draft.dataset.id} --raw raw/full`")
     return 0
 
 

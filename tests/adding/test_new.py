@@ -342,7 +342,7 @@ def test_rows_that_repeat_a_text_and_say_that_there_is_no_relation(project):
         (
             "span_json",
             '{"text": ["Ada", "ran"], "entities": [{"start": 0, "end": 1, "label": "PER"}]}\n' * 5,
-            {"unit": "tokens"},
+            {"tokens": "text"},
         ),
     ],
 )
@@ -435,8 +435,9 @@ def test_comments_above_sentences_are_no_tokens(tmp_path, above, row, options, g
 
     dataset, survey, *_ = drafting.draft("foo", "columns", told, {"train": [file]}, None)
 
+    plain = {"comment": None, "separator": "\t"}
     assert {"comment": None} | options == {
-        k: dataset.reader.get(k) for k in {"comment"} | {*options}
+        k: dataset.reader.get(k, plain.get(k)) for k in {"comment"} | {*options}
     }
     assert survey.labels["entity"] == {"PER": N, "LOC": N}
     assert dataset.splits["train"].counts == {"records": N, "entities": 2 * N}
