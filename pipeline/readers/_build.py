@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.readers import _tags
 from pipeline.readers._form import LISTS
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import EXCERPT, items, label_of, whole
 from pipeline.readers._text import Text
-from pipeline.readers.columns import count_entities, decode_tags
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _tagged_entities(form: Form, row: Item) -> int:
         return 0
     named = _named(tags, form) if isinstance(tags, list) else []
     known = [tag if isinstance(tag, str) else "O" for tag in named]
-    return count_entities(known, form.options.scheme)
+    return _tags.count(known, form.style)
 
 
 def _named(tags: list[Any], form: Form) -> list[Any]:
@@ -130,7 +130,7 @@ class _Builder:
         if len(tags) != len(tokens):
             detail = f"{len(tokens)} tokens, {len(tags)} tags"
             return Reject(self.origin, "length_mismatch", detail, text[:EXCERPT])
-        spans = decode_tags(_named(tags, self.form), self.form.options.scheme)
+        spans = _tags.decode(_named(tags, self.form), self.form.style)
         if isinstance(spans, str):
             return Reject(self.origin, "unknown_tag", spans, text[:EXCERPT])
         for first, last, label in spans:

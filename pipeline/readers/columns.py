@@ -5,38 +5,30 @@
     Helsinki NNP I-NP I-LOC                 O<TAB>places                      市 E-LOC
     beat VBD I-VP O
 
-`scheme` is the tag scheme. IOB1 and IOB2 are decoded alike: B- opens an entity, and so does an I-
-that continues none of its label (conlleval's rule). So IOB1, whose B- only parts two entities of
-one label that touch, needs no conversion. IO has bare labels and no way to part what touches.
-BMES and BIOES are one scheme: E or L ends, S or U stands alone, and what continues nothing opens.
+    the<TAB>O<TAB>O               two columns of tags: tag_column = 1, layers = [2]
+    human<TAB>B-DNA<TAB>B-protein
+    IL<TAB>I-DNA<TAB>O
+
+`scheme` is the tag scheme (see `_tags`). `separator` "" means blanks and tabs; a token with blanks
+in it is put together where a line has a token and a tag and nothing else. A row of more cells than
+the first row of its file has is broken, as one of fewer cells than needed is.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.readers import _tags
+from pipeline.readers._cells import BLANK, cells
 from pipeline.readers._options import Joined
-from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.records import Mention, Record, Reject
+from pipeline.readers._source import EXCERPT, join_tokens
+from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES"]
-#: What makes a line empty. No other white space does: Chinese text has tokens of U+3000.
-_BLANK: Final = " \t\r"
-_BLANKS: Final = re.compile("[ \t]+")
-#: Prefix -> (opens an entity, ends it).
-_IOB: Final = {"B": (True, False), "I": (False, False)}
-_ENDS: Final = {"E": (False, True), "L": (False, True), "S": (True, True), "U": (True, True)}
-_BIOES: Final = {**_IOB, "M": (False, False), **_ENDS}
-_PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
-    "IO": {},
-    **dict.fromkeys(("IOB1", "IOB2"), _IOB),
-    **dict.fromkeys(("BMES", "BIOES"), _BIOES),
-}
 
 
 class Options(Joined, frozen=True):
@@ -44,115 +36,142 @@ class Options(Joined, frozen=True):
 
     scheme: Scheme = "IOB2"
     separator: str = "\t"
+    #: Cells may stand in quotation marks, as spreadsheets write them. With commas they always may.
+    quoted: bool = False
+    #: The first row names the columns.
+    header: bool = False
     token_column: int = 0
     tag_column: int = -1
+    #: More columns of tags, whose entities are added: those of nested entities, say.
+    layers: tuple[int, ...] = ()
+    #: A column that has something in the first row of each sentence alone.
+    sentence_column: int | None = None
+    #: A row that holds this starts a document, wherever it stands, and is no token. What follows
+    #: it, as in "###MEDLINE:90210001", is the id of the document.
     document_marker: str = "-DOCSTART-"
     encoding: str = "utf-8"
+    #: Tags that mean O as well.
     outside: tuple[str, ...] = ()
+    #: The label stands before its place, as in PER-B.
+    label_first: bool = False
+    #: The label of tags that are a place alone, B and I.
+    only_label: str = ""
+    #: Lines that begin so are passed over where they stand above the tokens of a sentence.
     comment: str = ""
 
 
+class Sentence(NamedTuple):
+    """The rows of a sentence, each with its origin, and the document that they are from."""
+
+    rows: list[tuple[str, list[str]]]
+    document: str | None
+
+
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per sentence. `separator` "" means blanks and tabs.
-
-    A row that holds `document_marker` starts a document, wherever it stands, and is no token. What
-    follows the marker, as in "###MEDLINE:90210001", is its id. Tags in `outside` are read as O.
-    Lines that begin with `comment` are passed over where they stand above the tokens of a sentence.
-    """
-    scheme, outside, separator = options.scheme, options.outside, options.separator
-    token_column, tag_column = options.token_column, options.tag_column
-    needed = max(2, *(i + 1 if i >= 0 else -i for i in (token_column, tag_column)))
+    """Yield one record per sentence."""
     for file in files:
-        for document, rows in _blocks(
-            file, separator, options.document_marker, options.encoding, options.comment
-        ):
-            sound = [c for _, c in rows if len(c) >= needed and c[token_column]]
-            tokens = [columns[token_column] for columns in sound]
-            tags = [columns[tag_column].strip(_BLANK) for columns in sound]
-            broken: Reject | None = None
-            if len(sound) < len(rows):
-                place, columns = next(
-                    (p, c) for p, c in rows if len(c) < needed or not c[token_column]
+        width = 0
+        for sentence in _sentences(file, options):
+            width = width or len(sentence.rows[0][1])
+            yield record(sentence, options, width)
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+    """Column that is not read -> in how many rows it holds something."""
+    found: Counter[str] = Counter()
+    for file in files:
+        for sentence in _sentences(file, options):
+            for _, row in sentence.rows:
+                named = (options.token_column, options.tag_column, *options.layers)
+                own = {column % len(row) for column in named if -len(row) <= column < len(row)}
+                if options.sentence_column is not None:
+                    own.add(options.sentence_column)
+                found.update(
+                    f"column {n}"
+                    for n, cell in enumerate(row)
+                    if n not in own and cell not in ("", "_")
                 )
-                if len(columns) < needed:
-                    why, told = "missing_column", f"{len(columns)} of {needed} columns"
-                else:
-                    why, told = "empty_token", f"tagged {columns[tag_column]!r}"
-                broken = Reject(place, why, told, (separator or " ").join(columns)[:EXCERPT])
-            text, starts = join_tokens(tokens, options.language)
-            spans = decode_tags(tags, scheme, outside)
-            if isinstance(spans, str):
-                unknown = Reject(rows[0][0], "unknown_tag", spans, text[:EXCERPT])
-                yield (broken or unknown)._replace(entities=count_entities(tags, scheme, outside))
-            elif broken:
-                yield broken._replace(entities=len(spans))
-            else:
-                places = [(starts[i], starts[j] + len(tokens[j]), label) for i, j, label in spans]
-                mentions = [Mention(text[i:j], i, j, label) for i, j, label in places]
-                yield Record(text, rows[0][0], mentions, source_id=document)
+    return found
 
 
-def _blocks(
-    file: Path, separator: str, marker: str, encoding: str, comment: str
-) -> Iterator[tuple[str | None, list[tuple[str, list[str]]]]]:
-    """Yield (document, [(origin, columns), ...]) of every sentence."""
+def record(sentence: Sentence, options: Options, width: int) -> Record | Reject:
+    """The record of a sentence in a file whose first row has so many cells."""
+    columns = (options.token_column, options.tag_column, *options.layers)
+    needed = max(2, *(column + 1 if column >= 0 else -column for column in columns))
+    style = _tags.Style(options.scheme, options.outside, options.label_first, options.only_label)
+    origin = sentence.rows[0][0]
+    tokens: list[str] = []
+    tags: list[list[str]] = [[] for _ in columns[1:]]
+    broken: Reject | None = None
+    for place, given in sentence.rows:
+        row = _whole(given, options, width)
+        why, told = "", ""
+        if len(row) < needed:
+            why, told = "missing_column", f"{len(row)} of {needed} columns"
+        elif len(row) > max(width, needed):
+            why, told = "extra_column", f"{len(row)} columns, where {width} are due"
+        elif not row[options.token_column]:
+            if len(sentence.rows) > 1 and all(row[c].strip(BLANK) == "O" for c in columns[1:]):
+                continue  # It is nothing, and nothing is said of it.
+            why, told = "empty_token", f"tagged {row[options.tag_column]!r}"
+        if why:
+            excerpt = (options.separator or " ").join(given)[:EXCERPT]
+            broken = broken or Reject(place, why, told, excerpt)
+            continue
+        tokens.append(row[options.token_column])
+        for layer, column in zip(tags, columns[1:], strict=True):
+            layer.append(row[column].strip(BLANK))
+    text, starts = join_tokens(tokens, options.language)
+    found = []
+    for layer in tags:
+        spans = _tags.decode(layer, style)
+        if isinstance(spans, str):
+            broken = broken or Reject(origin, "unknown_tag", spans, text[:EXCERPT])
+        else:
+            found += _tags.mentions(spans, text, tokens, starts)
+    if broken:
+        return broken._replace(entities=sum(_tags.count(layer, style) for layer in tags))
+    return Record(text, origin, found, source_id=sentence.document)
+
+
+def _whole(row: list[str], options: Options, width: int) -> list[str]:
+    """A row without empty cells beyond the width; with a token that has blanks put together."""
+    extra = len(row) - width
+    while extra > 0 and not row[-1].strip(BLANK):
+        row, extra = row[:-1], extra - 1
+    parts = (options.token_column, options.tag_column)
+    if extra > 0 and width == 2 and options.separator in ("", " ") and parts in ((0, -1), (0, 1)):
+        return [" ".join(row[:-1]), row[-1]]
+    return row
+
+
+def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
+    """The sentences of a file."""
     document, number = None, 0
     rows: list[tuple[str, list[str]]] = []
-    for place, line in lines(file, encoding):
-        columns = line.split(separator) if separator else _BLANKS.split(line.strip(_BLANK))
-        mark = None
-        if marker and marker in line:
-            mark = next((column for column in columns if column.startswith(marker)), None)
-        if mark is None and comment and not rows and line.startswith(comment):
-            continue  # Further down it is a token.
-        if mark is None and line.strip(_BLANK):
-            rows.append((place, columns))
+    marker, comment, first = options.document_marker, options.comment, options.header
+    for place, row in cells(
+        file, options.separator, quoted=options.quoted, encoding=options.encoding
+    ):
+        if first and row:
+            first = False
             continue
-        if rows:
-            yield document, rows
+        mark = next((cell for cell in row if cell.startswith(marker)), None) if marker else None
+        if mark is None and comment and not rows and row and _begins(row, comment, options):
+            continue  # Further down it is a token.
+        new = options.sentence_column
+        starts = new is not None and len(row) > new and row[new].strip()
+        if rows and (mark is not None or not row or starts):
+            yield Sentence(rows, document)
             rows = []
         if mark is not None:
             number += 1
             document = mark.removeprefix(marker).strip() or f"{file.name}#{number}"
+        elif row:
+            rows.append((place, row))
     if rows:
-        yield document, rows
+        yield Sentence(rows, document)
 
 
-def decode_tags(
-    tags: Sequence[str], scheme: Scheme, outside: Sequence[str] = ()
-) -> list[tuple[int, int, str]] | str:
-    """(first token, last token, label) of every entity, or what is wrong with the first odd tag.
-
-    The label is what follows the first hyphen or underscore, as in "B-creative-work".
-    """
-    prefixes = _PREFIXES[scheme]
-    spans: list[tuple[int, int, str]] = []
-    label, first = "", 0
-    for index, tag in enumerate(tags):
-        if tag == "O" and not label:
-            continue
-        if tag == "O" or tag in outside:
-            kind, opens, ends = "", False, False
-        elif scheme == "IO" and tag:
-            kind, opens, ends = tag, False, False
-        elif len(tag) > 2 and tag[0] in prefixes and tag[1] in "-_":
-            kind, (opens, ends) = tag[2:], prefixes[tag[0]]
-        else:
-            return f"{tag!r} is no tag of {scheme}"
-        if label and (opens or kind != label):
-            spans.append((first, index - 1, label))
-            label = ""
-        if kind and not label:
-            label, first = kind, index
-        if ends:
-            spans.append((first, index, label))
-            label = ""
-    if label:
-        spans.append((first, len(tags) - 1, label))
-    return spans
-
-
-def count_entities(tags: Sequence[str], scheme: Scheme, outside: Sequence[str] = ()) -> int:
-    """How many entities a sentence loses that has odd tags: these are read as O."""
-    known = [tag if isinstance(decode_tags([tag], scheme, outside), list) else "O" for tag in tags]
-    return len(decode_tags(known, scheme, outside))
+def _begins(row: list[str], comment: str, options: Options) -> bool:
+    return (options.separator or " ").join(row).startswith(comment)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.readers import _tags
 from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.readers.columns import Scheme, count_entities, decode_tags
-from pipeline.records import Mention, Record, Reject
+from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +40,8 @@ def _record(origin: str, line: str, language: str, scheme: Scheme) -> Record | R
     pieces = [piece.rpartition(":") for piece in (sentence or line).split(" ")]
     tokens = [token for token, _, _ in pieces]
     tags = [tag for _, _, tag in pieces]
-    spans = decode_tags(tags, scheme)
+    style = _tags.Style(scheme)
+    spans = _tags.decode(tags, style)
     if not mark:
         why, told = "no_class", "no ` <=> ` in the line"
     elif not all(tokens):
@@ -48,6 +50,5 @@ def _record(origin: str, line: str, language: str, scheme: Scheme) -> Record | R
         why, told = "unknown_tag", spans
     else:
         text, starts = join_tokens(tokens, language)
-        places = [(starts[i], starts[j] + len(tokens[j]), label) for i, j, label in spans]
-        return Record(text, origin, [Mention(text[i:j], i, j, label) for i, j, label in places])
-    return Reject(origin, why, told, line[:EXCERPT], entities=count_entities(tags, scheme))
+        return Record(text, origin, _tags.mentions(spans, text, tokens, starts))
+    return Reject(origin, why, told, line[:EXCERPT], entities=_tags.count(tags, style))

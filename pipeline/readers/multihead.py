@@ -8,7 +8,7 @@ r"""Tokens with entity tags, relations hanging on their last tokens: the files o
 
 The columns are the token's number, the token, a BIO tag, relations, and for each relation the
 number of its other end. A relation goes from the entity that ends in its row to the entity that
-ends in the other; a row with ['N'] has none. Tags are decoded as those of the reader `columns` are.
+ends in the other; a row with ['N'] has none. Tags are decoded as those of `columns` are.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from pipeline.readers import _tags
 from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, lines, whole
-from pipeline.readers.columns import count_entities, decode_tags
-from pipeline.records import Mention, Record, Reject, Relation
+from pipeline.records import Record, Reject, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
             found = attempt(origin, partial(_record, origin, document, options.language), rows)
             if isinstance(found, Reject):
                 tags = [row[2] for row in rows if len(row) > 2]
-                entities = count_entities(tags, "IOB2")
+                entities = _tags.count(tags, _tags.Style())
                 found = found._replace(entities=entities, relations=_count_relations(rows))
             yield found
 
@@ -69,7 +69,7 @@ def _record(
             last = len(tokens) - 1
             ends = map(whole, items(orjson.loads(others)))
             links += [(x, last, end) for x, end in zip(_names(labels), ends, strict=True)]
-    spans = decode_tags(tags, "IOB2")
+    spans = _tags.decode(tags, _tags.Style())
     text, starts = join_tokens(tokens, language)
     if isinstance(spans, str):
         return Reject(origin, "unknown_tag", spans, text[:EXCERPT])
@@ -80,8 +80,7 @@ def _record(
             why = f"{label} from token {head} to token {tail}"
             return Reject(origin, "relation_without_entity", why, text[:EXCERPT])
         relations.append(Relation(label, index[head], index[tail]))
-    places = [(starts[i], starts[j] + len(tokens[j]), label) for i, j, label in spans]
-    mentions = [Mention(text[i:j], i, j, label) for i, j, label in places]
+    mentions = _tags.mentions(spans, text, tokens, starts)
     return Record(text, origin, mentions, relations, source_id=document)
 
 

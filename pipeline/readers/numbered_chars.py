@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pipeline.readers import _tags
 from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.readers.columns import count_entities, decode_tags
-from pipeline.records import Mention, Record, Reject
+from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
         for place, line in _with_end(file):
             if not line.strip():
                 if broken:
-                    yield broken._replace(entities=count_entities([t for _, t in rows], "IOB2"))
+                    yield broken._replace(entities=_tags.count([t for _, t in rows], _tags.Style()))
                 elif rows:
                     yield _record(rows, origin, options.language)
                 rows, broken = [], None
@@ -56,12 +56,9 @@ def _record(rows: list[tuple[str, str]], origin: str, language: str) -> Record |
     characters = [character for character, _ in rows]
     text, starts = join_tokens(characters, language)
     tags = [tag for _, tag in rows]
-    spans = decode_tags(tags, "IOB2")
+    spans = _tags.decode(tags, _tags.Style())
     if isinstance(spans, str):
-        lost = count_entities(tags, "IOB2")
+        lost = _tags.count(tags, _tags.Style())
         return Reject(origin, "unknown_tag", spans, text[:EXCERPT], entities=lost)
-    mentions = []
-    for first, last, label in spans:
-        start, end = starts[first], starts[last] + len(characters[last])
-        mentions.append(Mention(text[start:end], start, end, label))
+    mentions = _tags.mentions(spans, text, characters, starts)
     return Record(text, origin, mentions)

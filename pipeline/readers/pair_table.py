@@ -6,22 +6,22 @@ r"""A table with one pair a row: text, head, tail and relation, in columns of an
 `columns` names them as they stand: text, head, tail and relation, and if they are there head_start,
 head_end, tail_start, tail_end (code points of the text, half-open) and document; other names are
 passed over. Without `columns` the first row names them; with `columns` and `header` it is skipped,
-in every file. `separator` "," reads quoted fields as spreadsheets write them; with any other,
-quotation marks are text. A row without a relation says that its text has none; what it may have as
-head and tail is passed over.
+in every file. `separator` "," reads quoted cells as spreadsheets write them, and with `quoted` so
+does any other; else quotation marks are text. A row without a relation says that its text has
+none; what it may have as head and tail is passed over.
 """
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
 from pipeline.errors import RawFileError
+from pipeline.readers._cells import cells
 from pipeline.readers._options import Table
-from pipeline.readers._source import EXCERPT, attempt, lines
+from pipeline.readers._source import EXCERPT, attempt
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -36,13 +36,15 @@ class Options(Table, frozen=True):
 
     columns: tuple[str, ...] = ()
     separator: Annotated[str, msgspec.Meta(min_length=1)] = "\t"
+    #: Cells may stand in quotation marks also where no comma parts them.
+    quoted: bool = False
     header: bool = False
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per row; rows of the same text complete each other."""
     for file in files:
-        rows = table(file, options.separator)
+        rows = table(file, options.separator, quoted=options.quoted)
         first = [] if options.columns and not options.header else next(rows, ("", []))[1]
         names = [*options.columns] or [name.strip() for name in first]
         if missing := [name for name in _NEEDED if names.count(name) != 1]:
@@ -56,24 +58,10 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
             yield found._replace(relations=1) if isinstance(found, Reject) else found
 
 
-def table(file: Path, separator: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield (origin, fields); the origin of a row of several lines is its last one."""
-    if separator != ",":
-        for origin, line in lines(file):
-            if line.strip():
-                yield origin, line.split(separator)
-        return
-    quoted = csv.reader(f"{line}\n" for _, line in lines(file))
-    try:
-        for fields in quoted:
-            if fields:
-                yield f"{file.name}:{quoted.line_num}", fields
-    except csv.Error as problem:
-        raise RawFileError(
-            f"not a table with commas: {problem}",
-            where=f"{file}:{quoted.line_num}",
-            todo="check the quotes of this row, or the option `separator`",
-        ) from None
+def table(file: Path, separator: str, *, quoted: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """Yield (origin, cells) of the rows that are not empty."""
+    found = cells(file, separator, quoted=quoted)
+    return ((origin, row) for origin, row in found if any(cell.strip() for cell in row))
 
 
 def _record(origin: str, names: Sequence[str], fields: Sequence[str]) -> Record | Reject:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import records
+from pipeline.catalog import reader_options
 from pipeline.errors import DeclarationError, PipelineError, RawFileError
-from pipeline.readers.columns import count_entities, decode_tags
+from pipeline.readers import _tags
 from pipeline.records import Mention, Record, Reject
 from tests.readers.reading import reader
 
@@ -81,13 +82,16 @@ def test_iob1_parts_touching_entities_of_one_label(parse):
         ("IOB2", "", []),
     ],
 )
-def test_decode_tags(scheme, tags, expected):
-    assert decode_tags(tags.split(), scheme) == expected
+def test_tags_are_decoded(scheme, tags, expected):
+    assert _tags.decode(tags.split(), _tags.Style(scheme)) == expected
 
 
 @pytest.mark.parametrize("tag", ["B", "B-", "X-A", "o", "BA", "-A", "", "S-A"])
 def test_a_tag_of_another_scheme_is_told(tag):
-    assert decode_tags(["O", tag], "IOB2") == f"{tag!r} is no tag of IOB2"
+    told = _tags.decode(["O", tag], _tags.Style())
+
+    assert told.startswith(f"{tag!r} is no tag of IOB2")
+    assert ("only_label" in told) == (tag == "B")
 
 
 def test_further_tags_may_mean_outside(parse):
@@ -243,13 +247,13 @@ def tags_of(prefixes):
 
 @given(st.sampled_from(["IOB1", "IOB2"]), tags_of("BI"))
 def test_iob_agrees_with_conlleval(scheme, tags):
-    assert decode_tags(tags, scheme) == reference(tags)
-    assert count_entities([*tags, "odd"], scheme) == len(reference(tags))
+    assert _tags.decode(tags, _tags.Style(scheme)) == reference(tags)
+    assert _tags.count([*tags, "odd"], _tags.Style(scheme)) == len(reference(tags))
 
 
 @given(st.sampled_from(["BMES", "BIOES"]), tags_of("BIMESLU"))
 def test_bioes_agrees_with_conlleval(scheme, tags):
-    assert decode_tags(tags, scheme) == reference(tags)
+    assert _tags.decode(tags, _tags.Style(scheme)) == reference(tags)
 
 
 def characters(excluded):
@@ -357,3 +361,72 @@ def test_comments_stand_above_a_sentence_and_a_token_may_look_like_one(parse):
         ("Ana # ", [("Ana", "PER")], "x.bio:3"),
         ("#tag", [], "x.bio:7"),
     ]
+
+
+def test_further_columns_are_layers_of_nested_entities(parse):
+    raw = "the\tO\tO\nhuman\tB-cell\tB-DNA\nIL\tO\tI-DNA\n\na\tB-X\tO\nb\tO\t?\n"
+
+    nested, broken = parse(raw, tag_column=1, layers=[2])
+
+    assert spans(nested) == [("human", "cell"), ("human IL", "DNA")]
+    assert (broken.reason, broken.entities) == ("unknown_tag", 1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "options", "expected"),
+    [
+        ("Ada PER-B\nFalk PER-I\nin O\nOslo LOC-B\n", {"label_first": True}, ["PER", "LOC"]),
+        ("Ada b-per\nFalk i-per\nin o\nOslo b-loc\n", {"outside": ["o"]}, ["per", "loc"]),
+        ("Ada B_PER\nFalk I_PER\nin 0\nOslo B:LOC\n", {"outside": ["0"]}, ["PER", "LOC"]),
+        ("Ada B\nFalk I\nin O\nOslo B\n", {"only_label": "name"}, ["name", "name"]),
+    ],
+)
+def test_tags_as_they_are_met(parse, raw, options, expected):
+    (record,) = parse(raw, separator=" ", **options)
+
+    assert spans(record) == [("Ada Falk", expected[0]), ("Oslo", expected[1])]
+
+
+def test_a_column_may_begin_sentences_and_cells_may_be_quoted(parse):
+    raw = 'Sentence,Word,Tag\nS1,"Oslo, Ltd",B-org\n,",",O\n,"""",O\nS2,Ada,B-per\n'
+    options = {"separator": ",", "header": True, "sentence_column": 0, "token_column": 1}
+
+    one, two = parse(raw, **options)
+
+    assert one.text == 'Oslo, Ltd , "'
+    assert (spans(one), spans(two)) == ([("Oslo, Ltd", "org")], [("Ada", "per")])
+
+
+def test_quoted_cells_with_tabs(parse):
+    assert parse('He\tO\n""""\tO\n', quoted=True)[0].text == 'He "'
+    assert parse('He\tO\n""""\tO\n')[0].text == 'He """"'
+    with pytest.raises(RawFileError, match="not a table with quoted cells"):
+        parse('He\tO\n"a"b\tO\n', quoted=True)
+
+
+def test_a_token_with_blanks_is_one_token(parse):
+    (record,) = parse("Call O\n+41 79 555 B-PHONE\n. O\n", separator=" ")
+
+    assert spans(record) == [("+41 79 555", "PHONE")]
+
+
+def test_more_cells_than_columns_are_no_token(parse):
+    wide, trailing = parse("a\tO\nb\tX\tB-A\n\nc\tO\t\n")
+
+    assert (wide.reason, wide.detail) == ("extra_column", "3 columns, where 2 are due")
+    assert trailing.text == "c"
+
+
+def test_an_empty_token_that_is_outside_costs_nothing(parse):
+    (record,) = parse("a\tB-X\n\tO\nb\tO\n")
+
+    assert (record.text, spans(record)) == ("a b", [("a", "X")])
+
+
+def test_columns_that_are_not_read_are_named(tmp_path):
+    file = tmp_path / "t.tsv"
+    file.write_text("Ada\tNNP\tx\tB-PER\nleft\tVBD\t_\tO\n")
+
+    found = reader_options.unread("columns", [file], language="en")
+
+    assert found == {"column 1": 2, "column 2": 1}

@@ -1,0 +1,101 @@
+"""Tags of tokens, and the spans that they mean.
+
+IOB1 and IOB2 are decoded alike: B- opens an entity, and so does an I- that continues none of its
+label (conlleval's rule). So IOB1, whose B- only parts two entities of one label that touch, needs
+no conversion. IO has bare labels and no way to part what touches. BMES and BIOES are one scheme: E
+or L ends, S or U stands alone, and what continues nothing opens.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from pipeline.records import Mention
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES"]
+#: Prefix -> (opens an entity, ends it).
+_IOB: Final = {"B": (True, False), "I": (False, False)}
+_ENDS: Final = {"E": (False, True), "L": (False, True), "S": (True, True), "U": (True, True)}
+_BIOES: Final = {**_IOB, "M": (False, False), **_ENDS}
+_PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
+    "IO": {},
+    **dict.fromkeys(("IOB1", "IOB2"), _IOB),
+    **dict.fromkeys(("BMES", "BIOES"), _BIOES),
+}
+
+
+class Style(NamedTuple):
+    """How tags are written."""
+
+    scheme: Scheme = "IOB2"
+    #: Tags that mean O as well.
+    outside: tuple[str, ...] = ()
+    #: The label stands before its place, as in PER-B.
+    label_first: bool = False
+    #: The label of tags that are a place alone, B and I.
+    only_label: str = ""
+
+
+@lru_cache(maxsize=10_000)
+def _part(tag: str, style: Style) -> tuple[str, bool, bool] | None:
+    """(label, opens an entity, ends it) of a tag; the label of O is "". None for an odd tag.
+
+    The label is what follows the first hyphen, underscore or colon, as in "B-creative-work".
+    """
+    if tag == "O" or tag in style.outside:
+        return "", False, False
+    if style.scheme == "IO":
+        return (tag, False, False) if tag else None
+    prefixes = _PREFIXES[style.scheme]
+    if style.only_label and tag.upper() in prefixes:
+        return style.only_label, *prefixes[tag.upper()]
+    if style.label_first and len(tag) > 2:
+        tag = tag[-1] + tag[-2] + tag[:-2]
+    if len(tag) > 2 and tag[0].upper() in prefixes and tag[1] in "-_:":
+        return tag[2:], *prefixes[tag[0].upper()]
+    return None
+
+
+def decode(tags: Sequence[str], style: Style) -> list[tuple[int, int, str]] | str:
+    """(first token, last token, label) of every entity, or what is wrong with the first odd tag."""
+    spans: list[tuple[int, int, str]] = []
+    label, first = "", 0
+    for index, tag in enumerate(tags):
+        if tag == "O" and not label:
+            continue
+        part = _part(tag, style)
+        if part is None:
+            bare = tag.upper() in _PREFIXES[style.scheme]
+            hint = "; name the label of such tags with only_label" if bare else ""
+            return f"{tag!r} is no tag of {style.scheme}{hint}"
+        kind, opens, ends = part
+        if label and (opens or kind != label):
+            spans.append((first, index - 1, label))
+            label = ""
+        if kind and not label:
+            label, first = kind, index
+        if ends:
+            spans.append((first, index, label))
+            label = ""
+    if label:
+        spans.append((first, len(tags) - 1, label))
+    return spans
+
+
+def count(tags: Sequence[str], style: Style) -> int:
+    """How many entities a sentence loses that has odd tags: these are read as O."""
+    known = [tag if _part(tag, style) else "O" for tag in tags]
+    spans = decode(known, style)
+    return 0 if isinstance(spans, str) else len(spans)
+
+
+def mentions(
+    spans: Sequence[tuple[int, int, str]], text: str, tokens: Sequence[str], starts: Sequence[int]
+) -> list[Mention]:
+    """The mentions of spans of tokens; `starts` says where each token begins in the text."""
+    places = [(starts[i], starts[j] + len(tokens[j]), label) for i, j, label in spans]
+    return [Mention(text[start:end], start, end, label) for start, end, label in places]
