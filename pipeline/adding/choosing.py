@@ -84,8 +84,8 @@ def trials(
         # The fields of rows are those of a format, where it is named.
         if known["name"] not in (named, readers.module_of(named)):
             continue
-        reader = _pruned({**known, **given})
         bare = tags_are_bare and "only_label" not in given
+        reader = _pruned({**known, **({"only_label": "?"} if bare else {}), **given})
         if trial := _tried(msgspec.structs.replace(start, reader=reader), files, spoken, why):
             rank = len(reader) > 1 and (1 if why.startswith("its") else 2)
             tried.append(trial._replace(bare=bare, rank=int(rank)))

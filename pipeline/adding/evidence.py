@@ -76,6 +76,10 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     han = sum(len(_HAN.findall(text)) for text in texts)
     if sum(len(_NUMBERED.findall(text)) for text in texts) * 2 > han > MANY:
         return f"the characters bear numbers: {shown}"
+    marks = [text for text in texts if '"' in text]
+    doubled = [t for t in marks if '""""' in t or (t[0] == t[-1] == '"' and '""' in t[1:-1])]
+    if len(doubled) * 2 > len(marks):
+        return f"cells stand in quotation marks: {f'{doubled[0]!r:.60}'}"
     if sentences and max(map(len, texts)) > _LONGEST_SENTENCE:
         return f"one sentence has {max(map(len, texts)):,} characters: {shown}"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from itertools import islice, pairwise
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LINES: Final = 2000
+#: A cell in quotation marks with doubled ones in it, and one that begins with a mark alone.
+_DOUBLED: Final = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+_OPEN: Final = re.compile(r'"|"(?:[^"]|"")*[^"]')
 _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
 #: The columns that a pair table needs.
 PAIR: Final = ("text", "head", "tail", "relation")
@@ -42,7 +46,11 @@ def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     first = next((line for f in files for _, line in lines(f) if line.strip()), "")
     found: dict[str, Any] = {"separator": ","} if "\t" not in first and "," in first else {}
     separator = {**found, **given}.get("separator") or "\t"
-    tables = [[row for _, row in islice(table(f, separator), fitting.ROWS)] for f in files]
+    lines_seen = [line for f in files for line in _first_lines(f, "utf-8")]
+    if separator != "," and _quoted(lines_seen, separator):
+        found["quoted"] = True
+    quoted = {**found, **given}.get("quoted", False)
+    tables = [[*islice(_rows(f, separator, quoted=quoted), fitting.ROWS)] for f in files]
     rows = next(iter(tables), [])
     named = bool(rows) and {*PAIR} <= {name.strip() for name in rows[0]}
     if (named and "columns" not in given) or not all(map(_headed, tables)):
@@ -54,6 +62,10 @@ def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
             names[place] = name
         found["columns"] = names
     return {**found, "header": True}
+
+
+def _rows(file: Path, separator: str, *, quoted: bool) -> Iterator[list[str]]:
+    return (row for _, row in table(file, separator, quoted=quoted))
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
@@ -99,21 +111,26 @@ def tagged_columns(given: Mapping[str, Any], files: Sequence[Path]) -> list[Tagg
     rows = [*_uncommented(raw, {**base, **given}.get("comment", ""))]
     separator = given.get("separator")
     if separator is None:
-        separator = next((s for s in ("\t", " ", "") if _width(rows, s) > 1), "")
+        separator = next((s for s in ("\t", " ", "", ",") if _width(_split(rows, s)) > 1), "")
     base["separator"] = separator
-    cells = [row.split(separator) if separator else row.split() for row in rows]
-    width = _width(rows, separator)
+    if separator and separator != "," and _quoted(rows, separator):
+        base["quoted"] = True
+    cells = _split(rows, separator, quoted=base.get("quoted", False))
+    width = _width(cells)
     columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
+    base |= _sentences(columns, raw)
     irregular = any(len(row) != width for row in cells)
     found = []
     for place, column in enumerate(columns):
-        style = tags.style([tag.strip() for tag in column])
+        style = tags.style([tag.strip() for tag in column[1:]])
         if style is None or ("tag_column" in given and place != given["tag_column"] % width):
             continue
-        options = {**base, **style.options}
+        headed = column[0].strip() not in tags.seen(column[1:]) and tags.is_name(column[0])
+        style = style if headed else tags.style([tag.strip() for tag in column]) or style
+        options = {**base, **style.options, **({"header": True} if headed else {})}
         if place != width - 1 or (irregular and not style.certain):
             options["tag_column"] = place
-        token = _token_column(columns, place)
+        token = _token_column(columns, place, options.get("sentence_column"))
         if token:
             options["token_column"] = token
         found.append(Tagged(options, style))
@@ -121,10 +138,41 @@ def tagged_columns(given: Mapping[str, Any], files: Sequence[Path]) -> list[Tagg
     return sorted(found, key=lambda own: not own.style.certain)
 
 
-def _token_column(columns: Sequence[Sequence[str]], tag: int) -> int:
+def _split(rows: Sequence[str], separator: str, *, quoted: bool = False) -> list[list[str]]:
+    """The cells of rows, as the reader parts them."""
+    if quoted or separator == ",":
+        try:
+            return [*csv.reader((f"{row}\n" for row in rows), delimiter=separator, strict=True)]
+        except csv.Error:
+            return []
+    return [row.split(separator) if separator else row.split() for row in rows]
+
+
+def _quoted(rows: Sequence[str], separator: str) -> bool:
+    """Whether cells stand in quotation marks as spreadsheets write them: marks inside are doubled.
+
+    A token that is a quotation mark alone stands in many files as it is.
+    """
+    cells = [cell for row in rows for cell in row.split(separator)]
+    return any(map(_DOUBLED.fullmatch, cells)) and not any(map(_OPEN.fullmatch, cells))
+
+
+def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str, int]:
+    """The column that only the first row of each sentence fills, where no empty lines part them."""
+    if sum(not row.strip() for row in raw) > 3:
+        return {}
+    for place, column in enumerate(columns):
+        empty = sum(not cell.strip() for cell in column)
+        if empty * 3 > len(column) and column[0].strip():
+            return {"sentence_column": place}
+    return {}
+
+
+def _token_column(columns: Sequence[Sequence[str]], tag: int, sentence: int | None) -> int:
     """The first column beside the tags whose cells are no counts and differ from each other."""
     for place, column in enumerate(columns):
-        if place != tag and not all(map(_COUNT.fullmatch, column)) and len({*column}) > 1:
+        counts = all(map(_COUNT.fullmatch, column[1:]))
+        if place not in (tag, sentence) and not counts and len({*column}) > 1:
             return place
     return 0 if tag else min(1, len(columns) - 1)
 
@@ -158,8 +206,8 @@ def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
             yield row
 
 
-def _width(rows: Sequence[str], separator: str) -> int:
+def _width(cells: Sequence[Sequence[str]]) -> int:
     """How many columns nearly all rows have; 0 where they differ."""
-    widths = Counter(len(row.split(separator or None)) for row in rows)
+    widths = Counter(map(len, cells))
     most, n = max(widths.items(), key=lambda own: own[1], default=(0, 0))
-    return most if n >= _REGULAR * len(rows) else 0
+    return most if n >= _REGULAR * len(cells) else 0

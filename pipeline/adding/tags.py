@@ -63,6 +63,18 @@ def style(tags: Sequence[str]) -> Style | None:
     return None
 
 
+def seen(tags: Sequence[str]) -> set[str]:
+    """The tags that occur."""
+    return {tag.strip() for tag in tags}
+
+
+def is_name(cell: str) -> bool:
+    """Whether a cell may be the name of a column, and is no tag."""
+    word = cell.strip()
+    tag = _PREFIXED.fullmatch(word) or _SUFFIXED.fullmatch(word) or _BARE.fullmatch(word)
+    return bool(_LABEL.fullmatch(word)) and not tag and word not in _OUTSIDE
+
+
 def _schemed(rest: Counter[str]) -> bool:
     """Whether a column without a single O may be one of tags all the same."""
     return _most(rest, _PREFIXED) or _most(rest, _SUFFIXED)
