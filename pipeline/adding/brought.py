@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, FetchError, RawFileError
 from pipeline.readers._source import decode
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _NAMES: Final = {
     "test": ("test", "testing", "tst", "testb"),
 }
 _SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words}
+_HUB: Final = "hub:"
+_HUB_FILES: Final = ("*.parquet", "*.arrow", "*.json", "*.jsonl", "*.csv", "*.tsv", "*.txt")
 #: Files that lie beside data and hold none.
 _ABOUT: Final = re.compile(
     r"(?i)(readme|licen[cs]e|copying|citation|changelog|dataset_infos?|state|manifest)\b.*"
@@ -88,7 +90,8 @@ def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     path is missing.
     """
     found: Splits = {}
-    for path in paths:
+    for given in paths:
+        path = fetched(str(given)) if str(given).startswith(_HUB) else given
         if not path.exists():
             raise RawFileError("there is no such file", where=path, todo="check the path")
         for split, files in splits_of(path).items():
@@ -100,6 +103,30 @@ def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
             todo="give every file with --split train=FILE, dev=FILE or test=FILE",
         )
     return [(split, file) for split, files in found.items() for file in files]
+
+
+def fetched(address: str) -> Path:
+    """The folder of a dataset of the Hub, `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION`.
+
+    Its data files are fetched, or taken from the cache of huggingface_hub. Raises FetchError where
+    they cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    name, _, revision = address.removeprefix(_HUB).partition("@")
+    try:
+        folder = snapshot_download(
+            name, repo_type="dataset", revision=revision or None, allow_patterns=[*_HUB_FILES]
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
+        raise FetchError(
+            f"the Hub has no dataset {name!r}{f' at {revision!r}' if revision else ''} that can be "
+            "read from here",
+            where=address,
+            todo="check the name, the network and HF_ENDPOINT; log in where it is gated",
+        ) from None
+    return Path(folder)
 
 
 def is_data(path: Path) -> bool:

@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         nargs="*",
         type=_path,
         metavar="FILE",
-        help="a file or folder whose names tell the splits (train, dev, test)",
+        help="a file or folder whose names tell the splits (train, dev, test), or hub:OWNER/NAME",
     )
     parser.add_argument("--reader", metavar="NAME", help="the format (default: found out)")
     parser.add_argument(
