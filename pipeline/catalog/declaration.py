@@ -97,7 +97,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     source: str
     #: An SPDX expression, or "unstated".
     license: str
-    language: Literal["en", "zh"]
+    #: An ISO 639 code; see `text.like` for what follows from it.
+    language: str
     domain: str
     tasks: list[Task]
     reader: dict[str, Any]

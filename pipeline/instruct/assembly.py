@@ -257,7 +257,7 @@ def templates() -> dict[str, dict[str, list[str]]]:
 
 def _openings(task: str, language: str, ids: Any, row: Any) -> Any:
     """The beginning of every instruction, up to its schema; `row` is the record of each."""
-    texts = templates()[task][language]
+    texts = templates()[task]["zh" if language == "zh" else "en"]
     choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": ' for t in texts])
     if len(texts) == 1:
         return choices[0]

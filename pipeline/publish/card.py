@@ -142,7 +142,9 @@ def _front_matter(
     configs: Mapping[str, Mapping[str, Published]], invented: Sequence[str]
 ) -> list[str]:
     """The YAML by which `load_dataset` finds the shards."""
-    lines = ["---", "license: other", "language:", "- en", "- zh"]
+    others = {config.rsplit("-", 1)[-1] for config in configs} - {"en", "zh"}
+    languages = [f"- {language}" for language in ("en", "zh", *sorted(others))]
+    lines = ["---", "license: other", "language:", *languages]
     lines += ["edition:", f"  invented: {msgspec.json.encode(invented).decode()}", "configs:"]
     everything: dict[str, list[str]] = {}
     for config, splits in configs.items():

@@ -18,6 +18,7 @@ from pipeline.errors import RawFileError, explained
 from pipeline.readers._paths import RowError
 from pipeline.readers._tables import is_table, rows
 from pipeline.records import Reject
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -287,7 +288,7 @@ def unescaped(token: str) -> str:
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:
     """The text of tokens joined (a space in English, nothing in Chinese) and where each starts."""
-    gap = "" if language == "zh" else " "
+    gap = "" if like(language) == "zh" else " "
     width = len(gap)
     starts = [0, *accumulate(len(token) + width for token in tokens)]
     return gap.join(tokens), starts[:-1]

@@ -28,6 +28,7 @@ from pipeline.errors import RawFileError
 from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -186,5 +187,5 @@ def _mention(text: str, line: _Line, language: str, label: str | None) -> Mentio
     if len(parts) == 1:
         return Mention(parts[0], *spans[0], label)
     return Mention(
-        ("" if language == "zh" else " ").join(parts), None, None, label, discontinuous=True
+        ("" if like(language) == "zh" else " ").join(parts), None, None, label, discontinuous=True
     )
