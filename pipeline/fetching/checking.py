@@ -39,14 +39,15 @@ class Answer(NamedTuple):
 def check(dataset: Dataset, network: Network) -> Iterator[Answer]:
     """Ask every address of a dataset once for its head."""
     files = (file for split in dataset.splits.values() for file in split.files)
+    # Address -> the file that is downloaded from it, or None for an archive.
     asked: dict[str, File | None] = {}
     for file in files:
         for address in file.addresses:
             place, _, member = address.partition("#")
             asked.setdefault(place, None if member else file)
     with session(network) as web:
-        for place, file in asked.items():
-            yield _ask(web, place, file, network)
+        for place, whole in asked.items():
+            yield _ask(web, place, whole, network)
 
 
 def _ask(web: requests.Session, place: str, file: File | None, network: Network) -> Answer:
