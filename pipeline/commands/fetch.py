@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import command, edition_of, positive, say
 from pipeline.commands import names as comma_names
-from pipeline.errors import DeclarationError
+from pipeline.errors import DeclarationError, PipelineError
 
 if TYPE_CHECKING:
     import argparse
@@ -94,6 +94,7 @@ def _edition(arguments: argparse.Namespace, raw: Path) -> int:
     from pipeline.adding import importing
     from pipeline.fetching import unified
     from pipeline.fetching.http import Network
+    from pipeline.text import visible
 
     network, code = Network(timeout=arguments.timeout), 0
     for declared in unified.sets(arguments.only):
@@ -121,7 +122,12 @@ def _edition(arguments: argparse.Namespace, raw: Path) -> int:
             dataset.license_url,
             tuple(dataset.restrictions),
         )
-        counts = importing.run(unpacked / dataset.id, wanted, raw)
+        try:
+            counts = importing.run(unpacked / dataset.id, wanted, raw)
+        except PipelineError as problem:
+            say(visible(f"{dataset.id}: {problem}"))
+            code = 1
+            continue
         shutil.rmtree(unpacked / dataset.id)
         say(f"{dataset.id}: {counts['records']:,} records imported")
     say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")

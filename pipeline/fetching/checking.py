@@ -39,6 +39,7 @@ class Answer(NamedTuple):
 def check(dataset: Dataset, network: Network) -> Iterator[Answer]:
     """Ask every address of a dataset once for its head."""
     files = (file for split in dataset.splits.values() for file in split.files)
+    # Address -> the file that is downloaded from it, or None for an archive.
     asked: dict[str, File | None] = {}
     for file in files:
         for address in file.addresses:

@@ -94,9 +94,13 @@ def _set(
 def there(dataset: Dataset, network: Network) -> tuple[Dataset, list[str]]:
     """The set without the splits that are not published or hold nothing, and the names of these.
 
-    A set for training always has a train split, and one that is held out a test split.
+    The first split is always there: train, or test of a set that is held out.
+    Raises FetchError where the server cannot be reached.
     """
     answers = {answer.address: answer for answer in checking.check(dataset, network)}
+    problems = [answer.problem for answer in answers.values() if answer.status is None]
+    if len(problems) == len(answers) and problems[0]:
+        raise problems[0]
     lacking = []
     for split in [*dataset.splits][1:]:
         (file,) = dataset.splits[split].files

@@ -517,6 +517,29 @@ def test_an_edition_of_other_bytes_is_not_imported(server, tmp_path, capsys, mon
     assert cli.main(["fetch", "--edition", "iepile", "--check"]) == 1
 
 
+def test_a_set_that_cannot_be_imported_does_not_stop_the_others(
+    server, tmp_path, capsys, monkeypatch
+):
+    publish(server, monkeypatch, tmp_path)
+    server.files[f"{'c' * 40}/IE-en/NER/Toy/schema.json"] = b"no schema"
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile"]) == 1
+    told = "".join(capsys.readouterr())
+    assert "iepile-ner-toy: not JSON lines" in told
+    assert "iepile-ee-law: 1 records imported" in told
+
+
+def test_an_edition_of_a_server_that_is_gone_ends_at_once(tmp_path, capsys, monkeypatch, server):
+    publish(server, monkeypatch, tmp_path)
+    there = (tmp_path / "iepile.toml").read_text()
+    (tmp_path / "iepile.toml").write_text(there.replace(server.url, "http://127.0.0.1:9"))
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile"]) == 1
+    assert "".join(capsys.readouterr()).count("cannot be reached") == 1
+
+
 def test_the_published_sets_are_those_of_the_corpus():
     """All 33 for training but ACE 2005 (NER and EE), and those held out, each at a commit."""
     found = unified.sets()
