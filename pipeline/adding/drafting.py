@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -144,7 +143,7 @@ def examples(first: str | None = None) -> str:
     names = options.readers()
     parts = []
     for name in [first, *(n for n in names if n != first)] if first else names:
-        about = (import_module(f"pipeline.readers.{name}").__doc__ or "").strip().splitlines()
+        about = (options.module(name).__doc__ or "").strip().splitlines()
         block = [i for i, line in enumerate(about) if line.startswith("    ")]
         last = next((i for i in block if i + 1 not in block), -1)
         raw = [f"    {about[i]}" for i in block if i <= last and first in (None, name)]
