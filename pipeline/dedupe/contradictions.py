@@ -1,8 +1,8 @@
 """Texts that two datasets annotate differently: found, reported, and dropped only if asked.
 
 A label contradicts itself where a text of two datasets (or editions of one) has different answers
-under it and both datasets declare it for a task. A label that one of them does not know says
-nothing, nor does one of which a dataset's annotation is not complete (see `Dataset.coverage`).
+under it. A label that one of them does not know says nothing, nor does one that is absent where a
+dataset's annotation is not complete (see `Dataset.coverage`).
 
 Writes `contradictions.json` beside the datasets' folders. Where `dedupe.prefer` lists datasets,
 best first, the record of the later one is dropped as `contradicting`, unless it is a test record.
@@ -64,7 +64,7 @@ def find(
             _compare,
             found=[shard for group in groups for shard in group],
             names=names,
-            known=[_decided(dataset) for dataset in datasets],
+            known=[(_labels(d, complete=False), _labels(d, complete=True)) for d in datasets],
             prefer=settings.prefer,
             work=work,
             places=places,
@@ -77,13 +77,17 @@ def find(
     shards.write_json({"pairs": _summary(parts)}, folder / "contradictions.json")
 
 
-def _decided(dataset: Dataset) -> set[tuple[str, str]]:
-    """(kind, label) of all labels whose absence from a text is an answer."""
-    complete = {t for t in dataset.tasks if dataset.coverage.get(t, "complete") == "complete"}
+def _labels(dataset: Dataset, *, complete: bool) -> set[tuple[str, str]]:
+    """(kind, label) of all labels that are asked, or of those whose absence is an answer, too."""
+    asked = {
+        task
+        for task in dataset.tasks
+        if not complete or dataset.coverage.get(task, "complete") == "complete"
+    }
     return {
         (kind, label)
         for kind, own in _KINDS.items()
-        if complete & {*own}
+        if asked & {*own}
         for label in dataset.labels_of(kind)
     }
 
@@ -133,7 +137,7 @@ def _compare(
     part: int,
     found: Sequence[Shard],
     names: Sequence[str],
-    known: Sequence[set[tuple[str, str]]],
+    known: Sequence[tuple[set[tuple[str, str]], set[tuple[str, str]]]],
     prefer: Sequence[str],
     work: Path,
     places: Sequence[int],
@@ -151,8 +155,8 @@ def _compare(
                 shard, another = found[one[0] >> 32], found[other[0] >> 32]
                 if shard.dataset == another.dataset:
                     continue
-                both = known[shard.dataset] & known[another.dataset]
-                odd = _different(one[2], other[2], both)
+                sides = zip(known[shard.dataset], known[another.dataset], strict=True)
+                odd = _different(one[2], other[2], *(left & right for left, right in sides))
                 pair = (names[shard.dataset], names[another.dataset])
                 for kind, label, left, right in odd:
                     key = (*pair, kind, label)
@@ -173,16 +177,20 @@ def _compare(
 
 
 def _different(
-    one: str, other: str, known: set[tuple[str, str]]
+    one: str, other: str, asked: set[tuple[str, str]], complete: set[tuple[str, str]]
 ) -> list[tuple[str, str, list[Any], list[Any]]]:
-    """(kind, label, answers of the one, of the other) where they differ."""
+    """(kind, label, answers of the one, of the other) where they differ.
+
+    `asked` are the labels of both datasets, `complete` those whose absence is an answer.
+    """
     left, right = (
         {(kind, label): answers for kind, label, answers in orjson.loads(facts)}
         for facts in (one, other)
     )
+    decided = (left.keys() & right.keys() & asked) | ((left.keys() | right.keys()) & complete)
     return [
         (*key, left.get(key, []), right.get(key, []))
-        for key in sorted((left.keys() | right.keys()) & known)
+        for key in sorted(decided)
         if left.get(key) != right.get(key)
     ]
 

@@ -38,13 +38,18 @@ def test_a_label_that_only_one_dataset_has_says_nothing(tmp_path):
     assert contradictions(tmp_path, dataset("a"), other) == []
 
 
-def test_a_label_that_is_not_looked_for_everywhere_says_nothing(tmp_path):
-    lay(tmp_path / "clean", "a", "train", ADA)
-    lay(tmp_path / "clean", "b", "train", BARE)
+def test_absence_says_nothing_where_a_label_is_not_looked_for_everywhere(tmp_path):
+    both = ("Ada sees Ben", [("Ada", "person"), ("Ben", "person")])
+    one = ("Ada sees Ben", [("Ada", "person")])
+    lay(tmp_path / "clean", "a", "train", ADA, both)
+    lay(tmp_path / "clean", "b", "train", BARE, one)
 
     partial = msgspec.structs.replace(dataset("b"), coverage={"NER": "partial"})
-    assert contradictions(tmp_path, dataset("a"), partial) == []
-    assert len(contradictions(tmp_path, dataset("a"), dataset("b"))) == 1
+    (found,) = contradictions(tmp_path, dataset("a"), partial)
+    assert found["texts"] == 1
+    assert found["examples"][0]["answers"] == [["Ada", "Ben"], ["Ada"]]
+    (found,) = contradictions(tmp_path, dataset("a"), dataset("b"))
+    assert found["texts"] == 2
 
 
 def test_the_record_of_the_later_dataset_goes(tmp_path):
