@@ -69,6 +69,9 @@ class Normalize(_Section, frozen=True):
     #: More rejects than this share of a split is an error, unless the edition declares them.
     max_reject_rate: Share = 0.02
     records_per_shard: Count = 20_000
+    #: Whether the texts of tokenized English sources are restored to "word, (word)", or kept as
+    #: "word , ( word )", which is what the field publishes.
+    detokenize: bool = True
     #: Split longer texts between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
 
@@ -109,6 +112,9 @@ class Dedupe(_Section, frozen=True):
     )
     #: Whether train texts are looked for in the test splits of all datasets, or only of their own.
     across_datasets: bool = True
+    #: Datasets, best first: if two of them annotate a text differently, the later one's record is
+    #: dropped, unless it is a test record.
+    prefer: list[str] = []
     #: Whether near-duplicates are ignored, only reported, or dropped as duplicates are.
     near_duplicates: Literal["ignore", "report", "drop"] = "report"
     #: The Jaccard similarity of character n-grams from which two texts are near-duplicates.

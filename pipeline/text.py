@@ -35,6 +35,11 @@ _BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
 _NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"\S+")
+#: What tokenizers write in the place of a sign.
+_MARKS: Final = (
+    *(("-LRB-", "("), ("-RRB-", ")"), ("-LSB-", "["), ("-RSB-", "]")),
+    *(("-LCB-", "{"), ("-RCB-", "}"), ("``", '"'), ("''", '"')),
+)
 
 #: What would steer the display: control characters, escape sequences that begin with them, marks
 #: that turn the direction of reading. Half a surrogate pair could not be written at all.
@@ -60,6 +65,18 @@ def letter_counts(texts: Any) -> tuple[Any, Any]:
 def normal_form(text: str) -> str:
     """The form in which texts are compared: NFC, with every run of white space one blank."""
     return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def comparable(text: str) -> str:
+    """The form in which texts of different sources are compared: NFC without white space.
+
+    The marks of tokenizers are the signs that they stand for, so that a tokenized text and the same
+    one as it was written are equal.
+    """
+    squeezed = unicodedata.normalize("NFC", "".join(text.split()))
+    for mark, sign in _MARKS:
+        squeezed = squeezed.replace(mark, sign)
+    return squeezed
 
 
 def aligned(source: str, target: str, start: int, end: int) -> tuple[int, int] | None:

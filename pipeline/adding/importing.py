@@ -51,6 +51,8 @@ class Wanted(NamedTuple):
     license: str = "unstated"
     domain: str = "unstated"
     held_out: bool = False
+    license_url: str = ""
+    restrictions: tuple[str, ...] = ()
 
 
 def run(
@@ -86,6 +88,8 @@ def run(
         "title": f"{source}, from IEPile's unified format",
         "source": source,
         "license": wanted.license,
+        **({"license_url": wanted.license_url} if wanted.license_url else {}),
+        **({"restrictions": [*wanted.restrictions]} if wanted.restrictions else {}),
         "language": wanted.language or inferred.language(found),
         "domain": wanted.domain,
         "tasks": [*tasks],

@@ -24,7 +24,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import PROMPTED, LabelSets, records_and_labels
+from pipeline.exports._label_sets import PROMPTED, LabelSets, records_and_labels, with_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +122,6 @@ def export(source: Source, out: Path) -> dict[str, int]:
         for dataset, split, table, label_sets in records_and_labels(source, PROMPTED, counts):
             for record in table.to_pylist():
                 made, record_counts = rows(record, prompts(record, dataset, label_sets))
-                write(f"{dataset.id}/{split}", made)
+                write(f"{dataset.id}/{split}", with_ids(record, made))
                 counts.update(record_counts)
     return {**counts}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -93,6 +93,7 @@ def card(
                     _sources(datasets, invented),
                     f"{licenses}.",
                 ),
+                *_terms(datasets),
                 *_section(
                     "Records",
                     _records(datasets, made, records),
@@ -172,6 +173,29 @@ def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[S
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
         texts = "invented" if d.id in invented else "real"
         yield (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use, d.license)
+
+
+#: What a licence asks -> what that means for the whole corpus.
+_ASKED: Final[dict[str, str]] = {
+    "non-commercial": "not for commercial use",
+    "research-only": "for research alone",
+    "share-alike": "what is made of it is passed on under the same licence",
+    "no-redistribution": "not to be passed on",
+    "agreement": "for those alone who have signed the agreement",
+}
+
+
+def _terms(datasets: Sequence[Dataset]) -> list[str]:
+    """What this mix may be used for: what any of its sources asks holds for the whole."""
+    lines = ["## What it may be used for", ""]
+    for restriction, meaning in _ASKED.items():
+        if sources := [_cell(d.source) for d in datasets if restriction in d.restrictions]:
+            lines.append(f"- {meaning}: {', '.join(sources)}")
+    if unstated := [_cell(d.source) for d in datasets if d.license == "unstated"]:
+        lines.append(f"- no licence is stated, so ask the authors: {', '.join(unstated)}")
+    if not lines[2:]:
+        lines.append("No source asks for more than to be named.")
+    return [*lines, ""]
 
 
 def _records(

@@ -226,14 +226,14 @@ def _add(
 
     A row that `publish.repeat` made twice (`.../0#1`) comes after the first, and asks nothing new.
     """
-    number = pc.extract_regex(table["id"], r"/(?P<batch>\d+)(?:#(?P<copy>\d+))?$")
+    number = pc.extract_regex(table["id"], r"(?P<batch>\d+)(?:#(?P<copy>\d+))?$")
     batch, copy = (
         pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64()).to_numpy()
         for part in number.combine_chunks().flatten()
     )
     name = table["group"].combine_chunks().dictionary_encode()
     # Of a record that is asked about several pairs, each pair is counted by itself.
-    unit = pc.replace_substring_regex(table["id"], r"/\d+(?:#\d+)?$", "")
+    unit = pc.replace_substring_regex(table["id"], r"\d+(?:#\d+)?$", "")
     record = unit.combine_chunks().dictionary_encode().indices.to_numpy()
     order = pa.array(np.lexsort((copy, batch, record, name.indices.to_numpy())))
     record_of_row = [
