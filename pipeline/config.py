@@ -69,8 +69,8 @@ class Normalize(_Section, frozen=True):
     #: More rejects than this share of a split is an error, unless the edition declares them.
     max_reject_rate: Share = 0.02
     records_per_shard: Count = 20_000
-    #: Write the texts of tokenized English sources as they were: "word, (word)", not
-    #: "word , ( word )". The field publishes the tokens.
+    #: Whether the texts of tokenized English sources are restored to "word, (word)", or kept as
+    #: "word , ( word )", which is what the field publishes.
     detokenize: bool = True
     #: Split longer texts between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
@@ -112,8 +112,8 @@ class Dedupe(_Section, frozen=True):
     )
     #: Whether train texts are looked for in the test splits of all datasets, or only of their own.
     across_datasets: bool = True
-    #: Datasets, best first: of a text that two of them annotate differently, the later one's record
-    #: is dropped, if it is no test record.
+    #: Datasets, best first: if two of them annotate a text differently, the later one's record is
+    #: dropped, unless it is a test record.
     prefer: list[str] = []
     #: Whether near-duplicates are ignored, only reported, or dropped as duplicates are.
     near_duplicates: Literal["ignore", "report", "drop"] = "report"

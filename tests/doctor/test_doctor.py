@@ -140,7 +140,10 @@ def test_one_package_that_is_missing_is_named(module, package):
 
     assert done.returncode == 1, done.stderr
     found = [c["found"] for c in json.loads(done.stdout)["checks"] if c["state"] == "wrong"]
-    assert found == [f"missing: {package}"]
+    assert found[0] == f"missing: {package}"
+    # params.yaml cannot be read without the package that reads YAML.
+    unread = f"cannot be read while the package {module} is missing"
+    assert found[1:] == ([unread] if module == "ruamel" else [])
     heavy = {"torch", "datasets", "faiss", "nltk", "ray", "pandas", "sklearn", "scipy", "rich"}
     assert heavy & {*done.stderr.split()} == set()
 

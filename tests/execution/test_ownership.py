@@ -36,7 +36,7 @@ def base(tmp_path_factory):
     """Raw files, parameters, the output of a run, an export of it, and a thesis."""
     folder = tmp_path_factory.mktemp("base")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {"wnut2017": params["datasets"]["wnut2017"]}
+    params["datasets"] = ["wnut2017"]
     shards.write_text(yaml.safe_dump(params), folder / "params.yaml")
     for place in ("raw/sample", "corpus", "normalize"):
         shutil.copytree(ROOT / "raw/sample/wnut2017", folder / place / "wnut2017")
