@@ -57,10 +57,10 @@ def read_bytes(path: Path) -> bytes:
     return whole
 
 
-def opened(path: Path) -> Iterator[tuple[str, BufferedReader]]:
+def opened(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield (name, bytes) of a file; of each file in it by name, where it is a zip."""
     try:
-        stream = path.open("rb", buffering=HEAD)
+        stream: Any = path.open("rb", buffering=HEAD)
     except OSError as problem:
         raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
@@ -70,13 +70,14 @@ def opened(path: Path) -> Iterator[tuple[str, BufferedReader]]:
         if what := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
             raise RawFileError(f"this is {what}", where=path, todo="unpack it, or save it as text")
         if head.startswith(_GZIP):
-            yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)  # type: ignore[type-var]
+            yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)
         elif head.startswith(_ZIP):
             with zipfile.ZipFile(stream) as packed:
                 names = [n for n in sorted(packed.namelist()) if not n.endswith("/")]
                 for name in (n for n in names if not n.startswith("__MACOSX/")):
+                    inner: Any
                     with packed.open(name) as inner:
-                        yield name, BufferedReader(inner, HEAD)  # type: ignore[type-var]
+                        yield name, BufferedReader(inner, HEAD)
         else:
             yield path.name, stream
 
@@ -177,11 +178,11 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
                     yield name, parsed(content.removeprefix(_BOM))
                     continue
                 except ValueError:  # They are lines, the first of them broken.
-                    stream = BufferedReader(BytesIO(content))  # type: ignore[arg-type]  # noqa: PLW2901
-            for number, line in enumerate(_decoded(stream, "utf-8"), start=1):
-                content = line.removeprefix("\ufeff") if number == 1 else line
-                if content.strip():
-                    yield _row(f"{name}:{number}", content)
+                    stream = BytesIO(content)  # noqa: PLW2901
+            for number, text in enumerate(_decoded(stream, "utf-8"), start=1):
+                line = text.removeprefix("\ufeff") if number == 1 else text
+                if line.strip():
+                    yield _row(f"{name}:{number}", line)
 
 
 def _shape(head: bytes) -> Literal["lines", "array", "object"]:

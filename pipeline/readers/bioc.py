@@ -14,7 +14,7 @@
 
 Offsets count from the start of the document. They should be of bytes, and nearly always are of
 characters: they are read so, and what does not stand there is rejected. A relation of two nodes
-goes from the first to the second; one of more is rejected. `type` names the infon that is the label.
+goes from the first to the second; one of more is rejected. `type` is the infon that is the label.
 """
 
 from __future__ import annotations

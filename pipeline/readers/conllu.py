@@ -6,9 +6,9 @@
     1<TAB>Do<TAB>do<TAB>AUX<TAB>_<TAB>_<TAB>3<TAB>aux<TAB>_<TAB>name=O
     3<TAB>Oslo<TAB>Oslo<TAB>PROPN<TAB>_<TAB>_<TAB>0<TAB>root<TAB>_<TAB>name=B-LOC|SpaceAfter=No
 
-The text is the words joined. Rows of several words (1-2) and of none (6.1) are passed over. `column`
-is the column of tags: its place, or its name in `# global.columns`. In MISC the tag is the value of
-`key`, or all of the cell; "_" is O.
+The text is the words joined. Rows of several words (1-2) and of none (6.1) are passed over.
+`column` is the column of tags: its place, or its name in `# global.columns`. In MISC the tag is the
+value of `key`, or all of the cell; "_" is O.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipeline.readers import columns
-from pipeline.readers._options import Joined
 from pipeline.readers._source import lines
-from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.readers._tags import Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,26 +30,17 @@ _GLOBAL: Final = "# global.columns ="
 _DOCUMENT: Final = "# newdoc id ="
 
 
-class Options(Joined, frozen=True):
+class Options(Tagged, frozen=True):
     """Where the tags stand, and how they are written."""
 
-    scheme: Scheme = "IOB2"
     column: str | int = "MISC"
     key: str = "name"
-    outside: tuple[str, ...] = ()
-    label_first: bool = False
-    only_label: str = ""
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence."""
-    form = columns.Options(
-        language=options.language,
-        scheme=options.scheme,
-        outside=options.outside,
-        label_first=options.label_first,
-        only_label=options.only_label,
-    )
+    tagged = {name: getattr(options, name) for name in Tagged.__struct_fields__}
+    form = columns.Options(**tagged)
     for file in files:
         for sentence in _sentences(file, options):
             yield columns.record(sentence, form, 2)

@@ -113,7 +113,8 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
 def _at(sentences: list[dict[str, Any]], number: Any) -> dict[str, Any]:
     if whole(number) < 0:
         raise RowError(f"there is no sentence {number}")
-    return sentences[number]
+    sentence: dict[str, Any] = sentences[number]
+    return sentence
 
 
 def _whole(origin: str, row: Any, why: str) -> Reject:

@@ -31,10 +31,10 @@ from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
-from pipeline.readers._options import Joined, Table
+from pipeline.readers._options import Table
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._source import EXCERPT, attempt, files_in, json_document, json_rows
-from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.readers._tags import Tagged
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Events(Table, frozen=True, kw_only=True):
     optional: bool = False
 
 
-class Options(Joined, frozen=True):
+class Options(Tagged, frozen=True):
     """Where things stand in a row."""
 
     #: The path of the rows in a file that is one document, e.g. "annotations".
@@ -131,11 +131,6 @@ class Options(Joined, frozen=True):
     #: A tag for each token; numbers mean `tag_names`, from 0 on.
     tags: Path | None = None
     tag_names: tuple[str, ...] = ()
-    #: How tags are written, see `columns`.
-    scheme: Scheme = "IOB2"
-    outside: tuple[str, ...] = ()
-    label_first: bool = False
-    only_label: str = ""
     entities: Entities | None = None
     relations: Relations | None = None
     events: Events | None = None

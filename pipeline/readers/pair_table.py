@@ -13,6 +13,7 @@ none; what it may have as head and tail is passed over.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+_READ: Final = frozenset(
+    ["text", "head", "tail", "relation", "document"]
+    + [f"{side}_{end}" for side in ("head", "tail") for end in ("start", "end")]
+)
 _NEEDED: Final = ("text", "head", "tail", "relation")
 
 
@@ -56,6 +61,19 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
         for origin, fields in rows:
             found = attempt(origin, partial(_record, origin, names), fields)
             yield found._replace(relations=1) if isinstance(found, Reject) else found
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+    """Column that is not read -> in how many rows it holds something."""
+    found: Counter[str] = Counter()
+    for file in files:
+        rows = table(file, options.separator, quoted=options.quoted)
+        first = [] if options.columns and not options.header else next(rows, ("", []))[1]
+        names = [*options.columns] or [name.strip() for name in first]
+        for _, row in rows:
+            cells = zip(names, row, strict=False)
+            found.update(name for name, cell in cells if name not in _READ and cell.strip())
+    return found
 
 
 def table(file: Path, separator: str, *, quoted: bool = False) -> Iterator[tuple[str, list[str]]]:

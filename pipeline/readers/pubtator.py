@@ -103,8 +103,8 @@ def _document(block: Block, options: Options) -> Iterator[Record | Reject]:
         for mention in kinds:
             mentions.setdefault(mention, len(mentions))
         for concept in columns[5:6]:
-            first = concepts.setdefault(concept.strip(), kinds[0])
-            if (found.start or 0) < (first.start or 0):
+            known = concepts.setdefault(concept.strip(), kinds[0])
+            if (found.start or 0) < (known.start or 0):
                 concepts[concept.strip()] = kinds[0]
     relations = []
     for place, line, columns in pairs if options.relations else ():

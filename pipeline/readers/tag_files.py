@@ -14,23 +14,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import RawFileError
 from pipeline.readers import _tags
-from pipeline.readers._options import Joined
-from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
-from pipeline.records import Record, Reject
+from pipeline.readers._source import lines
+from pipeline.readers._tags import Tagged as Options  # noqa: TC001 - the catalogue asks for it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-
-class Options(Joined, frozen=True):
-    """How tags are written, as in `columns`."""
-
-    scheme: Scheme = "IOB2"
-    outside: tuple[str, ...] = ()
-    label_first: bool = False
-    only_label: str = ""
+    from pipeline.records import Record, Reject
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
@@ -41,7 +32,6 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
             where=", ".join(map(str, files)),
             todo="name them in turn: texts, their tags, more texts, their tags",
         )
-    style = _tags.Style(options.scheme, options.outside, options.label_first, options.only_label)
     for texts, tags in zip(files[::2], files[1::2], strict=True):
         for one, other in zip_longest(lines(texts), lines(tags)):
             if one is None or other is None:
@@ -51,18 +41,5 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
                     todo="check that both files are whole, and that they belong together",
                 )
             if one[1].strip() or other[1].strip():
-                yield _record(one[0], one[1].split(), other[1].split(), options.language, style)
-
-
-def _record(
-    origin: str, tokens: list[str], tags: list[str], language: str, style: _tags.Style
-) -> Record | Reject:
-    text, starts = join_tokens(tokens, language)
-    spans = _tags.decode(tags, style)
-    lost = _tags.count(tags, style)
-    if len(tokens) != len(tags):
-        detail = f"{len(tokens)} tokens, {len(tags)} tags"
-        return Reject(origin, "length_mismatch", detail, text[:EXCERPT], entities=lost)
-    if isinstance(spans, str):
-        return Reject(origin, "unknown_tag", spans, text[:EXCERPT], entities=lost)
-    return Record(text, origin, _tags.mentions(spans, text, tokens, starts))
+                tokens, own = one[1].split(), other[1].split()
+                yield _tags.tagged(one[0], tokens, own, options.language, options.style)

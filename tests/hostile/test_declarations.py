@@ -203,8 +203,8 @@ def options_of_readers():
 @pytest.mark.parametrize("value", [-1.5, {"a": {"b": 1}}, [1], [["x"]], float("nan")])
 @pytest.mark.parametrize(("reader", "option"), options_of_readers())
 def test_an_option_of_another_type(reader, option, value):
-    if option == "text" and value == [1]:
-        return  # A list of paths.
+    if option in ("text", "layers") and value == [1]:
+        return  # A list of paths, or of columns.
     with pytest.raises(DeclarationError) as caught:
         options.bound({"name": reader, option: value}, "en", "toy.toml")
 
