@@ -65,6 +65,8 @@ def opened(path: Path) -> Iterator[tuple[str, Any]]:
         raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
         ) from None
+    if not hasattr(stream, "peek"):  # of a URL
+        stream = BufferedReader(stream, HEAD)
     with stream:
         head = stream.peek(HEAD)
         if what := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
