@@ -108,17 +108,23 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
         if options.normalize:
             names = {normal(key): key for key in reversed(gold)}
             answer = merged([(names.get(normal(k), k), value) for k, value in answer.items()])
-        group.rows["nothing_asked"] += bool(answer) and not any(key in gold for key in answer)
+        group.rows["nothing_asked"] += bool(answer) and answer.keys().isdisjoint(gold)
         for label, gold_value in gold.items():
             value = answer.pop(label, None)
             if not gold_value and not value:
                 continue
-            asks_new, asked_before = _asked(label, row, asked)
-            if not asks_new:
+            asked_before = label in asked
+            if row.shown:
+                asks_new, asked_before = _signatures(label, row, asked)
+                if not asks_new:
+                    continue
+            elif asked_before:
                 continue
             of_gold = _read(group, gold_value, assertions.IN_GOLD, options)
-            of_answer = _read(group, value, _nothing(of_gold), options, malformed=True)
-            if row.labels:
+            of_answer = of_gold
+            if value != gold_value:
+                of_answer = _read(group, value, _nothing(of_gold), options, malformed=True)
+            if row.shown:
                 of_gold, of_answer = _without_earlier(
                     earlier, label, of_gold, of_answer, asked_before=asked_before
                 )
@@ -153,20 +159,17 @@ def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
     return {**parsed.value}
 
 
-def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
-    """(whether the row asks something new under this label, something that was asked before)."""
-    if not row.shown:
-        return label not in asked, False
+def _signatures(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
+    """(whether a signature of this predicate is asked for the first time, and one again)."""
     again = [key in asked for key, name in zip(row.labels, row.shown, strict=True) if name == label]
     return not all(again), any(again)
 
 
 def _nothing(gold: list[Any]) -> frozenset[str]:
     """The strings that stand for nothing in an answer: none of those that the gold holds."""
-    strings = {string for _, own in gold for string in own}
-    if assertions.IN_ANSWERS.isdisjoint(strings):
+    if not gold:
         return assertions.IN_ANSWERS
-    return assertions.IN_ANSWERS - strings
+    return assertions.IN_ANSWERS.difference(string for _, own in gold for string in own)
 
 
 def _read(
@@ -214,9 +217,9 @@ def _count(
     """Count the annotations of a label; return those of the gold missed, and those wrong."""
     if match == "set":
         gold, predicted = [*dict.fromkeys(gold)], [*dict.fromkeys(predicted)]
-    left = [*gold]
+    left = [] if gold == predicted else [*gold]
     wrong = []
-    for annotation in predicted:
+    for annotation in predicted if gold != predicted else ():
         if annotation in left:
             left.remove(annotation)
         else:
@@ -228,8 +231,14 @@ def _count(
                 left.remove(near)
                 wrong.remove(annotation)
     # Every correct annotation has one of the gold of the same measure.
-    for column, sign, items in ((0, 1, gold), (0, -1, left), (1, 1, predicted), (2, 1, gold)):
-        for measure, _ in items:
-            totals[measure][column] += sign
-            group.labels[measure][label][column] += sign
+    for measure, of_measure in enumerate(totals):
+        sizes = [
+            len(items) if len(totals) == 1 else sum(number == measure for number, _ in items)
+            for items in (gold, left, predicted)
+        ]
+        of_label = group.labels[measure][label] if any(sizes) else of_measure
+        for column, number in enumerate((sizes[0] - sizes[1], sizes[2], sizes[0])):
+            of_measure[column] += number
+            if of_label is not of_measure:
+                of_label[column] += number
     return left, wrong
