@@ -70,7 +70,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
                 task: own for task, own in sets.items() if task in {"NER", "RE"} & {*dataset.tasks}
             }
             whole = {task: own.inventory for task, own in asked.items()}
-            rows = []
+            rows: list[dict[str, Any]] = []
             for record in table.to_pylist():
                 made = (row(part, labels)[0] for part, labels in parts(record, asked))
                 rows += with_ids(record, made)

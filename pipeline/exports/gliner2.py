@@ -56,7 +56,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
         for dataset, split, table, sets in records_and_labels(source, ["NER"], counts):
             held = {"NER", "RE"} & {*dataset.tasks}
             asked = {task: own for task, own in sets.items() if task in held}
-            rows = []
+            rows: list[dict[str, Any]] = []
             for record in table.to_pylist():
                 made = []
                 for part, labels in parts(record, asked):

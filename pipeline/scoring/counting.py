@@ -103,22 +103,14 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
 
     for row in rows:
         gold: dict[str, Any] = orjson.loads(row.gold)
-        answer = _answer(group, row, gold)
+        answer = _answer(group, row, gold, normalize=options.normalize)
         record_id = row.record_id
-        if options.normalize:
-            names = {normal(key): key for key in reversed(gold)}
-            answer = merged([(names.get(normal(k), k), value) for k, value in answer.items()])
-        group.rows["nothing_asked"] += bool(answer) and answer.keys().isdisjoint(gold)
         for label, gold_value in gold.items():
             value = answer.pop(label, None)
             if not gold_value and not value:
                 continue
-            asked_before = label in asked
-            if row.shown:
-                asks_new, asked_before = _signatures(label, row, asked)
-                if not asks_new:
-                    continue
-            elif asked_before:
+            asks_new, asked_before = _asked(label, row, asked)
+            if not asks_new:
                 continue
             of_gold = _read(group, gold_value, assertions.IN_GOLD, options)
             of_answer = of_gold
@@ -143,7 +135,7 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
     return counts
 
 
-def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
+def _answer(group: Group, row: Row, gold: dict[str, Any], *, normalize: bool) -> dict[str, Any]:
     """The predicted object; what became of the text is counted."""
     group.rows["rows"] += 1
     if row.answer == row.gold:
@@ -156,11 +148,18 @@ def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
         return {}
     if not parsed.strict:
         group.rows["repaired"] += 1
-    return {**parsed.value}
+    answer = {**parsed.value}
+    if normalize:
+        names = {normal(key): key for key in reversed(gold)}
+        answer = merged([(names.get(normal(k), k), value) for k, value in answer.items()])
+    group.rows["nothing_asked"] += bool(answer) and answer.keys().isdisjoint(gold)
+    return answer
 
 
-def _signatures(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
-    """(whether a signature of this predicate is asked for the first time, and one again)."""
+def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
+    """(whether the row asks something new under this label, something that was asked before)."""
+    if not row.shown:
+        return label not in asked, False
     again = [key in asked for key, name in zip(row.labels, row.shown, strict=True) if name == label]
     return not all(again), any(again)
 
