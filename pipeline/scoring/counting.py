@@ -53,10 +53,10 @@ class Row(NamedTuple):
     gold: str
     #: The model's text; None where there is none.
     answer: str | None
-    record_id: str = ""
     #: The keys of the labels asked and how the output calls them, where the two differ (SPO).
     labels: Sequence[str] = ()
     shown: Sequence[str] = ()
+    record_id: str = ""
 
 
 class Group:
