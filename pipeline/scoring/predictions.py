@@ -199,14 +199,19 @@ def _of_trainer(row: Any) -> tuple[str | None, Prompt | None, Any]:
         case {"doc": {"id": str(id_)}, "filtered_resps": [text, *_]}:
             return id_, None, text[0] if isinstance(text, list) and text else text
         case {"prompt": str(prompt), "predict": text} if "id" not in row:
-            return None, Prompt(prompt, row.get("label")), text
+            return None, Prompt(prompt, _string(row.get("label"))), text
         case {"messages": [*turns], "response": text} if "id" not in row:
-            asked = [t["content"] for t in turns if isinstance(t, dict) and t.get("role") == "user"]
+            users = (t for t in turns if isinstance(t, dict) and t.get("role") == "user")
+            asked = [turn.get("content") for turn in users]
             if asked:
-                return None, Prompt(str(asked[-1]), row.get("labels")), text
+                return None, Prompt(str(asked[-1]), _string(row.get("labels"))), text
         case {"input": str(prompt), "output": text, "gts": label}:
-            return None, Prompt(prompt, label if isinstance(label, str) else None), text
+            return None, Prompt(prompt, _string(label)), text
     return None, None, None
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _written(value: Any) -> str:
