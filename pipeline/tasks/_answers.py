@@ -139,5 +139,5 @@ def pairs(found: Mentions, linked: Relations, code: Any) -> Items:
     quoted = json_strings(found.text)
     subject, object_ = (quoted.take(pa.array(end)) for end in (linked.head, linked.tail))
     json = pc.binary_join_element_wise('{"subject": ', subject, ', "object": ', object_, "}", "")
-    places = (found.place[end] for end in (linked.head, linked.tail))
-    return Items(linked.row, code, *places, json).only(code >= 0)
+    place, then = (found.place[end] for end in (linked.head, linked.tail))
+    return Items(linked.row, code, place, then, json).only(code >= 0)
