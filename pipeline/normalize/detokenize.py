@@ -62,11 +62,16 @@ _UNITS: Final = frozenset(("m", "cm", "mm", "O", "CO", "H"))
 
 
 def detokenized(record: Record, style: Tokenized) -> Record:
-    """The record with its text as it was written, and its mentions where they stand there."""
+    """The record with its text as it was written, and its mentions where they stand there.
+
+    One with a mention of nothing but white space stays as it is: that blank is no gap.
+    """
     text, place = rewritten(record.text, style)
     if text == record.text:
         return record
     mentions = [_moved(mention, text, place, style) for mention in record.mentions]
+    if not all(mention.text for mention in mentions):
+        return record
     return record._replace(text=text, mentions=mentions)
 
 
