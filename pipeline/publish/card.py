@@ -24,6 +24,9 @@ _INTRODUCTION = """\
 Every row asks a model for a few labels of one text: named entities, relations or events, in
 English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
 asked, in the order of the schema. Labels that do not occur are negatives.
+
+Where a source annotates chosen pairs of a text, an instruction gives the pair (`"pair": [a, b]`, in
+text order) and asks about that pair alone; the answers have the form of all relations.
 """
 _IN_SETS = """\
 ## How labels are asked
