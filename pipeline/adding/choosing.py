@@ -60,7 +60,7 @@ class Trial(NamedTuple):
     @property
     def amount(self) -> int:
         """How much of the annotation is read."""
-        return evidence.annotations(self.found.records)
+        return evidence.weight(self.found.records)
 
 
 class Choice(NamedTuple):

@@ -45,7 +45,7 @@ def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
     return found
 
 
-def annotations(records: Sequence[Record]) -> int:
+def weight(records: Sequence[Record]) -> int:
     """How many labels the records bear; those of relations and events weigh more than of spans."""
     weights = {"entity": 1, "relation": 3, "event": 3, "role": 1}
     return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())

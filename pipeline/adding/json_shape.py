@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pipeline.adding.json_lists import Items, leaves, lists, value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Options = dict[str, Any]
 
@@ -172,7 +172,10 @@ def _fields(own: Items) -> _Fields:
     for text, item in own.items:
         for path, value in leaves(item):
             values.setdefault(path, []).append((text, value))
-    numbers, strings, labels, ids = [], [], [], []
+    numbers: list[str] = []
+    strings: list[str] = []
+    labels: list[str] = []
+    ids: list[str] = []
     total = len(own.items)
     for path, found in values.items():
         kept = [(text, v) for text, v in found if v is not None]
@@ -271,7 +274,7 @@ def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, 
 
 def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
     """How often two numbers are the ends of a span of the text, or of the string that is given."""
-    fit = 0
+    fit = 0.0
     for text, item in own.items:
         a, b = value_at(item, start), value_at(item, end)
         if type(a) is not int or type(b) is not int or not hasattr(text, "__len__"):
@@ -314,15 +317,15 @@ def _relations(own: Items, entities: Options) -> Iterator[tuple[float, Options]]
     ):
         # A triple of strings: the head comes first.
         head, tail = ({"text": _position(path)} for path in fields.strings)
-        table = {"at": own.path, "label": _position(fields.labels[0])}
+        table: Options = {"at": own.path, "label": _position(fields.labels[0])}
         yield float(3 * len(own.items)), {**table, "head": head, "tail": tail}
         return
     sides = {side: _side(side, fields) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         return
     head, tail = sides["head"] or {}, sides["tail"] or {}
-    taken = {path for side in (head, tail) for path in side.values()}
-    label = _label(own, fields, {*taken})
+    taken: set[str | None] = {str(path) for side in (head, tail) for path in side.values()}
+    label = _label(own, fields, taken)
     if label is None:
         return
     if "ref" in head and (not entities or own.path == entities.get("at")):
@@ -396,7 +399,7 @@ def _events(own: Items) -> Iterator[tuple[float, Options]]:
     yield float(len(objects) * 2), table
 
 
-def _span(own: Items, base: Options, kind: str, taken: set[str] = frozenset()) -> Options:
+def _span(own: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
     """The span of a trigger or an argument in its object: string, start and end."""
     fields = _fields(own)
     strings = [p for p in fields.strings if p not in taken]
