@@ -175,6 +175,9 @@ class Instruct(_Section, frozen=True):
     #: source decided is asked, only what is present, everything, or nothing; see
     #: `instruct/coverage.py`.
     incomplete: Literal["given", "positives", "ask", "skip"] = "given"
+    #: What an instruction tells the model: "default", or a file of texts, see
+    #: `instruct/templates.py`.
+    templates: Name = "default"
     #: Say what labels mean where a dataset describes them: {label: description} in place of a list,
     #: an entry "description" where a label is asked by an object.
     descriptions: bool = False

@@ -96,6 +96,10 @@ class Chain:
         parameters = {section: settings[section] for section in STAGES[stage].parameters}
         if stage == "normalize":
             del parameters["normalize"]["max_reject_rate"]  # it stops a run and changes nothing
+        if (
+            texts := Path(self.ws.settings.instruct.templates)
+        ).is_file() and "instruct" in parameters:
+            parameters["instruct"]["templates"] = freshness.digest(texts)
         about = stage in ("publish", "report")
         return {
             "code": self._code(stage, datasets),
