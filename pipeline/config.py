@@ -175,6 +175,9 @@ class Instruct(_Section, frozen=True):
     #: source decided is asked, only what is present, everything, or nothing; see
     #: `instruct/coverage.py`.
     incomplete: Literal["given", "positives", "ask", "skip"] = "given"
+    #: What labels are called, in all stages: names that are understood without knowing the dataset,
+    #: or those that IEPile prints.
+    names: Literal["readable", "published"] = "readable"
     #: What an instruction tells the model: "default", or a file of texts, see
     #: `instruct/templates.py`.
     templates: Name = "default"

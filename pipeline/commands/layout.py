@@ -47,7 +47,8 @@ class Workspace(NamedTuple):
 
     def dataset(self, name: str) -> Dataset:
         """A declaration, under the parameters that change it."""
-        return catalog.load(name, self.declarations, self.settings.no_relation_label)
+        names = self.settings.instruct.names
+        return catalog.load(name, self.declarations, self.settings.no_relation_label, names)
 
     def place(self, stage: str, name: str) -> Place:
         """Where a stage writes what it makes of a dataset, or of all."""
