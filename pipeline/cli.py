@@ -1,4 +1,4 @@
-"""The command `iepile`: one subcommand per stage and per user's job, see `pipeline/commands`."""
+"""The command line `iepile`. Its subcommands are in `pipeline/commands`."""
 
 from __future__ import annotations
 
@@ -6,64 +6,33 @@ import argparse
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from pipeline.commands import (
-    audit,
-    check,
-    datasets,
-    doctor,
-    edition,
-    export,
-    fetch,
-    import_,
-    labels,
-    negatives,
-    new,
-    predict,
-    run,
-    score,
-    settings,
-    show,
-    stages,
-)
 from pipeline.errors import PipelineError, of_system
 from pipeline.execution import machine, tuning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (
-    doctor,
-    edition,
-    datasets,
-    fetch,
-    new,
-    check,
-    show,
-    run,
-    audit,
-    labels,
-    negatives,
-    predict,
-    score,
-    export,
-    import_,
-    settings,
-    stages,
+#: The modules of `pipeline/commands`, in the order of `iepile --help`.
+_COMMANDS: Final = (
+    *("doctor", "edition", "datasets", "fetch", "new", "check", "show", "run", "audit"),
+    "labels",
+    *("negatives", "predict", "score", "export", "import_", "settings", "stages"),
 )
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="iepile",
         description="Turn raw information-extraction datasets into an instruction corpus.",
-        epilog="The stages run in this order: normalize clean dedupe negatives instruct publish "
-        "report. `dvc repro` runs those that have changed, `iepile run` runs all.",
+        epilog="The stages, in their order: normalize clean dedupe negatives instruct publish "
+        "report. `dvc repro` and `iepile run` run those that are stale.",
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in COMMANDS:
+    for module in (import_module(f"pipeline.commands.{name}") for name in _COMMANDS):
         before = {*commands.choices}
         module.add(commands)
         for name in {*commands.choices} - before:
@@ -72,12 +41,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 is success, 1 a problem with data or declarations, 2 a wrong call."""
+    """Run one command and return the exit code.
+
+    0 is success, 1 a problem with data or declarations, 2 wrong usage, 130 a stop by Ctrl-C.
+    """
     _open_streams()
     tuning.tune()
     machine.ensure_home()
     for stream in (sys.stdout, sys.stderr):
-        # Data may hold what the terminal's encoding does not, or what is no Unicode at all.
+        # Data may hold characters that the terminal's encoding lacks, or invalid Unicode.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
@@ -93,15 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(
             f"error: the package {problem.name!r} is not installed\n"
             f"  where: {sys.executable}\n"
-            "  to do: `iepile doctor` says what is missing, and how to get it\n"
+            "  to do: `iepile doctor` says what is missing and how to install it\n"
         )
         return 1
     except BrokenPipeError:
-        # The reader of our output went away, as `| head` does; nobody is left to tell.
+        # The program that reads our output has ended, as `| head` does.
         sys.stderr.close()
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; run the same command again, it goes on from what is done\n")
+        sys.stderr.write("stopped; run the same command again to resume\n")
         return 130
     except (OSError, MemoryError) as problem:
         sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
@@ -111,9 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """Let what is closed (`2>&-`) be the null device.
+    """Open standard streams that are closed (`2>&-`) on the null device.
 
-    Else the next file that is opened would get its number, and whatever is written there.
+    Otherwise the next file opened would get their number, and receive what is written to them.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -125,7 +97,7 @@ def _open_streams() -> None:
 
 
 def _silence() -> None:
-    """What could not be printed would be tried again, and complained of, when Python ends."""
+    """Drop output that could not be printed, or Python would try and fail again as it exits."""
     try:
         sys.stdout.flush()
     except OSError:

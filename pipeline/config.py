@@ -1,8 +1,8 @@
-"""What users declare: params.yaml as typed settings, and TOML and YAML files as typed values.
+"""Read what users declare: params.yaml as typed settings, other TOML and YAML as typed values.
 
-An unknown key is an error that names the file and the likely slip, never a silent default. Where a
-parameter is a dictionary, a key that params.yaml does not name keeps its default. TOML refuses a
-key that stands twice; YAML takes the last, silently, so that is refused here.
+An unknown key is an error that suggests the likely spelling; it never falls back to a default. If a
+parameter is a dictionary, a key that params.yaml does not name keeps its default. A duplicate key
+is an error too: TOML refuses it, but YAML would silently take the last.
 """
 
 from __future__ import annotations
@@ -22,27 +22,25 @@ from pipeline.records import SPLITS, TASKS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Counts are written as 32 bits.
+#: The largest count: counts are stored in 32 bits.
 _MOST: Final = 2**31 - 1
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-#: From 0 and from 1 on.
 Number = Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
 _Task = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(TASKS)})$")]
 _Split = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(SPLITS)})$")]
-#: Read where no file of parameters is named.
+#: The file of parameters, unless another is named.
 PARAMS: Final = Path("params.yaml")
-#: Parameters that once had another name.
+#: Old name of a parameter -> its name now.
 _RENAMED: Final = {
     "normalize.max_chars": "normalize.window_chars",
     "negatives.revision": "negatives.encoder_revision (of a model from the Hub) "
     "or negatives.encoder_sha256 (of a folder)",
     "instruct.peer": "instruct.remainder (`remainder: reference` for `peer: true`)",
 }
-_DEEP: Final = "values are nested too deeply"
 _TODO: Final = "correct the file"
-#: What msgspec calls a kind of value -> what people do.
+#: Type name in messages of msgspec -> in ours.
 _KINDS: Final = {
     "int": "a whole number",
     "float": "a number",
@@ -56,7 +54,7 @@ _KINDS: Final = {
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
-        """A dictionary keeps the defaults of the keys that it does not name."""
+        """Fill dictionaries with the defaults of the keys that they do not name."""
         for field in msgspec.structs.fields(self):
             if callable(field.default_factory) and isinstance(
                 named := getattr(self, field.name), dict
@@ -68,14 +66,17 @@ class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
 class Normalize(_Section, frozen=True):
     """How raw files become records."""
 
-    #: More rejects than this share of a split's rows is an error, unless the edition declares them.
+    #: More rejects than this share of a split is an error, unless the edition declares them.
     max_reject_rate: Share = 0.02
     records_per_shard: Count = 20_000
-    #: Part texts of more characters between sentences, see `normalize/windows.py`; null: never.
+    #: Whether the texts of tokenized English sources are restored to "word, (word)", or kept as
+    #: "word , ( word )", which is what the field publishes.
+    detokenize: bool = True
+    #: Split longer texts between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
 
 
-#: What may be mended, see `pipeline/clean/hygiene.py`.
+#: Odd annotations that can be fixed, see `pipeline/clean/hygiene.py`.
 Fixable = Literal[
     "mention_not_in_text",
     "span_with_two_labels",
@@ -88,14 +89,14 @@ Fixable = Literal[
 
 
 class Clean(_Section, frozen=True):
-    """The thresholds of the cleaning rules, and which odd annotations are mended."""
+    """The thresholds of the cleaning rules, and which odd annotations are fixed."""
 
     max_non_letter_share: Share = 0.8
     min_characters: Annotated[int, msgspec.Meta(ge=0, le=_MOST)] = 5
     max_stop_word_share: Share = 0.8
-    #: Texts of more characters than this are reported as long.
+    #: Texts with more characters are reported as long.
     long_text: Count = 5000
-    #: Odd annotations to mend; the others are only reported, in `clean/<id>/hygiene.json`.
+    #: Odd annotations to fix; the others are only reported, in `clean/<id>/hygiene.json`.
     fix: list[Fixable] = []
 
 
@@ -103,17 +104,20 @@ Policy = Literal["drop", "keep", "first", "merge"]
 
 
 class Dedupe(_Section, frozen=True):
-    """What becomes of texts that occur more than once."""
+    """What to do with texts that occur more than once."""
 
-    #: What becomes of one text with different annotations; a dataset may declare its own.
+    #: Split -> what to do with a text that has different annotations; datasets may override it.
     conflicts: dict[_Split, Policy] = msgspec.field(
         default_factory=lambda: {"train": "drop", "dev": "keep", "test": "keep"}
     )
-    #: Look for train texts in the test splits of every dataset, or of their own dataset only.
+    #: Whether train texts are looked for in the test splits of all datasets, or only of their own.
     across_datasets: bool = True
-    #: Whether nearly equal texts are looked for, and dropped where equal ones would be duplicates.
+    #: Datasets, best first: if two of them annotate a text differently, the later one's record is
+    #: dropped, unless it is a test record.
+    prefer: list[str] = []
+    #: Whether near-duplicates are ignored, only reported, or dropped as duplicates are.
     near_duplicates: Literal["ignore", "report", "drop"] = "report"
-    #: From which share of their character n-grams in common (Jaccard) two texts are nearly equal.
+    #: The Jaccard similarity of character n-grams from which two texts are near-duplicates.
     near_duplicate_similarity: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.8
 
 
@@ -122,19 +126,19 @@ class Negatives(_Section, frozen=True):
 
     #: "corpus", or the name or path of a sentence-transformers model.
     encoder: str = "corpus"
-    #: The revision of a model from the Hub, such as a commit: no other is loaded.
+    #: The revision of a model from the Hub, such as a commit; no other is loaded.
     encoder_revision: str | None = None
-    #: The sha256 of a model's folder: no other is loaded.
+    #: The sha256 of a model's folder; no other is loaded.
     encoder_sha256: str | None = None
-    #: Where such a model runs, e.g. "cuda"; null chooses.
+    #: The device of such a model, e.g. "cuda"; null chooses one.
     device: str | None = None
-    #: A label has at most so many near labels, ...
+    #: How many near labels a label has at most, ...
     top_k: Count = 6
-    #: ... each nearer than this, in deviations above the mean of all pairs of its inventory.
+    #: ... each at least this similar, in standard deviations above the mean of its inventory.
     min_similarity: Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)] = 0.0
-    #: Near labels are near in both directions; `top_k` may then be exceeded.
+    #: Whether nearness is made mutual; a label may then have more than `top_k` near labels.
     symmetric: bool = False
-    #: Signal -> weight of its block in the fused vector; 0 leaves it out.
+    #: Signal -> its weight in the combined vector; 0 leaves it out.
     weights: dict[str, Number] = msgspec.field(
         default_factory=lambda: {
             "name": 2.0,
@@ -145,9 +149,9 @@ class Negatives(_Section, frozen=True):
             "confusions": 1.0,
         }
     )
-    #: Weight of being near the same labels, against all signals together.
+    #: The weight of having the same near labels, relative to all signals together.
     shared_neighbours: Number = 1.0
-    #: Annotations read per label, chosen by hash.
+    #: How many annotations are read per label, chosen by hash.
     mentions_per_label: Count = 200
 
 
@@ -155,25 +159,24 @@ class Instruct(_Section, frozen=True):
     """How label batches are made."""
 
     seed: int = 0
-    #: Task -> labels.
+    #: Task -> how many labels an instruction asks at most.
     labels_per_instruction: dict[_Task, Count] = msgspec.field(
         default_factory=lambda: {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
     )
-    #: Batches without a positive for each that has one: so many in the mean of a dataset's task
-    #: ("confusable"), else at most so many in a record; null: all that there are.
+    #: How many label batches without a positive are asked for each with one: on average over a
+    #: dataset's task ("confusable"), else at most per record; null asks all.
     pure_negative_ratio: Number | None = 1.5
-    #: The share of the train records without a positive that are asked at all.
+    #: The share of train records without a positive that are asked at all.
     negative_record_rate: Share = 1.0
-    #: Which labels stand together, see `instruct/confusable.py` and `instruct/batching.py`.
+    #: How labels are grouped, see `instruct/confusable.py` and `instruct/batching.py`.
     grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
-    #: In how many ways "confusable" parts the labels into sets.
+    #: In how many ways "confusable" divides the labels into sets.
     ways: Count = 64
-    #: What becomes of labels that make no full batch. "fill": a grouping's own way, all batches are
-    #: of one size. "reference": as in IEPile's own code, whatever `grouping` says.
+    #: What to do with labels left over after full batches. "fill": what the grouping does, so that
+    #: all batches have one size. "reference": what IEPile's own code does, whatever the grouping.
     remainder: Literal["fill", "reference"] = "fill"
-    #: What becomes of tasks whose annotation does not cover every label of a text: only what the
-    #: source decided is asked, only what is present, everything, or nothing; see
-    #: `instruct/coverage.py`.
+    #: What to ask in tasks whose annotation does not cover every label of a text: only what the
+    #: source decided, only what is present, everything, or nothing; see `instruct/coverage.py`.
     incomplete: Literal["given", "positives", "ask", "skip"] = "given"
     #: What labels are called, in all stages: names that are understood without knowing the dataset,
     #: or those that IEPile prints.
@@ -181,19 +184,19 @@ class Instruct(_Section, frozen=True):
     #: What an instruction tells the model: "default", or a file of texts, see
     #: `instruct/templates.py`.
     templates: Name = "default"
-    #: Say what labels mean where a dataset describes them: {label: description} in place of a list,
-    #: an entry "description" where a label is asked by an object.
+    #: Whether instructions say what labels mean, if the dataset describes them: {label:
+    #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False
-    #: Ask train records for labels by their aliases as well, where a dataset has them.
+    #: Whether train records are also asked for labels by their aliases, if the dataset has any.
     aliases: bool = False
 
     def k(self, task: str) -> int:
-        """How many labels an instruction of this task asks at most."""
+        """Return how many labels an instruction of this task asks at most."""
         return self.labels_per_instruction[task]
 
     @property
     def in_sets(self) -> bool:
-        """Whether labels are asked in sets that are made for a whole dataset."""
+        """Whether the sets of labels are made once for a whole dataset."""
         return self.grouping == "confusable" and self.remainder == "fill"
 
 
@@ -201,13 +204,13 @@ class Publish(_Section, frozen=True):
     """How the corpus is written."""
 
     rows_per_shard: Count = 200_000
-    #: Uncompressed bytes a shard should hold; where given, it decides instead of the rows.
+    #: Uncompressed bytes per shard; if given, `rows_per_shard` does not count.
     bytes_per_shard: Count | None = None
-    #: Dataset -> how many train rows of each task it gives at most, chosen by hash.
+    #: Dataset -> how many train rows of each task are published at most, chosen by hash.
     max_rows: dict[str, Count] = {}
-    #: Dataset -> how often its train rows occur: 2 twice, 1.5 half of them twice, by hash.
+    #: Dataset -> how often its train rows occur: 2 is twice; 1.5 is half of them twice, by hash.
     repeat: dict[str, Annotated[float, msgspec.Meta(ge=1, le=_MOST)]] = {}
-    #: The folder or name of a Hugging Face tokenizer, for the lengths in the card; else characters.
+    #: The folder or name of a Hugging Face tokenizer, which measures the lengths in the card.
     tokenizer: str | None = None
 
 
@@ -215,9 +218,9 @@ class Settings(_Section, frozen=True):
     """All parameters of the pipeline; the defaults are those of params.yaml."""
 
     raw: Name = "raw/sample"
-    #: The ids of the datasets to run; how each is read stands in its declaration.
+    #: The ids of the datasets to run; a dataset's declaration names its reader.
     datasets: list[str] = []
-    #: Ask "no relation" as a label of this name, e.g. "else", instead of dropping it.
+    #: Ask "no relation" as a label with this name, e.g. "else", instead of dropping it.
     no_relation_label: Name | None = None
     normalize: Normalize = Normalize()
     clean: Clean = Clean()
@@ -228,9 +231,9 @@ class Settings(_Section, frozen=True):
 
 
 def load(named: Path | None = None) -> Settings:
-    """Read and validate a file of parameters: the one that is named, or params.yaml.
+    """Read and validate parameters from a named file, or from params.yaml.
 
-    Without a params.yaml in the current folder the defaults are in force.
+    If the current folder has no params.yaml, return the defaults. Raises `DeclarationError`.
     """
     path = named or PARAMS
     if named is None and not os.path.lexists(path):
@@ -251,16 +254,19 @@ def load(named: Path | None = None) -> Settings:
 
 
 def read_toml(path: Path, kind: Any) -> Any:
-    """The content of a TOML file as `kind`."""
+    """Return the content of a TOML file as `kind`. Raises `DeclarationError`."""
     try:
         content = tomllib.loads(_text(path))
     except (ValueError, RecursionError) as problem:
-        raise _wrong(problem, path) from None
+        raise _error(problem, path) from None
     return _typed(content, kind, path)
 
 
 def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
-    """The content of a YAML file as `kind`; an empty file is one that sets nothing."""
+    """Return the content of a YAML file as `kind`; an empty file counts as an empty table.
+
+    Raises `DeclarationError`.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -268,19 +274,18 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
     try:
         content = YAML(typ="safe", pure=True).load(_text(path))
     except DuplicateKeyError as problem:
-        line = problem.problem_mark.line + 1
-        what = f"a key stands twice, again in line {line}"
+        what = f"duplicate key on line {problem.problem_mark.line + 1}"
         raise DeclarationError(what, where=path, todo="keep one of them") from None
     except MarkedYAMLError as problem:
-        what = f"{problem.problem}, in line {problem.problem_mark.line + 1}"
+        what = f"{problem.problem}, on line {problem.problem_mark.line + 1}"
         raise DeclarationError(what, where=path, todo=todo) from None
     except (YAMLError, ValueError, RecursionError) as problem:
-        raise _wrong(problem, path, todo) from None
+        raise _error(problem, path, todo) from None
     return _typed({} if content is None else content, kind, path, todo)
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """What a misspelled word stands for, to be put behind it: ", did you mean 'x'?", or nothing."""
+    """Return a suggestion to append to a misspelled word: ", did you mean 'x'?", or nothing."""
     close = get_close_matches(str(word), [*known], 1)
     return f", did you mean {close[0]!r}?" if close else ""
 
@@ -294,7 +299,7 @@ def _text(path: Path) -> str:
         ) from None
     except UnicodeDecodeError as problem:
         raise DeclarationError(
-            f"byte {problem.start} is no UTF-8", where=path, todo="save the file as UTF-8"
+            f"byte {problem.start} is not valid UTF-8", where=path, todo="save the file as UTF-8"
         ) from None
 
 
@@ -305,54 +310,55 @@ def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
         mapped = content.get("datasets") if isinstance(content, dict) else None
         if kind is Settings and isinstance(mapped, dict):
             raise DeclarationError(
-                "datasets is a mapping: how a dataset is read stands in its declaration alone",
+                "datasets is a mapping, not a list: a declaration alone says how it is read",
                 where=path,
                 todo=f"list the ids: datasets: [{', '.join(map(str, [*mapped][:3]))}]",
             ) from None
         raise DeclarationError(in_words(problem, kind), where=path, todo=todo) from None
     except RecursionError as problem:
-        raise _wrong(problem, path, todo) from None
+        raise _error(problem, path, todo) from None
 
 
-def _wrong(problem: Exception, path: Path, todo: str = _TODO) -> DeclarationError:
-    what = _DEEP if isinstance(problem, RecursionError) else str(problem)
+def _error(problem: Exception, path: Path, todo: str = _TODO) -> DeclarationError:
+    too_deep = isinstance(problem, RecursionError)
+    what = "values are nested too deeply" if too_deep else str(problem)
     return DeclarationError(what, where=path, todo=todo)
 
 
 def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
-    """What is wrong with a value that should be of this kind: `key: what`."""
-    said, _, place = str(problem).partition(" - at `")
+    """Say in plain words what is wrong with a value that should be of this kind: `key: what`."""
+    message, _, place = str(problem).partition(" - at `")
     key = place.rstrip("`").removeprefix("key in ").removeprefix("$").removeprefix(".")
-    if found := re.fullmatch(r"Object contains unknown field `(.*)`", said, re.DOTALL):
+    if found := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         what = f"unknown key {found[1]!r}"
         if kind is Settings and (new := _RENAMED.get(f"{key}.{found[1]}")):
-            what += f"; it is called {new} now"
+            what += f"; it is now called {new}"
         else:
             what += did_you_mean(found[1], _words(msgspec.inspect.type_info(kind)))
-    elif found := re.fullmatch(r"Object missing required field `(.*)`", said):
+    elif found := re.fullmatch(r"Object missing required field `(.*)`", message):
         what = f"the key {found[1]!r} is missing"
-    elif found := re.fullmatch(r"Invalid enum value '(.*)'", said, re.DOTALL):
+    elif found := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):
         hint = did_you_mean(found[1], _words(msgspec.inspect.type_info(kind)))
         what = f"{found[1]!r} is none of the possible values{hint}"
-    elif found := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", said):
+    elif found := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", message):
         bound = {"<": "below", "<=": "at most", ">=": "at least"}[found[1]]
         what = f"it must be {bound} {found[2].removesuffix('.0')}"
-    elif found := re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", said):
+    elif found := re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", message):
         wanted = " or ".join(_KINDS.get(name, name) for name in found[1].split(" | "))
         what = f"it must be {wanted}, not {_KINDS.get(found[2], found[2])}"
-    elif found := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", said):
+    elif found := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", message):
         what = f"it must be a list of {found[1]}, not of {found[2]}"
-    elif found := re.fullmatch(r"Expected `str` matching regex '\^\((.+)\)\$'", said):
+    elif found := re.fullmatch(r"Expected `str` matching regex '\^\((.+)\)\$'", message):
         what = f"a key is none of {found[1].replace('|', ', ')}"
     else:
-        what = "it is blank" if "matching regex" in said else said
-    if key.endswith("[...]"):  # of a table whose keys are free
+        what = "it is blank" if "matching regex" in message else message
+    if key.endswith("[...]"):  # a table in which any key is allowed
         key, what = key.removesuffix("[...]"), what.replace("it must", "every value must")
     return f"{key}: {what}" if key else what
 
 
 def _words(kind: Any) -> Iterator[str]:
-    """The keys and the fixed values of a type, and of the types in it."""
+    """Yield the keys and fixed values of a type, and of the types inside it."""
     yield from (value for value in getattr(kind, "values", ()) if isinstance(value, str))
     for field in getattr(kind, "fields", ()):
         yield field.encode_name

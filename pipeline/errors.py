@@ -1,51 +1,51 @@
-"""The errors a user can meet. Each says what is wrong, where, and what to do about it."""
+"""The errors that a user can meet. Each says what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
 import errno
 from typing import Final
 
-#: What the system refuses -> what is wrong, and what to do.
-_REFUSED: Final = {
-    **dict.fromkeys(
+#: Error numbers of the system, what they mean, and what to do.
+_SYSTEM_ERRORS: Final = (
+    (
         (errno.ENOSPC, errno.EDQUOT),
-        ("there is no space left on this disk", "free some, then run the same command again"),
+        "there is no space left on this disk",
+        "free some space, then run the same command again",
     ),
-    errno.EFBIG: (
-        "this file grows larger than the system allows",
+    (
+        (errno.EFBIG,),
+        "this file would become larger than the system allows",
         "raise the limit (ulimit -f) or use another disk, then run the same command again",
     ),
-    **dict.fromkeys(
+    (
         (errno.EMFILE, errno.ENFILE),
-        (
-            "too many files are open at a time",
-            "raise the limit (ulimit -n), or use fewer workers; then run the same command again",
-        ),
+        "too many files are open at a time",
+        "raise the limit (ulimit -n) or use fewer workers, then run the same command again",
     ),
-    errno.ENOMEM: (
+    (
+        (errno.ENOMEM,),
         "there is not enough memory for this",
-        "fewer workers, or smaller shards, need less of it; or raise the limit (ulimit -v)",
+        "use fewer workers or smaller shards, or raise the limit (ulimit -v)",
     ),
-    errno.EROFS: (
+    (
+        (errno.EROFS,),
         "this disk is read-only, nothing on it may be changed",
         "write to another folder, or have the disk mounted for writing",
     ),
-    **dict.fromkeys(
+    (
         (errno.EACCES, errno.EPERM),
-        (
-            "no permission to read or change this",
-            "see who owns it, or use another folder",
-        ),
+        "no permission to read or change this",
+        "see who owns it, or use another folder",
     ),
-}
-#: Of what a message quotes, so that no data floods a terminal.
-_MOST_LETTERS = 4000
+)
+#: The most characters of a message, so that quoted data cannot flood a terminal.
+_MOST_CHARACTERS: Final = 4000
 
 
 class PipelineError(Exception):
-    """A foreseeable problem. The command line prints it without a traceback and exits with 1.
+    """A problem that we foresaw. The command line prints it without a traceback and exits with 1.
 
-    `where` is a path, `dataset/split/file:line`, a key of params.yaml, or an option of the command.
+    `where` is a path, `dataset/split/file:line`, a key of params.yaml or a command-line option.
     """
 
     def __init__(self, what: str, *, where: object, todo: str) -> None:
@@ -54,17 +54,20 @@ class PipelineError(Exception):
 
     def __str__(self) -> str:
         what, where = plain(self.what, keep="\n\t"), plain(str(self.where))
-        # These are words of ours, and long where they show raw lines of every reader.
+        # This is our own text, and it is long where it shows raw lines of every reader.
         todo = plain(self.todo, keep="\n\t", most=len(self.todo))
         return f"{what}\n  where: {where}\n  to do: {todo}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments do not survive the default pickling, and errors cross processes.
+        # Errors cross processes, and the default pickling loses keyword-only arguments.
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
-def plain(text: str, keep: str = "", most: int = _MOST_LETTERS) -> str:
-    """A text that quotes data or names files, for a terminal: no signals, and no megabytes."""
+def plain(text: str, keep: str = "", most: int = _MOST_CHARACTERS) -> str:
+    """Return a text that is safe to print: cut to `most` characters, control characters escaped.
+
+    The characters in `keep` are not escaped.
+    """
     cut = text if len(text) <= most else f"{text[:most]} ..."
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in cut
@@ -80,7 +83,7 @@ class DeclarationError(PipelineError):
 
 
 class RawFileError(PipelineError):
-    """A raw file is missing, has other bytes than declared, or cannot be read at all."""
+    """A raw file is missing, has other bytes than declared, or cannot be read."""
 
 
 class UnknownLabelError(PipelineError):
@@ -88,7 +91,7 @@ class UnknownLabelError(PipelineError):
 
 
 class CountError(PipelineError):
-    """The files hold another number of records or annotations than declared."""
+    """The files hold more or fewer records or annotations than declared."""
 
 
 class RecordError(PipelineError):
@@ -96,43 +99,38 @@ class RecordError(PipelineError):
 
 
 class StaleError(PipelineError):
-    """What the stages wrote does not belong together: something changed, or was forgotten."""
+    """The output of some stages is out of date: something that it depends on has changed."""
 
 
 class FetchError(PipelineError):
-    """A raw file cannot be had, or what was got is not it."""
+    """A raw file cannot be downloaded, or the download is not the declared file."""
 
 
 class WorkError(PipelineError):
-    """A piece of work failed for a reason outside the data: a killed process, a full disk."""
+    """Work failed for a reason outside the data, such as a killed process or a full disk."""
 
 
 def of_system(problem: OSError | MemoryError, where: object) -> WorkError:
-    """What the operating system refused: a folder where a file is due, no right to write, no room.
-
-    Stages that know better say it themselves; this is for the places of files that a user names.
-    """
+    """Return the error for what the operating system refused, for files that a user named."""
     return explained(problem, where) or WorkError(
         f"the system refused: {getattr(problem, 'strerror', None) or problem}",
         where=getattr(problem, "filename", None) or where,
-        todo="see whether the path is meant, may be read or written, and has room on its disk",
+        todo="check that the path is right, may be read or written, and has space on its disk",
     )
 
 
 def killed_twice(where: object, more: str = "") -> WorkError:
-    """What to say of an item whose process was killed at the second try as well."""
-    todo = "see whether memory ran out; fewer workers, or smaller shards, need less of it"
-    what = "the process that worked on this was killed twice"
-    return WorkError(what, where=where, todo=f"{todo}{more}")
+    """Return the error for an item whose process was killed twice."""
+    todo = f"see whether memory ran out; fewer workers or smaller shards need less of it{more}"
+    return WorkError("the process that worked on this was killed twice", where=where, todo=todo)
 
 
 def explained(problem: BaseException, where: object) -> WorkError | None:
-    """The error in our words, if it is one that has nothing to do with the data."""
+    """Return the error in plain words if it has nothing to do with the data, else None."""
+    number = problem.errno if isinstance(problem, OSError) else None
     if isinstance(problem, MemoryError):
-        number, file = errno.ENOMEM, None
-    elif isinstance(problem, OSError):
-        number, file = problem.errno or 0, problem.filename
-    else:
-        return None
-    what, todo = _REFUSED.get(number, (None, ""))
-    return WorkError(what, where=file or where, todo=todo) if what else None
+        number = errno.ENOMEM
+    for numbers, what, todo in _SYSTEM_ERRORS:
+        if number in numbers:
+            return WorkError(what, where=getattr(problem, "filename", None) or where, todo=todo)
+    return None

@@ -1,8 +1,8 @@
 """The data model: one record per annotated text.
 
-Readers yield `Record` and `Reject` tuples in the spelling of the raw files. `normalize` maps their
-labels and checks every record with `violation`; `tables` has the shape in which they are stored.
-Offsets count Unicode code points of `text`, half-open, everywhere.
+Readers yield `Record` and `Reject` tuples, with labels as the raw files spell them. `normalize`
+maps the labels and checks every record with `violation`; `tables` has the schema in which records
+are stored. Offsets always count Unicode code points of `text`, half-open.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ TASKS: Final[tuple[Task, ...]] = get_args(Task)
 
 
 class Mention(NamedTuple):
-    """A span of text. Without offsets the string is no span, or its place is unknown."""
+    """A span of text. Without offsets, the string is not a span, or its position is unknown."""
 
     text: str
     start: int | None = None
     end: int | None = None
     label: str | None = None
-    #: The fragments of a discontinuous mention were joined into `text`; it has no offsets.
+    #: Whether `text` is joined from the fragments of a discontinuous mention, without offsets.
     discontinuous: bool = False
 
 
 class Argument(NamedTuple):
-    """A mention in a role of an event, or in a qualifier slot of a relation."""
+    """A mention that fills a role of an event, or a qualifier of a relation."""
 
     role: str
     mention: int
 
 
 class Relation(NamedTuple):
-    """A directed labelled pair; `head` and `tail` index the record's mentions."""
+    """A directed, labeled pair; `head` and `tail` are indices into the record's mentions."""
 
     label: str
     head: int
@@ -45,7 +45,7 @@ class Relation(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A labelled event; `trigger` indexes the record's mentions, or is None where there is none."""
+    """A labeled event; `trigger` is an index into the record's mentions, or None."""
 
     label: str
     trigger: int | None = None
@@ -64,9 +64,9 @@ class Record(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A raw piece that cannot become (part of) a record, with the annotations lost with it.
+    """A piece of a raw file that cannot be read, and how much is lost with it.
 
-    `records` is 1 where a whole record is lost, 0 where only annotations of a kept record are.
+    `records` is 1 if a whole record is lost, 0 if only annotations of a kept record are.
     """
 
     origin: str
@@ -78,35 +78,35 @@ class Reject(NamedTuple):
     relations: int = 0
     events: int = 0
     arguments: int = 0
-    #: The document it is from, where one file holds the documents of several splits.
+    #: Its document, if one file holds the documents of several splits.
     source_id: str | None = None
 
 
 def record_id(dataset: str, split: str, ordinal: int, window: int = 0) -> str:
-    """The id of a record: its place in the source, and for a part of a long text its number."""
+    """Return the id of a record: its position in the source and, in a long text, its window."""
     return f"{dataset}/{split}/{ordinal}" + (f".{window}" if window else "")
 
 
 def place(identifier: str) -> tuple[str, str, int, int]:
-    """(dataset, split, ordinal, window) of a record id; window 0 is a whole text."""
+    """Return (dataset, split, ordinal, window) of a record id; window 0 is a whole text."""
     dataset, split, last = identifier.rsplit("/", 2)
     ordinal, _, window = last.partition(".")
     return dataset, split, int(ordinal), int(window or 0)
 
 
 def violation(record: Record) -> tuple[str, str] | None:
-    """The first broken invariant as (reject reason, detail), or None for a sound record."""
+    """Return the first broken invariant as (reject reason, detail); None if all hold."""
     text, mentions = record.text, record.mentions
-    if odd := _odd_type(record):
-        return "malformed_record", odd
+    if detail := _wrong_type(record):
+        return "malformed_record", detail
     if not text or text.isspace():
         return "empty_text", ""
-    loose = [m.text for m in mentions if m.start is None]
+    without_offsets = [m.text for m in mentions if m.start is None]
     try:
-        for string in (text, record.source_id or "", record.origin, *loose):
+        for string in (text, record.source_id or "", record.origin, *without_offsets):
             string.encode()
     except UnicodeEncodeError as problem:
-        return "invalid_utf8", f"character {problem.start} is no Unicode text"
+        return "invalid_utf8", f"character {problem.start} is not valid Unicode"
     for string, start, end, label, _ in mentions:
         if not string:
             return "empty_mention", f"{label} at {start}:{end}"
@@ -117,20 +117,16 @@ def violation(record: Record) -> tuple[str, str] | None:
             return "offset_out_of_text", f"{start}:{end} in a text of {len(text)} characters"
         elif text[start:end] != string:
             return "offset_mismatch", f"{start}:{end} is {text[start:end]!r}, not {string!r}"
-    indices = [i for r in record.relations for i in (r.head, r.tail)]
-    indices += [q.mention for r in record.relations for q in r.qualifiers]
-    indices += [e.trigger for e in record.events if e.trigger is not None]
-    indices += [a.mention for e in record.events for a in e.arguments]
-    for index in indices:
+    for index in sorted(used_by(record.relations, record.events)):
         if not 0 <= index < len(mentions):
             return "index_out_of_range", f"mention {index} of {len(mentions)}"
     return None
 
 
-def _odd_type(record: Any) -> str | None:
-    """What is of the wrong type in a record whose parts came out of JSON unchecked."""
+def _wrong_type(record: Any) -> str | None:
+    """Say what has the wrong type in a record whose parts came from JSON unchecked."""
     if not isinstance(record.text, str) or not isinstance(record.source_id, _STRING):
-        return "the text or the source id is no string"
+        return "the text or the source id is not a string"
     for m in record.mentions:
         text, start, end, label, _ = m
         if not isinstance(text, str) or not isinstance(label, _STRING):
@@ -147,7 +143,7 @@ def _odd_type(record: Any) -> str | None:
 
 
 def locate(text: str, mention: str) -> tuple[int, int] | tuple[None, None]:
-    """The span of `mention` where it occurs exactly once in `text`, else no offsets."""
+    """Return the span of `mention` if it occurs exactly once in `text`, else (None, None)."""
     start = text.find(mention)
     if not mention or start < 0 or text.find(mention, start + 1) >= 0:
         return None, None
@@ -155,14 +151,14 @@ def locate(text: str, mention: str) -> tuple[int, int] | tuple[None, None]:
 
 
 def used_by(relations: Sequence[Relation], events: Sequence[Event]) -> set[int]:
-    """The mentions that relations and events are about."""
+    """Return the indices of the mentions that relations and events use."""
     used = {i for r in relations for i in (r.head, r.tail, *(q.mention for q in r.qualifiers))}
     used |= {e.trigger for e in events if e.trigger is not None}
     return used | {a.mention for e in events for a in e.arguments}
 
 
 def merge(records: list[Record]) -> Record:
-    """One record with the distinct annotations of several records of the same text."""
+    """Merge records of the same text into one that has the distinct annotations of all."""
     if len(records) == 1:
         return records[0]
     mentions: dict[Mention, int] = {}
@@ -170,9 +166,9 @@ def merge(records: list[Record]) -> Record:
     events: dict[Event, None] = {}
     for record in records:
         new = [mentions.setdefault(m, len(mentions)) for m in record.mentions]
-        for x in record.relations:
-            qualifiers = tuple(Argument(q.role, new[q.mention]) for q in x.qualifiers)
-            relations[Relation(x.label, new[x.head], new[x.tail], qualifiers)] = None
+        for r in record.relations:
+            qualifiers = tuple(Argument(q.role, new[q.mention]) for q in r.qualifiers)
+            relations[Relation(r.label, new[r.head], new[r.tail], qualifiers)] = None
         for e in record.events:
             arguments = tuple(Argument(a.role, new[a.mention]) for a in e.arguments)
             trigger = None if e.trigger is None else new[e.trigger]

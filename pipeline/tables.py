@@ -1,10 +1,11 @@
-"""The Arrow tables that stages write: records, instructions, and what could become neither.
+"""The Arrow tables that stages write: records, instructions and rejects.
 
 `normalize` writes tables of `RECORDS`; `instruct` turns those into tables of `INSTRUCTIONS`.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,33 +17,38 @@ from pipeline.records import Argument, Event, Mention, Record, Relation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_STRING: Final = pa.string()
+_INT: Final = pa.int32()
 
-def _f(name: str, kind: Any, *, null: bool = False) -> Any:
-    return pa.field(name, kind, nullable=null)
+
+def _fields(names: str, kind: Any = _STRING, *, null: bool = False) -> list[Any]:
+    return [pa.field(name, kind, nullable=null) for name in names.split()]
 
 
-_ROLE = pa.struct([_f("role", pa.string()), _f("mention", pa.int32())])
+def _list(kind: Any) -> Any:
+    return pa.list_(*_fields("item", kind))
+
+
+_ROLE: Final = pa.struct([*_fields("role"), *_fields("mention", _INT)])
 MENTION: Final = pa.struct(
     [
-        _f("text", pa.string()),
-        _f("start", pa.int32(), null=True),
-        _f("end", pa.int32(), null=True),
-        _f("label", pa.string(), null=True),
+        *_fields("text"),
+        *_fields("start end", _INT, null=True),
+        *_fields("label", null=True),
     ]
 )
 RELATION: Final = pa.struct(
     [
-        _f("label", pa.string()),
-        _f("head", pa.int32()),
-        _f("tail", pa.int32()),
-        _f("qualifiers", pa.list_(_f("item", _ROLE))),
+        *_fields("label"),
+        *_fields("head tail", _INT),
+        *_fields("qualifiers", _list(_ROLE)),
     ]
 )
 EVENT: Final = pa.struct(
     [
-        _f("label", pa.string()),
-        _f("trigger", pa.int32(), null=True),
-        _f("arguments", pa.list_(_f("item", _ROLE))),
+        *_fields("label"),
+        *_fields("trigger", _INT, null=True),
+        *_fields("arguments", _list(_ROLE)),
     ]
 )
 
@@ -51,126 +57,92 @@ EVENT: Final = pa.struct(
 #: `drop_detail` the offending value in words.
 RECORDS: Final = pa.schema(
     [
-        _f("id", pa.string()),
-        _f("dataset", pa.string()),
-        _f("split", pa.string()),
-        _f("language", pa.string()),
-        _f("text", pa.string()),
-        _f("source_id", pa.string(), null=True),
-        _f("origin", pa.string()),
-        _f("mentions", pa.list_(_f("item", MENTION))),
-        _f("relations", pa.list_(_f("item", RELATION))),
-        _f("events", pa.list_(_f("item", EVENT))),
-        _f("dropped", pa.string(), null=True),
-        _f("drop_partner", pa.string(), null=True),
-        _f("drop_detail", pa.string(), null=True),
+        *_fields("id dataset split language text"),
+        *_fields("source_id", null=True),
+        *_fields("origin"),
+        *_fields("mentions", _list(MENTION)),
+        *_fields("relations", _list(RELATION)),
+        *_fields("events", _list(EVENT)),
+        *_fields("dropped drop_partner drop_detail", null=True),
     ]
 )
 
 #: One row per training or evaluation instruction: what `datasets.load_dataset` shows.
 INSTRUCTIONS: Final = pa.schema(
     [
-        _f("task", pa.string()),
-        _f("source", pa.string()),
-        _f("instruction", pa.string()),
-        _f("output", pa.string()),
-        _f("id", pa.string()),
-        _f("record_id", pa.string()),
-        _f("language", pa.string()),
-        _f("split", pa.string()),
-        _f("labels", pa.list_(_f("item", pa.string()))),
-        _f("n_positive", pa.int32()),
-        _f("n_hard", pa.int32()),
-        _f("n_other", pa.int32()),
+        *_fields("task source instruction output id record_id language split"),
+        *_fields("labels", _list(_STRING)),
+        *_fields("n_positive n_hard n_other", _INT),
     ]
 )
 
-#: What could not become a record, per dataset.
+#: The pieces of a dataset's raw files that could not become records.
 REJECTS: Final = pa.schema(
     [
-        _f("dataset", pa.string()),
-        _f("split", pa.string()),
-        *(_f(name, pa.string()) for name in ("origin", "reason", "detail", "excerpt")),
-        *(
-            _f(name, pa.int32())
-            for name in ("records", "entities", "relations", "events", "arguments")
-        ),
+        *_fields("dataset split origin reason detail excerpt"),
+        *_fields("records entities relations events arguments", _INT),
     ]
 )
 
 
-def _lists(sizes: Iterable[int], items: Any) -> Any:
-    offsets = [0]
-    for size in sizes:
-        offsets.append(offsets[-1] + size)
-    kind = pa.list_(_f("item", items.type))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=kind)
+def _lists(lengths: Iterable[int], items: Any) -> Any:
+    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
+    return pa.ListArray.from_arrays(offsets, items, type=_list(items.type))
 
 
-def _struct(kind: Any, columns: Sequence[Any]) -> Any:
-    arrays = [
+def _columns(fields: Iterable[Any], columns: Iterable[Any]) -> list[Any]:
+    """Return columns as Arrow arrays of the types that their fields have."""
+    return [
         column if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for column, field in zip(columns, kind, strict=True)
+        for column, field in zip(columns, fields, strict=True)
     ]
-    return pa.StructArray.from_arrays(arrays, fields=list(kind))
+
+
+def _struct(kind: Any, columns: Iterable[Any]) -> Any:
+    return pa.StructArray.from_arrays(_columns(kind, columns), fields=list(kind))
 
 
 def _roles(groups: Sequence[Sequence[Argument]]) -> Any:
-    flat = [item for group in groups for item in group]
-    items = _struct(_ROLE, ([a.role for a in flat], [a.mention for a in flat]))
-    return _lists(map(len, groups), items)
+    flat = [argument for group in groups for argument in group]
+    return _lists(map(len, groups), _struct(_ROLE, _transposed(flat, 2)))
+
+
+def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Return the first `width` columns of rows."""
+    return [[row[i] for row in rows] for i in range(width)]
 
 
 def to_table(
     records: Sequence[Record], ids: Sequence[str], *, dataset: str, split: str, language: str
 ) -> Any:
-    """Records as a table of `RECORDS`, nothing dropped. Columns are built flat, for speed."""
+    """Return records as a table of `RECORDS`, none dropped. Columns are built flat, for speed."""
     mentions = [m for r in records for m in r.mentions]
     relations = [x for r in records for x in r.relations]
     events = [e for r in records for e in r.events]
+    qualifiers = _roles([x.qualifiers for x in relations])
+    arguments = _roles([e.arguments for e in events])
     columns = [
         ids,
-        [dataset] * len(records),
-        [split] * len(records),
-        [language] * len(records),
+        *([name] * len(records) for name in (dataset, split, language)),
         [r.text for r in records],
         [r.source_id for r in records],
         [r.origin for r in records],
-        _lists(
-            (len(r.mentions) for r in records),
-            _struct(MENTION, [[m[i] for m in mentions] for i in range(4)]),
-        ),
+        _lists((len(r.mentions) for r in records), _struct(MENTION, _transposed(mentions, 4))),
         _lists(
             (len(r.relations) for r in records),
-            _struct(
-                RELATION,
-                [
-                    *([x[i] for x in relations] for i in range(3)),
-                    _roles([x.qualifiers for x in relations]),
-                ],
-            ),
+            _struct(RELATION, [*_transposed(relations, 3), qualifiers]),
         ),
         _lists(
             (len(r.events) for r in records),
-            _struct(
-                EVENT,
-                [
-                    *([e[i] for e in events] for i in range(2)),
-                    _roles([e.arguments for e in events]),
-                ],
-            ),
+            _struct(EVENT, [*_transposed(events, 2), arguments]),
         ),
         *([None] * len(records) for _ in range(3)),
     ]
-    arrays = [
-        c if isinstance(c, pa.Array) else pa.array(c, f.type)
-        for c, f in zip(columns, RECORDS, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=RECORDS)
+    return pa.Table.from_arrays(_columns(RECORDS, columns), schema=RECORDS)
 
 
 def from_table(table: Any) -> list[Record]:
-    """The rows of a `RECORDS` table as `Record` tuples: the inverse of `to_table`."""
+    """Return the rows of a `RECORDS` table as `Record` tuples: the inverse of `to_table`."""
     rows = table.select(["text", "origin", "mentions", "relations", "events", "source_id"])
     return [
         Record(
@@ -192,9 +164,9 @@ def from_table(table: Any) -> list[Record]:
 
 
 def of_corpus(piece: Any) -> Any:
-    """Some columns of a corpus as `INSTRUCTIONS` has them, whichever program wrote the shard.
+    """Return columns of a corpus in the types of `INSTRUCTIONS`, whatever program wrote them.
 
-    pandas, for one, writes strings as large ones, views or dictionaries.
+    pandas, for one, may write strings as large strings, string views or dictionaries.
     """
     fields = [INSTRUCTIONS.field(name) for name in piece.schema.names]
     columns = [piece[field.name].cast(field.type) for field in fields]
@@ -202,21 +174,21 @@ def of_corpus(piece: Any) -> Any:
 
 
 def flat(table: Any, column: str) -> tuple[Any, Any, Any]:
-    """The items of a column of lists: (items of all rows, the row of each, where a row's begin)."""
+    """Flatten a column of lists: (items of all rows, row of each item, where each row begins)."""
     lists = table[column].combine_chunks()
     begins = np.concatenate(([0], np.cumsum(pc.list_value_length(lists).to_numpy())))
     return pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(), begins
 
 
 def elements(sizes: Any) -> tuple[Any, Any]:
-    """(row, place) of every element of ragged rows of these sizes."""
+    """Return (row, position in its row) of every element, for rows of these sizes."""
     row = np.repeat(np.arange(len(sizes)), sizes)
     start = np.concatenate([[0], np.cumsum(sizes)])[:-1]
     return row, np.arange(len(row)) - start[row]
 
 
 def shuffled(row: Any, key: Any) -> Any:
-    """The place of each element in its row when the row is ordered by key."""
+    """Return the position of each element in its row once every row is sorted by key."""
     order = np.lexsort((key, row))
     place = np.empty(len(row), np.int64)
     place[order] = running(row[order])
@@ -224,7 +196,7 @@ def shuffled(row: Any, key: Any) -> Any:
 
 
 def running(groups: Any) -> Any:
-    """0, 1, 2, ... within each run of equal values."""
+    """Count 0, 1, 2, ... within each run of equal values."""
     starts = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
     lengths = np.diff(np.concatenate([starts, [len(groups)]]))
     return np.arange(len(groups)) - np.repeat(starts, lengths)

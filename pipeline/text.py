@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from contextlib import contextmanager
 from functools import cache, partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow.compute as pc
 
@@ -35,6 +35,18 @@ _BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
 _NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"\S+")
+#: What tokenizers write in the place of a sign.
+_MARKS: Final = (
+    *(("-LRB-", "("), ("-RRB-", ")"), ("-LSB-", "["), ("-RSB-", "]")),
+    *(("-LCB-", "{"), ("-RCB-", "}"), ("``", '"'), ("''", '"')),
+)
+#: Words as they stand, with the marks that combine with their letters, and all else by itself.
+_RUNS: Final = re.compile(
+    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff'’-])*|\S"
+)
+_CHARACTERS: Final = re.compile(r"[a-zA-Z0-9]+|\S")
+#: Languages that put no blanks between words.
+_UNSPACED: Final = frozenset({"zh", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo"})
 
 #: What would steer the display: control characters, escape sequences that begin with them, marks
 #: that turn the direction of reading. Half a surrogate pair could not be written at all.
@@ -60,6 +72,18 @@ def letter_counts(texts: Any) -> tuple[Any, Any]:
 def normal_form(text: str) -> str:
     """The form in which texts are compared: NFC, with every run of white space one blank."""
     return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def comparable(text: str) -> str:
+    """The form in which texts of different sources are compared: NFC without white space.
+
+    The marks of tokenizers are the signs that they stand for, so that a tokenized text and the same
+    one as it was written are equal.
+    """
+    squeezed = unicodedata.normalize("NFC", "".join(text.split()))
+    for mark, sign in _MARKS:
+        squeezed = squeezed.replace(mark, sign)
+    return squeezed
 
 
 def aligned(source: str, target: str, start: int, end: int) -> tuple[int, int] | None:
@@ -93,9 +117,24 @@ def _same_place(source: str, target: str, at: int, step: int) -> int:
     return len(target) if at else 0
 
 
+def like(language: str) -> Literal["en", "zh"]:
+    """Which of the languages that have data of their own another one is treated like.
+
+    Languages without blanks between words are treated like Chinese: their tokens are joined by
+    nothing, and a character says as much as a few letters.
+    """
+    return "zh" if language in _UNSPACED else "en"
+
+
 @cache
 def word_splitter(language: str) -> Callable[[str], list[str]]:
-    """The function that parts a text of this language into tokens (NLTK or jieba, no download)."""
+    """The function that parts a text of this language into tokens.
+
+    NLTK's for English and jieba's for Chinese, without a download; for any other language its words
+    between blanks, and each character by itself where the script has no blanks.
+    """
+    if language not in ("en", "zh"):
+        return (_CHARACTERS if like(language) == "zh" else _RUNS).findall
     if language == "en":
         with without("matplotlib", "pandas", "scipy", "sklearn"):
             from nltk import redos
@@ -128,8 +167,13 @@ def words(text: str, language: str) -> list[str]:
 
 @cache
 def stop_words(folder: Path, language: str) -> frozenset[str]:
-    """The stop words of a language from `<folder>/<language>.txt`; lines with # are comments."""
+    """The stop words of a language from `<folder>/<language>.txt`; lines with # are comments.
+
+    A language without such a file has those of the package `stopwordsiso`, or none.
+    """
     path = folder / f"{language}.txt"
+    if language not in ("en", "zh") and not path.exists():
+        return _stop_words_of_package(language)
     try:
         entries = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
@@ -139,6 +183,20 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
             todo="restore the file, or install the package again",
         ) from None
     return frozenset(e.strip().lower() for e in entries if e.strip() and not e.startswith("#"))
+
+
+def _stop_words_of_package(language: str) -> frozenset[str]:
+    try:
+        import stopwordsiso
+    except ImportError:
+        raise RawFileError(
+            f"the stop words of {language!r} are in the package stopwordsiso, which is not here",
+            where="dictionaries/stop_words",
+            todo="pip install stopwordsiso, or write them into a file there, one a line",
+        ) from None
+    if not stopwordsiso.has_lang(language):
+        return frozenset()
+    return frozenset(word.lower() for word in stopwordsiso.stopwords(language))
 
 
 def in_pieces(string: str, text: str) -> bool:

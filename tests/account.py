@@ -13,6 +13,7 @@ from tests.helpers import make
 REASONS = {
     *("mostly_non_letters", "mostly_stop_words", "too_short", "text_too_long"),
     *("train_text_in_test", "duplicate", "conflicting_duplicate", "merged_duplicate"),
+    "contradicting",
     "near_duplicate",
 }
 

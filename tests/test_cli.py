@@ -134,7 +134,7 @@ def test_results_do_not_go_among_the_raw_folders(capsys, tmp_path):
     code, _, err = call(capsys, "run", "--raw", str(tmp_path), "--out", str(tmp_path))
 
     assert code == 1
-    assert "what is written would lie among what is read" in err
+    assert "the output would lie among the input" in err
 
 
 def test_datasets_that_a_variable_does_not_name_are_not_all(capsys):
@@ -251,7 +251,7 @@ def test_a_run_skips_what_is_not_there_and_takes_an_imported_dictionary(capsys, 
     given = ["--import", str(peer), "--params", str(params), *places]
     code, _, err = call(capsys, "negatives", *given)
     assert code == 0
-    assert "wnut2017 NER: no neighbour for person, location" in err
+    assert "wnut2017 NER: no neighbor for person, location" in err
     assert "6 labels without entry; datasets without an entry: wnut2017 NER" in err
 
 

@@ -267,7 +267,7 @@ def test_an_edit_while_dvc_runs_is_not_recorded(clean):
     done = called(clean, sys.executable, "-m", "pipeline", *command, check=False)
 
     assert done.returncode == 1
-    assert "have changed since DVC looked at them for instruct" in done.stderr
+    assert "changed after DVC read them for instruct" in done.stderr
     assert not gate.exists()
     assert [*repro(clean)] == ["gates", "instruct", "publish", "report"]
 

@@ -127,7 +127,8 @@ def test_every_row_keeps_the_promises(run):
         assert table.schema.equals(INSTRUCTIONS)
         for row in table.to_pylist():
             instruction, output = json.loads(row["instruction"]), json.loads(row["output"])
-            assert [*instruction] == ["instruction", "schema", "input"]
+            pair = ["pair"] if "pair" in instruction else []
+            assert [*instruction] == ["instruction", "schema", *pair, "input"]
             assert len(instruction["schema"]) == len(row["labels"])
             assert len({*row["labels"]}) == len(row["labels"])
             shown = [label_of(item) for item in instruction["schema"]]

@@ -206,6 +206,12 @@ def from_mirror(place):
     raise fetched(place, mirror=str(place / "empty"))
 
 
+def another(place):
+    (place / "mirror/toy").mkdir(parents=True)
+    (place / "mirror/toy/a.txt").write_text("another")
+    raise fetched(place, mirror=str(place / "mirror"))
+
+
 def fetched(place, mirror=None, url=None):
     dataset = Dataset(
         title="Toy",
@@ -248,6 +254,7 @@ FUNCTIONS = [
     ("RecordError", unsound, "51:55 in a text of 9 characters", "toy/train/0", "report it"),
     ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
     ("UnreachableError", unreachable, "does not come through", "http://127.0.0.1:9", "--mirror"),
+    ("OtherBytesError", another, "other bytes", "{t}/mirror/toy/a.txt", "another --mirror"),
     ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),
     ("WorkError", failed, "no space left", "{t}/a", "run the same command again"),
     ("WorkError", without_ray, "ray is not installed", "--engine ray", "-e '.[ray]'"),

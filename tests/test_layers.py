@@ -18,7 +18,7 @@ ALLOWED = {
     "tables": ("records",),
     "config": ("errors", "records"),
     "execution": ("execution", *GROUND),
-    "readers": ("readers", "records", "errors"),
+    "readers": ("readers", "records", "text", "errors"),
     "catalog": ("catalog", "readers", "execution", *GROUND),
     "tasks": ("tasks", "catalog", "tables", "hashing"),
     # A stage knows no other, but for what reads their stored output; see below.

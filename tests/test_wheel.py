@@ -113,7 +113,7 @@ def test_doctor_and_run_say_what_to_do_where_there_is_nothing(iepile, tmp_path):
     assert code == 1
     assert "WRONG  raw/sample/" in told
     assert "declare yours with `iepile new`" in told
-    assert "1 thing is to be mended first" in told
+    assert "fix 1 thing first" in told
 
     code, told = iepile("run")
     assert code == 1

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import xxhash
 
 from pipeline import catalog, hashing
-from pipeline.adding import fitting, mistakes
-from pipeline.catalog import raw_files
+from pipeline.adding import evidence, fitting, language, mistakes
+from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset, Manifest, Split
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _SHOWN: Final = 12
 #: With fewer records a split may well get none by chance.
 _FEW: Final = 50
+#: How many texts tell the language.
+_TEXTS: Final = 1000
 
 
 class Finding(NamedTuple):
@@ -48,6 +50,8 @@ class Checked(NamedTuple):
     counts: Counter[str]
     #: The edition is the whole dataset as declared, so that every label should be there.
     whole: bool
+    #: What the reader passes over, in the words of the files; None where it cannot tell.
+    unread: Counter[str] | None
 
 
 def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: float) -> Checked:
@@ -55,6 +59,8 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     findings: list[Finding] = []
     unknown: Counter[tuple[str, str]] = Counter()
     seen: dict[str, Counter[str]] = {}
+    texts: list[str] = []
+    unread: Counter[str] | None = None
     counts: Counter[str] = Counter()
     whole = {*dataset.splits} <= {*manifest.splits}
     if problem := raw_files.undeclared(dataset, folder, manifest):
@@ -68,13 +74,18 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             continue
         tally = Tally(dataset, unknown)
         documents: dict[str, set[int]] = {}
-        findings += _read(dataset, folder, split, tally, seen, documents, where, first=not number)
+        seen_texts = (seen, texts)
+        findings += _read(
+            dataset, folder, split, tally, seen_texts, documents, where, first=not number
+        )
         findings += _rejected(tally, split, where)
         findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
         findings += _unplaced(tally, max_reject_rate, where)
         findings += _unparted(dataset, tally, documents, where)
         files = [folder / file.path for file in split.files]
         fit = fitting.fit(dataset, files)
+        passed = unread_in(dataset, files)
+        unread = passed if unread is None else unread + (passed or Counter())
         if change := mistakes.better(dataset, files, fit):
             told = mistakes.explained(dataset, change)
             findings.append(Finding(where, f"likely mistake: {told}"))
@@ -86,7 +97,10 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
     for (kind, label), n in sorted(unknown.items()):
         findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
-    if many := fitting.crowded(seen.get("entity", Counter())):
+    if other := language.disagreement(dataset.language, texts):
+        told = f"language is {dataset.language!r}, and the texts look like {other!r}"
+        findings.append(Finding(dataset.id, told))
+    if many := evidence.crowded(seen.get("entity", Counter())):
         findings.append(Finding(dataset.id, many))
     # A raw label may be as odd as it likes where the declaration gives it another name.
     asked = (name for kind in seen for name in dataset.names(kind).values())
@@ -94,7 +108,17 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         findings.append(Finding(dataset.id, odd))
     if whole:
         findings += _never_seen(dataset, seen)
-    return Checked(findings, counts, whole)
+    return Checked(findings, counts, whole, unread)
+
+
+def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
+    """What the dataset's reader passes over in these files, with counts; None if it cannot tell."""
+    options = {key: value for key, value in dataset.reader.items() if key != "name"}
+    name = dataset.reader["name"]
+    try:
+        return reader_options.unread(name, files, language=dataset.language, **options)
+    except PipelineError:
+        return None  # What stops the reader is told where it reads.
 
 
 def _inside(path: Any, folder: Path) -> str:
@@ -106,7 +130,7 @@ def _read(
     folder: Path,
     split: Split,
     tally: Tally,
-    seen: dict[str, Counter[str]],
+    seen: tuple[dict[str, Counter[str]], list[str]],
     documents: dict[str, set[int]],
     where: str,
     *,
@@ -116,7 +140,7 @@ def _read(
     files = [folder / file.path for file in split.files]
     try:
         items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
-        for _, record in tally.read(_watched(items, seen)):
+        for _, record in tally.read(_watched(items, *seen)):
             if dataset.split_by_hash:
                 name = record.source_id or record.text
                 own = hashing.share_of(name, dataset.split_by_hash)
@@ -127,12 +151,14 @@ def _read(
 
 
 def _watched(
-    items: Iterable[Record | Reject], seen: dict[str, Counter[str]]
+    items: Iterable[Record | Reject], seen: dict[str, Counter[str]], texts: list[str]
 ) -> Iterator[Record | Reject]:
-    """The items as they are; the raw labels in them are counted on the way."""
+    """The items as they are; raw labels are counted and the first texts noted on the way."""
     for item in items:
         if isinstance(item, Record):
-            for kind, labels in fitting.labels_in([item]).items():
+            if len(texts) < _TEXTS and isinstance(item.text, str):
+                texts.append(item.text)
+            for kind, labels in evidence.labels_in([item]).items():
                 seen.setdefault(kind, Counter()).update(labels)
         yield item
 

@@ -1,104 +1,139 @@
 """A declaration drafted from files: `iepile new`. A human reviews what it writes.
 
-pipeline/catalog/<id>.toml    what was found and guessed
-raw/full/<id>/                the files
-raw/sample/<id>/              a stub of the sample edition: the first records of every split
-params.yaml                   one line more, where its raw folder now has the dataset
+The reader and its options are chosen on the first rows; then all files are read once, to the end.
+Nothing is written here.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from importlib import import_module
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-import xxhash
 
-from pipeline import catalog
-from pipeline.adding import encodings, fitting, guessing, mistakes, naming
+from pipeline import catalog, readers
+from pipeline.adding import brought, checking, choosing, fitting, mistakes, naming
+from pipeline.adding.choosing import Choice, Trial
+from pipeline.adding.survey import Survey, surveyed
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
-from pipeline.normalize.account import KINDS, Tally
-from pipeline.records import Record, violation
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from pipeline.catalog import Dataset
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-#: How many files of a folder, and bytes of a file, tell the encoding.
+#: How many files of a folder tell the encoding.
 _LOOKED_AT: Final = 50
-_HEAD: Final = 1 << 16
 _HASHED: Final = {"train": 80, "dev": 10, "test": 10}
 
 
-class Survey(NamedTuple):
-    """What a pass over all files finds."""
+class Draft(NamedTuple):
+    """The dataset that files seem to be."""
 
-    labels: dict[str, Counter[str]]
-    roles: dict[str, dict[str, None]]
-    signatures: dict[str, set[tuple[str | None, str | None]]]
-    #: Records; those with one relation or event at most; distinct texts.
-    records: int
-    single: int
-    texts: int
-    #: Labelled mentions that stand for themselves: with a place of their own, or in no relation or
-    #: event. (The types of triples without offsets belong to these.) Events with a trigger.
-    free: int
-    triggers: int
+    dataset: Dataset
+    survey: Survey
+    choice: Choice
+    #: What the reader passes over, in the words of the files; None where it cannot tell.
+    unread: Counter[str] | None
 
 
 def draft(
     name: str,
-    reader: str,
+    reader: str | None,
     given: Mapping[str, Any],
     splits: Mapping[str, Sequence[Path]],
-    language: str | None,
-) -> tuple[Dataset, Survey]:
-    """The dataset that the files seem to be. Nothing is written."""
+    spoken: str | None,
+    names: Mapping[str, str] | None = None,
+) -> Draft:
+    """The dataset that the files seem to be, read by `reader` or by the one that fits them.
+
+    `spoken` is the language, if it is told; `names` are readable names of labels by raw ones.
+    """
     _refuse(name, splits)
     files = [file for own in splits.values() for file in own]
+    for file in files:
+        if file.is_file():
+            brought.refuse_binary(file)
+    _refuse_encodings(reader, given, files)
     start = catalog.Dataset(
         title=name,
         source=name,
         license="unstated",
-        language=language or "en",  # type: ignore[arg-type]
+        language=spoken or "en",  # type: ignore[arg-type]
         domain="unstated",
         tasks=[],
         reader={"name": reader, **given},
         labels=catalog.Labels(),
         id=name,
     )
-    catalog.reader(start)
-    _refuse_encodings(reader, given, files)
-    if language is None:
-        start.language = encodings.language(files, given.get("encoding", "utf-8"))  # type: ignore[assignment]
-    dataset = guessing.settled(start, given, files)
-    found = fitting.fit(dataset, files)
-    if not found.records:
+    with TemporaryDirectory() as folder:
+        first = brought.first_rows(files, Path(folder))
+        if reader:
+            catalog.reader(start)
+            choice = Choice(_settled(start, first, files, spoken), None)
+        else:
+            choice = choosing.chosen(choosing.trials(start, given, first, spoken), first, files)
+    dataset = choice.best.dataset
+    survey = surveyed(catalog.reader(dataset), splits)
+    whole = declared(dataset, survey, splits, choice.best.found.problem, names)
+    return Draft(whole, survey, choice, checking.unread_in(dataset, files))
+
+
+def _settled(
+    start: Dataset, first: Sequence[Path], files: Sequence[Path], spoken: str | None
+) -> Trial:
+    """The named reader with the options that fit best, those given included."""
+    name, given = start.reader["name"], start.reader
+    # What the files say by themselves: a wrong option would hide what the others should be.
+    free = choosing.trials(start, {"name": name}, first, spoken)[:1]
+    tried = choosing.trials(start, given, first, spoken)
+    overlaid = [t._replace(dataset=_with(t.dataset, given)) for t in free]
+    starts = [*overlaid, *tried[:1], Trial(start, fitting.fit(start, first), "--reader")]
+    where = ", ".join(map(str, files))
+    best = max((_refitted(t, first) for t in starts), key=lambda t: t.found.score)
+    while change := mistakes.better(best.dataset, first, best.found):
+        touched = {k for k, v in change.reader.items() if best.dataset.reader.get(k) != v}
+        if wrong := sorted(touched & {*given} - {"name"}):
+            raise DeclarationError(
+                f"likely mistake: {mistakes.explained(best.dataset, change)}",
+                where=where,
+                todo=f"leave out --option {wrong[0]}=..., or correct it",
+            )
+        dataset = msgspec.structs.replace(best.dataset, reader=change.reader)
+        best = _refitted(Trial(dataset, best.found, change.words), first)
+    if not best.found.records:
         raise RawFileError(
-            f"the reader {reader} finds no record in these files: {found.problem}",
-            where=", ".join(map(str, files)),
-            todo=_way_out(reader, found.problem),
+            f"the reader {name} finds no record in these files: {best.found.problem}",
+            where=where,
+            todo=_way_out(best.found.problem, first),
         )
-    survey = surveyed(dataset, splits)
-    return _declared(dataset, survey, splits, found.problem), survey
+    return best
 
 
-def _way_out(reader: str, problem: str) -> str:
-    """What to do about files of which the reader gets nothing."""
+def _with(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
+    return msgspec.structs.replace(dataset, reader={**dataset.reader, **options})
+
+
+def _refitted(trial: Trial, files: Sequence[Path]) -> Trial:
+    return trial._replace(found=fitting.fit(trial.dataset, files))
+
+
+def _way_out(problem: str, files: Sequence[Path]) -> str:
+    """What to do about files of which a reader gets nothing."""
     if problem.startswith("offset_"):
         return (
             "correct the offsets: they are half-open counts of characters from 0, and a byte order "
             "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
             "for other letter case"
         )
-    return "set its options with --option, or use another reader:\n" + examples(reader)
+    return f"leave out --reader, so that the one that fits is found; or {choosing.way_out(files)}"
 
 
 def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
@@ -119,18 +154,20 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
             raise RawFileError("there is no such file", where=file, todo="check the path")
         if problem := raw_files.shut(file):
             raise problem
+        if file.is_file() and not file.stat().st_size:
+            raise RawFileError(
+                "this file is empty", where=file, todo="leave it out, or get it again"
+            )
 
 
-def _refuse_encodings(reader: str, given: Mapping[str, Any], files: Sequence[Path]) -> None:
+def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Sequence[Path]) -> None:
     """Refuse bytes that are no UTF-8, where no other encoding is told: else every row would be."""
     for path in files:
         for file in sorted(path.rglob("*.txt"))[:_LOOKED_AT] if path.is_dir() else [path]:
-            with file.open("rb") as stream:
-                head = stream.read(_HEAD)
-            found = encodings.encoding(head)
+            found = brought.encoding(brought.head_of(file))
             if found is None or ("encoding" in given and found != "utf-16"):
                 continue
-            option = "encoding" in mistakes.options_of(reader)
+            option = reader is not None and "encoding" in options.options_of(reader)
             own = f", or give --option encoding={found}" if option and found != "utf-16" else ""
             raise RawFileError(
                 f"these bytes are no UTF-8, they look like {found}",
@@ -139,60 +176,77 @@ def _refuse_encodings(reader: str, given: Mapping[str, Any], files: Sequence[Pat
             )
 
 
-def examples(first: str | None = None) -> str:
-    """The readers with the raw lines of their docstrings; after `first`, the others in one line."""
-    names = options.readers()
+def examples() -> str:
+    """The readers with raw lines that they read."""
     parts = []
-    for name in [first, *(n for n in names if n != first)] if first else names:
-        about = (import_module(f"pipeline.readers.{name}").__doc__ or "").strip().splitlines()
-        block = [i for i, line in enumerate(about) if line.startswith("    ")]
-        last = next((i for i in block if i + 1 not in block), -1)
-        raw = [f"    {about[i]}" for i in block if i <= last and first in (None, name)]
-        parts.append("\n".join([f"  {name}: {about[0]}", *raw]))
+    for name in options.readers():
+        about, lines = _about(name)
+        parts.append("\n".join([f"  {name}: {about}", *(f"      {line}" for line in lines)]))
     return "\n".join(parts)
 
 
-def surveyed(dataset: Dataset, splits: Mapping[str, Sequence[Path]]) -> Survey:
-    """Count everything in all files."""
-    labels: dict[str, Counter[str]] = {}
-    roles: dict[str, dict[str, None]] = {}
-    signatures: dict[str, set[tuple[str | None, str | None]]] = {}
-    texts: set[int] = set()
-    records = single = free = triggers = 0
-    read = catalog.reader(dataset)
-    for files in splits.values():
-        for record in read(files):
-            if not isinstance(record, Record) or violation(record):
-                continue
-            records += 1
-            texts.add(xxhash.xxh3_64_intdigest(record.text.encode()))
-            single += len(record.relations) + len(record.events) <= 1
-            for kind, found in fitting.labels_in([record]).items():
-                labels.setdefault(kind, Counter()).update(found)
-            used = {i for r in record.relations for i in (r.head, r.tail)}
-            for r in record.relations:
-                used |= {q.mention for q in r.qualifiers}
-                ends = (record.mentions[r.head].label, record.mentions[r.tail].label)
-                signatures.setdefault(r.label, set()).add(ends)
-            for e in record.events:
-                triggers += e.trigger is not None
-                roles.setdefault(e.label, {}).update({a.role: None for a in e.arguments})
-                used |= {a.mention for a in e.arguments}
-            free += sum(
-                m.label is not None and (m.start is not None or m.discontinuous or i not in used)
-                for i, m in enumerate(record.mentions)
-            )
-    return Survey(labels, roles, signatures, records, single, len(texts), free, triggers)
+def _about(reader: str) -> tuple[str, list[str]]:
+    """What a reader reads, in one line, and raw lines of it."""
+    if reader in readers.formats():
+        text = (readers.FOLDER / "formats.toml").read_text(encoding="utf-8")
+        own = tomllib.loads(text)[reader]
+        return own["about"], [own["example"]] if "example" in own else []
+    about = (options.module(reader).__doc__ or "").strip().splitlines()
+    block = [i for i, line in enumerate(about) if line.startswith("    ")]
+    last = next((i for i in block if i + 1 not in block), -1)
+    return about[0], [about[i][4:] for i in block if i <= last]
 
 
-def _declared(
-    dataset: Dataset, survey: Survey, splits: Mapping[str, Sequence[Path]], problem: str
+def declared(
+    dataset: Dataset,
+    survey: Survey,
+    splits: Mapping[str, Sequence[Path]],
+    problem: str,
+    names: Mapping[str, str] | None = None,
 ) -> Dataset:
     """The dataset with labels, tasks, roles, signatures, files and counts filled in."""
-    named = naming.prepared(survey.labels, dataset.language)
-    labels = msgspec.convert(named, catalog.Labels)
-    asked = {k: v for k, v in survey.signatures.items() if k not in labels.no_relation}
-    typed = asked and all(h and t for pairs in asked.values() for h, t in pairs)
+    found = naming.prepared(survey, dataset.language, names or {})
+    labels = msgspec.convert(found, catalog.Labels)
+    asked = {s: n for s, n in survey.signatures.items() if s[1] not in labels.no_relation}
+    tasks = _tasks(survey, asked)
+    if not tasks:
+        # What is left are the rows without annotations, if all others were rejected.
+        lost = f"no annotation could be read, the most frequent problem: {problem}"
+        raise RawFileError(
+            lost if problem else "the files hold no annotation",
+            where=", ".join(str(f) for own in splits.values() for f in own),
+            todo=_way_out(problem, [f for own in splits.values() for f in own]),
+        )
+    signatures: dict[str, list[tuple[Any, Any]]] = {}
+    for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():
+        signatures.setdefault(label, []).append((head, tail))
+    full = msgspec.structs.replace(
+        dataset,
+        tasks=tasks,
+        labels=labels,
+        roles={event: sorted(own) for event, own in sorted(survey.roles.items())},
+        signatures=signatures,
+        one_annotation_per_row=_repeated(survey, pairs=bool(asked or survey.roles)),
+        split_by_hash=_HASHED if [*splits] == ["all"] else {},
+    )
+    full.splits = {
+        split: catalog.Split(
+            [_file(path, place) for path, place in zip(own, places(splits)[split], strict=True)],
+            survey.counts[split],
+        )
+        for split, own in splits.items()
+    }
+    return full
+
+
+def _repeated(survey: Survey, *, pairs: bool) -> bool:
+    """Whether the files repeat a text for each of its annotations."""
+    return pairs and survey.single == survey.records > survey.distinct_texts
+
+
+def _tasks(survey: Survey, asked: Mapping[Any, int]) -> list[str]:
+    """The tasks that the annotations allow."""
+    typed = asked and all(head and tail for head, _, tail in asked)
     tasks = ["NER"] if survey.free else []
     tasks += ["RE"] if asked else []
     tasks += ["SPO", "KG"] if typed and "NER" not in tasks else []
@@ -200,35 +254,10 @@ def _declared(
     if survey.roles:
         tasks += [*(["EE"] if has_roles else []), *(["EET"] if survey.triggers else [])]
         tasks += ["EEA"] if has_roles else []
-    if not tasks:
-        # What is left are the rows without annotations, if all others were rejected.
-        lost = f"no annotation could be read, the most frequent problem: {problem}"
-        raise RawFileError(
-            lost if problem else "the files hold no annotation",
-            where=", ".join(str(f) for own in splits.values() for f in own),
-            todo=_way_out(dataset.reader["name"], problem),
-        )
-    repeated = survey.single == survey.records > survey.texts and bool(asked or survey.roles)
-    full = msgspec.structs.replace(
-        dataset,
-        tasks=tasks,
-        labels=labels,
-        roles={event: sorted(own) for event, own in sorted(survey.roles.items())},
-        signatures={k: sorted(v) for k, v in sorted(asked.items())} if "SPO" in tasks else {},
-        one_annotation_per_row=repeated,
-        split_by_hash=_HASHED if [*splits] == ["all"] else {},
-    )
-    full.splits = {
-        split: catalog.Split(
-            [_file(path, place) for path, place in zip(own, _places(splits)[split], strict=True)],
-            counted(full, own),
-        )
-        for split, own in splits.items()
-    }
-    return full
+    return tasks
 
 
-def _places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
+def places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
     """Where every file goes in the raw folder: by its name, under its split where names collide."""
     names = [file.name for own in splits.values() for file in {*own}]
     clash = len({*names}) < len({f.resolve() for own in splits.values() for f in own})
@@ -238,11 +267,3 @@ def _places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
 def _file(path: Path, place: str) -> catalog.File:
     size = path.stat().st_size if path.is_file() else None
     return catalog.File(place, sha256=raw_files.digest(path), bytes=size)
-
-
-def counted(dataset: Dataset, files: Sequence[Path]) -> dict[str, int]:
-    """The counts of a split that are not zero, as `normalize` will find them."""
-    tally = Tally(dataset, Counter())
-    for _ in tally.read(catalog.reader(dataset)(files)):
-        pass
-    return {k: tally.counts[k] for k in ("records", *KINDS) if tally.counts[k]}

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import orjson
 import tomlkit
 
 from pipeline import catalog
-from pipeline.adding.drafting import counted
+from pipeline.adding import brought, naming
+from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
-from pipeline.errors import RawFileError
+from pipeline.errors import PipelineError, RawFileError
 from pipeline.execution import atomic, ownership, shards
-from pipeline.readers._source import json_document, lines
+from pipeline.readers._source import lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from pipeline.catalog import Dataset, Split
 
@@ -32,10 +33,15 @@ if TYPE_CHECKING:
 STUB: Final = 12
 #: A file that cannot be cut is copied whole into the stub up to this size.
 _WHOLE: Final = 1 << 18
+#: Of an array of JSON, the first records are looked for in so many bytes.
+_LARGE: Final = 1 << 22
 
 
 def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> list[Path]:
-    """Write declaration, raw files and the stub of the sample edition; return what was written."""
+    """Write raw files, the stub of the sample edition and the declaration; return what was written.
+
+    Where one of them cannot be written, those that were are taken away again.
+    """
     full, sample = raw / "full" / dataset.id, raw / "sample" / dataset.id
     for place in (full, sample):
         ownership.spared(place)
@@ -45,36 +51,52 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
             where=sample,
             todo="move it away, or give the dataset another id",
         )
-    written = []
-    for split, own in splits.items():
-        for path, file in zip(own, dataset.splits[split].files, strict=True):
-            _copy(path, full / file.path)
-            written.append(full / file.path)
-    stub = _stub(dataset, full, sample)
-    if stub:
-        document = tomlkit.document()
-        note = "The first records of the files. Replace them by imagined ones before you commit."
-        document.add("note", tomlkit.item(note))
-        document.add("splits", _splits_table(stub))
-        shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
-        written.append(sample / "manifest.toml")
-    path = catalog.file_of(dataset.id)
-    shards.write_text(toml(dataset), path)
-    return [*written, path]
+    pairs = [
+        (path, full / file.path)
+        for split, own in splits.items()
+        for path, file in zip(own, dataset.splits[split].files, strict=True)
+    ]
+    for path, to in pairs:
+        _refuse_other(path, to)
+    written: list[Path] = []
+    begun = not full.exists()
+    try:
+        for path, to in pairs:
+            if not to.exists():
+                written.append(to)
+                atomic.copied(path, to)
+        with TemporaryDirectory() as folder:
+            if stub := _stub(dataset, full, Path(folder)):
+                written.append(sample)
+                _write_stub(stub, Path(folder), sample)
+        declaration = catalog.file_of(dataset.id)
+        written.append(declaration)
+        shards.write_text(toml(dataset), declaration)
+    except BaseException:
+        for path in (*written, *([full] if begun else [])):
+            atomic.remove(path) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+    return [*(to for _, to in pairs), *written[-2 if stub else -1 :]]
 
 
-def _copy(path: Path, to: Path) -> None:
-    if to.resolve() == path.resolve():
-        return
-    if to.exists():
-        if raw_files.digest(to) != raw_files.digest(path):
-            raise RawFileError(
-                "another file is here already",
-                where=to,
-                todo="move it away, or give the dataset another id",
-            )
-        return
-    atomic.copied(path, to)
+def _refuse_other(path: Path, to: Path) -> None:
+    """Refuse to write over another file; the same one may lie in its place already."""
+    same = to.resolve() == path.resolve()
+    if to.exists() and not same and raw_files.digest(to) != raw_files.digest(path):
+        raise RawFileError(
+            "another file is here already",
+            where=to,
+            todo="move it away, or give the dataset another id",
+        )
+
+
+def _write_stub(stub: Mapping[str, Split], cut: Path, sample: Path) -> None:
+    document = tomlkit.document()
+    note = "The first records of the files. Replace them by imagined ones before you commit."
+    document.add("note", tomlkit.item(note))
+    document.add("splits", _splits_table(stub))
+    shutil.copytree(cut, sample)
+    shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
 
 
 def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
@@ -85,10 +107,14 @@ def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
             _cut(dataset, full / file.path, sample / file.path)
         paths = [sample / file.path for file in split.files]
         if not all(path.exists() for path in paths):
-            shutil.rmtree(sample, ignore_errors=True)
             return {}
+        survey = Survey()
+        try:
+            survey.read(name, catalog.reader(dataset)(paths))
+        except PipelineError:
+            return {}  # It cannot be cut without breaking it.
         files = [catalog.File(file.path) for file in split.files]
-        stub[name] = catalog.Split(files, counted(dataset, paths))
+        stub[name] = catalog.Split(files, survey.counts[name])
     return stub
 
 
@@ -103,19 +129,14 @@ def _cut(dataset: Dataset, path: Path, to: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)
         return
-    with path.open("rb") as stream:
-        start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"[" and isinstance(rows := json_document(path), list):
-        kept = [b"  " + orjson.dumps(row) for row in rows[:STUB]]
-        to.write_bytes(b"[\n" + b",\n".join(kept) + b"\n]\n")
-        return
     end = _line_after(dataset, path)
-    if end is None:
-        if path.stat().st_size <= _WHOLE:
-            shutil.copyfile(path, to)
-        return
-    kept_lines = [line for n, (_, line) in enumerate(lines(path), start=1) if n < end]
-    to.write_bytes("".join(f"{x}\n" for x in kept_lines).encode("utf-8", "surrogateescape"))
+    if brought.is_array(brought.head_of(path)):
+        brought.cut_file(path, to, STUB, _LARGE)
+    elif end is not None:
+        kept = [line for n, (_, line) in enumerate(lines(path), start=1) if n < end]
+        to.write_bytes("".join(f"{x}\n" for x in kept).encode("utf-8", "surrogateescape"))
+    elif path.stat().st_size <= _WHOLE:
+        shutil.copyfile(path, to)
 
 
 def _line_after(dataset: Dataset, path: Path) -> int | None:
@@ -148,6 +169,9 @@ def toml(dataset: Dataset) -> str:
     labels = tomlkit.table(is_super_table=all(isinstance(v, dict) for v in lists.values()))
     for kind, names in sorted(lists.items(), key=lambda item: isinstance(item[1], dict)):
         labels.add(kind, _table(names) if isinstance(names, dict) else _array(names))
+        odd = naming.unreadable(names, dataset.language) if isinstance(names, dict) else ()
+        for raw in odd:
+            labels[kind][raw].comment("NAME: a word that a reader of the text would use")
     document.add("labels", labels)
     if any(dataset.roles.values()):
         document.add("roles", _table(dataset.roles))

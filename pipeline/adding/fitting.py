@@ -13,6 +13,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline import catalog
+from pipeline.adding import evidence
+from pipeline.adding.evidence import MANY
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
 from pipeline.text import drawn, word_splitter
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
 ROWS: Final = 200
 #: A smaller share of mentions that end where words do has been seen in no sound dataset.
 _TORN: Final = 0.7
-#: Fewer labels or mentions than these say nothing about a file.
-_MANY: Final = 12
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
+#: What is passed over rightly: rows that nobody has annotated, or that are no gold.
+_NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
+#: Readers whose records are sentences.
+_OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
+_EXCEPTION: Final = re.compile(r"(\w+Error): (.*)", re.DOTALL)
 _NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
 _FAILURES: Final = (
     PipelineError,
@@ -52,11 +57,14 @@ class Fit(NamedTuple):
     #: Annotations whose label is known (or no tag, where none is known yet); less for many labels.
     labels: float = 0
     problem: str = ""
+    #: Why the records cannot be what the files mean, if anything speaks against them.
+    doubt: str | None = None
 
     @property
     def score(self) -> float:
         """How plausible the reading is, from 0 to 1."""
-        return self.read * self.placed * self.edges * self.labels
+        own = self.read * self.placed * self.edges * self.labels
+        return own / 4 if self.doubt else own
 
 
 def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
@@ -75,12 +83,14 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
             if broken is None:
                 records.append(item)
                 continue
+            if broken[0] in _NO_LOSS:
+                continue
             reasons[broken[0]] += 1
-            first.setdefault(broken[0], ": ".join(part for part in broken if part))
+            first.setdefault(broken[0], ": ".join(in_words(part) for part in broken if part))
             lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as problem:
-        what = problem.what if isinstance(problem, PipelineError) else f"{problem!r}"
-        return Fit(records, problem=what)
+        told = problem.what if isinstance(problem, PipelineError) else in_words(problem)
+        return Fit(records, problem=told)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
         return Fit(records, problem=next(iter(problems), "the files hold no record"))
@@ -92,7 +102,19 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
         edges,
         _labels(records, dataset),
         next(iter(problems), ""),
+        evidence.doubt(records, sentences=dataset.reader["name"] in _OF_SENTENCES),
     )
+
+
+def in_words(problem: Exception | str) -> str:
+    """A problem without the words of an exception, which say nothing to a user."""
+    text = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
+    found = _EXCEPTION.match(text)
+    if not found:
+        return text
+    if found[1] == "KeyError":
+        return f"there is no field {found[2]}"
+    return "the row has another shape" if found[1] != "ValueError" else found[2]
 
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
@@ -114,8 +136,14 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
                 placed += 1
             if start is not None and end is not None:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
-                whole += {start, end} <= cuts and record.text[end - 1] not in _NO_LAST
+                whole += {start, end} <= cuts and not _punctuated(record.text, end)
     return placed / total if total else 1, whole / placed if placed else 1
+
+
+def _punctuated(text: str, end: int) -> bool:
+    """Whether what ends here ends in a mark that belongs to the sentence, and to no name."""
+    last = text[end - 1]
+    return last in _NO_LAST or (last == "." and not text[end:].strip())
 
 
 def _cuts(text: str, language: str) -> set[int]:
@@ -132,36 +160,13 @@ def _cuts(text: str, language: str) -> set[int]:
     return cuts
 
 
-def labels_in(records: Sequence[Record]) -> dict[str, Counter[str]]:
-    """Kind -> raw label -> how often it occurs."""
-    found: dict[str, Counter[str]] = {k: Counter() for k in ("entity", "relation", "event", "role")}
-    for record in records:
-        found["entity"].update(m.label for m in record.mentions if m.label is not None)
-        found["relation"].update(r.label for r in record.relations)
-        found["event"].update(e.label for e in record.events)
-        found["role"].update(a.role for e in record.events for a in e.arguments)
-        found["role"].update(q.role for r in record.relations for q in r.qualifiers)
-    return found
-
-
 def torn(found: Fit) -> str | None:
     """What to say of mentions that do not begin and end where words do."""
-    if found.edges >= _TORN or sum(len(r.mentions) for r in found.records) < _MANY:
+    if found.edges >= _TORN or sum(len(r.mentions) for r in found.records) < MANY:
         return None
     return (
         f"only {found.edges:.0%} of the mentions begin and end where words do: are the offsets "
         "1-based, or counts of bytes or of UTF-16?"
-    )
-
-
-def crowded(entities: Counter[str]) -> str | None:
-    """What to say of nearly as many entity labels as entities; of relations a cut has as many."""
-    if len(entities) < _MANY or len(entities) * 2 <= entities.total():
-        return None
-    some = ", ".join(f"{label!r:.40}" for label in sorted(entities)[:3])
-    return (
-        f"{len(entities):,} entity labels for {entities.total():,} entities: are these labels "
-        f"({some}, ...), or does the reader take other columns, fields or comments for them?"
     )
 
 
@@ -170,14 +175,14 @@ def steering(labels: Iterable[str]) -> str | None:
     odd = sorted({label for label in labels if drawn(label) != label})
     if not odd:
         return None
-    some = ", ".join(f"{label!a:.60}" for label in odd[:_MANY])
-    more = f" and {len(odd) - _MANY:,} more" if len(odd) > _MANY else ""
+    some = ", ".join(f"{label!a:.60}" for label in odd[:MANY])
+    more = f" and {len(odd) - MANY:,} more" if len(odd) > MANY else ""
     return f"labels with control characters: {some}{more}: correct the files, or name them without"
 
 
 def _labels(records: Sequence[Record], dataset: Dataset) -> float:
     """Share of annotations with a known or plausible label; less where labels are many."""
-    found = labels_in(records)
+    found = evidence.labels_in(records)
     # Roles and the types of heads and tails follow from what they belong to.
     asked = found["relation"] + found["event"] or found["entity"]
     total = asked.total()

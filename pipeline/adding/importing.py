@@ -19,16 +19,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline import catalog
-from pipeline.adding import inferred, toml
-from pipeline.adding.inferred import Found, Schema
+from pipeline.adding import inferred, language, toml
+from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.execution import atomic, ownership
 from pipeline.readers._source import parsed
-from pipeline.records import TASKS, Reject, violation
+from pipeline.records import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pipeline.adding.inferred import Schema
 
 #: How the files of a split may be called.
 _FILES: Final = {
@@ -51,6 +53,8 @@ class Wanted(NamedTuple):
     license: str = "unstated"
     domain: str = "unstated"
     held_out: bool = False
+    license_url: str = ""
+    restrictions: tuple[str, ...] = ()
 
 
 def run(
@@ -73,9 +77,9 @@ def run(
     for path in (*files.values(), folder / "schema.json"):
         if path.exists() and (problem := raw_files.shut(path)):
             raise problem
-    schema, found = _schema(folder / "schema.json"), Found()
+    schema, found = _schema(folder / "schema.json"), Survey()
     splits = {split: _split(path, found) for split, path in files.items()}
-    if not found.characters["texts"]:
+    if not found.records:
         todo = "check that they are in the unified format, and UTF-8"
         raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
     tasks = wanted.tasks or inferred.tasks(folder, found)
@@ -86,7 +90,9 @@ def run(
         "title": f"{source}, from IEPile's unified format",
         "source": source,
         "license": wanted.license,
-        "language": wanted.language or inferred.language(found),
+        **({"license_url": wanted.license_url} if wanted.license_url else {}),
+        **({"restrictions": [*wanted.restrictions]} if wanted.restrictions else {}),
+        "language": wanted.language or language.spoken(found.texts) or "en",
         "domain": wanted.domain,
         "tasks": [*tasks],
         "access": "licensed",
@@ -166,27 +172,14 @@ def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
 
 
-def _split(path: Path, found: Found) -> dict[str, Any]:
+def _split(path: Path, found: Survey) -> dict[str, Any]:
     """A split of the manifest, counted as `normalize` will; what occurs is added to `found`."""
     if not path.stat().st_size:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
-    counts: Counter[str] = Counter(dict.fromkeys(raw_files.COUNTED, 0))
-    for item in reader_options.read("iepile_jsonl", [path], language=""):
-        if isinstance(item, Reject):
-            counts["rejects"] += 1
-            counts["records"] += item.records
-            for kind in ("entities", "relations", "events", "arguments"):
-                counts[kind] += getattr(item, kind)
-            continue
-        broken = violation(item) is not None
-        counts["rejects"] += broken
-        counts["records"] += 1
-        counts["entities"] += sum(m.label is not None for m in item.mentions)
-        counts["relations"] += len(item.relations)
-        counts["events"] += len(item.events)
-        counts["arguments"] += sum(len(event.arguments) for event in item.events)
-        if not broken:
-            found.add(item)
+    split = path.stem
+    found.read(split, reader_options.read("iepile_jsonl", [path], language=""))
+    counts = {**dict.fromkeys(raw_files.COUNTED, 0), **found.counts[split]}
+    counts["rejects"] = len(found.rejects[split])
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
-    return {"counts": dict(counts), "files": [file]}
+    return {"counts": counts, "files": [file]}

@@ -1,73 +1,29 @@
-"""What the annotations of an imported dataset say about it: language, tasks, labels, signatures."""
+"""What the annotations of an imported dataset say about it: tasks, labels, signatures."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import TASKS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.records import Record
-
-#: How many texts tell the language.
-_TEXTS: Final = 1000
-_HAN: Final = re.compile(r"[\u3400-\u9fff]")
+    from pipeline.adding.survey import Survey
 
 Schema = tuple[list[str], list[str], dict[str, list[str]]]
 Signature = tuple[str, str, str]
 
 
-class Found:
-    """What the annotations of all splits hold."""
-
-    def __init__(self) -> None:
-        self.labels: dict[str, Counter[str]] = {
-            kind: Counter() for kind in ("entity", "relation", "event", "role")
-        }
-        self.entities = 0
-        self.roles: dict[str, Counter[str]] = {}
-        self.signatures: Counter[tuple[str | None, str, str | None]] = Counter()
-        self.characters: Counter[str] = Counter()
-
-    def add(self, record: Record) -> None:
-        """Note the labels of a record, and in which script the first texts are."""
-        if self.characters["texts"] < _TEXTS:
-            han = len(_HAN.findall(record.text))
-            letters = sum(map(str.isalpha, record.text)) - han
-            self.characters.update({"texts": 1, "han": han, "letters": letters})
-        ends = {i for relation in record.relations for i in (relation.head, relation.tail)}
-        for i, mention in enumerate(record.mentions):
-            if mention.label is not None:
-                self.labels["entity"][mention.label] += 1
-                self.entities += i not in ends
-        for relation in record.relations:
-            self.labels["relation"][relation.label] += 1
-            head, tail = (record.mentions[i].label for i in (relation.head, relation.tail))
-            self.signatures[head, relation.label, tail] += 1
-        for event in record.events:
-            roles = [argument.role for argument in event.arguments]
-            self.labels["event"][event.label] += 1
-            self.labels["role"].update(roles)
-            self.roles.setdefault(event.label, Counter()).update(roles)
-
-
-def language(found: Found) -> str:
-    """English, unless Chinese characters are more than half as many as other letters."""
-    return "en" if found.characters["letters"] > 2 * found.characters["han"] else "zh"
-
-
-def tasks(folder: Path, found: Found) -> tuple[str, ...]:
+def tasks(folder: Path, found: Survey) -> tuple[str, ...]:
     """The task that the folder above is named after, or all that the annotations allow."""
     above = folder.resolve().parent.name
     if above in TASKS:
         return (above,)
-    tasks: list[str] = ["NER"] if found.entities else []
+    tasks: list[str] = ["NER"] if found.free else []
     if found.signatures:
         typed = all(head and tail for head, _, tail in found.signatures)
         tasks += ["RE", "SPO", "KG"] if typed else ["RE"]
@@ -83,7 +39,7 @@ def tasks(folder: Path, found: Found) -> tuple[str, ...]:
 
 
 def tables(
-    schema: Schema, found: Found, tasks: Sequence[str], folder: Path, counts: Counter[str]
+    schema: Schema, found: Survey, tasks: Sequence[str], folder: Path, counts: Counter[str]
 ) -> dict[str, Any]:
     """The tables of the declaration: reader, labels, roles of events, and signatures."""
     types, roles, roles_of = schema
@@ -122,7 +78,7 @@ def tables(
 
 
 def _signatures(
-    schema: Schema, found: Found, folder: Path, counts: Counter[str]
+    schema: Schema, found: Survey, folder: Path, counts: Counter[str]
 ) -> list[Signature]:
     """Signatures in the order of schema.json: those that occur, and those it spells out.
 

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from pipeline import catalog
+from pipeline.adding import json_shape, tabular
 from pipeline.adding.fitting import ROWS, Fit, fit
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
+from pipeline.readers import formats
 from pipeline.readers._source import json_rows, lines
 from pipeline.readers.pair_table import table
 
@@ -32,10 +35,6 @@ _VALUES: Final[dict[str, dict[Any, str]]] = {
         True: "the ends look inclusive",
         False: "the ends look exclusive (half-open)",
     },
-    "scheme": {
-        name: f"the tag scheme looks like {name}"
-        for name in ("IOB2", "IOB1", "BIOES", "BMES", "IO")
-    },
     "separator": {
         "\t": "the columns look parted by tabs",
         " ": "the columns look parted by single blanks",
@@ -43,17 +42,7 @@ _VALUES: Final[dict[str, dict[Any, str]]] = {
         "": "the columns look parted by blanks and tabs",
     },
     "comment": {"# ": "lines that begin with '# ' look like comments"},
-    "unit": {
-        "characters": "the offsets look like counts of characters",
-        "tokens": "the offsets look like counts of tokens",
-    },
-    "layout": {
-        "list": "the spans look like a list",
-        "by_label": "the spans look grouped by label",
-    },
 }
-#: The columns that a pair table needs.
-PAIR: Final = ("text", "head", "tail", "relation")
 
 
 class Change(NamedTuple):
@@ -70,7 +59,12 @@ def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> C
     if score >= 1:
         return None
     for change in changes(dataset, files):
-        found = fit(msgspec.structs.replace(dataset, reader=change.reader), files)
+        other = msgspec.structs.replace(dataset, reader=change.reader)
+        try:
+            catalog.reader(other)
+        except PipelineError:
+            continue
+        found = fit(other, files)
         if found.score > score:
             best, score = change, found.score
     return best
@@ -79,39 +73,32 @@ def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> C
 def explained(dataset: Dataset, change: Change) -> str:
     """A change in words: what the files look like, and which options say so."""
     new = {k: v for k, v in change.reader.items() if dataset.reader.get(k) != v}
-    told = ", ".join(f"{k} = {_toml(v)}" for k, v in new.items())
+    told = ", ".join(f"{k} = {in_toml(v)}" for k, v in new.items())
     return f"{change.words}: try {told}"
 
 
 def changes(dataset: Dataset, files: Sequence[Path]) -> Iterator[Change]:
     """Every reader declaration that differs from the dataset's in one respect."""
     options = dataset.reader
-    offered = options_of(options["name"])
+    offered = defaults(options["name"])
     for name, values in _VALUES.items():
         if name in offered:
             for value, words in values.items():
                 if options.get(name, offered[name]) != value:
                     yield Change({**options, name: value}, words)
-    if {"token_column", "tag_column"} <= {*offered}:
+    if options["name"] == "columns":
         yield from _columns(options, offered, files)
-    if {"start", "end"} <= {*offered}:
-        start, end = (options.get(n, offered[n]) for n in ("start", "end"))
-        yield Change({**options, "start": end, "end": start}, "starts and ends look swapped")
     if options["name"] == "pair_table":
-        yield from _table_columns(options, files)
-    yield from _text_fields(options, offered, files)
+        yield from table_columns(options, files)
+    if "entities" in offered:
+        yield from _json_fields(options, offered, files)
 
 
-def options_of(reader: str) -> dict[str, Any]:
-    """The options of a reader with their defaults."""
+def defaults(reader: str) -> dict[str, Any]:
+    """The options of a reader with their defaults; of a format, with what it says of them."""
     kind = getattr(reader_options.module(reader), "Options", None)
-    fields = msgspec.structs.fields(kind) if kind else ()
-    return {field.name: field.default for field in fields}
-
-
-def _first_line(files: Sequence[Path], encoding: str = "utf-8", comment: str = "") -> str:
-    rows = (line for f in files if f.is_file() for _, line in lines(f, encoding))
-    return next((r for r in rows if r.strip() and not (comment and r.startswith(comment))), "")
+    known = {f.name: f.default for f in msgspec.structs.fields(kind)} if kind else {}
+    return {k: v for k, v in known.items() if k != "language"} | formats().get(reader, {})
 
 
 def _columns(
@@ -122,18 +109,19 @@ def _columns(
         {**options, "token_column": tag, "tag_column": token},
         "the columns of tokens and tags look swapped",
     )
-    separator = options.get("separator", offered["separator"])
-    told = {k: options[k] for k in ("encoding", "comment") if k in options}
-    width = len(_first_line(files, **told).split(separator or None))
-    for first, second in permutations(range(min(width, 6)), 2):
-        if (first % width, second % width) != (token % width, tag % width):
-            yield Change(
-                {**options, "token_column": first, "tag_column": second},
-                f"tokens look to stand in column {first} and tags in column {second}",
-            )
+    told = {k: v for k, v in options.items() if k in ("separator", "comment", "encoding")}
+    for found in tabular.tagged_columns(told, files):
+        new = {"name": options["name"], **told, **found.options}
+        places = [new.get(n, offered[n]) for n in ("token_column", "tag_column")]
+        words = f"tokens look to stand in column {places[0]} and tags in column {places[1]}"
+        if places == [token, tag]:
+            words = f"the tag scheme looks like {found.options['scheme']}"
+        if new != options:
+            yield Change(new, words)
 
 
-def _table_columns(options: dict[str, Any], files: Sequence[Path]) -> Iterator[Change]:
+def table_columns(options: dict[str, Any], files: Sequence[Path]) -> Iterator[Change]:
+    """Other orders of the columns of a table of pairs."""
     own = [*options.get("columns", ())]
     separator = options.get("separator") or "\t"
     rows = (row for f in files if f.is_file() for _, row in table(f, separator))
@@ -141,57 +129,68 @@ def _table_columns(options: dict[str, Any], files: Sequence[Path]) -> Iterator[C
         first = next(rows, [])
     except PipelineError:
         return
+    pair = tabular.PAIR
     if own:
         for i, j in permutations(range(len(own)), 2):
-            if i < j and {own[i], own[j]} & {*PAIR} and {own[i], own[j]} != {"head", "tail"}:
+            if i < j and {own[i], own[j]} & {*pair} and {own[i], own[j]} != {"head", "tail"}:
                 swapped = [*own]
                 swapped[i], swapped[j] = own[j], own[i]
                 words = f"the columns {own[i]!r} and {own[j]!r} look swapped"
                 yield Change({**options, "columns": swapped}, words)
-    elif not {*PAIR} <= {name.strip() for name in first} and len(PAIR) <= len(first) <= 6:
+    elif not {*pair} <= {name.strip() for name in first} and len(pair) <= len(first) <= 6:
         # Which of two names is the head cannot be seen: it is taken to come first.
-        for places in permutations(range(len(first)), len(PAIR)):
+        for places in permutations(range(len(first)), len(pair)):
             if places[1] < places[2]:
                 columns = [f"column_{i}" for i in range(len(first))]
-                for name, place in zip(PAIR, places, strict=True):
+                for name, place in zip(pair, places, strict=True):
                     columns[place] = name
                 words = "the first row does not name the columns so, they look like"
                 yield Change({**options, "columns": columns}, f"{words} {', '.join(columns)}")
 
 
-def _text_fields(
+def _json_fields(
     options: dict[str, Any], offered: dict[str, Any], files: Sequence[Path]
 ) -> Iterator[Change]:
-    """Other fields of the first row that may hold the text."""
-    nested = "fields" in offered
-    if not nested and "text" not in offered:
-        return
-    row = first_row(files)
-    fields = options.get("fields") or {}
-    own = fields.get("text", "text") if nested else options.get("text", offered["text"])
-    for name, value in row.items():
-        if name != own and isinstance(value, str | list) and value:
-            words = f"the text looks to be in the field {name!r}, not in {own!r}"
-            new: Any = {"fields": {**fields, "text": name}} if nested else {"text": name}
-            yield Change({**options, **new}, words)
+    """Other fields of the rows that may hold the text, or the annotations."""
+    rows = first_json(files)
+    own = options.get("text", offered["text"])
+    for shape in json_shape.shapes([row for row in rows or () if isinstance(row, dict)]):
+        for key in ("text", "tokens"):
+            if (other := shape.get(key)) is not None and other != own:
+                words = f"the text looks to be in the field {other!r}, not in {own!r}"
+                yield Change({**options, key: other}, words)
+        for key in ("entities", "relations", "events"):
+            if key in shape and shape[key] != options.get(key, offered[key]):
+                yield Change({**options, key: shape[key]}, f"the {key} look to stand elsewhere")
 
 
-def first_row(files: Sequence[Path]) -> dict[str, Any]:
-    """The first JSON object of a file with nothing empty in it, or with the least; else {}."""
+def first_json(files: Sequence[Path], most: int = ROWS) -> list[Any] | None:
+    """The first rows of JSON files, or of tables in Parquet and the like; None for other files."""
+    found: list[Any] = []
     for file in files:
+        if file.is_dir():
+            return None
         try:
-            rows = [row for _, row in islice(json_rows(file), ROWS)] if file.is_file() else []
+            for _, row in islice(json_rows(file), most):
+                if isinstance(row, dict | list):
+                    found.append(row)
+                elif not found:
+                    return None
         except PipelineError:
-            continue
-        if found := [row for row in rows if isinstance(row, dict)]:
-            return max(
-                found,
-                key=lambda row: sum(value not in ("", [], {}, None) for value in row.values()),
-            )
-    return {}
+            return None
+    return found
 
 
-def _toml(value: Any) -> str:
+def first_line(files: Sequence[Path]) -> str:
+    """The first line of files that is not empty."""
+    rows = (line for f in files if f.is_file() for _, line in lines(f))
+    return next((row for row in rows if row.strip()), "")
+
+
+def in_toml(value: Any) -> str:
+    """A value of an option as a declaration has it, on one line."""
     import tomlkit
 
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {in_toml(v)}" for k, v in value.items()) + " }"
     return str(tomlkit.item(value).as_string())

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from pipeline import catalog
+from pipeline.errors import RawFileError
+from pipeline.readers._source import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
+    from pipeline.adding.survey import Survey
 
-_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s_-]+")
-#: Labels that say that there is no relation.
-NO_RELATION: Final = frozenset({"na", "none", "no_relation", "no relation", "other", "negative"})
+_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_-]+")
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+_VOWEL: Final = re.compile(r"[aeiouyAEIOUY\u00c0-\uffff]")
+#: Labels that say that there is no relation, in lower case.
+NO_RELATION: Final = frozenset(
+    (
+        *("na", "n/a", "nan", "none", "null", "no", "no_relation", "no-relation", "no relation"),
+        *("norelation", "other", "unknown", "negative", "false"),
+        *("无", "无关系", "未知", "没有关系", "其他关系"),
+    )
+)
+#: What other datasets call otherwise, for reasons of their own.
+_OWN_NAMES: Final = {"MISC": "miscellaneous", "Misc": "miscellaneous", "misc": "miscellaneous"}
 
 
 @cache
@@ -29,32 +46,92 @@ def _known_names(language: str) -> dict[str, str]:
                 for raw, readable in dataset.names(kind).items():
                     if raw != readable:
                         votes.setdefault(raw, Counter())[readable] += 1
-    return {raw: min(own, key=lambda n: (-own[n], n)) for raw, own in votes.items()}
+    return {raw: min(own, key=lambda n: (-own[n], n)) for raw, own in votes.items()} | _OWN_NAMES
 
 
-def readable(labels: Iterable[str], language: str) -> dict[str, str]:
-    """Raw label -> a readable name: as in other datasets, or the words that it is made of."""
-    names: dict[str, str] = {}
+def readable(
+    labels: Iterable[str], language: str, names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Raw label -> a readable name: as told, as in other datasets, or the words it is made of."""
+    found: dict[str, str] = {}
     for raw in labels:
         words = [w for w in _WORDS.split(raw) if w]
         acronym = raw.isupper() and len(raw) <= 4
         plain = raw if acronym or not words else " ".join(words)
-        if language == "en" and not acronym:
+        if language != "zh" and not acronym:
             plain = plain.lower()
-        name = _known_names(language).get(raw, plain)
-        names[raw] = raw if name in names.values() else name
-    return names
+        name = (names or {}).get(raw) or _known_names(language).get(raw, plain)
+        found[raw] = raw if name in found.values() else name
+    return found
 
 
-def prepared(labels: Mapping[str, Counter[str]], language: str) -> dict[str, Any]:
+def prepared(survey: Survey, language: str, names: Mapping[str, str]) -> dict[str, Any]:
     """The tables of [labels] for the raw labels that were counted."""
     found: dict[str, Any] = {}
-    for kind, counts in labels.items():
-        nothing = {raw for raw in counts if kind == "relation" and raw.lower() in NO_RELATION}
+    for kind, counts in survey.labels.items():
+        nothing = {raw for raw in counts if kind == "relation" and says_nothing(raw)}
         if nothing:
             found["no_relation"] = sorted(nothing)
-        names = readable(sorted({*counts} - nothing), language)
-        if names:
-            same = all(raw == name for raw, name in names.items())
-            found[kind] = [*names] if same else names
+        own = readable(sorted({*counts} - nothing), language, names)
+        if own:
+            same = all(raw == name for raw, name in own.items())
+            found[kind] = [*own] if same and not unreadable(own, language) else own
     return found
+
+
+def says_nothing(relation: str) -> bool:
+    """Whether a relation's label says that there is none."""
+    return relation.strip().lower() in NO_RELATION
+
+
+def unreadable(names: Mapping[str, str], language: str) -> list[str]:
+    """Raw labels whose names a model could only guess at: codes, or words of another language."""
+    return [raw for raw, name in names.items() if _is_code(name) or _foreign(name, language)]
+
+
+def _is_code(name: str) -> bool:
+    """Whether a name is an abbreviation or a number: HCCX, bod, Nh, P177, cr2."""
+    if _CHINESE.search(name) or " " in name:
+        return False
+    short = len(name) <= 3 or name.isupper()
+    return short or any(map(str.isdigit, name)) or not _VOWEL.search(name)
+
+
+def _foreign(name: str, language: str) -> bool:
+    """Whether a name is Latin in a Chinese dataset, or Chinese in another one."""
+    return bool(_CHINESE.search(name)) != (language == "zh")
+
+
+def told_names(path: Path) -> dict[str, str]:
+    """Raw label -> name of a table: CSV or TSV of two columns, JSON, or lines of `name number`.
+
+    Raises RawFileError where it is none of these.
+    """
+    text = decode(path.read_bytes()).removeprefix("\ufeff")
+    todo = "two columns are wanted, the raw label and its name; or a JSON object of the same"
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        value = [row for row in _rows(text) if any(cell.strip() for cell in row)]
+        if any(len(row) != 2 for row in value):
+            odd = next(row for row in value if len(row) != 2)
+            what = f"a row has {len(odd)} columns: {odd!r:.80}"
+            raise RawFileError(what, where=path, todo=todo) from None
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        value = {str(number): name for number, name in enumerate(value)}
+    pairs = [*(value.items() if isinstance(value, dict) else value or ())]
+    if not pairs or not all(isinstance(cell, str | int) for pair in pairs for cell in pair):
+        raise RawFileError("this is no table of names", where=path, todo=todo)
+    cells = [(str(a).strip(), str(b).strip()) for a, b in pairs]
+    # Lists that give each name a number are read from the number to the name.
+    turned = all(b.isdigit() for _, b in cells) and not all(a.isdigit() for a, _ in cells)
+    return {b: a for a, b in cells} if turned else dict(cells)
+
+
+def _rows(text: str) -> list[list[str]]:
+    lines = text.splitlines()
+    if lines and "\t" in lines[0]:
+        return [line.split("\t") for line in lines]
+    if lines and "," in lines[0]:
+        return [*csv.reader(lines)]
+    return [line.rsplit(None, 1) for line in lines]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections import Counter
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.adding import fitting, mistakes
+from pipeline.adding import fitting, tags
 from pipeline.readers._source import lines
 from pipeline.readers.pair_table import table
 
@@ -14,10 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-
 _LINES: Final = 2000
-_TAG: Final = re.compile(r"([BIMESLU])[-_].+")
-_COUNT: Final = re.compile(r"\d+([-.]\d+)?")
+#: A cell in quotation marks with doubled ones in it, and one that begins with a mark alone.
+_DOUBLED: Final = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+_OPEN: Final = re.compile(r'"|"(?:[^"]|"")*[^"]')
+_COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
+#: The columns that a pair table needs.
+PAIR: Final = ("text", "head", "tail", "relation")
 #: What the columns of a pair table are called elsewhere, in lower case.
 _HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "text": ("sentence", "content", "sent", "context"),
@@ -25,6 +30,15 @@ _HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "tail": ("tail_text", "tail_entity", "object", "obj", "entity2", "entity_2", "e2", "t", "o"),
     "relation": ("label", "predicate", "relation_type", "rel", "type", "class", "r", "p"),
 }
+#: Share of the rows that must be as wide as most are.
+_REGULAR: Final = 0.8
+
+
+class Tagged(NamedTuple):
+    """A column of tags beside one of tokens, as options of `columns`."""
+
+    options: dict[str, Any]
+    style: tags.Style
 
 
 def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
@@ -32,18 +46,26 @@ def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     first = next((line for f in files for _, line in lines(f) if line.strip()), "")
     found: dict[str, Any] = {"separator": ","} if "\t" not in first and "," in first else {}
     separator = {**found, **given}.get("separator") or "\t"
-    tables = [[row for _, row in islice(table(f, separator), fitting.ROWS)] for f in files]
+    lines_seen = [line for f in files for line in _first_lines(f, "utf-8")]
+    if separator != "," and _quoted(lines_seen, separator):
+        found["quoted"] = True
+    quoted = {**found, **given}.get("quoted", False)
+    tables = [[*islice(_rows(f, separator, quoted=quoted), fitting.ROWS)] for f in files]
     rows = next(iter(tables), [])
-    named = bool(rows) and {*mistakes.PAIR} <= {name.strip() for name in rows[0]}
+    named = bool(rows) and {*PAIR} <= {name.strip() for name in rows[0]}
     if (named and "columns" not in given) or not all(map(_headed, tables)):
         return found
     names = [name.strip() for name in rows[0]]
-    places = {name: i for name in mistakes.PAIR if (i := _place(name, names)) is not None}
-    if len({*places.values()}) == len(mistakes.PAIR):
+    places = {name: i for name in PAIR if (i := _place(name, names)) is not None}
+    if len({*places.values()}) == len(PAIR):
         for name, place in places.items():
             names[place] = name
         found["columns"] = names
     return {**found, "header": True}
+
+
+def _rows(file: Path, separator: str, *, quoted: bool) -> Iterator[list[str]]:
+    return (row for _, row in table(file, separator, quoted=quoted))
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
@@ -72,29 +94,87 @@ def _place(name: str, names: Sequence[str]) -> int | None:
 
 
 def of_columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """The options of `columns` that can be seen in the first lines."""
+    """The likeliest options of `columns` beside those that are given."""
+    found = tagged_columns(given, files)
+    return found[0].options if found else {}
+
+
+def tagged_columns(given: Mapping[str, Any], files: Sequence[Path]) -> list[Tagged]:
+    """Every column of tags in the files, the likeliest first: certain ones, and of these the last.
+
+    Where tags stand in a column without a scheme, as parts of speech do, it comes after those that
+    have one.
+    """
     encoding = given.get("encoding", "utf-8")
     raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
-    found: dict[str, Any] = {} if "comment" in given else _comment(raw)
-    rows = [*_uncommented(raw, {**found, **given}.get("comment", ""))]
+    base: dict[str, Any] = {} if "comment" in given else _comment(raw)
+    rows = [*_uncommented(raw, {**base, **given}.get("comment", ""))]
     separator = given.get("separator")
     if separator is None:
-        separator = next((s for s in ("\t", " ", "") if _regular(rows, s)), "")
-    cells = [row.split(separator) if separator else row.split() for row in rows]
-    found["separator"] = separator
-    width = min(map(len, cells), default=0)
-    columns = [*zip(*(row[:width] for row in cells), strict=True)]
-    tagged = [i for i, c in enumerate(columns) if any(map(_TAG.fullmatch, c)) and _tags_only(c)]
-    if tagged and "tag_column" not in given:
-        place = tagged[-1]
-        if place != width - 1 or any(len(row) != width for row in cells):
-            found["tag_column"] = place
-        if place == 0 or (place > 1 and all(map(_COUNT.fullmatch, columns[0]))):
-            found["token_column"] = 1
-    tag_column = {**found, **given}.get("tag_column", -1)
-    if columns and tag_column < width and (scheme := _scheme(columns[tag_column])):
-        found["scheme"] = scheme
-    return found
+        separator = next((s for s in ("\t", " ", "", ",") if _width(_split(rows, s)) > 1), "")
+    base["separator"] = separator
+    if separator and separator != "," and _quoted(rows, separator):
+        base["quoted"] = True
+    cells = _split(rows, separator, quoted=base.get("quoted", False))
+    width = _width(cells)
+    columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
+    base |= _sentences(columns, raw)
+    irregular = any(len(row) != width for row in cells)
+    found = []
+    for place, column in enumerate(columns):
+        style = tags.style([tag.strip() for tag in column[1:]])
+        if style is None or ("tag_column" in given and place != given["tag_column"] % width):
+            continue
+        headed = column[0].strip() not in tags.seen(column[1:]) and tags.is_name(column[0])
+        style = style if headed else tags.style([tag.strip() for tag in column]) or style
+        options = {**base, **style.options, **({"header": True} if headed else {})}
+        if place != width - 1 or (irregular and not style.certain):
+            options["tag_column"] = place
+        token = _token_column(columns, place, options.get("sentence_column"))
+        if token:
+            options["token_column"] = token
+        found.append(Tagged(options, style))
+    found.reverse()
+    return sorted(found, key=lambda own: not own.style.certain)
+
+
+def _split(rows: Sequence[str], separator: str, *, quoted: bool = False) -> list[list[str]]:
+    """The cells of rows, as the reader parts them."""
+    if quoted or separator == ",":
+        try:
+            return [*csv.reader((f"{row}\n" for row in rows), delimiter=separator, strict=True)]
+        except csv.Error:
+            return []
+    return [row.split(separator) if separator else row.split() for row in rows]
+
+
+def _quoted(rows: Sequence[str], separator: str) -> bool:
+    """Whether cells stand in quotation marks as spreadsheets write them: marks inside are doubled.
+
+    A token that is a quotation mark alone stands in many files as it is.
+    """
+    cells = [cell for row in rows for cell in row.split(separator)]
+    return any(map(_DOUBLED.fullmatch, cells)) and not any(map(_OPEN.fullmatch, cells))
+
+
+def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str, int]:
+    """The column that only the first row of each sentence fills, where no empty lines part them."""
+    if sum(not row.strip() for row in raw) > 3:
+        return {}
+    for place, column in enumerate(columns):
+        empty = sum(not cell.strip() for cell in column)
+        if empty * 3 > len(column) and column[0].strip():
+            return {"sentence_column": place}
+    return {}
+
+
+def _token_column(columns: Sequence[Sequence[str]], tag: int, sentence: int | None) -> int:
+    """The first column beside the tags whose cells are no counts and differ from each other."""
+    for place, column in enumerate(columns):
+        counts = all(map(_COUNT.fullmatch, column[1:]))
+        if place not in (tag, sentence) and not counts and len({*column}) > 1:
+            return place
+    return 0 if tag else min(1, len(columns) - 1)
 
 
 def _first_lines(file: Path, encoding: str) -> Iterator[str]:
@@ -108,7 +188,7 @@ def _comment(rows: Sequence[str]) -> dict[str, str]:
     """
     begun = [row for before, row in pairwise(rows) if not before.strip(" \t")]
     above = [row for row in begun if row.startswith("#") and not row.startswith("##")]
-    tagged = sum(any(w == "O" or _TAG.fullmatch(w) for w in row.split()) for row in above)
+    tagged = sum(row.split()[-1:] == ["O"] or tags.style(row.split()) is not None for row in above)
     if tagged * 2 >= len(above):
         return {}
     # A hashtag that is the first token of a sentence has no blank.
@@ -126,23 +206,8 @@ def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
             yield row
 
 
-def _regular(rows: Sequence[str], separator: str) -> bool:
-    widths = {len(row.split(separator or None)) for row in rows}
-    return len(widths) == 1 and widths != {1}
-
-
-def _tags_only(column: Iterable[str]) -> bool:
-    return all(tag == "O" or _TAG.fullmatch(tag) for tag in column)
-
-
-def _scheme(tags: Sequence[str]) -> str | None:
-    """The tag scheme that the prefixes tell; None where there are none."""
-    prefixes = {found[1] for tag in tags if (found := _TAG.fullmatch(tag))}
-    if not prefixes or not _tags_only(tags):
-        return None
-    if "M" in prefixes:
-        return "BMES"
-    if prefixes - {"B", "I"}:
-        return "BIOES"
-    opens = any(b[0] == "I" and a == "O" for a, b in zip(("O", *tags), tags, strict=False))
-    return "IOB1" if opens else "IOB2"
+def _width(cells: Sequence[Sequence[str]]) -> int:
+    """How many columns nearly all rows have; 0 where they differ."""
+    widths = Counter(map(len, cells))
+    most, n = max(widths.items(), key=lambda own: own[1], default=(0, 0))
+    return most if n >= _REGULAR * len(cells) else 0

@@ -28,6 +28,8 @@ __all__ = ["Dataset", "File", "Labels", "Manifest", "Names", "Split", "renamed"]
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
 
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
+
 
 def ids(folder: Path | None = None) -> list[str]:
     """The ids of all declared datasets, or of those in one folder, sorted."""
@@ -114,6 +116,11 @@ def _validate(dataset: Dataset, path: Path) -> None:
             raise DeclarationError(what, where=path, todo=todo)
 
     reader(dataset, path)
+    demand(
+        _LANGUAGE.fullmatch(dataset.language),
+        f"{dataset.language!r} is no code of a language",
+        "use the two or three letters of ISO 639, as in en, zh or de",
+    )
     for key in ("title", "source"):
         demand(getattr(dataset, key).strip(), f"{key} is blank", "give it a name")
     demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")

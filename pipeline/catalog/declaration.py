@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
 
 Names = dict[str, str] | list[str]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+#: What a licence, or whoever hands the files out, asks of those who use them.
+Restriction = Literal[
+    "non-commercial", "research-only", "share-alike", "no-redistribution", "agreement"
+]
+#: A file of the Hugging Face Hub at a commit, whose hash the Hub states with the file.
+_PINNED: Final = re.compile(
+    r"https://huggingface\.co/(datasets/)?[^/]+/[^/]+/resolve/[0-9a-f]{40}/"
+)
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
     """A raw file, or a folder of them, relative to the dataset's raw folder."""
 
     path: str
-    sha256: str | None = None
+    sha256: Sha256 | None = None
+    #: The id that Git gives these bytes, where no sha256 is known: see `raw_files.git_blob`.
+    git: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")] | None = None
     bytes: int | None = None
-    url: str | None = None
-    #: A member of the archive that `url` names, where the file is not downloaded by itself.
-    member: str | None = None
+    #: Addresses on the web, tried in order. What follows a # is a member of the archive there.
+    url: str | list[str] | None = None
+    #: Of the archives among the addresses, where no hash of the member itself is known.
+    archive_sha256: Sha256 | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses on the web, the first to be tried first."""
+        return [self.url] if isinstance(self.url, str) else self.url or []
+
+    @property
+    def verified_by(self) -> Literal["sha256", "git", "archive", "revision"] | None:
+        """What tells whether a download is the declared file; None: nothing does."""
+        if self.sha256:
+            return "sha256"
+        if self.git:
+            return "git"
+        if self.archive_sha256:
+            return "archive"
+        return "revision" if any(map(pinned, self.addresses)) else None
+
+
+def pinned(address: str) -> bool:
+    """Whether an address names a commit, of which the server states the hash of the file."""
+    return _PINNED.match(address) is not None
 
 
 class Split(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,8 +95,10 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
 
     title: str
     source: str
+    #: An SPDX expression, or "unstated".
     license: str
-    language: Literal["en", "zh"]
+    #: An ISO 639 code; see `text.like` for what follows from it.
+    language: str
     domain: str
     tasks: list[Task]
     reader: dict[str, Any]
@@ -70,6 +107,10 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     id: str = ""
     homepage: str = ""
     citation: str = ""
+    #: Where the licence can be read, what it asks in short, and what there is to say besides.
+    license_url: str = ""
+    restrictions: list[Restriction] = []
+    license_note: str = ""
     access: Literal["open", "licensed", "unavailable"] = "open"
     access_note: str = ""
     use: Literal["train", "held-out"] = "train"
@@ -95,6 +136,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     #: source notes now and then: where it does not, nobody can say that they are absent.
     implied: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
+    #: How the source parted its texts into tokens, see `normalize/detokenize.py`; None: not at all.
+    tokenized: Literal["words", "punctuation"] | None = None
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"
@@ -131,6 +174,13 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
             for head, tail in pairs
         }
         return [*found]
+
+    @property
+    def terms(self) -> str:
+        """The licence, what it asks, and where it can be read, in one line."""
+        asked = f" ({', '.join(self.restrictions)})" if self.restrictions else ""
+        note = " ".join(self.license_note.split())
+        return self.license + asked + "".join(f", {x}" for x in (self.license_url, note) if x)
 
     def how_to_get(self) -> str:
         """What a person must do for files that no address is known of."""

@@ -67,12 +67,13 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
             raise DeclarationError(what, where=path, todo="count again, or leave it out")
         for file in split.files:
             _check_inside(file.path, path)
-            if file.url and not re.match(r"https?://[^/\s]+/", file.url):
-                raise DeclarationError(
-                    f"{file.url!r} is no address on the web",
-                    where=path,
-                    todo="use https:// or http://; other places are given with --mirror",
-                )
+            for address in file.addresses:
+                if not re.match(r"https?://[^/\s]+/", address):
+                    raise DeclarationError(
+                        f"{address!r} is no address on the web",
+                        where=path,
+                        todo="use https:// or http://; other places are given with --mirror",
+                    )
         if split.documents is not None:
             _check_inside(split.documents, path)
             if _listed(split.documents) is None:
@@ -149,6 +150,31 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def git_blob(path: Path) -> str:
+    """The id that Git gives a file: the SHA-1 of `blob`, its length, a zero byte and its bytes.
+
+    Many repositories show it where they show no other hash of a large file.
+    """
+    found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def mismatch(path: Path, file: File) -> str | None:
+    """How the bytes at a path differ from those that are declared, in words; None: not at all."""
+    if file.sha256:
+        kind, found, declared = "sha256", digest(path), file.sha256
+    elif file.git:
+        if path.is_dir():
+            return "a folder has no Git blob id, declare its sha256"
+        kind, found, declared = "Git blob id", git_blob(path), file.git
+    else:
+        return None
+    return None if found == declared else f"{kind} is {found}, declared is {declared}"
+
+
 def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
     """What to say where nothing tells which files are which split: that would be no records."""
     if manifest.splits:
@@ -219,8 +245,7 @@ def _fault(path: Path, file: File, folder: Path) -> RawFileError | None:
     what, todo = None, "move it away and run `iepile fetch`"
     if path.is_file() and path.stat().st_size == 0:
         what = "this raw file is empty"
-    elif file.sha256 and (found := digest(path)) != file.sha256:
-        what = f"sha256 is {found}, declared is {file.sha256}"
+    elif what := mismatch(path, file):
         todo = f"{todo}, or write a manifest.toml for it"
     return RawFileError(what, where=path, todo=todo) if what else None
 

@@ -66,10 +66,12 @@ def too_short(table: Any, min_characters: int) -> Any:
 def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:
     """Texts of which more than `max_share` of the words are stop words; see `folder` for these."""
     out = np.zeros(table.num_rows, bool)
-    for language, most in (("en", _most_in_english), ("zh", chinese.most_stop_share)):
+    bounds = {"en": _most_in_english, "zh": chinese.most_stop_share}
+    for language in sorted(pc.unique(table["language"]).to_pylist()):
         rows = np.flatnonzero(pc.equal(table["language"], language).to_numpy())
-        if len(rows):
-            stops = text.stop_words(folder, language)
+        stops = text.stop_words(folder, language)
+        most = bounds.get(language, _any_share)
+        if stops:
             texts = table["text"].take(pa.array(rows)).to_pylist()
             # Parting a text into words costs fifty times more than a bound that mostly settles it.
             for i in np.flatnonzero(most(texts, stops) > max_share + _TOLERANCE):
@@ -77,6 +79,12 @@ def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:
                 share = sum(word in stops for word in found) / max(len(found), 1)
                 out[rows[i]] = share > max_share + _TOLERANCE
     return out
+
+
+def _any_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
+    """The bound for a language that has no rule of its own: every text must be parted."""
+    del stops
+    return np.ones(len(texts))
 
 
 def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:

@@ -1,10 +1,12 @@
-"""The subcommands of `iepile`, a module each, all of the same shape.
+"""The subcommands of `iepile`, one module each.
 
-    add(commands)      declares the subcommand: its help and its options; imports nothing heavy
-    run(arguments)     does it, and returns the exit code
+Every module has two functions:
 
-`common` adds the options that most of them share, `sources` those about raw files alone, and
-`workspace` turns these into folders and settings; `writing` holds the output folder besides.
+    add(commands)      declares the subcommand, its help and its options; imports nothing heavy
+    run(arguments)     runs it, and returns the exit code
+
+`common` adds the options that most commands share, `sources` only those about raw files.
+`workspace` turns them into folders and settings; `writing` also locks the output folder.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 
     from pipeline.commands.layout import Workspace
 
+#: For modules that need argparse in annotations alone.
+Arguments = argparse.Namespace
+
 
 def command(commands: Any, name: str, text: str, more: str = "") -> argparse.ArgumentParser:
-    """Declare a subcommand with a one-line help, and a longer description."""
+    """Declare a subcommand with a one-line help; the description adds `more` to that line."""
     about = f"{text[0].upper()}{text[1:]}."
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=f"{about} {more}".strip()
@@ -31,32 +36,33 @@ def command(commands: Any, name: str, text: str, more: str = "") -> argparse.Arg
 
 
 def sources(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where raw files lie."""
+    """Add the options that say where parameters and raw files are."""
     add = parser.add_argument
     add("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
-    add("--raw", metavar="DIR|URL", help="raw folders, one per dataset")
-    add("--manifests", metavar="DIR|URL", help="manifests <id>.toml from outside")
+    add("--raw", metavar="DIR|URL", help="folder that has a folder of raw files for each dataset")
+    add("--manifests", metavar="DIR|URL", help="folder of manifests, <id>.toml")
 
 
 def common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where things lie, and who does the work."""
+    """Add the options about raw files, results and workers."""
     sources(parser)
     add = parser.add_argument
     add("--out", metavar="DIR|URL", help="where results go (default: output)")
     add("--workers", type=positive, metavar="N", help="processes (default: one per usable core)")
-    add("--engine", choices=("local", "ray"), default="local", help="processes, or a Ray cluster")
-    add("--address", metavar="HOST:PORT", help="of a Ray cluster that runs (default: start one)")
+    engines = "local processes, or a Ray cluster"
+    add("--engine", choices=("local", "ray"), default="local", help=engines)
+    add("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start one)")
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 on, or a wrong call."""
+    """Return a whole number of at least 1, for argparse."""
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between them, each once, or a wrong call."""
+    """Return comma-separated names, each once, for argparse."""
     found = [*dict.fromkeys(name.strip() for name in text.split(",") if name.strip())]
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} names nothing")
@@ -64,12 +70,12 @@ def names(text: str) -> list[str]:
 
 
 def edition_of(raw: Path) -> str:
-    """What `iepile edition` calls a folder of raw folders."""
+    """Return the name for which `iepile edition` uses this raw folder."""
     return "full" if raw == Path("raw/full") else str(raw)
 
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
-    """The folders and settings that the common options name."""
+    """Return the folders, settings and workers that the common options name."""
     from pipeline import config
     from pipeline.commands.layout import Workspace
     from pipeline.errors import DeclarationError
@@ -81,7 +87,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     address = getattr(arguments, "address", None)
 
     def place(text: object) -> Path:
-        # The processes of a cluster have working directories of their own.
+        # The processes of a cluster have other working directories.
         path = atomic.place(str(text))
         return path.absolute() if engine == "ray" else path
 
@@ -89,7 +95,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     count = getattr(arguments, "workers", None) or machine.cores()
     if address and engine != "ray":
         raise DeclarationError(
-            "--address is of a Ray cluster", where=f"--address {address}", todo="add --engine ray"
+            "--address needs a Ray cluster", where=f"--address {address}", todo="add --engine ray"
         )
     return Workspace(
         settings=settings,
@@ -103,26 +109,26 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
 
 @contextmanager
 def writing(arguments: argparse.Namespace, ids: Sequence[str] = ()) -> Iterator[Workspace]:
-    """The workspace, whose output folder is ours alone until the block ends, or of these datasets.
+    """Yield the workspace, with its output folder, or these datasets of it, locked until the end.
 
-    Refuses folders that hold what is not ours, and those where a write could replace an input.
+    Raises `DeclarationError` if the folder is not ours, or if a write could replace an input.
     """
     from pipeline.execution import ownership
 
     ws = workspace(arguments)
-    tracked = getattr(arguments, "dictionaries", None)
-    by_hand = Path("dictionaries", "overrides.toml")
-    inputs = (ws.raw, ws.manifests, *ws.catalogs, ws.params, by_hand)
+    dictionaries = getattr(arguments, "dictionaries", None)
     imported = getattr(arguments, "imported", None)
-    merged = [tracked / "hard_negatives", tracked / "hard_negatives.json"] if tracked else []
-    ownership.apart((ws.out, *ws.folders.values(), *merged), (*inputs, imported))
-    if tracked:
-        ownership.claim(tracked, ownership.DICTIONARY)
+    overrides = Path("dictionaries", "overrides.toml")
+    outputs = [ws.out, *ws.folders.values()]
+    if dictionaries:
+        outputs += [dictionaries / "hard_negatives", dictionaries / "hard_negatives.json"]
+    ownership.apart(outputs, (ws.raw, ws.manifests, *ws.catalogs, ws.params, overrides, imported))
+    if dictionaries:
+        ownership.claim(dictionaries, ownership.DICTIONARY)
     with ownership.writing(ws.out, ids):
         yield ws
 
 
 def say(line: str) -> None:
-    """Tell how far the work is, on stderr."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """Print a line to stderr, for progress and remarks."""
+    print(line, file=sys.stderr, flush=True)

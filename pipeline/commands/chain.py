@@ -1,7 +1,7 @@
-"""What follows from what over one folder of a run, and what of it is due.
+"""Which folders of a run follow from which inputs, and which of them must be made.
 
-`dvc repro`, `iepile run` and single stages all go through `Chain`, which asks
-`execution/freshness` what is stale, makes that, and stamps it.
+`dvc repro`, `iepile run` and single stages all use `Chain`. It asks `execution/freshness` what is
+stale, runs the stage over that, and stamps the result.
 """
 
 from __future__ import annotations
@@ -28,53 +28,57 @@ if TYPE_CHECKING:
     from pipeline.execution.engines import Tell
     from pipeline.execution.freshness import MadeFrom
 
-    #: Shows a stage while it runs: what to call for every step, and with the words for its end.
+    #: Shows a stage while it runs: gives what to call for every step, and for the final words.
     Watch = Callable[[str], AbstractContextManager[tuple[Tell | None, Callable[[str], None]]]]
 
-#: Of a declaration, what changes no record and no instruction; the card and the page tell it.
-_ABOUT: Final = (
-    "title",
-    "homepage",
-    "citation",
-    "license",
-    "domain",
-    "note",
-    "access",
-    "coverage_source",
+#: Keys of a declaration that change no record and no instruction, but the card and the audit page.
+_DESCRIPTIVE: Final = (
+    *("title", "homepage", "citation", "domain", "note", "coverage_source"),
+    *("license", "license_url", "license_note", "restrictions"),
+    *("access", "access_note", "splits"),
 )
-_ABOUT_FILES: Final = ("access_note", "splits")
+#: Key of `made_from` -> what has changed, in an error.
+_CHANGED: Final = {
+    "code": "the code",
+    "parameters": "the parameters",
+    "declaration": "a declaration",
+    "inputs": "an input file",
+    "sources": "an input file",
+}
 
 
 class Chain:
-    """What every folder of a list of datasets follows from, and whether it is fresh.
+    """What every folder of a run over some datasets is made from, and whether it is fresh.
 
-    With `only`, stages that write a folder per dataset look at these alone.
+    With `only`, stages that write a folder per dataset consider these datasets alone.
     """
 
     def __init__(self, names: Iterable[str], ws: Workspace, only: Sequence[str] = ()) -> None:
         self.ws = ws
         self.datasets = {name: ws.dataset(name) for name in sorted({*names, *only})}
         self.only = only
+        #: (stage, name) -> the digests of the files that the stage left.
         self._files: dict[tuple[str, str], dict[str, str]] = {}
+        #: (stage, readers) -> the digest of the code.
         self._codes: dict[tuple[str, ...], str] = {}
 
     def units(self, stage: str) -> list[str]:
-        """What a stage writes a folder for: every dataset, or all of them at once."""
+        """Return the names of the folders that a stage writes: the datasets, or `ALL`."""
         return [ALL] if STAGES[stage].whole else [*(self.only or self.datasets)]
 
     def why_stale(self, stage: str, name: str, keys: Collection[str] = ()) -> str:
-        """Why a folder must be made, in words; "" if it is fresh. `keys`: compare only these."""
+        """Say why a folder must be made; "" if it is fresh. With `keys`, compare only these."""
         made_from = self.made_from(stage, name)
         return self._why_stale(stage, name, {key: made_from[key] for key in keys or made_from})
 
     def _why_stale(self, stage: str, name: str, made_from: MadeFrom) -> str:
-        return freshness.why_stale(self.ws.place(stage, name), made_from, self._found(stage, name))
+        place, files = self.ws.place(stage, name), self._digests(stage, name)
+        return freshness.why_stale(place, made_from, files)
 
     def require(self, *stages: str, keys: Collection[str] = ()) -> None:
-        """Refuse to go on from stages, or those that they read, where they are stale.
+        """Raise `StaleError`, with what to run, if these stages or any before them are stale.
 
-        Raises `StaleError` that says what is due. With `keys` only these parts of `made_from` are
-        compared.
+        With `keys`, compare only these keys of `made_from`.
         """
         wanted = {*stages}
         for stage in reversed(STAGES):
@@ -85,26 +89,28 @@ class Chain:
                     what, command = (
                         (stage, stage) if name == ALL else (f"{stage} of {name}", f"{stage} {name}")
                     )
-                    todo = f"run `iepile {command}`; `dvc repro` or `iepile run` do all that is due"
-                    where = self.ws.place(stage, name).folder
-                    raise StaleError(f"{what} {why}", where=where, todo=todo)
+                    raise StaleError(
+                        f"{what} {why}",
+                        where=self.ws.place(stage, name).folder,
+                        todo=f"run `iepile {command}`; `dvc repro` and `iepile run` run every "
+                        "stage that is stale",
+                    )
 
     def made_from(self, stage: str, name: str) -> MadeFrom:
-        """What the bytes of a folder follow from: see `execution/freshness`."""
+        """Return what the bytes of a folder follow from, see `execution/freshness`."""
         datasets = [*self.datasets.values()] if name == ALL else [self.datasets[name]]
         settings = msgspec.to_builtins(self.ws.settings)
         parameters = {section: settings[section] for section in STAGES[stage].parameters}
         if stage == "normalize":
-            del parameters["normalize"]["max_reject_rate"]  # it stops a run and changes nothing
-        if (
-            texts := Path(self.ws.settings.instruct.templates)
-        ).is_file() and "instruct" in parameters:
+            del parameters["normalize"]["max_reject_rate"]  # it can stop a run, but change no byte
+        texts = Path(self.ws.settings.instruct.templates)
+        if "instruct" in parameters and texts.is_file():
             parameters["instruct"]["templates"] = freshness.digest(texts)
-        about = stage in ("publish", "report")
+        descriptive = stage in ("publish", "report")
         return {
             "code": self._code(stage, datasets),
-            "parameters": parameters if about else parameters[stage],
-            "declaration": {d.id: _declaration(d, about=about) for d in datasets},
+            "parameters": parameters if descriptive else parameters[stage],
+            "declaration": {d.id: _declaration(d, descriptive=descriptive) for d in datasets},
             "inputs": dict(self._inputs(stage, name)),
             "sources": self._sources(stage, name),
         }
@@ -117,164 +123,150 @@ class Chain:
         return self._codes[key]
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
-        """What a stage reads for a dataset or all, each with a digest of its contents."""
+        """Yield every folder that a stage reads, with a digest of its contents."""
         for earlier in STAGES[stage].reads:
             whole = STAGES[earlier].whole
             for dataset in self.datasets if name == ALL else (name,):
-                files = self._found(earlier, ALL if whole else dataset)
-                # What is told about a dictionary changes no instruction.
-                part = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
-                yield f"{earlier} of {dataset}", freshness.contents(files, part)
+                files = self._digests(earlier, ALL if whole else dataset)
+                # Of the negatives, only the dictionary is read, not the account beside it.
+                prefix = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
+                yield f"{earlier} of {dataset}", freshness.contents(files, prefix)
 
     def _sources(self, stage: str, name: str) -> dict[str, str]:
-        """What a stage reads besides, where the user and the current folder have it."""
+        """Return the digests of what a stage reads of the user's: raw files, overrides."""
         if stage == "normalize":
             return {"raw files": _raw(self.datasets[name], self.ws)}
         path = overrides() if stage == "negatives" else None
         return {"overrides": freshness.digest(path)} if path else {}
 
-    def _found(self, stage: str, name: str) -> dict[str, str]:
-        """The digests of the files that a stage left; looked at once."""
+    def _digests(self, stage: str, name: str) -> dict[str, str]:
+        """Return the digests of the files that a stage left; computed once."""
         key = (stage, name)
         if key not in self._files:
             self._files[key] = freshness.digests(self.ws.place(stage, name).folder)
         return self._files[key]
 
     def make(self, stage: str, *, force: bool = False, **more: Any) -> str:
-        """Run a stage over what is stale; return in words how much that was.
+        """Run a stage over what is stale; say how much that was.
 
-        Raises `WorkError` where parameters, declarations, code or raw files are not at the end what
-        they were at the start.
+        `more` are arguments of the stage's own. Raises `WorkError` if parameters, declarations,
+        code or raw files changed while the stage ran.
         """
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
         due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
-        for name, wanted in made_from.items():
+        for name, place in ((name, self.ws.place(stage, name)) for name in made_from):
             if name in due:
-                freshness.begin(self.ws.place(stage, name), wanted)
-            else:  # what a run with other parameters left, or one that was killed as it ended
-                freshness.abandon(self.ws.place(stage, name), done=True)
+                freshness.begin(place, made_from[name])
+            else:  # unfinished work may be left of other parameters, or of a run killed at its end
+                freshness.abandon(place, done=True)
+        if not due:
+            return "fresh"
+        datasets = [self.datasets[name] for name in (self.datasets if ALL in due else due)]
         try:
-            if due:
-                names = self.datasets if ALL in due else due
-                datasets = [self.datasets[name] for name in names]
-                size = self.ws.input_bytes(stage, datasets)
-                workers = engines.enough(self.ws.workers, size)
-                tuning.skip_pandas()
-                STAGES[stage].make(datasets, self.ws._replace(workers=workers), **more)
+            workers = engines.enough(self.ws.workers, self.ws.input_bytes(stage, datasets))
+            tuning.skip_pandas()
+            STAGES[stage].make(datasets, self.ws._replace(workers=workers), **more)
         except BaseException:
             for name in due:
                 freshness.abandon(self.ws.place(stage, name))
             raise
-        self._unchanged(stage, {name: made_from[name] for name in due})
+        self._check_unchanged(stage, {name: made_from[name] for name in due})
         for name in due:
             self._files[stage, name] = freshness.finish(self.ws.place(stage, name), made_from[name])
-        if not due:
-            return "fresh"
         return "" if ALL in due else f"{len(due)} of {len(made_from)} datasets"
 
-    def _unchanged(self, stage: str, made_from: dict[str, MadeFrom]) -> None:
-        """Fail where what a stage was made from has changed while it ran."""
-        if not made_from:
-            return
+    def _check_unchanged(self, stage: str, made_from: dict[str, MadeFrom]) -> None:
+        """Fail if what a stage was made from has changed while it ran."""
         now = Chain(self.datasets, self.ws.reread(), self.only)
         now._files = self._files
-        changed = None if now.ws.settings == self.ws.settings else "the parameters"
+        changed = [] if now.ws.settings == self.ws.settings else ["the parameters"]
         for name, before in made_from.items():
             after = before | now.made_from(stage, name)
-            changed = changed or next(
-                (_WORDS[key] for key in before if after.get(key) != before[key]), None
-            )
+            changed += [_CHANGED[key] for key in before if after[key] != before[key]]
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))
             raise WorkError(
-                f"{changed} changed while {stage} ran",
+                f"{changed[0]} changed while {stage} ran",
                 where=self.ws.folders[stage],
-                todo="run it again; what it had made was of both and is not kept",
+                todo="run it again; its results mixed old and new, and were removed",
             )
 
     def sweep(self, stages: Iterable[str] = STAGES) -> None:
-        """Remove what earlier runs left of datasets that are not of this one."""
+        """Remove what earlier runs left of datasets that this run does not have."""
         for stage in stages:
             for stamp in (self.ws.out / "stamps" / stage).glob("*.json"):
                 if stamp.stem not in self.units(stage):
                     freshness.forget(self.ws.place(stage, stamp.stem))
 
 
-_WORDS: Final = {
-    "code": "the code",
-    "parameters": "the parameters",
-    "declaration": "a declaration",
-    "inputs": "a file that it reads",
-    "sources": "a file that it reads",
-}
-
-
 def _digest(value: Any) -> str:
-    """A digest of what a stage is told by its caller: a file, or values."""
-    if isinstance(value, Path):
-        return freshness.digest(value)
+    """Return a digest of an argument of a stage: of a file's contents, or of the value."""
+    return freshness.digest(value) if isinstance(value, Path) else _digest_of_json(value)
+
+
+def _digest_of_json(value: Any) -> str:
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode(value))
 
 
-def _declaration(dataset: Dataset, *, about: bool) -> str:
-    """A digest of what a declaration says: of records and instructions, or `about` the rest too."""
+def _declaration(dataset: Dataset, *, descriptive: bool) -> str:
+    """Return a digest of a declaration, with or without its descriptive keys."""
     content = msgspec.to_builtins(dataset)
-    if not about:
-        content = {k: v for k, v in content.items() if k not in (*_ABOUT, *_ABOUT_FILES)}
-    return xxhash.xxh3_128_hexdigest(msgspec.json.encode(content))
+    if not descriptive:
+        content = {key: value for key, value in content.items() if key not in _DESCRIPTIVE}
+    return _digest_of_json(content)
 
 
 def _raw(dataset: Dataset, ws: Workspace) -> str:
-    """A digest of a dataset's raw files as an edition declares them, and of that declaration."""
+    """Return a digest of a dataset's raw files and of the manifest that declares them."""
     folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
-    found = {"manifest": xxhash.xxh3_128_hexdigest(msgspec.json.encode(manifest))}
+    files = {"manifest": _digest_of_json(manifest)}
     for split in manifest.splits.values():
         for file in split.files:
             path = folder / file.path
-            inner = (
-                freshness.digests(path)
-                if path.is_dir()
-                else {"": freshness.digest(path)}
-                if path.is_file()
-                else {}
-            )
-            found |= {f"{file.path}/{name}": own for name, own in inner.items()}
+            if path.is_file():
+                files[f"{file.path}/"] = freshness.digest(path)
+            elif path.is_dir():
+                inside = freshness.digests(path)
+                files |= {f"{file.path}/{name}": digest for name, digest in inside.items()}
         if split.documents:
-            found[f"list {split.documents}"] = freshness.digest(raw_files.CATALOG / split.documents)
-    return freshness.contents(found)
+            files[f"list {split.documents}"] = freshness.digest(raw_files.CATALOG / split.documents)
+    return freshness.contents(files)
 
 
 def compared(ws: Workspace) -> list[str]:
-    """The datasets among which dedupe compared texts; none where it was not run."""
+    """Return the datasets among which dedupe compared texts; none if it has not been run."""
     stamp = freshness.stamp_of(ws.place("dedupe", ALL))
     return [*stamp.made_from["declaration"]] if stamp else []
 
 
 def gate(stage: str, chain: Chain) -> str:
-    """What a stage follows from besides the files it reads, as text: what DVC compares for it."""
-    found = {name: chain.made_from(stage, name) for name in chain.units(stage)}
-    told = {
-        name: {k: v for k, v in own.items() if k not in ("inputs", "sources")}
-        for name, own in found.items()
+    """Return, as JSON, what a stage is made from besides its input files: DVC compares this."""
+    found = {
+        name: {
+            key: value
+            for key, value in chain.made_from(stage, name).items()
+            if key not in ("inputs", "sources")
+        }
+        for name in chain.units(stage)
     }
-    return msgspec.json.format(msgspec.json.encode(told, order="sorted"), indent=1).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=1).decode() + "\n"
 
 
 def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
-    """Dataset -> why it is left out, for those whose raw files are absent."""
-    absent = {}
+    """Return the datasets whose raw files are absent, each with the reason why it is skipped."""
+    reasons = {}
     for name in names:
         folder, manifest = raw_files.edition(ws.dataset(name), ws.raw, ws.manifests)
         if not raw_files.present(folder, manifest):
-            absent[name] = f"no raw files in {folder}"
-    return absent
+            reasons[name] = f"no raw files in {folder}"
+    return reasons
 
 
 @contextmanager
 def unwatched(stage: str) -> Iterator[tuple[None, Callable[[str], None]]]:
-    """Show nothing of a stage."""
+    """Show nothing while a stage runs."""
     del stage
     yield None, lambda _: None
 
@@ -282,22 +274,23 @@ def unwatched(stage: str) -> Iterator[tuple[None, Callable[[str], None]]]:
 def everything(
     names: Sequence[str], ws: Workspace, watch: Watch = unwatched, *, force: bool = False
 ) -> Any:
-    """Run what is due of all stages, over datasets whose raw files are there; return the counts.
+    """Run every stage that is stale, over the datasets that have raw files; return the counts.
 
-    What earlier runs left of other datasets is removed: the folder is that of this run.
+    What earlier runs left of other datasets is removed. Raises `RawFileError` if no dataset has
+    raw files.
     """
     from pipeline.negatives import interchange
     from pipeline.negatives import stage as dictionaries
     from pipeline.publish import stage as corpus
 
-    left_out = missing(names, ws)
-    names = [name for name in names if name not in left_out]
+    skipped = missing(names, ws)
+    names = [name for name in names if name not in skipped]
     if not names:
         raise RawFileError(
             "none of these datasets has raw files",
             where=ws.raw,
-            todo="name the folder of raw folders with --raw; `iepile fetch` gets files, and "
-            "`iepile new` declares files of yours",
+            todo="name the folder of raw folders with --raw; `iepile fetch` downloads files, and "
+            "`iepile new` declares your own",
         )
     chain = Chain(names, ws)
     datasets = [*chain.datasets.values()]
@@ -306,7 +299,7 @@ def everything(
     for stage in STAGES:
         with watch(stage) as (tell, end):
             chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
-            more = {"skipped": [*left_out.items()]} if stage == "report" else {}
+            more = {"skipped": [*skipped.items()]} if stage == "report" else {}
             end(chain.make(stage, force=force, **more))
     interchange.gather(names, ws.folders["negatives"], ws.out / "dictionaries")
     chain.sweep()

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings."""
-    from pipeline.adding import checking
+    from pipeline.adding import checking, telling
     from pipeline.catalog import editions, raw_files
     from pipeline.errors import RawFileError
     from pipeline.text import drawn
@@ -52,4 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
         if not checked.findings:
             held = ", ".join(f"{n:,} {kind}" for kind, n in checked.counts.items() if n)
             print(f"{name}: nothing found in {held}{'' if checked.whole else ' (a cut)'}")
+        if passed := telling.unread(checked.unread):
+            print(drawn(f"{name}: {passed}"))
     return 1 if found else 0

@@ -23,6 +23,9 @@ def add(commands: Any) -> None:
     form.add_argument("--markdown", action="store_true", help="as the table of the README")
     form.add_argument("--json", action="store_true", help="as JSON")
     form.add_argument("--coverage", action="store_true", help="what their annotation covers")
+    parser.add_argument(
+        "--licenses", action="store_true", help="under which licences, and what these ask"
+    )
     form.add_argument("--into", type=Path, metavar="FILE", help="renew the table in this file")
 
 
@@ -40,7 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         listing.renew(arguments.into, listing.catalogue(entries, "markdown"))
         return 0
     form = "markdown" if arguments.markdown else "json" if arguments.json else "table"
-    print(listing.catalogue(entries, form))
+    if arguments.licenses:
+        print(listing.catalogue(entries, form, listing.LICENSES))
+    else:
+        print(listing.catalogue(entries, form))
     return 0
 
 
@@ -56,6 +62,9 @@ def _entry(dataset: Dataset, ws: Workspace) -> dict[str, Any]:
         "use": dataset.use,
         "access": dataset.access,
         "license": dataset.license,
+        "license_url": dataset.license_url,
+        "restrictions": list(dataset.restrictions),
+        "license_note": dataset.license_note,
         "records": sum(n for n in counts if n) or None,
         "raw_present": raw_files.present(folder, manifest),
     }

@@ -1,14 +1,11 @@
-"""`iepile doctor`: what is right, what is missing to make the corpus, and how to get it."""
+"""`iepile doctor`: say what is missing to make the corpus, and how to get it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, sources
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, command, sources
 
 
 def add(commands: Any) -> None:
@@ -16,45 +13,47 @@ def add(commands: Any) -> None:
     parser = command(
         commands,
         "doctor",
-        "look for what is missing: packages, parameters, raw files, disk, memory",
-        "Says of each what is there, and how to get what is not; it changes nothing and needs no "
-        "package itself. Exit code 1 if the corpus cannot be made as things are.",
+        "check packages, parameters, raw files, disk and memory",
+        "Says what is there, what is missing, and how to get it. It changes nothing, and works "
+        "without any package. The exit code is 1 if the corpus cannot be made as things are.",
     )
     sources(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where results go (default: output)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Look, and print."""
+def run(arguments: Arguments) -> int:
+    """Run all checks and print them."""
     import json
     import shutil
 
-    from pipeline.doctor import Check, diagnosis, packages
+    from pipeline.doctor import Check, packages, system
     from pipeline.execution import machine
 
     out = arguments.out or Path("output")
     dictionaries = out / "dictionaries" if arguments.out else Path("dictionaries")
     project = Path(__file__).resolve().parents[2]
-    checks = [*packages.installation(project), *diagnosis.programs(Path())]
+    checks = [*packages.installation(project), *system.programs(Path())]
     size = 0
     try:
-        from pipeline.doctor import readiness
+        from pipeline.doctor import data
 
-        found, size = readiness.examine(arguments.params, arguments.raw, arguments.manifests)
-        checks += found
+        data_checks, size = data.examine(arguments.params, arguments.raw, arguments.manifests)
+        checks += data_checks
     except ImportError as problem:
-        told = f"cannot be read while the package {problem.name} is missing"
-        checks.append(Check("parameters and data", "wrong", told, "see packages above"))
-    checks += diagnosis.machine(out, dictionaries, size, machine.memory())
-    checks += diagnosis.leftovers(out, dictionaries, Path("raw/full"))
+        found = f"cannot be read while the package {problem.name} is missing"
+        checks.append(Check("parameters and data", "wrong", found, "see packages above"))
+    checks += system.machine(out, dictionaries, size, machine.memory())
+    checks += system.leftovers(out, dictionaries, Path("raw/full"))
     wrong = sum(check.state == "wrong" for check in checks)
     if arguments.json:
-        told_all = {"ready": not wrong, "checks": [check._asdict() for check in checks]}
-        print(json.dumps(told_all, ensure_ascii=False, indent=2))
+        result = {"ready": not wrong, "checks": [check._asdict() for check in checks]}
+        print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
-        for line in diagnosis.report(checks, shutil.get_terminal_size((100, 24)).columns):
+        for line in system.report(checks, shutil.get_terminal_size((100, 24)).columns):
             print(line)
-        things = "1 thing is" if wrong == 1 else f"{wrong} things are"
-        print(f"\n{things} to be mended first" if wrong else "\nthe corpus can be made")
+        things = "1 thing" if wrong == 1 else f"{wrong} things"
+        print(f"\nfix {things} first" if wrong else "\nthe corpus can be made")
     return 1 if wrong else 0

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import command, edition_of, positive, say
+from pipeline.commands import names as comma_names
+from pipeline.errors import DeclarationError, PipelineError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from pipeline.catalog import Dataset
 
 
 def add(commands: Any) -> None:
@@ -17,17 +23,34 @@ def add(commands: Any) -> None:
         commands,
         "fetch",
         "get the raw files of datasets",
-        "Downloads to raw/full/<id>, verifies hashes, goes on where it was stopped, and says how "
-        "to get what cannot be downloaded. Exit code 1 if a file is missing in the end.",
+        "Downloads to raw/full/<id>, verifies hashes, resumes where it stopped, and says under "
+        "which licence the files stand and how to get what cannot be downloaded. Exit code 1 if a "
+        "file is missing in the end.",
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("ids", nargs="*", metavar="ID", default=[], help="datasets")
     which.add_argument("--all-open", action="store_true", help="every dataset with open access")
-    parser.add_argument("--raw", type=Path, metavar="DIR", help="where to (default: raw/full)")
+    which.add_argument(
+        "--edition",
+        choices=("iepile",),
+        help="the sources of IEPile in the unified format, as its authors publish them; each is "
+        "imported as a dataset iepile-<task>-<name>",
+    )
+    parser.add_argument(
+        "--only", type=comma_names, metavar="A,B", default=[], help="of an edition, these sets"
+    )
+    parser.add_argument(
+        "--raw", type=Path, metavar="DIR", help="where to (default: raw/full, or raw/<edition>)"
+    )
     parser.add_argument(
         "--mirror",
         metavar="URL_OR_DIR",
         help="take the files from <mirror>/<id>/<path>, laid out as a raw folder is",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only ask whether every address answers, and download nothing; exit code 1 if not",
     )
     parser.add_argument(
         "--timeout",
@@ -40,29 +63,100 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch one dataset after the other; say what an interrupted call has left."""
-    raw = arguments.raw or Path("raw/full")
-    try:
-        return _fetched(arguments, raw)
-    except KeyboardInterrupt:
-        say(
-            f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command goes on "
-            "from there; only files without a declared sha256 begin anew"
+    from pipeline import catalog
+
+    if arguments.check and arguments.edition:
+        raise DeclarationError(
+            "an edition has no declared files to check",
+            where="--check",
+            todo="check datasets: `iepile fetch --check --all-open`",
         )
-        return 130
-
-
-def _fetched(arguments: argparse.Namespace, raw: Path) -> int:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    from pipeline import catalog, fetching
-    from pipeline.fetching.http import Network
-    from pipeline.text import drawn, visible
-
     names = arguments.ids
     if arguments.all_open:
         names = [name for name in catalog.ids() if catalog.load(name).access == "open"]
     datasets = [catalog.load(name) for name in names]
+    if arguments.check:
+        return _checked(datasets, arguments.timeout)
+    raw = arguments.raw or Path("raw", arguments.edition or "full")
+    try:
+        return _edition(arguments, raw) if arguments.edition else _fetched(datasets, arguments, raw)
+    except KeyboardInterrupt:
+        say(
+            f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command resumes "
+            "there; only files that nothing verifies start anew"
+        )
+        return 130
+
+
+def _edition(arguments: argparse.Namespace, raw: Path) -> int:
+    """Fetch every set of the edition, and import it as a dataset of its own."""
+    from pipeline import catalog
+    from pipeline.adding import importing
+    from pipeline.fetching import unified
+    from pipeline.fetching.http import Network
+    from pipeline.text import visible
+
+    network, code = Network(timeout=arguments.timeout), 0
+    for declared in unified.sets(arguments.only):
+        if (raw / declared.id).exists() and catalog.file_of(declared.id).exists():
+            say(f"{declared.id}: is there already")
+            continue
+        dataset = declared
+        lacking: list[str] = []
+        if arguments.mirror is None:
+            dataset, lacking = unified.there(declared, network)
+        if lacking:
+            say(f"{dataset.id}: nothing is published for {', '.join(lacking)}")
+        unpacked = raw / ".unified"
+        if _fetched([dataset], arguments, unpacked, last=False):
+            code = 1
+            continue
+        wanted = importing.Wanted(
+            dataset.id,
+            dataset.source,
+            dataset.language,
+            tuple(dataset.tasks),
+            dataset.license,
+            dataset.domain,
+            dataset.use == "held-out",
+            dataset.license_url,
+            tuple(dataset.restrictions),
+        )
+        try:
+            counts = importing.run(unpacked / dataset.id, wanted, raw)
+        except PipelineError as problem:
+            say(visible(f"{dataset.id}: {problem}"))
+            code = 1
+            continue
+        shutil.rmtree(unpacked / dataset.id)
+        say(f"{dataset.id}: {counts['records']:,} records imported")
+    say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
+    return code
+
+
+def _checked(datasets: Sequence[Dataset], timeout: int) -> int:
+    from pipeline.fetching import checking
+    from pipeline.fetching.http import Network
+    from pipeline.text import visible
+
+    code = 0
+    for dataset in datasets:
+        for answer in checking.check(dataset, Network(timeout=timeout)):
+            code = 1 if answer.problem else code
+            print(visible(f"{dataset.id}: {answer.problem or answer}"), flush=True)
+    return code
+
+
+def _fetched(
+    datasets: Sequence[Dataset], arguments: argparse.Namespace, raw: Path, *, last: bool = True
+) -> int:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from pipeline import fetching
+    from pipeline.fetching.http import Network
+    from pipeline.text import drawn, visible
+
     network = Network(timeout=arguments.timeout)
     lacking = 0
     silent: set[str] = set()
@@ -71,6 +165,8 @@ def _fetched(arguments: argparse.Namespace, raw: Path) -> int:
         *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
     ) as bar:
         for dataset in datasets:
+            terms = visible(f"{dataset.id}: licence {dataset.terms}")
+            bar.print(terms, soft_wrap=True, markup=False, highlight=False)
             task = bar.add_task(dataset.id, total=None)
 
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:
@@ -83,6 +179,6 @@ def _fetched(arguments: argparse.Namespace, raw: Path) -> int:
             for problem in outcome.problems:
                 bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
             lacking += len(outcome.problems)
-    if not lacking:
+    if last and not lacking:
         say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
     return 1 if lacking else 0

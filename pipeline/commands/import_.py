@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
         default="",
         help="its name in the corpus (default: the folder's)",
     )
-    add_("--language", choices=("en", "zh"), default="", help="default: found out from the texts")
+    add_("--language", metavar="CODE", default="", help="ISO 639 code (default: of the texts)")
     add_("--tasks", metavar="A,B", help="default: the folder above, or what the annotations allow")
     add_("--license", metavar="TEXT", default="unstated")
     add_("--domain", metavar="TEXT", default="unstated")

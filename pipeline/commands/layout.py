@@ -1,4 +1,4 @@
-"""A run: where everything lies, with which parameters it is made, and by whom."""
+"""A run: its folders, its settings and its workers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 #: The name of what a stage writes for all datasets at once.
 ALL = "all"
-_STAGES = ("normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report")
-_FOLDERS = {"publish": "corpus", "report": "reports"}
+#: Stage -> its folder under `--out`.
+_FOLDERS = {
+    **{stage: stage for stage in ("normalize", "clean", "dedupe", "negatives", "instruct")},
+    "publish": "corpus",
+    "report": "reports",
+}
 
 
 class Workspace(NamedTuple):
@@ -30,48 +34,46 @@ class Workspace(NamedTuple):
     out: Path
     manifests: Path | None = None
     workers: Workers = Workers()
-    #: The one folder of declarations; else those that `catalog` looks into.
+    #: The only folder of declarations; None means those that `catalog` searches.
     declarations: Path | None = None
-    #: The file that the settings were read from, where there is one.
+    #: The file that the settings were read from, if any.
     params: Path | None = None
 
     @property
     def folders(self) -> dict[str, Path]:
         """Stage -> its output folder."""
-        return {stage: self.out / _FOLDERS.get(stage, stage) for stage in _STAGES}
+        return {stage: self.out / folder for stage, folder in _FOLDERS.items()}
 
     @property
     def catalogs(self) -> list[Path]:
-        """The folders of the declarations."""
+        """The folders that hold declarations."""
         return [self.declarations] if self.declarations else raw_files.catalogs()
 
     def dataset(self, name: str) -> Dataset:
-        """A declaration, under the parameters that change it."""
+        """Return a dataset's declaration, with the parameters that change it applied."""
         names = self.settings.instruct.names
         return catalog.load(name, self.declarations, self.settings.no_relation_label, names)
 
     def place(self, stage: str, name: str) -> Place:
-        """Where a stage writes what it makes of a dataset, or of all."""
+        """Return the folder and stamp of a stage for a dataset, or for `ALL`."""
         folder = self.folders[stage]
         stamp = self.out / "stamps" / stage / f"{name}.json"
         return Place(folder if name == ALL else folder / name, stamp)
 
     def input_bytes(self, stage: str, datasets: Sequence[Dataset]) -> int:
-        """About how much a stage reads of these datasets: raw files, or normalized shards."""
-        if stage == "normalize":
-            editions = [raw_files.edition(d, self.raw, self.manifests) for d in datasets]
-            paths = [
-                folder / file.path
-                for folder, manifest in editions
-                for split in manifest.splits.values()
-                for file in split.files
-            ]
-        else:
-            paths = [self.folders["normalize"] / dataset.id for dataset in datasets]
-        return sum(raw_files.size(path) for path in paths)
+        """Return about how many bytes a stage reads: of raw files, or of normalized shards."""
+        if stage != "normalize":
+            return sum(raw_files.size(self.folders["normalize"] / d.id) for d in datasets)
+        editions = [raw_files.edition(d, self.raw, self.manifests) for d in datasets]
+        return sum(
+            raw_files.size(folder / file.path)
+            for folder, manifest in editions
+            for split in manifest.splits.values()
+            for file in split.files
+        )
 
     def reread(self) -> Workspace:
-        """The same with the parameters as they stand in their file now."""
+        """Return the same with the settings read again from their file."""
         if self.params is None:
             return self
         named = None if self.params == config.PARAMS else self.params

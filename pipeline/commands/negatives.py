@@ -1,4 +1,4 @@
-"""`iepile negatives` builds, imports or compares dictionaries; `iepile neighbors` looks up."""
+"""`iepile negatives`: build, import or compare dictionaries; `iepile neighbors`: look labels up."""
 
 from __future__ import annotations
 
@@ -15,20 +15,16 @@ def add(commands: Any) -> None:
         commands,
         "negatives",
         "build the hard-negative dictionary",
-        "`iepile negatives compare A B` prints instead how far two dictionaries agree; each is a "
-        "file in the form task -> dataset -> label -> [labels], one of ours, or a folder of ours.",
+        "`iepile negatives compare A B` instead prints how far two dictionaries agree. Each is a "
+        "file of the form task -> dataset -> label -> [labels], or a file or folder that this "
+        "command wrote.",
     )
     build.add_argument("action", nargs="*", metavar="compare A B", help="compare two dictionaries")
-    build.add_argument(
-        "--import",
-        dest="imported",
-        type=Path,
-        metavar="FILE",
-        help="use another project's dictionary in place of ours",
-    )
+    text = "use this dictionary of another project instead"
+    build.add_argument("--import", dest="imported", type=Path, metavar="FILE", help=text)
     build.add_argument("--dictionaries", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     stages.options(build)
-    look = command(commands, "neighbors", "show the near labels of a label, and why they are near")
+    look = command(commands, "neighbors", "show the labels near a label, and why they are near")
     look.add_argument("dataset", metavar="DATASET")
     look.add_argument("label", metavar="LABEL")
     look.add_argument("--task", metavar="TASK", help="only this task (default: all)")
@@ -36,7 +32,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the subcommand says."""
+    """Build, import, compare or look up."""
     if arguments.command == "neighbors":
         return _neighbors(arguments)
     if arguments.action:
@@ -49,20 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
     folder = ws.folders["negatives"]
     names = sorted(ws.settings.datasets)
     interchange.gather(names, folder, arguments.dictionaries or ws.out / "dictionaries")
-    told = {name: shards.read_json(folder / name / "account.json") for name in names}
-    for name, own in told.items():
-        for task, found in own["tasks"].items():
-            if found["labels"] > 1 and found["without_neighbours"]:
-                say(f"{name} {task}: no neighbour for {', '.join(found['without_neighbours'])}")
+    accounts = {name: shards.read_json(folder / name / "account.json") for name in names}
+    for name, account in accounts.items():
+        for task, counts in account["tasks"].items():
+            if counts["labels"] > 1 and counts["without_neighbours"]:
+                say(f"{name} {task}: no neighbor for {', '.join(counts['without_neighbours'])}")
     if arguments.imported:
-        _tell_imported([own["imported"] for own in told.values()])
+        _say_imported([account["imported"] for account in accounts.values()])
     return 0
 
 
-def _tell_imported(accounts: list[dict[str, Any]]) -> None:
+def _say_imported(accounts: list[dict[str, Any]]) -> None:
     """Say what was used of an imported dictionary, and what was not."""
-    absent = [entry for own in accounts for entry in own.pop("datasets_without_entry")]
-    sums = {what: sum(own[what] for own in accounts) for what in accounts[0]}
+    absent = [entry for account in accounts for entry in account.pop("datasets_without_entry")]
+    sums = {what: sum(account[what] for account in accounts) for what in accounts[0]}
     counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sums.items())
     without = ", ".join(absent) or "none"
     say(f"warning: imported: {counts}; datasets without an entry: {without}")
@@ -77,7 +73,7 @@ def _compare(action: list[str]) -> int:
         raise DeclarationError(
             f"cannot do {' '.join(action)!r}",
             where="iepile negatives",
-            todo="say `iepile negatives compare A B`, A and B being dictionaries; or nothing more",
+            todo="use `iepile negatives compare A B` with two dictionaries, or no words at all",
         )
     rows = compare(Path(action[1]), Path(action[2]))
     columns = [*rows[0]] if rows else ["task", "source"]
@@ -94,18 +90,14 @@ def _neighbors(arguments: argparse.Namespace) -> int:
     ws.dataset(arguments.dataset)
     with ownership.reading(ws.out):
         path = ws.folders["negatives"] / arguments.dataset / NAME
-        if not path.is_file():  # nothing has been run; the dictionary under git may know
+        if not path.is_file():  # nothing has been run yet: try the dictionary that is in git
             path = Path("dictionaries", "hard_negatives", f"{arguments.dataset}.json")
         rows = neighbors(path, arguments.label, arguments.task)
     signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
-    cells = [
-        [row["task"], row["label"], _figure(row["score"])]
-        + [_figure(row["signals"].get(name)) for name in signals]
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        scores = [row["score"], *(row["signals"].get(name) for name in signals)]
+        numbers = ["-" if score is None else f"{score:.2f}" for score in scores]
+        cells.append([row["task"], row["label"], *numbers])
     print(table(["task", "label", "score", *signals], cells))
     return 0
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

@@ -77,11 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             todo = "name others with --corpus, --config, --split or --datasets"
             raise RawFileError("there are no rows to ask", where=arguments.corpus, todo=todo)
         out.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            out.open("ab") as stream,
-            _alone(stream, out),
-            progress.watch("predict") as (tell, end),
-        ):
+        with out.open("ab") as stream, progress.watch("predict") as (tell, end):
+            _lock(stream, out)
             done = asking.answered(out, arguments.model)
             counts: Counter[str] = Counter()
             open_questions = (q for q in questions.questions(part) if q.id not in done)
@@ -109,16 +106,14 @@ def _line(row: dict[str, Any]) -> bytes:
     return orjson.dumps(row) + b"\n"
 
 
-def _alone(stream: Any, out: Path) -> Any:
-    """Hold a lock on the file, so that two runs never answer the same rows."""
+def _lock(stream: Any, out: Path) -> None:
+    """Hold the file, so that two runs never answer the same rows."""
     import fcntl
-    from contextlib import nullcontext
 
     from pipeline.errors import RawFileError
 
     try:
-        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         todo = "wait until it ends, or name another file with --out"
         raise RawFileError("another run writes this file", where=out, todo=todo) from None
-    return nullcontext()

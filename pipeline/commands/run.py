@@ -1,13 +1,10 @@
-"""`iepile run`: all stages without DVC, over any folder of raw files."""
+"""`iepile run`: run all stages without DVC, on any folder of raw files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, common, names, say, writing
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, command, common, names, say, writing
 
 
 def add(commands: Any) -> None:
@@ -15,27 +12,28 @@ def add(commands: Any) -> None:
     parser = command(
         commands,
         "run",
-        "run all stages without DVC, where that is due",
-        "Everything is put under one folder. What is fresh there is not made again, and a run that "
-        "was stopped goes on. Datasets whose raw files are absent are skipped, with a line that "
-        "says so.",
+        "run all stages without DVC",
+        "All results go under one folder. What is fresh there is kept, and a run that was stopped "
+        "resumes. Datasets without raw files are skipped, with a line that says so.",
     )
     common(parser)
     parser.add_argument(
-        "--datasets", type=names, metavar="A,B", help="only these (default: the whole catalogue)"
+        "--datasets", type=names, metavar="A,B", help="only these (default: the whole catalog)"
     )
-    parser.add_argument("--force", action="store_true", help="make all anew, due or not")
+    parser.add_argument(
+        "--force", action="store_true", help="run all stages again, even those that are fresh"
+    )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run all stages and print the summary."""
     from pipeline import catalog
-    from pipeline.commands import chain as stages
+    from pipeline.commands import chain
     from pipeline.terminal import listing, progress
 
     chosen = arguments.datasets or catalog.ids()
     with writing(arguments) as ws:
-        counts = stages.everything(chosen, ws, progress.watch, force=arguments.force)
+        counts = chain.everything(chosen, ws, progress.watch, force=arguments.force)
     print(listing.summary(counts))
     say(f"corpus: {ws.folders['publish']}")
     say(f"page:   {ws.folders['report'] / 'index.html'}")

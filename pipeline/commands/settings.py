@@ -1,23 +1,20 @@
-"""`iepile settings`: the parameters in force, defaults included."""
+"""`iepile settings`: print all parameters, defaults included."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, sources
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, command, sources
 
 
 def add(commands: Any) -> None:
     """Declare the subcommand."""
-    parser = command(commands, "settings", "print the parameters in force, defaults included")
+    parser = command(commands, "settings", "print all parameters, defaults included")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="only these (default: all)")
     sources(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print them as YAML."""
     import msgspec
 
@@ -32,6 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
                 where=arguments.params or config.PARAMS,
                 todo=f"use one of {', '.join(content)}",
             )
-    chosen = {name: content[name] for name in arguments.sections or content}
-    print(msgspec.yaml.encode(chosen).decode(), end="")
+    sections = {name: content[name] for name in arguments.sections or content}
+    print(msgspec.yaml.encode(sections).decode(), end="")
     return 0

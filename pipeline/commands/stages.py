@@ -1,4 +1,4 @@
-"""`iepile normalize`, `clean`, ... `report`: one stage each, as `dvc.yaml` calls them."""
+"""`iepile normalize`, `clean`, ... `report`: run one stage, as `dvc.yaml` does."""
 
 from __future__ import annotations
 
@@ -11,47 +11,45 @@ from pipeline.commands import command, common, writing
 
 if TYPE_CHECKING:
     from pipeline.commands.chain import Chain
+    from pipeline.commands.layout import Workspace
 
-_STAGES = {
-    "normalize": "read the raw files of datasets into checked records",
+_HELP = {
+    "normalize": "read raw files into checked records",
     "clean": "tag the records that a cleaning rule drops",
-    "dedupe": "find duplicates, and train texts that occur in a test split",
-    "instruct": "turn the records of datasets into instructions",
+    "dedupe": "tag duplicates, and train texts that occur in a test split",
+    "instruct": "turn records into instructions",
     "publish": "gather the instructions into the corpus",
-    "report": "tell what became of every record: the audit page, metrics, plots and counts",
+    "report": "write the audit page, metrics, plots and counts",
 }
 
 
 def add(commands: Any) -> None:
-    """Declare a subcommand per stage."""
-    for name, text in _STAGES.items():
-        parser = command(commands, name, f"{text}, where that is due")
+    """Declare a subcommand per stage; `negatives` declares its own."""
+    for name, text in _HELP.items():
+        parser = command(commands, name, text, "Only what is stale is run again.")
         if name in ("normalize", "clean", "instruct"):
             parser.add_argument(
                 "ids", nargs="*", metavar="ID", help="datasets (default: all of params.yaml)"
             )
         options(parser)
-    gates = commands.add_parser(
-        "gates", description="Write what every stage follows from, for DVC."
-    )
-    common(gates)
+    common(commands.add_parser("gates", description="Write what every stage depends on, for DVC."))
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a stage."""
-    parser.add_argument("--force", action="store_true", help="make all anew, due or not")
-    # What `dvc.yaml` names: the file that `iepile gates` wrote, by which DVC knows what is due.
+    parser.add_argument("--force", action="store_true", help="run it even if nothing is stale")
+    # For `dvc.yaml`: the file from `iepile gates` by which DVC decides whether to run the stage.
     parser.add_argument("--gate", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     common(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run one stage, over the datasets named or all of params.yaml."""
+    """Run one stage over the datasets named, or over all of params.yaml."""
     return write_gates(arguments) if arguments.command == "gates" else make(arguments)
 
 
 def make(arguments: argparse.Namespace, **more: Any) -> int:
-    """Run what is due of a stage; what it reads must be fresh."""
+    """Run a stage over what is stale. Raises `StaleError` if an earlier stage is stale."""
     from pipeline.commands.chain import Chain
     from pipeline.commands.wiring import STAGES
     from pipeline.terminal import progress
@@ -59,34 +57,34 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
     stage = arguments.command
     only = getattr(arguments, "ids", [])
     with writing(arguments, only) as ws:
-        chain = Chain(_listed(arguments, ws), ws, only)
-        _at_gate(stage, chain, arguments.gate)
+        chain = Chain(_datasets(arguments, ws), ws, only)
+        _check_gate(stage, chain, arguments.gate)
         chain.require(*STAGES[stage].reads)
         with progress.watch(stage) as (tell, end):
             chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
             force = arguments.force or "IEPILE_FORCE" in os.environ
             end(chain.make(stage, force=force, **more))
-        _at_gate(stage, Chain(chain.datasets, ws.reread()), arguments.gate)
+        _check_gate(stage, Chain(chain.datasets, ws.reread()), arguments.gate)
         if not only:
             chain.sweep([stage])
     return 0
 
 
 def write_gates(arguments: argparse.Namespace) -> int:
-    """Write a file per stage: its code, parameters and declarations, as digests."""
+    """Write a file per stage that names its code, parameters and declarations."""
     from pipeline.commands.chain import Chain, gate
     from pipeline.commands.wiring import STAGES
     from pipeline.execution import shards
 
     with writing(arguments) as ws:
-        chain = Chain(_listed(arguments, ws), ws)
+        chain = Chain(_datasets(arguments, ws), ws)
         for stage in STAGES:
             shards.write_text(gate(stage, chain), ws.out / "gates" / f"{stage}.json")
     return 0
 
 
-def _listed(arguments: argparse.Namespace, ws: Any) -> list[str]:
-    """The datasets of params.yaml; where some are named, those of the run that they belong to."""
+def _datasets(arguments: argparse.Namespace, ws: Workspace) -> list[str]:
+    """Return the datasets of params.yaml; if the user named some, those already in the run."""
     from pipeline.commands.chain import compared
     from pipeline.errors import DeclarationError
 
@@ -96,15 +94,15 @@ def _listed(arguments: argparse.Namespace, ws: Any) -> list[str]:
         raise DeclarationError(
             "the parameters list no dataset",
             where=arguments.params or "params.yaml",
-            todo="`iepile edition sample|full|DIR` writes those with raw files there",
+            todo="`iepile edition sample|full|DIR` lists those that have raw files there",
         )
     return [*ws.settings.datasets]
 
 
-def _at_gate(stage: str, chain: Chain, gate: Path | None) -> None:
-    """Fail where code, parameters or declarations are not those that DVC saw at the start.
+def _check_gate(stage: str, chain: Chain, gate: Path | None) -> None:
+    """Fail if code, parameters or declarations have changed since DVC read the gate.
 
-    DVC would record the result under what it saw. Without its gate it starts from there again.
+    DVC would record the result under the old ones. Deleting the gate makes DVC write it again.
     """
     from pipeline.commands import chain as chains
     from pipeline.errors import WorkError
@@ -113,8 +111,5 @@ def _at_gate(stage: str, chain: Chain, gate: Path | None) -> None:
         return
     if not gate.is_file() or gate.read_text(encoding="utf-8") != chains.gate(stage, chain):
         gate.unlink(missing_ok=True)
-        raise WorkError(
-            f"code, parameters or declarations have changed since DVC looked at them for {stage}",
-            where=gate,
-            todo="run `dvc repro` again",
-        )
+        what = f"code, parameters or declarations changed after DVC read them for {stage}"
+        raise WorkError(what, where=gate, todo="run `dvc repro` again")

@@ -1,6 +1,6 @@
-"""The seven stages: what each reads and obeys, what its code is made of, and the call that runs it.
+"""The seven stages: what each reads, which parameters it obeys, where its code is, how to run it.
 
-`dvc.yaml` says the same to DVC.
+`dvc.yaml` tells DVC the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.commands.layout import Workspace
 
-#: Modules that say how work is done, or what went wrong, and change no byte of a result.
+#: Modules that no byte of a result depends on: they organize the work, or report errors.
 SILENT: Final = (
     *("config", "errors", "terminal", "commands/chain", "commands/wiring", "commands/layout"),
     *(f"execution/{name}" for name in ("atomic", "cluster", "code", "engines", "freshness")),
@@ -30,37 +30,38 @@ SILENT: Final = (
 
 
 class Stage(NamedTuple):
-    """A stage. One that is `whole` writes one folder for all datasets, the others one for each."""
+    """A stage of the pipeline."""
 
-    #: Runs it over datasets of a workspace.
+    #: Runs it over some datasets of a workspace.
     make: Callable[..., None]
-    #: The stages that it reads.
+    #: The stages whose output it reads.
     reads: tuple[str, ...]
-    #: Files and patterns of files; what they import belongs to the code as well.
+    #: Patterns of its files; whatever these import counts as its code too.
     code: tuple[str, ...]
     #: The sections of params.yaml that it obeys.
     parameters: tuple[str, ...] = ()
+    #: Whether it writes one folder for all datasets, instead of one for each.
     whole: bool = False
 
 
 def code_of(stage: str, readers: Iterable[str]) -> str:
-    """A digest of the code that a stage runs for the datasets of these readers."""
+    """Return a digest of the code that a stage runs for datasets with these readers."""
     patterns = [*STAGES[stage].code]
     if stage in ("normalize", "publish"):
         patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
-    if stage == "publish":  # the card names the code that the corpus follows from
-        patterns += [p for name, own in STAGES.items() if name != "report" for p in own.code]
+    if stage == "publish":  # the card names the code of all stages that the corpus follows from
+        patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    found = code.digest(paths, SILENT)
-    # A format is data: what `json_rows` is told of it counts as its code.
-    own = {reader: formats()[reader] for reader in readers if reader in formats()}
-    if not own or stage not in ("normalize", "publish"):
-        return found
-    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([found, own]))
+    digest = code.digest(paths, SILENT)
+    # A format of `json_rows` is data, and counts as code of its reader.
+    used = {reader: formats()[reader] for reader in readers if reader in formats()}
+    if not used or stage not in ("normalize", "publish"):
+        return digest
+    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used]))
 
 
 def overrides() -> Path | None:
-    """The links changed by hand in the current folder, if there are any."""
+    """Return the file of dictionary links changed by hand, if the current folder has one."""
     path = Path("dictionaries", "overrides.toml")
     return path if path.is_file() else None
 
@@ -106,9 +107,9 @@ def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
     from pipeline.negatives.interchange import dictionary_for
 
     folders = ws.folders
-    near = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
-    clean, dedupe = folders["clean"], folders["dedupe"]
-    instruct(datasets, clean, dedupe, near, ws.settings.instruct, folders["instruct"], ws.workers)
+    near_labels = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
+    clean, dedupe, out = folders["clean"], folders["dedupe"], folders["instruct"]
+    instruct(datasets, clean, dedupe, near_labels, ws.settings.instruct, out, ws.workers)
 
 
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -125,6 +123,9 @@ class Row(NamedTuple):
 
     dataset: int
     split: str
+    #: The digest of the text with its white space; texts that differ in that alone are no
+    #: duplicates of each other.
+    exact: bytes
     place: int
     id: str
     annotations: bytes
@@ -168,8 +169,10 @@ def resolve(
 def _within_splits(
     rows: list[Row], plan: Plan, merges: list[tuple[int, int]]
 ) -> Iterator[tuple[Row, str, str]]:
-    for (dataset, split), group in groupby(rows, key=itemgetter(0, 1)):
-        same = [*group]
+    groups: dict[tuple[int, str, bytes], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.dataset, row.split, row.exact), []).append(row)
+    for (dataset, split, _), same in groups.items():
         if len(same) > 1:
             policy = plan.policies[plan.names[dataset]][split]
             yield from _within_split(same, policy, merges)

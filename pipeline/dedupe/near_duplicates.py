@@ -28,7 +28,7 @@ from pipeline.dedupe.duplicates import bounds, by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, Step, scratch, steps
 from pipeline.records import SPLITS
-from pipeline.text import normal_form
+from pipeline.text import like, normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,7 +113,7 @@ def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
     table = tags.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
     rows = np.flatnonzero(pc.is_null(table["dropped"]))
     table = table.take(pa.array(rows))
-    sizes = [minhash.NGRAM[language] for language in table["language"].to_pylist()]
+    sizes = [minhash.NGRAM[like(language)] for language in table["language"].to_pylist()]
     texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
     bands = minhash.bands(texts, sizes, threshold)
     places = np.repeat((shard.number << 32) + rows, bands.shape[1])
@@ -192,7 +192,7 @@ def _texts(group: Group, table: Any) -> Any:
         rows, back = np.unique(wanted, return_inverse=True)
         found = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
         texts = [normal_form(t) for t in found["text"].to_pylist()]
-        sizes = [minhash.NGRAM[language] for language in found["language"].to_pylist()]
+        sizes = [minhash.NGRAM[like(language)] for language in found["language"].to_pylist()]
         tables.append(pa.table([found["id"], texts, sizes], _TEXTS).take(pa.array(back)))
     return pa.concat_tables(tables)
 

@@ -1,6 +1,7 @@
 """Stage 3: find texts that occur more than once, in a dataset and across the corpus.
 
-Texts are compared exactly, in white-space-normalized NFC form. Among what cleaning kept:
+Texts of one split are compared exactly, in white-space-normalized NFC form; those of different
+splits and datasets without white space and the marks of tokenizers. Among what cleaning kept:
 
 `train_text_in_test`      a train or dev text that occurs in a test split of any dataset
 `duplicate`               the same text with the same annotations earlier in its split
@@ -9,7 +10,8 @@ Texts are compared exactly, in white-space-normalized NFC form. Among what clean
 `merged_duplicate`        a conflicting duplicate whose annotations went to the first
 
 Rows of a source that repeats a text for each annotation complete each other: they are merged unless
-the dataset declares another policy. `near_duplicates.py` then looks at what is left.
+the dataset declares another policy. `contradictions.py` and `near_duplicates.py` then look at what
+is left.
 
 Every drop names its partner record. Beside every shard of clean goes one with the final tags of its
 records, and one with its merged records if it has any (see `kept`).
@@ -35,7 +37,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from pipeline.catalog import invariant
-from pipeline.dedupe import near_duplicates
+from pipeline.dedupe import contradictions, near_duplicates
 from pipeline.dedupe.duplicates import (
     Plan,
     Row,
@@ -53,7 +55,7 @@ from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, building, scratch
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS, flat
-from pipeline.text import normal_form
+from pipeline.text import comparable, normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +71,7 @@ _KEY_BYTES: Final = 80
 _KEYS: Final = pa.schema(
     [
         ("digest", pa.binary(16)),
+        ("exact", pa.binary(8)),
         ("place", pa.int64()),
         ("id", pa.string()),
         ("annotations", pa.binary(8)),
@@ -78,6 +81,10 @@ _KEYS: Final = pa.schema(
 _DROPS: Final = pa.schema([("reason", pa.string()), ("partner", pa.string())])
 #: The place of the record that gets the annotations of another, whose place is the key.
 _MERGES: Final = pa.schema([("first", pa.uint64())])
+
+
+#: The number of a text that several datasets have; the key is the place of a record of it.
+_SHARED: Final = pa.schema([("text", pa.uint64())])
 
 
 def dedupe(
@@ -111,6 +118,7 @@ def dedupe(
         if (work / "records").exists():
             merge = partial(_merge, work=work, folder=folder, datasets=datasets, places=places)
             one_pass("merged records", merge, each, folder, workers)
+        contradictions.find(datasets, groups, settings, folder, work, places, hashes, workers)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan.names, groups, settings, folder, workers)
 
@@ -127,9 +135,11 @@ def keys_of(shard: Shard) -> Any:
     table = shards.read(shard.path, columns)
     stay = pc.is_null(table["dropped"])
     table = table.filter(stay)
-    digests = [xxhash.xxh3_128_digest(normal_form(t).encode()) for t in table["text"].to_pylist()]
+    texts = table["text"].to_pylist()
+    digests = [xxhash.xxh3_128_digest(comparable(text).encode()) for text in texts]
+    exact = [xxhash.xxh3_64_digest(normal_form(text).encode()) for text in texts]
     places = (shard.number << 32) + np.flatnonzero(stay)
-    keys = pa.table([digests, places, table["id"], _annotations(table)], schema=_KEYS)
+    keys = pa.table([digests, exact, places, table["id"], _annotations(table)], schema=_KEYS)
     return shuffle.keyed(keys, np.frombuffer(b"".join(digests), ">u8")[::2].astype(np.uint64))
 
 
@@ -182,12 +192,20 @@ def _solve(
         table = table.sort_by([("digest", "ascending"), ("place", "ascending")])
         drops: list[tuple[int, str, str]] = []
         merges: list[tuple[int, int]] = []
+        shared: list[tuple[int, int]] = []
         columns = [table[name].to_pylist() for name in _KEYS.names]
         for _, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
-            same = [Row(*found[row[1] >> 32][1:3], *row[1:]) for row in group]
+            same = [Row(*found[row[2] >> 32][1:3], *row[1:]) for row in group]
+            if len({row.dataset for row in same}) > 1:
+                code = int.from_bytes(same[0].exact, "big")
+                shared += [(row.place, code) for row in same]
             for row, reason, partner in resolve(same, plan, merges):
                 drops.append((row.place, reason, partner))
-        for name, decided, schema in (("drops", drops, _DROPS), ("merges", merges, _MERGES)):
+        for name, decided, schema in (
+            ("drops", drops, _DROPS),
+            ("merges", merges, _MERGES),
+            ("shared", shared, _SHARED),
+        ):
             path = work / name / f"{part:06d}-{number:06d}"
             files += write_rows(decided, schema, places, path)
     return Done(files)

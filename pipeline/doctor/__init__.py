@@ -1,14 +1,14 @@
-"""`iepile doctor`: whether this installation, this machine and these files can make the corpus."""
+"""`iepile doctor`: check whether this installation, machine and data can make the corpus."""
 
 from typing import Literal, NamedTuple
 
 
 class Check(NamedTuple):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     subject: str
-    #: "wrong" is what the corpus cannot be made without; a "note" is worth knowing.
+    #: "wrong" prevents the corpus from being made; a "note" is worth knowing.
     state: Literal["ok", "note", "wrong"]
     found: str
-    #: What to do, where something is.
+    #: What to do about it, if anything.
     todo: str = ""

@@ -1,1 +1,1 @@
-"""How work is done and what is stale; nothing here knows any stage."""
+"""The engine room: workers, storage and freshness. Nothing here knows a stage."""

@@ -1,7 +1,7 @@
-"""Files and folders that appear under their final names whole, or not at all.
+"""Write files and folders so that they appear whole under their final names, or not at all.
 
-A path is a `pathlib.Path`, or for a URL such as `s3://bucket/run` a `upath.UPath`, which has the
-same methods over any fsspec file system. What the two do differently is done here alone.
+A path is a `pathlib.Path` or, for a URL such as `s3://bucket/run`, a `upath.UPath`, which has the
+same methods on any fsspec file system. Only this module treats the two differently.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from pipeline.errors import RawFileError, WorkError, explained
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Seconds for an object store to say whether a bucket is there.
-_PATIENCE: Final = 30
-#: The file by which a folder is known to be ours, see `ownership`.
+#: Seconds that an object store has to say whether a bucket exists.
+_TIMEOUT: Final = 30
+#: The file that marks a folder as ours, see `ownership`.
 MARK: Final = ".iepile"
 
 
 def place(text: str) -> Path:
-    """The path that a user means: local, or a URL that fsspec knows."""
+    """Return the path for what a user typed: a local path, or a URL that fsspec supports.
+
+    Raises `RawFileError` if the URL cannot be reached.
+    """
     if "://" not in text:
         return Path(text)
     import fsspec
@@ -36,35 +39,35 @@ def place(text: str) -> Path:
 
     try:
         fsspec.get_filesystem_class(text.partition("://")[0])
-        # What other processes write must be seen, so listings are not remembered.
+        # Other processes write there too, so listings must not be cached.
         path: Any = UPath(text, use_listings_cache=False)
         if isinstance(path, CloudPath):
-            sync(path.fs.loop, path.fs._info, path.drive, timeout=_PATIENCE)  # noqa: SLF001
-    except Exception as problem:  # noqa: BLE001 - each protocol has errors of its own
-        said = str(problem) or f"no answer within {_PATIENCE} seconds"
+            sync(path.fs.loop, path.fs._info, path.drive, timeout=_TIMEOUT)  # noqa: SLF001
+    except Exception as problem:  # noqa: BLE001 - each protocol raises errors of its own
+        reason = str(problem) or f"no answer within {_TIMEOUT} seconds"
         raise RawFileError(
-            f"cannot use this URL: {said}",
+            f"cannot use this URL: {reason}",
             where=text,
             todo="check the bucket, the credentials and the endpoint; each protocol needs its "
-            "fsspec package, s3 for one: pip install 'iepile-pipeline[s3]'",
+            "fsspec package, for example for s3: pip install 'iepile-pipeline[s3]'",
         ) from None
-    found: Path = path
-    return found
+    result: Path = path
+    return result
 
 
-def remove(folder: Any) -> None:
-    """Remove a folder and all in it, if it is there. Of a link, only the link."""
-    if isinstance(folder, Path):
-        if folder.is_symlink() or folder.is_file():
-            folder.unlink()
+def remove(path: Any) -> None:
+    """Remove a file, or a folder with all that is in it, if it exists; of a link, only the link."""
+    if isinstance(path, Path):
+        if path.is_symlink() or path.is_file():
+            path.unlink()
         else:
-            shutil.rmtree(folder, ignore_errors=True)
-    elif folder.exists():
-        folder.fs.rm(folder.path, recursive=True)
+            shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.fs.rm(path.path, recursive=True)
 
 
 def _move(source: Any, target: Any) -> None:
-    """Give a file another name; a file of the name is replaced."""
+    """Rename a file or folder, replacing a file that has the new name."""
     if isinstance(source, Path):
         source.replace(target)
     else:
@@ -73,59 +76,60 @@ def _move(source: Any, target: Any) -> None:
 
 
 def stream(path: Any, mode: str) -> Any:
-    """What pyarrow opens: a local path as it is, anything else as a stream."""
+    """Return what pyarrow should open: a local path itself, anything else as a stream."""
     return nullcontext(path) if isinstance(path, Path) else path.open(mode)
 
 
 @contextmanager
 def locked(folder: Any, *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder, made if need be, alone until the block ends; `wait` until others let it go.
+    """Lock a folder until the block ends, creating it if needed.
 
-    The lock is the system's, on the folder itself. It ends with the process, however that ends, and
-    leaves no file. Processes of other machines do not see it, and a URL has none.
+    Raises `WorkError` if another process holds the lock; with `wait`, waits for it instead. The
+    operating system locks the folder itself: the lock ends with the process and leaves no file.
+    Other machines do not see it, and a URL is not locked.
     """
     if not isinstance(folder, Path):
         yield
         return
-    kind = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+    operation = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(handle, kind)
+            fcntl.flock(handle, operation)
         except BlockingIOError:
             os.close(handle)
-            raise taken(folder) from None
+            raise in_use(folder) from None
         except OSError:
-            pass  # a file system without locks
-        if _same(folder, handle):
+            pass  # this file system has no locks
+        if _is_open_as(handle, folder):
             break
-        os.close(handle)  # whoever held it has moved the folder away meanwhile
+        os.close(handle)  # while we waited, the process that held the lock moved the folder away
     try:
         yield
     finally:
         os.close(handle)
 
 
-def _same(folder: Path, handle: int) -> bool:
+def _is_open_as(handle: int, folder: Path) -> bool:
     try:
         return os.path.samestat(folder.stat(), os.fstat(handle))
     except FileNotFoundError:
         return False
 
 
-def taken(folder: Path) -> WorkError:
-    """What to say of a folder when another process holds the lock on it, or on its mark."""
-    todo = "wait until it has ended, or name another folder; `lslocks` lists who holds a lock"
-    return WorkError("another process works here", where=folder, todo=todo)
+def in_use(folder: Path) -> WorkError:
+    """Return the error to raise when another process holds the lock on a folder or its mark."""
+    todo = "wait until it has finished, or name another folder; `lslocks` lists who holds a lock"
+    return WorkError("another process is using this folder", where=folder, todo=todo)
 
 
 @contextmanager
 def replacing(folder: Any) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block ends well."""
-    folder = followed(folder)
+    """Yield an empty folder that replaces `folder` if the block succeeds."""
+    folder = link_target(folder)
     partial, retired = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "retired"))
-    with telling(folder), locked(partial):
+    with explaining(folder), locked(partial):
         if isinstance(folder, Path):
             _settle(folder, retired)
         _clear(partial)
@@ -137,27 +141,30 @@ def replacing(folder: Any) -> Iterator[Path]:
             raise
 
 
-def followed(folder: Any, *, ours: bool = False) -> Any:
-    """Where a link leads; refuse one to files that are not known to be ours and bear no mark."""
+def link_target(folder: Any, *, ours: bool = False) -> Any:
+    """Return the folder that a link leads to, or the path itself if it is no link.
+
+    Raises `RawFileError` if that folder holds files that are neither `ours` nor marked as ours.
+    """
     if not isinstance(folder, Path) or folder.resolve() == folder.absolute():
         return folder
     target = folder.resolve()
     ours = ours or not target.exists() or (target / MARK).is_file()
     if not ours and (target.is_file() or any(target.iterdir())):
-        told = f"this link leads to {target}, where other things lie, which would be lost"
+        what = f"this link leads to {target}, which holds files that iepile did not write"
         todo = "empty that folder, or remove the link"
-        raise RawFileError(told, where=folder, todo=todo)
+        raise RawFileError(what, where=folder, todo=todo)
     return target
 
 
 def put(source: Any, folder: Any) -> None:
-    """Let a finished folder take the place of `folder`.
+    """Replace `folder` by the finished folder `source`.
 
-    A process that is killed leaves the old folder or the new one. In the instant between their
-    moves the old one is `.<name>.retired`, from where the next call brings it back.
+    A process that is killed here leaves the old folder or the new one. Between the two moves the
+    old folder is called `.<name>.retired`; the next call restores it from there.
     """
-    for half in [*source.rglob(".*.partial")]:
-        half.unlink()  # of a worker that was killed
+    for partial in [*source.rglob(".*.partial")]:
+        partial.unlink()  # left by a worker that was killed
     if not isinstance(folder, Path):
         remove(folder)
         files = source.fs.find(source.path)
@@ -177,13 +184,14 @@ def put(source: Any, folder: Any) -> None:
 
 
 def _settle(folder: Any, retired: Any) -> None:
-    """Bring back a folder that was moved away and not replaced; remove one that was."""
+    """Restore a retired folder that was not replaced; remove one that was."""
     if retired.exists() and not folder.exists():
         _move(retired, folder)
     remove(retired)
 
 
 def _clear(folder: Any) -> None:
+    """Empty a folder. A local one stays in place, because it is locked."""
     if not isinstance(folder, Path):
         remove(folder)
         folder.mkdir(parents=True)
@@ -196,23 +204,23 @@ def _clear(folder: Any) -> None:
 
 
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """Say in words that a disk is full or read-only."""
+def explaining(path: Path) -> Iterator[None]:
+    """Raise a `WorkError` in plain words if the disk is full, read-only and the like."""
     try:
         yield
     except OSError as problem:
-        if told := explained(problem, path):
-            raise told from problem
+        if error := explained(problem, path):
+            raise error from problem
         raise
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Yield the name under which to write a file that then takes the place of `path`."""
+    """Yield a temporary name; the file written there replaces `path` if the block succeeds."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with telling(path):
+    with explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        tidy(path)
+        remove_partials(path)
         try:
             yield partial
             _move(partial, path)
@@ -222,7 +230,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def copied(source: Path, target: Path) -> None:
-    """Copy a file or folder of this machine, to appear under its name whole."""
+    """Copy a local file or folder; the copy appears under its name whole."""
     if source.is_dir():
         with replacing(target) as partial:
             shutil.copytree(source, partial, dirs_exist_ok=True)
@@ -231,19 +239,19 @@ def copied(source: Path, target: Path) -> None:
             shutil.copyfile(source, partial)
 
 
-def tidy(path: Any) -> None:
-    """Remove what processes that were killed have left of a file."""
+def remove_partials(path: Any) -> None:
+    """Remove the temporary files that killed processes left while writing `path`."""
     if isinstance(path, Path):
-        for half in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-            if not _runs(half.suffixes[-2].removeprefix(".")):
-                half.unlink(missing_ok=True)
+        for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+            if not _is_running(partial.suffixes[-2].removeprefix(".")):
+                partial.unlink(missing_ok=True)
 
 
-def _runs(process: str) -> bool:
+def _is_running(process_id: str) -> bool:
     try:
-        os.kill(int(process), 0)
+        os.kill(int(process_id), 0)
+    except PermissionError:
+        return True
     except (ProcessLookupError, ValueError):
         return False
-    except PermissionError:
-        pass
     return True

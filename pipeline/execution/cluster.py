@@ -1,7 +1,7 @@
 """Run a function over many items on a Ray cluster. The only file that imports ray.
 
-A cluster that runs already is asked first whether its machines have what this one has: another
-version of the package, or of what it uses, might give other bytes, on some shards only.
+Before work starts on a cluster that is already running, its machines are compared with this one:
+another version of this package, or of one it uses, might give other bytes on some shards only.
 """
 
 from __future__ import annotations
@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Seconds until a machine that does not answer is given up.
-_PATIENCE: Final = 10
-#: Seconds for the items under way to end by themselves after a failure: to leave takes longer.
+#: Seconds to wait for the address to answer, and for a machine to run a first task.
+_CONNECT_TIMEOUT: Final = 10
+_TASK_TIMEOUT: Final = 120
+#: Seconds that running items have to end by themselves after a failure: leaving takes longer.
 _GRACE: Final = 1
-_START: Final = 120
-_SAME: Final = (
-    "install the same package in the same folder on every machine, with the versions of "
-    "constraints.txt, and start its ray with that Python"
-)
 
 
 def run(
@@ -40,18 +36,18 @@ def run(
     address: str | None,
     name: Callable[[Item], object],
 ) -> Iterator[Result]:
-    """Yield `job(item)` of every item, in order. Without an address, on a cluster of this machine.
+    """Yield `job(item)` of every item, in order. Without an address, start a cluster here.
 
-    `job` tries twice what fails with a Python error; a process that is killed is replaced once.
-    Two items per CPU are under way at a time. The first failure of any of them waits a moment for
-    the others, then leaves the cluster, which ends what still runs. They are not cancelled one by
-    one: a task that ends just as it is cancelled makes ray 2.60 abort the whole process.
+    Ray replaces a killed process once; `job` itself handles what fails with a Python error. Two
+    items per CPU are running or waiting at a time. After the first failure the others have a moment
+    to end; then we leave the cluster, which stops them. They are not cancelled one by one: a task
+    that ends just as it is cancelled makes ray 2.60 abort the whole process.
     """
-    ray = _joined(processes, address)
+    ray = _join(processes, address)
     shared = ray.put(job)
     call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
     waiting = iter(items)
-    unread: deque[Any] = deque()
+    unread: deque[Any] = deque()  # references, in the order of the items
     running: dict[Any, Item] = {}
     done: dict[Any, Result] = {}
     try:
@@ -69,8 +65,8 @@ def run(
                 item = running.pop(reference)
                 done[reference] = _result(ray, reference, name(item))
     except BaseException as problem:
-        patience = _GRACE if isinstance(problem, Exception) else 0
-        if running and ray.wait([*running], num_returns=len(running), timeout=patience)[1]:
+        grace = _GRACE if isinstance(problem, Exception) else 0
+        if running and ray.wait([*running], num_returns=len(running), timeout=grace)[1]:
             ray.shutdown()
         raise
 
@@ -88,8 +84,8 @@ def _called(job: Callable[[Item], Result], item: Item) -> Result:
     return job(item)
 
 
-def _joined(processes: int, address: str | None) -> Any:
-    """Ray, as part of the cluster at the address, or of one of this machine."""
+def _join(processes: int, address: str | None) -> Any:
+    """Join the cluster at the address, or start one on this machine; return the ray module."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address:
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "2")
@@ -106,43 +102,43 @@ def _joined(processes: int, address: str | None) -> Any:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address:
-            _reach(address)
+            _check_address(address)
             ray.init(address, **quiet)
         else:
             ray.init("local", num_cpus=processes, include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError) as problem:
-        raise _unjoined(problem, address) from None
+        raise _join_error(problem, address) from None
     if address:
-        _compare(ray, address)
+        _check_machines(ray, address)
     return ray
 
 
-def _reach(address: str) -> None:
-    """Fail at once where nobody listens; ray alone would try for minutes."""
+def _check_address(address: str) -> None:
+    """Fail at once if nothing listens there; ray would try for minutes."""
     host, _, port = address.rpartition(":")
     if "/" not in address and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT).close()
 
 
-def _unjoined(problem: Exception, address: str | None) -> WorkError:
+def _join_error(problem: Exception, address: str | None) -> WorkError:
     where = f"--address {address}" if address else "--engine ray"
     if "AuthToken" in f"{problem} {problem.__cause__}":
         return WorkError(
             "the Ray cluster wants a token",
             where=where,
-            todo="export RAY_AUTH_MODE=token, and the cluster's token as RAY_AUTH_TOKEN or in "
+            todo="export RAY_AUTH_MODE=token, and put the cluster's token into RAY_AUTH_TOKEN or "
             "~/.ray/auth_token",
         )
     return WorkError(
         f"cannot join the Ray cluster: {problem}",
         where=where,
-        todo="give the address that `ray start --head` printed, on a machine of the cluster that "
-        "has the same version of ray",
+        todo="use the address that `ray start --head` printed, on a machine of the cluster, with "
+        "the same version of ray",
     )
 
 
-def _compare(ray: Any, address: str) -> None:
-    """Fail where a machine of the cluster would not run the same code."""
+def _check_machines(ray: Any, address: str) -> None:
+    """Fail if a machine of the cluster would not run the same code as this one."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 
     nodes = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
@@ -150,46 +146,52 @@ def _compare(ray: Any, address: str) -> None:
         raise WorkError(
             "no machine of the cluster offers a CPU",
             where=f"--address {address}",
-            todo="start its ray with --num-cpus, on the machines that shall work",
+            todo="start ray with --num-cpus on the machines that are to do the work",
         )
-    facts = _facts(_required())
-    ask = ray.remote(num_cpus=0)(facts)
-    asked = [ask.options(scheduling_strategy=On(n["NodeID"], soft=False)).remote() for n in nodes]
-    own, different = facts(), []
-    for node, reference in zip(nodes, asked, strict=True):
+    versions = _versions_of(_required())
+    ask = ray.remote(num_cpus=0)(versions)
+    answers = [ask.options(scheduling_strategy=On(n["NodeID"], soft=False)).remote() for n in nodes]
+    here, differences = versions(), []
+    for node, reference in zip(nodes, answers, strict=True):
         try:
-            found = ray.get(reference, timeout=_START)
+            there = ray.get(reference, timeout=_TASK_TIMEOUT)
         except (ray.exceptions.RayError, TimeoutError) as problem:
             raise WorkError(
                 f"this machine of the cluster cannot work: {type(problem).__name__}",
                 where=node["NodeManagerHostname"],
-                todo="see the logs of its ray",
+                todo="read its Ray logs",
             ) from None
-        lines = [f"{key} is {found[key]}, here {own[key]}" for key in own if found[key] != own[key]]
-        if lines:
-            different.append(f"{node['NodeManagerHostname']}: {'; '.join(lines)}")
-    if different:
-        what = "\n  ".join(["machines of the cluster differ from this one:", *different])
-        raise WorkError(what, where=f"--address {address}", todo=_SAME)
+        other = [
+            f"{key} is {there[key]}, here {here[key]}" for key in here if there[key] != here[key]
+        ]
+        if other:
+            differences.append(f"{node['NodeManagerHostname']}: {'; '.join(other)}")
+    if differences:
+        raise WorkError(
+            "\n  ".join(["machines of the cluster differ from this one:", *differences]),
+            where=f"--address {address}",
+            todo="install the same package in the same folder on every machine, with the versions "
+            "of constraints.txt, and start its ray with that Python",
+        )
 
 
 def _required() -> list[str]:
-    """The packages that this one is made with, but for those of its extras."""
+    """Return the packages that this one requires, those of its extras aside."""
     try:
-        told = requires("iepile-pipeline") or []
-    except PackageNotFoundError:  # run from its folder; `iepile doctor` tells
-        told = ["numpy", "pyarrow"]
-    return [re.split(r"[^\w.-]", line)[0] for line in told if "extra ==" not in line]
+        lines = requires("iepile-pipeline") or []
+    except PackageNotFoundError:  # not installed, but run from its folder
+        lines = ["numpy", "pyarrow"]
+    return [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]
 
 
-def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
-    """A function that tells with what a machine would do the work.
+def _versions_of(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
+    """Return a function that gives the versions of the code that a machine would run.
 
-    It is made here, not at the top, because only such a function travels as a whole: a machine
-    that lacks this package could not import it.
+    It is an inner function because Ray sends those by value. One at the top of this module would be
+    imported on the other machine, which may lack this package.
     """
 
-    def facts() -> dict[str, str]:
+    def versions() -> dict[str, str]:
         import sys
         from importlib.metadata import PackageNotFoundError, version
 
@@ -208,4 +210,4 @@ def _facts(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
             found["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
         return found
 
-    return facts
+    return versions

@@ -1,6 +1,7 @@
-"""Digests of code: what a stage's modules import, without comments, docstrings and formatting.
+"""Digests of code: of a stage's modules and all that they import.
 
-The modules are found in the source and not listed by hand: a list would be forgotten.
+Comments, docstrings and formatting do not count. The imports are read from the source, because a
+list kept by hand would go out of date.
 """
 
 from __future__ import annotations
@@ -18,85 +19,84 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = Path(__file__).parent.parent
 _PREFIX: Final = f"{PACKAGE}{os.sep}"
-#: Type comments, and `u` before a string.
-_OF_TYPES: Final = ("type_comment", "type_ignores", "kind")
-_DOCUMENTED: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+#: Fields of the syntax tree that change nothing: type comments, and a `u` before a string.
+_IGNORED: Final = ("type_comment", "type_ignores", "kind")
+_WITH_DOCSTRING: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def digest(start: Iterable[Path], silent: Iterable[str] = ()) -> str:
-    """One digest over these files and the modules of this package that they import.
+    """Return one digest of these files and the modules of this package that they import.
 
-    `silent` names modules, such as "errors" or "execution/engines", that change no result.
+    `silent` names modules that change no result, such as "errors" or "execution/engines".
     """
-    files = {name(path): _read(path, _version(path))[0] for path in reached(start, silent)}
-    lines = "".join(f"{own}  {file}\n" for file, own in sorted(files.items()))
+    digests = {name(path): _read(path, _version(path))[0] for path in reached(start, silent)}
+    lines = "".join(f"{digests[file]}  {file}\n" for file in sorted(digests))
     return xxhash.xxh3_128_hexdigest(lines.encode())
 
 
 def reached(start: Iterable[Path], silent: Iterable[str] = ()) -> set[Path]:
-    """These files and the modules of this package that they import, directly or not."""
-    quiet, found, waiting = {*silent}, set[Path](), [*start]
+    """Return these files and the modules of this package that they import, directly or not."""
+    skipped, files, waiting = {*silent}, set[Path](), [*start]
     while waiting:
         path = waiting.pop()
-        if path not in found and _module(path) not in quiet:
-            found.add(path)
+        if path not in files and _module(path) not in skipped:
+            files.add(path)
             waiting += _read(path, _version(path))[1]
-    return found
+    return files
 
 
 def name(path: Path) -> str:
-    """A file's path inside the package, the same on every machine."""
+    """Return a file's path inside the package, the same on every machine."""
     inside = str(path).removeprefix(_PREFIX)
     return Path(inside).as_posix() if inside != str(path) else path.name
 
 
 def _module(path: Path) -> str:
-    """`text`, `terminal` (a package by its folder), `clean/rules`."""
+    """Return the name of a module, such as `text` or `clean/rules`; of a package, its folder."""
     return name(path.parent if path.name == "__init__.py" else path.with_suffix(""))
 
 
 def _version(path: Path) -> tuple[int, int, int]:
-    """What changes whenever a file is written, so that it is parsed once and no edit is missed."""
+    """Return what changes with every write, so that each file is parsed once per edit."""
     stat = path.stat()
     return stat.st_ino, stat.st_ctime_ns, stat.st_size
 
 
 @cache
 def _read(path: Path, version: tuple[int, int, int]) -> tuple[str, list[Path]]:
-    """The digest of what a file says, and the files of this package that it imports."""
+    """Return the digest of a file, and the files of this package that it imports."""
     del version
     content = path.read_bytes()
     if path.suffix != ".py":
         return xxhash.xxh3_128_hexdigest(content), []
-    said: list[str] = []
+    words: list[str] = []
     imports: list[ast.ImportFrom] = []
-    _walk(ast.parse(content), said, imports)
-    digest = xxhash.xxh3_128_hexdigest("\n".join(said).encode("utf-8", "surrogatepass"))
+    _walk(ast.parse(content), words, imports)
+    digest = xxhash.xxh3_128_hexdigest("\n".join(words).encode("utf-8", "surrogatepass"))
     return digest, [file for node in imports for file in _files(node)]
 
 
-def _walk(node: ast.AST, said: list[str], imports: list[ast.ImportFrom]) -> None:
-    """Tell what a piece of code says, the same in every version of Python; collect its imports."""
+def _walk(node: ast.AST, words: list[str], imports: list[ast.ImportFrom]) -> None:
+    """Collect the words of a syntax tree, the same in every version of Python, and its imports."""
     kind = type(node)
     if kind is ast.ImportFrom:
         imports.append(node)  # type: ignore[arg-type]
     elif kind is ast.If and getattr(node.test, "id", "") == "TYPE_CHECKING":  # type: ignore[attr-defined]
         return
-    said.append(kind.__name__)
+    words.append(kind.__name__)
     for field in kind._fields:
         value = getattr(node, field, None)
-        if value is None or value == [] or field in _OF_TYPES:
+        if value is None or value == [] or field in _IGNORED:
             continue
-        said.append(field)
-        if isinstance(value, list):
-            documented = field == "body" and kind in _DOCUMENTED and _is_text(value[0])
-            for part in value[documented:]:
-                _walk(part, said, imports) if isinstance(part, ast.AST) else said.append(repr(part))
-        elif isinstance(value, ast.AST):
-            _walk(value, said, imports)
-        else:
-            said.append(repr(value))
-    said.append("/")
+        words.append(field)
+        parts = value if isinstance(value, list) else [value]
+        docstring = field == "body" and kind in _WITH_DOCSTRING and _is_text(parts[0])
+        for part in parts[docstring:]:
+            if isinstance(part, ast.AST):
+                _walk(part, words, imports)
+            else:
+                words.append(repr(part))
+    words.append("/")
 
 
 def _is_text(statement: ast.AST) -> bool:
@@ -105,7 +105,7 @@ def _is_text(statement: ast.AST) -> bool:
 
 
 def _files(node: ast.ImportFrom) -> Iterator[Path]:
-    """The files of this package that `from ... import ...` runs."""
+    """Yield the files of this package that `from ... import ...` runs."""
     first, *rest = (node.module or "").split(".")
     if first == PACKAGE.name:
         module = PACKAGE.joinpath(*rest)

@@ -1,9 +1,8 @@
 """Run a function over many items: in this process, in several, or on a Ray cluster.
 
-The same results in the same order either way, since an item is worked on by itself and what it
-writes is put in place whole (see `atomic`). What may pass, such as a full disk, is tried a second
-time and then named; a mistake in the data or in the program is named at once.
-`cluster` has what is Ray's.
+All three give the same results in the same order, because each item is worked on by itself and its
+files appear whole (see `atomic`). A failure that may pass, such as a full disk, is tried once more;
+a mistake in the data or in the program is reported at once. `cluster` is the part for Ray.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ from pipeline.execution import tuning
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Takes steps done, steps in all, and words for how many datasets are done.
+#: Called with the steps done, the steps in all, and how many datasets are done, in words.
 Tell = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Bytes of shards below which one process is done before others have started.
+#: Below so many bytes of input, one process finishes before others have started.
 _SMALL: Final = 2_000_000
-#: What the system will refuse a second time as well: a path that cannot be, or a missing right.
+#: What the system would refuse a second time as well: an impossible path, a missing permission.
 _LASTING = (
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE),
 )
-#: What this program or a library does wrong: the same data meet it again.
-_FAULTS: Final = (
+#: Mistakes of this program or of a library, which the same data would meet again.
+_BUGS: Final = (
     *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
     *(NotImplementedError, RecursionError, TypeError, ValueError),
 )
-#: Of these, what the system is to blame for: Arrow's ArrowMemoryError, for one, is of both kinds.
+#: Not such a mistake, even if it is one of the above too, as Arrow's ArrowMemoryError is.
 _PASSING: Final = (OSError, MemoryError)
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -55,14 +54,14 @@ class Workers(NamedTuple):
 
     processes: int = 1
     engine: Literal["local", "ray"] = "local"
-    #: Of an existing Ray cluster; without one, `processes` CPUs of this machine become a cluster.
+    #: The address of a running Ray cluster; None starts one on this machine, of `processes` CPUs.
     address: str | None = None
-    #: Is told how far the work is.
+    #: Called with the progress of the work.
     tell: Tell | None = None
 
 
 def enough(workers: Workers | int, size: int) -> Workers:
-    """The workers for shards of so many bytes: processes that take longer to start are not."""
+    """Return the workers for `size` bytes of input: one process if starting more would not pay."""
     crew = Workers(workers) if isinstance(workers, int) else workers
     return crew._replace(processes=1) if crew.engine == "local" and size < _SMALL else crew
 
@@ -75,8 +74,9 @@ def run(
 ) -> Iterator[Result]:
     """Yield `function(item)` of every item, in the order of the items.
 
-    With several workers both functions must be picklable; a number of workers means processes of
-    this machine. `name` tells in an error which item it was. The first failure stops the others.
+    A number of workers means processes on this machine. With more than one worker, both functions
+    must be picklable. `name` gives the words for an item in errors. The first failure of any item
+    stops the others. Raises `PipelineError` as the function does, or `WorkError`.
     """
     crew = Workers(workers) if isinstance(workers, int) else workers
     job = partial(_tried, function=function, name=name)
@@ -91,58 +91,58 @@ def run(
 
 
 def _tried(
-    item: Item, function: Callable[[Item], Result], name: Callable[[Item], object]
+    item: Item,
+    function: Callable[[Item], Result],
+    name: Callable[[Item], object],
+    *,
+    again: bool = False,
 ) -> Result:
-    """The result, at the second try where the first one may have met something that passes."""
+    """Return the result; try once more after a failure that may pass."""
     try:
         return function(item)
     except (PipelineError, ModuleNotFoundError):
         raise
     except Exception as problem:
-        if told := _lasting(problem, name(item)):
-            raise told from problem
-    try:
-        return function(item)
-    except (PipelineError, ModuleNotFoundError):
-        raise
-    except Exception as problem:
-        if told := _lasting(problem, name(item)) or explained(problem, name(item)):
-            raise told from problem
-        raise WorkError(
-            f"this failed twice: {_account(problem)}",
-            where=name(item),
-            todo="what was done is not kept; run the same command again when the cause is gone",
-        ) from problem
+        where = name(item)
+        if error := _lasting(problem, where):
+            raise error from problem
+        if again:
+            raise explained(problem, where) or WorkError(
+                f"this failed twice: {_summary(problem)}",
+                where=where,
+                todo="remove the cause and run the same command again; this item was not finished",
+            ) from problem
+    return _tried(item, function, name, again=True)
 
 
 def _lasting(problem: Exception, where: object) -> WorkError | None:
-    """What to raise where a second try would end in the same way."""
+    """Return the error to raise if a second try would fail in the same way."""
     if isinstance(problem, OSError) and problem.errno in _LASTING:
         return of_system(problem, where)
-    if not isinstance(problem, _FAULTS) or isinstance(problem, _PASSING):
+    if not isinstance(problem, _BUGS) or isinstance(problem, _PASSING):
         return None
     return WorkError(
-        f"this is a fault of the program: {_account(problem)}",
+        f"this is a bug in the program: {_summary(problem)}",
         where=where,
-        todo="report these lines and the command; a second run would end in the same way",
+        todo="report these lines and the command; a second run would fail in the same way",
     )
 
 
-def _account(problem: Exception) -> str:
-    """What was raised, and the last line of this package on the way there."""
+def _summary(problem: Exception) -> str:
+    """Return the exception in words, and the last line of this package that it came from."""
     frames = traceback.extract_tb(problem.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)][1:]
-    frame = (own or frames)[-1]
-    place = Path(frame.filename)
-    told = place.relative_to(_PACKAGE) if own else place.name
-    return f"{type(problem).__name__}: {problem!s:.200} ({told}:{frame.lineno})"
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)][1:]
+    frame = (ours or frames)[-1]
+    path = Path(frame.filename)
+    file = path.relative_to(_PACKAGE) if ours else path.name
+    return f"{type(problem).__name__}: {problem!s:.200} ({file}:{frame.lineno})"
 
 
 def _in_processes(
     job: Callable[[Item], Result], items: Sequence[Item], count: int, name: Callable[[Item], object]
 ) -> Iterator[Result]:
-    others = {*multiprocessing.active_children()}
-    #: Takes the first failure of any item, whichever is waited for.
+    other_children = {*multiprocessing.active_children()}
+    # Receives the first failure of any item, whichever item we are waiting for.
     failure: Future[Result] = Future()
     pool = _pool(count)
     try:
@@ -154,11 +154,14 @@ def _in_processes(
             try:
                 result = futures[number].result()
             except BrokenProcessPool:
-                # Nobody knows which item did it: the next one is tried alone, the rest together.
-                sys.stderr.write(f"a process was killed; {name(item)} is tried again alone\n")
+                # It is not known which item did it: try the next one alone, the rest together.
+                sys.stderr.write(f"a process was killed; trying {name(item)} again alone\n")
                 pool.shutdown()
                 pool = _pool(1)
-                result = _alone(pool, job, item, name)
+                try:
+                    result = _submitted(pool, job, item, Future()).result()
+                except BrokenProcessPool:
+                    raise killed_twice(name(item)) from None
                 pool.shutdown()
                 pool = _pool(count)
                 for later in range(number + 1, len(items)):
@@ -166,8 +169,8 @@ def _in_processes(
                         futures[later] = _submitted(pool, job, items[later], failure)
             yield result
     except BaseException:
-        # Processes that still write would bring back the folder that the caller now removes.
-        for child in {*multiprocessing.active_children()} - others:
+        # A process that is still writing would bring back the folder that the caller now removes.
+        for child in {*multiprocessing.active_children()} - other_children:
             child.terminate()
         pool.shutdown(cancel_futures=True)
         raise
@@ -175,28 +178,25 @@ def _in_processes(
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
-    # Forked from a server without Arrow's threads, which do not survive a fork; it starts once and
-    # holds what takes long to import.
+    # Workers are forked from a server process that has imported the slow modules once, but has
+    # started none of Arrow's threads, which do not survive a fork.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["pipeline.execution.shards", "pipeline.tables", "pyarrow.compute"]
     )
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
 
 
-def _begin() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent alone answers it.
-
-    Whose parent is killed ends as well: it would wait for work for ever, or write among the files
-    of the next run.
-    """
+def _start_worker() -> None:
+    """Prepare a worker process. It ignores Ctrl-C, which its parent handles for all of them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tuning.skip_pandas()
     tuning.tune()
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
+    """Exit when the parent dies, lest this worker waits forever or writes into the next run."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
@@ -205,33 +205,21 @@ def _end_with_parent() -> None:
 def _submitted(
     pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item, failure: Future[Result]
 ) -> Future[Result]:
-    # A process that this starts is deaf to Ctrl-C from the first, not only from `_begin` on.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # A worker that this starts must ignore Ctrl-C at once, not only from `_start_worker` on.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         future = pool.submit(job, item)
     except BrokenProcessPool as problem:
         future = Future()
         future.set_exception(problem)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    future.add_done_callback(partial(_watch, failure=failure))
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    future.add_done_callback(partial(_pass_on, failure=failure))
     return future
 
 
-def _watch(future: Future[Result], failure: Future[Result]) -> None:
-    """Pass the failure of an item on; a killed process is none, its items are tried again."""
+def _pass_on(future: Future[Result], failure: Future[Result]) -> None:
+    """Pass the failure of an item on; not that of a killed process, whose items are tried again."""
     problem = None if future.cancelled() else future.exception()
     if problem and not isinstance(problem, BrokenProcessPool) and not failure.done():
         failure.set_exception(problem)
-
-
-def _alone(
-    pool: ProcessPoolExecutor,
-    job: Callable[[Item], Result],
-    item: Item,
-    name: Callable[[Item], object],
-) -> Result:
-    try:
-        return _submitted(pool, job, item, Future()).result()
-    except BrokenProcessPool:
-        raise killed_twice(name(item)) from None

@@ -1,17 +1,17 @@
-"""Is a stage's folder fresh? One answer for `dvc repro`, `iepile run`, single stages and exports.
+"""Decide whether a stage's folder is fresh, for `dvc repro`, `iepile run`, single stages, exports.
 
-A stage that has finished a folder leaves a stamp beside it, the last thing that is written:
+When a stage has finished a folder, it writes a stamp beside it, last of all:
 
     made_from    what the bytes follow from: digests of code and declaration, the parameters that
-                 were obeyed, and the contents of every input
+                 the stage obeyed, and digests of the contents of every input
     files        the digest of every file in the folder
 
-A folder is fresh if its stamp names the same `made_from` and its files are those of the stamp.
-Everything is compared by contents, never by time, so a stamp has the same bytes on every machine.
+A folder is fresh if its stamp names the same `made_from` and its files match the stamp.
+Only contents are compared, never times, so a stamp has the same bytes on every machine.
 
-While a folder is under way its files lie in `.<name>.partial/files`, beside a copy of `made_from`
-and a note of every finished step. A run that was killed leaves that, and the next one takes up the
-steps that are done (`Steps`), provided that it would make the same.
+An unfinished folder lies in `.<name>.partial/files`, beside a copy of `made_from` and a note for
+every finished step. If the run is killed, the next one keeps the steps that are done (see `steps`),
+provided that its `made_from` is the same.
 """
 
 from __future__ import annotations
@@ -32,27 +32,26 @@ if TYPE_CHECKING:
 
     from pipeline.execution.engines import Workers
 
-_PIECE: Final = 1 << 22
-_PLAN: Final = "made_from.json"
+_BYTES_PER_READ: Final = 1 << 22
 MadeFrom = dict[str, Any]
 
 
 class Stamp(msgspec.Struct):
-    """What a finished folder was made from, and what it holds."""
+    """What a finished folder was made from, and the digests of its files by their paths in it."""
 
     made_from: MadeFrom
     files: dict[str, str]
 
 
 class Place(NamedTuple):
-    """A folder that a stage writes, and where its stamp lies."""
+    """A folder that a stage writes, and the path of its stamp."""
 
     folder: Path
     stamp: Path
 
 
 class Step(NamedTuple):
-    """A piece of a stage's work: the folder under way (see `building`), a name, and the item."""
+    """A piece of a stage's work: the unfinished folder (see `building`), a name, and the item."""
 
     folder: Path
     name: str
@@ -60,14 +59,14 @@ class Step(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a step has made: its files, and what it found (JSON)."""
+    """The result of a step: the files that it wrote, and a value that JSON can hold."""
 
     files: list[Path]
     value: Any = None
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The digest of every file in a folder, by its path in there; hidden ones are no results."""
+    """Return the digest of every file in a folder, by its path in it; unfinished files aside."""
     found = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
@@ -79,22 +78,22 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def digest(path: Path) -> str:
-    """The digest of the bytes of one file."""
-    found = xxhash.xxh3_128()
+    """Return the digest of the bytes of a file."""
+    state = xxhash.xxh3_128()
     with path.open("rb") as stream:
-        while piece := stream.read(_PIECE):
-            found.update(piece)
-    return found.hexdigest()
+        while piece := stream.read(_BYTES_PER_READ):
+            state.update(piece)
+    return state.hexdigest()
 
 
-def contents(files: Mapping[str, str], part: str = "") -> str:
-    """One digest of the names and bytes of files, or of those whose names begin with `part`."""
-    lines = "".join(f"{files[name]}  {name}\n" for name in sorted(files) if name.startswith(part))
+def contents(files: Mapping[str, str], prefix: str = "") -> str:
+    """Return one digest of the names and digests of files, or of those with a prefix."""
+    lines = "".join(f"{files[name]}  {name}\n" for name in sorted(files) if name.startswith(prefix))
     return xxhash.xxh3_128_hexdigest(lines.encode())
 
 
 def stamp_of(place: Place) -> Stamp | None:
-    """The stamp of a folder, or None where there is none that can be read."""
+    """Return the stamp of a folder, or None if there is none that can be read."""
     try:
         return msgspec.json.decode(place.stamp.read_bytes(), type=Stamp)
     except (OSError, msgspec.DecodeError):
@@ -102,9 +101,10 @@ def stamp_of(place: Place) -> Stamp | None:
 
 
 def why_stale(place: Place, made_from: MadeFrom, files: Mapping[str, str] | None = None) -> str:
-    """Why a folder cannot be used as it is, in words; "" if it is fresh.
+    """Say why a folder cannot be used as it is; "" if it is fresh.
 
-    Of `made_from` only what is given is compared. `files` are the digests of what lies there.
+    The stamp may hold more than `made_from`; only the given keys are compared. `files` are the
+    digests of the files now in the folder, if the caller knows them.
     """
     if not place.folder.exists():
         return "has not been run"
@@ -112,170 +112,179 @@ def why_stale(place: Place, made_from: MadeFrom, files: Mapping[str, str] | None
     if stamp is None:
         return "was not finished"
     for key, value in made_from.items():
-        if why := _difference(key, stamp.made_from.get(key), value):
-            return why
-    found = digests(place.folder) if files is None else files
-    if odd := sorted({*found.items()} ^ {*stamp.files.items()}):
-        return f"left other files than are there now: {odd[0][0]} is not what it wrote"
+        if reason := _difference(key, stamp.made_from.get(key), value):
+            return reason
+    files_now = digests(place.folder) if files is None else files
+    if different := sorted({*files_now.items()} ^ {*stamp.files.items()}):
+        return f"left other files than are there now: {different[0][0]} is not what it wrote"
     return ""
 
 
 def _difference(key: str, old: Any, new: Any) -> str:
-    """How a part of `made_from` differs from what it was, to be put behind a stage's name."""
+    """Say how a part of `made_from` has changed, in words that follow a stage's name; "" if not."""
     new = msgspec.to_builtins(new)
     if old == new:
         return ""
-    if isinstance(old, dict) and isinstance(new, dict):
-        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        if key == "parameters":
-            told = ", ".join(f"{n} was {old.get(n)!r}, is {new.get(n)!r}" for n in names)
-            return f"was run with other parameters: {told}"
-        missing = [name for name in names if name not in old or name not in new]
-        if missing and key != "sources":
-            return f"was run over other {key}: {missing[0]} is in one list and not in the other"
-        return f"was run before {names[0]} changed"
-    return f"was run before its {key} changed"
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return f"was run before its {key} changed"
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if key == "parameters":
+        changes = ", ".join(f"{n} was {old.get(n)!r}, is {new.get(n)!r}" for n in names)
+        return f"was run with other parameters: {changes}"
+    missing = [name for name in names if name not in old or name not in new]
+    if missing and key != "sources":
+        return f"was run over other {key}: {missing[0]} is in one list and not in the other"
+    return f"was run before {names[0]} changed"
 
 
 def begin(place: Place, made_from: MadeFrom) -> None:
-    """Prepare to make a folder: go on with what a killed run left, if it would make the same."""
-    folder = atomic.followed(place.folder, ours=_is_ours(place))
-    under_way, files = _under_way(folder)
-    plan = under_way / _PLAN
-    wanted = msgspec.json.encode(made_from, order="sorted")
-    if plan.is_file() and plan.read_bytes() == wanted:
+    """Prepare to make a folder; keep what a killed run left if it was made from the same."""
+    folder = atomic.link_target(place.folder, ours=_is_ours(place))
+    unfinished = _unfinished(folder)
+    files, plan = unfinished / "files", _plan(unfinished)
+    content = msgspec.json.encode(made_from, order="sorted")
+    if plan.is_file() and plan.read_bytes() == content:
         if not files.exists() and folder.exists():
-            atomic.put(folder, files)  # all was done but for the stamp
+            atomic.put(folder, files)  # only the stamp was missing
     else:
-        atomic.remove(under_way)
-        shards.write_bytes(wanted, plan)
+        atomic.remove(unfinished)
+        shards.write_bytes(content, plan)
     files.mkdir(parents=True, exist_ok=True)
 
 
 def _is_ours(place: Place) -> bool:
-    """Whether a folder is in the run's folder, or holds what a stage wrote, where a link leads."""
-    folder = _real(place.folder)
-    root = place.stamp.parents[2]
-    if not isinstance(folder, Path) or folder.resolve().is_relative_to(root.resolve()):
+    """Whether a folder lies in the run's own folder or, behind a link, holds what a stage wrote."""
+    folder = _target(place.folder)
+    run = place.stamp.parents[2]
+    if not isinstance(folder, Path) or folder.resolve().is_relative_to(run.resolve()):
         return True
-    if _under_way(folder)[0].exists():
+    if _unfinished(folder).exists():
         return True
     stamp = stamp_of(place)
-    files = stamp.files.items() if stamp else ()
-    return any((folder / n).is_file() and digest(folder / n) == own for n, own in files)
+    return stamp is not None and any(_matches(folder / n, d) for n, d in stamp.files.items())
+
+
+def _matches(path: Path, expected: str) -> bool:
+    return path.is_file() and digest(path) == expected
 
 
 def abandon(place: Place, *, done: bool = False) -> None:
-    """Forget work that was begun; where something of it is `done`, only if that is said."""
-    under_way = _under_way(_real(place.folder))[0]
-    if done or not (under_way / "done").exists():
-        atomic.remove(under_way)
-    atomic.tidy(place.stamp)
+    """Forget an unfinished folder; one with finished steps only if `done` is set."""
+    unfinished = _unfinished(place.folder)
+    if done or not (unfinished / "done").exists():
+        atomic.remove(unfinished)
+    atomic.remove_partials(place.stamp)
 
 
 def finish(place: Place, made_from: MadeFrom) -> dict[str, str]:
     """Stamp a finished folder; return the digests of its files."""
     stamp = Stamp(msgspec.to_builtins(made_from), digests(place.folder))
     shards.write_json(msgspec.to_builtins(stamp), place.stamp)
-    atomic.remove(_under_way(_real(place.folder))[0])
+    atomic.remove(_unfinished(place.folder))
     return stamp.files
 
 
 def forget(place: Place) -> None:
-    """Remove a folder, its stamp, and what is under way of it."""
-    folder = _real(place.folder)
-    for path in (place.stamp, folder, _under_way(folder)[0]):
+    """Remove a folder and its stamp, finished or not."""
+    for path in (place.stamp, _target(place.folder), _unfinished(place.folder)):
         atomic.remove(path)
 
 
 @contextmanager
 def building(folder: Path) -> Iterator[Path]:
-    """Yield the folder in which to write the files of `folder`, which appears when the block ends.
+    """Yield a temporary folder whose files become those of `folder` if the block succeeds.
 
-    Where the work was begun (see `begin`), what is there when it fails is kept for the next run.
-    Beside the folder that is yielded there is room for files in between, see `scratch`.
+    After `begin`, a failure leaves the temporary folder for the next run; without `begin`, it is
+    removed. For files needed only on the way, see `scratch`.
     """
-    folder = _real(folder)
-    under_way, files = _under_way(folder)
-    resumable = (under_way / _PLAN).is_file()
+    folder = _target(folder)
+    unfinished = _unfinished(folder)
+    files = unfinished / "files"
+    resumable = _plan(unfinished).is_file()
     if not resumable:
-        atomic.remove(under_way)
+        atomic.remove(unfinished)
         files.mkdir(parents=True)
     try:
-        with atomic.telling(folder):
+        with atomic.explaining(folder):
             yield files
             atomic.put(files, folder)
     finally:
         if not resumable:
-            atomic.remove(under_way)
+            atomic.remove(unfinished)
 
 
 def scratch(files: Path) -> Path:
-    """Room for files in between, beside the folder under way; they go when it is finished."""
+    """Return a folder for files needed only on the way; they go when the folder is finished."""
     return files.with_name("scratch")
 
 
 def steps(
     job: Callable[[Any], Done], todo: Sequence[Step], workers: Workers | int = 1
 ) -> Iterator[Any]:
-    """Yield what every step found, in their order, but do only those that no earlier run has done.
+    """Yield the value of every step, in order; run only the steps that no earlier run has done.
 
-    `job` takes the item of a step. What it found comes back as JSON would give it.
+    `job` takes the item of a step. Values come back as JSON decodes them.
     """
-    noted = [_noted(step) for step in todo]
-    left = [step for step, found in zip(todo, noted, strict=True) if found is None]
-    done = engines.run(partial(_step, job=job), left, workers, _name)
+    noted = [_noted_value(step) for step in todo]
+    left = [step for step, value in zip(todo, noted, strict=True) if value is None]
+    new = engines.run(partial(_step, job=job), left, workers, _name)
     tell = workers.tell if isinstance(workers, engines.Workers) else None
-    parts = Counter(step.name.partition("/")[0] for step in todo)
-    of, ended = len(parts), 0
-    for number, (step, found) in enumerate(zip(todo, noted, strict=True), start=1):
-        yield msgspec.json.decode(next(done) if found is None else found)
-        part = step.name.partition("/")[0]
-        parts[part] -= 1
-        ended += not parts[part]
+    datasets = [step.name.partition("/")[0] for step in todo]
+    steps_left = Counter(datasets)
+    total, finished = len(steps_left), 0
+    for number, (dataset, value) in enumerate(zip(datasets, noted, strict=True), start=1):
+        yield msgspec.json.decode(next(new) if value is None else value)
+        steps_left[dataset] -= 1
+        finished += not steps_left[dataset]
         if tell:
-            tell(number, len(todo), f"{ended} of {of} datasets")
-
-
-def _step(step: Step, job: Callable[[Any], Done]) -> bytes:
-    """Do one step, and note that it is done, with the digests of its files."""
-    done = job(step.item)
-    value = msgspec.json.encode(done.value)
-    root = step.folder.parent
-    files = {path.relative_to(root).as_posix(): digest(path) for path in done.files}
-    shards.write_bytes(msgspec.json.encode(_Note(files, msgspec.Raw(value))), _note(step))
-    return value
+            tell(number, len(todo), f"{finished} of {total} datasets")
 
 
 class _Note(msgspec.Struct):
+    """What a finished step leaves: the digests of its files, and its value."""
+
     files: dict[str, str]
     value: msgspec.Raw
 
 
-def _note(step: Step) -> Path:
-    return step.folder.with_name("done") / f"{xxhash.xxh3_128_hexdigest(step.name.encode())}.json"
+def _step(step: Step, job: Callable[[Any], Done]) -> bytes:
+    """Run one step and write its note; return its value as JSON."""
+    done = job(step.item)
+    value = msgspec.json.encode(done.value)
+    unfinished = step.folder.parent
+    files = {path.relative_to(unfinished).as_posix(): digest(path) for path in done.files}
+    shards.write_bytes(msgspec.json.encode(_Note(files, msgspec.Raw(value))), _note_path(step))
+    return value
 
 
-def _noted(step: Step) -> bytes | None:
-    """What a step found that an earlier run has done; None if its files are not as it left them."""
+def _noted_value(step: Step) -> bytes | None:
+    """Return the value of a step that an earlier run did; None if its files are not intact."""
     try:
-        note = msgspec.json.decode(_note(step).read_bytes(), type=_Note)
-        root = step.folder.parent
-        same = all(digest(root / name) == own for name, own in note.files.items())
+        note = msgspec.json.decode(_note_path(step).read_bytes(), type=_Note)
+        intact = all(_matches(step.folder.parent / n, d) for n, d in note.files.items())
     except (OSError, msgspec.DecodeError):
         return None
-    return bytes(note.value) if same else None
+    return bytes(note.value) if intact else None
+
+
+def _note_path(step: Step) -> Path:
+    return step.folder.with_name("done") / f"{xxhash.xxh3_128_hexdigest(step.name.encode())}.json"
 
 
 def _name(step: Step) -> str:
     return step.name
 
 
-def _real(folder: Any) -> Any:
-    """Of a link, what it leads to: that is replaced, and the link stays."""
+def _target(folder: Any) -> Any:
+    """Return what a link leads to: that is replaced, and the link stays."""
     return folder.resolve() if isinstance(folder, Path) and folder.is_symlink() else folder
 
 
-def _under_way(folder: Path) -> tuple[Path, Path]:
-    under_way = folder.with_name(f".{folder.name}.partial")
-    return under_way, under_way / "files"
+def _unfinished(folder: Path) -> Path:
+    target: Path = _target(folder)
+    return target.with_name(f".{target.name}.partial")
+
+
+def _plan(unfinished: Path) -> Path:
+    """Return the file that holds `made_from` while a folder is unfinished."""
+    return unfinished / "made_from.json"

@@ -1,6 +1,7 @@
-"""What a process may use of this machine: the cores and the memory that are left to it.
+"""How many cores and how much memory of this machine a process may use.
 
-Nothing but the standard library is imported here: `iepile doctor` asks where nothing is installed.
+Only the standard library is imported here, because `iepile doctor` must run where no package is
+installed.
 """
 
 from __future__ import annotations
@@ -19,52 +20,53 @@ _ROOT: Final = Path("/")
 
 
 def cores(root: Path = _ROOT) -> int:
-    """How many processes can work at a time: cores that this one may run on, and their share.
+    """Return how many processes can work at a time.
 
-    A container is given a share of the machine's time, by version 2 or 1 of control groups.
+    A process may be tied to some cores, and a container to a share of their time (by control groups
+    of version 2 or 1).
     """
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = [own]
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    limits = [len(usable) or os.cpu_count() or 1]
     for group in _groups(root, "cpu"):
-        told = _text(group / "cpu.max")
-        told = told or " ".join(_text(group / f"cpu.cfs_{n}_us") for n in ("quota", "period"))
-        if share := re.fullmatch(r"(\d+)\s+([1-9]\d*)\s*", told):  # else max, or -1: no limit
-            most.append(math.ceil(int(share[1]) / int(share[2])))
-    return max(1, min(most))
+        quota = _text(group / "cpu.max")
+        quota = quota or " ".join(_text(group / f"cpu.cfs_{n}_us") for n in ("quota", "period"))
+        if share := re.fullmatch(r"(\d+)\s+([1-9]\d*)\s*", quota):  # else "max" or -1: no limit
+            limits.append(math.ceil(int(share[1]) / int(share[2])))
+    return max(1, min(limits))
 
 
 def memory(root: Path = _ROOT) -> int:
-    """Bytes that this process may still take: of the machine, its container and its own limit."""
+    """Return the bytes that this process can still use: of the machine, container and ulimit."""
     free = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    if found := re.search(r"MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo")):
-        free = [int(found[1]) << 10]
-    own, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if own != resource.RLIM_INFINITY:
-        free.append(own)
+    if available := re.search(r"MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo")):
+        free = [int(available[1]) << 10]
+    ulimit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if ulimit != resource.RLIM_INFINITY:
+        free.append(ulimit)
     for group in _groups(root, "memory"):
-        for limit, used in (("max", "current"), ("limit_in_bytes", "usage_in_bytes")):
-            most, now = (_text(group / f"memory.{name}").strip() for name in (limit, used))
-            if most.isdigit() and now.isdigit():
-                # What is kept of files in memory is given up when something else needs the room.
-                kept = re.findall(r"inactive_file (\d+)", _text(group / "memory.stat"))
-                free.append(max(0, int(most) - int(now) + max(map(int, kept), default=0)))
+        for names in (("max", "current"), ("limit_in_bytes", "usage_in_bytes")):
+            limit, used = (_text(group / f"memory.{name}").strip() for name in names)
+            if limit.isdigit() and used.isdigit():
+                # The system drops cached files when something else needs the memory.
+                cached = re.findall(r"inactive_file (\d+)", _text(group / "memory.stat"))
+                free.append(max(0, int(limit) - int(used) + max(map(int, cached), default=0)))
     return min(free)
 
 
 def ensure_home() -> None:
-    """Give a user without a home "/", as containers do: NLTK cannot even be imported without."""
-    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path has no answer, but an error
+    """Let the home of a user without one be "/", as in containers: NLTK's import needs a home."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - `Path.home()` would raise an error
         os.environ["HOME"] = "/"
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of the control groups around this process, from its own to the outermost."""
+    """Yield the folders of this process's control groups, from its own to the outermost."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, names, path = line.split(":", 2)
         if names and controller not in names.split(","):
             continue
         top = root / "sys/fs/cgroup" / (controller if names else "")
-        # A container often sees its own group as the outermost, under the path of the machine.
+        # In a container, the path may be the machine's while only the outermost folder exists.
         place = top / path.lstrip("/")
         yield from (place, *place.parents[: len(place.parts) - len(top.parts)])
 

@@ -1,8 +1,9 @@
-"""Which folders are ours to write anew, and who works in them.
+"""Which folders iepile may replace, and which process is using them.
 
-A folder that we replace, or in which we replace folders, bears a mark: the file `.iepile`, a line
-that says so. What is neither empty nor marked is somebody else's, and is refused. The mark of a run
-is also what its commands lock, so that nobody reads a run that is half made.
+A folder that we replace, or in which we replace folders, holds a mark: the file `.iepile`, with a
+line that says so. A folder that is neither empty nor marked belongs to somebody else, and we refuse
+to write there. Commands also lock the mark of a run, so that none reads a run that another is
+writing.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 NAME: Final = atomic.MARK
-#: What the marks say: always the same bytes.
+#: The contents of the marks.
 RUN: Final = "iepile keeps the results of its stages here, and replaces them when it runs again.\n"
 EXPORT: Final = "iepile export made this folder, and replaces all of it when it writes again.\n"
 DICTIONARY: Final = "iepile negatives replaces hard_negatives and hard_negatives.json in here.\n"
-#: What a run writes into its folder.
+#: The folders that a run replaces inside its own.
 _PARTS: Final = frozenset(
     (
         *("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports"),
@@ -35,27 +36,28 @@ _PARTS: Final = frozenset(
 
 
 def check(folder: Any, mark: str) -> None:
-    """Refuse a folder that is neither absent, nor empty, nor bears this mark.
+    """Raise `DeclarationError` unless a folder is absent, empty, or has this mark.
 
-    Folders without a file count as empty. `folder` is a path or a URL's.
+    A folder with no file in it, at any depth, counts as empty.
     """
-    told = _mark(folder)
-    if told in (mark, ""):  # without text: whoever marked it was killed
+    present = _mark(folder)
+    if present in (mark, ""):  # empty: the process that was writing the mark was killed
         return
-    other = told if told in (RUN, EXPORT, DICTIONARY) else None
-    if other or (found := _first_file(folder)):
-        raise DeclarationError(
-            f"this folder is in use: {other.strip()}" if other else f"iepile did not write {found}",
-            where=folder,
-            todo="name another folder, one that is empty or not there yet",
-        )
+    if present in (RUN, EXPORT, DICTIONARY):
+        what = f"this folder is used for something else: {present.strip()}"
+    elif file := _first_file(folder):
+        what = f"iepile did not write {file}"
+    else:
+        return
+    todo = "name another folder, one that is empty or does not exist yet"
+    raise DeclarationError(what, where=folder, todo=todo)
 
 
 def claim(folder: Any, mark: str) -> None:
-    """Mark a folder as ours, made if need be; refuse one that is not."""
+    """Mark a folder as ours, creating it if needed; raise `DeclarationError` as `check` does."""
     check(folder, mark)
     if _mark(folder) != mark:
-        # A link may lead to what is to be made.
+        # A link may lead to a folder that does not exist yet.
         place = Path(os.path.realpath(folder)) if isinstance(folder, Path) else folder
         place.mkdir(parents=True, exist_ok=True)
         (folder / NAME).write_text(mark, encoding="ascii")
@@ -63,8 +65,8 @@ def claim(folder: Any, mark: str) -> None:
 
 def _mark(folder: Any) -> str | None:
     path = folder / NAME
-    found: str | None = path.read_text("utf-8", "replace") if path.is_file() else None
-    return found
+    text: str | None = path.read_text("utf-8", "replace") if path.is_file() else None
+    return text
 
 
 def _first_file(folder: Any) -> str | None:
@@ -76,35 +78,35 @@ def _first_file(folder: Any) -> str | None:
 
 
 def apart(written: Iterable[Any], read: Iterable[Any]) -> None:
-    """Refuse a place to write that is, holds, or lies in a place to read, by links too."""
+    """Raise `DeclarationError` if an output is, holds or lies in an input; links are followed."""
     inputs = [(path, _parts(path)) for path in read if path is not None]
     for path in written:
-        own = _parts(path)
+        output = _parts(path)
         for other, parts in inputs:
-            if own[: len(parts)] == parts or parts[: len(own)] == own:
+            if output[: len(parts)] == parts or parts[: len(output)] == output:
                 raise DeclarationError(
-                    "what is written would lie among what is read, or replace it",
+                    "the output would lie among the input, or replace it",
                     where=f"{path} and {other}",
                     todo="name places that do not lie within each other",
                 )
 
 
 def spared(path: Any) -> None:
-    """Refuse to write where a later run or export would replace it."""
+    """Raise `DeclarationError` if a later run or export would replace what is written here."""
     place = Path(os.path.realpath(path)) if isinstance(path, Path) else path
     while place.parent != place:
         place, name = place.parent, place.name
-        told = _mark(place)
-        if told == EXPORT or (told == RUN and name in _PARTS):
+        mark = _mark(place)
+        if mark == EXPORT or (mark == RUN and name in _PARTS):
             raise DeclarationError(
-                f"what is written here would be lost: {told.strip()}",
+                f"what is written here would be lost: {mark.strip()}",
                 where=f"{path} in {place}",
-                todo="name a place outside of that folder",
+                todo="name a place outside that folder",
             )
 
 
 def _parts(path: Any) -> tuple[str, ...]:
-    """What a path names, from the root on, so that two can be compared."""
+    """Return the parts of a path from the root down, links followed, for comparing two paths."""
     if isinstance(path, Path):
         return ("file", *Path(os.path.realpath(path)).parts)
     protocol = path.fs.protocol if isinstance(path.fs.protocol, str) else path.fs.protocol[0]
@@ -114,42 +116,44 @@ def _parts(path: Any) -> tuple[str, ...]:
 
 @contextmanager
 def writing(folder: Any, names: Iterable[str] = ()) -> Iterator[None]:
-    """Claim and hold the folder of a run until the block ends: alone, or these datasets of it.
+    """Claim the folder of a run and lock it, or only these datasets of it, until the block ends.
 
-    The lock is the system's, on the mark: a byte of it for each dataset. It ends with the process,
-    however that ends. A URL has none, and not every system tells other machines.
+    The operating system locks the mark, one byte for each dataset, and unlocks it when the process
+    ends. A URL is not locked, and on some network drives other machines do not see the lock.
+    Raises `WorkError` if another process holds the lock, `DeclarationError` as `claim` does.
     """
     spared(folder)
     claim(folder, RUN)
-    places = [zlib.crc32(name.encode()) for name in names]
-    with _held(folder, os.O_RDWR, fcntl.LOCK_EX, places):
+    bytes_to_lock = [zlib.crc32(name.encode()) for name in names]
+    with _locked(folder, os.O_RDWR, fcntl.LOCK_EX, bytes_to_lock):
         yield
 
 
 @contextmanager
 def reading(place: Any) -> Iterator[None]:
-    """Keep the run in whose folder a place lies, if it does, as it is until the block ends."""
+    """Keep others from changing the run that a place lies in, if any, until the block ends."""
     local = isinstance(place, Path)
     roots = (place, *place.parents, *place.absolute().parents) if local else ()
     run = next((root for root in roots if _mark(root) == RUN), None)
-    with _held(run, os.O_RDONLY, fcntl.LOCK_SH, ()):
+    with _locked(run, os.O_RDONLY, fcntl.LOCK_SH, ()):
         yield
 
 
 @contextmanager
-def _held(folder: Any, way: int, kind: int, places: Iterable[int]) -> Iterator[None]:
+def _locked(folder: Any, flags: int, kind: int, bytes_to_lock: Iterable[int]) -> Iterator[None]:
+    """Lock these bytes of a folder's mark, or all of it if none are given."""
     if not isinstance(folder, Path):
         yield
         return
-    handle = os.open(folder / NAME, way)
+    handle = os.open(folder / NAME, flags)
     try:
-        for start, size in [(place, 1) for place in sorted({*places})] or [(0, 0)]:
+        for start, size in [(byte, 1) for byte in sorted({*bytes_to_lock})] or [(0, 0)]:
             try:
                 fcntl.lockf(handle, kind | fcntl.LOCK_NB, size, start)
             except (BlockingIOError, PermissionError):
-                raise atomic.taken(folder) from None
+                raise atomic.in_use(folder) from None
             except OSError:
-                pass  # a file system without locks
+                pass  # this file system has no locks
         yield
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Read and write Parquet shards, JSON and text; how they get their names is in `atomic`."""
+"""Read and write Parquet shards, JSON and text. Files appear whole, see `atomic`."""
 
 from __future__ import annotations
 
@@ -17,71 +17,70 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-#: `datasets` reads Parquet by row group; larger groups make streaming slow to start.
+#: The library `datasets` reads whole row groups; larger ones make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
-#: Columns of long or unlike values: a Parquet dictionary of them takes time and, mostly, more room.
+#: Columns whose values rarely recur: a Parquet dictionary would cost time and, mostly, space.
 _DISTINCT: Final = frozenset(
     {"id", "record_id", "source_id", "origin", "text", "instruction", "output"}
 )
 
 
 def write(table: Any, path: Path) -> None:
-    """Write a table as one zstd Parquet shard, the same bytes for the same table."""
+    """Write a table as one Parquet shard (zstd): the same table gives the same bytes."""
     with writer(path, table.schema) as append:
         append(table.combine_chunks())
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
-    """Read one shard, or some of its columns."""
+    """Read one shard, or some of its columns. Raises `RawFileError` if that is not possible."""
     with opened(path, columns or ()) as file:
-        # Threads cost more than they bring for the shards of small datasets.
+        # For small shards, threads cost more than they save.
         many = file.metadata.num_rows > MAX_ROWS_PER_GROUP
         return file.read(None if columns is None else [*columns], use_threads=many)
 
 
 def metadata(path: Path) -> Any:
-    """The number of rows, row groups and bytes of one shard."""
+    """Return the number of rows, row groups and bytes of one shard."""
     with opened(path) as file:
         return file.metadata
 
 
 def rows(path: Path) -> int:
-    """How many rows a shard has, from its footer alone."""
+    """Return how many rows a shard has; only its footer is read."""
     count: int = metadata(path).num_rows
     return count
 
 
 @contextmanager
 def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
-    """Open one shard, to read it in pieces; it must have the columns."""
+    """Open one shard, to read it piece by piece.
+
+    Raises `RawFileError` if it cannot be read or lacks one of the columns.
+    """
+    todo = "delete the folder it is in and run the stage before again"
     try:
         with (
             atomic.stream(path, "rb") as stream,
             pq.ParquetFile(stream, page_checksum_verification=True) as file,
         ):
             present = file.schema_arrow.names
-            if lacking := [name for name in columns if name not in present]:
-                raise RawFileError(
-                    f"this shard has no column {lacking[0]!r}",
-                    where=path,
-                    todo="delete the folder it lies in and run the stage before again",
-                )
+            if missing := [name for name in columns if name not in present]:
+                what = f"this shard has no column {missing[0]!r}"
+                raise RawFileError(what, where=path, todo=todo)
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise explained(problem, path) or RawFileError(
-            f"cannot read this shard: {problem}",
-            where=path,
-            todo="delete the folder it lies in and run the stage before again",
+            f"cannot read this shard: {problem}", where=path, todo=todo
         ) from None
 
 
 def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:
-    """The shards of a folder in their order."""
+    """Return the shards of a folder in order."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def write_bytes(content: bytes, path: Path) -> None:
-    """Write a small file whole."""
+    """Write a small file."""
     with atomic.writing(path) as partial:
         partial.write_bytes(content)
 
@@ -92,12 +91,15 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_json(value: object, path: Path) -> None:
-    """Write JSON for people and for `git diff`: indented, keys in the order given."""
+    """Write JSON that people and `git diff` can read: indented, keys in the order given."""
     write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n", path)
 
 
 def read_json(path: Path, *parts: str) -> Any:
-    """Read a JSON file that a stage wrote; it must hold these tables or lists."""
+    """Read a JSON file that a stage wrote.
+
+    Raises `RawFileError` if it cannot be read, or if a part is missing or neither table nor list.
+    """
     todo = "run the stages before it, or name the folder of a run"
     try:
         content = orjson.loads(path.read_bytes())
@@ -113,7 +115,7 @@ def read_json(path: Path, *parts: str) -> Any:
 
 @contextmanager
 def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
-    """Yield a function that appends tables to one shard, for shards too large to hold at once."""
+    """Yield a function that appends a table to one shard, which may be larger than memory."""
     recurring = [name for name in _leaves(schema) if name not in _DISTINCT]
     with (
         atomic.writing(path) as partial,
@@ -131,7 +133,7 @@ def writer(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
 
 @cache
 def _leaves(schema: Any) -> list[str]:
-    """The names that Parquet gives the columns, those inside lists and structs included."""
+    """Return Parquet's names of the columns, also of those inside lists and structs."""
     sink = pa.BufferOutputStream()
     pq.ParquetWriter(sink, schema).close()
     leaves = pq.ParquetFile(sink.getvalue()).schema

@@ -1,11 +1,11 @@
-"""The one shuffle of all steps over the whole corpus: rows parted by a key, then part by part.
+"""The shuffle that every step over the whole corpus uses: group rows by a key, in bounded memory.
 
-A first pass calls `write` for each of its items: files that hold the rows of every part as a record
-batch. A second pass calls `read` for each part. Parts are ranges of keys, unsigned numbers
-of 64 bits: `even` ranges of hashes, or ranges of places, which keep the order of what they place.
+The first pass calls `write` for each of its items; the files hold one record batch for each part.
+The second pass calls `read` for each part. A part is a range of keys, which are unsigned 64-bit
+numbers: hashes in `even` ranges, or positions, if the rows are to come back in order.
 
-A part that is too large to be held is parted again by the pass that reads it. So memory is bounded,
-a file has at most `FAN` parts however large the corpus is, and work grows with the rows alone.
+If a part is too large for memory, the pass that reads it splits it further. So memory is bounded, a
+file has at most `FAN` parts however large the corpus is, and work grows linearly with the rows.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from pipeline.execution import atomic, shards
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: Parts of one file at most.
+#: The most parts that one file has.
 FAN = 256
-#: Into how many a part that is too large is parted.
+#: About how many parts a part that is too large is split into.
 _FINER: Final = 16
-#: Bytes that a reader holds of a part, about.
+#: About how many bytes of a part are in memory at once.
 LIMIT = 16 << 20
 #: The column that `keyed` adds.
 KEY: Final = "key"
 
 
 def even(size: int) -> list[int]:
-    """The bounds of ranges of hashes for rows of `size` bytes together, as far as that is known."""
+    """Return the bounds of equal ranges of hashes, for rows of about `size` bytes in all."""
     parts = min(FAN, max(1, -(-2 * size // LIMIT)))
     return [2**64 * n // parts for n in range(parts + 1)]
 
 
 def keyed(table: Any, keys: Any) -> Any:
-    """The table with its keys (uint64) as the last column."""
+    """Return the table with its keys (uint64) as the last column."""
     return table.append_column(KEY, pa.array(keys, pa.uint64()))
 
 
 def write(tables: Iterable[Any], bounds: Sequence[int], path: Path) -> list[Path]:
-    """Write the rows of keyed tables, parted by their keys, as files `<path>-NNNNNN.arrow`.
+    """Write the rows of keyed tables, grouped into parts, as files `<path>-NNNNNN.arrow`.
 
-    Part n has the keys from `bounds[n]` up to, not including, `bounds[n + 1]`. Small tables go into
-    one file of about `LIMIT` bytes; where there are no rows, there is no file.
+    Part n has the keys from `bounds[n]` up to, not including, `bounds[n + 1]`. Small tables share a
+    file of about `LIMIT` bytes; no rows make no file.
     """
     files: list[Path] = []
     for number, table in enumerate(_gathered(tables)):
@@ -77,27 +77,26 @@ def _write(table: Any, bounds: Sequence[int], path: Path) -> None:
 
 
 def rows(files: Iterable[Path], parts: int) -> list[int]:
-    """How many rows of each part are in files that `write` wrote."""
+    """Return how many rows of each part are in files that `write` wrote."""
     counts = np.zeros(parts, np.int64)
     for path in files:
         with _opened(path) as file:
             counts += [file.get_batch(part).num_rows for part in range(parts)]
-    found: list[int] = counts.tolist()
-    return found
+    return [int(count) for count in counts]
 
 
 def read(folder: Path, part: int, bounds: Sequence[int]) -> Iterator[Any]:
-    """Yield the rows of one part of all files in a folder, in tables that can be held.
+    """Yield the rows of one part, from all files in a folder, in tables that fit into memory.
 
-    Tables and rows are in the order of their keys; rows of one key are in one table, in the order
-    of the files' names. The key is the last column.
+    Tables and rows are sorted by key. All rows of a key are in one table, in the order of the
+    files' names. The key is the last column.
     """
-    aside = folder / f".{part:06d}-{os.getpid()}"  # two may read one part
-    atomic.remove(aside)  # of a process that was killed
-    yield from _parted(shards.listed(folder, "*.arrow"), part, bounds, aside)
+    scratch = folder / f".{part:06d}-{os.getpid()}"  # two processes may read the same part
+    atomic.remove(scratch)  # left by a process that was killed
+    yield from _read(shards.listed(folder, "*.arrow"), part, bounds, scratch)
 
 
-def _parted(paths: list[Path], part: int, bounds: Sequence[int], aside: Path) -> Iterator[Any]:
+def _read(paths: list[Path], part: int, bounds: Sequence[int], scratch: Path) -> Iterator[Any]:
     low, high = bounds[part : part + 2]
     tables = _gathered(_batches(paths, part))
     head = [*islice(tables, 2)]
@@ -108,15 +107,15 @@ def _parted(paths: list[Path], part: int, bounds: Sequence[int], aside: Path) ->
             yield table.take(pa.array(order))
         return
     finer = _finer(head, low, high)
-    write(chain(head, tables), finer, aside / "rows")
-    inner = shards.listed(aside, "*.arrow")
+    write(chain(head, tables), finer, scratch / "rows")
+    inner = shards.listed(scratch, "*.arrow")
     for n in range(len(finer) - 1):
-        yield from _parted(inner, n, finer, aside / f"{n:06d}")
-    atomic.remove(aside)
+        yield from _read(inner, n, finer, scratch / f"{n:06d}")
+    atomic.remove(scratch)
 
 
 def _finer(tables: Sequence[Any], low: int, high: int) -> list[int]:
-    """The bounds of finer parts, from the keys of some rows; a frequent key is one alone."""
+    """Return the bounds of smaller parts, from some rows' keys; a frequent key gets its own."""
     keys = np.sort(np.concatenate([table[KEY].to_numpy() for table in tables]))
     chosen = keys[:: -(-len(keys) // _FINER)].tolist()
     often = (key + 1 for key, later in pairwise(chosen) if key == later)
@@ -124,7 +123,7 @@ def _finer(tables: Sequence[Any], low: int, high: int) -> list[int]:
 
 
 def _batches(paths: Sequence[Path], part: int) -> Iterator[Any]:
-    """The rows of one part, file by file."""
+    """Yield the rows of one part, file by file."""
     for path in paths:
         with _opened(path) as file:
             yield pa.Table.from_batches([file.get_batch(part)])
@@ -138,7 +137,7 @@ def _opened(path: Any) -> Iterator[Any]:
 
 
 def _gathered(tables: Iterable[Any]) -> Iterator[Any]:
-    """The rows of tables in tables of about `LIMIT` bytes, the last one smaller."""
+    """Yield the same rows in tables of about `LIMIT` bytes; the last one may be smaller."""
     held: list[Any] = []
     size = 0
     for table in tables:

@@ -1,4 +1,4 @@
-"""Fit a process to this work, which changes nothing but the time and memory that it takes."""
+"""Tune a process for this work. Only time and memory change, never a result."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import gc
 import sys
 from typing import Final
 
-#: Parameters of mallopt(3), and bytes.
+#: Parameters of mallopt(3), and how many freed bytes the C library keeps.
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _KEPT: Final = 64 << 20
 
 
 def skip_pandas() -> None:
-    """Let Arrow look for pandas now, and not find it; `to_pandas` finds it all the same later.
+    """Hide pandas from Arrow's first look for it; `to_pandas` still finds it later.
 
-    Arrow imports pandas at its first array, and every worker process would wait for that.
+    Arrow imports pandas when it makes its first array, and every worker would wait for that.
     """
     if "pandas" in sys.modules:
         return
@@ -29,10 +29,10 @@ def skip_pandas() -> None:
 
 
 def tune() -> None:
-    """Fit this process to tables of many rows.
+    """Tune this process for tables of many rows.
 
-    Python looks for cycles seldom: records are many small objects, and never one. The C library
-    (glibc) keeps up to 64 MiB that arrays give back, for the next ones.
+    Python rarely searches for reference cycles: records are many small objects without any. The C
+    library (glibc) keeps up to 64 MiB of freed memory for the next arrays.
     """
     gc.set_threshold(100_000, 20, 100)
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):

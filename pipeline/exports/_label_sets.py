@@ -14,12 +14,12 @@ import numpy as np
 
 from pipeline import tasks
 from pipeline.exports import kept_tables, records
-from pipeline.instruct import confusable, counting
+from pipeline.instruct import confusable, counting, coverage
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -36,6 +36,9 @@ Record = dict[str, Any]
 class LabelSets:
     """The inventory of a dataset's task in one split, and the sets that train records are asked."""
 
+    #: Whether what is absent from a text is no answer, because nobody looked for it there.
+    only_present = False
+
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
         tables = (table for _, table in kept_tables(source, dataset, [split]))
         self.inventory = tasks.asked(dataset, task, tables)
@@ -47,6 +50,7 @@ class LabelSets:
         self.roles = dataset.roles_of() if with_roles else {}
         self.entities = dataset.labels_of("entity")
         self.seed = asking.seed
+        self.only_present = coverage.way(dataset, task, asking) not in ("text", "sure")
         held = [
             counting.held(table, dataset, task, self.inventory, asking)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
@@ -55,6 +59,8 @@ class LabelSets:
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""
+        if self.only_present:
+            return [[label for label in self.inventory if label in positives]]
         if split != "train" or not self.sets:
             return [self.inventory]
         positive = np.array([[label in positives for label in self.inventory]])
@@ -103,6 +109,12 @@ def parts(
         for labels in sets.rows(record["id"], present[task], record["split"]):
             row = {"NER": sets.entities, "RE": labels} if task == "RE" else {task: labels}
             yield _only(record, row), row
+
+
+def with_ids(record: Record, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows of a record with ids: `<record id>#<number>`, and the record's own."""
+    for number, row in enumerate(rows):
+        yield {**row, "id": f"{record['id']}#{number}", "record_id": record["id"]}
 
 
 def _only(record: Record, asked: Mapping[str, Sequence[str]]) -> Record:

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.exports._files import json_arrays
-from pipeline.exports._label_sets import parts, records_and_labels
+from pipeline.exports._label_sets import parts, records_and_labels, with_ids
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -70,9 +70,10 @@ def export(source: Source, out: Path) -> dict[str, int]:
                 task: own for task, own in sets.items() if task in {"NER", "RE"} & {*dataset.tasks}
             }
             whole = {task: own.inventory for task, own in asked.items()}
-            rows = []
+            rows: list[dict[str, Any]] = []
             for record in table.to_pylist():
-                rows += [row(part, labels)[0] for part, labels in parts(record, asked)]
+                made = (row(part, labels)[0] for part, labels in parts(record, asked))
+                rows += with_ids(record, made)
                 counts.update(row(record, whole)[1])
             counts["rows"] += len(rows)
             write(f"{dataset.id}/{split}", rows)

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import parts, records_and_labels
+from pipeline.exports._label_sets import parts, records_and_labels, with_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,16 +56,17 @@ def export(source: Source, out: Path) -> dict[str, int]:
         for dataset, split, table, sets in records_and_labels(source, ["NER"], counts):
             held = {"NER", "RE"} & {*dataset.tasks}
             asked = {task: own for task, own in sets.items() if task in held}
-            rows = []
+            rows: list[dict[str, Any]] = []
             for record in table.to_pylist():
-                for number, (part, labels) in enumerate(parts(record, asked)):
+                made = []
+                for part, labels in parts(record, asked):
                     output = row(part, labels, dataset.descriptions)
-                    ids = {"id": f"{record['id']}#{number}", "record_id": record["id"]}
-                    rows.append({"input": record["text"], "output": output, **ids})
+                    made.append({"input": record["text"], "output": output})
                     counts["entities"] += sum(map(len, output["entities"].values()))
                     counts["relations"] += len(output.get("relations", ()))
                     if "RE" in labels and not output["relations"]:
                         counts["lost: relations asked in vain"] += 1
+                rows += with_ids(record, made)
             counts["rows"] += len(rows)
             write(f"{dataset.id}/{split}", rows)
     return {**counts}

@@ -80,7 +80,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
             rows = []
             for record in table.to_pylist():
                 made, record_counts = row(record)
-                rows.append(made)
+                rows.append({**made, "id": record["id"], "record_id": record["id"]})
                 counts.update(record_counts)
             counts["rows"] += len(rows)
             write(f"{dataset.id}/{split}", rows)

@@ -24,7 +24,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import PROMPTED, LabelSets, records_and_labels
+from pipeline.exports._label_sets import PROMPTED, LabelSets, records_and_labels, with_ids
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ def prompts(record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets
     if "NER" in asked:
         _entities(record, asked["NER"], add)
     if "RE" in asked:
-        _relations(record, asked["RE"], _OF[dataset.language], add)
+        _relations(record, asked["RE"], _OF[like(dataset.language)], add)
     if "EE" in asked:
         _events(record, dataset, asked["EE"], add)
     return found
@@ -81,7 +82,7 @@ def _relations(record: dict[str, Any], sets: LabelSets, of: str, add: Callable[.
 def _events(
     record: dict[str, Any], dataset: Dataset, sets: LabelSets, add: Callable[..., None]
 ) -> None:
-    of, trigger = _OF[dataset.language], _TRIGGER[dataset.language]
+    of, trigger = _OF[like(dataset.language)], _TRIGGER[like(dataset.language)]
     for event in record["events"]:
         label, owner = event["label"], event["label"]
         if event["trigger"] is not None:
@@ -122,6 +123,6 @@ def export(source: Source, out: Path) -> dict[str, int]:
         for dataset, split, table, label_sets in records_and_labels(source, PROMPTED, counts):
             for record in table.to_pylist():
                 made, record_counts = rows(record, prompts(record, dataset, label_sets))
-                write(f"{dataset.id}/{split}", made)
+                write(f"{dataset.id}/{split}", with_ids(record, made))
                 counts.update(record_counts)
     return {**counts}

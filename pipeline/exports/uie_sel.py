@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import PROMPTED, LabelSets, parts, records_and_labels
+from pipeline.exports._label_sets import PROMPTED, LabelSets, parts, records_and_labels, with_ids
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def export(source: Source, out: Path) -> dict[str, int]:
         for dataset, split, table, asked in records_and_labels(source, PROMPTED, counts):
             made: list[dict[str, Any]] = []
             for record in table.to_pylist():
-                made += rows(record, asked)
+                made += with_ids(record, rows(record, asked))
                 counts.update(row(record)[1])
             counts["rows"] += len(made)
             write(f"{dataset.id}/{split}", made)

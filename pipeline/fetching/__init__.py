@@ -1,48 +1,33 @@
 """The raw files of a dataset: downloaded or copied, verified, and only then put under their names.
 
-Everything unfinished lies in `raw/full/.fetch/<id>/`, from where the next call goes on. A file of
-which no hash is declared cannot be verified: it is left as `<name>.unverified`, to be looked at.
+What is unfinished lies in `raw/full/.fetch/<id>/`, where the next call resumes it. A file that
+nothing verifies (see `File.verified_by`) is left as `<name>.unverified`, to be looked at.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import shutil
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 import tomlkit
 
-from pipeline.catalog import raw_files
+from pipeline import config
+from pipeline.catalog import Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
-from pipeline.fetching import archives
-from pipeline.fetching.http import Network, UnreachableError, download, session
-from pipeline.fetching.sources import instruction, parts, sources_of
+from pipeline.fetching.obtaining import Errand, obtain, remove, short_name
+from pipeline.fetching.sources import instruction, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pipeline.catalog import Dataset, File
-    from pipeline.fetching.sources import Source
+    from pipeline.fetching.http import Network
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
-
-
-class Errand(NamedTuple):
-    """What one call works with."""
-
-    #: The folder of what is not finished.
-    work: Path
-    network: Network
-    #: Told of every piece: path, bytes so far, bytes in all.
-    tell: Callable[[str, int, int | None], None]
-    #: Places that were brought whole in this call.
-    complete: set[str]
-    #: Servers that never answered: they are not asked again.
-    silent: set[str]
 
 
 class Outcome(NamedTuple):
@@ -76,13 +61,14 @@ def fetch(
 
 
 def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None) -> Outcome:
+    known = _hashes_of_manifest(folder / "manifest.toml")
     files = {file.path: file for split in dataset.splits.values() for file in split.files}
     ready: list[str] = []
     problems: list[PipelineError] = []
     lacking: list[File] = []
     for file in files.values():
         try:
-            if _bring(dataset, file, folder, errand, mirror):
+            if _bring(dataset, file, known.get(file.path), folder, errand, mirror):
                 ready.append(file.path)
             else:
                 lacking.append(file)
@@ -104,36 +90,43 @@ def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None)
 def _bring(
     dataset: Dataset,
     file: File,
+    known: str | None,
     folder: Path,
     errand: Errand,
     mirror: str | None,
 ) -> bool:
-    """Put one file under its name; False where nothing says from where it could come."""
+    """Put one file under its name; False where nothing says from where it could come.
+
+    `known` is the sha256 that an earlier call has written down.
+    """
     final = folder / file.path
     aside = final.with_name(f"{final.name}.unverified")
     if final.exists():
-        if file.sha256 and raw_files.digest(final) != file.sha256:
+        declared = file
+        if known and not (file.sha256 or file.git):
+            declared = msgspec.structs.replace(file, sha256=known)
+        if difference := raw_files.mismatch(final, declared):
             raise FetchError(
-                "other bytes than declared stand here",
+                f"other bytes than declared stand here: {difference}",
                 where=final,
                 todo="move them away and run this again; if they are the ones you want, "
                 "say so in a manifest.toml",
             )
         return True
-    if file.sha256 and aside.exists() and raw_files.digest(aside) == file.sha256:
+    if aside.exists() and (file.sha256 or file.git) and not raw_files.mismatch(aside, file):
         aside.rename(final)
         return True
-    sources = [*sources_of(dataset, file, mirror)]
+    sources = sources_of(dataset, file, mirror)
     if not sources:
         return False
-    staged = errand.work / f"ready-{_name(file.path)}"
-    found = _obtain(file, sources, staged, errand)
+    staged = errand.work / f"ready-{short_name(file.path)}"
+    verified = obtain(file, sources, staged, errand)
     final.parent.mkdir(parents=True, exist_ok=True)
-    if file.sha256 is None:
-        _remove(aside)
+    if not verified:
+        remove(aside)
         _put(staged, aside)
         raise FetchError(
-            f"no sha256 is declared for this file, its bytes have {found}",
+            f"no hash is declared for this file, its sha256 is {raw_files.digest(aside)}",
             where=aside,
             todo=f"look at it; if it is right, name it {final.name} "
             f"or declare the hash in {dataset.id}.toml, and run this again",
@@ -150,92 +143,26 @@ def _put(staged: Path, final: Path) -> None:
         if problem.errno != errno.EXDEV:
             raise
         atomic.copied(staged, final)
-        _remove(staged)
+        remove(staged)
 
 
-def _obtain(file: File, sources: list[Source], staged: Path, errand: Errand) -> str:
-    """Put the file at `staged` and return its hash, which is the declared one if there is one."""
-    problems: list[FetchError] = []
-    for source in sources:
-        part = errand.work / f"{_name(source.place)}.part"
-        if file.sha256 is None and source.place not in errand.complete:
-            # Bytes of an earlier call are gone on with only where they can be verified.
-            _remove(part)
-        kept = part.exists()
-        # Should they turn out wrong, the file is taken once more from its start.
-        for _ in range(1 + kept):
-            _remove(staged)
-            try:
-                _copy(source, file, part, errand)
-                found = _stage(source, part, staged)
-            except archives.ArchiveError as problem:
-                problems.append(problem)
-            except FetchError as problem:
-                problems.append(problem)
-                break
-            else:
-                if file.sha256 in (None, found):
-                    return found
-                problems.append(
-                    FetchError(
-                        f"sha256 is {found}, declared is {file.sha256}: these are other bytes",
-                        where=source.place,
-                        todo="it is another edition: use another --mirror, or declare these bytes",
-                    )
-                )
-            errand.complete.discard(source.place)
-            _remove(part)
-        _remove(staged)
-    raise problems[-1]
+def _ours(manifest: Path) -> bool:
+    return manifest.exists() and _NOTE.encode() in manifest.read_bytes()
 
 
-def _stage(source: Source, part: Path, staged: Path) -> str:
-    """Make the file of what was downloaded: the part itself, or a member of the archive it is."""
-    if source.member is None:
-        if part.is_dir():
-            shutil.copytree(part, staged)
-        else:
-            shutil.copyfile(part, staged)
-    else:
-        archives.unpack(part, source.member, staged)
-    return raw_files.digest(staged)
-
-
-def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
-    """Bring the bytes of a source to `part`, unless this call has done so already."""
-    if source.place in errand.complete:
-        return
-    if parts(source.place).scheme in ("http", "https"):
-        host = parts(source.place).netloc
-        if host in errand.silent:
-            raise UnreachableError(
-                "this server does not answer",
-                where=source.place,
-                todo="see whether this machine reaches it, and try again later; or use --mirror",
-            )
-        most = None if source.member else file.bytes
-        tell = partial(errand.tell, file.path)
-        try:
-            with session(errand.network) as own:
-                download(own, source.place, part, errand.network, tell, most)
-        except UnreachableError:
-            errand.silent.add(host)
-            raise
-    else:
-        _remove(part)
-        if problem := raw_files.shut(Path(source.place)):
-            raise problem
-        if Path(source.place).is_dir():
-            shutil.copytree(source.place, part)
-        else:
-            shutil.copyfile(source.place, part)
-    errand.complete.add(source.place)
+def _hashes_of_manifest(path: Path) -> dict[str, str]:
+    """File -> its sha256, as an earlier call has written it down."""
+    if not _ours(path):
+        return {}
+    manifest: Manifest = config.read_toml(path, Manifest)
+    files = (file for split in manifest.splits.values() for file in split.files)
+    return {file.path: file.sha256 for file in files if file.sha256}
 
 
 def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
     """Say which splits are complete, so that these run while others are missing."""
     path = folder / "manifest.toml"
-    if path.exists() and _NOTE.encode() not in path.read_bytes():
+    if path.exists() and not _ours(path):
         return
     splits = {
         name: split
@@ -247,24 +174,18 @@ def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
         return
     document: dict[str, Any] = {"note": _NOTE, "splits": {}}
     for name, split in splits.items():
-        files = [
-            {k: v for k in ("path", "sha256", "bytes") if (v := getattr(file, k)) is not None}
-            for file in split.files
-        ]
-        own: dict[str, Any] = {"files": files, "counts": split.counts}
+        entry: dict[str, Any] = {"files": [_written(file, folder) for file in split.files]}
+        entry["counts"] = split.counts
         if split.documents:
-            own["documents"] = split.documents
-        document["splits"][name] = own
+            entry["documents"] = split.documents
+        document["splits"][name] = entry
     shards.write_text(tomlkit.dumps(document), path)
 
 
-def _name(place: str) -> str:
-    """A short name of its own for a path or an address."""
-    return f"{hashlib.sha256(place.encode()).hexdigest()[:12]}-{Path(place).name[:60]}"
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _written(file: File, folder: Path) -> dict[str, Any]:
+    """A file of the manifest; one that its archive or server verified gets its sha256 here."""
+    sha256 = file.sha256
+    if file.verified_by in ("archive", "revision"):
+        sha256 = raw_files.digest(folder / file.path)
+    entry = {"path": file.path, "sha256": sha256, "git": file.git, "bytes": file.bytes}
+    return {key: value for key, value in entry.items() if value is not None}

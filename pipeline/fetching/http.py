@@ -32,6 +32,7 @@ MOST: Final = 4 << 30
 #: Bytes that are left free on the disk.
 _SPARE: Final = 100 << 20
 _SILENT: Final = "the server sends nothing, or hardly anything"
+_HASH: Final = re.compile(r'(?:W/)?"([0-9a-f]{40}|[0-9a-f]{64})"')
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
@@ -51,6 +52,11 @@ class Network(NamedTuple):
     #: The longest Retry-After that is waited for.
     longest_wait: int = 600
 
+    @property
+    def patience(self) -> tuple[float, float]:
+        """Seconds for a connection to be made, and for bytes to come."""
+        return min(self.timeout, _CONNECT), self.timeout
+
 
 def session(network: Network) -> requests.Session:
     """A session that repeats requests which a server asks to repeat."""
@@ -60,16 +66,16 @@ def session(network: Network) -> requests.Session:
         read=0,
         backoff_factor=network.wait,
         status_forcelist=_BUSY,
-        allowed_methods=["GET"],
+        allowed_methods=["GET", "HEAD"],
         retry_after_max=network.longest_wait,
     )
-    own = requests.Session()
+    web = requests.Session()
     for scheme in ("http://", "https://"):
-        own.mount(scheme, Adapter(max_retries=retry))
-    own.hooks["response"].append(_same_scheme)
+        web.mount(scheme, Adapter(max_retries=retry))
+    web.hooks["response"].append(_same_scheme)
     # Compressed on the way, a body could not be resumed at a byte of the file.
-    own.headers["Accept-Encoding"] = "identity"
-    return own
+    web.headers["Accept-Encoding"] = "identity"
+    return web
 
 
 def _same_scheme(answer: requests.Response, **_: object) -> None:
@@ -86,14 +92,14 @@ def _same_scheme(answer: requests.Response, **_: object) -> None:
 
 
 def download(
-    own: requests.Session,
+    web: requests.Session,
     url: str,
     part: Path,
     network: Network,
     tell: Callable[[int, int | None], None],
     most: int | None = None,
 ) -> None:
-    """Add to the file `part` what it lacks of the body of `url`.
+    """Add to the file `part` what is missing of the body of `url`.
 
     That is never over `most` bytes, the number that is declared, else never over `MOST`.
     What it holds is trusted here: whoever calls must verify the whole.
@@ -102,16 +108,16 @@ def download(
     for _ in range(_MOST_BREAKS):
         have = part.stat().st_size if part.exists() else 0
         try:
-            if _attempt(own, url, part, network, tell, most):
+            if _attempt(web, url, part, network, tell, most):
                 return
             why, answered = "the connection broke off", True
         except (requests.ConnectionError, requests.Timeout) as problem:
-            why = _reason(problem)
+            why = reason(problem)
         except requests.exceptions.ChunkedEncodingError:
             why = "the connection broke off"
         except requests.RequestException as problem:
             raise FetchError(
-                _reason(problem),
+                reason(problem),
                 where=url,
                 todo="try again later, or use --mirror; if the address is wrong, correct the TOML",
             ) from None
@@ -125,12 +131,36 @@ def download(
     raise (FetchError if answered else UnreachableError)(
         f"the download does not come through: {why}",
         where=url,
-        todo="run the same command again, it goes on where it stopped; or use --mirror",
+        todo="run the same command again, it resumes where it stopped; or use --mirror",
     )
 
 
+def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, str]:
+    """The hash that the Hugging Face Hub states of a file at a commit: `sha256` or `git`.
+
+    Large files are stored under their sha256, the others under their Git blob id. Empty where the
+    server states neither, or speaks of another commit.
+    """
+    try:
+        last = web.head(url, allow_redirects=True, timeout=network.patience)
+    except requests.RequestException as problem:
+        raise FetchError(
+            f"the server does not state the hash of this file: {reason(problem)}",
+            where=url,
+            todo="run the same command again; or use --mirror",
+        ) from None
+    for answer in (*last.history, last):
+        commit = answer.headers.get("X-Repo-Commit")
+        if not commit or commit not in url:
+            continue
+        tag = answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag", "")
+        if found := _HASH.fullmatch(tag):
+            return {"sha256" if len(found[1]) == 64 else "git": found[1]}
+    return {}
+
+
 def _attempt(
-    own: requests.Session,
+    web: requests.Session,
     url: str,
     part: Path,
     network: Network,
@@ -140,8 +170,7 @@ def _attempt(
     """One request; whether the file is complete after it."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    patience = (min(network.timeout, _CONNECT), network.timeout)
-    with own.get(url, headers=headers, stream=True, timeout=patience) as answer:
+    with web.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
         found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if answer.status_code == 416:
             if found and found[2] == str(have):
@@ -185,7 +214,9 @@ def _unpacked(answer: requests.Response) -> bool:
             todo="get the file by hand, or use --mirror",
         )
     if urlsplit(answer.url).path.endswith((".gz", ".tgz")):
-        del answer.raw.headers["Content-Encoding"]  # it is told of the file itself, which stays
+        del answer.raw.headers[
+            "Content-Encoding"
+        ]  # it describes the file itself, which stays packed
         return False
     return True
 
@@ -208,7 +239,8 @@ def _check(url: str, part: Path, have: int, total: int | None, most: int | None)
         raise WorkError(what, where=part.parent, todo=todo)
 
 
-def _reason(problem: Exception) -> str:
+def reason(problem: Exception) -> str:
+    """Why a request failed, in words."""
     text = str(problem)
     if isinstance(problem, requests.Timeout) or "timed out" in text:
         return _SILENT

@@ -9,8 +9,6 @@ from urllib.parse import SplitResult, quote, urlsplit
 from pipeline.errors import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipeline.catalog import Dataset, File
 
 
@@ -21,21 +19,26 @@ class Source(NamedTuple):
     member: str | None
 
 
-def sources_of(dataset: Dataset, file: File, mirror: str | None) -> Iterator[Source]:
-    """From a mirror the file as it lies in a raw folder, or its archive; else its URL."""
-    archive = parts(file.url).path.rpartition("/")[2] if file.url and file.member else None
+def sources_of(dataset: Dataset, file: File, mirror: str | None) -> list[Source]:
+    """Where to look for a file, in this order.
+
+    That is its addresses; with a mirror, the file as it lies in a raw folder there, or its archive.
+    """
+    declared = [_source(address) for address in file.addresses]
     if mirror is None:
-        if file.url:
-            yield Source(file.url, file.member)
-        return
-    web = parts(mirror).scheme in ("http", "https")
-    for path, member in ((file.path, None), (archive, file.member)):
-        if path is None:
-            continue
-        if web:
-            yield Source(f"{mirror.rstrip('/')}/{dataset.id}/{quote(path)}", member)
-        elif (Path(mirror) / dataset.id / path).exists():
-            yield Source(str(Path(mirror) / dataset.id / path), member)
+        return declared
+    archives = [(parts(s.place).path.rpartition("/")[2], s.member) for s in declared if s.member]
+    mirrored = [(file.path, None), *archives]
+    if parts(mirror).scheme in ("http", "https"):
+        base = f"{mirror.rstrip('/')}/{dataset.id}"
+        return [Source(f"{base}/{quote(path)}", member) for path, member in mirrored]
+    places = [(Path(mirror) / dataset.id / path, member) for path, member in mirrored]
+    return [Source(str(place), member) for place, member in places if place.exists()]
+
+
+def _source(address: str) -> Source:
+    place, _, member = address.partition("#")
+    return Source(place, member or None)
 
 
 def parts(address: str) -> SplitResult:

@@ -80,7 +80,7 @@ def assembled(
     turn = pa.array(batches.number).cast(pa.string())
     if in_pairs:  # the batches of each pair are counted by themselves, and scored so
         pair_number = table["number"].combine_chunks().cast(pa.string()).take(row)
-        turn = pc.binary_join_element_wise(pair_number, turn, "/")
+        turn = pc.binary_join_element_wise(pair_number, turn, ".")
     kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
     counts = [(kinds == k).sum(axis=0) for k in (batching.POSITIVE, batching.HARD, batching.OTHER)]
     columns = [

@@ -281,10 +281,10 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
 
 def _strings(text: str, language: str) -> set[str]:
     """All strings of whole words, or of Chinese characters, that a text holds."""
-    spans = [found.span() for found in _UNIT[language].finditer(text)]
+    spans = [found.span() for found in _UNIT.get(language, _UNIT["en"]).finditer(text)]
     starts = [start for start, _ in spans]
     return {
         text[start : spans[n + more][1]]
         for n, start in enumerate(starts)
-        for more in range(min(_LONGEST[language], len(spans) - n))
+        for more in range(min(_LONGEST.get(language, _LONGEST["en"]), len(spans) - n))
     }

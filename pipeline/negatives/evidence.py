@@ -25,6 +25,7 @@ from pipeline.dedupe import tags
 from pipeline.hashing import hashes, mix64
 from pipeline.records import SPLITS
 from pipeline.tables import flat
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -129,7 +130,7 @@ def _collect(
     chosen = np.concatenate([order[a : min(b, a + cap)] for a, b in pairwise(starts.tolist())])
     rows, back = np.unique(row[chosen], return_inverse=True)
     records = table.take(pa.array(rows)).to_pylist()
-    window = WINDOW[dataset.language]
+    window = WINDOW[like(dataset.language)]
     for at, record in zip(chosen.tolist(), back.tolist(), strict=True):
         heap, priority = best[code[at]], -int(key[at])
         if len(heap) == cap and priority <= heap[0][0]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from pipeline.negatives import confusability
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def mentions(evidence: Evidence) -> Signal:
 @signal
 def contexts(evidence: Evidence) -> Signal:
     """The text right before, between and right after the annotated strings."""
-    near = _NEAR[evidence.dataset.language]
+    near = _NEAR[like(evidence.dataset.language)]
     return Texts(
         [
             [[e.context[0][-near:] for e in own] for own in evidence.examples],

@@ -20,6 +20,7 @@ from pipeline.catalog import invariant, raw_files
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.normalize.account import Tally, unknown_labels, writable
+from pipeline.normalize.detokenize import detokenized
 from pipeline.normalize.merging import merged
 from pipeline.normalize.windows import windows
 from pipeline.records import Record, record_id
@@ -91,6 +92,8 @@ def _split(job: _Job, settings: Normalize) -> Done:
     tally = Tally(dataset, unknown)
     read = catalog.reader(dataset)(raw_files.verified(folder, split))
     rows = tally.read(raw_files.documents_of(read, split, first=job.first))
+    if settings.detokenize and (style := dataset.tokenized):
+        rows = ((ordinal, detokenized(record, style)) for ordinal, record in rows)
     if dataset.one_annotation_per_row:
         rows = merged(rows, scratch(job.target) / job.split, tally.counts)
     files = _write(dataset, job.split, rows, settings, job.target, tally.counts)

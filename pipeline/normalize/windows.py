@@ -23,7 +23,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pipeline.records import Argument, Event, Mention, Record, Relation, locate, used_by
-from pipeline.text import in_pieces
+from pipeline.text import in_pieces, like
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -118,7 +118,7 @@ def _gaps(record: Record, language: str) -> list[tuple[int, int]]:
     ends = sorted((m.start, m.end) for m in record.mentions if m.start is not None and m.end)
     found = []
     held, at = 0, 0  # the furthest end of the mentions that begin before the next sentence
-    for match in _ENDS[language].finditer(text):
+    for match in _ENDS[like(language)].finditer(text):
         end, begin = match.span(1 if match[1] is not None else 2)
         while at < len(ends) and ends[at][0] < begin:
             held = max(held, ends[at][1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,9 @@ _INTRODUCTION = """\
 Every row asks a model for a few labels of one text: named entities, relations or events, in
 English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
 asked, in the order of the schema. Labels that do not occur are negatives.
+
+Where a source annotates chosen pairs of a text, an instruction gives the pair (`"pair": [a, b]`, in
+text order) and asks about that pair alone; the answers have the form of all relations.
 """
 _IN_SETS = """\
 ## How labels are asked
@@ -93,6 +96,7 @@ def card(
                     _sources(datasets, invented),
                     f"{licenses}.",
                 ),
+                *_terms(datasets),
                 *_section(
                     "Records",
                     _records(datasets, made, records),
@@ -141,7 +145,9 @@ def _front_matter(
     configs: Mapping[str, Mapping[str, Published]], invented: Sequence[str]
 ) -> list[str]:
     """The YAML by which `load_dataset` finds the shards."""
-    lines = ["---", "license: other", "language:", "- en", "- zh"]
+    others = {config.rsplit("-", 1)[-1] for config in configs} - {"en", "zh"}
+    languages = [f"- {language}" for language in ("en", "zh", *sorted(others))]
+    lines = ["---", "license: other", "language:", *languages]
     lines += ["edition:", f"  invented: {msgspec.json.encode(invented).decode()}", "configs:"]
     everything: dict[str, list[str]] = {}
     for config, splits in configs.items():
@@ -172,6 +178,29 @@ def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[S
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
         texts = "invented" if d.id in invented else "real"
         yield (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use, d.license)
+
+
+#: What a licence asks -> what that means for the whole corpus.
+_ASKED: Final[dict[str, str]] = {
+    "non-commercial": "not for commercial use",
+    "research-only": "for research alone",
+    "share-alike": "what is made of it is passed on under the same licence",
+    "no-redistribution": "not to be passed on",
+    "agreement": "for those alone who have signed the agreement",
+}
+
+
+def _terms(datasets: Sequence[Dataset]) -> list[str]:
+    """What this mix may be used for: what any of its sources asks holds for the whole."""
+    lines = ["## What it may be used for", ""]
+    for restriction, meaning in _ASKED.items():
+        if sources := [_cell(d.source) for d in datasets if restriction in d.restrictions]:
+            lines.append(f"- {meaning}: {', '.join(sources)}")
+    if unstated := [_cell(d.source) for d in datasets if d.license == "unstated"]:
+        lines.append(f"- no licence is stated, so ask the authors: {', '.join(unstated)}")
+    if not lines[2:]:
+        lines.append("No source asks for more than to be named.")
+    return [*lines, ""]
 
 
 def _records(

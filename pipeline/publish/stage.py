@@ -144,7 +144,8 @@ def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -
             share = shares.share(paths, dataset.id, settings) if split == "train" else shares.ALL
             group = sources.setdefault((f"{prefix}{task}-{dataset.language}", split), [])
             group += (Source(dataset.id, path, share) for path in paths)
-    order = [f"{h}{t}-{g}" for h in ("", "heldout-") for t in TASKS for g in ("en", "zh")]
+    languages = sorted({d.language for d in datasets}, key=lambda g: (g not in ("en", "zh"), g))
+    order = [f"{h}{t}-{g}" for h in ("", "heldout-") for t in TASKS for g in languages]
     keys = sorted(sources, key=lambda key: (order.index(key[0]), SPLITS.index(key[1])))
     return [_group(*key, sources[key], settings) for key in keys]
 

@@ -24,6 +24,12 @@ FOLDER: Final = Path(__file__).parent
 
 
 @cache
+def layouts() -> dict[str, dict[str, Any]]:
+    """Reader -> the options of `json_rows` for the rows that it brings into shape."""
+    return tomllib.loads((FOLDER / "layouts.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def formats() -> dict[str, dict[str, Any]]:
     """Format of JSON -> the options of `json_rows` that read it, `about` and `example` apart."""
     found = tomllib.loads((FOLDER / "formats.toml").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers import _tags
@@ -30,20 +31,23 @@ def built(origin: str, form: Form, lost: list[Reject], row: Item) -> Record | Re
     Some tools count characters beyond U+FFFF twice. The words of a text tell: offsets are read
     so in a row whose mentions are torn otherwise, and are not then.
     """
-    builder = _Builder(origin, form, row, utf16=form.options.unit == "utf-16")
-    try:
-        record = builder.record()
-    except RowError:
-        if not builder.text.astral:
-            raise
-        record = None
-    if builder.text.astral and (record is None or builder.text.torn(builder.mentions)):
-        other = _Builder(origin, form, row, utf16=form.options.unit != "utf-16")
-        again = other.record()
-        if record is None or not other.text.torn(other.mentions):
-            builder, record = other, again
+    make = partial(_Builder, origin, form, row)
+    utf16 = form.options.unit == "utf-16"
+    builder = make(utf16=utf16)
+    if builder.text.astral and not _fits(make(utf16=utf16)) and _fits(make(utf16=not utf16)):
+        builder = make(utf16=not utf16)
+    record = builder.record()
     lost += builder.lost
     return record
+
+
+def _fits(builder: _Builder) -> bool:
+    """Whether all mentions of a row stand in its text, and begin and end where words do."""
+    try:
+        builder.record()
+    except RowError:
+        return False
+    return not builder.text.torn(builder.mentions)
 
 
 def lost_counts(reject: Reject, form: Form, row: Item) -> Reject:
@@ -178,12 +182,13 @@ class _Builder:
     def _event(self, item: Item) -> Event:
         form, arguments = self.form, []
         trigger = self._trigger(item)
-        for part in (form.arguments and form.arguments.items(item)) or ():
-            role, place = label_of(form.arguments.role(part)), form.arguments.place
-            if form.options.skip_empty and place.text and place.text(part) in _EMPTY:
-                self._lose("empty_mention", "an argument without a string", arguments=1)
-            else:
-                arguments.append(Argument(role, self._end(place, part, role)))
+        if (inner := form.arguments) is not None:
+            for part in inner.items(item) or ():
+                role, string = label_of(inner.role(part)), inner.place.text
+                if form.options.skip_empty and string and string(part) in _EMPTY:
+                    self._lose("empty_mention", "an argument without a string", arguments=1)
+                else:
+                    arguments.append(Argument(role, self._end(inner.place, part, role)))
         return Event(label_of(form.event(item)), trigger, tuple(arguments))
 
     def _trigger(self, item: Item) -> int | None:
@@ -274,7 +279,7 @@ class _Builder:
                 return number
         return self._add(mention, role)
 
-    def _lose(self, reason: str, detail: str, **counts: int) -> None:
+    def _lose(self, reason: str, detail: str, **counts: Any) -> None:
         lost = Reject(self.origin, reason, detail, self.text.string[:EXCERPT], 0)
         self.lost.append(lost._replace(**counts))
 

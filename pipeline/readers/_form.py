@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.readers._paths import Item, RowError, finder, lister
-from pipeline.readers._tags import Style
+from pipeline.readers._paths import Item, RowError, finder, gatherer, lister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +48,9 @@ class Form:
         texts = o.text if isinstance(o.text, tuple) else [o.text]
         self.texts = [finder(path, required=path == texts[-1]) for path in texts]
         self.title = _maybe(o.title)
-        self.tokens, self.tags = _sure(o.tokens), _sure(o.tags)
-        self.style = Style(o.scheme, o.outside, o.label_first, o.only_label)
+        self.tokens = None if o.tokens is None else gatherer(o.tokens)
+        self.tags = _sure(o.tags)
+        self.style = o.style
         self.tag_names = dict(enumerate(o.tag_names))
         self.source_id = _maybe(o.source_id)
         self.only = [(field, finder(field, required=False), own) for field, own in o.only.items()]

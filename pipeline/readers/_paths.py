@@ -92,6 +92,14 @@ def lacking(value: Any, step: str | int) -> str:
     return f"no part {step!r} in {value!r:.60}"
 
 
+def gatherer(path: Path) -> Callable[[Item], Any]:
+    """What finds the value at a path; with `*` in it, the list of all values."""
+    own = steps(path)
+    if EACH not in own:
+        return finder(path)
+    return lambda item: [value for value, _ in _walked(item.value, item.trail, own)]
+
+
 def lister(path: Path) -> Callable[[Item], list[Item] | None]:
     """What finds the items of the list at a path; None where the list is missing or null.
 
@@ -120,7 +128,7 @@ def _walked(value: Any, trail: Trail, own: Steps) -> Iterator[tuple[Any, Trail]]
             if not isinstance(value, list if step == EACH else dict):
                 kind = "list" if step == EACH else "object"
                 raise RowError(f"no {kind}: {value!r:.60}")
-            pairs = enumerate(value) if step == EACH else value.items()
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
             for key, inner in pairs:
                 yield from _walked(inner, (*trail, (key, inner)), own[number + 1 :])
             return

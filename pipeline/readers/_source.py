@@ -18,6 +18,7 @@ from pipeline.errors import RawFileError, explained
 from pipeline.readers._paths import RowError
 from pipeline.readers._tables import is_table, rows
 from pipeline.records import Reject
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,26 +57,29 @@ def read_bytes(path: Path) -> bytes:
     return whole
 
 
-def opened(path: Path) -> Iterator[tuple[str, BufferedReader]]:
+def opened(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield (name, bytes) of a file; of each file in it by name, where it is a zip."""
     try:
-        stream = path.open("rb", buffering=HEAD)
+        stream: Any = path.open("rb", buffering=HEAD)
     except OSError as problem:
         raise explained(problem, path) or RawFileError(
             f"cannot read: {problem.strerror}", where=path, todo="check the path in the declaration"
         ) from None
+    if not hasattr(stream, "peek"):  # of a URL
+        stream = BufferedReader(stream, HEAD)
     with stream:
         head = stream.peek(HEAD)
         if what := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
             raise RawFileError(f"this is {what}", where=path, todo="unpack it, or save it as text")
         if head.startswith(_GZIP):
-            yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)  # type: ignore[type-var]
+            yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)
         elif head.startswith(_ZIP):
             with zipfile.ZipFile(stream) as packed:
                 names = [n for n in sorted(packed.namelist()) if not n.endswith("/")]
                 for name in (n for n in names if not n.startswith("__MACOSX/")):
+                    inner: Any
                     with packed.open(name) as inner:
-                        yield name, BufferedReader(inner, HEAD)  # type: ignore[type-var]
+                        yield name, BufferedReader(inner, HEAD)
         else:
             yield path.name, stream
 
@@ -176,11 +180,11 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
                     yield name, parsed(content.removeprefix(_BOM))
                     continue
                 except ValueError:  # They are lines, the first of them broken.
-                    stream = BufferedReader(BytesIO(content))  # type: ignore[arg-type]  # noqa: PLW2901
-            for number, line in enumerate(_decoded(stream, "utf-8"), start=1):
-                content = line.removeprefix("\ufeff") if number == 1 else line
-                if content.strip():
-                    yield _row(f"{name}:{number}", content)
+                    stream = BytesIO(content)  # noqa: PLW2901
+            for number, text in enumerate(_decoded(stream, "utf-8"), start=1):
+                line = text.removeprefix("\ufeff") if number == 1 else text
+                if line.strip():
+                    yield _row(f"{name}:{number}", line)
 
 
 def _shape(head: bytes) -> Literal["lines", "array", "object"]:
@@ -286,7 +290,7 @@ def unescaped(token: str) -> str:
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:
     """The text of tokens joined (a space in English, nothing in Chinese) and where each starts."""
-    gap = "" if language == "zh" else " "
+    gap = "" if like(language) == "zh" else " "
     width = len(gap)
     starts = [0, *accumulate(len(token) + width for token in tokens)]
     return gap.join(tokens), starts[:-1]

@@ -11,7 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from pipeline.records import Mention
+from pipeline.readers._options import Joined
+from pipeline.readers._source import EXCERPT, join_tokens
+from pipeline.records import Mention, Record, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,16 @@ _PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
 
 
 class Style(NamedTuple):
-    """How tags are written."""
+    """How tags are written: the fields of `Tagged`."""
+
+    scheme: Scheme = "IOB2"
+    outside: tuple[str, ...] = ()
+    label_first: bool = False
+    only_label: str = ""
+
+
+class Tagged(Joined, frozen=True):
+    """The options of a reader of tags."""
 
     scheme: Scheme = "IOB2"
     #: Tags that mean O as well.
@@ -38,6 +49,11 @@ class Style(NamedTuple):
     label_first: bool = False
     #: The label of tags that are a place alone, B and I.
     only_label: str = ""
+
+    @property
+    def style(self) -> Style:
+        """How tags are written."""
+        return Style(self.scheme, self.outside, self.label_first, self.only_label)
 
 
 @lru_cache(maxsize=10_000)
@@ -91,6 +107,19 @@ def count(tags: Sequence[str], style: Style) -> int:
     known = [tag if _part(tag, style) else "O" for tag in tags]
     spans = decode(known, style)
     return 0 if isinstance(spans, str) else len(spans)
+
+
+def tagged(
+    origin: str, tokens: Sequence[str], tags: Sequence[str], language: str, style: Style
+) -> Record | Reject:
+    """The record of tokens and a tag for each, or why there is none."""
+    text, starts = join_tokens(tokens, language)
+    spans = decode(tags, style)
+    if len(tokens) == len(tags) and not isinstance(spans, str):
+        return Record(text, origin, mentions(spans, text, tokens, starts))
+    odd = f"{len(tokens)} tokens, {len(tags)} tags"
+    reason, detail = ("unknown_tag", spans) if isinstance(spans, str) else ("length_mismatch", odd)
+    return Reject(origin, reason, detail, text[:EXCERPT], entities=count(tags, style))
 
 
 def mentions(

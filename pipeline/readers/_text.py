@@ -58,7 +58,8 @@ class Text:
         given = form.tokens(row) if form.tokens else None
         nested = isinstance(given, list) and any(isinstance(part, list) for part in given)
         self.tokens = []
-        for sentence in given if nested else [given]:
+        sentences: list[Any] = given if nested else [given]  # type: ignore[assignment]
+        for sentence in sentences:
             own = sentence.split() if isinstance(sentence, str) else items(sentence)
             if odd := [token for token in own if not isinstance(token, str)]:
                 raise RowError(f"a token is no string: {odd[0]!r:.60}")

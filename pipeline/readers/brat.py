@@ -21,12 +21,14 @@ to an event points to its trigger. Attributes and modifications (A, M), ids of c
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import RawFileError
 from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +69,20 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
         beside = {p.with_suffix(".txt") for s in options.annotations for p in file.rglob(f"*{s}")}
         for path in sorted(beside.difference(texts)):
             yield Reject(path.name, "missing_text", "there are annotations, but no text")
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+    """Kind of annotation that is passed over -> how many lines of it there are."""
+    kinds = {"A": "attributes", "M": "modifications", "N": "concepts", "#": "notes", "*": "sets"}
+    found: Counter[str] = Counter()
+    for file in files:
+        for suffix in options.annotations:
+            places = (
+                sorted(file.rglob(f"*{suffix}")) if file.is_dir() else [file.with_suffix(suffix)]
+            )
+            rows = (line for path in places if path.is_file() for _, line in lines(path))
+            found.update(kinds[line[0]] for line in rows if line[:1] in _PASSED_OVER and line)
+    return found
 
 
 def _document(file: Path, name: str, options: Options) -> Iterator[Record | Reject]:
@@ -171,5 +187,5 @@ def _mention(text: str, line: _Line, language: str, label: str | None) -> Mentio
     if len(parts) == 1:
         return Mention(parts[0], *spans[0], label)
     return Mention(
-        ("" if language == "zh" else " ").join(parts), None, None, label, discontinuous=True
+        ("" if like(language) == "zh" else " ").join(parts), None, None, label, discontinuous=True
     )

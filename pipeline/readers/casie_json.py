@@ -20,8 +20,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from pipeline.readers import json_rows
 from pipeline.readers._paths import Item, RowError, lister
 from pipeline.readers._source import EXCERPT, decode, files_in, parsed, read_bytes
@@ -35,25 +33,12 @@ if TYPE_CHECKING:
 
 #: How far from its offset a mention is looked for; the widest real shift is 12.
 _WINDOW: Final = 40
-_SPAN: Final = {"start": "startOffset", "end": "endOffset", "text": "text"}
 _EVENTS: Final = lister("cyberevent.hopper.*.events")
-_FORM: Final = {
-    "language": "en",
-    "text": "content",
-    "source_id": "^#",
-    "misplaced": "drop offsets",
-    "events": {
-        "at": "cyberevent.hopper.*.events",
-        "label": "subtype",
-        "trigger": {"at": "nugget", **_SPAN},
-        "arguments": {"at": "argument", "role": "role.type", **_SPAN},
-    },
-}
 
 
 def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per article, in the order of the files' numbers."""
-    return json_rows.rows_read(_rows(files), msgspec.convert(_FORM, json_rows.Options))
+    return json_rows.rows_read(_rows(files), json_rows.layout("casie_json"))
 
 
 def _rows(files: Sequence[Path]) -> Iterator[tuple[str, Item]]:
@@ -105,4 +90,4 @@ def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
 
 def unread_fields(files: Sequence[Path]) -> Counter[str]:
     """Field of the articles that is not read -> in how many places it stands."""
-    return json_rows.unread_of(_rows(files), msgspec.convert(_FORM, json_rows.Options))
+    return json_rows.unread_of(_rows(files), json_rows.layout("casie_json"))

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.readers import _tags
 from pipeline.readers._cells import BLANK, cells
-from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, join_tokens
-from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
@@ -31,10 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Options(Joined, frozen=True):
+class Options(Tagged, frozen=True):
     """Where token and tag stand in a line, and how tags are written."""
 
-    scheme: Scheme = "IOB2"
     separator: str = "\t"
     #: Cells may stand in quotation marks, as spreadsheets write them. With commas they always may.
     quoted: bool = False
@@ -50,12 +48,6 @@ class Options(Joined, frozen=True):
     #: it, as in "###MEDLINE:90210001", is the id of the document.
     document_marker: str = "-DOCSTART-"
     encoding: str = "utf-8"
-    #: Tags that mean O as well.
-    outside: tuple[str, ...] = ()
-    #: The label stands before its place, as in PER-B.
-    label_first: bool = False
-    #: The label of tags that are a place alone, B and I.
-    only_label: str = ""
     #: Lines that begin so are passed over where they stand above the tokens of a sentence.
     comment: str = ""
 
@@ -78,19 +70,17 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Column that is not read -> in how many rows it holds something."""
+    named = (options.token_column, options.tag_column, *options.layers)
     found: Counter[str] = Counter()
     for file in files:
+        width = 0
         for sentence in _sentences(file, options):
-            for _, row in sentence.rows:
-                named = (options.token_column, options.tag_column, *options.layers)
-                own = {column % len(row) for column in named if -len(row) <= column < len(row)}
-                if options.sentence_column is not None:
-                    own.add(options.sentence_column)
-                found.update(
-                    f"column {n}"
-                    for n, cell in enumerate(row)
-                    if n not in own and cell not in ("", "_")
-                )
+            width = width or len(sentence.rows[0][1])
+            for _, given in sentence.rows:
+                row = _whole(given, options, width)
+                own = {column % len(row) for column in named} | {options.sentence_column}
+                rest = (n for n, cell in enumerate(row) if n not in own and cell not in ("", "_"))
+                found.update(f"column {n}" for n in rest)
     return found
 
 
@@ -98,7 +88,7 @@ def record(sentence: Sentence, options: Options, width: int) -> Record | Reject:
     """The record of a sentence in a file whose first row has so many cells."""
     columns = (options.token_column, options.tag_column, *options.layers)
     needed = max(2, *(column + 1 if column >= 0 else -column for column in columns))
-    style = _tags.Style(options.scheme, options.outside, options.label_first, options.only_label)
+    style = options.style
     origin = sentence.rows[0][0]
     tokens: list[str] = []
     tags: list[list[str]] = [[] for _ in columns[1:]]

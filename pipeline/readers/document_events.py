@@ -23,8 +23,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from pipeline.readers import json_rows
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import EXCERPT, items, whole
@@ -38,23 +36,11 @@ if TYPE_CHECKING:
     from pipeline.records import Record
 
 _LISTS: Final = ("entity_mentions", "event_mentions")
-_SPAN: Final = {"start": "start", "end": "end", "text": "text"}
-_FORM: Final = {
-    "language": "en",
-    "source_id": "doc_id",
-    "entities": {"at": "entity_mentions", "id": "id", "label": "entity_type", **_SPAN},
-    "events": {
-        "at": "event_mentions",
-        "label": "event_type",
-        "trigger": {"at": "trigger", **_SPAN},
-        "arguments": {"at": "arguments", "role": "role", "ref": "entity_id"},
-    },
-}
 
 
 def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
     """Yield one record per sentence, with the document's id as its source id."""
-    form = msgspec.convert(_FORM, json_rows.Options)
+    form = json_rows.layout("document_events")
     for origin, item in json_rows.rows_of(files):
         lost: list[Reject] = []
         yield from json_rows.rows_read(_sentences(origin, item.value, lost), form)
@@ -127,7 +113,8 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
 def _at(sentences: list[dict[str, Any]], number: Any) -> dict[str, Any]:
     if whole(number) < 0:
         raise RowError(f"there is no sentence {number}")
-    return sentences[number]
+    sentence: dict[str, Any] = sentences[number]
+    return sentence
 
 
 def _whole(origin: str, row: Any, why: str) -> Reject:

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from pipeline.readers import json_rows
 from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._paths import Item, RowError
@@ -33,24 +31,6 @@ if TYPE_CHECKING:
     from pipeline.records import Record
 
 _LAYERS: Final = ("ner", "relations", "events")
-_FORM: Final = {
-    "tokens": "tokens",
-    "inclusive_end": True,
-    "source_id": "doc_key",
-    "entities": {"at": "ner", "start": 0, "end": 1, "label": 2},
-    "relations": {
-        "at": "relations",
-        "label": 4,
-        "head": {"start": 0, "end": 1},
-        "tail": {"start": 2, "end": 3},
-    },
-    "events": {
-        "at": "events",
-        "label": "label",
-        "trigger": {"at": "trigger", "start": 0, "end": 1},
-        "arguments": {"at": "arguments", "role": 2, "start": 0, "end": 1},
-    },
-}
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
@@ -65,7 +45,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # n
 
 
 def _form(options: Options) -> json_rows.Options:
-    return msgspec.convert({**_FORM, "language": options.language}, json_rows.Options)
+    return json_rows.layout("dygie", language=options.language)
 
 
 def _rows(files: Sequence[Path]) -> Iterator[tuple[str, Item]]:

@@ -19,8 +19,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from pipeline.readers import json_rows
 from pipeline.readers._options import Joined
 from pipeline.readers._paths import Item, RowError
@@ -35,17 +33,6 @@ if TYPE_CHECKING:
     from pipeline.records import Record
 
 _PREFIX: Final = re.compile(r"evt\d+arg\d+")
-_SPAN: Final = {"start": 0, "end": 1}
-_FORM: Final = {
-    "tokens": "sentences",
-    "source_id": "doc_key",
-    "events": {
-        "at": "events",
-        "label": "label",
-        "trigger": {"at": "trigger", **_SPAN},
-        "arguments": {"at": "arguments", "role": "role", "start": "span.0", "end": "span.1"},
-    },
-}
 
 
 class Options(Joined, frozen=True):
@@ -56,8 +43,9 @@ class Options(Joined, frozen=True):
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per line, its text the tokens of the whole window."""
-    given = {"language": options.language, "inclusive_end": options.inclusive_end}
-    form = msgspec.convert({**_FORM, **given}, json_rows.Options)
+    form = json_rows.layout(
+        "event_links", language=options.language, inclusive_end=options.inclusive_end
+    )
     return json_rows.rows_read(map(_linked, json_rows.rows_of(files)), form)
 
 

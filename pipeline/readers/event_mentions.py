@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from pipeline.readers import json_rows
 from pipeline.readers._paths import Item
 
@@ -28,18 +26,6 @@ if TYPE_CHECKING:
     from pipeline.records import Record, Reject
 
 _TRIGGER: Final = "trigger"
-_SPAN: Final = {"start": "span.0", "end": "span.1", "text": "word"}
-_FORM: Final = {
-    "language": "zh",
-    "text": "content",
-    "source_id": "id",
-    "events": {
-        "at": "events",
-        "label": "type",
-        "trigger": {"at": "trigger", **_SPAN},
-        "arguments": {"at": "mentions", "role": "role", **_SPAN},
-    },
-}
 
 
 def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
@@ -53,7 +39,7 @@ def unread_fields(files: Sequence[Path]) -> Counter[str]:
 
 
 def _form() -> json_rows.Options:
-    return msgspec.convert(_FORM, json_rows.Options)
+    return json_rows.layout("event_mentions")
 
 
 def _parted(place: tuple[str, Item]) -> tuple[str, Item]:

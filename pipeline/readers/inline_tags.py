@@ -11,20 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.readers import _tags
-from pipeline.readers._options import Joined
-from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
-from pipeline.records import Record, Reject
+from pipeline.readers._source import EXCERPT, lines
+from pipeline.readers._tags import Tagged as Options  # noqa: TC001 - the catalogue asks for it
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-
-class Options(Joined, frozen=True):
-    """The tag scheme, as in `columns`."""
-
-    scheme: Scheme = "IOB2"
+    from pipeline.records import Record
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
@@ -32,23 +27,16 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     for file in files:
         for origin, line in lines(file):
             if line.strip():
-                yield _record(origin, line, options.language, options.scheme)
+                yield _record(origin, line, options)
 
 
-def _record(origin: str, line: str, language: str, scheme: Scheme) -> Record | Reject:
+def _record(origin: str, line: str, options: Options) -> Record | Reject:
     sentence, mark, _ = line.rpartition(" <=> ")
     pieces = [piece.rpartition(":") for piece in (sentence or line).split(" ")]
-    tokens = [token for token, _, _ in pieces]
-    tags = [tag for _, _, tag in pieces]
-    style = _tags.Style(scheme)
-    spans = _tags.decode(tags, style)
-    if not mark:
-        why, told = "no_class", "no ` <=> ` in the line"
-    elif not all(tokens):
+    tokens, tags = [piece[0] for piece in pieces], [piece[2] for piece in pieces]
+    if mark and all(tokens):
+        return _tags.tagged(origin, tokens, tags, options.language, options.style)
+    why, told = "no_class", "no ` <=> ` in the line"
+    if mark:
         why, told = "missing_tag", f"{tags[tokens.index('')]!r} is no token:tag"
-    elif isinstance(spans, str):
-        why, told = "unknown_tag", spans
-    else:
-        text, starts = join_tokens(tokens, language)
-        return Record(text, origin, _tags.mentions(spans, text, tokens, starts))
-    return Reject(origin, why, told, line[:EXCERPT], entities=_tags.count(tags, style))
+    return Reject(origin, why, told, line[:EXCERPT], entities=_tags.count(tags, options.style))

@@ -28,12 +28,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from pipeline.errors import RawFileError
+from pipeline.readers import formats, layouts
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
-from pipeline.readers._options import Joined, Table
+from pipeline.readers._options import Table
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._source import EXCERPT, attempt, files_in, json_document, json_rows
-from pipeline.readers._tags import Scheme  # noqa: TC001 - msgspec reads it
+from pipeline.readers._tags import Tagged
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Events(Table, frozen=True, kw_only=True):
     optional: bool = False
 
 
-class Options(Joined, frozen=True):
+class Options(Tagged, frozen=True):
     """Where things stand in a row."""
 
     #: The path of the rows in a file that is one document, e.g. "annotations".
@@ -130,11 +131,6 @@ class Options(Joined, frozen=True):
     #: A tag for each token; numbers mean `tag_names`, from 0 on.
     tags: Path | None = None
     tag_names: tuple[str, ...] = ()
-    #: How tags are written, see `columns`.
-    scheme: Scheme = "IOB2"
-    outside: tuple[str, ...] = ()
-    label_first: bool = False
-    only_label: str = ""
     entities: Entities | None = None
     relations: Relations | None = None
     events: Events | None = None
@@ -169,9 +165,15 @@ def rows_read(rows: Iterable[tuple[str, Item]], options: Options) -> Iterator[Re
                 yield item
 
 
+def layout(reader: str, language: str = "", **more: Any) -> Options:
+    """The options for the rows that another reader brings into shape."""
+    declared = {**formats(), **layouts()}[reader]
+    return msgspec.convert({**declared, "language": language, **more}, Options)
+
+
 def refused(origin: str, row: Item, options: Options, words: str) -> Reject:
     """The reject of a row that cannot be brought into shape, with what is lost with it."""
-    reject = Reject(origin, "malformed_record", words, str(row.value)[:EXCERPT])
+    reject = Reject(origin, "malformed_record", words[:EXCERPT], str(row.value)[:EXCERPT])
     return lost_counts(reject, Form(options), row)
 
 

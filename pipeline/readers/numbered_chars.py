@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.readers import _tags
 from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
-from pipeline.readers._source import EXCERPT, join_tokens, lines
-from pipeline.records import Record, Reject
+from pipeline.readers._source import EXCERPT, lines
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pipeline.records import Record
 
 _LINE: Final = re.compile(r"([^\d\t]+|\d)([0-9]+)\t(\S+)\s*")
 
@@ -29,36 +31,21 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per message, with the numbers left out."""
     for file in files:
         rows: list[tuple[str, str]] = []
-        origin, broken = "", None
-        for place, line in _with_end(file):
-            if not line.strip():
-                if broken:
-                    yield broken._replace(entities=_tags.count([t for _, t in rows], _tags.Style()))
-                elif rows:
-                    yield _record(rows, origin, options.language)
-                rows, broken = [], None
-                continue
-            if not rows and not broken:
-                origin = place
-            match = _LINE.fullmatch(line)
-            if match is None:
-                broken = broken or Reject(place, "malformed_token", "", line[:EXCERPT])
-            else:
-                rows.append((match[1], match[3]))
+        for place, line in (*lines(file), ("", "")):
+            if line.strip():
+                rows.append((place, line))
+            elif rows:
+                yield _record(rows, options.language)
+                rows = []
 
 
-def _with_end(file: Path) -> Iterator[tuple[str, str]]:
-    yield from lines(file)
-    yield "", ""
-
-
-def _record(rows: list[tuple[str, str]], origin: str, language: str) -> Record | Reject:
-    characters = [character for character, _ in rows]
-    text, starts = join_tokens(characters, language)
-    tags = [tag for _, tag in rows]
-    spans = _tags.decode(tags, _tags.Style())
-    if isinstance(spans, str):
+def _record(rows: list[tuple[str, str]], language: str) -> Record | Reject:
+    matches = [_LINE.fullmatch(line) for _, line in rows]
+    found = [match for match in matches if match]
+    tags = [match[3] for match in found]
+    if None in matches:
+        place, line = rows[matches.index(None)]
         lost = _tags.count(tags, _tags.Style())
-        return Reject(origin, "unknown_tag", spans, text[:EXCERPT], entities=lost)
-    mentions = _tags.mentions(spans, text, characters, starts)
-    return Record(text, origin, mentions)
+        return Reject(place, "malformed_token", "", line[:EXCERPT], entities=lost)
+    characters = [match[1] for match in found]
+    return _tags.tagged(rows[0][0], characters, tags, language, _tags.Style())

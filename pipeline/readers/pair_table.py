@@ -6,13 +6,14 @@ r"""A table with one pair a row: text, head, tail and relation, in columns of an
 `columns` names them as they stand: text, head, tail and relation, and if they are there head_start,
 head_end, tail_start, tail_end (code points of the text, half-open) and document; other names are
 passed over. Without `columns` the first row names them; with `columns` and `header` it is skipped,
-in every file. `separator` "," reads quoted cells as spreadsheets write them, and with
-`quoted` so does any other; else quotation marks are text. A row without a relation says that its text has none; what it may have as
-head and tail is passed over.
+in every file. `separator` "," reads quoted cells as spreadsheets write them, and with `quoted` so
+does any other; else quotation marks are text. A row without a relation says that its text has
+none; what it may have as head and tail is passed over.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+_READ: Final = frozenset(
+    ["text", "head", "tail", "relation", "document"]
+    + [f"{side}_{end}" for side in ("head", "tail") for end in ("start", "end")]
+)
 _NEEDED: Final = ("text", "head", "tail", "relation")
 
 
@@ -56,6 +61,19 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
         for origin, fields in rows:
             found = attempt(origin, partial(_record, origin, names), fields)
             yield found._replace(relations=1) if isinstance(found, Reject) else found
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+    """Column that is not read -> in how many rows it holds something."""
+    found: Counter[str] = Counter()
+    for file in files:
+        rows = table(file, options.separator, quoted=options.quoted)
+        first = [] if options.columns and not options.header else next(rows, ("", []))[1]
+        names = [*options.columns] or [name.strip() for name in first]
+        for _, row in rows:
+            cells = zip(names, row, strict=False)
+            found.update(name for name, cell in cells if name not in _READ and cell.strip())
+    return found
 
 
 def table(file: Path, separator: str, *, quoted: bool = False) -> Iterator[tuple[str, list[str]]]:

@@ -26,8 +26,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from pipeline.readers import json_rows
 from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers._paths import Item, RowError, lister
@@ -41,21 +39,11 @@ if TYPE_CHECKING:
 
 _TRIGGER: Final = "Trigger"
 _EVENTS: Final = lister("annotations.*.events")
-_FORM: Final = {
-    "text": "context",
-    "source_id": "id",
-    "events": {
-        "at": "events",
-        "label": "event_type",
-        "trigger": {"at": "trigger", "pieces": "pieces"},
-        "arguments": {"at": "arguments", "role": "role", "pieces": "pieces"},
-    },
-}
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per row."""
-    form = msgspec.convert({**_FORM, "language": options.language}, json_rows.Options)
+    form = json_rows.layout("phee_json", language=options.language)
     return json_rows.rows_read(map(_flat, json_rows.rows_of(files)), form)
 
 

@@ -9,17 +9,22 @@
 
 Offsets count from the start of the title; exactly one character parts it from the abstract. An
 empty line ends an article. The id "-1" stands for a concept without id, a seventh column spells
-out the parts of a composite mention: both leave the mention as it is. A row with a word in the
-second column relates two *concepts*. It names no mention, often is about several of each side, and
-may name a concept that only a part of a composite mention has; so it is passed over.
+out the parts of a composite mention: both leave the mention as it is. Types may be several
+("T116,T123"): these are several mentions; a row that stands twice is one.
+
+A row with a word in the second column relates two *concepts*, and names no mention. It is passed
+over, for it often is about several of each side, and may name a concept that only a part of a
+composite mention has. With `relations` it is read as one between the first mentions of both.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from pipeline.readers._options import Table
 from pipeline.readers._source import EXCERPT, lines
-from pipeline.records import Mention, Record, Reject
+from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,11 +33,24 @@ if TYPE_CHECKING:
     Block = list[tuple[str, str]]
 
 
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
+class Options(Table, frozen=True):
+    """Whether relations of concepts are read."""
+
+    relations: bool = False
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per article, after the rejects of its unreadable rows."""
     for file in files:
         for block in _blocks(file):
-            yield from _document(block)
+            yield from _document(block, options)
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+    """The rows of relations, where they are not read."""
+    rows = (row for file in files for block in _blocks(file) for row in block)
+    found = sum(_relates(line.split("\t")) for _, line in rows)
+    return Counter({"rows of relations": found} if found and not options.relations else {})
 
 
 def _blocks(file: Path) -> Iterator[Block]:
@@ -57,7 +75,7 @@ def _header(line: str) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _document(block: Block) -> Iterator[Record | Reject]:
+def _document(block: Block, options: Options) -> Iterator[Record | Reject]:
     origin, first = block[0]
     article, kind, text = _header(first)
     if kind != "t":
@@ -69,17 +87,34 @@ def _document(block: Block) -> Iterator[Record | Reject]:
         text = f"{text} {_header(rows[0][1])[2]}"
         rows = rows[1:]
     text = text.rstrip()
-    mentions = []
+    mentions: dict[Mention, int] = {}
+    concepts: dict[str, Mention] = {}
+    pairs = []
     for place, line in rows:
         columns = line.split("\t")
         if _relates(columns):
+            pairs.append((place, line, columns))
             continue
         found = _mention(columns, article, text)
-        if isinstance(found, Mention):
-            mentions.append(found)
-        else:
+        if not isinstance(found, Mention):
             yield Reject(place, *found, line[:EXCERPT], records=0, entities=1)
-    yield Record(text, origin, mentions, source_id=article)
+            continue
+        kinds = [found._replace(label=kind.strip()) for kind in (found.label or "").split(",")]
+        for mention in kinds:
+            mentions.setdefault(mention, len(mentions))
+        for concept in columns[5:6]:
+            known = concepts.setdefault(concept.strip(), kinds[0])
+            if (found.start or 0) < (known.start or 0):
+                concepts[concept.strip()] = kinds[0]
+    relations = []
+    for place, line, columns in pairs if options.relations else ():
+        ends = [concepts.get(end.strip()) for end in columns[2:4]]
+        if None in ends:
+            yield Reject(place, "unknown_concept", "", line[:EXCERPT], records=0, relations=1)
+        else:
+            head, tail = (mentions[end] for end in ends if end)
+            relations.append(Relation(columns[1], head, tail))
+    yield Record(text, origin, [*mentions], relations, source_id=article)
 
 
 def _relates(columns: list[str]) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.execution import atomic, shards
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,6 +32,7 @@ def tables(out: Path | str) -> dict[str, DataFrame]:
     """
     import pandas as pd
 
+    from pipeline.execution import atomic, shards
     from pipeline.report import figures
 
     folder = atomic.place(str(out)) / "reports"

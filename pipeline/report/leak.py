@@ -110,8 +110,8 @@ def _share_without(labels: Any, positive: Any) -> Any:
     """For every row, the share of records that hold none of its labels."""
     sets, set_of_row = np.unique(np.sort(labels, axis=1), axis=0, return_inverse=True)
     held, times = np.unique(positive, axis=0, return_counts=True)
-    held = np.pad(held, ((0, 0), (0, 1)))  # what -1 finds: a label that no record holds
-    shares = [times @ ~held[:, labels_of_set].any(axis=1) for labels_of_set in sets]
+    holders = np.pad(held.T, ((0, 1), (0, 0))).copy()  # the row that -1 finds: held by no record
+    shares = [times @ ~holders[labels_of_set].any(axis=0) for labels_of_set in sets]
     return np.array(shares)[set_of_row] / max(len(positive), 1)
 
 

@@ -40,6 +40,8 @@ _TEXT: Final = ("text", "argument", "value", "entity", "name")
 def _flat(value: Any, nothing: Collection[str]) -> Iterator[Any]:
     """The strings, numbers and objects of a value, however deep in lists, but for nothings."""
     left = [_decoded(value)]
+    if isinstance(left[0], list):
+        left = left[0][::-1]
     while left:
         item = left.pop()
         if isinstance(item, list):

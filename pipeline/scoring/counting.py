@@ -53,10 +53,10 @@ class Row(NamedTuple):
     gold: str
     #: The model's text; None where there is none.
     answer: str | None
-    record_id: str = ""
     #: The keys of the labels asked and how the output calls them, where the two differ (SPO).
     labels: Sequence[str] = ()
     shown: Sequence[str] = ()
+    record_id: str = ""
 
 
 class Group:
@@ -103,12 +103,8 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
 
     for row in rows:
         gold: dict[str, Any] = orjson.loads(row.gold)
-        answer = _answer(group, row, gold)
+        answer = _answer(group, row, gold, normalize=options.normalize)
         record_id = row.record_id
-        if options.normalize:
-            names = {normal(key): key for key in reversed(gold)}
-            answer = merged([(names.get(normal(k), k), value) for k, value in answer.items()])
-        group.rows["nothing_asked"] += bool(answer) and not any(key in gold for key in answer)
         for label, gold_value in gold.items():
             value = answer.pop(label, None)
             if not gold_value and not value:
@@ -117,8 +113,10 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
             if not asks_new:
                 continue
             of_gold = _read(group, gold_value, assertions.IN_GOLD, options)
-            of_answer = _read(group, value, _nothing(of_gold), options, malformed=True)
-            if row.labels:
+            of_answer = of_gold
+            if value != gold_value:
+                of_answer = _read(group, value, _nothing(of_gold), options, malformed=True)
+            if row.shown:
                 of_gold, of_answer = _without_earlier(
                     earlier, label, of_gold, of_answer, asked_before=asked_before
                 )
@@ -137,7 +135,7 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
     return counts
 
 
-def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
+def _answer(group: Group, row: Row, gold: dict[str, Any], *, normalize: bool) -> dict[str, Any]:
     """The predicted object; what became of the text is counted."""
     group.rows["rows"] += 1
     if row.answer == row.gold:
@@ -150,7 +148,12 @@ def _answer(group: Group, row: Row, gold: dict[str, Any]) -> dict[str, Any]:
         return {}
     if not parsed.strict:
         group.rows["repaired"] += 1
-    return {**parsed.value}
+    answer = {**parsed.value}
+    if normalize:
+        names = {normal(key): key for key in reversed(gold)}
+        answer = merged([(names.get(normal(k), k), value) for k, value in answer.items()])
+    group.rows["nothing_asked"] += bool(answer) and answer.keys().isdisjoint(gold)
+    return answer
 
 
 def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
@@ -163,10 +166,9 @@ def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
 
 def _nothing(gold: list[Any]) -> frozenset[str]:
     """The strings that stand for nothing in an answer: none of those that the gold holds."""
-    strings = {string for _, own in gold for string in own}
-    if assertions.IN_ANSWERS.isdisjoint(strings):
+    if not gold:
         return assertions.IN_ANSWERS
-    return assertions.IN_ANSWERS - strings
+    return assertions.IN_ANSWERS.difference(string for _, own in gold for string in own)
 
 
 def _read(
@@ -214,9 +216,9 @@ def _count(
     """Count the annotations of a label; return those of the gold missed, and those wrong."""
     if match == "set":
         gold, predicted = [*dict.fromkeys(gold)], [*dict.fromkeys(predicted)]
-    left = [*gold]
+    left = [] if gold == predicted else [*gold]
     wrong = []
-    for annotation in predicted:
+    for annotation in predicted if gold != predicted else ():
         if annotation in left:
             left.remove(annotation)
         else:
@@ -228,8 +230,14 @@ def _count(
                 left.remove(near)
                 wrong.remove(annotation)
     # Every correct annotation has one of the gold of the same measure.
-    for column, sign, items in ((0, 1, gold), (0, -1, left), (1, 1, predicted), (2, 1, gold)):
-        for measure, _ in items:
-            totals[measure][column] += sign
-            group.labels[measure][label][column] += sign
+    for measure, of_measure in enumerate(totals):
+        sizes = [
+            len(items) if len(totals) == 1 else sum(number == measure for number, _ in items)
+            for items in (gold, left, predicted)
+        ]
+        of_label = group.labels[measure][label] if any(sizes) else of_measure
+        for column, number in enumerate((sizes[0] - sizes[1], sizes[2], sizes[0])):
+            of_measure[column] += number
+            if of_label is not of_measure:
+                of_label[column] += number
     return left, wrong

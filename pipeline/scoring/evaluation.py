@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import reduce
-from itertools import groupby
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -226,30 +226,32 @@ def _add(
 
     A row that `publish.repeat` made twice (`.../0#1`) comes after the first, and asks nothing new.
     """
-    number = pc.extract_regex(table["id"], r"/(?P<batch>\d+)(?:#(?P<copy>\d+))?$")
+    number = pc.extract_regex(table["id"], r"(?P<batch>\d+)(?:#(?P<copy>\d+))?$")
     batch, copy = (
         pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64()).to_numpy()
         for part in number.combine_chunks().flatten()
     )
     name = table["group"].combine_chunks().dictionary_encode()
     # Of a record that is asked about several pairs, each pair is counted by itself.
-    unit = pc.replace_substring_regex(table["id"], r"/\d+(?:#\d+)?$", "")
+    unit = pc.replace_substring_regex(table["id"], r"\d+(?:#\d+)?$", "")
     record = unit.combine_chunks().dictionary_encode().indices.to_numpy()
     order = pa.array(np.lexsort((copy, batch, record, name.indices.to_numpy())))
     record_of_row = [
         *zip(name.indices.take(order).to_pylist(), record[order.to_numpy()].tolist(), strict=True)
     ]
     table = table.take(order)
-    asked = [table[column].to_pylist() for column in ("record_id",)]
+    labels: Iterable[Sequence[str]] = repeat((), table.num_rows)
+    shown: Iterable[Sequence[str]] = repeat((), table.num_rows)
     if "instruction" in table.column_names:
         tasks_and_questions = [table[column].to_pylist() for column in ("task", "instruction")]
-        asked += [table["labels"].to_pylist(), map(_shown, *tasks_and_questions)]
-    gold, asked_columns = table["output"].to_pylist(), [*zip(*asked, strict=True)]
+        labels, shown = table["labels"].to_pylist(), map(_shown, *tasks_and_questions)
+    gold = table["output"].to_pylist()
+    asked = [*zip(labels, shown, table["record_id"].to_pylist(), strict=True)]
     names = name.dictionary.to_pylist()
     counts: list[list[tuple[str, list[Counts]]]] = []
     for model, own_texts in zip(models, texts, strict=True):
         answers = own_texts.take(order).to_pylist()
-        rows = zip(record_of_row, gold, answers, asked_columns, strict=True)
+        rows = zip(record_of_row, gold, answers, asked, strict=True)
         counts.append(
             [
                 (

@@ -46,4 +46,4 @@ def _row(item: Mapping[str, Any]) -> Row:
     if item["task"] == "SPO":
         shown = [own["predicate"] for own in orjson.loads(item["instruction"])["schema"]]
     labels = item["labels"] if shown else ()
-    return Row(item["output"], item["answer"], item["record_id"], labels, shown)
+    return Row(item["output"], item["answer"], labels, shown)

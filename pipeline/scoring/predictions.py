@@ -74,19 +74,29 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
     return Answers(ids, texts)
 
 
-def prompts_to_ids(prompts: Sequence[str], gold: Path | None, where: Path) -> list[str]:
+class Prompt(NamedTuple):
+    """What is known of the row of an answer without an id."""
+
+    asked: str
+    #: The gold that the trainer wrote beside the answer.
+    label: str | None
+
+
+def prompts_to_ids(prompts: Sequence[Prompt], gold: Path | None, where: Path) -> list[str]:
     """The ids of the rows of the corpus that were asked so, equal prompts in its order."""
     todo = "name the corpus that was exported with --gold"
     found: dict[str, list[str]] = {}
+    outputs: dict[str, str] = {}
     for path in files(gold) if gold else ():
         if path.suffix == ".parquet":
             with parquet(path) as file:
-                for batch in file.iter_batches(AT_ONCE, columns=["id", "instruction"]):
+                for batch in file.iter_batches(AT_ONCE, columns=["id", "instruction", "output"]):
                     for row in batch.to_pylist():
                         found.setdefault(row["instruction"], []).append(row["id"])
+                        outputs[row["id"]] = row["output"]
     candidates = []
     for number, prompt in enumerate(prompts, 1):
-        asked = _instruction(prompt)
+        asked = _instruction(prompt.asked)
         if asked not in found:
             raise RawFileError(
                 f"the corpus holds no row with the prompt of answer {number}: {asked[:80]!r}",
@@ -101,13 +111,17 @@ def prompts_to_ids(prompts: Sequence[str], gold: Path | None, where: Path) -> li
     out = []
     for prompt, ids in zip(prompts, candidates, strict=True):
         own = [id_ for id_ in ids if id_.split("/")[1] in splits]
-        asked = _instruction(prompt)
+        asked = _instruction(prompt.asked)
         if used[asked] == len(own):
             problem = (
                 f"{used[asked] + 1} answers, but {len(own)} rows of the corpus: {asked[:80]!r}"
             )
             raise RawFileError(problem, where=where, todo=todo)
-        out.append(own[used[asked]])
+        id_ = own[used[asked]]
+        if prompt.label is not None and prompt.label.strip() != outputs[id_].strip():
+            problem = f"the gold beside the answer to {id_} is not the corpus's"
+            raise RawFileError(problem, where=where, todo=todo)
+        out.append(id_)
         used[asked] += 1
     return out
 
@@ -126,7 +140,9 @@ def files(path: Path) -> list[Path]:
     """The file, or all files of rows in the folder, in their order."""
     if path.is_dir():
         kinds = (".parquet", ".jsonl", ".json")
-        return sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds and p.is_file())
+        found = sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds and p.is_file())
+        # lm-eval puts its results beside the samples.
+        return [p for p in found if p.name.startswith("samples_")] or found
     if not path.is_file():
         todo = "name the model's answers first, and the folder of the corpus with --gold"
         raise RawFileError("there is no such file or folder", where=path, todo=todo)
@@ -152,7 +168,7 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, ...]]:
     while piece := [*islice(rows, AT_ONCE)]:
         ids: list[str] = []
         texts: list[str | None] = []
-        prompts: list[str] = []
+        prompts: list[Prompt] = []
         for origin, row in piece:
             if isinstance(row, Reject):
                 todo = "write one JSON object a line: an id and the model's text"
@@ -172,7 +188,7 @@ def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, ...]]:
         yield (*found, prompts) if prompts else found
 
 
-def _of_trainer(row: Any) -> tuple[str | None, str | None, Any]:
+def _of_trainer(row: Any) -> tuple[str | None, Prompt | None, Any]:
     """(id, prompt, text) of a row as trainers and harnesses write it; (None, None, None) if not."""
     match row:
         case {"custom_id": str(id_), "response": response}:
@@ -183,13 +199,19 @@ def _of_trainer(row: Any) -> tuple[str | None, str | None, Any]:
         case {"doc": {"id": str(id_)}, "filtered_resps": [text, *_]}:
             return id_, None, text[0] if isinstance(text, list) and text else text
         case {"prompt": str(prompt), "predict": text} if "id" not in row:
-            return None, prompt, text
+            return None, Prompt(prompt, _string(row.get("label"))), text
         case {"messages": [*turns], "response": text} if "id" not in row:
-            asked = [t["content"] for t in turns if isinstance(t, dict) and t.get("role") == "user"]
-            return (None, str(asked[-1]), text) if asked else (None, None, None)
-        case {"input": str(prompt), "output": text, "gts": _}:
-            return None, prompt, text
+            users = (t for t in turns if isinstance(t, dict) and t.get("role") == "user")
+            asked = [turn.get("content") for turn in users]
+            if asked:
+                return None, Prompt(str(asked[-1]), _string(row.get("labels"))), text
+        case {"input": str(prompt), "output": text, "gts": label}:
+            return None, Prompt(prompt, _string(label)), text
     return None, None, None
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _written(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.catalog import editions
@@ -44,8 +45,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 
 def width() -> int:
-    """The columns of the terminal, or of COLUMNS; many where the output goes into a file."""
-    return shutil.get_terminal_size((180, 24)).columns
+    """The columns that a table may take: those of the terminal, or many in a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 180
 
 
 def summary(counts: Any) -> str:
@@ -102,19 +103,26 @@ def _reasons(dropped: Mapping[str, int], most: int) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in by_count[:most] if n)
 
 
-def catalogue(entries: Sequence[dict[str, Any]], form: str) -> str:
+#: The columns of the catalogue, and of its licences.
+_FIELDS: Final = ("id", "title", "tasks", "language", "use", "access", "license", "records")
+LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "license_note")
+
+
+def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str] = _FIELDS) -> str:
     """The catalogue, an entry per dataset, as a text table, a table in Markdown, or JSON."""
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
-    fields = ["id", "title", "tasks", "language", "use", "access", "license", "records"]
     if form == "table":
-        fields.append("raw_present")
+        if fields == _FIELDS:
+            fields = [*fields, "raw_present"]
         if width() < 160:
-            fields = [field for field in fields if field not in ("title", "license")]
+            fields = [field for field in fields if field not in ("title", "license_note")]
         if width() < 100:
-            fields.remove("use")
-        return table(fields, [[_cell(e[f]) for f in fields] for e in entries])
-    lines = ["| " + " | ".join(fields) + " |", "|" + "---|" * (len(fields) - 1) + "---:|"]
+            fields = [field for field in fields if field not in ("use", "license_url")]
+        names = ["raw" if field == "raw_present" else field for field in fields]
+        return table(names, [[_cell(e[f]) for f in fields] for e in entries])
+    rule = "".join("---:|" if field == "records" else "---|" for field in fields)
+    lines = [f"| {' | '.join(fields)} |", f"|{rule}"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
     return "\n".join(lines)
 

@@ -126,15 +126,15 @@ SWAPPED = {"token_column": -1, "tag_column": 0}
     [
         ("cluener", {"inclusive_end": False}, "ends look inclusive: try inclusive_end = true"),
         ("findvehicle", {"inclusive_end": True}, "ends look exclusive (half-open): try incl"),
-        ("resume-ner", {"scheme": "IOB2"}, 'the tag scheme looks like BIOES: try scheme = "BIOES"'),
+        ("resume-ner", {"scheme": "IOB2"}, 'the tag scheme looks like BMES: try scheme = "BMES"'),
         ("wnut2017", {"scheme": "IO"}, "the tag scheme looks like IOB2"),
         ("conll2003", SWAPPED, "the columns of tokens and tags look swapped: try token_column = 0"),
         ("bc5cdr", SWAPPED, "the columns of tokens and tags look swapped"),
         ("conll2003", {"separator": "\t"}, "the columns look parted by single blanks"),
         ("wnut2017", {"separator": " "}, "the columns look parted by tabs"),
         ("cluener", {"text": "label"}, "the text looks to be in the field 'text', not in 'label'"),
-        ("duie2", {"fields": {"text": "spo_list"}}, "looks to be in the field 'text'"),
-        ("duee1", {"fields": {"text": "id"}}, "the text looks to be in the field 'text', not in"),
+        ("duie2", {"text": "spo_list"}, "looks to be in the field 'text'"),
+        ("duee1", {"text": "id"}, "the text looks to be in the field 'text', not in"),
     ],
 )
 def test_the_likely_mistake_is_named(name, change, words):
@@ -181,8 +181,9 @@ def chinese_spans_without_strings(inclusive):
 def test_ends_are_judged_by_words_where_no_string_is_given(tmp_path, inclusive, language):
     write = spans_without_strings if language == "en" else chinese_spans_without_strings
     (tmp_path / "a.json").write_text(write(inclusive), encoding="utf-8")
-    form = {"text": "sentence", "spans": "label", "start": 0, "end": 1, "label": 2}
-    reader = {"name": "span_json", **form, "inclusive_end": not inclusive}
+    places = {"at": "label", "start": 0, "end": 1, "label": 2}
+    form = {"text": "sentence", "entities": places}
+    reader = {"name": "json_rows", **form, "inclusive_end": not inclusive}
     dataset = msgspec.structs.replace(declared(tmp_path), reader=reader, language=language)
     dataset.labels = catalog.Labels(entity=LABELS)
 
@@ -283,7 +284,8 @@ def test_offsets_that_cut_words_are_a_finding(tmp_path, shift, told):
         rows.append(json.dumps(row))
     text = DECLARATION.replace(
         'name = "columns"',
-        'name = "span_json", text = "sentence", spans = "label", start = 0, end = 1, label = 2',
+        'name = "json_rows", text = "sentence", '
+        'entities = { at = "label", start = 0, end = 1, label = 2 }',
     )
     dataset = declared(tmp_path, text + 'LOC = "location"\n')
 

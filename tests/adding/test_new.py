@@ -225,7 +225,7 @@ def test_a_reader_of_another_format_is_told_with_its_lines(project):
 
     assert done.returncode == 1
     assert "the reader brat finds no record in these files: missing_annotations" in done.stderr
-    assert "span_json: Texts with labelled spans in JSON" in done.stderr
+    assert "leave out --reader" in done.stderr
     assert not (project / "pipeline/catalog/foo.toml").exists()
     assert not (project / "raw/full").exists()
 
@@ -342,7 +342,7 @@ def test_rows_that_repeat_a_text_and_say_that_there_is_no_relation(project):
         (
             "span_json",
             '{"text": ["Ada", "ran"], "entities": [{"start": 0, "end": 1, "label": "PER"}]}\n' * 5,
-            {"unit": "tokens"},
+            {"tokens": "text"},
         ),
     ],
 )
@@ -350,7 +350,7 @@ def test_what_is_not_told_is_guessed(reader, text, options, tmp_path):
     file = tmp_path / "train.txt"
     file.write_text(text, encoding="utf-8")
 
-    dataset, survey = drafting.draft("foo", reader, {}, {"train": [file]}, "en")
+    dataset, survey, *_ = drafting.draft("foo", reader, {}, {"train": [file]}, "en")
 
     assert {k: dataset.reader.get(k) for k in options} == options
     assert dataset.tasks == ["NER"]
@@ -433,10 +433,11 @@ def test_comments_above_sentences_are_no_tokens(tmp_path, above, row, options, g
     file.write_text(sentences(row, above), encoding="utf-8")
     told = {"separator": options["separator"]} if given else {}
 
-    dataset, survey = drafting.draft("foo", "columns", told, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "columns", told, {"train": [file]}, None)
 
+    plain = {"comment": None, "separator": "\t"}
     assert {"comment": None} | options == {
-        k: dataset.reader.get(k) for k in {"comment"} | {*options}
+        k: dataset.reader.get(k, plain.get(k)) for k in {"comment"} | {*options}
     }
     assert survey.labels["entity"] == {"PER": N, "LOC": N}
     assert dataset.splits["train"].counts == {"records": N, "entities": 2 * N}
@@ -466,7 +467,9 @@ def test_a_file_is_judged_in_the_encoding_that_is_told(tmp_path):
     rows = "王\tB-PER\n芳\tI-PER\n在\tO\n厦\tB-LOC\n门\tI-LOC\n住\tO\n\n" * N
     file.write_bytes(rows.encode("gbk"))
 
-    dataset, survey = drafting.draft("foo", "columns", {"encoding": "gbk"}, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft(
+        "foo", "columns", {"encoding": "gbk"}, {"train": [file]}, None
+    )
 
     assert dataset.language == "zh"
     assert dataset.reader == {
@@ -495,7 +498,7 @@ def test_offsets_that_are_all_off_are_named_and_not_another_reader(tmp_path, emp
     assert "offset_mismatch: " in told.value.what
     assert ("the most frequent problem" in told.value.what) == bool(empty)
     assert "counts from 1" in told.value.todo
-    assert "another reader" not in told.value.todo
+    assert "--reader" not in told.value.todo
 
 
 def test_offsets_that_leave_out_a_byte_order_mark_are_told_how_to_count_it(tmp_path):
@@ -552,7 +555,7 @@ def test_a_header_of_a_table_is_no_row(tmp_path, header, options):
     rows = [f'{relation},"So, {text}",{who},{town}' for text, who, town, relation, _ in facts()]
     file.write_text("\n".join([header, *rows]), encoding="utf-8")
 
-    dataset, survey = drafting.draft("foo", "pair_table", {}, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "pair_table", {}, {"train": [file]}, None)
 
     if options is not None:
         assert dataset.reader == {"name": "pair_table", "separator": ",", **options}
@@ -567,7 +570,7 @@ def test_columns_that_are_told_skip_a_header_and_a_dirty_first_row_stays(tmp_pat
         file = tmp_path / "train.tsv"
         file.write_text("\n".join([first, *rows]), encoding="utf-8")
 
-        dataset, _ = drafting.draft("foo", "pair_table", told, {"train": [file]}, None)
+        dataset, *_ = drafting.draft("foo", "pair_table", told, {"train": [file]}, None)
 
         assert dataset.reader.get("header") is header
         assert dataset.splits["train"].counts["records"] == N + (header is None)
@@ -630,7 +633,7 @@ def test_a_slip_is_no_other_encoding(tmp_path, slip):
     file = tmp_path / "train.txt"
     file.write_bytes(slip + CHINESE.encode())
 
-    dataset, _ = drafting.draft("foo", "columns", {}, {"train": [file]}, None)
+    dataset, *_ = drafting.draft("foo", "columns", {}, {"train": [file]}, None)
 
     assert dataset.language == "zh"
     assert dataset.splits["train"].counts["entities"] == 2 * N
@@ -652,7 +655,7 @@ def test_the_fields_of_tokens_and_tags_are_guessed(tmp_path, tokens, tags, optio
     rows = [{tokens: [name, "ran"], tags: [first, "O"]} for name in TOWNS]
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
-    dataset, survey = drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
 
     assert dataset.reader == {"name": "tagged_json", **options, **scheme}
     assert survey.labels["entity"] == {"PER": len(TOWNS)}
@@ -662,10 +665,13 @@ def test_tags_that_are_numbers_ask_for_their_names(tmp_path):
     file = tmp_path / "train.json"
     file.write_text('{"tokens": ["Ada", "ran"], "ner_tags": [1, 0]}\n' * N, encoding="utf-8")
 
-    with pytest.raises(RawFileError, match="tags are numbers: give tag_names"):
-        drafting.draft("foo", "tagged_json", {}, {"train": [file]}, None)
+    for reader in ("tagged_json", None):
+        with pytest.raises(RawFileError) as told:
+            drafting.draft("foo", reader, {}, {"train": [file]}, None)
+        assert "add --option 'tag_names=" in told.value.todo
+        assert "Error" not in str(told.value)
 
     names = {"tag_names": ["O", "B-PER"]}
-    dataset, survey = drafting.draft("foo", "tagged_json", names, {"train": [file]}, None)
+    dataset, survey, *_ = drafting.draft("foo", "tagged_json", names, {"train": [file]}, None)
     assert dataset.reader == {"name": "tagged_json", **names}
     assert survey.labels["entity"] == {"PER": N}

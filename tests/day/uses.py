@@ -278,6 +278,8 @@ def mistype(world):
         (["neighbors", "wnut2017", "persn"], 1, "person"),
         (["check"], 2, "--all"),
         (["fetch"], 2, "--all-open"),
+        (["fetch", "--edition", "iepile", "--only", "FabNRE"], 1, "FabNER"),
+        (["fetch", "--edition", "iepile", "--check"], 1, "--check"),
         (["check", "--all", "--raw", "nowhere"], 1, "nowhere"),
         (["run", "--raw", "nowhere"], 1, "nowhere"),
         (["run", "--raw", "nowhere", "--datasets", "wnut2017"], 1, "nowhere"),

@@ -158,4 +158,4 @@ def test_ignoring_them_writes_nothing(tmp_path):
     lay(tmp_path / "clean", "a", "train", LONG, NEAR)
     dedupe([dataset("a")], tmp_path / "clean", Dedupe(near_duplicates="ignore"), tmp_path / "out")
 
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "contradictions.json"}

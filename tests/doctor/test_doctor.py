@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import catalog, cli
-from pipeline.doctor import diagnosis, packages
+from pipeline.doctor import packages, system
 from pipeline.errors import DeclarationError
 from pipeline.execution import machine
 from tests.conftest import ROOT
@@ -83,7 +83,7 @@ def test_a_sound_project_is_called_sound(capsys):
     assert {
         name.replace(" ", "==").lower().replace("ruamel-yaml", "ruamel.yaml") for name in named
     } <= {pin.lower().replace("_", "-") for pin in pins}
-    for subject in ("Python", "git", "DVC", "params.yaml", "encoder", "catalogue", "raw/sample/"):
+    for subject in ("Python", "git", "DVC", "params.yaml", "encoder", "catalog", "raw/sample/"):
         assert ("ok", subject) in found
     assert ("note", "raw/full/ace2005") in found or ("ok", "raw/full/") in found
 
@@ -98,7 +98,7 @@ def test_the_table_says_how_to_get_what_is_missing(capsys, monkeypatch):
     at = next(i for i, line in enumerate(lines) if line.startswith("WRONG  nowhere.yaml"))
     assert "cannot read the parameters: there is no such file" in lines[at]
     assert lines[at + 1].strip().startswith("-> run in the project folder")
-    assert lines[-1] == "1 thing is to be mended first"
+    assert lines[-1] == "fix 1 thing first"
 
 
 def blocked(name, *arguments):
@@ -140,7 +140,10 @@ def test_one_package_that_is_missing_is_named(module, package):
 
     assert done.returncode == 1, done.stderr
     found = [c["found"] for c in json.loads(done.stdout)["checks"] if c["state"] == "wrong"]
-    assert found == [f"missing: {package}"]
+    assert found[0] == f"missing: {package}"
+    # params.yaml cannot be read without the package that reads YAML.
+    unread = f"cannot be read while the package {module} is missing"
+    assert found[1:] == ([unread] if module == "ruamel" else [])
     heavy = {"torch", "datasets", "faiss", "nltk", "ray", "pandas", "sklearn", "scipy", "rich"}
     assert heavy & {*done.stderr.split()} == set()
 
@@ -161,7 +164,7 @@ def test_versions_and_python_are_compared_with_what_is_wanted(tmp_path):
 
     python, missing, other = packages.installation(tmp_path)
 
-    assert (python.state, python.todo) == ("wrong", "make .venv anew with Python >=3.99")
+    assert (python.state, python.todo) == ("wrong", "make .venv again with Python >=3.99")
     assert (missing.state, missing.found) == ("wrong", "missing: no-such-package")
     assert other.state == "note"
     assert other.found.startswith("other versions than pinned: numpy ")
@@ -278,8 +281,8 @@ def test_a_broken_declaration_is_named(capsys, monkeypatch):
     code, found = doctor(capsys)
 
     assert code == 1
-    assert found["wrong", "catalogue: ace2005"][0]["todo"] == "correct it (ace2005.toml)"
-    assert found["note", "catalogue"][0]["todo"] == "see below"
+    assert found["wrong", "catalog: ace2005"][0]["todo"] == "correct it (ace2005.toml)"
+    assert found["note", "catalog"][0]["todo"] == "see below"
 
 
 def test_models_are_looked_for(place, capsys, monkeypatch):
@@ -306,7 +309,7 @@ def test_the_machine_is_looked_at(place, capsys, monkeypatch):
     (place / "taken").touch()
     code, found = doctor(capsys, "--out", "taken")
     assert code == 1
-    assert found["wrong", "taken/"][0]["found"] == "this is no folder"
+    assert found["wrong", "taken/"][0]["found"] == "this is a file, not a folder"
 
     code, found = doctor(capsys, "--out", "/proc/nowhere")  # even root writes nothing there
     assert code == 1
@@ -351,7 +354,7 @@ def test_memory_is_what_is_left_of_the_machine_or_of_its_container(tmp_path):
     assert machine.memory(old) == 0
     assert machine.memory(tmp_path) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
-    (low,) = [c for c in diagnosis.machine(tmp_path, tmp_path, 0, 1000) if c.subject == "memory"]
+    (low,) = [c for c in system.machine(tmp_path, tmp_path, 0, 1000) if c.subject == "memory"]
     assert (low.state, low.found) == ("note", "1 kB free")
 
 
@@ -408,23 +411,23 @@ def test_leftovers_of_interrupted_commands_are_told(place, capsys):
     assert code == 0
     told = found["note", "leftovers"][0]
     assert told["found"] == "output/.clean.partial, output/instruct/.NER.parquet.123.partial"
-    assert "run the same command again" in told["todo"]
-    assert "`iepile fetch nyt` goes on" in found["note", "downloads"][0]["todo"]
-    assert "name it a.txt" in found["note", "unverified file"][0]["todo"]
+    assert "run it again" in told["todo"]
+    assert "`iepile fetch nyt` resumes" in found["note", "downloads"][0]["todo"]
+    assert "rename it to a.txt" in found["note", "unverified file"][0]["todo"]
 
 
 def test_programs_and_the_state_of_dvc(tmp_path, monkeypatch):
     def dvc():
-        (check,) = [c for c in diagnosis.programs(tmp_path) if c.subject == "DVC"]
+        (check,) = [c for c in system.programs(tmp_path) if c.subject == "DVC"]
         return check.state, check.found
 
     assert dvc() == ("note", f"no dvc.yaml in {tmp_path}")
     (tmp_path / "dvc.yaml").touch()
     assert dvc() == ("wrong", "dvc.yaml without .dvc")
     (tmp_path / ".dvc").mkdir()
-    assert dvc() == ("wrong", "this is no git repository, which DVC expects")
+    assert dvc() == ("wrong", "this is not a git repository, and DVC needs one")
     (tmp_path / ".git").mkdir()
-    assert dvc() == ("ok", "nothing made yet")
+    assert dvc() == ("ok", "has not run yet")
     lock = tmp_path / "dvc.lock"
     lock.write_text("schema: '2.0'\nstages:\n  publish:\n    cmd: x\n")
     assert dvc() == ("ok", "has run publish")
@@ -437,11 +440,11 @@ def test_programs_and_the_state_of_dvc(tmp_path, monkeypatch):
     (tmp_path / ".dvc/tmp/rwlock").touch()
     assert dvc() == ("wrong", ".dvc/tmp/rwlock is cut short: dvc was killed as it wrote it")
     (tmp_path / ".dvc/tmp/rwlock").write_text("{}")
-    assert dvc() == ("ok", "nothing made yet")
+    assert dvc() == ("ok", "has not run yet")
     lock.write_text("<<<<<<< HEAD\nstages:\n=======\n>>>>>>> other\n")
     assert dvc() == ("wrong", "dvc.lock holds the marks of an unfinished merge")
 
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
-    checks = {check.subject: check for check in diagnosis.programs(tmp_path)}
+    checks = {check.subject: check for check in system.programs(tmp_path)}
     assert (checks["git"].state, checks["git"].found) == ("wrong", "not found")
     assert checks["Chromium"].found == "not found: chromium, chromedriver"

@@ -122,7 +122,7 @@ def test_a_failure_is_told_while_an_earlier_item_is_at_work(workers, work, tmp_p
 def test_a_fault_of_the_program_is_no_passing_trouble(kind, workers, work, tmp_path):
     job = partial(work.faulty, folder=str(tmp_path), kind=kind)
 
-    with pytest.raises(WorkError, match="fault of the program") as caught:
+    with pytest.raises(WorkError, match="bug in the program") as caught:
         list(engines.run(job, [3], workers, work.named))
 
     assert "of ours" in caught.value.what
@@ -277,4 +277,4 @@ def test_an_address_without_its_engine_is_one_line():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("error: --address is of a Ray cluster")
+    assert done.stderr.startswith("error: --address needs a Ray cluster")

@@ -22,7 +22,7 @@ class Workspace:
     def __init__(self, folder):
         self.file, self.out, self.raw = folder / "params.yaml", folder / "out", folder / "raw"
         self.params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        self.params["datasets"] = {name: self.params["datasets"][name] for name in NAMES}
+        self.params["datasets"] = [*NAMES]
         self.params["raw"] = str(self.raw)
 
     def start(self):
@@ -216,7 +216,7 @@ def test_a_stage_before_its_time(workspace, capsys):
 
 
 def test_another_list_of_datasets(made, capsys):
-    del made.params["datasets"]["cluener"]
+    made.params["datasets"].remove("cluener")
     made.change("dedupe")
 
     assert made("publish") == 1

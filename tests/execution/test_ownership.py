@@ -36,7 +36,7 @@ def base(tmp_path_factory):
     """Raw files, parameters, the output of a run, an export of it, and a thesis."""
     folder = tmp_path_factory.mktemp("base")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {"wnut2017": params["datasets"]["wnut2017"]}
+    params["datasets"] = ["wnut2017"]
     shards.write_text(yaml.safe_dump(params), folder / "params.yaml")
     for place in ("raw/sample", "corpus", "normalize"):
         shutil.copytree(ROOT / "raw/sample/wnut2017", folder / place / "wnut2017")
@@ -205,7 +205,7 @@ def test_a_link_to_what_is_not_ours_is_refused(work, capsys):
 
     assert iepile("publish", "--out", "output") == 1
 
-    assert "where other things lie" in capsys.readouterr().err
+    assert "which holds files that iepile did not write" in capsys.readouterr().err
     assert tree(work / "thesis") == before
     assert Path("output/corpus").is_symlink()
 

@@ -23,7 +23,8 @@ def exported(run, tmp_path_factory):
     def export(form):
         if form not in made:
             folder = tmp_path_factory.mktemp(form) / "out"
-            assert cli.main(["export", form, "--output", str(run), "--out", str(folder)]) == 0
+            call = ["export", form, "--output", str(run), "--out", str(folder)]
+            assert cli.main([*call, "--model", "tiny"]) == 0
             made[form] = folder
         return made[form]
 

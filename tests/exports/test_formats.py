@@ -1,20 +1,26 @@
 """Every format: whole, loadable, the same bytes again, and true to the records behind it."""
 
 import json
+import random
+import re
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import orjson
 import pyarrow as pa
 import pytest
+import yaml
 from datasets import load_dataset
 
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
 from pipeline.exports._files import json_arrays, json_lines, parquet
+from pipeline.tasks import json_schema
 
 CHATS = ["alpaca", "sharegpt", "messages", "prompt-completion"]
-RECORDS = ["bio", "gliner", "mlm-wwm", "spert", "uie", "uie-sel"]
+RECORDS = ["bio", "bio-strings", "gliner", "gliner2", "mlm-wwm", "spert", "uie", "uie-sel"]
+REWARDED = ["trl-grpo", "swift-grpo", "verl", "batch", "json-schema"]
 
 
 def contents(folder):
@@ -33,10 +39,11 @@ def loaded(folder, split, cache):
     return load_dataset(kind, data_files=files, split="train", cache_dir=str(cache))
 
 
-@pytest.mark.parametrize("form", CHATS + RECORDS)
+@pytest.mark.parametrize("form", CHATS + RECORDS + REWARDED)
 def test_the_same_bytes_again(form, run, exported, tmp_path):
     out = tmp_path / "again"
-    assert cli.main(["export", form, "--output", str(run), "--out", str(out)]) == 0
+    call = ["export", form, "--output", str(run), "--out", str(out), "--model", "tiny"]
+    assert cli.main(call) == 0
 
     assert contents(out) == contents(exported(form))
 
@@ -72,6 +79,127 @@ def pair(form, row):
     roles = ["human", "gpt"] if form == "sharegpt" else ["user", "assistant"]
     assert [turn[who] for turn in turns] == roles
     return tuple(turn[what] for turn in turns)
+
+
+def published(run):
+    """Id -> row of the corpus."""
+    tables = [shards.read(path) for path in run.glob("corpus/*/*.parquet")]
+    return {row["id"]: row for table in tables for row in table.to_pylist()}
+
+
+@pytest.mark.parametrize("form", REWARDED)
+def test_every_row_is_there_with_its_id_question_and_gold(form, run, exported, tmp_path):
+    rows = published(run)
+    folder = exported(form)
+    seen = Counter()
+    kind = "parquet" if form == "verl" else "json"
+    pattern = "*.parquet" if form == "verl" else "*.jsonl"
+    for split in ("train", "dev", "test", "heldout"):
+        files = [str(path) for path in sorted((folder / split).glob(pattern))]
+        if form in {"batch", "json-schema"}:  # objects of many shapes are no table
+            lines = (line for path in files for line in Path(path).read_bytes().splitlines())
+            made = [*map(json.loads, lines)]
+        else:
+            made = load_dataset(kind, data_files=files, split="train", cache_dir=str(tmp_path))
+        for row in made:
+            about = row.get("extra_info", row)
+            own = rows[row["custom_id"] if form == "batch" else about["id"]]
+            seen[own["id"]] += 1
+            asked = [{"role": "user", "content": own["instruction"]}]
+            if form == "batch":
+                assert (row["body"]["messages"], row["body"]["model"]) == (asked, "tiny")
+                schema = row["body"]["response_format"]["json_schema"]["schema"]
+                assert [*schema["properties"]] == schema["required"]
+            elif form == "json-schema":
+                assert row["schema"] == json_schema.of_row(own)
+            else:
+                assert row["messages" if form == "swift-grpo" else "prompt"] == asked
+                assert about["task"] == own["task"]
+                gold = {"trl-grpo": "gold", "swift-grpo": "solution"}.get(form)
+                answer = row[gold] if gold else row["reward_model"]["ground_truth"]
+                assert answer == own["output"]
+    assert seen == Counter(dict.fromkeys(rows, 1))
+
+
+def test_lm_eval_has_a_task_for_every_config_of_dev_and_test(run, exported):
+    folder = exported("lm-eval")
+    rows = published(run)
+    asked = set()
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8").replace("!function ", "")
+        task = yaml.safe_load(text)
+        assert (task["task"], task["tag"]) == (path.stem, "iepile")
+        for file in task["dataset_kwargs"]["data_files"]["test"]:
+            asked |= {*shards.read(Path(file), ["id"])["id"].to_pylist()}
+    assert asked == {i for i, row in rows.items() if row["split"] != "train"}
+
+
+def test_what_lm_eval_calls_scores_as_we_do(run):
+    """Batches come in any order, and are pooled by record."""
+    from pipeline.scoring import evaluation, harness
+    from pipeline.scoring.counting import Options
+    from pipeline.scoring.predictions import Answers
+
+    chance = random.Random(1)
+    rows = [row for row in published(run).values() if row["split"] == "test"]
+    answers = {
+        row["id"]: row["output"] if chance.random() < 0.6 else row["output"].replace("e", "E")
+        for row in rows
+    }
+    columns = [pa.chunked_array([[*side]]) for side in (answers, answers.values())]
+    texts = columns[1].cast(pa.large_string())
+    scores = evaluation.score(Answers(columns[0], texts), run / "corpus", Options(samples=0))
+    chance.shuffle(rows)
+    items = {}
+    for row in rows:
+        held_out = catalog.load(row["record_id"].partition("/")[0]).use == "held-out"
+        for metric, item in harness.measured(row, [answers[row["id"]]]).items():
+            items.setdefault((row["task"], row["language"], held_out, metric), []).append(item)
+    expected = {
+        (e["task"], e["dataset"].rpartition(" ")[2], "held" in e["dataset"], f"{e['measure']}_f1"):
+        e["f1"]
+        for e in scores["languages"]
+    }  # fmt: skip
+    assert {key: round(harness.f1_of(own), 2) for key, own in items.items()} == expected
+    assert len({*expected.values()}) > 3
+
+
+def test_limit_and_split_are_alike_in_all_formats(run, tmp_path):
+    for form in [*CHATS, *RECORDS, *REWARDED]:
+        out = tmp_path / form
+        call = ["export", form, "--output", str(run), "--out", str(out), "--model", "tiny"]
+        assert cli.main([*call, "--limit", "2", "--split", "dev", "--datasets", "conll04"]) == 0
+        text = b"".join(
+            json.dumps(shards.read(path).to_pylist()).encode()
+            if path.suffix == ".parquet" else path.read_bytes()
+            for path in out.rglob("*") if path.is_file()
+        )  # fmt: skip
+        records = {*re.findall(rb"conll04/dev/\d+", text)}
+        assert len(records) == 2, form
+        assert b"conll04/train" not in text
+
+
+def test_gliner2_holds_the_strings_of_the_records(run, exported):
+    for dataset, split in (("conll04", "train"), ("cluener", "dev")):
+        found = {}
+        for path in (exported("gliner2") / dataset).glob(f"{split}-*"):
+            for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+                own = found.setdefault(row["record_id"], (set(), set()))
+                entities, relations = row["output"]["entities"], row["output"].get("relations", ())
+                own[0].update((label, s) for label, texts in entities.items() for s in texts)
+                own[1].update(
+                    (label, ends["head"], ends["tail"])
+                    for relation in relations
+                    for label, ends in relation.items()
+                )
+        for record in kept(run, dataset, split):
+            mentions = record["mentions"]
+            entities, relations = found[record["id"]]
+            assert entities == {(m["label"], m["text"]) for m in mentions if m["label"]}
+            assert relations == {
+                (r["label"], mentions[r["head"]]["text"], mentions[r["tail"]]["text"])
+                for r in record["relations"]
+            }
 
 
 @pytest.mark.parametrize("form", RECORDS)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.doctor import diagnosis
+from pipeline.doctor import system
 from tests.conftest import ROOT
 from tests.faults.conftest import iepile, tree
 
@@ -86,7 +86,7 @@ def finished(folder):
         said, _ = process.communicate(timeout=600)
         if process.returncode == 0:
             return said
-        (told,) = [c for c in diagnosis.programs(folder) if c.subject == "DVC"]
+        (told,) = [c for c in system.programs(folder) if c.subject == "DVC"]
         assert told.found.endswith("is cut short: dvc was killed as it wrote it"), said
         assert "delete it" in told.todo
         (folder / told.found.split()[0]).unlink()

@@ -79,7 +79,7 @@ def test_a_folder_is_held_by_one(tmp_path):
 
 def test_two_writers_of_one_folder(tmp_path):
     with atomic.replacing(tmp_path / "x") as partial:
-        with pytest.raises(WorkError, match="works here"):
+        with pytest.raises(WorkError, match="is using this folder"):
             written(tmp_path / "x", "other")
         shards.write_text("one", partial / "a.txt")
 

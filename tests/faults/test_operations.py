@@ -89,7 +89,7 @@ entity = ["person"]
 files = [{{ path = "train.tsv", sha256 = "{train}" }}]
 [splits.test]
 files = [
-  {{ path = "in/test.tsv", sha256 = "{test}", url = "https://e.org/toy.tgz", member = "test.tsv" }}
+  {{ path = "in/test.tsv", sha256 = "{test}", url = "https://e.org/toy.tgz#test.tsv" }}
 ]
 """
 

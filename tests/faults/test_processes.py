@@ -95,10 +95,10 @@ def stopped(process):
 
 
 def refused(capsys, *command):
-    """Whether a command is told that another process works in its folder."""
+    """Whether a command is told that another process is using its folder."""
     code = iepile(*command)
     err = capsys.readouterr().err
-    assert "error: another process works here\n  where: out" in err, err
+    assert "error: another process is using this folder\n  where: out" in err, err
     return code == 1
 
 
@@ -212,7 +212,7 @@ def test_ctrl_c_ends_the_workers(places, work, start, tmp_path):
     _, err = process.communicate(timeout=120)
 
     assert process.returncode == 130
-    assert err.endswith("stopped; run the same command again, it goes on from what is done\n")
+    assert err.endswith("stopped; run the same command again to resume\n")
     assert not worker.is_running()
     assert tree(work / "out/normalize/phee") == tree(places.old / "normalize/phee")
     assert iepile(*RUN) == 0
@@ -286,7 +286,7 @@ def test_a_file_that_may_not_grow(places, work, capsys, most):
 
     assert code == 1
     err = capsys.readouterr().err
-    assert "error: this file grows larger than the system allows\n  where: out/" in err
+    assert "error: this file would become larger than the system allows\n  where: out/" in err
     assert visible_and_whole(work / "out", tree(places.new)) == set()
     assert iepile(*RUN) == 0
     assert tree(work / "out") == tree(places.new)

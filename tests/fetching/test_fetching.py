@@ -5,6 +5,7 @@ import errno
 import gzip
 import hashlib
 import io
+import json
 import random
 import shutil
 import signal
@@ -23,8 +24,9 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import catalog, cli, fetching
-from pipeline.catalog import Dataset, File, Labels, Split, raw_files
-from pipeline.fetching import archives, http
+from pipeline.catalog import Dataset, File, Labels, Split, declaration, raw_files
+from pipeline.errors import DeclarationError
+from pipeline.fetching import archives, checking, http, obtaining, unified
 from pipeline.fetching.http import Network
 
 DATA = random.Random(1).randbytes(300_000)
@@ -51,6 +53,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def do_HEAD(self):
+        """A head: its size, and what the Hub states of a file at a commit."""
+        how, _, name = self.path.lstrip("/").partition("/")
+        self.server.heads[self.path] += 1
+        if name not in self.server.files:
+            return self.head(404, 0, {})
+        if how in self.server.stated:
+            body = self.server.files[name]
+            return self.head(200, len(body), self.server.stated[how](body))
+        code = {"404": 404, "no-head": 405, "redirect": 302}.get(how, 200)
+        more = {"Location": f"http://localhost:{self.server.server_port}/good/{name}"}
+        length = len(self.server.files[name]) if code == 200 else 0
+        return self.head(code, length, more if code == 302 else {})
 
     def do_GET(self):
         how, _, name = self.path.lstrip("/").partition("/")
@@ -137,6 +153,7 @@ def server():
     own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     own.handle_error = lambda *_: None  # a client that gives up is what some of the tests are about
     own.calls, own.ranges, own.files = Counter(), [], {"a.txt": DATA}
+    own.heads, own.stated = Counter(), {}
     own.url = f"http://127.0.0.1:{own.server_port}"
     thread = threading.Thread(target=own.serve_forever, daemon=True)
     thread.start()
@@ -149,7 +166,6 @@ def toy(*files, **more):
     return Dataset(
         title="Toy",
         source="Toy",
-        license="CC0",
         language="en",
         domain="toys",
         tasks=["NER"],
@@ -157,7 +173,7 @@ def toy(*files, **more):
         labels=Labels(entity={"PER": "person"}),
         id="toy",
         homepage="https://example.org/toy",
-        **{"splits": {"train": Split([*files], {"records": 2})}, **more},
+        **{"license": "CC0-1.0", "splits": {"train": Split([*files], {"records": 2})}, **more},
     )
 
 
@@ -250,7 +266,7 @@ def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
 @pytest.mark.parametrize(("kept", "asked"), [(DATA, 1), (DATA + b"more", 2)])
 def test_a_part_that_is_as_long_as_the_file_is_looked_at(server, tmp_path, kept, asked):
     dataset = toy(good(server))
-    part = f"{fetching._name(dataset.splits['train'].files[0].url)}.part"
+    part = f"{obtaining.short_name(dataset.splits['train'].files[0].url)}.part"
     (tmp_path / ".fetch/toy").mkdir(parents=True)
     (tmp_path / ".fetch/toy" / part).write_bytes(kept)
 
@@ -302,7 +318,7 @@ def test_folders_of_a_mirror_are_copied_and_lists_of_documents_kept(tmp_path):
 
 def test_wrong_bytes_of_an_earlier_call_are_thrown_away(server, tmp_path):
     dataset = toy(good(server, "wrong-first"))
-    part = f"{fetching._name(dataset.splits['train'].files[0].url)}.part"
+    part = f"{obtaining.short_name(dataset.splits['train'].files[0].url)}.part"
     (tmp_path / ".fetch/toy").mkdir(parents=True)
     (tmp_path / ".fetch/toy" / part).write_bytes(b"rubbish of an earlier edition")
 
@@ -317,7 +333,7 @@ def test_a_file_without_a_declared_hash_stays_aside(server, tmp_path):
     outcome = fetch(dataset, tmp_path)
 
     sha = hashlib.sha256(DATA).hexdigest()
-    assert f"no sha256 is declared for this file, its bytes have {sha}" in str(outcome.problems[0])
+    assert f"no hash is declared for this file, its sha256 is {sha}" in str(outcome.problems[0])
     assert standing(tmp_path / "toy") == {"a.txt.unverified"}
 
     # Once it is declared, what lies aside is verified and takes its name, without a download.
@@ -325,6 +341,214 @@ def test_a_file_without_a_declared_hash_stays_aside(server, tmp_path):
     assert fetch(toy(good(server)), tmp_path).ready == ["a.txt"]
     assert standing(tmp_path / "toy") == {"a.txt", "manifest.toml"}
     assert server.calls.total() == calls
+
+
+def blob(data):
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def test_a_git_blob_id_verifies_as_a_sha256_does(server, tmp_path):
+    (wrong,) = fetch(toy(good(server, sha256=None, git=blob(b"else"))), tmp_path).problems
+    assert f"Git blob id is {blob(DATA)}, declared is {blob(b'else')}" in wrong.what
+    assert standing(tmp_path) == set()
+
+    dataset = toy(good(server, sha256=None, git=blob(DATA)))
+    assert fetch(dataset, tmp_path).ready == ["a.txt"]
+    folder, manifest = raw_files.edition(dataset, tmp_path)
+    assert manifest.splits["train"].files[0].git == blob(DATA)
+    assert raw_files.verified(folder, manifest.splits["train"])
+    (tmp_path / "toy/a.txt").write_bytes(DATA[:-1])
+    (problem,) = raw_files.faults(folder, manifest.splits["train"])
+    assert "Git blob id is" in problem.what
+
+
+def test_the_git_blob_id_is_that_of_git(tmp_path):
+    for content in (b"", b"what is up, doc?", DATA):
+        (tmp_path / "a").write_bytes(content)
+        told = subprocess.run(
+            ["git", "hash-object", tmp_path / "a"], capture_output=True, check=True
+        )
+        assert raw_files.git_blob(tmp_path / "a") == told.stdout.decode().strip()
+
+
+def test_a_folder_has_no_git_blob_id(tmp_path):
+    (problem,) = raw_files.faults(tmp_path.parent, Split([File(tmp_path.name, git="0" * 40)]))
+
+    assert "a folder has no Git blob id" in problem.what
+
+
+def test_the_hash_of_an_archive_verifies_its_members(server, tmp_path):
+    packed = server.files["x.tgz"] = tarred()
+    url = f"{server.url}/good/x.tgz#top/other.txt"
+    right = hashlib.sha256(packed).hexdigest()
+    (problem,) = fetch(toy(File("o.txt", url=url, archive_sha256="0" * 64)), tmp_path).problems
+    assert f"sha256 of the archive is {right}, declared is {'0' * 64}" in problem.what
+
+    dataset = toy(File("o.txt", url=url, archive_sha256=right))
+    assert fetch(dataset, tmp_path) == (["o.txt"], [])
+    # What came out of it is written down, and holds from now on.
+    (file,) = raw_files.edition(dataset, tmp_path)[1].splits["train"].files
+    assert file.sha256 == hashlib.sha256(b"three").hexdigest()
+    (tmp_path / "toy/o.txt").write_bytes(b"four")
+    (problem,) = fetch(dataset, tmp_path).problems
+    assert "other bytes than declared stand here" in problem.what
+
+
+@pytest.mark.parametrize("stated", ["sha256", "git", "other", "other commit", "nothing"])
+def test_a_server_may_state_the_hash_of_a_file_at_a_commit(server, tmp_path, monkeypatch, stated):
+    """As the Hugging Face Hub does: of large files the sha256, of others the Git blob id."""
+    tag = {"sha256": hashlib.sha256(DATA).hexdigest(), "other": "0" * 64}.get(stated, blob(DATA))
+    commit = "1" * 40 if stated == "other commit" else "c" * 40
+    name = "X-Linked-Etag" if stated == "sha256" else "ETag"
+    server.files[f"{'c' * 40}/a.txt"] = DATA
+    told = {} if stated == "nothing" else {"X-Repo-Commit": commit, name: f'"{tag}"'}
+    server.stated["hub"] = lambda _: told
+    there = declaration.re.compile(rf"{server.url}/hub/[0-9a-f]{{40}}/")
+    monkeypatch.setattr(declaration, "_PINNED", there)
+    file = good(server, "hub", f"{'c' * 40}/a.txt", sha256=None)
+    assert file.verified_by == "revision"
+
+    outcome = fetch(toy(file), tmp_path)
+
+    if stated in {"sha256", "git"}:
+        assert outcome == (["a.txt"], [])
+        (written,) = raw_files.edition(toy(file), tmp_path)[1].splits["train"].files
+        assert written.sha256 == hashlib.sha256(DATA).hexdigest()
+    else:
+        words = "these are other bytes" if stated == "other" else "no hash is declared"
+        assert words in str(outcome.problems[0])
+        assert not (tmp_path / "toy/a.txt").exists()
+
+
+def test_addresses_are_tried_in_order(server, tmp_path):
+    server.files["x.tgz"] = tarred()
+    urls = [f"{server.url}/404/a.txt", f"{server.url}/wrong/a.txt", f"{server.url}/good/a.txt"]
+    assert fetch(toy(good(server, url=urls)), tmp_path) == (["a.txt"], [])
+    assert [*server.calls] == ["/404/a.txt", "/wrong/a.txt", "/good/a.txt"]
+
+    three = hashlib.sha256(b"three").hexdigest()
+    archive = [f"{server.url}/404/a.txt", f"{server.url}/good/x.tgz#top/other.txt"]
+    assert fetch(toy(File("o.txt", sha256=three, url=archive)), tmp_path).ready == ["o.txt"]
+
+    (problem,) = fetch(toy(good(server, url=urls[:2])), tmp_path / "b").problems
+    assert "none of its 2 addresses has the file" in problem.what
+    assert all(words in problem.what for words in ("answers 404", "other bytes", *urls[:2]))
+
+
+def test_addresses_are_asked_for_their_heads_alone(server):
+    server.files["x.tgz"] = tarred()
+    names = ("good", "404", "no-head", "redirect")
+    files = [good(server, how, bytes=len(DATA)) for how in names]
+    files += [good(server, bytes=5), File("o", url=f"{server.url}/good/x.tgz#top", bytes=3)]
+    files += [File("gone", url=["http://127.0.0.1:9/a", f"{server.url}/good/a.txt"])]
+
+    answers = {a.address: a for a in checking.check(toy(*files), PATIENT)}
+
+    assert len(answers) == 6  # each address once
+    assert answers[f"{server.url}/good/a.txt"].bytes == len(DATA)
+    assert answers[f"{server.url}/good/x.tgz"].problem is None
+    assert answers[f"{server.url}/no-head/a.txt"].problem is None
+    assert answers[f"{server.url}/redirect/a.txt"].sent_on_to == f"localhost:{server.server_port}"
+    assert "the server answers 404" in answers[f"{server.url}/404/a.txt"].problem.what
+    assert "cannot be reached" in answers["http://127.0.0.1:9/a"].problem.what
+    assert [*server.calls] == ["/no-head/a.txt"]
+    (other,) = checking.check(toy(good(server, bytes=5)), PATIENT)
+    assert f"the file has {len(DATA):,} bytes there, declared are 5" in other.problem.what
+
+
+def publish(server, monkeypatch, tmp_path):
+    """A Hub with two sets: one for training whose dev split is empty, one that is held out."""
+    commit = "c" * 40
+    rows = [{"text": f"Ada {n} fell", "entity": [{"entity": "Ada", "entity_type": "person"}]}
+            for n in range(3)]  # fmt: skip
+    event = {"event_type": "盗窃", "event_trigger": "偷", "arguments": []}
+    texts = {
+        "IE-en/NER/Toy/schema.json": '["person"]\n[]\n{}',
+        "IE-en/NER/Toy/train.json": "\n".join(map(json.dumps, rows)),
+        "IE-en/NER/Toy/dev.json": "",
+        "IE-zh/EE/law/schema.json": '["盗窃"]\n["地点"]\n{"盗窃": ["地点"]}',
+        "IE-zh/EE/law/test.json": json.dumps({"text": "他偷了一辆车。", "event": [event]}),
+    }
+    server.files |= {f"{commit}/{name}": text.encode() for name, text in texts.items()}
+    server.stated["hub"] = lambda body: {"X-Repo-Commit": commit, "ETag": f'"{blob(body)}"'}
+    there = declaration.re.compile(rf"{server.url}/(hub|wrong)/[0-9a-f]{{40}}/")
+    monkeypatch.setattr(declaration, "_PINNED", there)
+    monkeypatch.setattr(unified, "_FILE", tmp_path / "iepile.toml")
+    (tmp_path / "iepile.toml").write_text(
+        f'address = "{server.url}/hub/{commit}"\nlicense = "CC-BY-NC-SA-4.0"\n'
+        'license_url = "https://e.org"\nrestrictions = ["non-commercial"]\nlicense_note = ""\n'
+        '[train]\n"IE-en/NER" = ["Toy"]\n[held-out]\n"IE-zh/EE" = ["law"]\n'
+    )
+
+
+def test_the_edition_of_iepile_is_fetched_and_imported(server, tmp_path, capsys, monkeypatch):
+    publish(server, monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile"]) == 0
+
+    told = "".join(capsys.readouterr())
+    assert "iepile-ner-toy: nothing is published for dev, test" in told
+    assert "iepile-ner-toy: licence CC-BY-NC-SA-4.0 (non-commercial)" in told
+    assert "iepile-ner-toy: 3 records imported" in told
+    law = catalog.load("iepile-ee-law")
+    assert (law.use, law.language, law.names("event")) == ("held-out", "zh", {"盗窃": "盗窃"})
+    assert (law.license, law.restrictions) == ("CC-BY-NC-SA-4.0", ["non-commercial"])
+    folder, manifest = raw_files.edition(catalog.load("iepile-ner-toy"), tmp_path / "raw/iepile")
+    assert raw_files.verified(folder, manifest.splits["train"])
+    assert not standing(tmp_path / "raw/iepile/.unified")
+
+    calls = server.calls.total()
+    assert cli.main(["fetch", "--edition", "iepile", "--only", "law"]) == 0
+    assert "iepile-ee-law: is there already" in "".join(capsys.readouterr())
+    assert server.calls.total() == calls
+    with pytest.raises(DeclarationError, match="did you mean 'law'"):
+        unified.sets(["lav"])
+
+
+def test_an_edition_of_other_bytes_is_not_imported(server, tmp_path, capsys, monkeypatch):
+    publish(server, monkeypatch, tmp_path)
+    server.stated["hub"] = lambda _: {"X-Repo-Commit": "c" * 40, "ETag": f'"{"0" * 40}"'}
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile", "--only", "law"]) == 1
+    assert "these are other bytes" in "".join(capsys.readouterr())
+    assert not (tmp_path / "catalog").exists()
+    assert cli.main(["fetch", "--edition", "iepile", "--check"]) == 1
+
+
+def test_a_set_that_cannot_be_imported_does_not_stop_the_others(
+    server, tmp_path, capsys, monkeypatch
+):
+    publish(server, monkeypatch, tmp_path)
+    server.files[f"{'c' * 40}/IE-en/NER/Toy/schema.json"] = b"no schema"
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile"]) == 1
+    told = "".join(capsys.readouterr())
+    assert "iepile-ner-toy: not JSON lines" in told
+    assert "iepile-ee-law: 1 records imported" in told
+
+
+def test_an_edition_of_a_server_that_is_gone_ends_at_once(tmp_path, capsys, monkeypatch, server):
+    publish(server, monkeypatch, tmp_path)
+    there = (tmp_path / "iepile.toml").read_text()
+    (tmp_path / "iepile.toml").write_text(there.replace(server.url, "http://127.0.0.1:9"))
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["fetch", "--edition", "iepile"]) == 1
+    assert "".join(capsys.readouterr()).count("cannot be reached") == 1
+
+
+def test_the_published_sets_are_those_of_the_corpus():
+    """All 33 for training but ACE 2005 (NER and EE), and those held out, each at a commit."""
+    found = unified.sets()
+
+    assert len({dataset.id for dataset in found}) == len(found) == 78
+    assert sum(dataset.use == "train" for dataset in found) == 31
+    files = [f for d in found for split in d.splits.values() for f in split.files]
+    assert {file.verified_by for file in files} == {"revision"}
+    assert {"ccf_law", "SKE2020", "FabNER", "FindVehicle"} <= {d.source for d in found}
 
 
 def test_other_bytes_of_the_user_are_left_alone(server, tmp_path):
@@ -413,8 +637,8 @@ def test_members_of_an_archive(server, tmp_path, pack):
     url = f"{server.url}/good/x.tgz"
     other = hashlib.sha256(b"three").hexdigest()
     dataset = toy(
-        File("data", sha256=tree_sha(), url=url, member="top/data"),
-        File("docs/o.txt", sha256=other, url=url, member="top/other.txt"),
+        File("data", sha256=tree_sha(), url=f"{url}#top/data"),
+        File("docs/o.txt", sha256=other, url=f"{url}#top/other.txt"),
     )
 
     assert fetch(dataset, tmp_path) == (["data", "docs/o.txt"], [])
@@ -474,7 +698,7 @@ def test_a_mirror_takes_the_place_of_the_web(server, tmp_path):
     url = "https://nowhere.invalid/x.tgz"
     dataset = toy(
         good(server),
-        File("docs/data", sha256=tree_sha(), url=url, member="top/data"),
+        File("docs/data", sha256=tree_sha(), url=f"{url}#top/data"),
         File("licensed.txt", sha256=secret),
     )
 
@@ -499,11 +723,13 @@ def test_a_mirror_without_or_with_wrong_files(server, tmp_path):
     assert not (tmp_path / "toy").exists() or not standing(tmp_path / "toy")
 
 
-@pytest.mark.parametrize("more", [{}, {"member": "top"}, {"bytes": 300_000, "member": "top"}])
-def test_a_body_without_an_end_is_cut_off(server, tmp_path, monkeypatch, more):
+@pytest.mark.parametrize(
+    ("name", "more"), [("a.txt", {}), ("a.txt#top", {}), ("a.txt#top", {"bytes": 300_000})]
+)
+def test_a_body_without_an_end_is_cut_off(server, tmp_path, monkeypatch, name, more):
     monkeypatch.setattr(http, "MOST", 1 << 20)
 
-    (problem,) = fetch(toy(good(server, "flood", **more)), tmp_path).problems
+    (problem,) = fetch(toy(good(server, "flood", name, **more)), tmp_path).problems
 
     assert "more than 1,048,576 bytes, the most that is taken of a file" in problem.what
     assert standing(tmp_path) == set()
@@ -535,7 +761,7 @@ def test_what_comes_packed_though_nobody_asked_is_unpacked(server, tmp_path, how
     file = good(server, how)
     (tmp_path / ".fetch/toy").mkdir(parents=True)
     if kept:
-        (tmp_path / f".fetch/toy/{fetching._name(file.url)}.part").write_bytes(kept)
+        (tmp_path / f".fetch/toy/{obtaining.short_name(file.url)}.part").write_bytes(kept)
 
     assert fetch(toy(file), tmp_path) == (["a.txt"], [])
     assert (tmp_path / "toy/a.txt").read_bytes() == DATA
@@ -572,7 +798,7 @@ def test_a_raw_folder_may_be_a_link_to_another_disk(server, tmp_path, monkeypatc
     monkeypatch.setattr(Path, "rename", elsewhere)
     server.files["x.tgz"] = tarred()
     url = f"{server.url}/good/x.tgz"
-    folder = File("data", sha256=tree_sha(), url=url, member="top/data")
+    folder = File("data", sha256=tree_sha(), url=f"{url}#top/data")
     (tmp_path / "disk").mkdir()
     (tmp_path / "toy").symlink_to("disk")
 
@@ -580,7 +806,7 @@ def test_a_raw_folder_may_be_a_link_to_another_disk(server, tmp_path, monkeypatc
     assert standing(tmp_path / "disk") == {"a.txt", "data/x.txt", "data/sub/y.txt", "manifest.toml"}
     assert not (tmp_path / ".fetch").exists() or standing(tmp_path / ".fetch") == set()
     (problem,) = fetch(toy(good(server, sha256=None)), tmp_path / "b").problems
-    assert "no sha256 is declared" in problem.what
+    assert "no hash is declared" in problem.what
 
 
 def test_ctrl_c_tells_what_is_kept(tmp_path, capsys, monkeypatch):
@@ -588,7 +814,7 @@ def test_ctrl_c_tells_what_is_kept(tmp_path, capsys, monkeypatch):
         part.write_bytes(DATA[:100])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fetching, "download", interrupted)
+    monkeypatch.setattr(obtaining, "download", interrupted)
 
     assert cli.main(["fetch", "wnut2017", "--raw", str(tmp_path)]) == 130
     told = capsys.readouterr().err
@@ -631,7 +857,9 @@ def test_killed_at_any_moment_it_ends_right(server, tmp_path):
 
 
 def test_the_command(server, tmp_path, capsys, monkeypatch):
-    datasets = {"toy": toy(good(server)), "deed": toy(File("x"), access="licensed")}
+    free = {"license": "CC0-1.0", "restrictions": ["non-commercial"]}
+    datasets = {"toy": toy(good(server), license_url="https://example.org/l", **free)}
+    datasets |= {"deed": toy(File("x"), access="licensed")}
     datasets["deed"].access_note, datasets["deed"].id = "Ask Bo.", "deed"
     monkeypatch.setattr(catalog, "load", lambda name: datasets[name])
     monkeypatch.setattr(catalog, "ids", lambda: [*datasets])
@@ -641,5 +869,14 @@ def test_the_command(server, tmp_path, capsys, monkeypatch):
     assert cli.main(["fetch", "toy", "deed", "--raw", str(tmp_path)]) == 1
 
     told = "".join(capsys.readouterr())
+    assert "toy: licence CC0-1.0 (non-commercial), https://example.org/l" in told
     assert "toy: 1 files ready" in told
     assert "Ask Bo. It belongs in" in told
+
+    calls = server.calls.total()
+    assert cli.main(["fetch", "--check", "--all-open"]) == 0
+    assert f"toy: {server.url}/good/a.txt: 300,000 bytes" in capsys.readouterr().out
+    datasets["toy"] = toy(good(server), good(server, "404"))
+    assert cli.main(["fetch", "--check", "toy"]) == 1
+    assert "the server answers 404" in "".join(capsys.readouterr())
+    assert server.calls.total() == calls

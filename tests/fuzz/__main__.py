@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 import traceback
-from importlib import import_module
 from pathlib import Path
 
 import atheris
@@ -24,7 +23,7 @@ with atheris.instrument_imports(include=["pipeline"]):
 
     # What the project imports when it is asked for must be watched as well.
     for _reader in options.readers():
-        import_module(f"pipeline.readers.{_reader}")
+        options.module(_reader)
     for _task in targets.TASKS:
         targets.tasks.module(_task)
 from tests.fuzz.inputs import mutated

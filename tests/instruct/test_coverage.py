@@ -38,9 +38,9 @@ def test_each_annotated_pair_is_asked_about_by_itself():
         ["Ben", "Ada"],
     ]
     assert [r["id"] for r in found[:3]] == [
-        "toy/test/0/RE/0/0",
-        "toy/test/0/RE/0/1",
-        "toy/test/0/RE/1/0",
+        "toy/test/0/RE/0.0",
+        "toy/test/0/RE/0.1",
+        "toy/test/0/RE/1.0",
     ]
     assert {r["record_id"] for r in found} == {"toy/test/0"}
     answers = [{k: v for k, v in r["output"].items() if v} for r in found]
@@ -209,7 +209,7 @@ def test_a_pair_is_scored_by_itself():
     gold = [json.dumps({"spouse": [{"subject": "Ada", "object": b}]}) for b in ("Ben", "Cyd")]
     table = pa.table(
         {
-            "id": ["toy/test/0/RE/0/0", "toy/test/0/RE/1/0"],
+            "id": ["toy/test/0/RE/0.0", "toy/test/0/RE/1.0"],
             "record_id": ["toy/test/0"] * 2,
             "group": ["RE/toy/test"] * 2,
             "output": gold,

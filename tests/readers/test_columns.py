@@ -188,7 +188,7 @@ def test_bytes_that_are_no_text_are_left_for_the_invariant(parse, raw, encoding)
     [record] = parse(raw, encoding=encoding)
     assert records.violation(record) == (
         "invalid_utf8",
-        f"character {len(record.text) - 1} is no Unicode text",
+        f"character {len(record.text) - 1} is not valid Unicode",
     )
 
 

@@ -184,7 +184,7 @@ def test_audit_prints_tables_for_programs(sample, capsys):
 @pytest.mark.parametrize("columns", [80, 120, 180])
 def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
     counts, folders = sample
-    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(listing, "width", lambda: columns)
     assert main(["audit", "--out", str(folders["report"].parent)]) == 0
 
     _, _, *lines = capsys.readouterr().out.splitlines()

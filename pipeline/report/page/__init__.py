@@ -39,6 +39,7 @@ GLOSSARY: Final = {
     "conflicting_duplicate": "the same text with other annotations in the split",
     "merged_duplicate": "its annotations went to the first record of the same text",
     "train_text_in_test": "a train or dev text that occurs in a test split",
+    "contradicting": "a text that a preferred dataset annotates differently",
     "near_duplicate": "a text nearly equal to one of a test split, or earlier in its own",
     "text_too_long": "longer than the limit",
 }

@@ -1,0 +1,306 @@
+"""Which reader, with which options, reads the files that a user brings.
+
+Candidates are the layouts that the catalogue declares, the named formats, and what the first rows
+look like. Each is tried on the first rows and judged by the records that it yields. Where two that
+read differently fit equally well, or none fits, the user is asked the one question that decides.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from pipeline import catalog, readers
+from pipeline.adding import evidence, fitting, json_shape, language, mistakes, tabular
+from pipeline.adding.mistakes import in_toml
+from pipeline.catalog import reader_options
+from pipeline.errors import PipelineError, RawFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.adding.fitting import Fit
+    from pipeline.catalog import Dataset
+    from pipeline.records import Record
+
+#: A reading that scores less is no fit.
+_SOUND: Final = 0.35
+#: Readings that score so much less than the best are out of the question.
+_NEAR: Final = 0.12
+#: Readings with so large a share of the most annotation that any has say about as much.
+_AS_MUCH: Final = 0.9
+#: Readings that differ in a smaller share of their records differ in slips of the files.
+_DIFFERENT: Final = 0.2
+_SHOWN: Final = 72
+#: Languages whose tokens are joined by nothing.
+_UNSPACED: Final = frozenset({"zh", "ja", "th", "my", "km"})
+
+
+class Trial(NamedTuple):
+    """A reading of the first rows, and how it fits them."""
+
+    dataset: Dataset
+    found: Fit
+    #: Where the reading comes from, in words.
+    why: str
+    #: The tags bear no labels, see `tags.Style`.
+    bare: bool = False
+    #: Of two readings that say the same, the one of the lower rank is told.
+    rank: int = 0
+
+    @property
+    def quality(self) -> float:
+        """How sound the records are, whatever their number."""
+        fit = self.found
+        return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
+
+    @property
+    def amount(self) -> int:
+        """How much of the annotation is read."""
+        return evidence.annotations(self.found.records)
+
+
+class Choice(NamedTuple):
+    """The reading that was chosen, and the one that came closest to it."""
+
+    best: Trial
+    second: Trial | None
+
+
+def trials(
+    start: Dataset, given: Mapping[str, Any], files: Sequence[Path], spoken: str | None
+) -> list[Trial]:
+    """All candidates that yield a record, the best first.
+
+    `given` are the reader, if it is named, and options: only readers that have them are tried.
+    `spoken` is the language, if it is told.
+    """
+    tried = []
+    for known, why, tags_are_bare in _candidates(files):
+        named = given.get("name", known["name"])
+        # The fields of rows are those of a format, where it is named.
+        if known["name"] not in (named, readers.module_of(named)):
+            continue
+        bare = tags_are_bare and "only_label" not in given
+        reader = _pruned({**known, **({"only_label": "?"} if bare else {}), **given})
+        if trial := _tried(msgspec.structs.replace(start, reader=reader), files, spoken, why):
+            rank = len(reader) > 1 and (1 if why.startswith("its") else 2)
+            tried.append(trial._replace(bare=bare, rank=int(rank)))
+    return _sorted(tried)
+
+
+def _pruned(reader: dict[str, Any]) -> dict[str, Any]:
+    """The options of a reader without those that its format says already."""
+    said = readers.formats().get(reader["name"], {})
+    return {key: value for key, value in reader.items() if key == "name" or said.get(key) != value}
+
+
+def _sorted(tried: Sequence[Trial]) -> list[Trial]:
+    """The trials, the best first: sound records, then much annotation, then the fewest oddities."""
+    most = max((trial.quality for trial in tried), default=0)
+    sound = [trial for trial in tried if trial.quality > max(most - _NEAR, 0)]
+    amount = max((trial.amount for trial in sound), default=0)
+    leading = [trial for trial in sound if trial.amount >= _AS_MUCH * amount]
+    rest = [trial for trial in tried if trial not in leading]
+    return sorted(leading, key=_oddity) + sorted(rest, key=lambda t: (-t.quality, -t.amount))
+
+
+def _oddity(trial: Trial) -> tuple[Any, ...]:
+    """Of readings that say about as much, the one with the least of this is told."""
+    found, options = trial.found, str(trial.dataset.reader)
+    fit = (-round(trial.quality, 2), len(found.records), trial.rank, -round(found.labels, 1))
+    return (*fit, len(options), options)
+
+
+def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
+    try:
+        catalog.reader(start)
+    except PipelineError:
+        return None
+    found = fitting.fit(start, files)
+    if not found.records:
+        return None
+    own = spoken or language.spoken(r.text for r in found.records) or "en"
+    if own == start.language:
+        return Trial(start, found, why)
+    start = msgspec.structs.replace(start, language=own)
+    return Trial(start, fitting.fit(start, files), why)
+
+
+def _candidates(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
+    """Every reading worth a trial: (reader and options, where it comes from, bare tags)."""
+    seen: set[str] = set()
+    for reader, why, bare in _all(files):
+        if (key := str(sorted(reader.items(), key=str))) not in seen:
+            seen.add(key)
+            yield reader, why, bare
+
+
+def _all(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
+    rows = mistakes.first_json(files)
+    text = rows is None and all(file.is_file() for file in files)
+    if rows:
+        for options in json_shape.shapes(rows):
+            yield {"name": "json_rows", **options}, "its fields", False
+    if text:
+        for found in tabular.tagged_columns({}, files):
+            yield {"name": "columns", **found.options}, "its columns", found.style.bare
+        table = {"name": "pair_table", **tabular.of_table({}, files)}
+        yield table, "its columns", False
+        for change in mistakes.table_columns(table, files):
+            yield change.reader, "its columns", False
+    for reader, why in _known():
+        if reader["name"] != "columns" or text:
+            yield reader, why, False
+
+
+@cache
+def _known() -> list[tuple[dict[str, Any], str]]:
+    """The readings that the catalogue declares, and every reader and format as it is."""
+    found: dict[str, tuple[dict[str, Any], str]] = {}
+    for name in reader_options.readers():
+        found[str({"name": name})] = {"name": name}, f"the format {name}"
+    for name in catalog.ids():
+        reader = catalog.load(name).reader
+        if "tag_names" in reader:
+            continue  # Only its own files give the numbers these names.
+        found.setdefault(str(reader), (reader, f"the layout of {name}"))
+    return [*found.values()]
+
+
+def chosen(
+    tried: Sequence[Trial], files: Sequence[Path], named: Sequence[Path] | None = None
+) -> Choice:
+    """The best trial, if it fits well and no other fits as well.
+
+    `named` are the files as the user named them, where others are their first rows.
+    Raises RawFileError with the question that decides, or with what stands in the way.
+    """
+    where = ", ".join(map(str, named or files))
+    if not tried or tried[0].quality < _SOUND or not tried[0].amount:
+        raise RawFileError(_nothing(tried, files), where=where, todo=way_out(files))
+    best, *others = tried
+    if best.bare:
+        raise RawFileError(
+            f"the tags bear no label, only B and I\n  {_first(files)}",
+            where=where,
+            todo="name what is annotated, as in --option only_label=gene",
+        )
+    second = next((trial for trial in others if not same(trial, best)), None)
+    if second and _close(best, second):
+        raise RawFileError(
+            f"two readings fit equally well:\n  {told(best)}\n  {told(second)}\n"
+            f"  the first row: {_first(files)}",
+            where=where,
+            todo=f"say which is meant: add {_deciding(best, second)}, or {_deciding(second, best)}",
+        )
+    return Choice(best, second)
+
+
+def same(one: Trial, other: Trial) -> bool:
+    """Whether two trials read the same texts with annotations at the same places."""
+    ours, theirs = ({_key(r) for r in trial.found.records} for trial in (one, other))
+    return ours == theirs
+
+
+def _difference(one: Trial, other: Trial) -> float:
+    """Share of the records of one trial that the other one reads otherwise."""
+    theirs = {_key(record) for record in other.found.records}
+    ours = [_key(record) for record in one.found.records]
+    return sum(key not in theirs for key in ours) / len(ours)
+
+
+def _key(record: Record) -> tuple[Any, ...]:
+    spans = [(m.text, m.start) for m in record.mentions]
+    pairs = frozenset((spans[r.head], spans[r.tail]) for r in record.relations)
+    events = frozenset(
+        (e.trigger if e.trigger is None else spans[e.trigger], len(e.arguments))
+        for e in record.events
+    )
+    return record.text, frozenset(spans), pairs, events
+
+
+def _close(best: Trial, second: Trial) -> bool:
+    """Whether a second reading cannot be told from the best by how it fits."""
+    if second.quality < best.quality - 0.02 or second.amount < _AS_MUCH * best.amount:
+        return False
+    if _difference(best, second) < _DIFFERENT:
+        return False
+    # A format that has a name knows more of its files than their first rows show.
+    if best.rank < second.rank and best.quality >= second.quality:
+        return False
+    if abs(best.found.labels - second.found.labels) > 0.1:
+        return False
+    # Several columns of tags are layers of one file; the last one is the one of names.
+    names = {best.dataset.reader["name"], second.dataset.reader["name"]}
+    return names != {"columns"}
+
+
+def _deciding(one: Trial, other: Trial) -> str:
+    """The option that names a reading and not the other one."""
+    ours, theirs = one.dataset.reader, other.dataset.reader
+    if ours["name"] != theirs["name"]:
+        return f"--reader {ours['name']}"
+    for key, value in ours.items():
+        if theirs.get(key) != value:
+            return f"--option '{key}={in_toml(value)}'"
+    missing = next(key for key in theirs if key not in ours)
+    return f"--option '{missing}={in_toml(mistakes.defaults(ours['name'])[missing])}'"
+
+
+def told(trial: Trial) -> str:
+    """A reading in one line."""
+    reader = trial.dataset.reader
+    options = ", ".join(f"{k} = {in_toml(v)}" for k, v in reader.items() if k != "name")
+    return f"{reader['name']} ({options or 'no options'}), by {trial.why}"
+
+
+def _nothing(tried: Sequence[Trial], files: Sequence[Path]) -> str:
+    """Why nothing fits: the nearest reading, what is wrong with it, and the first row."""
+    nearest = max(tried, key=lambda t: (t.found.score, t.amount), default=None)
+    lines = ["no reader fits these files"]
+    if nearest is not None:
+        why = nearest.found.doubt or nearest.found.problem or "it finds no annotation"
+        lines.append(f"the nearest is {nearest.dataset.reader['name']}: {why}"[:400])
+    lines.append(f"the first row: {_first(files)}")
+    return "\n  ".join(lines)
+
+
+def way_out(files: Sequence[Path]) -> str:
+    """What to do where no reader fits."""
+    rows = mistakes.first_json(files)
+    numbers = [key for row in rows or () if isinstance(row, dict) for key in _numbered(row)]
+    if numbers:
+        names = '["O", "B-PER", "I-PER"]'
+        return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
+    return (
+        "name the reader with --reader and its options with --option (`iepile new ID` lists them), "
+        "or convert the files to JSON lines of this form:\n"
+        '    {"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n'
+        "  or write a reader; CONTRIBUTING.md shows the skeleton of one"
+    )
+
+
+def _numbered(row: dict[str, Any]) -> list[str]:
+    """Fields of a row that hold a list of numbers as long as one of strings."""
+    lists = {key: value for key, value in row.items() if isinstance(value, list) and value}
+    words = {len(v) for v in lists.values() if all(isinstance(x, str) for x in v)}
+    return [k for k, v in lists.items() if len(v) in words and all(type(x) is int for x in v)]
+
+
+def _first(files: Sequence[Path]) -> str:
+    """The first row of the files with all its fields, each cut short."""
+    rows = mistakes.first_json(files)
+    if rows and isinstance(rows[0], dict):
+        return "; ".join(f"{key} = {f'{value!r}'[:_SHOWN]}" for key, value in rows[0].items())[:600]
+    if rows:
+        return f"{rows[0]!r}"[:300]
+    file = files[0]
+    if file.is_dir():
+        return ", ".join(sorted(p.name for p in file.rglob("*") if p.is_file())[:6])
+    with file.open("rb") as stream:
+        lines = stream.read(4096).decode("utf-8", "replace").splitlines()
+    return " | ".join(f"{line!r}" for line in lines[:3])[:400]

@@ -1,0 +1,166 @@
+"""What speaks for or against a reading, in the records that it gives.
+
+Text is text, labels recur and are few, mentions are words of their text. A reading that breaks one
+of these is no fit, however many rows it accepts: `doubt` says in words what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.records import Record
+
+#: Fewer labels or mentions than these say nothing about a file.
+MANY: Final = 12
+#: Labels that are what remains of a tag, or a whole one: B, I-PER, per-b, E_LOC.
+_TAGLIKE: Final = re.compile(r"(?i)[BIESMLUO](?:[-_:].+)?|.+[-_:][BIESMLU]|[-_.]+")
+#: What stands in place of a label: a number of a list that lies elsewhere, a blank cell.
+_NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)?|_|-")
+_WORD: Final = re.compile(r"\w+")
+#: A tag inside a text, or a cell of a table: the text is a row, not a sentence.
+_TAG_IN_TEXT: Final = re.compile(r"(?:^|\s)(?:O|[BIESMLU][-_][A-Za-z]\S*)(?=\s|$)")
+#: Above this share of its characters, a text is said to be all annotation.
+_DENSE: Final = 0.92
+_SINGLE: Final = re.compile(r"[A-Za-z\u00c0-\u04ff-]{1,24}")
+_LONGEST_SENTENCE: Final = 20_000
+_HAN: Final = re.compile(r"[\u3400-\u9fff]")
+_NUMBERED: Final = re.compile(r"[\u3400-\u9fff]\d")
+_ALPHABET: Final = re.compile(r"[A-Za-z\u00c0-\u04ff]")
+
+
+def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
+    """Kind -> raw label -> how often it occurs."""
+    found: dict[str, Counter[str]] = {k: Counter() for k in ("entity", "relation", "event", "role")}
+    for record in records:
+        found["entity"].update(m.label for m in record.mentions if m.label is not None)
+        found["relation"].update(r.label for r in record.relations)
+        found["event"].update(e.label for e in record.events)
+        found["role"].update(a.role for e in record.events for a in e.arguments)
+        found["role"].update(q.role for r in record.relations for q in r.qualifiers)
+    return found
+
+
+def annotations(records: Sequence[Record]) -> int:
+    """How many labels the records bear; those of relations and events weigh more than of spans."""
+    weights = {"entity": 1, "relation": 3, "event": 3, "role": 1}
+    return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())
+
+
+def doubt(records: Sequence[Record], *, sentences: bool = False) -> str | None:
+    """Why these records cannot be what the file means; None where nothing speaks against them.
+
+    `sentences` says that each record should be one sentence, as in files of tokens and tags.
+    """
+    labels = labels_in(records)
+    return _odd_text(records, sentences=sentences) or _odd_labels(records, labels)
+
+
+def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
+    texts = [record.text for record in records]
+    first = next((t for t in texts if not t.isspace()), "")
+    shown = f"{first!r:.60}"
+    wordless = sum(not any(map(str.isalpha, text)) for text in texts)
+    if wordless * 2 > len(texts):
+        return f"the texts hold no words: {shown}"
+    tagged = [t for t in texts if len(_TAG_IN_TEXT.findall(t)) * 3 >= len(t.split())]
+    if len(tagged) * 2 > len(texts):
+        return f"the texts look like tags: {f'{tagged[0]!r:.60}'}"
+    single = sum(_SINGLE.fullmatch(text) is not None for text in texts)
+    if len(texts) >= MANY and single * 10 > 9 * len(texts):
+        return f"the texts are single words: {shown}"
+    han = sum(len(_HAN.findall(text)) for text in texts)
+    if sum(len(_NUMBERED.findall(text)) for text in texts) * 2 > han > MANY:
+        return f"the characters bear numbers: {shown}"
+    marks = [text for text in texts if '"' in text]
+    doubled = [t for t in marks if '""""' in t or (t[0] == t[-1] == '"' and '""' in t[1:-1])]
+    if len(doubled) * 2 > len(marks):
+        return f"cells stand in quotation marks: {f'{doubled[0]!r:.60}'}"
+    if sentences and max(map(len, texts)) > _LONGEST_SENTENCE:
+        return f"one sentence has {max(map(len, texts)):,} characters: {shown}"
+    return None
+
+
+def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> str | None:
+    asked = labels["relation"] + labels["event"] or labels["entity"]
+    if not asked:
+        return None
+    for own in (labels["entity"], labels["relation"] + labels["event"]):
+        if odd := _odd_names(own):
+            return odd
+    if told := crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"]):
+        return told
+    return _odd_mentions(records)
+
+
+def _odd_names(counts: Counter[str]) -> str | None:
+    """Labels that are tags, numbers, or sentences."""
+    total = counts.total()
+    for pattern, words in ((_NUMBER, "numbers"), (_TAGLIKE, "tags of another scheme")):
+        odd = Counter({label: n for label, n in counts.items() if pattern.fullmatch(label)})
+        if odd.total() * 2 > total:
+            return f"the labels look like {words}: {_some(odd)}"
+    long = Counter({label: n for label, n in counts.items() if len(label) > 80})
+    if long.total() * 2 > total:
+        return f"the labels look like texts: {_some(long)}"
+    return None
+
+
+def crowded(entities: Counter[str], share: float = 0.5) -> str | None:
+    """What to say of nearly as many entity labels as entities; of relations a cut has as many."""
+    if len(entities) < MANY or len(entities) <= share * entities.total():
+        return None
+    return (
+        f"{len(entities):,} entity labels for {entities.total():,} entities: are these labels "
+        f"({_some(entities)}, ...), or does the reader take other columns, fields or comments for "
+        "them?"
+    )
+
+
+def _words_of_text(records: Sequence[Record], entities: Counter[str]) -> str | None:
+    """Labels that stand as words in the very texts that bear them."""
+    if len(entities) < 4:
+        return None
+    standing = total = 0
+    for record in records:
+        words = {*_WORD.findall(record.text)}
+        own = [m.label for m in record.mentions if m.label is not None]
+        total += len(own)
+        standing += sum(label in words for label in own)
+    if standing * 2 > total:
+        return f"the labels are words of the texts: {_some(entities)}"
+    return None
+
+
+def _odd_mentions(records: Sequence[Record]) -> str | None:
+    labelled = [(r, m) for r in records for m in r.mentions if m.label is not None]
+    if len(labelled) < MANY:
+        return None
+    single = sum(len(m.text) == 1 and bool(_ALPHABET.match(m.text)) for _, m in labelled)
+    if single * 2 > len(labelled):
+        return f"the entities are single letters: {f'{labelled[0][1].text!r:.40}'}"
+    covered = everything = 0
+    for record in records:
+        taken: set[int] = set()
+        for m in record.mentions:
+            if m.label is not None:
+                start = record.text.find(m.text) if m.start is None else m.start
+                taken.update(range(start, start + len(m.text)))
+        solid = [i for i, c in enumerate(record.text) if not c.isspace()]
+        covered += sum(i in taken for i in solid)
+        everything += len(solid)
+    if covered > _DENSE * everything:
+        return f"nearly all of the text is annotated, with {_some(Counter(_labels(records)))}"
+    return None
+
+
+def _labels(records: Sequence[Record]) -> Iterable[str]:
+    return (m.label for r in records for m in r.mentions if m.label is not None)
+
+
+def _some(labels: Counter[str]) -> str:
+    return ", ".join(f"{label!r:.40}" for label in sorted(labels)[:3])

@@ -1,0 +1,105 @@
+"""Lists and fields in rows of JSON, wherever they stand: what `json_shape` judges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: Fields that hold what a model or nobody decided.
+NOT_GOLD: Final = frozenset({"prediction", "predictions", "pred", "suggestion", "suggestions"})
+_DEEPEST: Final = 3
+
+
+class Items(NamedTuple):
+    """The list at one path: (text or tokens of the row, row, item) of each item."""
+
+    path: str
+    items: list[tuple[Any, Any]]
+
+
+def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
+    """(path, value) of everything below a value that is no object; lists are parted as well."""
+    if isinstance(value, dict) and depth:
+        for key, inner in value.items():
+            if str(key).lower() not in NOT_GOLD and "." not in str(key):
+                yield from leaves(inner, f"{path}.{key}" if path else str(key), depth - 1)
+        return
+    yield path, value
+    if isinstance(value, list) and 0 < len(value) <= 8 and depth:
+        for place, inner in enumerate(value):
+            if not isinstance(inner, list):
+                yield from leaves(inner, f"{path}.{place}" if path else str(place), depth - 1)
+
+
+def value_at(row: Any, path: str) -> Any:
+    """The value at a path of names and places, or None."""
+    for step in path.split(".") if path else ():
+        if isinstance(row, dict):
+            row = row.get(step)
+        elif isinstance(row, list) and step.isdigit() and int(step) < len(row):
+            row = row[int(step)]
+        else:
+            return None
+    return row
+
+
+def lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
+    """Every list of objects or lists in the rows, with the text that each item is about."""
+    found: dict[str, list[tuple[Any, Any]]] = {}
+    for row in rows:
+        words = value_at(row, text)
+        if tokens and isinstance(words, list) and words and isinstance(words[0], list):
+            words = [token for sentence in words for token in sentence]
+        for path, own in _inside(row, "", _DEEPEST):
+            found.setdefault(path, []).extend((words, item) for item in own)
+    for path, items in found.items():
+        if items:
+            yield Items(path, items)
+
+
+def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
+    """(path, list) of every list of objects or lists below a value."""
+    if isinstance(value, dict) and depth:
+        if path:
+            yield from _turned(value, path)
+        for key, inner in value.items():
+            if str(key).lower() not in NOT_GOLD and "." not in str(key):
+                yield from _inside(inner, _joined(path, key), depth - 1)
+    elif isinstance(value, list):
+        objects = all(isinstance(item, dict) for item in value)
+        if value and all(isinstance(item, dict | list) for item in value):
+            yield path, value
+        for place, item in enumerate(value if objects or depth else ()):
+            if not isinstance(item, dict):
+                # In a row that is a list, an object has a place of its own.
+                continue
+            if not objects:
+                yield from _inside(item, _joined(path, place), depth - 1)
+            for key, inner in item.items() if objects else ():
+                if isinstance(inner, list):
+                    yield from _inside(inner, f"{path}.*.{key}", depth - 1)
+
+
+def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]:
+    """Objects that stand for lists: of lists of one length, or of places by label and string."""
+    columns = [*value.values()]
+    if columns and all(isinstance(column, list) for column in columns):
+        plain = not any(isinstance(cell, dict) for column in columns for cell in column)
+        if plain and len({len(column) for column in columns}) == 1:
+            rows = zip(*columns, strict=True)
+            yield path, [dict(zip(value, row, strict=True)) for row in rows]
+    elif columns and all(isinstance(column, dict) for column in columns):
+        spans = [
+            {"0": place[0], "1": place[1], "^#": string, "^^#": label}
+            for label, strings in value.items()
+            for string, places in strings.items()
+            for place in (places if isinstance(places, list) else ())
+            if isinstance(place, list) and len(place) == 2
+        ]
+        yield f"{path}.**.**", spans
+
+
+def _joined(path: str, step: Any) -> str:
+    return f"{path}.{step}" if path else str(step)

@@ -1,0 +1,409 @@
+"""Where things stand in rows of JSON whose fields nobody named: found from what the fields hold.
+
+The longest string is the text. A list of objects with two numbers that fit the text, or with a
+string of it, is one of mentions; one whose values are ids or places of mentions, or two strings of
+the text, is one of relations; one with a trigger or a list of roles is one of events. Names decide
+only between fields that hold the same. The options found are those of `json_rows`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.adding.json_lists import Items, leaves, lists, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Options = dict[str, Any]
+
+#: What fields are called, the likeliest name first.
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "text": ("text", "sentence", "content", "originaltext", "context", "sent", "document", "body"),
+    "tokens": ("tokens", "token", "words", "tokenized_text", "sentences", "sentence", "text"),
+    "tags": ("ner_tags", "tags", "ner", "labels", "label", "ner_labels", "bio"),
+    "start": ("start", "begin", "start_offset", "start_idx", "start_index", "start_pos", "from"),
+    "end": ("end", "stop", "end_offset", "end_idx", "end_index", "end_pos", "to"),
+    "label": (
+        *("label", "labels", "type", "entity_type", "event_type", "label_type", "entity_label"),
+        *("relation", "predicate", "pred", "rel", "relation_type", "p", "event", "role"),
+        *("tag", "obj", "types", "category", "class"),
+    ),
+    "string": ("text", "mention", "entity", "word", "surface", "name", "span", "value"),
+    "id": ("id", "eid", "entity_id", "mention_id"),
+    "head": ("head", "subject", "subj", "h", "s", "from_id", "from", "source", "arg1", "e1", "em1"),
+    "tail": (
+        "tail",
+        "object",
+        "obj",
+        "t",
+        "o",
+        "to_id",
+        "to",
+        "target",
+        "arg2",
+        "e2",
+        "em2",
+        "child",
+    ),
+    "trigger": ("trigger", "trigger_word", "nugget", "anchor"),
+    "arguments": ("arguments", "args", "argument_list", "roles", "participants"),
+    "role": ("role", "argument_role", "type", "label"),
+    "argument": ("argument", "text", "mention", "word", "entity", "value"),
+    "source_id": ("doc_id", "docid", "document_id", "pmid", "source_id", "doc", "title"),
+}
+#: Fields that say whether a row is approved -> the values that say so, in lower case.
+_APPROVED: Final = {
+    "answer": ("accept",),
+    "status": ("validated", "submitted", "completed", "approved", "done"),
+    **dict.fromkeys(("was_cancelled", "discarded", "rejected", "skipped", "ignored"), ("false",)),
+    **dict.fromkeys(("accepted", "approved", "is_approved"), ("true",)),
+}
+
+
+def shapes(rows: Sequence[Any]) -> Iterator[Options]:
+    """Options under which the rows may be read, the likeliest first."""
+    for text in _texts(rows):
+        for base in _annotated(rows, text):
+            yield {**base, **_document(rows), **_gold(rows)}
+
+
+def _document(rows: Sequence[Any]) -> Options:
+    """The field of the document's id, where its name says so."""
+    named = _NAMES["source_id"]
+    keys = {key for row in rows if isinstance(row, dict) for key in row}
+    found = next((key for name in named for key in keys if key.lower() == name), None)
+    values = [row.get(found) for row in rows if isinstance(row, dict)] if found else []
+    sound = values and all(isinstance(v, str | int) for v in values) and len({*values}) > 1
+    return {"source_id": found} if sound and found != "title" else {}
+
+
+def _gold(rows: Sequence[Any]) -> Options:
+    """The fields that say which rows somebody has approved, with the values that do."""
+    found: dict[str, list[str | bool]] = {}
+    for row in rows:
+        for key, value in row.items() if isinstance(row, dict) else ():
+            known = _APPROVED.get(str(key).lower())
+            if known and isinstance(value, bool | str):
+                own = found.setdefault(key, [])
+                if value not in own and str(value).lower() in known:
+                    own.append(value)
+    return {"only": found} if found else {}
+
+
+def _texts(rows: Sequence[Any]) -> list[Options]:
+    """Where the text may stand, the likeliest first; a list of tokens, or of lists of them."""
+    found: dict[tuple[str, str], float] = {}
+    sizes: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        for path, value in leaves(row):
+            if any(step.isdigit() for step in path.split(".")[1:]):
+                continue  # The strings of an item's list are no texts of the row.
+            if isinstance(value, str):
+                sizes.setdefault(("text", path), []).append(len(value))
+            elif isinstance(value, list) and value:
+                flat = value[0] if isinstance(value[0], list) else value
+                if flat and all(isinstance(token, str) for token in flat):
+                    sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
+    for (kind, path), own in sizes.items():
+        if len(own) * 2 < len(rows) or sum(own) < 2 * len(own):
+            continue
+        place = _rank(kind, path)
+        found[kind, path] = sum(own) / len(own) * (3 if place is not None else 1)
+        if kind == "tokens":
+            found[kind, path] /= 2  # A text is better than its tokens, where both are there.
+    best = sorted(found, key=lambda key: (-found[key], key))[:3]
+    return [{kind: path} for kind, path in best]
+
+
+def _rank(kind: str, path: str) -> int | None:
+    """How likely a name is for a field of this kind, 0 first; None where it says nothing."""
+    name = path.rsplit(".", 1)[-1].lower()
+    parts = path.lower().split(".")
+    names = _NAMES[kind]
+    if name in names:
+        return names.index(name)
+    return next((names.index(part) for part in parts if part in names), None)
+
+
+def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
+    """A text with its annotations: everything that is found beside it."""
+    ((kind, where),) = text.items()
+    tokens = kind == "tokens"
+    found = [*lists(rows, where, tokens=tokens)]
+    entities = [o for own in found for o in _entities(own, tokens=tokens)]
+    for tags in _tags(rows, where) if tokens else ():
+        yield {**text, **tags}
+    best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
+    relations = [r for own in found for r in _relations(own, best)]
+    events = [e for own in found for e in _events(own)]
+    beside = {
+        **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
+        **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
+    }
+    used = tuple(table["at"] for table in beside.values())
+    free = [own for own in entities if not _within(own[1]["at"], used)]
+    for _, own in sorted(free, key=lambda e: -e[0])[:2]:
+        ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
+        for more in ends:
+            yield {**text, **more, "entities": own, **beside}
+    if beside:
+        yield {**text, **beside}
+
+
+def _within(path: str, others: Sequence[str]) -> bool:
+    """Whether a list is one of these, or a list inside of their items."""
+    return any(path == other or path.startswith(f"{other}.*.") for other in others)
+
+
+class _Fields(NamedTuple):
+    """What the fields of the items of a list hold, over all items."""
+
+    numbers: list[str]
+    #: Strings that stand in the text; other strings that recur, or lists of them.
+    strings: list[str]
+    labels: list[str]
+    ids: list[str]
+
+
+def _fields(own: Items) -> _Fields:
+    values: dict[str, list[tuple[Any, Any]]] = {}
+    for text, item in own.items:
+        for path, value in leaves(item):
+            values.setdefault(path, []).append((text, value))
+    numbers, strings, labels, ids = [], [], [], []
+    total = len(own.items)
+    for path, found in values.items():
+        kept = [(text, v) for text, v in found if v is not None]
+        if len(kept) * 2 < total and len(kept) < 5:
+            continue
+        if all(type(v) is int for _, v in kept):
+            numbers.append(path)
+            ids.append(path)
+        elif all(isinstance(v, str) for _, v in kept):
+            ids.append(path)
+            standing = sum(_in(v, text) for text, v in kept)
+            (strings if standing * 2 > len(kept) else labels).append(path)
+        elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
+            labels.append(path)
+    return _Fields(numbers, strings, labels, ids)
+
+
+def _in(string: str, text: Any) -> bool:
+    words = " ".join(text) if isinstance(text, list) and all(map(_is_string, text)) else text
+    return isinstance(words, str) and bool(string) and string in words
+
+
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _named(kind: str, paths: Iterable[str]) -> str | None:
+    """The path whose name is the likeliest for a field of this kind; None where none is."""
+    ranked = [(rank, path) for path in paths if (rank := _rank(kind, path)) is not None]
+    return min(ranked)[1] if ranked else None
+
+
+def _label(own: Items, fields: _Fields, taken: set[str | None]) -> str | None:
+    """The field of the label: by its name, else the one of fewest values that recur."""
+    # A short label may stand in the text by chance: `name` may be a label as well as a string.
+    free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
+    if (found := _named("label", free)) is not None and found.rsplit(".", 1)[-1] not in ("0", "1"):
+        return found
+    distinct = {
+        path: len({str(value_at(item, path)) for _, item in own.items}) for path in fields.labels
+    }
+    free = [path for path in fields.labels if path not in taken]
+    return min(free, key=lambda path: (distinct[path], path), default=None)
+
+
+def _entities(own: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
+    """How the items of a list may be mentions, each with a weight."""
+    fields = _fields(own)
+    string = _named("string", fields.strings) or next(iter(fields.strings), None)
+    if "^^#" in fields.labels + fields.strings:
+        places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
+        yield 2.0 * len(own.items), {"at": own.path, **places}
+        return
+    label = _label(own, fields, {string})
+    if label is None and len(fields.strings) == 1:
+        label, string = string, None
+    if label is None:
+        return
+    start, end, fitting = _ends(own, fields, string)
+    table = {"at": own.path, "label": label}
+    if start is not None:
+        table |= {"start": start, "end": end} if end is not None else {"start": start}
+        if string is not None and not tokens and string != label:
+            table["text"] = string
+        ids = [path for path in fields.ids if path not in (start, end, label, string)]
+        if (named := _named("id", ids)) is not None:
+            table["id"] = named
+        yield len(own.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
+    elif string is not None:
+        yield len(own.items) * 0.5, {**table, "text": string}
+
+
+def _position(path: str) -> str | int:
+    return int(path) if path.isdigit() else path
+
+
+def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, str | None, float]:
+    """The fields of start and end: those that fit the texts most often, by name where equal."""
+    best: tuple[float, int, str, str] | None = None
+    for start in fields.numbers:
+        for end in fields.numbers:
+            if start == end:
+                continue
+            fit = _fitting(own, start, end, string)
+            names = [_rank("start", start), _rank("end", end)]
+            known = sum(rank is not None for rank in names)
+            if fit > 0.5 and (best is None or (-fit - known, 0, start, end) < best):
+                best = (-fit - known, 0, start, end)
+    if best:
+        return best[2], best[3], -best[0]
+    starts = [s for s in fields.numbers if _rank("start", s) is not None or "start" in s]
+    if string is not None and starts:
+        return starts[0], None, 1.0
+    return None, None, 0.0
+
+
+def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
+    """How often two numbers are the ends of a span of the text, or of the string that is given."""
+    fit = 0
+    for text, item in own.items:
+        a, b = value_at(item, start), value_at(item, end)
+        if type(a) is not int or type(b) is not int or not hasattr(text, "__len__"):
+            continue
+        if not 0 <= a <= b <= len(text):
+            continue
+        given = value_at(item, string) if string and isinstance(text, str) else None
+        fit += given is None or given in (text[a:b], text[a : b + 1]) or 0.5
+    return fit / len(own.items)
+
+
+def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
+    """Lists as long as the list of tokens, of strings or numbers that recur."""
+    found: Counter[str] = Counter()
+    kinds: dict[str, set[Any]] = {}
+    for row in rows:
+        size = len(value_at(row, tokens) or ())
+        for path, value in leaves(row):
+            parallel = isinstance(value, list) and len(value) == size > 0 and path != tokens
+            if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
+                found[path] += 1
+                kinds.setdefault(path, set()).update(value)
+    sound = [path for path, n in found.items() if n * 2 > len(rows)]
+    for path in sorted(sound, key=lambda p: (99 if (r := _rank("tags", p)) is None else r, p)):
+        numbers = any(type(tag) is int for tag in kinds[path])
+        if numbers or "O" in kinds[path] or len(kinds[path]) < 50:
+            schemes = ("IOB2",) if numbers else ("IOB2", "BIOES", "IO")
+            for scheme in schemes:
+                more = {} if scheme == "IOB2" else {"scheme": scheme}
+                yield {"tags": path, **more}
+
+
+def _relations(own: Items, entities: Options) -> Iterator[tuple[float, Options]]:
+    """How the items of a list may be relations: by ids, places or strings of their ends."""
+    fields = _fields(own)
+    if (
+        len(fields.strings) == 2
+        and fields.labels
+        and all(isinstance(i, list) for _, i in own.items)
+    ):
+        # A triple of strings: the head comes first.
+        head, tail = ({"text": _position(path)} for path in fields.strings)
+        table = {"at": own.path, "label": _position(fields.labels[0])}
+        yield float(3 * len(own.items)), {**table, "head": head, "tail": tail}
+        return
+    sides = {side: _side(side, fields) for side in ("head", "tail")}
+    if None in sides.values() or sides["head"] == sides["tail"]:
+        return
+    head, tail = sides["head"] or {}, sides["tail"] or {}
+    taken = {path for side in (head, tail) for path in side.values()}
+    label = _label(own, fields, {*taken})
+    if label is None:
+        return
+    if "ref" in head and (not entities or own.path == entities.get("at")):
+        return
+    table = {"at": own.path, "label": label, "head": head, "tail": tail}
+    yield float(len(own.items)), table
+
+
+def _side(side: str, fields: _Fields) -> Options | None:
+    """How the head or the tail of a relation is told."""
+    paths = (*fields.strings, *fields.labels, *fields.numbers)
+    named = [path for path in paths if _is_side(side, path)]
+    strings = [path for path in named if path in fields.strings]
+    types = [p for p in named if p in fields.labels and p.lower().rsplit(".", 1)[-1] != side]
+    kind = next((p for p in types if "type" in p.lower() or "label" in p.lower()), None)
+    if strings:
+        string = min(strings, key=len)
+        return {"text": string, **({"label": kind} if kind else {})}
+    refs = [path for path in named if path in fields.ids and path != kind]
+    return {"ref": min(refs, key=len)} if refs else None
+
+
+def _is_side(side: str, path: str) -> bool:
+    """Whether a path names the head, or the tail, of a relation: subject_type, em1Text, from_id."""
+    first = path.lower().split(".")[0]
+    names = _NAMES[side]
+    return first in names or any(
+        first.startswith((f"{name}_", f"{name}type")) or (len(name) > 2 and first.startswith(name))
+        for name in names
+    )
+
+
+def _events(own: Items) -> Iterator[tuple[float, Options]]:
+    """How the items of a list may be events: with a trigger, or with a list of roles."""
+    objects = [(text, item) for text, item in own.items if isinstance(item, dict)]
+    keys = Counter(key for _, item in objects for key in item)
+    trigger = _named("trigger", [k for k in keys if keys[k] * 4 > len(objects)])
+    arguments = _named("arguments", [k for k in keys if keys[k] * 4 > len(objects)])
+    if trigger is None and arguments is None:
+        return
+    flat = Items(
+        own.path, [(t, {k: v for k, v in i.items() if k != arguments}) for t, i in objects]
+    )
+    fields = _fields(flat)
+    label = _label(flat, fields, {trigger})
+    if label is None:
+        return
+    table: Options = {"at": own.path, "label": label}
+    if trigger is not None:
+        inside = [i.get(trigger) for _, i in objects]
+        nested = any(isinstance(value, dict) for value in inside)
+        table["trigger"] = _span(
+            Items(
+                own.path, [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)]
+            )
+            if nested
+            else flat,
+            {"at": trigger} if nested else {"text": trigger},
+            "trigger",
+        )
+    if arguments is not None:
+        parts = [
+            (t, a) for t, i in objects for a in (i.get(arguments) or ()) if isinstance(a, dict)
+        ]
+        if parts and (role := _named("role", {k for _, a in parts for k in a})):
+            table["arguments"] = {
+                "at": arguments,
+                "role": role,
+                **_span(Items(arguments, parts), {}, "argument", {role}),
+            }
+    yield float(len(objects) * 2), table
+
+
+def _span(own: Items, base: Options, kind: str, taken: set[str] = frozenset()) -> Options:
+    """The span of a trigger or an argument in its object: string, start and end."""
+    fields = _fields(own)
+    strings = [p for p in fields.strings if p not in taken]
+    text = base.get("text") or _named("argument", strings) or next(iter(strings), None)
+    start, end, _ = _ends(own, fields, text)
+    if start is None:
+        starts = [p for p in fields.numbers if "start" in p and (kind in p or "at" in base)]
+        start = next(iter(starts), None)
+    table = {**base, "text": text, "start": start, "end": end}
+    return {key: _position(v) if key != "at" else v for key, v in table.items() if v is not None}

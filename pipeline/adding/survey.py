@@ -1,0 +1,100 @@
+"""One pass over all files of a dataset: everything that its declaration needs to know of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import xxhash
+
+from pipeline.catalog import Dataset, Labels
+from pipeline.normalize.account import KINDS, Tally
+from pipeline.records import Record, Reject, violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+#: How many texts tell the language.
+_TEXTS: Final = 1000
+
+
+#: `normalize` counts before it names labels, so that none need be known.
+_NAMELESS: Final = Dataset("", "", "", "en", "", [], {}, Labels())
+
+
+class Survey:
+    """What the annotations of all splits hold."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, Counter[str]] = {
+            kind: Counter() for kind in ("entity", "relation", "event", "role")
+        }
+        #: Event label -> how often it has each role.
+        self.roles: dict[str, Counter[str]] = {}
+        #: (type of the head, relation, type of the tail) -> how often.
+        self.signatures: Counter[tuple[str | None, str, str | None]] = Counter()
+        #: Split -> records, entities, ... as `normalize` counts them, rejects included.
+        self.counts: dict[str, dict[str, int]] = {}
+        #: Split -> what could not be read.
+        self.rejects: dict[str, list[Reject]] = {}
+        #: Sound records; those with one relation or event at most; distinct texts.
+        self.records = self.single = 0
+        self._texts: set[int] = set()
+        #: Labelled mentions that stand for themselves: with a place of their own, or in no relation
+        #: or event. (The types of triples without offsets belong to these.) Events with a trigger.
+        self.free = self.triggers = 0
+        #: The first texts.
+        self.texts: list[str] = []
+
+    @property
+    def distinct_texts(self) -> int:
+        """How many records differ in their texts."""
+        return len(self._texts)
+
+    def read(self, split: str, items: Iterable[Record | Reject]) -> None:
+        """Read a split to its end."""
+        tally = Tally(_NAMELESS, Counter())
+        for _ in tally.read(self._noted(items)):
+            pass
+        self.counts[split] = {k: tally.counts[k] for k in ("records", *KINDS) if tally.counts[k]}
+        self.rejects[split] = tally.rejects
+
+    def _noted(self, items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+        for item in items:
+            if isinstance(item, Record) and violation(item) is None:
+                self.add(item)
+            yield item
+
+    def add(self, record: Record) -> None:
+        """Note what a sound record holds."""
+        self.records += 1
+        if len(self.texts) < _TEXTS:
+            self.texts.append(record.text)
+        self._texts.add(xxhash.xxh3_64_intdigest(record.text.encode()))
+        self.single += len(record.relations) + len(record.events) <= 1
+        used: set[int] = set()
+        for r in record.relations:
+            self.labels["relation"][r.label] += 1
+            used |= {r.head, r.tail, *(q.mention for q in r.qualifiers)}
+            ends = (record.mentions[r.head].label, r.label, record.mentions[r.tail].label)
+            self.signatures[ends] += 1
+            self.labels["role"].update(q.role for q in r.qualifiers)
+        for e in record.events:
+            self.labels["event"][e.label] += 1
+            self.triggers += e.trigger is not None
+            roles = [a.role for a in e.arguments]
+            self.labels["role"].update(roles)
+            self.roles.setdefault(e.label, Counter()).update(roles)
+            used |= {a.mention for a in e.arguments}
+        for i, m in enumerate(record.mentions):
+            if m.label is not None:
+                self.labels["entity"][m.label] += 1
+                self.free += m.start is not None or m.discontinuous or i not in used
+
+
+def surveyed(read: Any, splits: Mapping[str, Any]) -> Survey:
+    """Read all files of all splits with `read`, a reader."""
+    survey = Survey()
+    for split, files in splits.items():
+        survey.read(split, read(files))
+    return survey

@@ -1,0 +1,98 @@
+"""What a column of tags says of itself: which scheme its tags follow, and how they are written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Tags of tokens outside of all entities, as files write them.
+_OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")
+_PREFIXED: Final = re.compile(r"([BIMESLUbimeslu])[-_:](\S.*)")
+_SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUbimeslu])")
+_BARE: Final = re.compile(r"[BIMESLUbimeslu]")
+_LABEL: Final = re.compile(r"[^\W\d][\w&/.+ -]{0,39}")
+#: Among this many labels or fewer, tags without a scheme may be labels.
+_FEW_LABELS: Final = 40
+
+
+class Style(NamedTuple):
+    """How tags are written, as options of the readers of tags."""
+
+    options: dict[str, Any]
+    #: The tags bear no labels: whoever brings the file must name the one that all have.
+    bare: bool = False
+    #: How sure it is: tags with a scheme are, bare labels need other evidence.
+    certain: bool = True
+
+
+def style(tags: Sequence[str]) -> Style | None:
+    """The style of a column; None where it does not look like tags.
+
+    A few odd tags are slips: a column is judged by what nearly all of it is.
+    """
+    counts = Counter(tag for tag in tags if tag)
+    if not counts:
+        return None
+    outside = [tag for tag in _OUTSIDE if tag in counts]
+    rest = Counter({tag: n for tag, n in counts.items() if tag not in outside})
+    if "O" in outside:
+        # Beside O, an underscore or a zero is a tag like any other odd one.
+        rest.update({tag: counts[tag] for tag in outside if tag not in ("O", "o")})
+        outside = [tag for tag in outside if tag in ("O", "o")]
+    if not rest or (not outside and not _schemed(rest)):
+        return None
+    odd = {"outside": [tag for tag in outside if tag != "O"]}
+    options = {key: value for key, value in odd.items() if value}
+    if _most(rest, _PREFIXED):
+        return Style({"scheme": _scheme(tags, _PREFIXED, 1), **options})
+    if _most(rest, _SUFFIXED):
+        own = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
+        return Style({**own, **options})
+    if _most(rest, _BARE):
+        return Style({"scheme": _scheme(tags, _BARE, 0), **options}, bare=True)
+    if "0" in outside or "_" in outside:
+        return None
+    likely = len(rest) <= _FEW_LABELS and _most(rest, _LABEL)
+    recurring = rest.total() >= 2 * len(rest) or rest.total() < 12
+    if likely and recurring and sum(counts[tag] for tag in outside) * 4 > counts.total():
+        return Style({"scheme": "IO", **options}, certain=False)
+    return None
+
+
+def seen(tags: Sequence[str]) -> set[str]:
+    """The tags that occur."""
+    return {tag.strip() for tag in tags}
+
+
+def is_name(cell: str) -> bool:
+    """Whether a cell may be the name of a column, and is no tag."""
+    word = cell.strip()
+    tag = _PREFIXED.fullmatch(word) or _SUFFIXED.fullmatch(word) or _BARE.fullmatch(word)
+    return bool(_LABEL.fullmatch(word)) and not tag and word not in _OUTSIDE
+
+
+def _schemed(rest: Counter[str]) -> bool:
+    """Whether a column without a single O may be one of tags all the same."""
+    return _most(rest, _PREFIXED) or _most(rest, _SUFFIXED)
+
+
+def _most(counts: Counter[str], pattern: re.Pattern[str]) -> bool:
+    fitting = sum(n for tag, n in counts.items() if pattern.fullmatch(tag))
+    return fitting > 0.95 * counts.total() or (fitting > 0.8 * counts.total() and fitting > 20)
+
+
+def _scheme(tags: Sequence[str], pattern: re.Pattern[str], group: int) -> str:
+    """The scheme that the positions in tags tell: B, I, E and so on."""
+    found = [pattern.fullmatch(tag) for tag in tags]
+    places = [match[group].upper() if match else "O" for match in found]
+    letters = {*places} - {"O"}
+    if "M" in letters:
+        return "BMES"
+    if letters - {"B", "I"}:
+        return "BIOES"
+    opens = any(b == "I" and a == "O" for a, b in zip(("O", *places), places, strict=False))
+    return "IOB1" if opens else "IOB2"

@@ -1,0 +1,157 @@
+"""What `iepile new` tells of a draft, so that it fits one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pipeline.adding import choosing, evidence, fitting, naming
+from pipeline.records import Mention, Record, locate
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+
+    from pipeline.adding.choosing import Trial
+    from pipeline.adding.drafting import Draft
+
+_SHOWN: Final = 3
+_LABELS: Final = 12
+#: Records are cut to so many lines of the terminal.
+_LINES: Final = 3
+
+
+def decision(draft: Draft) -> Iterator[str]:
+    """How the files are read, and why."""
+    best, second = draft.choice
+    dataset = draft.dataset
+    yield f"read by {choosing.told(best)}"
+    if second is not None and second.amount:
+        yield f"  runner-up: {choosing.told(second)}: {_why_not(second, best)}"[:300]
+    yield f"language: {dataset.language}; tasks: {', '.join(dataset.tasks)}"
+
+
+def _why_not(second: Trial, best: Trial) -> str:
+    """Why a reading was not chosen, in words."""
+    if second.found.doubt:
+        return second.found.doubt
+    if second.quality < best.quality:
+        return f"it fits {second.quality:.0%} of the first rows, not {best.quality:.0%}"
+    return f"it reads {second.amount / best.amount:.0%} as much"
+
+
+def shown(draft: Draft, width: int) -> Iterator[Record]:
+    """The first annotated records, cut to a few lines."""
+    records = [r for r in draft.choice.best.found.records if r.mentions or r.events]
+    for record in records[:_SHOWN]:
+        yield _cut(_placed(record), width * _LINES)
+
+
+def _placed(record: Record) -> Record:
+    """The record with the places that `normalize` finds for mentions without offsets."""
+    mentions = []
+    for m in record.mentions:
+        start, end = m.start, m.end
+        if start is None and not m.discontinuous:
+            start, end = locate(record.text, m.text)
+        mentions.append(m._replace(start=start, end=end))
+    return record._replace(mentions=mentions)
+
+
+def _cut(record: Record, most: int) -> Record:
+    """The part of a long record around its first annotation; what lies beyond is left out."""
+    if len(record.text) <= most:
+        return record
+    starts = [m.start for m in record.mentions if m.start is not None]
+    first = max(0, min(starts, default=0) - most // 4)
+    text = record.text[first : first + most] + " ..."
+    kept: dict[int, int] = {}
+    mentions: list[Mention] = []
+    for number, m in enumerate(record.mentions):
+        if m.start is not None and m.end is not None and first <= m.start < m.end <= first + most:
+            kept[number] = len(mentions)
+            mentions.append(m._replace(start=m.start - first, end=m.end - first))
+    relations = [
+        r._replace(head=kept[r.head], tail=kept[r.tail], qualifiers=())
+        for r in record.relations
+        if r.head in kept and r.tail in kept
+    ]
+    events = [
+        e._replace(
+            trigger=None if e.trigger is None else kept[e.trigger],
+            arguments=tuple(
+                a._replace(mention=kept[a.mention]) for a in e.arguments if a.mention in kept
+            ),
+        )
+        for e in record.events
+        if e.trigger is None or e.trigger in kept
+    ]
+    return record._replace(text=text, mentions=mentions, relations=relations, events=events)
+
+
+def counts(draft: Draft) -> Iterator[str]:
+    """What the splits hold, what could not be read, and the labels with their names."""
+    dataset, survey = draft.dataset, draft.survey
+    for split, own in survey.counts.items():
+        held = ", ".join(f"{n:,} {kind}" for kind, n in own.items())
+        yield f"{split}: {held or 'no record'}"
+        reasons: dict[str, list[str]] = {}
+        for reject in survey.rejects[split]:
+            words = fitting.in_words(reject.detail or reject.excerpt)
+            # What a field says of its row is a reason of its own: answer is 'reject'.
+            reason = words if reject.reason == "not_gold" else f"{reject.reason}: {words}"
+            key = reason if reject.reason == "not_gold" else reject.reason
+            reasons.setdefault(key, []).append(f"{reject.origin}, {reason}")
+        for key, places in sorted(reasons.items()):
+            yield f"  not read, {key}: {len(places):,}, the first at {places[0]}"[:240]
+    for kind, labels in survey.labels.items():
+        if labels:
+            names = dataset.names(kind)
+            some = [
+                f"{raw} {n:,}" if names.get(raw, "") == raw else f"{raw} {n:,} as {names[raw]!r}"
+                for raw, n in labels.most_common()
+                if raw in names
+            ]
+            more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
+            yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+    if passed := unread(draft.unread):
+        yield passed
+    if dataset.labels.no_relation:
+        yield f"no relation: {', '.join(dataset.labels.no_relation)}"
+
+
+def unread(counts: Counter[str] | None) -> str | None:
+    """What is passed over, in one line."""
+    if not counts:
+        return None
+    parts = [f"{name} ({n:,})" for name, n in counts.most_common(_LABELS)]
+    more = f", and {len(counts) - _LABELS} more" if len(counts) > _LABELS else ""
+    return f"not read: {', '.join(parts)}{more}"
+
+
+def warnings(draft: Draft) -> Iterator[str]:
+    """What a human should look at first."""
+    best, survey, dataset = draft.choice.best.found, draft.survey, draft.dataset
+    crowded = evidence.crowded(survey.labels["entity"])
+    for told in (
+        best.doubt,
+        fitting.torn(best),
+        None if "entity labels for" in (best.doubt or "") else crowded,
+        fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
+    ):
+        if told:
+            yield told
+    for split, own in survey.counts.items():
+        if not any(n for kind, n in own.items() if kind != "records"):
+            yield f"{split} has no annotation at all: is it gold? Leave it out if it is not"
+    for kind in survey.labels:
+        if odd := naming.unreadable(dataset.names(kind), dataset.language):
+            some = ", ".join(odd[:5]) + (", ..." if len(odd) > 5 else "")
+            yield (
+                f"{len(odd)} {kind} labels need readable names: {some}: write them under "
+                f"[labels.{kind}], or give a table with --names"
+            )
+    if dataset.language not in ("en", "zh"):
+        yield (
+            f"there are no instruction texts in {dataset.language!r}: they will be English; "
+            "words are found by blanks or characters"
+        )

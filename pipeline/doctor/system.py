@@ -1,0 +1,169 @@
+"""Check programs, cores, memory and disk, for `iepile doctor`; print the checks.
+
+Only the standard library is imported here, so that this works where packages are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipeline.doctor import Check
+from pipeline.doctor.packages import findable
+from pipeline.execution.machine import cores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: The peak of a run over 979,006 records with two processes, in bytes, see bench/RESULTS.md.
+_MEMORY: Final = 2 << 30
+#: Output per byte of raw files: 101 MB gave 193 MB, and DVC keeps a copy of them.
+_OUTPUT_PER_INPUT: Final = 4
+_PARTIAL: Final = re.compile(r"\..+\.(partial|retired)")
+
+
+def programs(folder: Path) -> Iterator[Check]:
+    """Check git, the state of DVC in the project folder, and the browser that a test needs."""
+    if git := shutil.which("git"):
+        yield Check("git", "ok", git)
+    elif (folder / "dvc.yaml").is_file():
+        yield Check("git", "wrong", "not found", "install it, e.g. apt-get install git")
+    yield _dvc(folder)
+    if findable("pytest"):
+        missing = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
+        if missing:
+            todo = "apt-get install chromium chromium-driver; the test of the audit page needs it"
+            yield Check("Chromium", "note", f"not found: {', '.join(missing)}", todo)
+        else:
+            yield Check("Chromium", "ok", str(shutil.which("chromium")))
+
+
+def _dvc(folder: Path) -> Check:
+    if not (folder / "dvc.yaml").is_file():
+        todo = "go to the project folder for `dvc repro`; `iepile run` works anywhere"
+        return Check("DVC", "note", f"no dvc.yaml in {folder}", todo)
+    if not (folder / ".dvc").is_dir():
+        return Check("DVC", "wrong", "dvc.yaml without .dvc", "dvc init")
+    if not any((place / ".git").exists() for place in (folder, *folder.resolve().parents)):
+        todo = "`git init`, or clone the project; `iepile run` needs no repository"
+        return Check("DVC", "wrong", "this is not a git repository, and DVC needs one", todo)
+    lock, rwlock = folder / "dvc.lock", folder / ".dvc/tmp/rwlock"
+    text = lock.read_text(encoding="utf-8", errors="replace") if lock.is_file() else None
+    if text is not None and re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        todo = "git checkout --ours dvc.lock, then `dvc repro`"
+        return Check("DVC", "wrong", "dvc.lock holds the marks of an unfinished merge", todo)
+    # DVC writes these two files in place: if it is killed meanwhile, they are cut, and it stops.
+    cut = "is cut short: dvc was killed as it wrote it"
+    if text is not None and not (text.startswith("schema:") and text.endswith("\n")):
+        todo = "git checkout dvc.lock, or delete it; then `dvc repro`"
+        return Check("DVC", "wrong", f"dvc.lock {cut}", todo)
+    if rwlock.is_file() and not _is_json(rwlock):
+        return Check("DVC", "wrong", f".dvc/tmp/rwlock {cut}", "delete it; then `dvc repro`")
+    stages = re.findall(r"^  (\w+):$", text or "", re.MULTILINE)
+    return Check("DVC", "ok", f"has run {', '.join(stages)}" if stages else "has not run yet")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
+def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:
+    """Check cores, memory (`free` bytes), and the disk for the output of so many raw bytes."""
+    yield Check("cores", "ok", f"{cores()}")
+    found = f"{_size(free)} free"
+    todo = "fewer --workers and smaller normalize.records_per_shard need less"
+    yield Check("memory", "note", found, todo) if free < _MEMORY else Check("memory", "ok", found)
+    yield from map(_writable, (out, dictionaries))
+    room = shutil.disk_usage(_existing(out)).free
+    need = raw_bytes * _OUTPUT_PER_INPUT
+    found = f"{_size(room)} free, about {_size(need)} needed for {_size(raw_bytes)} of raw files"
+    todo = "free some space, or write elsewhere with --out"
+    yield Check("disk", "wrong", found, todo) if room <= need else Check("disk", "ok", found)
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that exists."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.is_dir())
+
+
+def _writable(folder: Path) -> Check:
+    place = _existing(folder)
+    if folder.exists() and not folder.is_dir():
+        return Check(f"{folder}/", "wrong", "this is a file, not a folder", "move it away")
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as problem:
+        found = f"{place} cannot be written to: {problem.strerror}"
+        todo = "see who owns it and whether it is mounted for writing, or name another with --out"
+        return Check(f"{folder}/", "wrong", found, todo)
+    return Check(f"{folder}/", "ok", "can be written" if place == folder.absolute() else "new")
+
+
+def leftovers(*folders: Path) -> Iterator[Check]:
+    """Look for what interrupted commands left: partial results, downloads, unverified files."""
+    partial: list[Path] = []
+    unverified: list[Path] = []
+    for folder in folders:
+        for place, inner, files in os.walk(folder):
+            names = [*inner, *files]
+            partial += [Path(place, name) for name in names if _PARTIAL.fullmatch(name)]
+            unverified += [Path(place, name) for name in files if name.endswith(".unverified")]
+            inner[:] = [name for name in inner if not _PARTIAL.fullmatch(name)]
+    if partial:
+        todo = "unless a command is running there: run it again, and it clears them away"
+        yield Check("leftovers", "note", _some(partial), todo)
+    for path in sorted(unverified):
+        todo = f"look at it; if it is right, rename it to {path.stem}, and `iepile fetch` again"
+        yield Check("unverified file", "note", str(path), todo)
+    for folder in folders:
+        if unfinished := sorted(path.name for path in (folder / ".fetch").glob("*")):
+            todo = f"`iepile fetch {' '.join(unfinished)}` resumes it"
+            yield Check("downloads", "note", f"unfinished: {', '.join(unfinished)}", todo)
+
+
+def _some(paths: Sequence[Path], most: int = 3) -> str:
+    listed = ", ".join(map(str, sorted(paths)[:most]))
+    return listed + (f" and {len(paths) - most} more" if len(paths) > most else "")
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} GB"
+
+
+def report(checks: Sequence[Check], width: int) -> Iterator[str]:
+    """Yield the lines of a table: every check, and below it what to do about it."""
+    first = max(len(check.subject) for check in checks)
+    for check in checks:
+        mark = check.state.upper() if check.state == "wrong" else check.state
+        head = f"{mark:7}{check.subject:{first}}  "
+        blank = " " * len(head)
+        yield from _wrapped(check.found, width, head, blank)
+        if check.todo:
+            yield from _wrapped(check.todo, width, f"{blank}-> ", f"{blank}   ")
+
+
+def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
+    """Return the lines of a text. Commands, paths and addresses stay whole, so as to be copied."""
+    return textwrap.wrap(
+        text,
+        max(width, len(rest) + 40),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

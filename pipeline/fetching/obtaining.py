@@ -1,0 +1,156 @@
+"""One file from the first of its sources that has it: copied, unpacked, verified.
+
+What is not finished lies in the work folder, where the next call resumes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from pipeline.catalog import raw_files
+from pipeline.catalog.declaration import pinned
+from pipeline.errors import FetchError
+from pipeline.fetching import archives
+from pipeline.fetching.http import Network, UnreachableError, download, session, stated_hash
+from pipeline.fetching.sources import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pipeline.catalog import File
+    from pipeline.fetching.sources import Source
+
+
+class Errand(NamedTuple):
+    """What one call works with."""
+
+    #: The folder of what is not finished.
+    work: Path
+    network: Network
+    #: Called for every piece with the path, the bytes so far, and the bytes in all.
+    tell: Callable[[str, int, int | None], None]
+    #: Places that were brought whole in this call.
+    complete: set[str]
+    #: Servers that never answered: they are not asked again.
+    silent: set[str]
+
+
+class OtherBytesError(FetchError):
+    """What was brought is not what is declared."""
+
+
+def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) -> bool:
+    """Put the file at `staged`; return whether it could be verified.
+
+    Raises FetchError where no source has it.
+    """
+    problems: dict[str, FetchError] = {}
+    for source in sources:
+        part = errand.work / f"{short_name(source.place)}.part"
+        if file.verified_by is None and source.place not in errand.complete:
+            # Only what can be verified is resumed from an earlier call.
+            remove(part)
+        # Should these turn out wrong, the file is taken once more from its start.
+        for _ in range(1 + part.exists()):
+            remove(staged)
+            try:
+                _copy(source, file, part, errand)
+                return _verified(source, file, part, staged, errand.network)
+            except (archives.ArchiveError, OtherBytesError) as problem:
+                problems[source.place] = problem
+                errand.complete.discard(source.place)
+                remove(part)
+            except FetchError as problem:
+                problems[source.place] = problem
+                break
+        remove(staged)
+    first, *others = problems.values()
+    if not others:
+        raise first
+    reasons = "; ".join(f"{place}: {problem.what}" for place, problem in problems.items())
+    raise FetchError(
+        f"none of its {len(problems)} addresses has the file: {reasons}",
+        where=file.path,
+        todo=first.todo,
+    )
+
+
+def _verified(source: Source, file: File, part: Path, staged: Path, network: Network) -> bool:
+    """Make the file of what was brought; return whether it was compared with anything.
+
+    Raises OtherBytesError where it differs, and ArchiveError.
+    """
+    whole = file.archive_sha256 if source.member else None
+    if whole and (found := raw_files.digest(part)) != whole:
+        raise _other(source, f"sha256 of the archive is {found}, declared is {whole}")
+    if source.member:
+        archives.unpack(part, source.member, staged)
+    elif part.is_dir():
+        shutil.copytree(part, staged)
+    else:
+        shutil.copyfile(part, staged)
+    if not (file.sha256 or file.git) and pinned(source.place):
+        with session(network) as web:
+            stated = stated_hash(web, source.place, network)
+        file = msgspec.structs.replace(file, **stated)
+    if difference := raw_files.mismatch(staged, file):
+        raise _other(source, difference)
+    return bool(whole or file.sha256 or file.git)
+
+
+def _other(source: Source, difference: str) -> OtherBytesError:
+    return OtherBytesError(
+        f"{difference}: these are other bytes",
+        where=source.place,
+        todo="it is another edition: use another --mirror, or declare these bytes",
+    )
+
+
+def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
+    """Bring the bytes of a source to `part`, unless this call has done so already."""
+    if source.place in errand.complete:
+        return
+    if parts(source.place).scheme in ("http", "https"):
+        host = parts(source.place).netloc
+        if host in errand.silent:
+            raise UnreachableError(
+                "this server does not answer",
+                where=source.place,
+                todo="see whether this machine reaches it, and try again later; or use --mirror",
+            )
+        most = None if source.member else file.bytes
+        tell = partial(errand.tell, file.path)
+        try:
+            with session(errand.network) as web:
+                download(web, source.place, part, errand.network, tell, most)
+        except UnreachableError:
+            errand.silent.add(host)
+            raise
+    else:
+        remove(part)
+        if problem := raw_files.shut(Path(source.place)):
+            raise problem
+        if Path(source.place).is_dir():
+            shutil.copytree(source.place, part)
+        else:
+            shutil.copyfile(source.place, part)
+    errand.complete.add(source.place)
+
+
+def short_name(place: str) -> str:
+    """A short name of its own for a path or an address."""
+    return f"{hashlib.sha256(place.encode()).hexdigest()[:12]}-{Path(place).name[:60]}"
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

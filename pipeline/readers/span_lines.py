@@ -1,0 +1,55 @@
+"""One text a line, its spans behind bars: a label and two offsets each.
+
+    Ada left Oslo .|||PER|0|3|||LOC|9|13        Ada left Oslo .<TAB>LOCATION|9|13 PERSON|0|3
+
+`before` parts the text from its spans, `between` one span from the next, and `inside` the parts of
+a span: label, start and end, or start, end and label. Offsets count characters, half-open unless
+`inclusive_end`. A line without spans is a text without entities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.readers import json_rows
+from pipeline.readers._options import Table
+from pipeline.readers._paths import Item
+from pipeline.readers._source import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.records import Record, Reject
+
+
+class Options(Table, frozen=True):
+    """What parts a line."""
+
+    before: str = "|||"
+    between: str = "|||"
+    inside: str = "|"
+    inclusive_end: bool = False
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+    """Yield one record per line that is not empty."""
+    form = json_rows.layout("span_lines", inclusive_end=options.inclusive_end)
+    rows = (row for file in files for row in lines(file) if row[1].strip())
+    return json_rows.rows_read(((at, Item(_row(line, options))) for at, line in rows), form)
+
+
+def _row(line: str, options: Options) -> dict[str, Any]:
+    text, _, rest = line.partition(options.before)
+    parts = [part for part in rest.split(options.between) if part.strip()]
+    return {"text": text, "spans": [_span(part.strip(), options.inside) for part in parts]}
+
+
+def _span(part: str, inside: str) -> list[Any]:
+    """Label, start and end; what is no such span keeps its string, and is rejected for it."""
+    cells = part.split(inside)
+    numbers = [int(c) for c in cells if c.isascii() and c.isdigit() and len(c) < 10]
+    labels = [c for c in cells if not (c.isascii() and c.isdigit())]
+    if len(cells) != 3 or len(numbers) != 2 or len(labels) != 1:
+        return [part, None, None]
+    return [*labels, *numbers]

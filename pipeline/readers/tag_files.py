@@ -1,0 +1,45 @@
+"""Texts in one file and tags in another, a sentence a line in both.
+
+    seq.in     Ada Falk left Oslo          source.txt    周 岚 在 苏 州
+    seq.out    B-PER I-PER O B-LOC         target.txt    B-PER I-PER O B-LOC I-LOC
+
+The files of a split come in pairs: first the texts, then the tags. A sentence of more or fewer tags
+than tokens is rejected.
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from pipeline.errors import RawFileError
+from pipeline.readers import _tags
+from pipeline.readers._source import lines
+from pipeline.readers._tags import Tagged as Options  # noqa: TC001 - the catalogue asks for it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.records import Record, Reject
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+    """Yield one record per line that is not empty in both files."""
+    if len(files) % 2:
+        raise RawFileError(
+            f"{len(files)} files, which are no pairs of texts and tags",
+            where=", ".join(map(str, files)),
+            todo="name them in turn: texts, their tags, more texts, their tags",
+        )
+    for texts, tags in zip(files[::2], files[1::2], strict=True):
+        for one, other in zip_longest(lines(texts), lines(tags)):
+            if one is None or other is None:
+                raise RawFileError(
+                    f"{(tags if other is None else texts).name} has fewer lines than its pair",
+                    where=texts,
+                    todo="check that both files are whole, and that they belong together",
+                )
+            if one[1].strip() or other[1].strip():
+                tokens, own = one[1].split(), other[1].split()
+                yield _tags.tagged(one[0], tokens, own, options.language, options.style)

@@ -1,0 +1,84 @@
+"""The samples of the catalogue with no reader named: read as declared, or asked about."""
+
+from collections import Counter
+
+import msgspec
+import pytest
+
+from pipeline import catalog
+from pipeline.adding import checking, choosing, fitting
+from pipeline.catalog import raw_files
+from pipeline.errors import RawFileError
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "raw" / "sample"
+#: So many of them must be read; the others ask what their files do not say.
+RIGHT = 56
+
+
+def places(record):
+    """What a record annotates, labels apart."""
+    spans = [(m.text, m.start) for m in record.mentions]
+    relations = Counter((spans[r.head], spans[r.tail]) for r in record.relations)
+    events = Counter(
+        (None if e.trigger is None else spans[e.trigger], *sorted(map(str, e.arguments)))
+        for e in record.events
+    )
+    return record.text, Counter(spans), relations, len(record.events), sum(events.values())
+
+
+def first_files(dataset):
+    folder, manifest = raw_files.edition(dataset, SAMPLE)
+    split = next(iter(manifest.splits.values()))
+    return [folder / file.path for file in split.files]
+
+
+def outcome(dataset):
+    """What becomes of a sample whose reader and language nobody names: right, asked or wrong."""
+    files = first_files(dataset)
+    nameless = msgspec.structs.replace(dataset, labels=catalog.Labels())
+    declared = fitting.fit(nameless, files).records
+    start = msgspec.structs.replace(nameless, language="en")
+    try:
+        best = choosing.chosen(choosing.trials(start, {}, files, None), files).best
+    except RawFileError:
+        return "asked"
+    same = [*map(places, declared)] == [*map(places, best.found.records)]
+    return "right" if same and best.dataset.language == dataset.language else "wrong"
+
+
+def test_samples_are_read_as_declared_or_asked():
+    outcomes = {name: outcome(catalog.load(name)) for name in catalog.ids()}
+
+    assert [name for name, told in outcomes.items() if told == "wrong"] == []
+    assert Counter(outcomes.values())["right"] >= RIGHT
+
+
+def leaves(value, path=()):
+    """(names on the way, value) of everything in a row of JSON that is not empty."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner, path)
+    elif value not in (None, ""):
+        yield path, value
+
+
+@pytest.mark.parametrize("name", ["duie1", "duee1", "scierc", "cluener", "findvehicle"])
+def test_no_field_of_a_sample_is_passed_over_in_silence(name, tmp_path):
+    """A field that is added to every row is named with its count."""
+    import orjson
+
+    from pipeline.readers._source import json_rows
+
+    dataset = catalog.load(name)
+    (file,) = first_files(dataset)[:1]
+    rows = [row for _, row in json_rows(file) if isinstance(row, dict)]
+    path = tmp_path / file.name
+    path.write_bytes(b"\n".join(orjson.dumps({**row, "extra note": "x"}) for row in rows))
+
+    unread = checking.unread_in(dataset, [path])
+
+    assert unread["extra note"] == len(rows)
