@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: The modules of `pipeline/commands`, in the order of `iepile --help`.
 _COMMANDS: Final = (
     *("doctor", "edition", "datasets", "fetch", "new", "check", "show", "run", "audit"),
+    "labels",
     *("negatives", "predict", "score", "export", "import_", "settings", "stages"),
 )
 

@@ -178,6 +178,12 @@ class Instruct(_Section, frozen=True):
     #: What to ask in tasks whose annotation does not cover every label of a text: only what the
     #: source decided, only what is present, everything, or nothing; see `instruct/coverage.py`.
     incomplete: Literal["given", "positives", "ask", "skip"] = "given"
+    #: What labels are called, in all stages: names that are understood without knowing the dataset,
+    #: or those that IEPile prints.
+    names: Literal["readable", "published"] = "readable"
+    #: What an instruction tells the model: "default", or a file of texts, see
+    #: `instruct/templates.py`.
+    templates: Name = "default"
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False

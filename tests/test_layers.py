@@ -35,6 +35,7 @@ ALLOWED = {
 STORED = {
     "pipeline.dedupe.tags",  # the records that are kept
     "pipeline.negatives.interchange",  # the dictionary
+    "pipeline.negatives.atlas",  # the labels of all datasets
     "pipeline.publish.shares",
     "pipeline.report.figures",  # the counts
     "pipeline.report.examples",  # records by their ids

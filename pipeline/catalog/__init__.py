@@ -16,13 +16,14 @@ from pipeline import config
 from pipeline.catalog import reader_options as options
 from pipeline.catalog.declaration import Dataset, File, Labels, Manifest, Names, Split
 from pipeline.catalog.raw_files import catalogs, check_splits
+from pipeline.catalog.renaming import renamed, wrong_names
 from pipeline.errors import DeclarationError
 from pipeline.records import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Dataset", "File", "Labels", "Manifest", "Names", "Split"]
+__all__ = ["Dataset", "File", "Labels", "Manifest", "Names", "Split", "renamed"]
 
 #: What an id may be: it names folders, stands in lists parted by commas, and begins record ids.
 _ID: Final = re.compile(r"\w[\w.-]{0,99}")
@@ -51,9 +52,15 @@ def file_of(dataset_id: str, folder: Path | None = None) -> Path:
 
 
 def load(
-    dataset_id: str, folder: Path | None = None, no_relation_label: str | None = None
+    dataset_id: str,
+    folder: Path | None = None,
+    no_relation_label: str | None = None,
+    names: str = "readable",
 ) -> Dataset:
-    """Read and validate one declaration. "No relation" may be asked under a name of its own."""
+    """Read and validate one declaration, under its "readable" or "published" names.
+
+    "No relation" may be asked under a name of its own.
+    """
     where = " and ".join(map(str, [folder] if folder else catalogs()))
     if not _ID.fullmatch(dataset_id):
         raise DeclarationError(
@@ -70,11 +77,17 @@ def load(
             todo=f"use one of: {', '.join(known)}",
         )
     stat = path.stat()
-    return read(path, no_relation_label, (stat.st_ino, stat.st_ctime_ns, stat.st_size))
+    version = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
+    return read(path, no_relation_label, version, names)
 
 
 @cache
-def read(path: Path, no_relation_label: str | None = None, version: object = None) -> Dataset:
+def read(
+    path: Path,
+    no_relation_label: str | None = None,
+    version: object = None,
+    names: str = "readable",
+) -> Dataset:
     """Read and validate the declaration at a path; its name is the id.
 
     A declaration is read once, and again when its `version` is another: when it was written.
@@ -83,6 +96,8 @@ def read(path: Path, no_relation_label: str | None = None, version: object = Non
     dataset: Dataset = config.read_toml(path, Dataset)
     dataset.id = path.stem
     _validate(dataset, path)
+    if names == "published":
+        dataset = renamed(dataset)
     if no_relation_label and dataset.labels.no_relation:
         if no_relation_label in dataset.labels_of("relation"):
             raise DeclarationError(
@@ -140,6 +155,8 @@ def _validate(dataset: Dataset, path: Path) -> None:
     written = Counter("_".join(signature) for signature in dataset.signatures_of())
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
     demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
+    for what, todo in wrong_names(dataset):
+        demand(False, what, todo)
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
     roles = {*dataset.labels_of("role")}
     for table, named in (("descriptions", labels | roles), ("aliases", labels)):

@@ -120,6 +120,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     enum_roles: list[str] = []
     #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
     signatures: dict[str, list[tuple[str, str]]] = {}
+    #: Kind -> readable name -> the name that IEPile prints, where that is another.
+    published: dict[Literal["entity", "relation", "event", "role"], dict[str, str]] = {}
     #: Readable label or role -> what it means here. Where two kinds of label share a name, one
     #: text serves both. Label -> other names it may be asked by.
     descriptions: dict[str, str] = {}

@@ -103,6 +103,9 @@ class Chain:
         parameters = {section: settings[section] for section in STAGES[stage].parameters}
         if stage == "normalize":
             del parameters["normalize"]["max_reject_rate"]  # it can stop a run, but change no byte
+        texts = Path(self.ws.settings.instruct.templates)
+        if "instruct" in parameters and texts.is_file():
+            parameters["instruct"]["templates"] = freshness.digest(texts)
         descriptive = stage in ("publish", "report")
         return {
             "code": self._code(stage, datasets),

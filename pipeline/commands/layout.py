@@ -51,7 +51,8 @@ class Workspace(NamedTuple):
 
     def dataset(self, name: str) -> Dataset:
         """Return a dataset's declaration, with the parameters that change it applied."""
-        return catalog.load(name, self.declarations, self.settings.no_relation_label)
+        names = self.settings.instruct.names
+        return catalog.load(name, self.declarations, self.settings.no_relation_label, names)
 
     def place(self, stage: str, name: str) -> Place:
         """Return the folder and stamp of a stage for a dataset, or for `ALL`."""

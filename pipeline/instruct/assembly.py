@@ -6,9 +6,6 @@ label's schema item, and its answer or absence. Python touches every annotation 
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline import hashing, tables, tasks
 from pipeline.instruct import batching
+from pipeline.instruct.templates import openings, texts_for
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 from pipeline.tasks._described import phrasing_of, phrasings
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.catalog import Dataset
+    from pipeline.config import Instruct
     from pipeline.instruct.batching import Batches
 
 #: Salt: which alias is asked must not follow from the order of the labels.
@@ -40,7 +39,7 @@ def assembled(
     found: Answers,
     batches: Batches,
     kind: Any,
-    seed: int,
+    settings: Instruct,
 ) -> Any:
     """Put the columns together: every string is joined from fragments that exist once."""
     module = tasks.module(task)
@@ -57,7 +56,9 @@ def assembled(
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
     in_pairs = "pair" in table.column_names
-    names, number = _names(dataset, module, asked, ids, seed)
+    asks = "RE_PAIR" if in_pairs else task
+    texts = texts_for(settings.templates, asks, dataset.language, split)
+    names, number = _names(dataset, module, asked, ids, settings.seed)
     name = number(owner, code)
     key = names.take(pa.array(name))
     pair = _pairs(module, names, name, found, number(found.row, found.code), answer)
@@ -65,7 +66,7 @@ def assembled(
     items, brackets = _items(dataset, module, asked, found, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
-        _openings("RE_PAIR" if in_pairs else task, dataset.language, ids, row),
+        openings(texts, ids, row),
         brackets[0],
         schema,
         brackets[1],
@@ -246,20 +247,3 @@ def _code_of(code: Any, inventory: Sequence[str], asked: Sequence[str]) -> Any:
     numbers = {key: i for i, key in enumerate(asked)}
     lookup = np.array([*(numbers.get(key, -1) for key in inventory), -1], np.int64)
     return lookup[code]
-
-
-@cache
-def templates() -> dict[str, dict[str, list[str]]]:
-    """Task -> language -> texts of the instruction."""
-    path = Path(__file__).parent / "templates.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def _openings(task: str, language: str, ids: Any, row: Any) -> Any:
-    """The beginning of every instruction, up to its schema; `row` is the record of each."""
-    texts = templates()[task]["zh" if language == "zh" else "en"]
-    choices = pa.array([f'{{"instruction": {dumps(t)}, "schema": ' for t in texts])
-    if len(texts) == 1:
-        return choices[0]
-    chosen = hashing.mix64(hashing.hashes(ids.to_pylist())) % np.uint64(len(texts))
-    return choices.take(pa.array(chosen).take(row))

@@ -25,6 +25,7 @@ from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.instruct import batching, confusable, counting, coverage, pairs
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
+from pipeline.instruct.templates import templates
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers
@@ -81,6 +82,7 @@ def instruct(
 
     `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset.
     """
+    templates(settings.templates)  # whatever is wrong with them is said at once
     with ExitStack() as stack:
         jobs: list[Job] = []
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
@@ -214,7 +216,7 @@ def instructions(
     positive = np.zeros((len(ids), len(asked)), bool)
     positive[found.row, found.code] = True
     batches, kind = batched(dataset, task, split, asked, near, ids, positive, settings, sets)
-    return assembled(table, dataset, task, split, asked, found, batches, kind, settings.seed)
+    return assembled(table, dataset, task, split, asked, found, batches, kind, settings)
 
 
 def batched(

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from pipeline import tasks
+from pipeline.catalog import renamed
 from pipeline.errors import DeclarationError, PipelineError, StaleError
 from pipeline.execution import shards
 
@@ -199,6 +200,10 @@ class Imported:
             self._absent.append(f"{dataset.id} {task}")
             own = {}
         known = {*labels}
+        # The file may use the other names: those that IEPile prints, or our readable ones.
+        others = tasks.inventory(renamed(dataset), task)
+        ours = {b: a for a, b in zip(labels, others, strict=True) if b not in known}
+        own = {ours.get(x, x): [ours.get(y, y) for y in near] for x, near in own.items()}
         self._counts["unknown_labels"] += len({*own} - known)
         self._counts["labels_without_entry"] += len(known - {*own})
         result: dict[str, Near] = {}

@@ -3,6 +3,7 @@
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
                           reason and kept; annotations; the instructions of every task; what
                           the labels asked give away; the datasets whose texts are invented
+    labels.json           names of labels that mean the same, and names that mean two things
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
     index.html            the audit page: all of this, and rows to read, in one file
@@ -25,6 +26,7 @@ from pipeline.dedupe.tags import count, record_shards, tagged
 from pipeline.errors import CountError
 from pipeline.execution import engines, shards
 from pipeline.execution.freshness import building
+from pipeline.negatives import atlas
 from pipeline.report import examples, figures, leak, page
 from pipeline.text import drawn
 
@@ -50,6 +52,7 @@ class Measured(NamedTuple):
     figures: dict[str, Any]
     charts: dict[str, Any]
     rows: list[dict[str, Any]]
+    labels: atlas.Labels
 
 
 def report(
@@ -77,8 +80,10 @@ def report(
     rows, most = examples.few(rows, _ROWS_BYTES)
     near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
     near = shards.read_json(near_path, "pairs") if near_path.exists() else None
+    label_map = atlas.compared({name: dataset.labels for name, dataset in measured.items()})
     with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
+        shards.write_json(label_map, folder / "labels.json")
         for name, total in totals.items():
             path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
             shards.write_json(total, path)
@@ -86,7 +91,7 @@ def report(
         for name, (columns, lines) in figures.plots(counts, totals, figures_by_dataset).items():
             _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
         charts = {name: dataset.charts for name, dataset in measured.items()}
-        html = page.render(datasets, counts, totals, charts, rows, most, near)
+        html = page.render(datasets, counts, totals, charts, rows, most, near, label_map)
         shards.write_text(html, folder / "index.html")
     return counts
 
@@ -150,6 +155,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
         dataset_figures,
         page.charts(dataset_figures, dictionary["tasks"]),
         examples.chosen(dataset, groups, normalized, _ROWS_EACH),
+        atlas.gathered(dataset, cleaned, deduped),
     )
 
 

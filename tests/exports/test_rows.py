@@ -21,13 +21,13 @@ RECORD = Record(
     TEXT,
     "x:1",
     [
-        Mention("Ines Vale", 0, 9, "people"),
+        Mention("Ines Vale", 0, 9, "person"),
         Mention("Split", 13, 18, "location"),
-        Mention("Vale of Split", 5, 18, "other"),
-        Mention("Bo", 23, 25, "people"),
+        Mention("Vale of Split", 5, 18, "other name, date or number"),
+        Mention("Bo", 23, 25, "person"),
         Mention("B", 23, 24, "organization"),
     ],
-    [Relation("Live_In", 0, 1), Relation("Work_For", 3, 4)],
+    [Relation("lives in or comes from", 0, 1), Relation("works for", 3, 4)],
 )
 
 
@@ -57,13 +57,13 @@ def conll04():
 @pytest.fixture
 def absent(conll04):
     return {
-        "NER": Near(conll04, "NER", {"people": ["organization", "location"]}),
-        "RE": Near(conll04, "RE", {"Live_In": ["Located_In"]}),
+        "NER": Near(conll04, "NER", {"person": ["organization", "location"]}),
+        "RE": Near(conll04, "RE", {"lives in or comes from": ["located in"]}),
     }
 
 
 def test_bio_keeps_the_longest_of_overlapping_mentions(conll04):
-    labels = ["location", "organization", "people", "other"]
+    labels = ["location", "organization", "person", "other name, date or number"]
     assert conll04.labels_of("entity") == labels
     row, counts = bio.row(rows(RECORD, conll04), labels)
 
@@ -80,12 +80,12 @@ def test_spert_rows_index_entities(conll04):
     row, counts = spert.row(rows(RECORD, conll04))
 
     assert row["entities"] == [
-        {"type": "people", "start": 0, "end": 2},
-        {"type": "other", "start": 1, "end": 4},
+        {"type": "person", "start": 0, "end": 2},
+        {"type": "other name, date or number", "start": 1, "end": 4},
         {"type": "location", "start": 3, "end": 4},
-        {"type": "people", "start": 5, "end": 6},
+        {"type": "person", "start": 5, "end": 6},
     ]
-    assert row["relations"] == [{"type": "Live_In", "head": 0, "tail": 2}]
+    assert row["relations"] == [{"type": "lives in or comes from", "head": 0, "tail": 2}]
     assert counts["lost entities: inside_a_token"] == 1
     assert counts["lost relations: an end is lost"] == 1
 
@@ -103,11 +103,22 @@ def test_gliner_ends_are_inclusive_and_a_row_asks_a_set_of_relations(conll04, ab
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
     made = [gliner.row(*part)[0] for part in parts(rows(record, conll04), absent)]
 
-    assert [row["ner"] for row in made] == [[(0, 1, "people"), (3, 3, "location")]] * 2
-    assert [row["ner_negatives"] for row in made] == [["organization", "other"]] * 2
-    assert {*map(str, (row["relations"] for row in made))} <= {"[]", "[(0, 1, 'Live_In')]"}
+    assert [row["ner"] for row in made] == [[(0, 1, "person"), (3, 3, "location")]] * 2
+    assert [row["ner_negatives"] for row in made] == [
+        ["organization", "other name, date or number"]
+    ] * 2
+    assert {*map(str, (row["relations"] for row in made))} <= {
+        "[]",
+        "[(0, 1, 'lives in or comes from')]",
+    }
     asked = {label for row in made for label in row["rel_negatives"]}
-    assert asked | {"Live_In"} == {"Kill", "Located_In", "OrgBased_In", "Work_For", "Live_In"}
+    assert asked | {"lives in or comes from"} == {
+        "killed",
+        "located in",
+        "organization based in",
+        "works for",
+        "lives in or comes from",
+    }
     assert {len(row["rel_negatives"]) + len(row["relations"]) for row in made} == {3}
 
 
@@ -166,20 +177,22 @@ def test_uie_prompts_and_negatives(conll04, absent):
     made, counts = uie.rows(record, uie.prompts(record, conll04, absent))
     found = {row["prompt"]: row["result_list"] for row in made}
 
-    assert found["people"] == [{"text": "Ines Vale", "start": 0, "end": 9}]
-    assert found["Live_In of Ines Vale"] == [{"text": "Split", "start": 13, "end": 18}]
-    assert found["organization"] == found["Located_In of Ines Vale"] == []
+    assert found["person"] == [{"text": "Ines Vale", "start": 0, "end": 9}]
+    assert found["lives in or comes from of Ines Vale"] == [
+        {"text": "Split", "start": 13, "end": 18}
+    ]
+    assert found["organization"] == found["located in of Ines Vale"] == []
     assert {row["content"] for row in made} == {TEXT}
     assert counts["rows"] == len(made) == len(found) == 4 + 5
     assert counts["answers"] == 3
 
 
 def test_uie_leaves_out_a_prompt_that_it_cannot_answer_in_full(conll04, absent):
-    mentions = [RECORD.mentions[0], Mention("Ines", None, None, "people"), RECORD.mentions[1]]
+    mentions = [RECORD.mentions[0], Mention("Ines", None, None, "person"), RECORD.mentions[1]]
     record = rows(RECORD._replace(mentions=mentions, relations=[]), conll04)
     made, counts = uie.rows(record, uie.prompts(record, conll04, absent))
 
-    assert "people" not in {row["prompt"] for row in made}
+    assert "person" not in {row["prompt"] for row in made}
     assert (counts["left out: prompts"], counts["left out: answers"]) == (1, 2)
 
 
@@ -209,19 +222,19 @@ def test_sel_is_the_answer_as_a_string(conll04, absent):
     row, other = sorted(uie_sel.rows(rows(record, conll04), absent), key=lambda r: not r["asoc"])
 
     assert row["record"] == (
-        "<extra_id_0> <extra_id_0> people <extra_id_5> Ines Vale <extra_id_0> Live_In <extra_id_5>"
-        " Split <extra_id_1> <extra_id_1> <extra_id_0> location <extra_id_5> Split <extra_id_1>"
+        "<extra_id_0> <extra_id_0> person <extra_id_5> Ines Vale <extra_id_0>"
+        " lives in or comes from <extra_id_5> Split <extra_id_1> <extra_id_1> <extra_id_0> location <extra_id_5> Split <extra_id_1>"
         " <extra_id_1>"
     )
-    assert row["entity"][0] == {"type": "people", "offset": [0, 1], "text": "Ines Vale"}
-    assert (row["spot"], row["asoc"]) == (["people", "location"], ["Live_In"])
-    assert row["spot_asoc"][0]["asoc"] == [["Live_In", "Split"]]
-    spots = "<spot> location <spot> organization <spot> other <spot> people <asoc> "
+    assert row["entity"][0] == {"type": "person", "offset": [0, 1], "text": "Ines Vale"}
+    assert (row["spot"], row["asoc"]) == (["person", "location"], ["lives in or comes from"])
+    assert row["spot_asoc"][0]["asoc"] == [["lives in or comes from", "Split"]]
+    spots = "<spot> location <spot> organization <spot> other name, date or number <spot> person"
     assert row["ssi"].startswith(spots)
     assert row["ssi"].endswith(" <extra_id_2> ")
-    assert "<asoc> Live_In <" in row["ssi"]
+    assert "<asoc> lives in or comes from <" in row["ssi"]
     assert other["ssi"].startswith(spots)
-    assert other["spot"] == ["people", "location"]
+    assert other["spot"] == ["person", "location"]
     assert {r["ssi"].count("<asoc>") for r in (row, other)} == {3}
     assert counts["associations"] == 1
     assert uie_sel.schemas(conll04)["entity.schema"].count(b"\n") == 3

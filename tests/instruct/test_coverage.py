@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.catalog import Labels
 from pipeline.config import Instruct
-from pipeline.instruct import assembly, coverage, pairs
+from pipeline.instruct import coverage, pairs, templates
 from pipeline.instruct.batching import Batches
 from pipeline.records import Mention, Record, Relation
 from pipeline.tables import to_table
@@ -50,7 +50,7 @@ def test_each_annotated_pair_is_asked_about_by_itself():
         {"spouse": [{"subject": "Ben", "object": "Ada"}]},
     ]
     assert [*found[0]["instruction"]] == ["instruction", "schema", "pair", "input"]
-    assert found[0]["instruction"]["instruction"] == assembly.templates()["RE_PAIR"]["en"][0]
+    assert found[0]["instruction"]["instruction"] in templates.templates()["RE_PAIR"]["en"]
 
 
 def test_members_stand_in_text_order_whoever_is_the_subject():

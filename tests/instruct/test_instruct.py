@@ -12,7 +12,8 @@ import pytest
 from pipeline import tasks
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
-from pipeline.instruct import assembly, confusable, counting
+from pipeline.errors import DeclarationError
+from pipeline.instruct import confusable, counting, templates
 from pipeline.instruct import stage as instruct
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import INSTRUCTIONS, to_table
@@ -83,7 +84,7 @@ def test_a_row_has_exactly_the_fields_columns():
         "task": "NER",
         "source": "Toy",
         "instruction": {
-            "instruction": assembly.templates()["NER"]["en"][0],
+            "instruction": templates.templates()["NER"]["en"][0],
             "schema": ["person", "place", ODD],
             "input": NER.text,
         },
@@ -387,7 +388,7 @@ def test_templates_exist_for_every_task_and_language():
     from pipeline.records import TASKS
 
     expected = {(task, language) for task in (*TASKS, "RE_PAIR") for language in ("en", "zh")}
-    assert expected == {(t, lang) for t, own in assembly.templates().items() for lang in own}
+    assert expected == {(t, lang) for t, own in templates.templates().items() for lang in own}
 
 
 DESCRIBED = dataset(
@@ -594,20 +595,83 @@ def test_texts_of_a_megabyte():
     assert {len(row["labels"]) for row in found} == {6}
 
 
-def test_of_several_texts_one_is_chosen_by_the_hash_of_the_record(monkeypatch):
-    texts = {"NER": {"en": ["Find them.", "Look for them."]}}
-    monkeypatch.setattr(assembly, "templates", lambda: texts)
+def told(found):
+    """Record -> the text of its instruction."""
+    return {row["record_id"]: row["instruction"]["instruction"] for row in found}
+
+
+def test_of_several_texts_one_is_chosen_by_the_hash_of_the_record():
     records = [Record(f"{NER.text} {n}", "o", NER.mentions) for n in range(40)]
     own = dataset(labels=Labels(entity=["person", "place"]))
+    texts = templates.templates()["NER"]["en"]
 
     found = rows(records, own, "NER")
 
-    asked = {row["record_id"]: row["instruction"]["instruction"] for row in found}
-    assert {*asked.values()} == {*texts["NER"]["en"]}
+    assert {*told(found).values()} == {*texts}
     # The first twenty are asked the same whether or not there are others.
-    assert [r["instruction"] for r in rows(records[:20], own, "NER")] == [
-        r["instruction"] for r in found if int(r["record_id"].rpartition("/")[2]) < 20
+    first = [row for row in found if int(row["record_id"].rpartition("/")[2]) < 20]
+    assert [row["instruction"] for row in rows(records[:20], own, "NER")] == [
+        row["instruction"] for row in first
     ]
+    assert {*told(rows(records, own, "NER", "dev")).values()} == {texts[0]}
+
+
+def test_texts_may_be_of_a_file_and_what_it_lacks_is_ours(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[NER]\nen = ["Find them.", "Look for them."]\nfi = ["Etsi."]\n')
+    records = [Record(f"{NER.text} {n}", "o", NER.mentions) for n in range(40)]
+    own = dataset(labels=Labels(entity=["person", "place"]))
+
+    found = rows(records, own, "NER", templates=str(path))
+
+    assert {*told(found).values()} == {"Find them.", "Look for them."}
+    assert templates.texts_for(str(path), "NER", "fi", "train") == ["Etsi."]
+    assert (
+        templates.texts_for(str(path), "RE", "fi", "dev") == templates.templates()["RE"]["en"][:1]
+    )
+    path.write_text('[NER]\nen = ["Now."]\n')
+    assert templates.texts_for(str(path), "NER", "en", "train") == ["Now."]
+
+
+def test_texts_may_be_those_of_rows_of_another_corpus(tmp_path):
+    path = tmp_path / "rows.json"
+    said = [("NER", "Find."), ("NER", "找。"), ("NER", "Find."), ("RE", "Relate.")]
+    path.write_text(
+        "".join(
+            json.dumps({"task": task, "instruction": json.dumps({"instruction": text})}) + "\n"
+            for task, text in said
+        )
+    )
+
+    found = templates.templates(str(path))
+
+    assert found["NER"] == {"en": ["Find."], "zh": ["找。"]}
+    assert found["RE"]["en"] == ["Relate."]
+    assert found["EE"] == templates.templates()["EE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.toml", '[NERD]\nen = ["x"]\n', "no task"),
+        ("a.toml", "[NER]\nen = []\n", "no template for NER en"),
+        ("a.json", '{"task": "NER"}\n', "instruction"),
+        ("a.json", "", "no template"),
+    ],
+)
+def test_a_bad_file_of_texts_is_an_error(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DeclarationError, match=said):
+        templates.templates(str(tmp_path / name))
+    with pytest.raises(DeclarationError, match="no such file"):
+        templates.templates(str(tmp_path / "absent.toml"))
+
+
+def test_every_text_asks_for_an_object_and_is_said_once():
+    for own in templates.templates().values():
+        for texts in own.values():
+            assert len({*texts}) == len(texts) >= 4
+            assert all("JSON" in text and "JSON string" not in text for text in texts)
 
 
 def test_answers_are_the_json_that_others_write():

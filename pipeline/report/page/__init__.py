@@ -121,12 +121,13 @@ def render(
     rows: Sequence[Mapping[str, Any]],
     most: int,
     near: Mapping[str, Any] | None = None,
+    label_map: Mapping[str, Any] | None = None,
 ) -> str:
     """The page.
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `drawn`
     what `charts` made of each; `rows` are examples, `most` of each kind; `near` is
-    near_duplicates.json, where dedupe looked for them.
+    near_duplicates.json, where dedupe looked for them; `label_map` is labels.json.
     """
     script = _read("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -159,6 +160,7 @@ def render(
         rows=rows,
         most=most,
         near=near,
+        label_map=label_map,
     )
 
 

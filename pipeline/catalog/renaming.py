@@ -1,0 +1,70 @@
+"""A declaration under its other names: the readable ones, or those that IEPile prints.
+
+`[published.<kind>]` says which readable names differ from the published ones. Renaming keeps the
+order of all inventories, so that labels of both are matched by their places.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.catalog.declaration import Dataset
+
+
+def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """(what is wrong, what to do) of the published names that a declaration gives."""
+    for kind, own in dataset.published.items():
+        readable = dataset.labels_of(kind)
+        if unknown := sorted({*own} - {*readable}):
+            yield f"published names of no {kind}: {unknown}", "use the readable names"
+        counts = Counter(own.get(name, name) for name in readable)
+        if twice := sorted(name for name, n in counts.items() if n > 1):
+            yield f"published names of several {kind} labels: {twice}", "make them differ"
+
+
+def renamed(dataset: Dataset) -> Dataset:
+    """The dataset under its published names; one that is under those, under its readable ones.
+
+    Where a readable name of two kinds has two published names or none, both keep its description.
+    """
+    labels: Any = msgspec.structs.replace(dataset.labels)
+    for kind, own in dataset.published.items():
+        names = dataset.names(kind)
+        setattr(labels, kind, {raw: own.get(name, name) for raw, name in names.items()})
+    kinds = ("entity", "relation", "event", "role")
+    other: dict[str, list[str]] = {}
+    for kind in kinds:
+        own = dataset.published.get(kind, {})
+        for name in dataset.labels_of(kind):
+            other.setdefault(name, []).append(own.get(name, name))
+    changed = msgspec.structs.replace(dataset, labels=labels)
+    asked = {name for kind in kinds for name in changed.labels_of(kind)}
+
+    def under_other(table: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in table.items():
+            for key in other[name]:
+                found.setdefault(key, value)
+        return found
+
+    related = dataset.published.get("relation", {})
+    aliases = {n: [a for a in own if a not in asked] for n, own in dataset.aliases.items()}
+    return msgspec.structs.replace(
+        changed,
+        descriptions=under_other(dataset.descriptions),
+        paraphrases=under_other(dataset.paraphrases),
+        aliases={name: own for name, own in under_other(aliases).items() if own},
+        implied={
+            related.get(name, name): [related.get(o, o) for o in own]
+            for name, own in dataset.implied.items()
+        },
+        published={
+            kind: {new: old for old, new in own.items()} for kind, own in dataset.published.items()
+        },
+    )

@@ -1,0 +1,55 @@
+"""`iepile labels`: names of labels that mean the same, and one name that means two things."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import command, common, workspace
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "labels",
+        "compare the labels of all datasets",
+        "Lists names that mean the same in two datasets; --conflicts lists names that mean two "
+        "things, with strings that one marks and the other does not.",
+    )
+    parser.add_argument("--near", metavar="TEXT", help="only labels whose name holds this text")
+    parser.add_argument("--conflicts", action="store_true", help="names that mean two things")
+    common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the last report found."""
+    from pipeline.execution import ownership, shards
+    from pipeline.terminal.listing import table
+
+    ws = workspace(arguments)
+    with ownership.reading(ws.out):
+        found = shards.read_json(ws.folders["report"] / "labels.json", "same", "conflicts")
+    text = (arguments.near or "").casefold()
+    rows = [
+        row
+        for row in found["conflicts" if arguments.conflicts else "same"]
+        if text in f"{row['a'][1]}\n{row['b'][1]}".casefold()
+    ]
+    columns = ["task", "label", "label", "alike"]
+    columns += ["left by the second", "left by the first"] if arguments.conflicts else []
+    cells = [
+        [f"{row['task']}-{row['language']}", *(": ".join(row[side]) for side in "ab")]
+        + [f"{row['similarity']:.2f}"]
+        + [_left(row[side]) for side in ("left_by_b", "left_by_a") if arguments.conflicts]
+        for row in rows
+    ]
+    print(table(columns, cells))
+    return 0
+
+
+def _left(places: list[list[Any]]) -> str:
+    """Strings that one dataset marks, and how often the other does not, or by which label."""
+    return ", ".join(f"{s} ({'' if how == 'left' else how + ' '}{n})" for s, how, n in places[:3])
