@@ -66,7 +66,7 @@ def draft(
         title=name,
         source=name,
         license="unstated",
-        language=spoken or "en",  # type: ignore[arg-type]
+        language=spoken or "en",
         domain="unstated",
         tasks=[],
         reader={"name": reader, **given},

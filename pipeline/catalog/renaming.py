@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do) of the published names that a declaration gives."""
-    for kind, own in dataset.published.items():
+    for named, own in dataset.published.items():
         readable = dataset.labels_of(kind)
         if unknown := sorted({*own} - {*readable}):
             yield f"published names of no {kind}: {unknown}", "use the readable names"
@@ -34,9 +34,9 @@ def renamed(dataset: Dataset) -> Dataset:
     Where a readable name of two kinds has two published names or none, both keep its description.
     """
     labels: Any = msgspec.structs.replace(dataset.labels)
-    for kind, own in dataset.published.items():
-        names = dataset.names(kind)
-        setattr(labels, kind, {raw: own.get(name, name) for raw, name in names.items()})
+    for named, own in dataset.published.items():
+        names = dataset.names(named)
+        setattr(labels, named, {raw: own.get(name, name) for raw, name in names.items()})
     kinds = ("entity", "relation", "event", "role")
     other: dict[str, list[str]] = {}
     for kind in kinds:

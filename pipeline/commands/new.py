@@ -119,8 +119,8 @@ def _show(draft: Draft) -> None:
         print(drawn(line))
     print()
     for record in telling.shown(draft, console.width):
-        for line in drawing.record(record, console.width):
-            console.print(line)
+        for drawn_line in drawing.record(record, console.width):
+            console.print(drawn_line)
         console.print()
     for line in telling.counts(draft):
         print(drawn(line))

@@ -223,7 +223,8 @@ def test_sel_is_the_answer_as_a_string(conll04, absent):
 
     assert row["record"] == (
         "<extra_id_0> <extra_id_0> person <extra_id_5> Ines Vale <extra_id_0>"
-        " lives in or comes from <extra_id_5> Split <extra_id_1> <extra_id_1> <extra_id_0> location <extra_id_5> Split <extra_id_1>"
+        " lives in or comes from <extra_id_5> Split <extra_id_1> <extra_id_1>"
+        " <extra_id_0> location <extra_id_5> Split <extra_id_1>"
         " <extra_id_1>"
     )
     assert row["entity"][0] == {"type": "person", "offset": [0, 1], "text": "Ines Vale"}

@@ -52,7 +52,8 @@ def test_planted_synonyms_and_conflicts_are_found_and_nothing_else(found):
     (conflict,) = result["conflicts"]
     assert (conflict["a"], conflict["b"]) == (["one", "place"], ["two", "place"])
     assert conflict["left"] == 1.0
-    # Every string stands in two texts. The towns of one are locations in two; the ranks of two are nothing in one.
+    # Every string stands in two texts. The towns of one are locations in two; the ranks of two
+    # are nothing in one.
     assert conflict["left_by_b"][0] == ["Tarn", "location", 2]
     assert {how for _, how, _ in conflict["left_by_a"]} == {"left"}
 
