@@ -11,6 +11,7 @@ from msgspec import Meta
 from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
 
 Names = dict[str, str] | list[str]
+Kind = Literal["entity", "relation", "event", "role"]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 #: What a licence, or whoever hands the files out, asks of those who use them.
 Restriction = Literal[
@@ -85,7 +86,7 @@ class Labels(msgspec.Struct, forbid_unknown_fields=True):
     event: Names = {}
     role: Names = {}
     #: Kind -> raw labels dropped on purpose.
-    dropped: dict[Literal["entity", "relation", "event", "role"], list[str]] = {}
+    dropped: dict[Kind, list[str]] = {}
     #: Raw relations that say that there is none: dropped, unless `no_relation_label` asks them.
     no_relation: list[str] = []
 
@@ -121,7 +122,7 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     #: Relation -> [head type, tail type] pairs, for the tasks SPO and KG.
     signatures: dict[str, list[tuple[str, str]]] = {}
     #: Kind -> readable name -> the name that IEPile prints, where that is another.
-    published: dict[Literal["entity", "relation", "event", "role"], dict[str, str]] = {}
+    published: dict[Kind, dict[str, str]] = {}
     #: Readable label or role -> what it means here. Where two kinds of label share a name, one
     #: text serves both. Label -> other names it may be asked by.
     descriptions: dict[str, str] = {}

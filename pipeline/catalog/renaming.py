@@ -7,9 +7,11 @@ order of all inventories, so that labels of both are matched by their places.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
+
+from pipeline.catalog.declaration import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do) of the published names that a declaration gives."""
-    for named, own in dataset.published.items():
+    for kind, own in dataset.published.items():
         readable = dataset.labels_of(kind)
         if unknown := sorted({*own} - {*readable}):
             yield f"published names of no {kind}: {unknown}", "use the readable names"
@@ -37,7 +39,7 @@ def renamed(dataset: Dataset) -> Dataset:
     for named, own in dataset.published.items():
         names = dataset.names(named)
         setattr(labels, named, {raw: own.get(name, name) for raw, name in names.items()})
-    kinds = ("entity", "relation", "event", "role")
+    kinds: tuple[Kind, ...] = get_args(Kind)
     other: dict[str, list[str]] = {}
     for kind in kinds:
         own = dataset.published.get(kind, {})
