@@ -168,7 +168,7 @@ def test_a_good_declaration_loads(tmp_path):
     ("change", "words"),
     [
         (("title", "tittle"), "unknown key 'tittle'"),
-        (('language = "en"', 'language = "fr"'), "fr"),
+        (('language = "en"', 'language = "French"'), "no code of a language"),
         (('tasks = ["NER"]', 'tasks = ["RE"]'), "task RE needs [labels.relation]"),
         (('"columns"', '"colums"'), "there is no reader 'colums'"),
         (('name = "columns"', 'name = "columns", sheme = "IOB2"'), "no option 'sheme'"),
