@@ -351,7 +351,12 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     elif found := re.fullmatch(r"Expected `str` matching regex '\^\((.+)\)\$'", message):
         what = f"a key is none of {found[1].replace('|', ', ')}"
     else:
-        what = "it is blank" if "matching regex" in message else message
+        blank = message.endswith(r"matching regex '\\S'")
+        what = (
+            "it is blank"
+            if blank
+            else message.replace("Expected `str` matching regex", "must match")
+        )
     if key.endswith("[...]"):  # a table in which any key is allowed
         key, what = key.removesuffix("[...]"), what.replace("it must", "every value must")
     return f"{key}: {what}" if key else what

@@ -24,12 +24,11 @@ import requests
 
 from pipeline import catalog, config, text
 from pipeline.adding import drafting, importing, toml
-from pipeline.catalog import editions, raw_files
+from pipeline.catalog import editions, raw_files, reader_options
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
 from pipeline.normalize.windows import windows
 from pipeline.publish import card
-from pipeline.readers import ace_apf, ontonotes_name
 from pipeline.readers._sentences import sentences
 from pipeline.records import Record, Reject
 from pipeline.scoring.parsing import parse
@@ -373,7 +372,7 @@ def test_xml_that_grows_or_reads_other_files_is_a_reject(tmp_path):
 
     for markup in (bomb, file):
         (tmp_path / "d.apf.xml").write_text(markup)
-        (item,) = ace_apf.read([tmp_path / "d.apf.xml"], language="en")
+        (item,) = reader_options.read("ace_apf", [tmp_path / "d.apf.xml"], language="en")
         assert isinstance(item, Reject)
         assert "root:" not in str(item)
 
@@ -461,7 +460,7 @@ def iepile(*arguments):
 
 def test_errors_are_drawn(tmp_path):
     params = tmp_path / "params.yaml"
-    params.write_text('{"datasets": {"\\e[2J\\u202e": {"reader": "columns"}}}', encoding="utf-8")
+    params.write_text('{"datasets": ["\\e[2J\\u202e"]}', encoding="utf-8")
 
     code, told = iepile("normalize", "--params", params, "--out", tmp_path / "o")
 
@@ -513,7 +512,7 @@ def test_long_runs_of_anything_take_no_long_time(unit, tmp_path):
     for language in ("en", "zh"):
         assert windows(Record(text, "x"), 1000, language)
     assert parse(f"{{'a': {text}", ["a"]) is None
-    assert [*ontonotes_name.read([tmp_path / "a.name"], language="en")]
+    assert [*reader_options.read("ontonotes_name", [tmp_path / "a.name"], language="en")]
 
     assert time.process_time() - started < 30
 

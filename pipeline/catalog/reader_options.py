@@ -92,7 +92,8 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
         except msgspec.ValidationError as problem:
             choices = [c for c in get_args(allowed[option]) if isinstance(c, str)]
             todo = f"use one of {', '.join(choices)}" if choices else "correct [reader]"
-            what = f"reader {name}, option {option} = {value!r:.80}: {in_words(problem, allowed[option])}"
+            wrong = in_words(problem, allowed[option])
+            what = f"reader {name}, option {option} = {value!r:.80}: {wrong}"
             raise DeclarationError(what, where=where, todo=todo) from None
     if "language" in kind.__struct_fields__:
         options["language"] = language

@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         from pipeline.predicting import asking
     except ImportError:
         todo = "run `pip install 'iepile-pipeline[predict]'`"
-        raise RawFileError("the client `openai` is not installed", where="", todo=todo) from None
+        where = "iepile predict"
+        raise RawFileError("the client `openai` is not installed", where=where, todo=todo) from None
     out = arguments.out
     ownership.apart([out], [arguments.corpus])
     part = questions.Part(

@@ -76,9 +76,9 @@ def test_a_licence_is_an_expression_of_spdx_or_said_to_be_unstated(name):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("domain", 'restrictions = ["free"]\ndomain'), "Invalid enum value 'free'"),
-        (("[labels", "[splits.dev]\nfiles = [{path='a', sha256='0'}]\n[labels"), "regex"),
-        (("[labels", "[splits.dev]\nfiles = [{path='a', git='ABC'}]\n[labels"), "regex"),
+        (("domain", 'restrictions = ["free"]\ndomain'), "'free' is none of the possible values"),
+        (("[labels", "[splits.dev]\nfiles = [{path='a', sha256='0'}]\n[labels"), "must match"),
+        (("[labels", "[splits.dev]\nfiles = [{path='a', git='ABC'}]\n[labels"), "must match"),
         (
             ("[labels", "[splits.dev]\nfiles = [{path='a', url=['ftp://a/b']}]\n[labels"),
             "'ftp://a/b' is no address on the web",

@@ -44,7 +44,9 @@ def normalized(tmp_path_factory):
         if name not in done:
             dataset = catalog.load(name)
             raw, manifest = raw_files.edition(dataset, Path(RAW), MANIFESTS)
-            summary = normalize_one(dataset, raw, manifest, Normalize(), folder / name)
+            # The texts as the readers give them, so that both can be compared.
+            settings = Normalize(detokenize=False)
+            summary = normalize_one(dataset, raw, manifest, settings, folder / name)
             done[name] = (dataset, manifest, raw, summary, folder / name)
         return done[name]
 
