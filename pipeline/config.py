@@ -338,7 +338,8 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     elif found := re.fullmatch(r"Object missing required field `(.*)`", message):
         what = f"the key {found[1]!r} is missing"
     elif found := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):
-        hint = did_you_mean(found[1], _words(msgspec.inspect.type_info(kind)))
+        values = _words(msgspec.inspect.type_info(kind), keys=False)
+        hint = did_you_mean(found[1], values)
         what = f"{found[1]!r} is none of the possible values{hint}"
     elif found := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", message):
         bound = {"<": "below", "<=": "at most", ">=": "at least"}[found[1]]
@@ -362,12 +363,14 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     return f"{key}: {what}" if key else what
 
 
-def _words(kind: Any) -> Iterator[str]:
-    """Yield the keys and fixed values of a type, and of the types inside it."""
-    yield from (value for value in getattr(kind, "values", ()) if isinstance(value, str))
+def _words(kind: Any, *, keys: bool = True) -> Iterator[str]:
+    """Yield the keys of a type and of the types inside it; else their fixed values."""
+    if not keys:
+        yield from (value for value in getattr(kind, "values", ()) if isinstance(value, str))
     for field in getattr(kind, "fields", ()):
-        yield field.encode_name
-        yield from _words(field.type)
+        if keys:
+            yield field.encode_name
+        yield from _words(field.type, keys=keys)
     inner = (getattr(kind, name, None) for name in ("key_type", "value_type", "item_type"))
     for other in (*getattr(kind, "types", ()), *getattr(kind, "item_types", ()), *inner):
-        yield from _words(other) if other is not None else ()
+        yield from _words(other, keys=keys) if other is not None else ()

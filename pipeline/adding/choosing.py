@@ -189,15 +189,15 @@ def chosen(
             where=where,
             todo="name what is annotated, as in --option only_label=gene",
         )
-    second = next((trial for trial in others if not same(trial, best)), None)
-    if second and _close(best, second):
+    unlike = [trial for trial in others if not same(trial, best)]
+    if rival := next((trial for trial in unlike if _close(best, trial)), None):
         raise RawFileError(
-            f"two readings fit equally well:\n  {told(best)}\n  {told(second)}\n"
+            f"two readings fit equally well:\n  {told(best)}\n  {told(rival)}\n"
             f"  the first row: {_first(files)}",
             where=where,
-            todo=f"say which is meant: add {_deciding(best, second)}, or {_deciding(second, best)}",
+            todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
         )
-    return Choice(best, second)
+    return Choice(best, unlike[0] if unlike else None)
 
 
 def same(one: Trial, other: Trial) -> bool:
@@ -225,7 +225,11 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 def _close(best: Trial, second: Trial) -> bool:
     """Whether a second reading cannot be told from the best by how it fits."""
-    if second.quality < best.quality - 0.02 or second.amount < _AS_MUCH * best.amount:
+    if second.quality < best.quality - 0.02:
+        return False
+    # One that makes many records of a row has not come as far in the file.
+    whole = len(second.found.records) < fitting.ROWS
+    if whole and second.amount < _AS_MUCH * best.amount:
         return False
     if _difference(best, second) < _DIFFERENT:
         return False

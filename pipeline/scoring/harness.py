@@ -30,15 +30,20 @@ def f1_of(items: Sequence[Mapping[str, Any]]) -> float:
     task, measure = items[0]["task"], items[0]["measure"]
     group = Group(task)
     ordered = sorted(items, key=_place)
-    for _, own in groupby(ordered, key=lambda item: str(item["record_id"])):
+    for _, own in groupby(ordered, key=_unit):
         add_record(group, [_row(item) for item in own], Options(samples=0))
     return f1_of_measure(group, group.measures.index(measure))
+
+
+def _unit(item: Mapping[str, Any]) -> str:
+    """What is pooled: a record, or one of several pairs that it is asked about."""
+    return _BATCH.sub("", item["id"])
 
 
 def _place(item: Mapping[str, Any]) -> tuple[str, int, int]:
     found = _BATCH.search(item["id"])
     batch, copy = found.groups() if found else (0, 0)
-    return item["record_id"], int(batch), int(copy or 0)
+    return _unit(item), int(batch), int(copy or 0)
 
 
 def _row(item: Mapping[str, Any]) -> Row:
