@@ -432,7 +432,7 @@ def test_overrides_must_name_labels_and_give_reasons(tmp_path):
             "no dataset 'wnut2018'",
         ),
         ("[[link]", "line 1"),
-        ("[[link]]\nlabel = 1", "Expected"),
+        ("[[link]]\nlabel = 1", "must be text"),
         (None, "cannot read"),
     ],
 )
