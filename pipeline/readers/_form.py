@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.readers._paths import Path
-    from pipeline.readers.json_rows import Arguments, Options, Span
+    from pipeline.readers._rows import Arguments, Options, Span
 
     Find = Callable[[Item], Any]
     List = Callable[[Item], list[Item] | None]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.readers._rows import Options as RowOptions
     from pipeline.records import Record, Reject
 
 _TODO = "check the file, or the reader: it reads BioC in XML and JSON"
@@ -53,9 +54,7 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     return json_rows.rows_read(_rows(files, options, form), form)
 
 
-def _rows(
-    files: Sequence[Path], options: Options, form: json_rows.Options
-) -> Iterator[tuple[str, Item]]:
+def _rows(files: Sequence[Path], options: Options, form: RowOptions) -> Iterator[tuple[str, Item]]:
     for file in files_in(files, ""):
         for number, document in enumerate(_documents(file), start=1):
             origin = f"{file.name}:{number}"

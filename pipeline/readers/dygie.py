@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.readers._rows import Options as RowOptions
     from pipeline.records import Record
 
 _LAYERS: Final = ("ner", "relations", "events")
@@ -44,7 +45,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # n
     return json_rows.others(rows, "doc_key", "sentences", *_LAYERS)
 
 
-def _form(options: Options) -> json_rows.Options:
+def _form(options: Options) -> RowOptions:
     return json_rows.layout("dygie", language=options.language)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.readers._rows import Options as RowOptions
     from pipeline.records import Record, Reject
 
 _TRIGGER: Final = "trigger"
@@ -38,7 +39,7 @@ def unread_fields(files: Sequence[Path]) -> Counter[str]:
     return json_rows.unread_of(map(_parted, json_rows.rows_of(files)), _form())
 
 
-def _form() -> json_rows.Options:
+def _form() -> RowOptions:
     return json_rows.layout("event_mentions")
 
 

@@ -114,7 +114,7 @@ def _document(block: Block, options: Options) -> Iterator[Record | Reject]:
         else:
             head, tail = (mentions[end] for end in ends if end)
             relations.append(Relation(columns[1], head, tail))
-    yield Record(text, origin, [*mentions], relations, source_id=article)
+    yield Record(text, origin, [*mentions], relations or (), source_id=article)
 
 
 def _relates(columns: list[str]) -> bool:

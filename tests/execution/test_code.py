@@ -21,7 +21,7 @@ from pipeline.execution import code
             {"instruct/assembly.py", "hashing.py", "instruct/templates.toml"},
         ),
         ("publish", {"publish/card.py", "publish/lengths.py"}),
-        ("report", {"report/examples.py", "report/page/page.html", "report/page/charts.py"}),
+        ("report", {"report/examples.py", "report/page/page.html", "report/marks.py"}),
     ],
 )
 def test_a_stage_follows_from_what_it_imports(stage, has):

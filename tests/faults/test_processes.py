@@ -274,7 +274,7 @@ def test_a_full_disk(places, work, capsys):
                 break
             assert code == 1
             assert "error: there is no space left on this disk\n  where: " in told[-1]
-            assert "  to do: free some, then run the same command again" in told[-1]
+            assert "  to do: free some space, then run the same command again" in told[-1]
             assert visible_and_whole(out, new) == set()
         assert resize is None or (tree(out) == new and len(told) > 3)
 

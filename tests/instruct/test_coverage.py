@@ -3,14 +3,18 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.catalog import Labels
 from pipeline.config import Instruct
+from pipeline.execution import shards
 from pipeline.instruct import coverage, pairs, templates
 from pipeline.instruct.batching import Batches
 from pipeline.records import Mention, Record, Relation
-from pipeline.tables import to_table
+from pipeline.scoring import evaluation, predictions
+from pipeline.scoring.counting import Options
+from pipeline.tables import INSTRUCTIONS, to_table
 from tests.instruct.test_instruct import dataset, rows
 
 LABELS = ["founder", "employer", "spouse", "place of birth", "member", "part"]
@@ -200,24 +204,20 @@ def test_a_batch_that_cannot_be_filled_asks_fewer_labels():
     assert (row.tolist(), number.tolist(), labels.tolist()) == ([0], [0], [[0, -1]])
 
 
-def test_a_pair_is_scored_by_itself():
-    import pyarrow as pa
-
-    from pipeline.scoring import evaluation
-    from pipeline.scoring.counting import Options
-
+def test_a_pair_is_scored_by_itself(tmp_path):
     gold = [json.dumps({"spouse": [{"subject": "Ada", "object": b}]}) for b in ("Ben", "Cyd")]
-    table = pa.table(
-        {
-            "id": ["toy/test/0/RE/0.0", "toy/test/0/RE/1.0"],
-            "record_id": ["toy/test/0"] * 2,
-            "group": ["RE/toy/test"] * 2,
-            "output": gold,
-            "answer": gold,
-        }
-    )
-    groups = {}
-    evaluation._add(groups, table, Options(samples=0))
+    shared = {"task": "RE", "source": "Toy", "record_id": "toy/test/0", "language": "en"}
+    counts = {"n_positive": 1, "n_hard": 0, "n_other": 0}
+    rows = [
+        {**shared, **counts, "instruction": "{}", "output": output, "split": "test"}
+        | {"id": f"toy/test/0/RE/{n}.0", "labels": ["spouse"]}
+        for n, output in enumerate(gold)
+    ]
+    corpus = tmp_path / "corpus"
+    table = pa.Table.from_pylist(rows, INSTRUCTIONS)
+    shards.write(table, corpus / "RE-en" / "test-00000-of-00001.parquet")
 
-    (group,) = groups.values()
-    assert group.labels[0]["spouse"] == [2, 2, 2]
+    scores = evaluation.score(predictions.read(corpus), corpus, Options(samples=0))
+
+    (entry,) = scores["scores"]
+    assert [entry[key] for key in ("gold", "predicted", "correct")] == [2, 2, 2]

@@ -1,0 +1,108 @@
+"""The options of `json_rows`: where things stand in a row of JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pipeline.readers._options import Table
+from pipeline.readers._paths import Path  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.readers._tags import Tagged
+
+
+class Span(Table, frozen=True):
+    """How an item says which span it is; `at` leads from the item to where it says it."""
+
+    at: Path = ""
+    start: Path | None = None
+    #: Without an end the span is as long as its string.
+    end: Path | None = None
+    text: Path | None = None
+    #: A string; a list of strings is several mentions of one place.
+    label: Path | None = None
+    #: The number of the sentence in which its tokens are counted; without it, in the whole text.
+    sentence: Path | None = None
+    #: The numbers of its tokens, in place of start and end.
+    tokens: Path | None = None
+    #: [start, end] of each of its pieces, in place of start and end.
+    pieces: Path | None = None
+    #: The id of an entity or event, or the place of an entity in the list.
+    ref: Path | None = None
+
+
+class Entities(Span, frozen=True):
+    """The list of entities. Where several share an id, it stands for the first one in the text."""
+
+    id: Path | None = None
+    #: Rows may lack the list, and have no entities then.
+    optional: bool = False
+
+
+class Relations(Table, frozen=True, kw_only=True):
+    """The list of relations. With at = "" the row itself is one."""
+
+    at: Path = ""
+    label: Path
+    head: Span
+    tail: Span
+    #: Where each relation repeats the tokens of its row.
+    tokens: Path | None = None
+    #: The label is "<head type>|<label>|<tail type>", where predicates depend on the types.
+    signature: bool = False
+    optional: bool = False
+
+
+class Arguments(Span, frozen=True, kw_only=True):
+    """The list of arguments in an event."""
+
+    role: Path
+
+
+class Events(Table, frozen=True, kw_only=True):
+    """The list of events. Where there is no trigger, or an empty one, an event has none."""
+
+    at: Path = ""
+    label: Path
+    id: Path | None = None
+    trigger: Span | None = None
+    arguments: Arguments | None = None
+    optional: bool = False
+
+
+class Options(Tagged, frozen=True):
+    """Where things stand in a row."""
+
+    #: The path of the rows in a file that is one document, e.g. "annotations".
+    rows: Path = ""
+    #: The text; of several paths, the first one that a row has.
+    text: Path | tuple[Path, ...] = "text"
+    #: A title that belongs to the text: its line is put before it.
+    title: Path | None = None
+    #: A list of tokens, or of sentences of tokens, in place of a text: then offsets count tokens.
+    tokens: Path | None = None
+    #: Tokens and strings are written as in treebanks: -LRB- for a bracket.
+    treebank: bool = False
+    #: Cut blanks around a text, quotation marks around all of it, and a line end spelled out.
+    trim: bool = False
+    inclusive_end: bool = False
+    #: What offsets in a text count.
+    unit: Literal["characters", "utf-16"] = "characters"
+    #: What becomes of a string that does not stand at its offsets.
+    misplaced: Literal["reject row", "drop offsets"] = "reject row"
+    #: Take the text's spelling of a string that differs from it in accents or in letter case.
+    respell: Literal["never", "accents", "case"] = "never"
+    #: Entities and arguments with an empty string are lost alone, and not with their row.
+    skip_empty: bool = False
+    #: A tag for each token; numbers mean `tag_names`, from 0 on.
+    tags: Path | None = None
+    tag_names: tuple[str, ...] = ()
+    entities: Entities | None = None
+    relations: Relations | None = None
+    events: Events | None = None
+    #: The id of the row's document.
+    source_id: Path | None = None
+    #: Whether a row without its list of annotations is unknown, or known to have none.
+    unlabelled: Literal["reject", "none"] = "reject"
+    #: Field -> the values of rows that are gold; others are passed over, and told.
+    only: dict[str, tuple[str | bool, ...]] = msgspec.field(default_factory=dict)
