@@ -77,7 +77,7 @@ def project(tmp_path_factory):
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = {name: params["datasets"][name] for name in NAMES}
+    params["datasets"] = [*NAMES]
     write(folder, params)
     for name in NAMES:
         shutil.copytree(ROOT / "raw" / "sample" / name, folder / "raw" / "sample" / name)
@@ -201,7 +201,7 @@ def test_parameters_metrics_and_experiments(clean):
 def test_a_dataset_removed_and_another_commit(clean, tmp_path):
     before = outputs(clean)
     params = yaml.safe_load((clean / "params.yaml").read_text(encoding="utf-8"))
-    del params["datasets"]["scierc"]
+    params["datasets"].remove("scierc")
     write(clean, params)
 
     repro(clean)

@@ -165,7 +165,9 @@ def test_paddlenlp_reads_what_was_exported(place):
     room = int(own["max_seq_length"][0])
     for path in (own["train_path"][0], own["dev_path"][0]):
         rows = [json.loads(line) for line in (place / path).read_text("utf-8").splitlines()]
-        assert {tuple(sorted(row)) for row in rows} == {("content", "prompt", "result_list")}
+        assert {tuple(sorted(row)) for row in rows} == {
+            ("content", "id", "prompt", "record_id", "result_list")
+        }
         assert [bool(row["result_list"]) for row in rows].count(False) > 0
         found = [(row, span) for row in rows for span in row["result_list"]]
         assert len(found) > 10
@@ -186,7 +188,7 @@ def test_ms_swift_reads_what_was_exported(place, monkeypatch):
     rows = [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
 
     assert len(rows) > 100
-    assert {(*row,) for row in rows} == {("messages",)}
+    assert {(*row,) for row in rows} == {("messages", "id", "record_id")}
     assert {tuple(turn["role"] for turn in row["messages"]) for row in rows} == {
         ("user", "assistant")
     }

@@ -236,7 +236,7 @@ def test_a_reader_of_another_format_is_told_with_its_lines(project):
     [
         (spans, "span_json --option inclusive_end=false", "the ends look inclusive: try inclusive"),
         (spans, "span_json --option text=title", "the text looks to be in the field 'content'"),
-        (columns, "columns --option scheme=IO", "likely mistake: "),
+        (columns, "columns --option scheme=IO", "tokens look to stand in column 0"),
         (
             columns,
             "columns --option token_column=1 --option tag_column=0",
