@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test coverage soak lint bench docs examples audit
+.PHONY: corpus test test-quick coverage soak lint bench docs examples audit
 
 corpus: .venv/.base
 	$(BIN)/dvc repro || { $(BIN)/iepile doctor; exit 1; }
@@ -11,6 +11,10 @@ corpus: .venv/.base
 
 test: .venv/.dev
 	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart=0
+
+# What takes no process and no minute: while you work.
+test-quick: .venv/.dev
+	$(BIN)/pytest -n 2 --dist loadfile --quick -q
 
 # The same tests; then the lines of pipeline/ that none of them ran. Fails under 90 %.
 coverage: .venv/.dev

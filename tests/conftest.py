@@ -1,6 +1,8 @@
 """Shared fixtures: where the project lies, and a flag that rewrites the expected files."""
 
+import multiprocessing.process
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -27,10 +29,39 @@ machine.ensure_home()
 ROOT = Path(__file__).resolve().parent.parent
 
 
+#: Folders and files that `make test-quick` leaves out: they start processes, or take long.
+LONG = (
+    *("day", "examples", "faults", "fuzz", "real"),
+    *("test_cluster.py", "test_consumers.py", "test_doctor.py", "test_dvc.py", "test_engines.py"),
+    *("test_bytes.py", "test_examples.py", "test_fetching.py", "test_fuzz.py", "test_memory.py"),
+    *("test_new.py", "test_page.py", "test_predict.py", "test_readme_use.py", "test_s3.py"),
+    *("test_samples.py", "test_security.py", "test_wheel.py", "test_worth.py"),
+)
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--update-expected", action="store_true", help="rewrite tests/fixtures/expected"
     )
+    parser.addoption("--quick", action="store_true", help="only what is quick, without processes")
+
+
+def pytest_ignore_collect(collection_path, config):
+    inside = collection_path.relative_to(ROOT).parts
+    return True if config.getoption("--quick") and {*inside} & {*LONG} else None
+
+
+def pytest_configure(config):
+    """A quick run skips a test as soon as it starts a process."""
+    starts_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if not config.getoption("--quick") or starts_workers:
+        return
+
+    def start(*_, **__):
+        pytest.skip("it starts a process")
+
+    subprocess.Popen.__init__ = start
+    multiprocessing.process.BaseProcess.start = start
 
 
 @pytest.fixture
