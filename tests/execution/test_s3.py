@@ -188,7 +188,7 @@ def test_no_credentials_are_said(server, monkeypatch):
 
 
 def test_an_endpoint_that_does_not_answer_is_given_up(server, monkeypatch):
-    monkeypatch.setattr(atomic, "_PATIENCE", 1)
+    monkeypatch.setattr(atomic, "_TIMEOUT", 1)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         endpoint = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         reach(monkeypatch, **{**server, "AWS_ENDPOINT_URL_S3": endpoint})
