@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.catalog import raw_files
 from pipeline.commands import command, sources, workspace
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _entry(dataset: Dataset, ws: Workspace) -> dict[str, Any]:
+    from pipeline.catalog import raw_files
+
     folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
     counts = (split.counts.get("records") for split in dataset.splits.values())
     return {
