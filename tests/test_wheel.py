@@ -118,7 +118,7 @@ def test_doctor_and_run_say_what_to_do_where_there_is_nothing(iepile, tmp_path):
     code, told = iepile("run")
     assert code == 1
     assert "none of these datasets has raw files" in told
-    assert "`iepile new` declares files of yours" in told
+    assert "`iepile new` declares your own" in told
 
     code, told = iepile("check", "wnut2017", "--params", "params.yaml")
     assert code == 1

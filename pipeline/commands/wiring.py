@@ -54,7 +54,7 @@ def code_of(stage: str, readers: Iterable[str]) -> str:
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
     digest = code.digest(paths, SILENT)
     # A format of `json_rows` is data, and counts as code of its reader.
-    used = {reader: formats()[reader] for reader in readers if reader in formats()}
+    used = {reader: formats()[reader] for reader in sorted(readers) if reader in formats()}
     if not used or stage not in ("normalize", "publish"):
         return digest
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used]))
