@@ -32,7 +32,7 @@ def test_trl_trains_on_messages(exported, offline, tmp_path):
     texts = [turn["content"] for row in data for turn in row["messages"]]
     tokenizer, model = offline.causal(None, texts)
     settings = trl.SFTConfig(
-        output_dir=str(tmp_path), max_steps=12, logging_steps=3, report_to=[], use_cpu=True,
+        output_dir=str(tmp_path), max_steps=18, logging_steps=3, report_to=[], use_cpu=True,
         save_strategy="no", learning_rate=3e-3, bf16=False, per_device_train_batch_size=2,
     )  # fmt: skip
     trainer = trl.SFTTrainer(
@@ -41,7 +41,7 @@ def test_trl_trains_on_messages(exported, offline, tmp_path):
     trainer.train()
 
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    assert float(losses[-1]) < 0.95 * float(losses[0])
+    assert float(losses[-1]) < 0.9 * float(losses[0])
 
 
 @pytest.mark.parametrize("form", ["prompt-completion"])
