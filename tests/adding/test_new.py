@@ -100,34 +100,58 @@ def pairs(path, offset):
 
 NER = {"person", "location"}
 RE = {"lives in", "place of birth", "place of death"}
-TYPED = {"text": "sentence", "spo_list": "triples", "predicate": "p", "subject": "s"}
-#: Reader -> (what writes its files, the labels asked per task, the options to be guessed).
+#: Format -> (what writes its files, the labels asked by task, the table `reader` that is found).
 FORMATS = {
-    "columns": (columns, {"NER": NER}, {"scheme": "IOB2", "separator": "\t"}),
+    "columns": (columns, {"NER": NER}, {"name": "columns"}),
+    # Not named: it is found.
     "span_json": (
         spans,
         {"NER": NER},
-        {"text": "content", "spans": "labels", "inclusive_end": True, "start": 0, "end": 1},
+        {
+            "name": "json_rows",
+            "text": "content",
+            "inclusive_end": True,
+            "entities": {"at": "labels", "label": 2, "start": 0, "end": 1},
+        },
     ),
     "brat": (
         brat,
         {"NER": NER, "RE": RE, **{key: {"move event"} for key in ("EE", "EET", "EEA")}},
-        {},
+        {"name": "brat"},
     ),
     "spo_json": (
         spo,
         {"RE": RE, "SPO": {f"person_{r}_location" for r in RE}, "KG": {"person"}},
         {
-            "fields": TYPED
-            | {"object": "o", "subject_type": "head_type", "object_type": "tail_type"}
+            "name": "spo_json",
+            "text": "sentence",
+            "relations": {
+                "at": "triples",
+                "label": "p",
+                "head": {"text": "s", "label": "head_type"},
+                "tail": {"text": "o", "label": "tail_type"},
+            },
         },
     ),
     "event_json": (
         events,
         {key: {"搬家"} for key in ("EE", "EET", "EEA")},
-        {"fields": {"event_list": "events", "event_type": "type"}},
+        {
+            "name": "event_json",
+            "text": "text",
+            "events": {
+                "at": "events",
+                "label": "type",
+                "trigger": {"text": "trigger"},
+                "arguments": {"at": "arguments", "role": "role", "text": "argument"},
+            },
+        },
     ),
-    "pair_table": (pairs, {"RE": RE}, {"columns": ["head", "relation", "text", "tail"]}),
+    "pair_table": (
+        pairs,
+        {"RE": RE},
+        {"name": "pair_table", "columns": ["head", "relation", "text", "tail"]},
+    ),
 }
 
 
@@ -170,7 +194,7 @@ def shell(folder, line):
 
 @pytest.mark.parametrize("reader", FORMATS)
 def test_foo_is_added_in_four_commands(project, reader):
-    write, asked, _ = FORMATS[reader]
+    write, asked, expected = FORMATS[reader]
     for split, offset in (("train", 0), ("test", 100)):
         write(project / split, offset)
 
@@ -188,7 +212,7 @@ def test_foo_is_added_in_four_commands(project, reader):
             found.setdefault(row["task"], []).append(row)
     assert {task: {n for r in rows for n in r["labels"]} for task, rows in found.items()} == asked
     declared = tomllib.loads((project / "pipeline/catalog/foo.toml").read_text(encoding="utf-8"))
-    assert declared["reader"]["name"] in (reader, "json_rows")
+    assert declared["reader"] == expected
     assert declared["language"] == ("zh" if reader == "event_json" else "en")
     for rows in found.values():
         assert {row["split"] for row in rows} == {"train", "test"}
