@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.readers._rows import Options as RowOptions
     from pipeline.records import Record, Reject
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per document."""
     form = json_rows.layout("bigbio", language=options.language)
+    return json_rows.rows_read(_rows(files, form), form)
+
+
+def _rows(files: Sequence[Path], form: RowOptions) -> Iterator[tuple[str, Item]]:
     for origin, item in json_rows.rows_of(files):
         row = item.value
         try:
@@ -39,7 +44,7 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
         except (RowError, KeyError, TypeError, IndexError) as problem:
             words = str(problem) if isinstance(problem, RowError) else "no sound passages"
             found = Item(json_rows.refused(origin, item, form, words))
-        yield from json_rows.rows_read([(origin, found)], form)
+        yield origin, found
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # noqa: ARG001

@@ -41,13 +41,17 @@ class Options(Table, frozen=True):
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per file."""
-    form = json_rows.layout("cas_json")
+    return json_rows.rows_read(_rows(files, options), json_rows.layout("cas_json"))
+
+
+def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
     for file in files_in(files, ".json"):
         structures = _structures(file)
         texts = [s["sofaString"] for s in structures if isinstance(s.get("sofaString"), str)]
         if len(texts) != 1:
             why = f"{len(texts)} texts (sofaString), where one is due"
-            yield Reject(file.name, "malformed_record", why, source_id=file.stem)
+            odd = Reject(file.name, "malformed_record", why, source_id=file.stem)
+            yield file.name, Item(odd)
             continue
         entities = [
             {"id": s.get("%ID"), "start": s.get("begin"), "end": s.get("end"), "label": label}
@@ -58,7 +62,7 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
             for s, label in _of(structures, options.relation_type, options.relation_feature)
         ]
         row = {"text": texts[0], "entities": entities, "relations": relations}
-        yield from json_rows.rows_read([(file.name, Item(row, ((file.stem, None),)))], form)
+        yield file.name, Item(row, ((file.stem, None),))
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:

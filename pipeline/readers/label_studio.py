@@ -38,19 +38,24 @@ class Options(Table, frozen=True):
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per task, and before it a reject per annotation that is not gold."""
-    form = json_rows.layout("standard")
+    return json_rows.rows_read(_rows(files, options), json_rows.layout("standard"))
+
+
+def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
     for origin, item in json_rows.rows_of(files):
         if isinstance(item.value, Reject):
-            yield item.value
+            yield origin, item
             continue
         gold, others = _results(item.value)
         for other in others:
-            yield Reject(origin, "not_gold", f"annotation {other.get('id')!r:.40}", records=0)
+            what = f"annotation {other.get('id')!r:.40}"
+            yield origin, Item(Reject(origin, "not_gold", what, records=0))
         if gold is None:
             task = str(item.value)[:EXCERPT]
-            yield Reject(origin, "unlabelled", "no annotation that was not cancelled", task)
+            what = "no annotation that was not cancelled"
+            yield origin, Item(Reject(origin, "unlabelled", what, task))
             continue
-        yield from json_rows.rows_read([(origin, Item(_row(item.value, gold, options)))], form)
+        yield origin, Item(_row(item.value, gold, options))
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:

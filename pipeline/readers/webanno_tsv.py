@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.readers._rows import Options as RowOptions
     from pipeline.records import Record, Reject
 
 _VALUE: Final = re.compile(r"(.*?)(?:\[(\d+)\])?", re.DOTALL)
@@ -59,15 +60,18 @@ class _Layers(NamedTuple):
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence."""
     form = json_rows.layout("webanno_tsv")
+    return json_rows.rows_read(_rows(files, options, form), form)
+
+
+def _rows(files: Sequence[Path], options: Options, form: RowOptions) -> Iterator[tuple[str, Item]]:
     for file in files:
         layers = _layers(file, options)
         for origin, text, rows in _sentences(file):
             try:
-                item = Item(_row(text, rows, layers))
+                yield origin, Item(_row(text, rows, layers))
             except (RowError, IndexError, ValueError) as problem:
                 words = str(problem) if isinstance(problem, RowError) else "a row lacks its parts"
-                item = Item(json_rows.refused(origin, Item({"text": text}), form, words))
-            yield from json_rows.rows_read([(origin, item)], form)
+                yield origin, Item(json_rows.refused(origin, Item({"text": text}), form, words))
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
