@@ -16,9 +16,7 @@ abstracts that they are from, 94.2 % are identical.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,31 +73,32 @@ def detokenized(record: Record, style: Tokenized) -> Record:
     return record._replace(text=text, mentions=mentions)
 
 
-def _moved(mention: Mention, text: str, place: Any, style: Tokenized) -> Mention:
+def _moved(mention: Mention, text: str, place: Sequence[int], style: Tokenized) -> Mention:
     if mention.start is None or mention.end is None:
         return mention._replace(text=rewritten(mention.text, style)[0])
-    start, end = int(place[mention.start]), int(place[mention.end])
+    start, end = place[mention.start], place[mention.end]
     return mention._replace(text=text[start:end], start=start, end=end)
 
 
-def rewritten(text: str, style: Tokenized) -> tuple[str, Any]:
+def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
     """(the text as it was written, the place there of every place of `text` and of its end)."""
     spans = [match.span() for match in _TOKEN.finditer(text)]
     tokens = [text[start:end] for start, end in spans]
     new = [_ESCAPED.get(token, token) for token in tokens]
     glued = [False, *_glued(tokens, new, style)][: len(spans)]
-    place = np.zeros(len(text) + 1, np.int64)
+    place: list[int] = []
     parts: list[str] = []
     at, before = 0, 0
     for (start, end), token, joins in zip(spans, new, glued, strict=True):
         gap = "" if joins else text[before:start]
-        place[before:start] = at + np.minimum(np.arange(start - before), len(gap))
-        at += len(gap)
-        place[start:end] = at + np.minimum(np.arange(end - start), len(token))
-        at += len(token)
-        parts += [gap, token]
+        for part, length in ((gap, start - before), (token, end - start)):
+            # What is gone stands at the end of what is left of it.
+            place += range(at, at + min(length, len(part)))
+            at += len(part)
+            place += [at] * (length - len(part))
+            parts.append(part)
         before = end
-    place[before:] = at + np.arange(len(text) + 1 - before)
+    place += range(at, at + len(text) + 1 - before)
     return "".join(parts) + text[before:], place
 
 
@@ -124,8 +123,9 @@ def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[
 def _joins(tokens: Sequence[str], n: int, style: Tokenized) -> bool:
     """Whether token n stands right before the next one."""
     one, two = tokens[n], tokens[n + 1]
-    if style == "words" or _CLITIC.match(two):
-        return bool(_CLITIC.match(two)) or one in _OPENING or two in _CLOSING
+    clitic = _CLITIC.match(two) is not None
+    if style == "words" or clitic:
+        return clitic or one in _OPENING or two in _CLOSING
     before = tokens[n - 1] if n else ""
     after = tokens[n + 2] if n + 2 < len(tokens) else ""
     if one in (".", ","):
