@@ -12,6 +12,19 @@ from pipeline.normalize import stage as normalize
 from pipeline.records import Mention, Record
 from pipeline.tables import to_table
 
+#: A declaration, for tests that change a word of it.
+DECLARATION = """
+title = "Toy"
+source = "Toy"
+license = "CC0"
+language = "en"
+domain = "toys"
+tasks = ["NER"]
+reader = { name = "columns" }
+[labels.entity]
+PER = "person"
+"""
+
 
 def table(*texts, dataset="toy", split="train", language="en", label="person"):
     """Records of texts, or of (text, [(mention, label), ...]) pairs."""

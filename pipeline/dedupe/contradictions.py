@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dedupe import tags
-from pipeline.dedupe.duplicates import by_shard, one_pass
+from pipeline.dedupe.duplicates import by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done
 from pipeline.text import comparable
@@ -170,10 +170,8 @@ def _compare(
                     if found[worse[0] >> 32].split != "test":
                         drops.setdefault(worse[0], best[1])
     pairs = [[*key, n, examples[key]] for key, n in sorted(counts.items())]
-    gone = pa.table([[drops[place] for place in sorted(drops)]], schema=_DROPS)
-    rows = shuffle.keyed(gone, sorted(drops))
-    files = shuffle.write([rows], places, work / "worse" / f"{part:06d}") if drops else []
-    return Done(files, pairs)
+    decided = sorted(drops.items())
+    return Done(write_rows(decided, _DROPS, places, work / "worse" / f"{part:06d}"), pairs)
 
 
 def _different(

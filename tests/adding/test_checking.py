@@ -10,20 +10,10 @@ from pipeline import catalog, cli
 from pipeline.adding import checking, fitting, mistakes
 from pipeline.catalog import raw_files
 from tests.conftest import ROOT
+from tests.helpers import DECLARATION
 
 SAMPLE = ROOT / "raw" / "sample"
 
-DECLARATION = """
-title = "Toy"
-source = "Toy"
-license = "CC0"
-language = "en"
-domain = "toys"
-tasks = ["NER"]
-reader = { name = "columns" }
-[labels.entity]
-PER = "person"
-"""
 ROWS = "Ada\tB-PER\nsleeps\tO\n\nBo\tB-PER\nLee\tI-PER\nwakes\tO\n"
 
 

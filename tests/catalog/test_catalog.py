@@ -23,6 +23,7 @@ from pipeline.execution import shards
 from pipeline.records import Record, Reject, violation
 from pipeline.tables import from_table
 from tests.conftest import ROOT
+from tests.helpers import DECLARATION as GOOD
 from tests.helpers import normalize_one
 
 SAMPLE = ROOT / "raw" / "sample"
@@ -145,19 +146,6 @@ def mutated(content, rng):
 def declare(tmp_path, text, name="toy"):
     (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     return catalog.load(name, tmp_path)
-
-
-GOOD = """
-title = "Toy"
-source = "Toy"
-license = "CC0"
-language = "en"
-domain = "toys"
-tasks = ["NER"]
-reader = { name = "columns" }
-[labels.entity]
-PER = "person"
-"""
 
 
 def test_a_good_declaration_loads(tmp_path):

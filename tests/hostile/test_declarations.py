@@ -7,20 +7,10 @@ from pipeline import catalog, config
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, PipelineError
+from tests.helpers import DECLARATION as GOOD
 from tests.helpers import make
 from tests.hostile.toys import lay_out, ner, span_rows
 
-GOOD = """
-title = "Toy"
-source = "Toy"
-license = "CC0"
-language = "en"
-domain = "toys"
-tasks = ["NER"]
-reader = { name = "columns" }
-[labels.entity]
-PER = "person"
-"""
 HEAD = "[labels.entity]"
 #: What takes the place of what in a good declaration -> what must be said.
 DECLARATIONS = {
