@@ -16,6 +16,7 @@ abstracts that they are from, 94.2 % are identical.
 from __future__ import annotations
 
 import re
+from array import array
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -82,23 +83,25 @@ def _moved(mention: Mention, text: str, place: Sequence[int], style: Tokenized) 
 
 def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
     """(the text as it was written, the place there of every place of `text` and of its end)."""
-    spans = [match.span() for match in _TOKEN.finditer(text)]
-    tokens = [text[start:end] for start, end in spans]
+    tokens = _TOKEN.findall(text)
     new = [_ESCAPED.get(token, token) for token in tokens]
-    glued = [False, *_glued(tokens, new, style)][: len(spans)]
-    place: list[int] = []
+    glued = [False, *_glued(tokens, new, style)][: len(tokens)]
+    # Numbers of 4 bytes, and no list of matches: a text may have 10 million characters.
+    place = array("I")
     parts: list[str] = []
     at, before = 0, 0
-    for (start, end), token, joins in zip(spans, new, glued, strict=True):
+    for match, token, joins in zip(_TOKEN.finditer(text), new, glued, strict=True):
+        start, end = match.span()
         gap = "" if joins else text[before:start]
         for part, length in ((gap, start - before), (token, end - start)):
             # What is gone stands at the end of what is left of it.
-            place += range(at, at + min(length, len(part)))
+            place.extend(range(at, at + min(length, len(part))))
             at += len(part)
-            place += [at] * (length - len(part))
+            if length > len(part):
+                place.extend([at] * (length - len(part)))
             parts.append(part)
         before = end
-    place += range(at, at + len(text) + 1 - before)
+    place.extend(range(at, at + len(text) + 1 - before))
     return "".join(parts) + text[before:], place
 
 
