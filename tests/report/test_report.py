@@ -171,7 +171,7 @@ def test_audit_prints_tables_for_programs(sample, capsys):
     out = str(sample[1]["report"].parent)
 
     def printed(*arguments):
-        assert main(["audit", "--out", out, *arguments]) == 0
+        assert main(["audit", "--run", out, *arguments]) == 0
         return capsys.readouterr().out
 
     rows = [*csv.DictReader(printed("--csv").splitlines())]
@@ -185,7 +185,7 @@ def test_audit_prints_tables_for_programs(sample, capsys):
 def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
     counts, folders = sample
     monkeypatch.setattr(listing, "width", lambda: columns)
-    assert main(["audit", "--out", str(folders["report"].parent)]) == 0
+    assert main(["audit", "--run", str(folders["report"].parent)]) == 0
 
     _, _, *lines = capsys.readouterr().out.splitlines()
     assert all(cell_len(line) <= columns for line in lines)
@@ -213,7 +213,7 @@ def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     assert "real rows" not in page
     card = (folders["publish"] / "README.md").read_text(encoding="utf-8")
     assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
-    assert main(["audit", "--out", str(folders["report"].parent)]) == 0
+    assert main(["audit", "--run", str(folders["report"].parent)]) == 0
     assert capsys.readouterr().out.startswith(told)
 
 
