@@ -21,7 +21,7 @@ def run(arguments: Arguments) -> int:
                 text = table.to_json(orient="records", force_ascii=False)
             else:
                 names, rows = [*table.columns], table.astype(object).values.tolist()
-                text = listing.table(names, rows, names[:2:-1], "`--csv` has all columns")
+                text = listing.table(names, rows, names[:2:-1], "see all:   --csv")
         else:
             path = folders["report"] / "counts.json"
             text = listing.summary(shards.read_json(path, "datasets", "skipped", "edition"), run)

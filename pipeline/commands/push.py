@@ -26,9 +26,8 @@ _REFUSED = {
 
 def run(arguments: Arguments) -> int:
     """Check what may be uploaded, upload it, and print where it is."""
-    import httpx
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
 
     from pipeline.execution import ownership
 
@@ -36,12 +35,16 @@ def run(arguments: Arguments) -> int:
     with ownership.reading(corpus):
         _check(arguments)
         api = HfApi()
-        if not api.token and not _token():
+        if not get_token():
             todo = "log in with `hf auth login`, or set HF_TOKEN"
             raise WorkError("you are not logged in to the Hub", where=repository, todo=todo)
         private = arguments.private or None
         try:
             page = api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+            about = api.repo_info(repository, repo_type="dataset")
+            if arguments.private and not about.private:
+                todo = "make it private at the Hub, or name another one"
+                raise DeclarationError("this repository is public", where=repository, todo=todo)
             api.upload_folder(
                 repo_id=repository,
                 repo_type="dataset",
@@ -58,18 +61,12 @@ def run(arguments: Arguments) -> int:
             default = (f"the Hub answers {status}", "try again later; what it has is kept")
             what, todo = _REFUSED.get(status, default)
             raise WorkError(what, where=repository, todo=todo) from None
-        except httpx.HTTPError as problem:
+        except (HTTPError, ConnectionError) as problem:
             what = f"the Hub cannot be reached: {type(problem).__name__}"
             todo = "check the network, and HF_ENDPOINT if you set it"
             raise WorkError(what, where=api.endpoint, todo=todo) from None
     say(f"uploaded: {page}")
     return 0
-
-
-def _token() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()
 
 
 def _check(arguments: Arguments) -> None:

@@ -29,7 +29,7 @@ def table(
     """A text table; numbers stand right, Chinese characters count as two columns wide.
 
     Where the terminal has no room, the columns in `spare` are left out, the first of them first.
-    The last line then names them, and says with `more` what shows them.
+    The last lines then name them, and say with `more` what shows them.
     """
     from rich.cells import cell_len
     from rich.console import Console
@@ -57,7 +57,7 @@ def table(
     Console(file=target, width=width(), highlight=False, markup=False).print(grid)
     lines = [line.rstrip() for line in target.getvalue().splitlines()]
     if left_out:
-        lines += ["", f"not shown: {', '.join(left_out)}{more and f'; {more}'}"]
+        lines += ["", f"not shown: {', '.join(left_out)}", more]
     return "\n".join(lines)
 
 
@@ -83,7 +83,7 @@ def summary(counts: Any, out: Path) -> str:
                 [*lines[0]],
                 [[*line.values()] for line in lines if totals],
                 ("instructions by task", "merged", "mostly", "rejected"),
-                "`iepile audit --csv` has all columns",
+                "see all:   iepile audit --csv",
             ),
             "",
             *([f"dropped: {reasons}"] if reasons else ()),
@@ -133,9 +133,9 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str
     if form == "table":
         fields = [*fields, "raw_present"] if fields == _FIELDS else fields
         names = ["raw" if field == "raw_present" else field for field in fields]
-        spare = ("title", "license_note", "use", "license_url", "license")
+        spare = [f for f in ("title", "use", "license_url", "license_note") if f in fields]
         rows = [[_cell(entry[field]) for field in fields] for entry in entries]
-        return table(names, rows, [s for s in spare if s in fields], "`--json` has all fields")
+        return table(names, rows, spare, "see all:   iepile datasets --json")
     rule = "".join("---:|" if field == "records" else "---|" for field in fields)
     lines = [f"| {' | '.join(fields)} |", f"|{rule}"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
