@@ -35,16 +35,10 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self):
         path = urlsplit(self.path).path
         self.server.asked.append(("GET", path))
-        if "/tree/" in path or path.endswith("/refs"):
-            return self._answer(200, [])
-        siblings = [{"rfilename": name} for name in self.server.present]
-        about = {
-            "id": REPOSITORY,
-            "sha": "0" * 40,
-            "siblings": siblings,
-            "private": self.server.private,
-        }
-        return self._answer(200, about)
+        if "/tree/" in path:
+            file = {"type": "file", "size": 1, "oid": "0" * 40}
+            return self._answer(200, [file | {"path": name} for name in self.server.present])
+        return self._answer(200, {"id": REPOSITORY, "private": self.server.private})
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -112,7 +106,9 @@ def test_the_whole_folder_is_uploaded(hub, tmp_path):
     assert f"uploaded: {hub.url}/datasets/{REPOSITORY}" in done.stderr
     (created,) = hub.created
     assert created == {
-        **{"name": "corpus", "organization": "ada", "type": "dataset"},
+        "name": "corpus",
+        "organization": "ada",
+        "type": "dataset",
         "visibility": "private",
     }
     files = {c["value"]["path"]: c["value"]["content"] for c in hub.commits if c["key"] == "file"}
