@@ -139,7 +139,7 @@ def test_it_gives_the_bytes_of_one_and_of_two_processes(address, tmp_path):
     }
     found = []
     for seed, (name, way) in enumerate(ways.items()):
-        common = ["run", "--datasets", SOME, "--raw", "raw", "--out", name]
+        common = ["run", *SOME.split(","), "--raw", "raw", "--out", name]
         env = environment(ROOT, **TOKEN, PYTHONHASHSEED=str(seed))
         done = iepile(*common, *way, cwd=tmp_path, env=env)
         assert done.returncode == 0, done.stderr
