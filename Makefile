@@ -42,7 +42,7 @@ bench: .venv/.dev
 # The dataset table of the README, and what annotation covers, from the catalogue.
 docs: .venv/.base
 	$(BIN)/iepile datasets --into README.md
-	$(BIN)/iepile datasets --coverage > docs/coverage.md
+	$(BIN)/iepile datasets --coverage > docs/reference/coverage.md
 
 # The four training examples, on planted texts with tiny models, which threads only slow down.
 examples: .venv/.consumers
