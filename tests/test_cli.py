@@ -303,7 +303,7 @@ def test_the_readme_shows_the_catalogue(capsys):
 def test_the_page_of_coverage_is_that_of_the_catalogue(capsys):
     _, page, _ = call(capsys, "datasets", "--coverage")
 
-    assert page == (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    assert page == (ROOT / "docs" / "reference" / "coverage.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("in_project")
