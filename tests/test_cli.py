@@ -293,13 +293,6 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("in_project")
-def test_the_readme_shows_the_catalogue(capsys):
-    _, table, _ = call(capsys, "datasets", "--markdown")
-
-    assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.usefixtures("in_project")
 def test_the_page_of_coverage_is_that_of_the_catalogue(capsys):
     _, page, _ = call(capsys, "datasets", "--coverage")
 

@@ -18,7 +18,17 @@ from pipeline import cli
 from tests.conftest import ROOT
 from tests.docs.pages import all_pages, blocks, name_of, rows, shows
 
-DATASETS = ("cluener", "conll04", "conll2003", "duee1", "duie2", "phee", "wnut2017")
+DATASETS = (
+    "boson",
+    "cluener",
+    "conll04",
+    "conll2003",
+    "crossner-ai",
+    "duee1",
+    "duie2",
+    "phee",
+    "wnut2017",
+)
 PAGES = [page for page in all_pages() if page.name != "CONTRIBUTING.md"]
 RUN = ("sh", "python")
 #: What is shown, not run.
@@ -47,7 +57,7 @@ def base(tmp_path_factory):
     shutil.rmtree(folder / "dictionaries" / "hard_negatives", ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert cli.main(["run", "--datasets", ",".join(DATASETS), "--workers", "1"]) == 0
+        assert cli.main(["run", *DATASETS, "--workers", "1"]) == 0
     return folder
 
 
