@@ -44,10 +44,13 @@ def base(tmp_path_factory):
             shutil.copytree(ROOT / name, folder / name, ignore=skip)
         else:
             shutil.copy(ROOT / name, folder / name)
-    shutil.rmtree(folder / "dictionaries" / "hard_negatives", ignore_errors=True)
+    params = folder / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    listed = "".join(f"  - {name}\n" for name in DATASETS)
+    params.write_text(re.sub(r"(?m)(?<=^datasets:\n)(  - .*\n)+", listed, text), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert cli.main(["run", "--datasets", ",".join(DATASETS), "--workers", "1"]) == 0
+        assert cli.main(["run", *DATASETS, "--workers", "1"]) == 0
     return folder
 
 
