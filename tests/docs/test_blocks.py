@@ -20,14 +20,8 @@ from tests.conftest import ROOT
 from tests.docs.pages import all_pages, blocks, name_of, rows, shows
 
 DATASETS = (
-    "cluener",
-    "conll04",
-    "conll2003",
-    "crossner-ai",
-    "duee1",
-    "duie2",
-    "genia2011",
-    "wnut2017",
+    *("boson", "cluener", "conll04", "conll2003", "crossner-ai"),
+    *("duee1", "duie2", "genia2011", "phee", "wnut2017"),
 )
 PAGES = [page for page in all_pages() if page.name != "CONTRIBUTING.md"]
 RUN = ("sh", "python")
