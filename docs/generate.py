@@ -11,6 +11,7 @@ column or a folder without a sentence is an error, and so is a sentence for some
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -63,7 +64,14 @@ def cell(value):
         return ""
     if isinstance(value, int):
         return f"{value:,}"
-    return " ".join(str(value).replace("|", "\\|").split())
+    return escaped(" ".join(str(value).replace("|", "\\|").split()))
+
+
+def escaped(text):
+    """A text of which Markdown takes nothing for a tag, but for what stands in backticks."""
+    pieces = re.split(r"(`[^`]*`|<https?:[^>]*>)", text)
+    pieces[::2] = [piece.replace("<", "&lt;") for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def explained(names, kind):
@@ -82,21 +90,31 @@ def explained(names, kind):
 
 
 def command_line(parser):
-    """All commands: usage, arguments, options, example."""
-    commands = subparsers(parser)
-    shown = {action.dest for action in commands._choices_actions}
-    overview = [
-        (f"[`{parser.prog} {a.dest}`](#{anchor(f'{parser.prog} {a.dest}')})", cell(a.help))
-        for a in commands._choices_actions
-    ]
-    sections = [one_command(p) for name, p in commands.choices.items() if name in shown]
-    general = f"```text\n{usage(parser)}\n```\n\n{options(parser)}"
-    return page("command-line", general, table(("command", "what it does"), overview), *sections)
+    """All commands in their groups: usage, arguments, options, examples."""
+    path = DOCS.parent / "pipeline" / "commands" / "commands.toml"
+    declared = tomllib.loads(path.read_text(encoding="utf-8"))["commands"]
+    parsers = subparsers(parser).choices
+    overview, sections, group = [], [], ""
+    for name, about in declared.items():
+        if "group" not in about:  # DVC calls it, nobody else
+            continue
+        if about["group"] != group:
+            group = about["group"]
+            sections.append(f"## {group}")
+        title = f"{parser.prog} {name}"
+        link = f"[`{title}`](#{title.replace(' ', '-')})"
+        overview.append((group, link, about["help"]))
+        sections.append(one_command(parsers[name], about))
+    idle = {*WORDS["not_run"]} - {e for about in declared.values() for e in examples(about)}
+    if idle:
+        raise SystemExit(f"docs/words.toml, [not_run]: not in the code: {sorted(idle)}")
+    return page("command-line", table(("group", "command", "what it does"), overview), *sections)
 
 
-def anchor(heading):
-    """The anchor of a heading."""
-    return heading.lower().replace(" ", "-")
+def examples(about):
+    """The examples of a command and of its subcommands."""
+    inner = about.get("commands", {}).values()
+    return [*about.get("examples", ()), *(e for own in inner for e in own.get("examples", ()))]
 
 
 def subparsers(parser):
@@ -105,25 +123,27 @@ def subparsers(parser):
     return next((a for a in parser._actions if isinstance(a, kind)), None)
 
 
-def one_command(parser, level="##"):
+def one_command(parser, about, level="###"):
     """A command, with its subcommands if it has any."""
-    parts = [f"{level} {parser.prog}", parser.description or "", f"```text\n{usage(parser)}\n```"]
-    parts += [options(parser)]
-    if parser.epilog:
-        parts += [f"```text\n{plain(parser.epilog.strip(), parser)}\n```"]
+    more = WORDS["more"].get(parser.prog.removeprefix("iepile "), "")
+    parts = [f"{level} {parser.prog}", escaped(parser.description or ""), more]
+    parts += [f"```text\n{usage(parser)}\n```", options(parser)]
+    reasons = WORDS["not_run"]
+    mine = about.get("examples", ())
+    if lines := [line for line in mine if line not in reasons]:
+        parts.append("```sh\n" + "\n".join(lines) + "\n```")
+    parts += [
+        f"<!-- not run: {reasons[line]} -->\n```sh\n{line}\n```" for line in mine if line in reasons
+    ]
     if inner := subparsers(parser):
-        parts += [one_command(own, f"{level}#") for own in inner.choices.values()]
+        own = about["commands"]
+        parts += [one_command(p, own[name], f"{level}#") for name, p in inner.choices.items()]
     return "\n\n".join(part for part in parts if part)
 
 
 def usage(parser):
     """The usage line, without line breaks of its own."""
-    return " ".join(plain(parser.format_usage(), parser).removeprefix("usage: ").split())
-
-
-def plain(text, parser):
-    """A text of argparse with its placeholders filled."""
-    return text.replace("%(prog)s", parser.prog)
+    return " ".join(parser.format_usage().removeprefix("usage: ").split())
 
 
 def options(parser):

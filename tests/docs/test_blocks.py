@@ -2,7 +2,8 @@
 
 The copy holds a run over a few sample datasets in `output`. A block that is not run says why in the
 line before it, `<!-- not run: why -->`; one that another test runs names it:
-`<!-- run in: tests/... -->`, or `exports` for `test_export_pages.py`.
+`<!-- run in: tests/... -->`, or `exports` for `test_export_pages.py`. A block under
+`<!-- output -->` shows lines that the block before it prints.
 """
 
 import json
@@ -19,15 +20,8 @@ from tests.conftest import ROOT
 from tests.docs.pages import all_pages, blocks, name_of, rows, shows
 
 DATASETS = (
-    "boson",
-    "cluener",
-    "conll04",
-    "conll2003",
-    "crossner-ai",
-    "duee1",
-    "duie2",
-    "phee",
-    "wnut2017",
+    *("boson", "cluener", "conll04", "conll2003", "crossner-ai"),
+    *("duee1", "duie2", "genia2011", "phee", "wnut2017"),
 )
 PAGES = [page for page in all_pages() if page.name != "CONTRIBUTING.md"]
 RUN = ("sh", "python")
@@ -54,7 +48,10 @@ def base(tmp_path_factory):
             shutil.copytree(ROOT / name, folder / name, ignore=skip)
         else:
             shutil.copy(ROOT / name, folder / name)
-    shutil.rmtree(folder / "dictionaries" / "hard_negatives", ignore_errors=True)
+    params = folder / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    listed = "".join(f"  - {name}\n" for name in DATASETS)
+    params.write_text(re.sub(r"(?m)(?<=^datasets:\n)(  - .*\n)+", listed, text), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert cli.main(["run", *DATASETS, "--workers", "1"]) == 0
@@ -80,7 +77,8 @@ def test_blocks_are_run_or_say_why_not(page):
     for block in blocks(page):
         where = f"{name_of(page)}:{block.line}"
         reason = re.fullmatch(r"(not run|run in|row of): *(\S.*)", block.mark)
-        if block.kind not in (*RUN, *SHOWN) or (block.mark and not reason):
+        told = not block.mark or reason or block.mark == "output"
+        if block.kind not in (*RUN, *SHOWN) or not told:
             odd.append(f"{where}: {block.kind} {block.mark}")
         elif reason and reason[1] == "run in" and not elsewhere(reason[2], page):
             odd.append(f"{where}: no test runs it: {reason[2]}")
@@ -105,14 +103,26 @@ def test_blocks_run_as_written(page, place):
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
     }
-    for block in runnable(page):
+    printed = set()
+    for block in blocks(page):
+        where = f"{name_of(page)}:{block.line}"
+        if block.mark == "output":
+            assert {*map(joined, block.text.splitlines())} <= printed, where
+        if block.kind not in RUN or block.mark:
+            continue
         program = ["bash", "-euo", "pipefail"] if block.kind == "sh" else [sys.executable]
         done = subprocess.run(
             [*program, "-c", block.text],
             cwd=place, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         said = f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
-        assert done.returncode == 0, f"{name_of(page)}:{block.line}\n{block.text}\n{said}"
+        assert done.returncode == 0, f"{where}\n{block.text}\n{said}"
+        printed = {*map(joined, done.stdout.splitlines())}
+
+
+def joined(line):
+    """A line with single blanks between its words."""
+    return " ".join(line.split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -148,6 +158,28 @@ def test_the_tree_of_the_output_folder_is_complete(base):
     # What DVC and users write; what only conflicting rows or merges make.
     optional = ("output/gates", "dictionaries/overrides", "output/dedupe/<id>/merged-")
     assert [path for path in absent if not path.startswith(optional)] == []
+
+
+def test_the_figure_of_label_sets_is_real(base):
+    figure = (ROOT / "docs" / "assets" / "label-sets.svg").read_text(encoding="utf-8")
+    marks = {"✓": "positive", "≈": "hard", "–": "other"}
+    found = re.split(r">(duie2/train/5/RE/\d)<", figure)[1:]
+    shown = {
+        name: {(marks[mark], label) for mark, label in re.findall(r">([✓≈–]) (\S+) <tspan", text)}
+        for name, text in zip(found[::2], found[1::2], strict=True)
+    }
+    near = json.loads((base / "output/dictionaries/hard_negatives.json").read_bytes())
+    real = [
+        row for row in rows(base / "output/corpus/RE-zh/train")
+        if row["record_id"] == "duie2/train/5"
+    ]  # fmt: skip
+    positive = {label for row in real for label, own in json.loads(row["output"]).items() if own}
+    hard = {label for one in positive for label in near["RE"]["DuIE2.0"][one]} - positive
+
+    def kind(label):
+        return "positive" if label in positive else "hard" if label in hard else "other"
+
+    assert shown == {row["id"]: {(kind(label), label) for label in row["labels"]} for row in real}
 
 
 def _form(path):
