@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers import _tags
 from pipeline.readers._form import LISTS
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers._paths import Item, RowError, lister
 from pipeline.readers._source import EXCERPT, items, label_of, whole
 from pipeline.readers._text import Text
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.readers._form import Form, List, Place
+    from pipeline.readers._paths import Path
 
 #: The key of the tail among the slots of an object that has several.
 _VALUE: Final = "@value"
@@ -50,17 +51,23 @@ def _fits(builder: _Builder) -> bool:
     return not builder.text.torn(builder.mentions)
 
 
-def lost_counts(reject: Reject, form: Form, row: Item) -> Reject:
-    """The reject of a row, with the number of annotations that are lost with it."""
+def lost_counts(reject: Reject, form: Form, row: Item, paths: Mapping[str, Path] = {}) -> Reject:
+    """The reject of a row, with the number of annotations that are lost with it.
+
+    `paths` says of some kinds which list in the row holds as many.
+    """
     entities, relations, events = (_sound(own, row) for own in form.lists)
     arguments = [_sound(form.arguments and form.arguments.items, event) for event in events]
-    return reject._replace(
-        entities=len(entities) + _tagged_entities(form, row),
-        relations=len(relations),
-        events=len(events),
-        arguments=sum(map(len, arguments)),
-        source_id=form.document(row),
-    )
+    counts = {
+        "records": 1,
+        "entities": len(entities) + _tagged_entities(form, row),
+        "relations": len(relations),
+        "events": len(events),
+        "arguments": sum(map(len, arguments)),
+        **{kind: len(_sound(lister(path), row)) for kind, path in paths.items()},
+    }
+    counts["records"] = max(1, counts["records"])
+    return reject._replace(**counts, source_id=form.document(row))  # type: ignore[arg-type]
 
 
 def _sound(find: List | None, item: Item) -> list[Item]:

@@ -106,3 +106,12 @@ class Options(Tagged, frozen=True):
     unlabelled: Literal["reject", "none"] = "reject"
     #: Field -> the values of rows that are gold; others are passed over, and told.
     only: dict[str, tuple[str | bool, ...]] = msgspec.field(default_factory=dict)
+
+
+class Layout(Options, frozen=True):
+    """The rows that a reader brings into shape (`layouts.toml`)."""
+
+    #: Fields of the raw rows that the reader reads whole.
+    whole: tuple[Path, ...] = ()
+    #: Kind -> the list in a raw row that says how many of it are lost with the row.
+    lost: dict[str, Path] = msgspec.field(default_factory=dict)

@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO, TextIOWrapper
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.records import Record
-
+_T = TypeVar("_T")
 EXCERPT: Final = 120
 #: How much of a file is looked at to see what it is.
 HEAD: Final = 1 << 16
@@ -247,8 +246,8 @@ def _document(raw: bytes, path: Path) -> Any:
         ) from None
 
 
-def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> Record | Reject:
-    """The record that `build` makes of a raw row, or a `Reject` where the row lacks its parts."""
+def attempt(origin: str, build: Callable[[Any], _T], row: Any) -> _T | Reject:
+    """What `build` makes of a raw row, or a `Reject` where the row lacks its parts."""
     if isinstance(row, Reject):
         return row
     try:

@@ -17,17 +17,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
 from pipeline.readers._options import Table
-from pipeline.readers._paths import Item
 from pipeline.readers._source import EXCERPT
+from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from pipeline.records import Record
 
 
 class Options(Table, frozen=True):
@@ -36,32 +33,26 @@ class Options(Table, frozen=True):
     text: str = "text"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per task, and before it a reject per annotation that is not gold."""
-    return json_rows.rows_read(_rows(files, options), json_rows.layout("standard"))
+def _gold(origin: str, task: Any, options: Options) -> Iterator[tuple[str, Any]]:
+    """A reject per annotation that is not gold, and the task with the one that is."""
+    gold, others = _results(task)
+    for other in others:
+        what = f"annotation {other.get('id')!r:.40}"
+        yield origin, Reject(origin, "not_gold", what, records=0)
+    if gold is None:
+        what = "no annotation that was not cancelled"
+        yield origin, Reject(origin, "unlabelled", what, str(task)[:EXCERPT])
+    else:
+        yield origin, _row(task, gold, options)
 
 
-def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
-    for origin, item in json_rows.rows_of(files):
-        if isinstance(item.value, Reject):
-            yield origin, item
-            continue
-        gold, others = _results(item.value)
-        for other in others:
-            what = f"annotation {other.get('id')!r:.40}"
-            yield origin, Item(Reject(origin, "not_gold", what, records=0))
-        if gold is None:
-            task = str(item.value)[:EXCERPT]
-            what = "no annotation that was not cancelled"
-            yield origin, Item(Reject(origin, "unlabelled", what, task))
-            continue
-        yield origin, Item(_row(item.value, gold, options))
+read, _ = shaped("standard", _gold)
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Kind of result, or field of the data, that is not read -> how often it occurs."""
     found: Counter[str] = Counter()
-    for _, item in json_rows.rows_of(files):
+    for _, item in rows_of(files):
         gold, others = _results(item.value)
         data = item.value.get("data") if isinstance(item.value, dict) else None
         found.update(f"data.{k}" for k, v in (data or {}).items() if v and k != options.text)
