@@ -39,7 +39,9 @@ _OTHERS: Final = {
     b"%PDF-": "a PDF",
 }
 _BRACKETS: Final = {"LRB": "(", "RRB": ")", "LSB": "[", "RSB": "]", "LCB": "{", "RCB": "}"}
-_TREEBANK: Final = {"``": '"', "''": '"', **{f"-{k}-": sign for k, sign in _BRACKETS.items()}}
+_ESCAPES: Final = {f"-{name}-": sign for name, sign in _BRACKETS.items()}
+_TREEBANK: Final = {"``": '"', "''": '"', **_ESCAPES}
+_ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **_ESCAPES}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -131,6 +133,22 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
         for name, stream in opened(path):
             for number, text in enumerate(_decoded(stream, encoding), start=1):
                 yield f"{name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+
+
+def blocks(
+    file: Path, starts: Callable[[str], bool] = lambda _: False
+) -> Iterator[list[tuple[str, str]]]:
+    """(origin, line) of the lines between empty ones; a line that starts a block is its first."""
+    block: list[tuple[str, str]] = []
+    for origin, line in lines(file):
+        empty = not line.strip()
+        if block and (empty or starts(line)):
+            yield block
+            block = []
+        if not empty:
+            block.append((origin, line))
+    if block:
+        yield block
 
 
 def _decoded(stream: Any, encoding: str) -> Iterator[str]:
@@ -285,6 +303,13 @@ def label_of(value: Any) -> str:
 def unescaped(token: str) -> str:
     """A token as the text has it: a treebank writes brackets and quotation marks otherwise."""
     return _TREEBANK.get(token, token)
+
+
+def ontonotes_word(word: str) -> str:
+    """A word of OntoNotes as it stood in the text; its quotation marks are those of the files."""
+    if "\\" in word:
+        word = word.replace("\\/", "/").replace("\\*", "*")
+    return _ONTONOTES.get(word, word)
 
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:

@@ -35,7 +35,8 @@ from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._rows import Arguments, Layout, Options, Span
-from pipeline.readers._source import attempt, files_in, json_document, json_rows
+from pipeline.readers._source import attempt, blocks, files_in, json_document, json_rows, lines
+from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ Source = Callable[[Sequence[File], Any], Iterator[tuple[str, Item]]]
 Read = Callable[..., Iterator[Record | Reject]]
 Unread = Callable[..., Counter[str]]
 #: What a reader's options say of its rows as a layout does.
-_SHARED: Final = ("language", "inclusive_end")
+_SHARED: Final = ("inclusive_end", *Tagged.__struct_fields__)
 
 
 def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
@@ -137,6 +138,21 @@ def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]
             keys = "".join(f"{key}#" for key, _ in item.trail)
             numbers[keys] += 1
             yield f"{file.name}:{keys}{numbers[keys]}", item
+
+
+def unchanged(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+    """The shape of a row that has it already."""
+    yield origin, row
+
+
+def lines_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
+    """(origin, line) of all lines that are not empty."""
+    return ((at, Item(line)) for file in files for at, line in lines(file) if line.strip())
+
+
+def blocks_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
+    """(origin, lines with their origins) of the lines between empty ones."""
+    return ((block[0][0], Item(block)) for file in files for block in blocks(file))
 
 
 def _no_rows(file: File, path: Path, why: str) -> RawFileError:

@@ -12,13 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.readers._options import Table
-from pipeline.readers._paths import Item
-from pipeline.readers._source import lines
-from pipeline.readers.json_rows import shaped
+from pipeline.readers.json_rows import lines_of, shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 class Options(Table, frozen=True):
@@ -28,11 +25,6 @@ class Options(Table, frozen=True):
     between: str = "|||"
     inside: str = "|"
     inclusive_end: bool = False
-
-
-def _lines(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
-    """The lines that are not empty."""
-    return ((at, Item(line)) for file in files for at, line in lines(file) if line.strip())
 
 
 def _row(origin: str, line: Any, options: Options) -> Iterator[tuple[str, Any]]:
@@ -51,4 +43,4 @@ def _span(part: str, inside: str) -> list[Any]:
     return [*labels, *numbers]
 
 
-read, _ = shaped("span_lines", _row, _lines)
+read, _ = shaped("span_lines", _row, lines_of)
