@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -28,6 +29,10 @@ _T = TypeVar("_T")
 EXCERPT: Final = 120
 #: How much of a file is looked at to see what it is.
 HEAD: Final = 1 << 16
+#: How many characters of an array are read at a time.
+_BLOCK: Final = 1 << 20
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
+_SCAN: Final = json.JSONDecoder().raw_decode
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
@@ -132,7 +137,8 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
     with unpacking(path):
         for name, stream in opened(path):
             for number, text in enumerate(_decoded(stream, encoding), start=1):
-                yield f"{name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+                line = text.removeprefix("\ufeff") if number == 1 else text
+                yield f"{name}:{number}", line.removesuffix("\n").removesuffix("\r")
 
 
 def blocks(
@@ -152,11 +158,10 @@ def blocks(
 
 
 def _decoded(stream: Any, encoding: str) -> Iterator[str]:
-    """The lines of a file without their ends; of UTF-8, many are decoded at once."""
+    """The lines of a file; of UTF-8, many are decoded at once."""
     if encoding == "utf-8":
-        texts = TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
-        return (text.removesuffix("\n").removesuffix("\r") for text in texts)
-    return (decode(raw.removesuffix(b"\n").removesuffix(b"\r"), encoding) for raw in stream)
+        return TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
+    return (decode(raw, encoding) for raw in stream)
 
 
 def files_in(paths: Sequence[Path], ending: str) -> Iterator[Path]:
@@ -188,8 +193,11 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         for name, stream in opened(path):
             kind = _shape(stream.peek(HEAD))
             if kind == "array":
-                values = _document(stream.read(), path)
-                yield from ((f"{name}:{n}", value) for n, value in enumerate(values, start=1))
+                try:
+                    for number, value in enumerate(_elements(stream), start=1):
+                        yield f"{name}:{number}", value
+                except (ValueError, RecursionError) as problem:
+                    raise _no_document(problem, path) from None
                 continue
             if kind == "object":
                 content = stream.read()
@@ -199,8 +207,7 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
                 except ValueError:  # They are lines, the first of them broken.
                     stream = BytesIO(content)  # noqa: PLW2901
             for number, text in enumerate(_decoded(stream, "utf-8"), start=1):
-                line = text.removeprefix("\ufeff") if number == 1 else text
-                if line.strip():
+                if line := text.removeprefix("\ufeff" if number == 1 else "").strip():
                     yield _row(f"{name}:{number}", line)
 
 
@@ -212,6 +219,48 @@ def _shape(head: bytes) -> Literal["lines", "array", "object"]:
     if first[:1] == b"[":
         return "lines" if others and others[0][:1] == b"[" and first[-1:] == b"]" else "array"
     return "object" if others and first[:1] == b"{" and first[-1:] != b"}" else "lines"
+
+
+def _elements(stream: Any) -> Iterator[Any]:
+    """The values of an array. It is read in blocks, for it may be larger than memory.
+
+    Each is parsed as a line of JSON is, so that nothing is lost that is told there. What follows a
+    value is looked at first: a number at the end of a block may go on in the next one.
+    """
+    texts = TextIOWrapper(stream, "utf-8", "surrogateescape")
+    held, size = texts.read(HEAD), _BLOCK
+    place = start = held.index("[") + 1
+    while True:
+        begin = _after_blanks(held, place)
+        empty = place == start and held[begin : begin + 1] == "]"
+        end = begin if empty else _end_of_value(held, begin)
+        after = _after_blanks(held, end)
+        if after < len(held):
+            if not empty:
+                yield parsed(held[begin:end])
+            if held[after] != ",":
+                break
+            place, start, size = after + 1, -1, _BLOCK
+        elif more := texts.read(size):
+            held, start = held[place:] + more, start - place
+            place, size = 0, size * 2  # A long value is read in ever larger blocks.
+        else:
+            parsed(held[begin:])  # It nearly always says what is wrong.
+            raise ValueError("the array has no end")
+    if held[after] != "]" or (held[after + 1 :] + texts.read()).strip():
+        raise ValueError(f"{held[after : after + 20]!r} follows a value of the array")
+
+
+def _after_blanks(text: str, place: int) -> int:
+    return _BLANKS.match(text, place).end()  # type: ignore[union-attr]
+
+
+def _end_of_value(text: str, begin: int) -> int:
+    """Where a value of JSON ends; the end of the text where it is broken, or goes on."""
+    try:
+        return _SCAN(text, begin)[1]
+    except ValueError:
+        return len(text)
 
 
 def _row(origin: str, line: str) -> tuple[str, Any]:
@@ -252,16 +301,15 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> None:
 
 def json_document(path: Path) -> Any:
     """The value of a file that is one JSON document."""
-    return _document(read_bytes(path), path)
-
-
-def _document(raw: bytes, path: Path) -> Any:
     try:
-        return parsed(raw.removeprefix(_BOM))
+        return parsed(read_bytes(path).removeprefix(_BOM))
     except ValueError as problem:
-        raise RawFileError(
-            f"not a JSON document: {problem}", where=path, todo="check the file or the reader"
-        ) from None
+        raise _no_document(problem, path) from None
+
+
+def _no_document(problem: Exception, path: Path) -> RawFileError:
+    what = f"not a JSON document: {problem}"
+    return RawFileError(what, where=path, todo="check the file or the reader")
 
 
 def attempt(origin: str, build: Callable[[Any], _T], row: Any) -> _T | Reject:

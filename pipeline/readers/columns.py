@@ -172,16 +172,20 @@ def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
     document, number = None, 0
     rows: list[tuple[str, list[str]]] = []
     marker, comment, first = options.document_marker, options.comment, options.header
+    new = options.sentence_column
     for place, row in cells(
         file, options.separator, quoted=options.quoted, encoding=options.encoding
     ):
         if first and row:
             first = False
             continue
-        mark = next((cell for cell in row if cell.startswith(marker)), None) if marker else None
+        mark = None
+        for cell in row if marker else ():  # A loop of its own: it is done for every token.
+            if cell.startswith(marker):
+                mark = cell
+                break
         if mark is None and comment and not rows and row and _begins(row, comment, options):
             continue  # Further down it is a token.
-        new = options.sentence_column
         starts = new is not None and len(row) > new and row[new].strip()
         if rows and (mark is not None or not row or starts):
             yield Sentence(rows, document)
