@@ -14,8 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from pipeline.readers._options import Joined
-from pipeline.readers._source import EXCERPT, join_tokens
-from pipeline.records import Mention, Record, Reject
+from pipeline.records import Mention
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,19 +130,6 @@ def count(tags: Sequence[str], style: Style) -> int:
     known = [tag if _part(tag, style) else "O" for tag in tags]
     spans = decode(known, style)
     return 0 if isinstance(spans, str) else len(spans)
-
-
-def tagged(
-    origin: str, tokens: Sequence[str], tags: Sequence[str], language: str, style: Style
-) -> Record | Reject:
-    """The record of tokens and a tag for each, or why there is none."""
-    text, starts = join_tokens(tokens, language)
-    spans = decode(tags, style)
-    if len(tokens) == len(tags) and not isinstance(spans, str):
-        return Record(text, origin, mentions(spans, text, tokens, starts))
-    odd = f"{len(tokens)} tokens, {len(tags)} tags"
-    reason, detail = ("unknown_tag", spans) if isinstance(spans, str) else ("length_mismatch", odd)
-    return Reject(origin, reason, detail, text[:EXCERPT], entities=count(tags, style))
 
 
 def mentions(

@@ -35,7 +35,7 @@ from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._rows import Arguments, Layout, Options, Span
-from pipeline.readers._source import attempt, blocks, files_in, json_document, json_rows, lines
+from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
 
@@ -148,11 +148,6 @@ def unchanged(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
 def lines_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
     """(origin, line) of all lines that are not empty."""
     return ((at, Item(line)) for file in files for at, line in lines(file) if line.strip())
-
-
-def blocks_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
-    """(origin, lines with their origins) of the lines between empty ones."""
-    return ((block[0][0], Item(block)) for file in files for block in blocks(file))
 
 
 def _no_rows(file: File, path: Path, why: str) -> RawFileError:
