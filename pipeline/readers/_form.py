@@ -36,6 +36,7 @@ class Form:
         self.style = o.style
         self.tag_names = dict(enumerate(o.tag_names))
         self.source_id = _found(o.source_id, required=False)
+        self.annotator = _found(o.annotator, required=False)
         self.only = [(field, finder(field, required=False), own) for field, own in o.only.items()]
         self.entities, self.relations, self.events = map(
             _followed, (o.entities, o.relations, o.events)

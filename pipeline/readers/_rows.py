@@ -104,6 +104,10 @@ class Options(Tagged, frozen=True):
     source_id: Path | None = None
     #: Whether a row without its list of annotations is unknown, or known to have none.
     unlabelled: Literal["reject", "none"] = "reject"
+    #: Who annotated the row, where several did the same text: "^#" is the file, say.
+    annotator: Path | None = None
+    #: Whose rows count: of the first for a text, of one by name, or what most of them have.
+    annotators: str = "first"
     #: Field -> the values of rows that are gold; others are passed over, and told.
     only: dict[str, tuple[str | bool, ...]] = msgspec.field(default_factory=dict)
 

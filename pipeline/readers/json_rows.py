@@ -31,6 +31,7 @@ import msgspec
 
 from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
+from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
@@ -49,7 +50,7 @@ Source = Callable[[Sequence[File], Any], Iterator[tuple[str, Item]]]
 Read = Callable[..., Iterator[Record | Reject]]
 Unread = Callable[..., Counter[str]]
 #: What a reader's options say of its rows as a layout does.
-_SHARED: Final = ("inclusive_end", *Tagged.__struct_fields__)
+_SHARED: Final = ("inclusive_end", "annotators", *Tagged.__struct_fields__)
 
 
 def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
@@ -105,19 +106,30 @@ def _layout(reader: str, given: Any) -> Layout:
 
 
 def _records(rows: Iterable[tuple[str, Item]], form: Form) -> Iterator[Record | Reject]:
-    for origin, row in rows:
-        if isinstance(row.value, Reject):
-            yield row.value
-        elif odd := form.not_gold(row):
-            yield Reject(origin, "not_gold", odd, records=0)
+    if not (who := form.annotator):
+        return (item for origin, row in rows for item in _read(origin, row, form))
+    named = ((_named(row, who), item) for origin, row in rows for item in _read(origin, row, form))
+    return chosen(named, form.options.annotators)
+
+
+def _named(row: Item, who: Callable[[Item], Any]) -> str:
+    return "" if isinstance(row.value, Reject) else str(who(row))
+
+
+def _read(origin: str, row: Item, form: Form) -> Iterator[Record | Reject]:
+    """The record of a row or its reject, after the rejects of what is lost from it."""
+    if isinstance(row.value, Reject):
+        yield row.value
+    elif odd := form.not_gold(row):
+        yield Reject(origin, "not_gold", odd, records=0)
+    else:
+        lost: list[Reject] = []
+        item = attempt(origin, partial(built, origin, form, lost), row)
+        if isinstance(item, Reject):
+            yield lost_counts(item, form, row)
         else:
-            lost: list[Reject] = []
-            item = attempt(origin, partial(built, origin, form, lost), row)
-            if isinstance(item, Reject):
-                yield lost_counts(item, form, row)
-            else:
-                yield from lost
-                yield item
+            yield from lost
+            yield item
 
 
 def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]]:
@@ -165,6 +177,7 @@ def _paths(options: Options) -> Iterator[Steps]:
     """The steps of every path, from the row on."""
     texts = options.text if isinstance(options.text, tuple) else [options.text]
     single = [options.title, options.tags, options.source_id, *options.only]
+    single += [options.annotator] if not str(options.annotator).startswith("^") else []
     single += [options.tokens] if options.tokens is not None else texts
     yield from (steps(path) for path in single if path is not None)
     for table in (options.entities, options.relations, options.events):
