@@ -104,7 +104,8 @@ class _Builder:
         self.mentions: list[Mention] = []
         #: (text, start, end, label or role) -> the first such mention.
         self.known: dict[tuple[Any, ...], int] = {}
-        #: The id of an entity or event, or the place of an entity in its list -> its mention.
+        #: The id of an entity or event, or the place of an entity in its list, or the last token
+        #: of a tagged one -> its mention.
         self.ids: dict[Any, int | None] = {}
 
     def record(self) -> Record | Reject:
@@ -146,7 +147,7 @@ class _Builder:
             return Reject(self.origin, "unknown_tag", spans, text[:EXCERPT])
         for first, last, label in spans:
             start, end = self.text.characters(first, last + 1)
-            self._add(Mention(text[start:end], start, end, label))
+            self.ids[last] = self._add(Mention(text[start:end], start, end, label))
         return None
 
     def _entity(self, number: int, item: Item) -> None:
