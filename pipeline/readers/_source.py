@@ -102,17 +102,7 @@ def unpacking(path: Path) -> Iterator[None]:
 
 
 def decode(raw: bytes, encoding: str = "utf-8") -> str:
-    """Text of raw bytes. A byte that is no UTF-8 becomes a surrogate, which `normalize` rejects.
-
-    `encoding="cesu-8"` reads astral characters that were written as two surrogates of three bytes;
-    half of such a pair stays a surrogate, for `normalize` to reject.
-    """
-    if encoding == "cesu-8":
-        try:
-            halves = raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass")
-            return halves.decode("utf-16", "surrogatepass")
-        except UnicodeDecodeError:
-            return raw.decode("utf-8", "surrogateescape")
+    """Text of raw bytes. A byte that is no UTF-8 becomes a surrogate, which `normalize` rejects."""
     try:
         return raw.decode(encoding, "surrogateescape")
     except LookupError:

@@ -43,4 +43,4 @@ def _span(part: str, inside: str) -> list[Any]:
     return [*labels, *numbers]
 
 
-read, _ = shaped("span_lines", _row, lines_of)
+read, _ = shaped("spans", _row, lines_of)
