@@ -25,28 +25,41 @@ values and times, which have no head, are mentions without a label where an even
 from __future__ import annotations
 
 import html
+import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from xml.etree import ElementTree as ET
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipeline.readers._apf import Part, counts, parts, span, untagged
 from pipeline.readers._options import Table
+from pipeline.readers._paths import Item
 from pipeline.readers._sentences import sentences
 from pipeline.readers._source import EXCERPT, decode, files_in, read_bytes
-from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from pipeline.readers.json_rows import shaped
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.readers._apf import Span
-
 _APF: Final = ".apf.xml"
 _BREAKS: Final = str.maketrans("\r\n", "  ")
 _EXTENTS: Final = ("extent", "ldc_scope", "head", "anchor")
+_TAG: Final = re.compile(r"<[^<>]+>")
+#: What is counted where a document cannot be read.
+_COUNTED: Final = ("entity_mention", "relation_mention", "event_mention", "event_mention_argument")
+
+Span = tuple[int, int]
+
+
+class _Part(NamedTuple):
+    """What an argument can refer to: an entity mention, a value or a time."""
+
+    span: Span
+    text: str
+    label: str | None
 
 
 class Options(Table, frozen=True):
@@ -55,117 +68,137 @@ class Options(Table, frozen=True):
     mention: Literal["head", "extent"] = "head"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per sentence, then a reject for each annotation that is in none."""
-    for path in files:
-        for apf in files_in([path], _APF):
-            name = apf.name.removesuffix(_APF)
-            raw = decode(read_bytes(apf.with_name(f"{name}.sgm")))
-            markup = read_bytes(apf)
-            root = None
-            try:
-                root = fromstring(markup)
-                document = _Document(name, raw, root, heads=options.mention == "head")
-            except (
-                ET.ParseError,
-                DefusedXmlException,
-                LookupError,
-                ValueError,
-                AttributeError,
-            ) as problem:
-                detail = f"{type(problem).__name__}: {problem}"[:EXCERPT]
-                excerpt = decode(markup)[:EXCERPT]
-                lost = Reject(name, "malformed_document", detail, excerpt, source_id=name)
-                yield lost if root is None else lost._replace(**counts(root))
-                continue
-            yield from document.records()
-            yield from document.lost
+def _documents(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+    for apf in files_in(files, _APF):
+        name = apf.name.removesuffix(_APF)
+        raw, markup = decode(read_bytes(apf.with_name(f"{name}.sgm"))), read_bytes(apf)
+        try:
+            root = fromstring(markup)
+        except (ET.ParseError, DefusedXmlException, LookupError, ValueError) as problem:
+            detail = f"{type(problem).__name__}: {problem}"[:EXCERPT]
+            excerpt = decode(markup)[:EXCERPT]
+            yield name, Item(Reject(name, "malformed_document", detail, excerpt, source_id=name))
+        else:
+            counted = {tag: [*root.iter(tag)] for tag in _COUNTED}
+            yield name, Item({"raw": raw, "root": root, **counted}, ((name, None),))
 
 
-class _Document:
-    """The sentences of a document, and each annotation in its sentence or among the lost."""
+def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str, Any]]:
+    """The sentences of a document, then what is lost as it is in none of them."""
+    root = document["root"]
+    text, spans = _cut(document["raw"], root)
+    starts = [start for start, _ in spans]
+    strings = [html.unescape(text[start:end]).translate(_BREAKS) for start, end in spans]
+    rows: list[dict[str, Any]] = [
+        {"text": string, "entities": [], "relations": [], "events": []} for string in strings
+    ]
+    lost: list[tuple[str, Reject]] = []
 
-    def __init__(self, name: str, raw: str, root: ET.Element, *, heads: bool) -> None:
-        self.name = name
-        self.lost: list[Reject] = []
-        self.text, regions = untagged(raw)
-        self.parts = parts(root, heads=heads)
-        whole = sorted(span(e)[0] for tag in _EXTENTS for e in root.iter(tag))
-        self.spans = [s for region in regions for s in sentences(self.text, *region, whole)]
-        self.starts = [start for start, _ in self.spans]
-        self.mentions: list[list[Mention]] = [[] for _ in self.spans]
-        self.relations: list[list[Relation]] = [[] for _ in self.spans]
-        self.events: list[list[Event]] = [[] for _ in self.spans]
-        self.places: dict[str, Span] = {}
-        for number, part in self.parts.items():
-            if part.label is not None and self._place(number) is None:
-                self._lose(part, "mention_in_no_sentence", number, entities=1)
-        for kind in root.iter("relation"):
-            for relation in kind.iter("relation_mention"):
-                self._relation(kind.attrib["TYPE"], relation)
-        for kind in root.iter("event"):
-            for event in kind.iter("event_mention"):
-                self._event(f"{kind.attrib['TYPE']}:{kind.attrib['SUBTYPE']}", event)
-
-    def records(self) -> Iterator[Record]:
-        for number, (start, end) in enumerate(self.spans):
-            yield Record(
-                html.unescape(self.text[start:end]).translate(_BREAKS),
-                f"{self.name}:{number + 1}",
-                self.mentions[number],
-                self.relations[number],
-                self.events[number],
-                self.name,
-            )
-
-    def _lose(self, part: Part, reason: str, detail: str, **number: Any) -> None:
-        lost = Reject(self.name, reason, detail, part.text[:EXCERPT], 0, source_id=self.name)
-        self.lost.append(lost._replace(**number))
-
-    def _place(self, number: str) -> Span | None:
-        """(sentence, mention) of a part, which becomes a mention when it is first asked for."""
-        if number not in self.places and number in self.parts:
-            if (place := self._add(self.parts[number])) is None:
-                return None
-            self.places[number] = place
-        return self.places.get(number)
-
-    def _add(self, part: Part) -> Span | None:
-        (start, end), own = part.span, bisect_right(self.starts, part.span[0]) - 1
-        if own < 0 or end > self.spans[own][1]:
+    def place(part: _Part) -> tuple[int, dict[str, int]] | None:
+        """(sentence, span in it) of a part; None where it is in no sentence."""
+        (start, end), own = part.span, bisect_right(starts, part.span[0]) - 1
+        found = html.unescape(text[start:end])
+        if own < 0 or end > spans[own][1] or found.split() != part.text.split():
             return None
-        found = html.unescape(self.text[start:end])
-        if found.split() != part.text.split():
-            return None
-        begin = len(html.unescape(self.text[self.spans[own][0] : start]))
-        span = Mention(found.translate(_BREAKS), begin, begin + len(found), part.label)
-        self.mentions[own].append(span)
-        return own, len(self.mentions[own]) - 1
+        begin = len(html.unescape(text[spans[own][0] : start]))
+        return own, {"start": begin, "end": begin + len(found)}
 
-    def _relation(self, label: str, relation: ET.Element) -> None:
-        ends = {
+    def lose(part: _Part, reason: str, detail: str, **counts: Any) -> None:
+        reject = Reject(name, reason, detail, part.text[:EXCERPT], 0, source_id=name)
+        lost.append((name, reject._replace(**counts)))
+
+    parts = _parts(root, heads=options.mention == "head")
+    places = {number: place(part) for number, part in parts.items()}
+    ends: dict[str, dict[str, Any]] = {}
+    for number, part in parts.items():
+        if at := places[number]:
+            ends[number] = at[1] if part.label is None else {"ref": number}
+        if part.label is not None and at:
+            rows[at[0]]["entities"].append({"id": number, "label": part.label, **at[1]})
+        elif part.label is not None:
+            lose(part, "mention_in_no_sentence", number, entities=1)
+    for kind, relation in _inner(root, "relation"):
+        given = {
             a.attrib["ROLE"]: a.attrib["REFID"] for a in relation.iter(f"{relation.tag}_argument")
         }
-        head, tail = self._place(ends["Arg-1"]), self._place(ends["Arg-2"])
-        if head is None or tail is None or head[0] != tail[0]:
-            part = Part(*span(relation.find("extent")), None)
-            self._lose(part, "argument_in_other_sentence", relation.attrib["ID"], relations=1)
+        head, tail = (places.get(given[role]) for role in ("Arg-1", "Arg-2"))
+        if head and tail and head[0] == tail[0]:
+            pair = {"head": ends[given["Arg-1"]], "tail": ends[given["Arg-2"]]}
+            rows[head[0]]["relations"].append({"label": kind.attrib["TYPE"], **pair})
         else:
-            self.relations[head[0]].append(Relation(label, head[1], tail[1]))
-
-    def _event(self, label: str, event: ET.Element) -> None:
-        anchor = Part(*span(event.find("anchor")), None)
-        given = list(event.iter("event_mention_argument"))
-        if (trigger := self._add(anchor)) is None:
-            number = event.attrib["ID"]
-            self._lose(anchor, "trigger_in_no_sentence", number, events=1, arguments=len(given))
-            return
+            extent = _Part(*_span(relation.find("extent")), None)
+            lose(extent, "argument_in_other_sentence", relation.attrib["ID"], relations=1)
+    for kind, event in _inner(root, "event"):
+        anchor = _Part(*_span(event.find("anchor")), None)
+        roles = [(a.attrib["ROLE"], a.attrib["REFID"]) for a in event.iter(f"{event.tag}_argument")]
+        label, number = f"{kind.attrib['TYPE']}:{kind.attrib['SUBTYPE']}", event.attrib["ID"]
+        if (trigger := place(anchor)) is None:
+            lose(anchor, "trigger_in_no_sentence", number, events=1, arguments=len(roles))
+            continue
         arguments = []
-        for argument in given:
-            role, number = argument.attrib["ROLE"], argument.attrib["REFID"]
-            place = self._place(number)
-            if place is None or place[0] != trigger[0]:
-                self._lose(anchor, "argument_in_other_sentence", f"{role} {number}", arguments=1)
+        for role, number in roles:
+            at = places.get(number)
+            if at and at[0] == trigger[0]:
+                arguments.append({"role": role, **ends[number]})
             else:
-                arguments.append(Argument(role, place[1]))
-        self.events[trigger[0]].append(Event(label, trigger[1], tuple(arguments)))
+                lose(anchor, "argument_in_other_sentence", f"{role} {number}", arguments=1)
+        found = {"label": label, "trigger": trigger[1], "arguments": arguments}
+        rows[trigger[0]]["events"].append(found)
+    yield from ((f"{name}:{number}", row) for number, row in enumerate(rows, start=1))
+    yield from lost
+
+
+def _cut(raw: str, root: ET.Element) -> tuple[str, list[Span]]:
+    """The text of a document, and the spans of its sentences."""
+    text, regions = _untagged(raw)
+    whole = sorted(_span(e)[0] for tag in _EXTENTS for e in root.iter(tag))
+    return text, [span for region in regions for span in sentences(text, *region, whole)]
+
+
+def _inner(root: ET.Element, tag: str) -> Iterator[tuple[ET.Element, ET.Element]]:
+    """(relation or event, mention of it) of all mentions."""
+    return ((kind, mention) for kind in root.iter(tag) for mention in kind.iter(f"{tag}_mention"))
+
+
+def _untagged(raw: str) -> tuple[str, list[Span]]:
+    """The text without tags, and the spans of it that stand in <TEXT>, parted by every tag."""
+    pieces: list[str] = []
+    regions: list[Span] = []
+    after, position, inside = 0, 0, False
+    for tag in _TAG.finditer(raw):
+        piece = raw[after : tag.start()]
+        if inside:
+            regions.append((position, position + len(piece)))
+        pieces.append(piece)
+        position, after = position + len(piece), tag.end()
+        if tag[0] in ("<TEXT>", "</TEXT>"):
+            inside = tag[0] == "<TEXT>"
+    return "".join(pieces) + raw[after:], regions
+
+
+def _parts(root: ET.Element, *, heads: bool) -> dict[str, _Part]:
+    """Everything that has an id and a place, entities with their type as label."""
+    found = {}
+    for entity in root.iter("entity"):
+        for mention in entity.iter("entity_mention"):
+            head = mention.find("head") if heads else None
+            chosen = mention.find("extent") if head is None else head
+            found[mention.attrib["ID"]] = _Part(*_span(chosen), entity.attrib["TYPE"])
+    for tag in ("value_mention", "timex2_mention"):
+        for mention in root.iter(tag):
+            found[mention.attrib["ID"]] = _Part(*_span(mention.find("extent")), None)
+    return found
+
+
+def _span(element: ET.Element | None) -> tuple[Span, str]:
+    """The half-open span of an extent, a head or an anchor, and its string."""
+    found = None if element is None else element.find("charseq")
+    if found is None:
+        raise ValueError("an annotation without <charseq>")
+    start, end = int(found.attrib["START"]), int(found.attrib["END"]) + 1
+    if not 0 <= start < end:
+        raise ValueError(f"no span: {start} to {end - 1}")
+    return (start, end), found.text or ""
+
+
+read, _ = shaped("ace_apf", _sentences, _documents)

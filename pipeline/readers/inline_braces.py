@@ -10,53 +10,34 @@ slip where two braces close it; any other brace is text.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import EXCERPT, lines
-from pipeline.records import Mention, Record, Reject
+from pipeline.readers._marks import unmarked
+from pipeline.readers._source import EXCERPT
+from pipeline.readers.json_rows import lines_of, shaped
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
-_MARK: Final = re.compile(r"\{\{?([A-Za-z_]+):|\}\}|\{\{")
-
-
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
-    """Yield one record per line that is not empty."""
-    for file in files:
-        for origin, line in lines(file):
-            if line.strip():
-                yield _record(origin, line.replace("\\n", "\n"))
+#: What opens without a label is a mark, so that it is told.
+_MARK: Final = re.compile(r"\{\{?([A-Za-z_]+):|\}\}|\{\{()")
 
 
-def _record(origin: str, line: str) -> Record | Reject:
-    pieces: list[str] = []
-    opened: list[tuple[str, int]] = []
-    spans: list[tuple[int, int, str]] = []
-    position = length = 0
-    for mark in _MARK.finditer(line):
-        pieces.append(line[position : mark.start()])
-        length += mark.start() - position
-        position = mark.end()
-        if mark[1]:
-            opened.append((mark[1], length))
-        elif opened and mark[0] == "}}":
-            label, start = opened.pop()
-            spans.append((start, length, label))
-        else:
-            opened = [("", 0)]
-            break
-    if opened:
-        found = sum(map(bool, _MARK.findall(line)))
-        return Reject(origin, "unbalanced_braces", "", line[:EXCERPT], entities=found)
-    text = "".join(pieces) + line[position:]
-    return Record(text, origin, [_trimmed(text, *span) for span in sorted(spans)])
+def _row(origin: str, line: str, _: object) -> Iterator[tuple[str, Any]]:
+    text, spans = unmarked(line.replace("\\n", "\n"), _MARK) or ("", [(0, 0, "")])
+    if not all(label for *_, label in spans):
+        lost = sum(bool(label) for label, _ in _MARK.findall(line))
+        yield origin, Reject(origin, "unbalanced_braces", "", line[:EXCERPT], entities=lost)
+    else:
+        yield origin, {"text": text, "spans": [_trimmed(text, *span) for span in spans]}
 
 
-def _trimmed(text: str, start: int, end: int, label: str) -> Mention:
-    """The mention without the blanks at its ends."""
+def _trimmed(text: str, start: int, end: int, label: str) -> list[Any]:
+    """The span without the blanks at its ends."""
     string = text[start:end]
     start += len(string) - len(string.lstrip())
-    string = string.strip()
-    return Mention(string, start, start + len(string), label)
+    return [label, start, start + len(string.strip())]
+
+
+read, _ = shaped("spans", _row, lines_of)

@@ -15,25 +15,27 @@ only for documents that were annotated with names.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import EXCERPT, files_in, lines
-from pipeline.readers.conll2012 import unescaped
-from pipeline.records import Mention, Record, Reject
+from pipeline.readers._marks import unmarked
+from pipeline.readers._paths import Item
+from pipeline.readers._source import EXCERPT, files_in, lines, ontonotes_word
+from pipeline.readers.json_rows import shaped
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_MARK: Final = re.compile(r"</?ENAMEX\b([^<>]*)>")
+_MARK: Final = re.compile(r"<ENAMEX\b([^<>]*)>|</ENAMEX\b[^<>]*>")
 _DOCUMENT: Final = re.compile(r'\s*<DOC\s+DOCNO="([^"]*)"\s*>\s*')
 _ATTRIBUTE: Final = re.compile(r'(?<![A-Z_])([A-Z_]+)="([^"]*)"')
 _TRACE: Final = re.compile(r"\*(?:-[0-9]+|[A-Za-z?]+\*(?:-[0-9]+)*)")
 _OFFSET: Final = re.compile("[0-9]{1,9}")
 
 
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
-    """Yield one record per sentence; its source id is the document's number."""
+def _sentences(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+    """Each sentence with the number of its document."""
     for file in files_in(files, ".name"):
         document = file.stem
         for origin, line in lines(file):
@@ -41,48 +43,36 @@ def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
             if begin := _DOCUMENT.fullmatch(sentence):
                 document = begin[1]
             elif sentence and sentence != "</DOC>":
-                yield _record(origin, sentence, document)
+                yield origin, Item((sentence, document))
 
 
-def _record(origin: str, sentence: str, document: str) -> Record | Reject:
-    text = ""
-    opened: list[tuple[int, dict[str, str]]] = []
-    mentions: list[Mention] = []
-    position = 0
-    balanced = True
-    for mark in _MARK.finditer(sentence):
-        text += _words(sentence[position : mark.start()])
-        position = mark.end()
-        if not mark[0].startswith("</"):
-            opened.append((len(text), dict(_ATTRIBUTE.findall(mark[1]))))
-        elif opened:
-            start, attributes = opened.pop()
-            mention = _mention(text, start, attributes)
-            if mention is None:
-                return _reject(origin, "malformed_mark", mark[0], sentence)
-            mentions.append(mention)
-        else:
-            balanced = False
-    if opened or not balanced:
-        return _reject(origin, "unbalanced_marks", "", sentence)
-    text += _words(sentence[position:])
-    ordered = sorted(mentions, key=lambda m: (m.start or 0, m.end or 0))
-    return Record(text, origin, ordered, source_id=document)
+def _row(origin: str, row: tuple[str, str], _: object) -> Iterator[tuple[str, Any]]:
+    sentence, document = row
+    found = unmarked(sentence, _MARK, _words)
+    text, spans = found or ("", [])
+    names = [_name(*span) for span in spans]
+    if found is None or None in names:
+        reason = "malformed_mark" if found else "unbalanced_marks"
+        detail = spans[names.index(None)][2].strip() if found else ""
+        lost = sentence.count("<ENAMEX")
+        yield origin, Reject(origin, reason, detail, sentence[:EXCERPT], entities=lost)
+    else:
+        yield origin, {"text": text, "spans": names, "document": document}
 
 
 def _words(piece: str) -> str:
     """A piece of a sentence without escapes and traces; the blanks at its ends stay."""
-    return " ".join(unescaped(word) for word in piece.split(" ") if not _TRACE.fullmatch(word))
+    return " ".join(ontonotes_word(word) for word in piece.split(" ") if not _TRACE.fullmatch(word))
 
 
-def _mention(text: str, start: int, attributes: dict[str, str]) -> Mention | None:
+def _name(start: int, end: int, marked: str) -> list[Any] | None:
+    """Label, start and end of a name, without what the offsets in its mark take from it."""
+    attributes = dict(_ATTRIBUTE.findall(marked))
     skip, leave = attributes.get("S_OFF", "0"), attributes.get("E_OFF", "0")
     if "TYPE" not in attributes or not (_OFFSET.fullmatch(skip) and _OFFSET.fullmatch(leave)):
         return None
-    first, stop = start + int(skip), len(text) - int(leave)
-    return Mention(text[first:stop], first, stop, attributes["TYPE"]) if first < stop else None
+    first, stop = start + int(skip), end - int(leave)
+    return [attributes["TYPE"], first, stop] if first < stop else None
 
 
-def _reject(origin: str, reason: str, detail: str, sentence: str) -> Reject:
-    lost = sentence.count("<ENAMEX")
-    return Reject(origin, reason, detail, sentence[:EXCERPT], entities=lost)
+read, _ = shaped("spans", _row, _sentences)

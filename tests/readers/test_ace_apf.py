@@ -189,7 +189,7 @@ def test_broken_documents_are_rejected_with_what_can_be_counted(tmp_path):
         lost.entities,
         lost.events,
         lost.source_id,
-    ) == ("malformed_document", 1, 1, "D_1")
+    ) == ("malformed_record", 1, 1, "D_1")
     (tmp_path / "D_1.apf.xml").write_text("<source_file>")
     assert [r.reason for r in read([tmp_path], language="en")] == ["malformed_document"]
 
