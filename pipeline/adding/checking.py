@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import xxhash
 
 from pipeline import catalog, hashing
-from pipeline.adding import evidence, fitting, language, mistakes
+from pipeline.adding import choosing, evidence, fitting, language
 from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
@@ -86,8 +86,8 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         fit = fitting.fit(dataset, files)
         passed = unread_in(dataset, files)
         unread = passed if unread is None else unread + (passed or Counter())
-        if change := mistakes.better(dataset, files, fit):
-            told = mistakes.explained(dataset, change)
+        if other := choosing.better(dataset, files, fit):
+            told = choosing.explained(dataset, other)
             findings.append(Finding(where, f"likely mistake: {told}"))
         elif torn := fitting.torn(fit):
             findings.append(Finding(where, torn))
@@ -97,8 +97,8 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
     for (kind, label), n in sorted(unknown.items()):
         findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
-    if other := language.disagreement(dataset.language, texts):
-        told = f"language is {dataset.language!r}, and the texts look like {other!r}"
+    if spoken := language.disagreement(dataset.language, texts):
+        told = f"language is {dataset.language!r}, and the texts look like {spoken!r}"
         findings.append(Finding(dataset.id, told))
     if many := evidence.crowded(seen.get("entity", Counter())):
         findings.append(Finding(dataset.id, many))

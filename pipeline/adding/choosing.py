@@ -7,19 +7,17 @@ read differently fit equally well, or none fits, the user is asked the one quest
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import evidence, fitting, json_shape, language, mistakes, tabular
-from pipeline.adding.mistakes import in_toml
-from pipeline.catalog import reader_options
+from pipeline.adding import evidence, fitting, language
+from pipeline.adding.candidates import candidates, defaults, first_json
 from pipeline.errors import PipelineError, RawFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.adding.fitting import Fit
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
 #: A reading that scores less is no fit.
 _SOUND: Final = 0.35
+#: Other options must fit so much better before those declared are called a mistake.
+_MARGIN: Final = 0.1
 #: Readings that score so much less than the best are out of the question.
 _NEAR: Final = 0.12
 #: Readings with so large a share of the most annotation that any has say about as much.
@@ -79,17 +79,20 @@ def trials(
     `spoken` is the language, if it is told.
     """
     tried = []
-    for known, why, tags_are_bare in _candidates(files):
-        named = given.get("name", known["name"])
-        # The fields of rows are those of a format, where it is named.
-        if known["name"] not in (named, readers.module_of(named)):
+    for known in candidates(files, given.get("encoding", "utf-8")):
+        if not _named(known.reader["name"], given.get("name")):
             continue
-        bare = tags_are_bare and "only_label" not in given
-        reader = _pruned({**known, **({"only_label": "?"} if bare else {}), **given})
-        if trial := _tried(msgspec.structs.replace(start, reader=reader), files, spoken, why):
-            rank = len(reader) > 1 and (1 if why.startswith("its") else 2)
+        bare = known.bare and "only_label" not in given
+        reader = _pruned({**known.reader, **({"only_label": "?"} if bare else {}), **given})
+        if trial := _tried(_with(start, reader), files, spoken, known.why):
+            rank = len(reader) > 1 and (1 if known.why.startswith("its") else 2)
             tried.append(trial._replace(bare=bare, rank=int(rank)))
     return _sorted(tried)
+
+
+def _named(reader: str, name: str | None) -> bool:
+    """Whether a reader is the named one; fields of rows are those of a format that is named."""
+    return name is None or reader in (name, readers.module_of(name))
 
 
 def _pruned(reader: dict[str, Any]) -> dict[str, Any]:
@@ -128,47 +131,6 @@ def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) 
         return Trial(start, found, why)
     start = msgspec.structs.replace(start, language=own)
     return Trial(start, fitting.fit(start, files), why)
-
-
-def _candidates(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    """Every reading worth a trial: (reader and options, where it comes from, bare tags)."""
-    seen: set[str] = set()
-    for reader, why, bare in _all(files):
-        if (key := str(sorted(reader.items(), key=str))) not in seen:
-            seen.add(key)
-            yield reader, why, bare
-
-
-def _all(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    rows = mistakes.first_json(files)
-    text = rows is None and all(file.is_file() for file in files)
-    if rows:
-        for options in json_shape.shapes(rows):
-            yield {"name": "json_rows", **options}, "its fields", False
-    if text:
-        for found in tabular.tagged_columns({}, files):
-            yield {"name": "columns", **found.options}, "its columns", found.style.bare
-        table = {"name": "pair_table", **tabular.of_table({}, files)}
-        yield table, "its columns", False
-        for change in mistakes.table_columns(table, files):
-            yield change.reader, "its columns", False
-    for reader, why in _known():
-        if reader["name"] != "columns" or text:
-            yield reader, why, False
-
-
-@cache
-def _known() -> list[tuple[dict[str, Any], str]]:
-    """The readings that the catalogue declares, and every reader and format as it is."""
-    found: dict[str, tuple[dict[str, Any], str]] = {}
-    for name in reader_options.readers():
-        found[str({"name": name})] = {"name": name}, f"the format {name}"
-    for name in catalog.ids():
-        reader = catalog.load(name).reader
-        if "tag_names" in reader:
-            continue  # Only its own files give the numbers these names.
-        found.setdefault(str(reader), (reader, f"the layout of {name}"))
-    return [*found.values()]
 
 
 def chosen(
@@ -252,7 +214,52 @@ def _deciding(one: Trial, other: Trial) -> str:
         if theirs.get(key) != value:
             return f"--option '{key}={in_toml(value)}'"
     missing = next(key for key in theirs if key not in ours)
-    return f"--option '{missing}={in_toml(mistakes.defaults(ours['name'])[missing])}'"
+    return f"--option '{missing}={in_toml(defaults(ours['name'])[missing])}'"
+
+
+def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
+    """The dataset with the fewest other options of its reader that fit clearly better, if any."""
+    own = own or fitting.fit(dataset, files)
+    declared, amount = dataset.reader, evidence.weight(own.records)
+    best, score = None, own.score + _MARGIN
+    kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
+    for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
+        for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
+            other = _with(dataset, _pruned({**base, **known.reader, **kept}))
+            found = fitting.fit(other, files)
+            if found.score > score and evidence.weight(found.records) >= _AS_MUCH * amount:
+                best, score = other, found.score
+    for key in sorted({*best.reader, *declared}) if best else ():
+        # What may stay as it is declared is no mistake.
+        back = {k: v for k, v in {**best.reader, key: declared.get(key)}.items() if v is not None}
+        if back != best.reader and fitting.fit(_with(dataset, back), files).score >= score:
+            best = _with(dataset, back)
+    return best
+
+
+def _with(dataset: Dataset, reader: dict[str, Any]) -> Dataset:
+    return msgspec.structs.replace(dataset, reader=reader)
+
+
+def changed(dataset: Dataset, other: Dataset) -> dict[str, Any]:
+    """The options of another reading that differ, with their values."""
+    ours, theirs = ({**defaults(d.reader["name"]), **d.reader} for d in (dataset, other))
+    return {key: value for key, value in theirs.items() if ours.get(key) != value}
+
+
+def explained(dataset: Dataset, other: Dataset) -> str:
+    """In words, what to try instead of the options of a dataset."""
+    options = ", ".join(f"{k} = {in_toml(v)}" for k, v in changed(dataset, other).items())
+    return f"other options of the reader fit clearly better: try {options}"
+
+
+def in_toml(value: Any) -> str:
+    """A value of an option as a declaration has it, on one line."""
+    import tomlkit
+
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {in_toml(v)}" for k, v in value.items()) + " }"
+    return str(tomlkit.item(value).as_string())
 
 
 def told(trial: Trial) -> str:
@@ -275,7 +282,7 @@ def _nothing(tried: Sequence[Trial], files: Sequence[Path]) -> str:
 
 def way_out(files: Sequence[Path]) -> str:
     """What to do where no reader fits."""
-    rows = mistakes.first_json(files)
+    rows = first_json(files)
     numbers = [key for row in rows or () if isinstance(row, dict) for key in _numbered(row)]
     if numbers:
         names = '["O", "B-PER", "I-PER"]'
@@ -297,7 +304,7 @@ def _numbered(row: dict[str, Any]) -> list[str]:
 
 def _first(files: Sequence[Path]) -> str:
     """The first row of the files with all its fields, each cut short."""
-    rows = mistakes.first_json(files)
+    rows = first_json(files)
     if rows and isinstance(rows[0], dict):
         return "; ".join(f"{key} = {f'{value!r}'[:_SHOWN]}" for key, value in rows[0].items())[:600]
     if rows:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import brought, checking, choosing, fitting, mistakes, naming
+from pipeline.adding import brought, checking, choosing, fitting, naming
 from pipeline.adding.choosing import Choice, Trial
 from pipeline.adding.survey import Survey, surveyed
 from pipeline.catalog import raw_files
@@ -90,39 +90,25 @@ def _settled(
     start: Dataset, first: Sequence[Path], files: Sequence[Path], spoken: str | None
 ) -> Trial:
     """The named reader with the options that fit best, those given included."""
-    name, given = start.reader["name"], start.reader
-    # What the files say by themselves: a wrong option would hide what the others should be.
-    free = choosing.trials(start, {"name": name}, first, spoken)[:1]
-    tried = choosing.trials(start, given, first, spoken)
-    overlaid = [t._replace(dataset=_with(t.dataset, given)) for t in free]
-    starts = [*overlaid, *tried[:1], Trial(start, fitting.fit(start, first), "--reader")]
     where = ", ".join(map(str, files))
-    best = max((_refitted(t, first) for t in starts), key=lambda t: t.found.score)
-    while change := mistakes.better(best.dataset, first, best.found):
-        touched = {k for k, v in change.reader.items() if best.dataset.reader.get(k) != v}
-        if wrong := sorted(touched & {*given} - {"name"}):
-            raise DeclarationError(
-                f"likely mistake: {mistakes.explained(best.dataset, change)}",
-                where=where,
-                todo=f"leave out --option {wrong[0]}=..., or correct it",
-            )
-        dataset = msgspec.structs.replace(best.dataset, reader=change.reader)
-        best = _refitted(Trial(dataset, best.found, change.words), first)
+    tried = choosing.trials(start, start.reader, first, spoken)
+    as_named = Trial(start, fitting.fit(start, first), "--reader")
+    best = max((*tried[:1], as_named), key=lambda trial: trial.found.score)
+    if other := choosing.better(best.dataset, first, best.found):
+        wrong = sorted({*choosing.changed(best.dataset, other)} & {*start.reader})
+        raise DeclarationError(
+            f"likely mistake: {choosing.explained(best.dataset, other)}",
+            where=where,
+            todo=f"leave out --option {wrong[0]}=..., or correct it" if wrong else "add it",
+        )
     if not best.found.records:
         raise RawFileError(
-            f"the reader {name} finds no record in these files: {best.found.problem}",
+            f"the reader {start.reader['name']} finds no record in these files: "
+            f"{best.found.problem}",
             where=where,
             todo=_way_out(best.found.problem, first),
         )
     return best
-
-
-def _with(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
-    return msgspec.structs.replace(dataset, reader={**dataset.reader, **options})
-
-
-def _refitted(trial: Trial, files: Sequence[Path]) -> Trial:
-    return trial._replace(found=fitting.fit(trial.dataset, files))
 
 
 def _way_out(problem: str, files: Sequence[Path]) -> str:

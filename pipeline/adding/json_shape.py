@@ -9,57 +9,15 @@ only between fields that hold the same. The options found are those of `json_row
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.adding.field_names import APPROVED, FIELDS
 from pipeline.adding.json_lists import Items, leaves, lists, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Options = dict[str, Any]
-
-#: What fields are called, the likeliest name first.
-_NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "text": ("text", "sentence", "content", "originaltext", "context", "sent", "document", "body"),
-    "tokens": ("tokens", "token", "words", "tokenized_text", "sentences", "sentence", "text"),
-    "tags": ("ner_tags", "tags", "ner", "labels", "label", "ner_labels", "bio"),
-    "start": ("start", "begin", "start_offset", "start_idx", "start_index", "start_pos", "from"),
-    "end": ("end", "stop", "end_offset", "end_idx", "end_index", "end_pos", "to"),
-    "label": (
-        *("label", "labels", "type", "entity_type", "event_type", "label_type", "entity_label"),
-        *("relation", "predicate", "pred", "rel", "relation_type", "p", "event", "role"),
-        *("tag", "obj", "types", "category", "class"),
-    ),
-    "string": ("text", "mention", "entity", "word", "surface", "name", "span", "value"),
-    "id": ("id", "eid", "entity_id", "mention_id"),
-    "head": ("head", "subject", "subj", "h", "s", "from_id", "from", "source", "arg1", "e1", "em1"),
-    "tail": (
-        "tail",
-        "object",
-        "obj",
-        "t",
-        "o",
-        "to_id",
-        "to",
-        "target",
-        "arg2",
-        "e2",
-        "em2",
-        "child",
-    ),
-    "trigger": ("trigger", "trigger_word", "nugget", "anchor"),
-    "arguments": ("arguments", "args", "argument_list", "roles", "participants"),
-    "role": ("role", "argument_role", "type", "label"),
-    "argument": ("argument", "text", "mention", "word", "entity", "value"),
-    "source_id": ("doc_id", "docid", "document_id", "pmid", "source_id", "doc", "title"),
-}
-#: Fields that say whether a row is approved -> the values that say so, in lower case.
-_APPROVED: Final = {
-    "answer": ("accept",),
-    "status": ("validated", "submitted", "completed", "approved", "done"),
-    **dict.fromkeys(("was_cancelled", "discarded", "rejected", "skipped", "ignored"), ("false",)),
-    **dict.fromkeys(("accepted", "approved", "is_approved"), ("true",)),
-}
 
 
 def shapes(rows: Sequence[Any]) -> Iterator[Options]:
@@ -71,12 +29,12 @@ def shapes(rows: Sequence[Any]) -> Iterator[Options]:
 
 def _document(rows: Sequence[Any]) -> Options:
     """The field of the document's id, where its name says so."""
-    named = _NAMES["source_id"]
+    named = FIELDS["source_id"]
     keys = {key for row in rows if isinstance(row, dict) for key in row}
     found = next((key for name in named for key in keys if key.lower() == name), None)
     values = [row.get(found) for row in rows if isinstance(row, dict)] if found else []
     sound = values and all(isinstance(v, str | int) for v in values) and len({*values}) > 1
-    return {"source_id": found} if sound and found != "title" else {}
+    return {"source_id": found} if sound else {}
 
 
 def _gold(rows: Sequence[Any]) -> Options:
@@ -84,7 +42,7 @@ def _gold(rows: Sequence[Any]) -> Options:
     found: dict[str, list[str | bool]] = {}
     for row in rows:
         for key, value in row.items() if isinstance(row, dict) else ():
-            known = _APPROVED.get(str(key).lower())
+            known = APPROVED.get(str(key).lower())
             if known and isinstance(value, bool | str):
                 own = found.setdefault(key, [])
                 if value not in own and str(value).lower() in known:
@@ -121,7 +79,7 @@ def _rank(kind: str, path: str) -> int | None:
     """How likely a name is for a field of this kind, 0 first; None where it says nothing."""
     name = path.rsplit(".", 1)[-1].lower()
     parts = path.lower().split(".")
-    names = _NAMES[kind]
+    names = FIELDS[kind]
     if name in names:
         return names.index(name)
     return next((names.index(part) for part in parts if part in names), None)
@@ -351,7 +309,7 @@ def _side(side: str, fields: _Fields) -> Options | None:
 def _is_side(side: str, path: str) -> bool:
     """Whether a path names the head, or the tail, of a relation: subject_type, em1Text, from_id."""
     first = path.lower().split(".")[0]
-    names = _NAMES[side]
+    names = FIELDS[side]
     return first in names or any(
         first.startswith((f"{name}_", f"{name}type")) or (len(name) > 2 and first.startswith(name))
         for name in names
