@@ -1,7 +1,7 @@
 """A declaration drafted from files: `iepile new`. A human reviews what it writes.
 
-The reader and its options are chosen on the first rows; then all files are read once, to the end.
-Nothing is written here.
+The reader and its options are chosen on the first rows; then the files are read once, to the end
+or, where they are large, as far as tells what they hold. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import brought, checking, choosing, fitting, naming
+from pipeline.adding import checking, choosing, fitting, naming, sources
 from pipeline.adding.choosing import Choice, Trial
-from pipeline.adding.survey import Survey, surveyed
+from pipeline.adding.excerpts import excerpts, head_of
+from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: How many files of a folder tell the encoding.
 _LOOKED_AT: Final = 50
+#: (rows of an array or a table, bytes of other files): readers are tried on so much of a file,
+_TRIED: Final = (400, 1 << 20)
+#: and what it holds is counted in so much of it.
+_SURVEYED: Final = (20_000, 1 << 22)
 _HASHED: Final = {"train": 80, "dev": 10, "test": 10}
 
 
@@ -42,6 +47,8 @@ class Draft(NamedTuple):
     choice: Choice
     #: What the reader passes over, in the words of the files; None where it cannot tell.
     unread: Counter[str] | None
+    #: Files that are so large that only their first rows were surveyed.
+    cut: list[Path]
 
 
 def draft(
@@ -60,7 +67,7 @@ def draft(
     files = [file for own in splits.values() for file in own]
     for file in files:
         if file.is_file():
-            brought.refuse_binary(file)
+            sources.refuse_binary(file)
     _refuse_encodings(reader, given, files)
     start = catalog.Dataset(
         title=name,
@@ -74,16 +81,21 @@ def draft(
         id=name,
     )
     with TemporaryDirectory() as folder:
-        first = brought.first_rows(files, Path(folder))
+        first = excerpts(files, Path(folder, "tried"), *_TRIED)
+        surveyed = excerpts(files, Path(folder, "surveyed"), *_SURVEYED)
         if reader:
             catalog.reader(start)
             choice = Choice(_settled(start, first, files, spoken), None)
         else:
             choice = choosing.chosen(choosing.trials(start, given, first, spoken), first, files)
-    dataset = choice.best.dataset
-    survey = surveyed(catalog.reader(dataset), splits)
-    whole = declared(dataset, survey, splits, choice.best.found.problem, names)
-    return Draft(whole, survey, choice, checking.unread_in(dataset, files))
+        dataset, survey = choice.best.dataset, Survey()
+        parts = dict(zip(files, surveyed, strict=True))
+        for split, own in splits.items():
+            survey.read(split, catalog.reader(dataset)([parts[file] for file in own]))
+        unread = checking.unread_in(dataset, surveyed)
+    cut = [file for file, part in parts.items() if file != part]
+    whole = declared(dataset, survey, splits, cut, choice.best.found.problem, names)
+    return Draft(whole, survey, choice, unread, cut)
 
 
 def _settled(
@@ -150,7 +162,7 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
     """Refuse bytes that are no UTF-8, where no other encoding is told: else every row would be."""
     for path in files:
         for file in sorted(path.rglob("*.txt"))[:_LOOKED_AT] if path.is_dir() else [path]:
-            found = brought.encoding(brought.head_of(file))
+            found = sources.encoding(head_of(file))
             if found is None or ("encoding" in given and found != "utf-16"):
                 continue
             option = reader is not None and "encoding" in options.options_of(reader)
@@ -187,10 +199,14 @@ def declared(
     dataset: Dataset,
     survey: Survey,
     splits: Mapping[str, Sequence[Path]],
+    cut: Sequence[Path],
     problem: str,
     names: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """The dataset with labels, tasks, roles, signatures, files and counts filled in."""
+    """The dataset with labels, tasks, roles, signatures, files and counts filled in.
+
+    A split with a file in `cut` was not read to its end: it has no counts.
+    """
     found = naming.prepared(survey, dataset.language, names or {})
     labels = msgspec.convert(found, catalog.Labels)
     asked = {s: n for s, n in survey.signatures.items() if s[1] not in labels.no_relation}
@@ -218,7 +234,7 @@ def declared(
     full.splits = {
         split: catalog.Split(
             [_file(path, place) for path, place in zip(own, places(splits)[split], strict=True)],
-            survey.counts[split],
+            {} if {*cut} & {*own} else survey.counts[split],
         )
         for split, own in splits.items()
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import xxhash
 
@@ -12,7 +12,7 @@ from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, Reject, violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 #: How many texts tell the language.
 _TEXTS: Final = 1000
@@ -90,11 +90,3 @@ class Survey:
             if m.label is not None:
                 self.labels["entity"][m.label] += 1
                 self.free += m.start is not None or m.discontinuous or i not in used
-
-
-def surveyed(read: Any, splits: Mapping[str, Any]) -> Survey:
-    """Read all files of all splits with `read`, a reader."""
-    survey = Survey()
-    for split, files in splits.items():
-        survey.read(split, read(files))
-    return survey

@@ -113,6 +113,10 @@ def counts(draft: Draft) -> Iterator[str]:
             ]
             more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
             yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+    if draft.cut:
+        files = ", ".join(path.name for path in draft.cut[:_SHOWN])
+        more = f" and {len(draft.cut) - _SHOWN} more" if len(draft.cut) > _SHOWN else ""
+        yield f"counted in the first rows of {files}{more} alone; `iepile check` reads all"
     if passed := unread(draft.unread):
         yield passed
     if dataset.labels.no_relation:

@@ -1,25 +1,17 @@
-"""What a user brings: which file is which split, what kind of file it is, and its first rows.
-
-Readers are tried on a small copy of the first rows, so that a file of any size is judged at once.
-"""
+"""The files that a user brings: which split each is, and whether it is a file that can be read."""
 
 from __future__ import annotations
 
 import codecs
-import json
 import re
-import shutil
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import orjson
-
+from pipeline.adding.excerpts import head_of
 from pipeline.errors import DeclarationError, FetchError, RawFileError
-from pipeline.readers._source import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 Splits = dict[str, list[Path]]
 
@@ -53,11 +45,6 @@ _BINARY: Final = {
     b"\x80\x05": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
     b"\x89PNG": ("a picture", "annotations are wanted, in text"),
 }
-_BOM: Final = b"\xef\xbb\xbf"
-_HEAD: Final = 1 << 16
-#: Files up to this size are tried as they are; of larger ones, as many bytes at most are.
-_TRIED: Final = 1 << 20
-_ROWS: Final = 400
 _NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
@@ -160,12 +147,6 @@ def refuse_binary(path: Path) -> None:
         raise RawFileError(told, where=path, todo="bring the annotations as text or JSON")
 
 
-def head_of(path: Path) -> bytes:
-    """The first bytes of a file."""
-    with path.open("rb") as stream:
-        return stream.read(_HEAD)
-
-
 def encoding(head: bytes) -> str | None:
     """The encoding that the first bytes of a file look like; None for UTF-8.
 
@@ -192,107 +173,6 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def first_rows(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """The same files, each cut to its first rows where it is large; copies lie in `folder`."""
-    cut = []
-    for number, path in enumerate(paths):
-        place = folder / str(number) / path.name
-        if path.is_dir() or path.stat().st_size <= _TRIED:
-            cut.append(path)
-            continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        cut_file(path, place, _ROWS, _TRIED)
-        cut.append(place)
-    return cut
-
-
-def cut_file(path: Path, to: Path, rows: int, most: int) -> None:
-    """Write the first rows of a text file: whole elements of a JSON array, whole sentences.
-
-    Of one JSON object the first entries of all its long lists and objects are taken.
-    """
-    with path.open("rb") as stream:
-        raw = stream.read(most)
-    if raw.startswith(_READ):
-        shutil.copyfile(path, to)
-        return
-    whole = len(raw) == path.stat().st_size
-    start = raw.removeprefix(_BOM).lstrip()[:1]
-    if is_array(raw):
-        elements = [*islice(_elements(decode(raw)), rows)]
-        to.write_text("[\n" + ",\n".join(elements) + "\n]\n", "utf-8", "surrogateescape")
-    elif start == b"{" and _is_one_object(raw):
-        _cut_object(path, to, rows)
-    elif whole:
-        shutil.copyfile(path, to)
-    else:
-        ends = [raw.rfind(mark) for mark in (b"\n\n", b"\n\r\n", b"\n")]
-        # What stands after the last empty line is half a sentence, where empty lines part them.
-        sentences = raw.count(b"\n\n") * 200 > raw.count(b"\n")
-        end = max(ends[:2]) if sentences and max(ends[:2]) > 0 else ends[2]
-        to.write_bytes(raw[: end + 1])
-
-
-def is_array(head: bytes) -> bool:
-    """Whether a file that begins so is one array of JSON; text and JSON lines may begin with [."""
-    raw = head.removeprefix(_BOM).lstrip()
-    if raw[:1] != b"[":
-        return False
-    first, _, rest = raw.partition(b"\n")
-    if rest.strip():
-        try:
-            json.loads(first)
-        except ValueError:
-            pass
-        else:
-            return False
-    return next(_elements(decode(raw)), None) is not None
-
-
-def _elements(text: str) -> Iterator[str]:
-    """The elements of a JSON array as they are written, as far as the text goes."""
-    decoder = json.JSONDecoder()
-    place = text.index("[") + 1
-    while True:
-        while place < len(text) and text[place] in " \t\r\n,":
-            place += 1
-        if place >= len(text) or text[place] == "]":
-            return
-        try:
-            _, end = decoder.raw_decode(text, place)
-        except ValueError:
-            return
-        yield text[place:end]
-        place = end
-
-
-def _is_one_object(raw: bytes) -> bool:
-    """Whether a file that begins with { is one object over many lines, and no JSON lines."""
-    first = raw.lstrip().splitlines()[0]
-    try:
-        json.loads(first)
-    except ValueError:
-        return True
-    return raw.strip().count(b"\n") == 0
-
-
-def _cut_object(path: Path, to: Path, rows: int) -> None:
-    try:
-        value = orjson.loads(path.read_bytes().removeprefix(_BOM))
-    except ValueError:
-        shutil.copyfile(path, to)
-        return
-    to.write_bytes(orjson.dumps(_shorter(value, max(10, rows // 10), 2)))
-
-
-def _shorter(value: Any, most: int, depth: int) -> Any:
-    """A value whose long lists and objects have only their first entries."""
-    if isinstance(value, dict):
-        kept = list(value.items())[: 4 * most]
-        return {k: _shorter(v, most, depth - 1) if depth else v for k, v in kept}
-    return value[:most] if isinstance(value, list) else value
 
 
 def checked_splits(given: Sequence[tuple[str, Path]]) -> Splits:
