@@ -54,12 +54,13 @@ class Survey:
     def read(self, split: str, items: Iterable[Record | Reject]) -> None:
         """Read a split to its end."""
         tally = Tally(_NAMELESS, Counter())
-        for _ in tally.read(self._noted(items)):
+        for _ in tally.read(self.noted(items)):
             pass
         self.counts[split] = {k: tally.counts[k] for k in ("records", *KINDS) if tally.counts[k]}
         self.rejects[split] = tally.rejects
 
-    def _noted(self, items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+    def noted(self, items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+        """The items as they are; what the sound records among them hold is noted."""
         for item in items:
             if isinstance(item, Record) and violation(item) is None:
                 self.add(item)
