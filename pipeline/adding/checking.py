@@ -82,7 +82,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         if other := choosing.better(dataset, files, fit):
             told = choosing.explained(dataset, other)
             findings.append(Finding(where, f"likely mistake: {told}"))
-        elif torn := fitting.torn(fit):
+        elif torn := fitting.torn(fit, dataset.language):
             findings.append(Finding(where, torn))
         counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
         declared = dataset.splits.get(name, split)

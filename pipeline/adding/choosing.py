@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import evidence, fitting, language
+from pipeline.adding import evidence, fitting, json_lists, language, tags
 from pipeline.adding.candidates import candidates, defaults, first_json
+from pipeline.adding.excerpts import head_of
+from pipeline.adding.field_names import FIELDS
 from pipeline.errors import PipelineError, RawFileError
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ _AS_MUCH: Final = 0.9
 #: Readings that differ in a smaller share of their records differ in slips of the files.
 _DIFFERENT: Final = 0.2
 _SHOWN: Final = 72
+_OPTIONS: Final = (
+    "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
+)
+_PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
 #: Languages whose tokens are joined by nothing.
 _UNSPACED: Final = frozenset({"zh", "ja", "th", "my", "km"})
 
@@ -56,6 +62,12 @@ class Trial(NamedTuple):
         """How sound the records are, whatever their number."""
         fit = self.found
         return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
+
+    @property
+    def torn(self) -> str | None:
+        """What is wrong with the offsets, in words."""
+        misplaced = self.found.problem if self.found.problem.startswith("offset_") else None
+        return fitting.torn(self.found, self.dataset.language) or misplaced
 
     @property
     def amount(self) -> int:
@@ -125,7 +137,8 @@ def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) 
         return None
     found = fitting.fit(start, files)
     if not found.records:
-        return None
+        # Offsets that never fit are still told, where nothing else does.
+        return Trial(start, found, why) if found.problem.startswith("offset_") else None
     own = spoken or language.spoken(r.text for r in found.records) or "en"
     if own == start.language:
         return Trial(start, found, why)
@@ -142,14 +155,27 @@ def chosen(
     Raises RawFileError with the question that decides, or with what stands in the way.
     """
     where = ", ".join(map(str, named or files))
-    if not tried or tried[0].quality < _SOUND or not tried[0].amount:
-        raise RawFileError(_nothing(tried, files), where=where, todo=way_out(files))
+    if not tried or tried[0].quality < _SOUND or tried[0].torn:
+        nearest = max(
+            tried,
+            key=lambda t: (t.amount > 0, t.torn is not None, t.found.score, t.amount),
+            default=None,
+        )
+        raise RawFileError(_nothing(nearest, files), where=where, todo=way_out(files, nearest))
     best, *others = tried
     if best.bare:
         raise RawFileError(
             f"the tags bear no label, only B and I\n  {_first(files)}",
             where=where,
             todo="name what is annotated, as in --option only_label=gene",
+        )
+    if rival := next((trial for trial in others if _second_tags(best, trial)), None):
+        raise RawFileError(
+            "two columns hold tags of the same labels, which may be layers of annotation, or a "
+            f"model's answers beside gold:\n  {told(best)}\n  {told(rival)}\n"
+            f"  the first rows: {_first(files)}",
+            where=where,
+            todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
         )
     unlike = [trial for trial in others if not same(trial, best)]
     if rival := next((trial for trial in unlike if _close(best, trial)), None):
@@ -185,6 +211,21 @@ def _key(record: Record) -> tuple[Any, ...]:
     return record.text, frozenset(spans), pairs, events
 
 
+def _second_tags(best: Trial, other: Trial) -> bool:
+    """Whether another column has tags of the same labels at other places."""
+    readers = (best.dataset.reader, other.dataset.reader)
+    if any(own["name"] != "columns" for own in readers) or other.quality < best.quality - _NEAR:
+        return False
+    if len({str(own.get("scheme", "IOB2")) for own in readers} & {"IO"}) or "layers" in readers[0]:
+        return False
+    ours, theirs = (evidence.labels_in(t.found.records)["entity"] for t in (best, other))
+    spans, others = (
+        {(r.origin, m.start, m.end) for r in t.found.records for m in r.mentions}
+        for t in (best, other)
+    )
+    return len({*ours} & {*theirs}) * 2 > len({*ours} | {*theirs}) and not others <= spans
+
+
 def _close(best: Trial, second: Trial) -> bool:
     """Whether a second reading cannot be told from the best by how it fits."""
     if second.quality < best.quality - 0.02:
@@ -210,11 +251,12 @@ def _deciding(one: Trial, other: Trial) -> str:
     ours, theirs = one.dataset.reader, other.dataset.reader
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
-    for key, value in ours.items():
-        if theirs.get(key) != value:
-            return f"--option '{key}={in_toml(value)}'"
-    missing = next(key for key in theirs if key not in ours)
-    return f"--option '{missing}={in_toml(defaults(ours['name'])[missing])}'"
+    full, other = ({**defaults(own["name"]), **own} for own in (ours, theirs))
+    keys = sorted(
+        {*ours, *theirs} - {"name"}, key=lambda key: (key != "tag_column", [*full].index(key))
+    )
+    key = next(key for key in keys if full[key] != other.get(key))
+    return f"--option '{key}={in_toml(full[key])}'"
 
 
 def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
@@ -269,30 +311,65 @@ def told(trial: Trial) -> str:
     return f"{reader['name']} ({options or 'no options'}), by {trial.why}"
 
 
-def _nothing(tried: Sequence[Trial], files: Sequence[Path]) -> str:
+def _nothing(nearest: Trial | None, files: Sequence[Path]) -> str:
     """Why nothing fits: the nearest reading, what is wrong with it, and the first row."""
-    nearest = max(tried, key=lambda t: (t.found.score, t.amount), default=None)
     lines = ["no reader fits these files"]
     if nearest is not None:
-        why = nearest.found.doubt or nearest.found.problem or "it finds no annotation"
-        lines.append(f"the nearest is {nearest.dataset.reader['name']}: {why}"[:400])
+        why = nearest.found.doubt or nearest.torn or nearest.found.problem
+        name = nearest.dataset.reader["name"]
+        lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
     lines.append(f"the first row: {_first(files)}")
     return "\n  ".join(lines)
 
 
-def way_out(files: Sequence[Path]) -> str:
-    """What to do where no reader fits."""
-    rows = first_json(files)
-    numbers = [key for row in rows or () if isinstance(row, dict) for key in _numbered(row)]
-    if numbers:
-        names = '["O", "B-PER", "I-PER"]'
-        return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
+def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
+    """What to do about files that no reader fits, or not the one that is named."""
+    if slip := _slip(files, first_json(files)):
+        return slip
+    if nearest is not None and nearest.torn and not nearest.found.doubt:
+        return (
+            "correct the offsets: they are half-open counts of characters from 0, and a byte order "
+            "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
+            "for other letter case"
+        )
+    first = "leave out --reader, so that the one that fits is found" if named else _OPTIONS
     return (
-        "name the reader with --reader and its options with --option (`iepile new ID` lists them), "
-        "or convert the files to JSON lines of this form:\n"
+        f"{first}; or convert the files to JSON lines of this form:\n"
         '    {"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n'
         "  or write a reader; CONTRIBUTING.md shows the skeleton of one"
     )
+
+
+def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
+    """What to do about files that need one change to be read."""
+    file = files[0]
+    if file.is_dir():
+        parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
+        return f"put {parts[0].stem}.txt beside {parts[0].name}, and so on" if parts else None
+    objects = [row for row in rows or () if isinstance(row, dict)]
+    if numbers := [key for row in objects for key in _numbered(row)]:
+        names = '["O", "B-PER", "I-PER"]'
+        return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
+    leaves = [(path, value) for row in objects for path, value in json_lists.fields(row)]
+    for path, value in leaves:
+        if isinstance(value, str) and (style := tags.style(value.split())) and style.certain:
+            return (
+                f"the tags in {path!r} are one string: write lists, as in "
+                '{"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}'
+            )
+    for path, value in leaves:
+        if path.rsplit(".", 1)[-1].lower() in _PLACES and not isinstance(value, int | list | dict):
+            return (
+                f"the places in {path!r} are no whole numbers, as {value!r:.40} is: write "
+                '{"start": 0, "end": 3}'
+            )
+    first = head_of(file).lstrip()
+    line = first.splitlines()[0].rstrip() if first else b""
+    if line[:1] == b"{" and line[-2:] == b"},":
+        return "its lines end in commas: take them away, with `sed 's/,$//' FILE > NEW`"
+    if line[:1] == b"{" and (rows is None or not objects):
+        return "one object of JSON a line is wanted: write them so with `jq -c . FILE > NEW`"
+    return None
 
 
 def _numbered(row: dict[str, Any]) -> list[str]:

@@ -94,7 +94,7 @@ def draft(
             survey.read(split, catalog.reader(dataset)([parts[file] for file in own]))
         unread = checking.unread_in(dataset, surveyed)
     cut = [file for file, part in parts.items() if file != part]
-    whole = declared(dataset, survey, splits, cut, choice.best.found.problem, names)
+    whole = declared(dataset, survey, splits, cut, choice.best, names)
     return Draft(whole, survey, choice, unread, cut)
 
 
@@ -118,20 +118,9 @@ def _settled(
             f"the reader {start.reader['name']} finds no record in these files: "
             f"{best.found.problem}",
             where=where,
-            todo=_way_out(best.found.problem, first),
+            todo=choosing.way_out(first, best, named=True),
         )
     return best
-
-
-def _way_out(problem: str, files: Sequence[Path]) -> str:
-    """What to do about files of which a reader gets nothing."""
-    if problem.startswith("offset_"):
-        return (
-            "correct the offsets: they are half-open counts of characters from 0, and a byte order "
-            "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
-            "for other letter case"
-        )
-    return f"leave out --reader, so that the one that fits is found; or {choosing.way_out(files)}"
 
 
 def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
@@ -200,7 +189,7 @@ def declared(
     survey: Survey,
     splits: Mapping[str, Sequence[Path]],
     cut: Sequence[Path],
-    problem: str,
+    best: Trial,
     names: Mapping[str, str] | None = None,
 ) -> Dataset:
     """The dataset with labels, tasks, roles, signatures, files and counts filled in.
@@ -213,11 +202,12 @@ def declared(
     tasks = _tasks(survey, asked)
     if not tasks:
         # What is left are the rows without annotations, if all others were rejected.
+        problem = best.found.problem
         lost = f"no annotation could be read, the most frequent problem: {problem}"
         raise RawFileError(
             lost if problem else "the files hold no annotation",
             where=", ".join(str(f) for own in splits.values() for f in own),
-            todo=_way_out(problem, [f for own in splits.values() for f in own]),
+            todo=choosing.way_out([f for own in splits.values() for f in own], best, named=True),
         )
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
-from pipeline.adding.json_lists import Items, leaves, lists, value_at
+from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 Options = dict[str, Any]
 
 
-def shapes(rows: Sequence[Any]) -> Iterator[Options]:
-    """Options under which the rows may be read, the likeliest first."""
+def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
+    """Options under which the rows may be read, the likeliest first.
+
+    The rows are those at a path of documents, or the documents themselves.
+    """
+    places = {"rows": path} if path else {}
     for text in _texts(rows):
         for base in _annotated(rows, text):
-            yield {**base, **_document(rows), **_gold(rows)}
+            yield {**places, **base, **_document(rows)}
+    if len(rows) == 1 and not path:
+        for inside, inner in documents(rows[0]):
+            yield from shapes(inner, inside)
 
 
 def _document(rows: Sequence[Any]) -> Options:
@@ -37,17 +44,32 @@ def _document(rows: Sequence[Any]) -> Options:
     return {"source_id": found} if sound else {}
 
 
-def _gold(rows: Sequence[Any]) -> Options:
-    """The fields that say which rows somebody has approved, with the values that do."""
+def gold(rows: Sequence[Any]) -> Options:
+    """The fields that say which rows somebody has approved, with the values that do.
+
+    Where several annotators repeat the texts, the rows are those of the one who has most.
+    """
     found: dict[str, list[str | bool]] = {}
-    for row in rows:
-        for key, value in row.items() if isinstance(row, dict) else ():
+    objects = [row for row in rows if isinstance(row, dict)]
+    for row in objects:
+        for key, value in row.items():
             known = APPROVED.get(str(key).lower())
             if known and isinstance(value, bool | str):
                 own = found.setdefault(key, [])
                 if value not in own and str(value).lower() in known:
                     own.append(value)
+    for key in {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}:
+        pairs = {(str(max(row.values(), key=_length)), row.get(key)) for row in objects}
+        names = Counter(row[key] for row in objects if isinstance(row.get(key), str))
+        if len(names) > 1 and len(pairs) > len({text for text, _ in pairs}):
+            found[key] = [min(names, key=lambda name: (-names[name], name))]
     return {"only": found} if found else {}
+
+
+def _length(value: Any) -> int:
+    """How long a string is, or a list of them; everything else is short."""
+    words = value if isinstance(value, list) and all(map(_is_string, value)) else [value]
+    return sum(len(word) for word in words if isinstance(word, str))
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
@@ -94,13 +116,15 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     for tags in _tags(rows, where) if tokens else ():
         yield {**text, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
-    relations = [r for own in found for r in _relations(own, best)]
-    events = [e for own in found for e in _events(own)]
+    itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
+    relations = [r for own in (*found, itself) for r in _relations(own, best)]
+    events = [e for own in (*found, itself) for e in _events(own)]
     beside = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
         **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
     }
-    used = tuple(table["at"] for table in beside.values())
+    used = [table["at"] for table in beside.values()]
+    used += [table["arguments"]["at"] for table in beside.values() if "arguments" in table]
     free = [own for own in entities if not _within(own[1]["at"], used)]
     for _, own in sorted(free, key=lambda e: -e[0])[:2]:
         ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
@@ -108,6 +132,11 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
             yield {**text, **more, "entities": own, **beside}
     if beside:
         yield {**text, **beside}
+
+
+def _without(row: Any, text: str) -> Any:
+    """A row that may be a relation or an event itself, without its text."""
+    return {k: v for k, v in row.items() if k != text} if isinstance(row, dict) else row
 
 
 def _within(path: str, others: Sequence[str]) -> bool:

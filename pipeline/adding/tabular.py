@@ -99,6 +99,8 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
     if {*_PAIR} <= {*names}:
         yield {}
         return
+    if {name.lower() for name in names} & {*FIELDS["trigger"]}:
+        return  # These are events, and no pairs.
     header = {"header": True} if all(map(_headed, tables)) else {}
     known = {name: _place(name, names) for name in _PAIR}
     if header and None not in known.values() and len({*known.values()}) == len(_PAIR):

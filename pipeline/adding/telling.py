@@ -138,7 +138,7 @@ def warnings(draft: Draft) -> Iterator[str]:
     crowded = evidence.crowded(survey.labels["entity"])
     for told in (
         best.doubt,
-        fitting.torn(best),
+        fitting.torn(best, dataset.language),
         None if "entity labels for" in (best.doubt or "") else crowded,
         fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
     ):
