@@ -65,9 +65,13 @@ class Trial(NamedTuple):
 
     @property
     def torn(self) -> str | None:
-        """What is wrong with the offsets, in words."""
-        misplaced = self.found.problem if self.found.problem.startswith("offset_") else None
-        return fitting.torn(self.found, self.dataset.language) or misplaced
+        """What is wrong with offsets that cut words, in words."""
+        return fitting.torn(self.found, self.dataset.language)
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether offsets are what stands in the way."""
+        return bool(self.torn) or self.found.problem.startswith("offset_")
 
     @property
     def amount(self) -> int:
@@ -158,7 +162,7 @@ def chosen(
     if not tried or tried[0].quality < _SOUND or tried[0].torn:
         nearest = max(
             tried,
-            key=lambda t: (t.amount > 0, t.torn is not None, t.found.score, t.amount),
+            key=lambda t: (t.amount > 0, t.misplaced, t.found.score, t.amount),
             default=None,
         )
         raise RawFileError(_nothing(nearest, files), where=where, todo=way_out(files, nearest))
@@ -252,10 +256,8 @@ def _deciding(one: Trial, other: Trial) -> str:
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
     full, other = ({**defaults(own["name"]), **own} for own in (ours, theirs))
-    keys = sorted(
-        {*ours, *theirs} - {"name"}, key=lambda key: (key != "tag_column", [*full].index(key))
-    )
-    key = next(key for key in keys if full[key] != other.get(key))
+    keys = dict.fromkeys(["tag_column", *ours, *theirs])
+    key = next(key for key in keys if full.get(key) != other.get(key))
     return f"--option '{key}={in_toml(full[key])}'"
 
 
@@ -326,7 +328,7 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
     """What to do about files that no reader fits, or not the one that is named."""
     if slip := _slip(files, first_json(files)):
         return slip
-    if nearest is not None and nearest.torn and not nearest.found.doubt:
+    if nearest is not None and nearest.misplaced and not nearest.found.doubt:
         return (
             "correct the offsets: they are half-open counts of characters from 0, and a byte order "
             "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
