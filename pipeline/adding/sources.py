@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -54,6 +55,7 @@ def splits_of(path: Path) -> Splits:
     Raises RawFileError where a folder holds no data file.
     """
     if path.is_file():
+        _refuse_packed_splits(path)
         return {_split_named(path) or "all": [path]}
     files = [p for p in sorted(path.rglob("*")) if p.is_file() and is_data(p)]
     if not files:
@@ -67,7 +69,28 @@ def splits_of(path: Path) -> Splits:
     for file in files:
         if split := _split_named(file, path):
             found.setdefault(split, []).append(file)
-    return found or {"all": files}
+    found = found or {"all": files}
+    for file in (file for own in found.values() for file in own):
+        _refuse_packed_splits(file)
+    return found
+
+
+def left_out(given: Sequence[Path], splits: Splits) -> list[Path]:
+    """The files below the folders that a user named which are in no split."""
+    taken = [path for own in splits.values() for path in own]
+    below = (path for folder in given if folder.is_dir() for path in sorted(folder.rglob("*")))
+    return [p for p in below if p.is_file() and not {p, *p.parents} & {*taken}]
+
+
+def _refuse_packed_splits(path: Path) -> None:
+    """Refuse a zip of several splits: its files would be read as one."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            names = {_split_named(Path(name)) for name in packed.namelist()} - {None}
+        if len(names) > 1:
+            told = f"this zip holds files of {', '.join(sorted(map(str, names)))}"
+            todo = f"unpack it with `unzip {path.name} -d FOLDER`, and give the folder"
+            raise RawFileError(told, where=path, todo=todo)
 
 
 def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:

@@ -9,7 +9,8 @@ from pipeline.records import Mention, Record, locate
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from pipeline.adding.choosing import Trial
     from pipeline.adding.drafting import Draft
@@ -121,6 +122,15 @@ def counts(draft: Draft) -> Iterator[str]:
         yield passed
     if dataset.labels.no_relation:
         yield f"no relation: {', '.join(dataset.labels.no_relation)}"
+
+
+def left_out(files: Sequence[Path]) -> str | None:
+    """The files of a folder that are in no split, in one line."""
+    if not files:
+        return None
+    names = ", ".join(file.name for file in files[:_LABELS])
+    more = f", and {len(files) - _LABELS} more" if len(files) > _LABELS else ""
+    return f"left out of the folder, {len(files):,} files: {names}{more}"
 
 
 def unread(counts: Counter[str] | None) -> str | None:

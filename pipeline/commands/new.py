@@ -77,10 +77,11 @@ def _split(text: str) -> tuple[str, Path]:
 def run(arguments: argparse.Namespace) -> int:
     """Draft, write, and show."""
     from pipeline import catalog, config
-    from pipeline.adding import drafting, drafts, naming, sources
+    from pipeline.adding import drafting, drafts, naming, sources, telling
     from pipeline.catalog import editions, raw_files
     from pipeline.catalog import reader_options as options
     from pipeline.errors import DeclarationError
+    from pipeline.text import drawn
 
     given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
     if arguments.reader not in (None, *options.readers()) or not (given or arguments.reader):
@@ -99,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     if raw_files.present(*raw_files.edition(declared, Path(settings.raw))):
         written.append(editions.add(declared, arguments.params))
     _show(draft)
+    if told := telling.left_out(sources.left_out(arguments.files, splits)):
+        print(drawn(told))
     for path in written:
         print(f"wrote {path}")
     declaration = catalog.file_of(draft.dataset.id)
