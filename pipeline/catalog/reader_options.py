@@ -11,12 +11,14 @@ import msgspec
 from pipeline import readers as folder
 from pipeline.config import did_you_mean, in_words
 from pipeline.errors import DeclarationError
+from pipeline.readers import _annotators
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.readers._annotators import Agreement
     from pipeline.records import Record, Reject
 
 _OWN = ("language",)
@@ -64,6 +66,16 @@ def unread(
         return None
     found: Counter[str] = count(files) if given is None else count(files, given)
     return found
+
+
+def agreement(
+    name: str, files: Sequence[Path], *, language: str, **options: Any
+) -> dict[str, Agreement]:
+    """Label -> how far the annotators of these files agree; none where no text has several."""
+    if "annotators" not in options_of(name):
+        return {}
+    every = {**options, "annotators": "all"}
+    return _annotators.agreement(read(name, files, language=language, **every))
 
 
 def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple[str, Any]:

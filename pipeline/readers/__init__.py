@@ -1,4 +1,4 @@
-"""Readers: one module per raw format, and the formats of JSON that `json_rows` reads by their name.
+"""Readers: one module per raw format, and formats that are options of a reader, with a name.
 
     class Options(msgspec.Struct): ...
     def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]
@@ -31,17 +31,23 @@ def layouts() -> dict[str, dict[str, Any]]:
 
 @cache
 def formats() -> dict[str, dict[str, Any]]:
-    """Format of JSON -> the options of `json_rows` that read it, `about` and `example` apart."""
-    found = tomllib.loads((FOLDER / "formats.toml").read_text(encoding="utf-8"))
+    """Format -> the options of its reader that read it."""
+    own = ("about", "example", "reader")
     return {
-        name: {key: value for key, value in options.items() if key not in ("about", "example")}
-        for name, options in found.items()
+        name: {key: value for key, value in options.items() if key not in own}
+        for name, options in _declared().items()
     }
+
+
+@cache
+def _declared() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((FOLDER / "formats.toml").read_text(encoding="utf-8"))
 
 
 def module_of(name: str) -> str:
     """The module that reads a format."""
-    return "json_rows" if name in formats() else name
+    found = _declared().get(name)
+    return name if found is None else found.get("reader", "json_rows")
 
 
 def names() -> list[str]:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers import _tags
 from pipeline.readers._form import LISTS
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers._paths import Item, RowError, lister
 from pipeline.readers._source import EXCERPT, items, label_of, whole
 from pipeline.readers._text import Text
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pipeline.readers._form import Form, List, Place
+    from pipeline.readers._form import Form, List
+    from pipeline.readers._paths import Path
 
 #: The key of the tail among the slots of an object that has several.
 _VALUE: Final = "@value"
@@ -50,17 +51,23 @@ def _fits(builder: _Builder) -> bool:
     return not builder.text.torn(builder.mentions)
 
 
-def lost_counts(reject: Reject, form: Form, row: Item) -> Reject:
-    """The reject of a row, with the number of annotations that are lost with it."""
+def lost_counts(reject: Reject, form: Form, row: Item, paths: Mapping[str, Path] = {}) -> Reject:
+    """The reject of a row, with the number of annotations that are lost with it.
+
+    `paths` says of some kinds which list in the row holds as many.
+    """
     entities, relations, events = (_sound(own, row) for own in form.lists)
     arguments = [_sound(form.arguments and form.arguments.items, event) for event in events]
-    return reject._replace(
-        entities=len(entities) + _tagged_entities(form, row),
-        relations=len(relations),
-        events=len(events),
-        arguments=sum(map(len, arguments)),
-        source_id=form.document(row),
-    )
+    counts = {
+        "records": 1,
+        "entities": len(entities) + _tagged_entities(form, row),
+        "relations": len(relations),
+        "events": len(events),
+        "arguments": sum(map(len, arguments)),
+        **{kind: len(_sound(lister(path), row)) for kind, path in paths.items()},
+    }
+    counts["records"] = max(1, counts["records"])
+    return reject._replace(**counts, source_id=form.document(row))  # type: ignore[arg-type]
 
 
 def _sound(find: List | None, item: Item) -> list[Item]:
@@ -97,7 +104,8 @@ class _Builder:
         self.mentions: list[Mention] = []
         #: (text, start, end, label or role) -> the first such mention.
         self.known: dict[tuple[Any, ...], int] = {}
-        #: The id of an entity or event, or the place of an entity in its list -> its mention.
+        #: The id of an entity or event, or the place of an entity in its list, or the last token
+        #: of a tagged one -> its mention.
         self.ids: dict[Any, int | None] = {}
 
     def record(self) -> Record | Reject:
@@ -115,8 +123,8 @@ class _Builder:
         for number, entity in enumerate(entities):
             self._entity(number, entity)
         pairs = [self._relation(relation) for relation in relations]
-        if events and form.event_id:
-            self.ids |= {form.event_id(event): self._trigger(event) for event in events}
+        if events and form.events.id:
+            self.ids |= {form.events.id(event): self._trigger(event) for event in events}
         happened = [self._event(event) for event in events]
         return Record(
             self.text.string,
@@ -139,35 +147,35 @@ class _Builder:
             return Reject(self.origin, "unknown_tag", spans, text[:EXCERPT])
         for first, last, label in spans:
             start, end = self.text.characters(first, last + 1)
-            self._add(Mention(text[start:end], start, end, label))
+            self.ids[last] = self._add(Mention(text[start:end], start, end, label))
         return None
 
     def _entity(self, number: int, item: Item) -> None:
-        form = self.form
-        if form.options.skip_empty and form.entity.text and form.entity.text(item) == "":
+        place = self.form.entities
+        if self.form.options.skip_empty and place.text and place.text(item) == "":
             self._lose("empty_mention", "an entity without a string", entities=1)
             return
-        mention = self._mention(form.entity, item)
-        label = form.entity.label(item) if form.entity.label else None
+        mention = self._mention(place, item)
+        label = place.label(item) if place.label else None
         labels = label if isinstance(label, list) and label else [label]
         numbers = [self._add(mention._replace(label=label_of(one))) for one in labels]
-        key = form.entity_id(item) if form.entity_id else number
+        key = place.id(item) if place.id else number
         before = self.ids.setdefault(key, numbers[0])
         if before is not None and (self.mentions[before].start or 0) > (mention.start or 0):
             self.ids[key] = numbers[0]
 
     def _relation(self, item: Item) -> Relation:
-        form, table = self.form, self.form.options.relations
-        if form.own_tokens and form.own_tokens(item) != self.text.tokens:
+        table = self.form.relations
+        if table.tokens and table.tokens(item) != self.text.tokens:
             raise RowError("a relation repeats other tokens than those of its row", "tokens_differ")
-        label, head = label_of(form.relation(item)), self._end(form.head, item)
-        values = form.tail.text(item) if form.tail.text else None
-        kinds = form.tail.label(item) if form.tail.label else None
+        label, head = label_of(table.label(item)), self._end(table.head, item)
+        values = table.tail.text(item) if table.tail.text else None
+        kinds = table.tail.label(item) if table.tail.label else None
         kind_of = kinds if isinstance(kinds, dict) else {_VALUE: kinds}
-        if table and table.signature:
+        if table.signature:
             label = f"{self.mentions[head].label}|{label}|{kind_of.get(_VALUE)}"
         if not isinstance(values, dict):
-            return Relation(label, head, self._end(form.tail, item))
+            return Relation(label, head, self._end(table.tail, item))
         if _VALUE not in values:
             raise RowError(f"an object of slots without {_VALUE}: {values!r:.60}")
         named = {
@@ -184,16 +192,16 @@ class _Builder:
         trigger = self._trigger(item)
         if (inner := form.arguments) is not None:
             for part in inner.items(item) or ():
-                role, string = label_of(inner.role(part)), inner.place.text
+                role, string = label_of(inner.role(part)), inner.text
                 if form.options.skip_empty and string and string(part) in _EMPTY:
                     self._lose("empty_mention", "an argument without a string", arguments=1)
                 else:
-                    arguments.append(Argument(role, self._end(inner.place, part, role)))
-        return Event(label_of(form.event(item)), trigger, tuple(arguments))
+                    arguments.append(Argument(role, self._reached(inner, part, role)))
+        return Event(label_of(form.events.label(item)), trigger, tuple(arguments))
 
     def _trigger(self, item: Item) -> int | None:
         """The mention of an event's trigger; None where it has none, or an empty string."""
-        place = self.form.trigger
+        place = self.form.events.trigger
         inner = self._inner(place, item) if place else None
         if place is None or inner is None or inner.value is None:
             return None
@@ -204,11 +212,14 @@ class _Builder:
             raise RowError(f"a trigger with neither a string nor a place: {inner.value!r:.60}")
         if given in _EMPTY and (given is not None or nowhere):
             return None
-        return self._end(place._replace(at=None), inner, _TRIGGER)
+        return self._reached(place, inner, _TRIGGER)
 
-    def _end(self, place: Place, item: Item, role: str = "") -> int:
-        """The number of the mention that is an end of a relation, a trigger or an argument."""
-        item = self._inner(place, item)
+    def _end(self, place: Any, item: Item) -> int:
+        """The number of the mention that is an end of a relation."""
+        return self._reached(place, self._inner(place, item))
+
+    def _reached(self, place: Any, item: Item, role: str = "") -> int:
+        """The number of the mention that an item is, or refers to."""
         if place.ref and not ((key := place.ref(item)) is None and place.text):
             if not isinstance(key, str | int) or isinstance(key, bool):
                 raise RowError(f"no id of an entity and no place in their list: {key!r:.60}")
@@ -220,10 +231,10 @@ class _Builder:
         label = place.label(item) if place.label else None
         return self._shared(mention._replace(label=label or None), role)
 
-    def _inner(self, place: Place, item: Item) -> Item:
+    def _inner(self, place: Any, item: Item) -> Item:
         return Item(place.at(item), (*item.trail, ("", item.value))) if place.at else item
 
-    def _mention(self, place: Place, item: Item) -> Mention:
+    def _mention(self, place: Any, item: Item) -> Mention:
         """The mention that an item is, without its label."""
         if place.tokens:
             return self.text.numbered(place.tokens(item))

@@ -30,11 +30,11 @@ def cells(
         yield from _quoted(file, separator, encoding)
         return
     for origin, line in lines(file, encoding):
-        bare = line.strip(BLANK)
-        if not bare:
+        if not line or (line[0] in BLANK and not line.strip(BLANK)):
             yield origin, []
         else:
-            yield origin, line.split(separator) if separator else _BLANKS.split(bare)
+            row = line.split(separator) if separator else _BLANKS.split(line.strip(BLANK))
+            yield origin, row
 
 
 def _quoted(file: Path, separator: str, encoding: str) -> Iterator[tuple[str, list[str]]]:

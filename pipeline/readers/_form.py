@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.readers._options import Table
 from pipeline.readers._paths import Item, RowError, finder, gatherer, lister
+from pipeline.readers._rows import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.readers._paths import Path
-    from pipeline.readers._rows import Arguments, Options, Span
+    from pipeline.readers._rows import Options
 
     Find = Callable[[Item], Any]
     List = Callable[[Item], list[Item] | None]
 
 LISTS: Final = ("entities", "relations", "events")
-
-
-class Place(NamedTuple):
-    """A `Span` of the options. A part is None where the span has no such path."""
-
-    at: Find | None
-    start: Find | None
-    end: Find | None
-    text: Find | None
-    label: Find | None
-    sentence: Find | None
-    tokens: Find | None
-    pieces: List | None
-    ref: Find | None
-
-
-class Inner(NamedTuple):
-    """The arguments of an event: their list, and the role and the place of each."""
-
-    items: List
-    role: Find
-    place: Place
+#: Parts that an item may lack: it may do with the others.
+_MAYBE: Final = ("at", "start", "text", "ref")
 
 
 class Form:
@@ -47,26 +30,21 @@ class Form:
         o = self.options = options
         texts = o.text if isinstance(o.text, tuple) else [o.text]
         self.texts = [finder(path, required=path == texts[-1]) for path in texts]
-        self.title = _maybe(o.title)
+        self.title = _found(o.title, required=False)
         self.tokens = None if o.tokens is None else gatherer(o.tokens)
-        self.tags = _sure(o.tags)
+        self.tags = _found(o.tags)
         self.style = o.style
         self.tag_names = dict(enumerate(o.tag_names))
-        self.source_id = _maybe(o.source_id)
+        self.source_id = _found(o.source_id, required=False)
+        self.annotator = _found(o.annotator, required=False)
         self.only = [(field, finder(field, required=False), own) for field, own in o.only.items()]
-        tables = (o.entities, o.relations, o.events)
-        self.lists = [None if table is None else lister(table.at) for table in tables]
+        self.entities, self.relations, self.events = map(
+            _followed, (o.entities, o.relations, o.events)
+        )
+        tables = (self.entities, self.relations, self.events)
+        self.lists: list[List | None] = [table and table.items for table in tables]
         self.required = [table is not None and not table.optional for table in tables]
-        if o.entities:
-            self.entity, self.entity_id = _place(o.entities), _sure(o.entities.id)
-        if o.relations:
-            self.relation, self.own_tokens = finder(o.relations.label), _sure(o.relations.tokens)
-            self.head, self.tail = _place(o.relations.head), _place(o.relations.tail)
-        self.arguments: Inner | None = None
-        if o.events:
-            self.event, self.event_id = finder(o.events.label), _sure(o.events.id)
-            self.trigger = _place(o.events.trigger) if o.events.trigger else None
-            self.arguments = _inner(o.events.arguments) if o.events.arguments else None
+        self.arguments = self.events and self.events.arguments
 
     def not_gold(self, row: Item) -> str:
         """Which field says that a row is no gold, "" if none does."""
@@ -85,29 +63,26 @@ class Form:
         return str(found) if isinstance(found, int | str) else None
 
 
-def _maybe(path: Path | None) -> Find | None:
-    return None if path is None else finder(path, required=False)
+def _found(path: Path | None, *, required: bool = True) -> Find | None:
+    return None if path is None else finder(path, required=required)
 
 
-def _sure(path: Path | None) -> Find | None:
-    return None if path is None else finder(path)
-
-
-def _place(span: Span) -> Place:
-    """Where start, string, label or reference are missing, an item may do with the others."""
-    return Place(
-        None if span.at == "" else _maybe(span.at),
-        _maybe(span.start),
-        _sure(span.end),
-        _maybe(span.text),
-        _maybe(span.label),
-        _sure(span.sentence),
-        _sure(span.tokens),
-        None if span.pieces is None else lister(span.pieces),
-        _maybe(span.ref),
-    )
-
-
-def _inner(arguments: Arguments) -> Inner:
-    place = _place(arguments)._replace(at=None)
-    return Inner(lister(arguments.at), finder(arguments.role), place)
+def _followed(table: Table | None) -> Any:
+    """The table with functions in the place of its paths; `items` is that of the list it tells."""
+    if table is None:
+        return None
+    found: dict[str, Any] = {"at": None, "items": None}
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        if isinstance(value, bool):
+            found[name] = value
+        elif name == "at" and type(table) is not Span:
+            found["items"] = lister(value)
+        elif name == "pieces":
+            found[name] = None if value is None else lister(value)
+        elif isinstance(value, Table | None):
+            found[name] = _followed(value)
+        elif name != "at" or value != "":
+            maybe = name in _MAYBE or (name == "label" and isinstance(table, Span))
+            found[name] = finder(value, required=not maybe)
+    return SimpleNamespace(**found)

@@ -2,6 +2,7 @@
 
     "label"             a field                "data.text"   a field in a field
     0                   a place in a list      "pos.0"       a place in the list of a field
+    -1                  the last place         "1:"          the list without its first item
     "events.*.mention"  the lists `mention` of all events
     "labels.**"         the lists that are the values of an object
     "^type"             the field `type` of what holds the item: of the event, for its mentions
@@ -25,7 +26,9 @@ Steps = tuple[str | int, ...]
 Trail = tuple[tuple[Any, Any], ...]
 EACH: Final = "*"
 VALUES: Final = "**"
+REST: Final = "1:"
 _SHOWN: Final = 12
+_NOTHING: Final = object()
 
 
 class RowError(ValueError):
@@ -46,7 +49,7 @@ class Item(NamedTuple):
 def steps(path: Path) -> Steps:
     """The steps of a path."""
     parts = str(path).split(".") if path != "" else []
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.removeprefix("-").isdigit() else part for part in parts)
 
 
 def finder(path: Path, *, required: bool = True) -> Callable[[Item], Any]:
@@ -60,25 +63,29 @@ def finder(path: Path, *, required: bool = True) -> Callable[[Item], Any]:
     def find(item: Item) -> Any:
         value = item.trail[-up][1] if up else item.value
         for step in own:
-            known, inner = _inside(value, step)
-            if not known:
-                if required or not isinstance(value, dict | list | None):
-                    raise RowError(lacking(value, step))
+            if type(value) is dict and step in value:  # It nearly always is.
+                value = value[step]
+            elif (inner := _inside(value, step)) is not _NOTHING:
+                value = inner
+            elif required or not isinstance(value, dict | list | None):
+                raise RowError(lacking(value, step))
+            else:
                 return None
-            value = inner
         return value
 
     return find
 
 
-def _inside(value: Any, step: str | int) -> tuple[bool, Any]:
-    """(whether there is such a part, the part)."""
+def _inside(value: Any, step: str | int) -> Any:
+    """A part of a value; `_NOTHING` where there is none."""
     if isinstance(value, dict):
-        key = step if step in value else str(step)
-        return key in value, value.get(key)
-    if isinstance(value, list) and isinstance(step, int) and step < len(value):
-        return True, value[step]
-    return False, None
+        return value.get(step, value.get(str(step), _NOTHING))
+    if isinstance(value, list):
+        if step == REST:
+            return value[1:]
+        if isinstance(step, int) and -len(value) <= step < len(value):
+            return value[step]
+    return _NOTHING
 
 
 def lacking(value: Any, step: str | int) -> str:
@@ -132,8 +139,7 @@ def _walked(value: Any, trail: Trail, own: Steps) -> Iterator[tuple[Any, Trail]]
             for key, inner in pairs:
                 yield from _walked(inner, (*trail, (key, inner)), own[number + 1 :])
             return
-        known, inner = _inside(value, step)
-        if not known:
+        if (inner := _inside(value, step)) is _NOTHING:
             raise RowError(lacking(value, step))
         value = inner
     yield value, trail

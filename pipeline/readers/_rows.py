@@ -104,5 +104,18 @@ class Options(Tagged, frozen=True):
     source_id: Path | None = None
     #: Whether a row without its list of annotations is unknown, or known to have none.
     unlabelled: Literal["reject", "none"] = "reject"
+    #: Who annotated the row, where several did the same text: "^#" is the file, say.
+    annotator: Path | None = None
+    #: Whose rows count: of the first for a text, of one by name, or what most of them have.
+    annotators: str = "first"
     #: Field -> the values of rows that are gold; others are passed over, and told.
     only: dict[str, tuple[str | bool, ...]] = msgspec.field(default_factory=dict)
+
+
+class Layout(Options, frozen=True):
+    """The rows that a reader brings into shape (`layouts.toml`)."""
+
+    #: Fields of the raw rows that the reader reads whole.
+    whole: tuple[Path, ...] = ()
+    #: Kind -> the list in a raw row that says how many of it are lost with the row.
+    lost: dict[str, Path] = msgspec.field(default_factory=dict)

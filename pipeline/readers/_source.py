@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zipfile
 import zlib
 from collections import Counter
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO, TextIOWrapper
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.records import Record
-
+_T = TypeVar("_T")
 EXCERPT: Final = 120
 #: How much of a file is looked at to see what it is.
 HEAD: Final = 1 << 16
+#: How many characters of an array are read at a time.
+_BLOCK: Final = 1 << 20
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
+_SCAN: Final = json.JSONDecoder().raw_decode
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
@@ -40,7 +44,9 @@ _OTHERS: Final = {
     b"%PDF-": "a PDF",
 }
 _BRACKETS: Final = {"LRB": "(", "RRB": ")", "LSB": "[", "RSB": "]", "LCB": "{", "RCB": "}"}
-_TREEBANK: Final = {"``": '"', "''": '"', **{f"-{k}-": sign for k, sign in _BRACKETS.items()}}
+_ESCAPES: Final = {f"-{name}-": sign for name, sign in _BRACKETS.items()}
+_TREEBANK: Final = {"``": '"', "''": '"', **_ESCAPES}
+_ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **_ESCAPES}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -131,15 +137,31 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
     with unpacking(path):
         for name, stream in opened(path):
             for number, text in enumerate(_decoded(stream, encoding), start=1):
-                yield f"{name}:{number}", text.removeprefix("\ufeff") if number == 1 else text
+                line = text.removeprefix("\ufeff") if number == 1 else text
+                yield f"{name}:{number}", line.removesuffix("\n").removesuffix("\r")
+
+
+def blocks(
+    file: Path, starts: Callable[[str], bool] = lambda _: False
+) -> Iterator[list[tuple[str, str]]]:
+    """(origin, line) of the lines between empty ones; a line that starts a block is its first."""
+    block: list[tuple[str, str]] = []
+    for origin, line in lines(file):
+        empty = not line.strip()
+        if block and (empty or starts(line)):
+            yield block
+            block = []
+        if not empty:
+            block.append((origin, line))
+    if block:
+        yield block
 
 
 def _decoded(stream: Any, encoding: str) -> Iterator[str]:
-    """The lines of a file without their ends; of UTF-8, many are decoded at once."""
+    """The lines of a file; of UTF-8, many are decoded at once."""
     if encoding == "utf-8":
-        texts = TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
-        return (text.removesuffix("\n").removesuffix("\r") for text in texts)
-    return (decode(raw.removesuffix(b"\n").removesuffix(b"\r"), encoding) for raw in stream)
+        return TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
+    return (decode(raw, encoding) for raw in stream)
 
 
 def files_in(paths: Sequence[Path], ending: str) -> Iterator[Path]:
@@ -171,8 +193,11 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         for name, stream in opened(path):
             kind = _shape(stream.peek(HEAD))
             if kind == "array":
-                values = _document(stream.read(), path)
-                yield from ((f"{name}:{n}", value) for n, value in enumerate(values, start=1))
+                try:
+                    for number, value in enumerate(_elements(stream), start=1):
+                        yield f"{name}:{number}", value
+                except (ValueError, RecursionError) as problem:
+                    raise _no_document(problem, path) from None
                 continue
             if kind == "object":
                 content = stream.read()
@@ -182,8 +207,7 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
                 except ValueError:  # They are lines, the first of them broken.
                     stream = BytesIO(content)  # noqa: PLW2901
             for number, text in enumerate(_decoded(stream, "utf-8"), start=1):
-                line = text.removeprefix("\ufeff") if number == 1 else text
-                if line.strip():
+                if line := text.removeprefix("\ufeff" if number == 1 else "").strip():
                     yield _row(f"{name}:{number}", line)
 
 
@@ -195,6 +219,48 @@ def _shape(head: bytes) -> Literal["lines", "array", "object"]:
     if first[:1] == b"[":
         return "lines" if others and others[0][:1] == b"[" and first[-1:] == b"]" else "array"
     return "object" if others and first[:1] == b"{" and first[-1:] != b"}" else "lines"
+
+
+def _elements(stream: Any) -> Iterator[Any]:
+    """The values of an array. It is read in blocks, for it may be larger than memory.
+
+    Each is parsed as a line of JSON is, so that nothing is lost that is told there. What follows a
+    value is looked at first: a number at the end of a block may go on in the next one.
+    """
+    texts = TextIOWrapper(stream, "utf-8", "surrogateescape")
+    held, size = texts.read(HEAD), _BLOCK
+    place = start = held.index("[") + 1
+    while True:
+        begin = _after_blanks(held, place)
+        empty = place == start and held[begin : begin + 1] == "]"
+        end = begin if empty else _end_of_value(held, begin)
+        after = _after_blanks(held, end)
+        if after < len(held):
+            if not empty:
+                yield parsed(held[begin:end])
+            if held[after] != ",":
+                break
+            place, start, size = after + 1, -1, _BLOCK
+        elif more := texts.read(size):
+            held, start = held[place:] + more, start - place
+            place, size = 0, size * 2  # A long value is read in ever larger blocks.
+        else:
+            parsed(held[begin:])  # It nearly always says what is wrong.
+            raise ValueError("the array has no end")
+    if held[after] != "]" or (held[after + 1 :] + texts.read()).strip():
+        raise ValueError(f"{held[after : after + 20]!r} follows a value of the array")
+
+
+def _after_blanks(text: str, place: int) -> int:
+    return _BLANKS.match(text, place).end()  # type: ignore[union-attr]
+
+
+def _end_of_value(text: str, begin: int) -> int:
+    """Where a value of JSON ends; the end of the text where it is broken, or goes on."""
+    try:
+        return _SCAN(text, begin)[1]
+    except ValueError:
+        return len(text)
 
 
 def _row(origin: str, line: str) -> tuple[str, Any]:
@@ -235,20 +301,19 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> None:
 
 def json_document(path: Path) -> Any:
     """The value of a file that is one JSON document."""
-    return _document(read_bytes(path), path)
-
-
-def _document(raw: bytes, path: Path) -> Any:
     try:
-        return parsed(raw.removeprefix(_BOM))
+        return parsed(read_bytes(path).removeprefix(_BOM))
     except ValueError as problem:
-        raise RawFileError(
-            f"not a JSON document: {problem}", where=path, todo="check the file or the reader"
-        ) from None
+        raise _no_document(problem, path) from None
 
 
-def attempt(origin: str, build: Callable[[Any], Record | Reject], row: Any) -> Record | Reject:
-    """The record that `build` makes of a raw row, or a `Reject` where the row lacks its parts."""
+def _no_document(problem: Exception, path: Path) -> RawFileError:
+    what = f"not a JSON document: {problem}"
+    return RawFileError(what, where=path, todo="check the file or the reader")
+
+
+def attempt(origin: str, build: Callable[[Any], _T], row: Any) -> _T | Reject:
+    """What `build` makes of a raw row, or a `Reject` where the row lacks its parts."""
     if isinstance(row, Reject):
         return row
     try:
@@ -286,6 +351,13 @@ def label_of(value: Any) -> str:
 def unescaped(token: str) -> str:
     """A token as the text has it: a treebank writes brackets and quotation marks otherwise."""
     return _TREEBANK.get(token, token)
+
+
+def ontonotes_word(word: str) -> str:
+    """A word of OntoNotes as it stood in the text; its quotation marks are those of the files."""
+    if "\\" in word:
+        word = word.replace("\\/", "/").replace("\\*", "*")
+    return _ONTONOTES.get(word, word)
 
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:

@@ -3,26 +3,28 @@
 IOB1 and IOB2 are decoded alike: B- opens an entity, and so does an I- that continues none of its
 label (conlleval's rule). So IOB1, whose B- only parts two entities of one label that touch, needs
 no conversion. IO has bare labels and no way to part what touches. BMES and BIOES are one scheme: E
-or L ends, S or U stands alone, and what continues nothing opens.
+or L ends, S or U stands alone, and what continues nothing opens. Brackets are those of CoNLL-2012,
+"(PER*", "*" and "*)", and may be nested: "(ORG(GPE)".
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from pipeline.readers._options import Joined
-from pipeline.readers._source import EXCERPT, join_tokens
-from pipeline.records import Mention, Record, Reject
+from pipeline.records import Mention
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES"]
+Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES", "brackets"]
 #: Prefix -> (opens an entity, ends it).
 _IOB: Final = {"B": (True, False), "I": (False, False)}
 _ENDS: Final = {"E": (False, True), "L": (False, True), "S": (True, True), "U": (True, True)}
 _BIOES: Final = {**_IOB, "M": (False, False), **_ENDS}
+_BRACKET: Final = re.compile(r"\(([^()*\s]+)|(\))|\*")
 _PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
     "IO": {},
     **dict.fromkeys(("IOB1", "IOB2"), _IOB),
@@ -78,6 +80,8 @@ def _part(tag: str, style: Style) -> tuple[str, bool, bool] | None:
 
 def decode(tags: Sequence[str], style: Style) -> list[tuple[int, int, str]] | str:
     """(first token, last token, label) of every entity, or what is wrong with the first odd tag."""
+    if style.scheme == "brackets":
+        return _bracketed(tags)
     spans: list[tuple[int, int, str]] = []
     label, first = "", 0
     for index, tag in enumerate(tags):
@@ -102,24 +106,30 @@ def decode(tags: Sequence[str], style: Style) -> list[tuple[int, int, str]] | st
     return spans
 
 
+def _bracketed(tags: Sequence[str]) -> list[tuple[int, int, str]] | str:
+    spans: list[tuple[int, int, str]] = []
+    opened: list[tuple[int, str]] = []
+    for index, tag in enumerate(tags):
+        if _BRACKET.sub("", tag):
+            return f"{tag!r} is no bracket of a name"
+        for opening, closing in _BRACKET.findall(tag):
+            if opening:
+                opened.append((index, opening))
+            elif closing:
+                if not opened:
+                    return f"{tag!r} closes nothing"
+                first, label = opened.pop()
+                spans.append((first, index, label))
+    return f"({opened[-1][1]} stays open" if opened else sorted(spans)
+
+
 def count(tags: Sequence[str], style: Style) -> int:
     """How many entities a sentence loses that has odd tags: these are read as O."""
+    if style.scheme == "brackets":
+        return sum(tag.count("(") for tag in tags)
     known = [tag if _part(tag, style) else "O" for tag in tags]
     spans = decode(known, style)
     return 0 if isinstance(spans, str) else len(spans)
-
-
-def tagged(
-    origin: str, tokens: Sequence[str], tags: Sequence[str], language: str, style: Style
-) -> Record | Reject:
-    """The record of tokens and a tag for each, or why there is none."""
-    text, starts = join_tokens(tokens, language)
-    spans = decode(tags, style)
-    if len(tokens) == len(tags) and not isinstance(spans, str):
-        return Record(text, origin, mentions(spans, text, tokens, starts))
-    odd = f"{len(tokens)} tokens, {len(tags)} tags"
-    reason, detail = ("unknown_tag", spans) if isinstance(spans, str) else ("length_mismatch", odd)
-    return Reject(origin, reason, detail, text[:EXCERPT], entities=count(tags, style))
 
 
 def mentions(

@@ -15,41 +15,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
-from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
+from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
 from pipeline.readers._passages import joined
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.readers._rows import Options as RowOptions
-    from pipeline.records import Record, Reject
+    from collections.abc import Iterator
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per document."""
-    form = json_rows.layout("bigbio", language=options.language)
-    return json_rows.rows_read(_rows(files, form), form)
+def _with_text(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+    passages = [(p["offsets"][0][0], p["text"][0]) for p in row["passages"]]
+    yield origin, {**row, "text": joined(passages)}
 
 
-def _rows(files: Sequence[Path], form: RowOptions) -> Iterator[tuple[str, Item]]:
-    for origin, item in json_rows.rows_of(files):
-        row = item.value
-        try:
-            passages = [(p["offsets"][0][0], p["text"][0]) for p in row["passages"]]
-            found: Any = Item({**row, "text": joined(passages)})
-        except (RowError, KeyError, TypeError, IndexError) as problem:
-            words = str(problem) if isinstance(problem, RowError) else "no sound passages"
-            found = Item(json_rows.refused(origin, item, form, words))
-        yield origin, found
-
-
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # noqa: ARG001
-    """Field of the documents that is not read -> in how many it stands."""
-    rows = (row.value for _, row in json_rows.rows_of(files))
-    return json_rows.others(
-        rows, "id", "document_id", "passages", "entities", "relations", "events"
-    )
+read, unread_fields = shaped("bigbio", _with_text)

@@ -26,18 +26,15 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import RawFileError
-from pipeline.readers import json_rows
 from pipeline.readers._options import Joined
 from pipeline.readers._passages import joined
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import files_in, json_document, read_bytes
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from pipeline.readers._rows import Options as RowOptions
-    from pipeline.records import Record, Reject
 
 _TODO = "check the file, or the reader: it reads BioC in XML and JSON"
 
@@ -48,23 +45,10 @@ class Options(Joined, frozen=True):
     type: str = "type"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per document."""
-    form = json_rows.layout("bioc", language=options.language)
-    return json_rows.rows_read(_rows(files, options, form), form)
-
-
-def _rows(files: Sequence[Path], options: Options, form: RowOptions) -> Iterator[tuple[str, Item]]:
+def _rows(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
     for file in files_in(files, ""):
         for number, document in enumerate(_documents(file), start=1):
-            origin = f"{file.name}:{number}"
-            try:
-                yield origin, Item(_row(document, options.type))
-            except RowError as problem:
-                yield origin, Item(json_rows.refused(origin, Item(document), form, str(problem)))
-            except (KeyError, TypeError, AttributeError):
-                words = "a document without sound passages"
-                yield origin, Item(json_rows.refused(origin, Item(document), form, words))
+            yield f"{file.name}:{number}", Item(document)
 
 
 def _documents(file: Path) -> list[Any]:
@@ -102,25 +86,21 @@ def _number(value: str) -> Any:
     return int(value) if value.strip().isascii() and value.strip().isdigit() else value
 
 
-def _row(document: dict[str, Any], kind: str) -> dict[str, Any]:
+def _row(origin: str, document: Any, options: Options) -> Iterator[tuple[str, Any]]:
     """A document as a row with a text, its annotations and its relations of two nodes."""
-    parts = [
-        part
-        for passage in document["passages"]
-        for part in (passage, *passage.get("sentences", []))
-    ]
+    passages, kind = document["passages"], options.type
+    parts = [part for passage in passages for part in (passage, *passage.get("sentences", []))]
     text = joined((p.get("offset"), p["text"]) for p in parts if p.get("text"))
-    annotations = [a for part in parts for a in part.get("annotations", [])]
-    related = [r for part in (document, *parts) for r in part.get("relations", [])]
+    entities = [_entity(a, kind, text) for part in parts for a in part.get("annotations", [])]
     relations = []
-    for relation in related:
+    for relation in (r for part in (document, *parts) for r in part.get("relations", [])):
         nodes = relation.get("nodes", [])
         if len(nodes) != 2:
             raise RowError(f"a relation of {len(nodes)} nodes: {relation.get('id')!r:.40}")
         head, tail = (str(node["refid"]) for node in nodes)
         relations.append({"label": relation["infons"][kind], "head": head, "tail": tail})
-    entities = [_entity(annotation, kind, text) for annotation in annotations]
-    return {"id": document.get("id"), "text": text, "entities": entities, "relations": relations}
+    row = {"id": document.get("id"), "text": text, "entities": entities, "relations": relations}
+    yield origin, row
 
 
 def _entity(annotation: dict[str, Any], kind: str, text: str) -> dict[str, Any]:
@@ -133,3 +113,6 @@ def _entity(annotation: dict[str, Any], kind: str, text: str) -> dict[str, Any]:
             what = f"{annotation['text']!r:.60} does not stand at {start}"
             raise RowError(f"{what}: the offsets may be of bytes", "offset_mismatch")
     return own
+
+
+read, _ = shaped("bioc", _row, _rows)

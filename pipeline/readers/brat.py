@@ -8,7 +8,8 @@
                   E1<TAB>Start:T3 Who:T1 Where:T2
                   T4<TAB>Organ 40 45;56 60<TAB>upper limb
 
-A folder is read with the folders in it, one record per text. `annotations` are the suffixes of the
+A folder is read with the folders in it, one record per text; with `annotators`, the first folder is
+the name of who annotated it. `annotations` are the suffixes of the
 files beside a text, [".a1", ".a2"] for the shared tasks; a text that lacks one is a reject, because
 it is not known to hold nothing. Offsets count code points, a byte order mark too, as in brat.
 
@@ -25,6 +26,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import RawFileError
+from pipeline.readers._annotators import chosen
 from pipeline.readers._options import Joined
 from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
@@ -52,23 +54,32 @@ class _Line(NamedTuple):
 
 
 class Options(Joined, frozen=True):
-    """The endings of the files beside a text."""
+    """The endings of the files beside a text, and whose copies of a text are read."""
 
     annotations: tuple[str, ...] = (".ann",)
+    #: Where each annotator has a folder: "first", "majority", or the folder of one.
+    annotators: str = ""
 
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per text in the order of the names, each before its unreadable lines."""
+    named = _read(files, options)
+    return chosen(named, options.annotators) if options.annotators else (item for _, item in named)
+
+
+def _read(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Record | Reject]]:
+    """(folder, record or reject)."""
     for file in files:
         texts = sorted(file.rglob("*.txt")) if file.is_dir() else [file]
         if not texts:
             raise RawFileError("no text (*.txt) is here", where=file, todo="check the declaration")
         for text in texts:
             name = text.relative_to(file if file.is_dir() else file.parent).with_suffix("")
-            yield from _document(text, name.as_posix(), options)
+            for item in _document(text, name.as_posix(), options):
+                yield name.parts[0], item
         beside = {p.with_suffix(".txt") for s in options.annotations for p in file.rglob(f"*{s}")}
         for path in sorted(beside.difference(texts)):
-            yield Reject(path.name, "missing_text", "there are annotations, but no text")
+            yield "", Reject(path.name, "missing_text", "there are annotations, but no text")
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:

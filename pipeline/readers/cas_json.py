@@ -17,17 +17,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
 from pipeline.readers._options import Table
-from pipeline.readers._paths import Item
-from pipeline.readers._source import files_in, json_document
-from pipeline.records import Reject
+from pipeline.readers._paths import RowError
+from pipeline.readers.json_rows import rows_of, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from pipeline.records import Record
 
 
 class Options(Table, frozen=True):
@@ -39,35 +35,29 @@ class Options(Table, frozen=True):
     relation_feature: str = "label"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per file."""
-    return json_rows.rows_read(_rows(files, options), json_rows.layout("cas_json"))
+def _row(origin: str, document: Any, options: Options) -> Iterator[tuple[str, Any]]:
+    """A document with its entities and relations as lists."""
+    structures = _structures(document)
+    texts = [s["sofaString"] for s in structures if isinstance(s.get("sofaString"), str)]
+    if len(texts) != 1:
+        raise RowError(f"{len(texts)} texts (sofaString), where one is due")
+    entities = [
+        {"id": s.get("%ID"), "start": s.get("begin"), "end": s.get("end"), "label": label}
+        for s, label in _of(structures, options.type, options.feature)
+    ]
+    relations = [
+        {"label": label, "head": s.get("@Governor"), "tail": s.get("@Dependent")}
+        for s, label in _of(structures, options.relation_type, options.relation_feature)
+    ]
+    yield origin, {"text": texts[0], "entities": entities, "relations": relations}
 
 
-def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
-    for file in files_in(files, ".json"):
-        structures = _structures(file)
-        texts = [s["sofaString"] for s in structures if isinstance(s.get("sofaString"), str)]
-        if len(texts) != 1:
-            why = f"{len(texts)} texts (sofaString), where one is due"
-            odd = Reject(file.name, "malformed_record", why, source_id=file.stem)
-            yield file.name, Item(odd)
-            continue
-        entities = [
-            {"id": s.get("%ID"), "start": s.get("begin"), "end": s.get("end"), "label": label}
-            for s, label in _of(structures, options.type, options.feature)
-        ]
-        relations = [
-            {"label": label, "head": s.get("@Governor"), "tail": s.get("@Dependent")}
-            for s, label in _of(structures, options.relation_type, options.relation_feature)
-        ]
-        row = {"text": texts[0], "entities": entities, "relations": relations}
-        yield file.name, Item(row, ((file.stem, None),))
+read, _ = shaped("cas_json", _row)
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Type of structures that is not read -> how many there are, texts and marks of them apart."""
-    kinds = (s.get("%TYPE") for f in files_in(files, ".json") for s in _structures(f))
+    kinds = (s.get("%TYPE") for _, item in rows_of(files) for s in _structures(item.value))
     found = Counter(kind for kind in kinds if isinstance(kind, str))
     own = (options.type, options.relation_type)
     return Counter(
@@ -75,8 +65,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     )
 
 
-def _structures(file: Path) -> list[dict[str, Any]]:
-    document = json_document(file)
+def _structures(document: Any) -> list[dict[str, Any]]:
     found = document.get("%FEATURE_STRUCTURES") if isinstance(document, dict) else None
     # Older exports have an object of structures by their id.
     if isinstance(found, dict):

@@ -18,30 +18,24 @@ the end of the content is what is left of it. Offsets that still fit no string a
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers import json_rows
-from pipeline.readers._paths import Item, RowError, lister
+from pipeline.readers._paths import Item, lister
 from pipeline.readers._source import EXCERPT, decode, files_in, parsed, read_bytes
+from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.records import Record
-
 #: How far from its offset a mention is looked for; the widest real shift is 12.
 _WINDOW: Final = 40
 _EVENTS: Final = lister("cyberevent.hopper.*.events")
 
 
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
-    """Yield one record per article, in the order of the files' numbers."""
-    return json_rows.rows_read(_rows(files), json_rows.layout("casie_json"))
-
-
-def _rows(files: Sequence[Path]) -> Iterator[tuple[str, Item]]:
+def _articles(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+    """The articles in the order of the files' numbers."""
     for file in files:
         inner = files_in([file], ".json")
         for path in sorted(inner, key=lambda p: (len(p.name), p.name)):
@@ -51,29 +45,22 @@ def _rows(files: Sequence[Path]) -> Iterator[tuple[str, Item]]:
             except ValueError as problem:
                 why, excerpt = str(problem), decode(raw)[:EXCERPT]
                 article = Reject(path.name, "malformed_json", why, excerpt, source_id=name)
-            else:
-                _put_right(Item(article))
             yield path.name, Item(article, ((name, None),))
 
 
-def _put_right(article: Item) -> None:
-    """Undo the shift of all offsets of an article, and cut what its end cuts off."""
-    try:
-        text, events = article.value["content"], [item.value for item in _EVENTS(article) or ()]
-        for event in events:
-            if event.get("argument", []) is None:
-                event["argument"] = {}  # The list may be missing, but not null: this is rejected.
-        parts = [part for e in events for part in (e["nugget"], *e.get("argument", []))]
-        spans = [(part["text"], part["startOffset"], part["endOffset"]) for part in parts]
-        shift = _shift(text, spans)
-        moved = [(start + shift, end + shift) for _, start, end in spans]
-    except (RowError, KeyError, TypeError, AttributeError):
-        return  # It is no sound article, and `json_rows` says why.
-    for part, (word, _, _), (start, stop) in zip(parts, spans, moved, strict=True):
+def _put_right(origin: str, article: Any, _: object) -> Iterator[tuple[str, Any]]:
+    """An article without the shift of its offsets, and with what its end cuts off cut."""
+    text, events = article["content"], [item.value for item in _EVENTS(Item(article)) or ()]
+    parts = [part for e in events for part in (e["nugget"], *e.get("argument", []))]
+    spans = [(part["text"], part["startOffset"], part["endOffset"]) for part in parts]
+    shift = _shift(text, spans)
+    for part, (word, first, last) in zip(parts, spans, strict=True):
+        start, stop = first + shift, last + shift
         cut = 0 <= start < len(text) < stop and word.startswith(text[start:])
         if cut:
             part["text"] = text[start:]
         part["startOffset"], part["endOffset"] = start, len(text) if cut else stop
+    yield origin, article
 
 
 def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
@@ -88,6 +75,4 @@ def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
     return votes.most_common(1)[0][0] if votes else 0
 
 
-def unread_fields(files: Sequence[Path]) -> Counter[str]:
-    """Field of the articles that is not read -> in how many places it stands."""
-    return json_rows.unread_of(_rows(files), json_rows.layout("casie_json"))
+read, unread_fields = shaped("casie_json", _put_right, _articles)

@@ -11,17 +11,19 @@
 
 `scheme` is the tag scheme (see `_tags`). `separator` "" means blanks and tabs; a token with blanks
 in it is put together where a line has a token and a tag and nothing else. A row of more cells than
-the first row of its file has is broken, as one of fewer cells than needed is.
+the first row of its file has is broken, as one of fewer cells than needed is, unless rows may be
+`ragged`. The formats of columns in `formats.toml` are options of this reader that have a name.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.readers import _tags
 from pipeline.readers._cells import BLANK, cells
-from pipeline.readers._source import EXCERPT, join_tokens
+from pipeline.readers._source import EXCERPT, files_in, join_tokens, ontonotes_word
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
 
@@ -50,6 +52,18 @@ class Options(Tagged, frozen=True):
     encoding: str = "utf-8"
     #: Lines that begin so are passed over where they stand above the tokens of a sentence.
     comment: str = ""
+    #: The token is the first group of this pattern, which must match all of its cell.
+    token_pattern: str = ""
+    #: Tokens are written as in OntoNotes: -LRB- for a bracket, /. for a full stop.
+    treebank: bool = False
+    #: Rows may have more cells than the first one.
+    ragged: bool = False
+    #: The column that holds the id of the document.
+    document_column: int | None = None
+    #: Documents whose id begins so were never annotated, and are passed over.
+    without_names: tuple[str, ...] = ()
+    #: Of a folder, the files that end so are read.
+    ending: str = ""
 
 
 class Sentence(NamedTuple):
@@ -61,67 +75,85 @@ class Sentence(NamedTuple):
 
 def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per sentence."""
-    for file in files:
-        width = 0
-        for sentence in _sentences(file, options):
-            width = width or len(sentence.rows[0][1])
-            yield record(sentence, options, width)
+    for sentence, width in _all(files, options):
+        yield record(sentence, options, width)
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Column that is not read -> in how many rows it holds something."""
     named = (options.token_column, options.tag_column, *options.layers)
+    others = {options.sentence_column, options.document_column}
     found: Counter[str] = Counter()
-    for file in files:
+    for sentence, width in _all(files, options):
+        for _, given in sentence.rows:
+            row = _whole(given, options, width)
+            own = {column % len(row) for column in named} | others
+            rest = (n for n, cell in enumerate(row) if n not in own and cell not in ("", "_"))
+            found.update(f"column {n}" for n in rest)
+    return found
+
+
+def _all(files: Sequence[Path], options: Options) -> Iterator[tuple[Sentence, int]]:
+    """The sentences, each with the number of cells in the first row of its file."""
+    for file in files_in(files, options.ending) if options.ending else files:
         width = 0
         for sentence in _sentences(file, options):
-            width = width or len(sentence.rows[0][1])
-            for _, given in sentence.rows:
-                row = _whole(given, options, width)
-                own = {column % len(row) for column in named} | {options.sentence_column}
-                rest = (n for n, cell in enumerate(row) if n not in own and cell not in ("", "_"))
-                found.update(f"column {n}" for n in rest)
-    return found
+            first = sentence.rows[0][1]
+            width = width or len(first)
+            if options.document_column is not None:
+                sentence = sentence._replace(document=first[options.document_column])  # noqa: PLW2901
+            if not (sentence.document or "").startswith(options.without_names or "\0"):
+                yield sentence, width
 
 
 def record(sentence: Sentence, options: Options, width: int) -> Record | Reject:
     """The record of a sentence in a file whose first row has so many cells."""
     columns = (options.token_column, options.tag_column, *options.layers)
     needed = max(2, *(column + 1 if column >= 0 else -column for column in columns))
-    style = options.style
-    origin = sentence.rows[0][0]
-    tokens: list[str] = []
-    tags: list[list[str]] = [[] for _ in columns[1:]]
-    broken: Reject | None = None
-    for place, given in sentence.rows:
-        row = _whole(given, options, width)
-        why, told = "", ""
-        if len(row) < needed:
-            why, told = "missing_column", f"{len(row)} of {needed} columns"
-        elif len(row) > max(width, needed):
-            why, told = "extra_column", f"{len(row)} columns, where {width} are due"
-        elif not row[options.token_column]:
-            if len(sentence.rows) > 1 and all(row[c].strip(BLANK) == "O" for c in columns[1:]):
+    rows = [r if len(r) == width else _whole(r, options, width) for _, r in sentence.rows]
+    most = max(map(len, rows)) if options.ragged else max(width, needed)
+    sound, broken = rows, None
+    if any(not needed <= len(row) <= most or not row[columns[0]] for row in rows):
+        sound = []
+        for (place, given), row in zip(sentence.rows, rows, strict=True):
+            bare = len(rows) > 1 and len(row) >= needed and not row[columns[0]]
+            if bare and all(row[c].strip(BLANK) == "O" for c in columns[1:]):
                 continue  # It is nothing, and nothing is said of it.
-            why, told = "empty_token", f"tagged {row[options.tag_column]!r}"
-        if why:
-            excerpt = (options.separator or " ").join(given)[:EXCERPT]
-            broken = broken or Reject(place, why, told, excerpt)
-            continue
-        tokens.append(row[options.token_column])
-        for layer, column in zip(tags, columns[1:], strict=True):
-            layer.append(row[column].strip(BLANK))
+            if fault := _fault(row, options, needed, most):
+                excerpt = (options.separator or " ").join(given)[:EXCERPT]
+                broken = broken or Reject(place, *fault, excerpt)
+            else:
+                sound.append(row)
+    tokens = [row[columns[0]] for row in sound]
+    tags = [[row[column].strip(BLANK) for row in sound] for column in columns[1:]]
+    if options.treebank:
+        tokens = [*map(ontonotes_word, tokens)]
+    if options.token_pattern:
+        matches = [re.fullmatch(options.token_pattern, token) for token in tokens]
+        if None in matches and not broken:
+            place, given = sentence.rows[matches.index(None)]
+            broken = Reject(place, "malformed_token", "", options.separator.join(given)[:EXCERPT])
+        tokens = [match[1] for match in matches if match]
     text, starts = join_tokens(tokens, options.language)
-    found = []
-    for layer in tags:
-        spans = _tags.decode(layer, style)
-        if isinstance(spans, str):
-            broken = broken or Reject(origin, "unknown_tag", spans, text[:EXCERPT])
-        else:
-            found += _tags.mentions(spans, text, tokens, starts)
+    layers = [_tags.decode(layer, options.style) for layer in tags]
+    if odd := next((spans for spans in layers if isinstance(spans, str)), None):
+        broken = broken or Reject(sentence.rows[0][0], "unknown_tag", odd, text[:EXCERPT])
     if broken:
-        return broken._replace(entities=sum(_tags.count(layer, style) for layer in tags))
-    return Record(text, origin, found, source_id=sentence.document)
+        return broken._replace(entities=sum(_tags.count(layer, options.style) for layer in tags))
+    spans = [span for layer in layers for span in layer if isinstance(span, tuple)]
+    mentions = _tags.mentions(spans, text, tokens, starts)
+    return Record(text, sentence.rows[0][0], mentions, source_id=sentence.document)
+
+
+def _fault(row: list[str], options: Options, needed: int, most: int) -> tuple[str, str] | None:
+    """(reason, detail) of what is wrong with the cells of a row."""
+    if len(row) < needed:
+        return "missing_column", f"{len(row)} of {needed} columns"
+    if len(row) > most:
+        return "extra_column", f"{len(row)} columns, where {most} are due"
+    if not row[options.token_column]:
+        return "empty_token", f"tagged {row[options.tag_column]!r}"
+    return None
 
 
 def _whole(row: list[str], options: Options, width: int) -> list[str]:
@@ -140,16 +172,20 @@ def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
     document, number = None, 0
     rows: list[tuple[str, list[str]]] = []
     marker, comment, first = options.document_marker, options.comment, options.header
+    new = options.sentence_column
     for place, row in cells(
         file, options.separator, quoted=options.quoted, encoding=options.encoding
     ):
         if first and row:
             first = False
             continue
-        mark = next((cell for cell in row if cell.startswith(marker)), None) if marker else None
+        mark = None
+        for cell in row if marker else ():  # A loop of its own: it is done for every token.
+            if cell.startswith(marker):
+                mark = cell
+                break
         if mark is None and comment and not rows and row and _begins(row, comment, options):
             continue  # Further down it is a token.
-        new = options.sentence_column
         starts = new is not None and len(row) > new and row[new].strip()
         if rows and (mark is not None or not row or starts):
             yield Sentence(rows, document)

@@ -21,53 +21,26 @@ stand beside their trigger; one that stands in another sentence is lost, and cou
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers._paths import RowError
 from pipeline.readers._source import EXCERPT, items, whole
+from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record
-
-_LISTS: Final = ("entity_mentions", "event_mentions")
+    from collections.abc import Iterator
 
 
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
-    """Yield one record per sentence, with the document's id as its source id."""
-    form = json_rows.layout("document_events")
-    for origin, item in json_rows.rows_of(files):
-        lost: list[Reject] = []
-        yield from json_rows.rows_read(_sentences(origin, item.value, lost), form)
-        yield from lost
-
-
-def unread_fields(files: Sequence[Path]) -> Counter[str]:
-    """Field of the documents that is not read -> in how many it stands."""
-    rows = (row.value for _, row in json_rows.rows_of(files))
-    return json_rows.others(rows, "doc_id", "tokens", "text", "sentences", *_LISTS)
-
-
-def _sentences(origin: str, row: Any, lost: list[Reject]) -> Iterator[tuple[str, Item]]:
-    """(origin, sentence as a row of its own) of all sentences of a document."""
-    if isinstance(row, Reject):
-        yield origin, Item(row)
-        return
-    try:
-        found = _parted(row)
-    except (RowError, KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
-        yield origin, Item(_whole(origin, row, str(problem)))
-        return
-    for number, sentence in enumerate(found, start=1):
+def _sentences(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+    """Each sentence of a document as a row of its own, then what is lost of its events."""
+    lost = []
+    for number, sentence in enumerate(_parted(row), start=1):
         place = f"{origin}#{number}"
         with suppress(KeyError, TypeError):  # `json_rows` says what is wrong with the sentence.
             lost += _elsewhere(place, sentence)
-        yield place, Item(sentence)
+        yield place, sentence
+    yield from ((reject.origin, reject) for reject in lost)
 
 
 def _elsewhere(place: str, sentence: dict[str, Any]) -> list[Reject]:
@@ -91,7 +64,8 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
     tokens: list[tuple[int, Any]] = []
     for own, text in items(row["sentences"]):
         tokens += [(len(sentences), token) for token in items(own)]
-        sentences.append({"doc_id": row["doc_id"], "text": text, _LISTS[0]: [], _LISTS[1]: []})
+        lists: dict[str, list[Any]] = {"entity_mentions": [], "event_mentions": []}
+        sentences.append({"doc_id": row["doc_id"], "text": text, **lists})
     bases = {number: token[1] for number, token in reversed(tokens)}
 
     def moved(part: dict[str, Any]) -> dict[str, Any]:
@@ -117,13 +91,4 @@ def _at(sentences: list[dict[str, Any]], number: Any) -> dict[str, Any]:
     return sentence
 
 
-def _whole(origin: str, row: Any, why: str) -> Reject:
-    """The reject of a document that cannot be parted, with all that is lost with it."""
-    fields = row if isinstance(row, dict) else {}
-    sentences, entities, events = (
-        own if isinstance(own := fields.get(name), list) else [] for name in ("sentences", *_LISTS)
-    )
-    lists = [event.get("arguments") for event in events if isinstance(event, dict)]
-    arguments = sum(len(own) for own in lists if isinstance(own, list))
-    counts = (max(1, len(sentences)), len(entities), 0, len(events), arguments)
-    return Reject(origin, "malformed_record", why[:EXCERPT], str(row)[:EXCERPT], *counts)
+read, unread_fields = shaped("document_events", _sentences)

@@ -19,18 +19,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers import json_rows
 from pipeline.readers._options import Joined
-from pipeline.readers._paths import Item, RowError
-from pipeline.readers._source import attempt, items
-from pipeline.records import Reject
+from pipeline.readers._paths import RowError
+from pipeline.readers._source import items
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record
+    from collections.abc import Iterator
 
 _PREFIX: Final = re.compile(r"evt\d+arg\d+")
 
@@ -41,37 +36,8 @@ class Options(Joined, frozen=True):
     inclusive_end: bool = True
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per line, its text the tokens of the whole window."""
-    form = json_rows.layout(
-        "event_links", language=options.language, inclusive_end=options.inclusive_end
-    )
-    return json_rows.rows_read(map(_linked, json_rows.rows_of(files)), form)
-
-
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # noqa: ARG001
-    """Field of the rows that is not read -> in how many it stands."""
-    rows = (row.value for _, row in json_rows.rows_of(files))
-    links = ("evt_triggers", "gold_evt_links", "ent_spans")
-    return json_rows.others(rows, "doc_key", "sentences", *links)
-
-
-def _linked(place: tuple[str, Item]) -> tuple[str, Item]:
+def _linked(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
     """A row with a list of events, each with its arguments."""
-    origin, item = place
-    if isinstance(item.value, Reject):
-        return place
-    found = attempt(origin, _events, item.value)
-    if isinstance(found, Reject):
-        row = item.value if isinstance(item.value, dict) else {}
-        lists = [row.get(name) for name in ("evt_triggers", "gold_evt_links")]
-        events, arguments = (len(own) if isinstance(own, list) else 0 for own in lists)
-        found = found._replace(events=events, arguments=arguments)
-        return origin, Item(found)
-    return origin, Item({**item.value, "events": found})
-
-
-def _events(row: dict[str, Any]) -> Any:
     arguments: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for trigger, span, role in items(row["gold_evt_links"]):
         argument = {"role": _PREFIX.sub("", role, count=1), "span": items(span)}
@@ -85,4 +51,7 @@ def _events(row: dict[str, Any]) -> Any:
     triggers = {tuple(event["trigger"]) for event in events}
     if nowhere := [key for key in arguments if key not in triggers]:
         raise RowError(f"a link from {nowhere[0]}, where no trigger is")
-    return events
+    yield origin, {**row, "events": events}
+
+
+read, unread_fields = shaped("event_links", _linked)

@@ -10,52 +10,40 @@ twice has no offsets. The closing `###END###` is cut.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._source import EXCERPT, lines
-from pipeline.records import Mention, Record, Reject, Relation
+from pipeline.readers._paths import RowError
+from pipeline.readers.json_rows import lines_of, shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
 _COLUMNS: Final = 6
 _END: Final = "###END###"
 
 
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
-    """Yield one record per row; rows of the same text complete each other."""
-    for file in files:
-        for origin, line in lines(file):
-            if line.strip():
-                yield _record(origin, line)
-
-
-def _record(origin: str, line: str) -> Record | Reject:
+def _pair(origin: str, line: str, _: object) -> Iterator[tuple[str, Any]]:
     columns = line.split("\t")
     if len(columns) != _COLUMNS:
-        why = f"{len(columns)} of {_COLUMNS} columns"
-        return Reject(origin, "malformed_record", why, line[:EXCERPT], relations=1)
+        raise RowError(f"{len(columns)} of {_COLUMNS} columns")
     _, _, head, tail, relation, raw = columns
     raw = raw.strip().removesuffix(_END).strip()
     text = raw
     # The longer name first: the shorter one may be a part of it.
     for name in sorted((head, tail), key=len, reverse=True):
         text = text.replace(name, name.replace("_", " ")) if name else text
-    mentions = [_mention(raw, head), _mention(raw, tail)]
-    if mentions[0] == mentions[1]:
-        return Record(text, origin, mentions[:1], [Relation(relation, 0, 0)])
-    return Record(text, origin, mentions, [Relation(relation, 0, 1)])
+    ends = {"head": _mention(raw, head), "tail": _mention(raw, tail)}
+    yield origin, {"text": text, "relation": relation, **ends}
 
 
-def _mention(raw: str, name: str) -> Mention:
+def _mention(raw: str, name: str) -> dict[str, Any]:
     """The mention of `name`, with its span where the text names it once."""
     spelled = name.replace("_", " ")
     start = _only_word(raw, name)
     if start < 0:
-        return Mention(spelled.strip())
+        return {"text": spelled.strip()}
     start += len(spelled) - len(spelled.lstrip())
-    return Mention(spelled.strip(), start, start + len(spelled.strip()))
+    return {"text": spelled.strip(), "start": start, "end": start + len(spelled.strip())}
 
 
 def _only_word(raw: str, name: str) -> int:
@@ -69,3 +57,6 @@ def _only_word(raw: str, name: str) -> int:
             found = start
         start = raw.find(name, start + 1)
     return found
+
+
+read, _ = shaped("pair", _pair, lines_of)

@@ -8,35 +8,30 @@ the intent of the query; it is no part of the text. Pieces stand one blank apart
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.readers import _tags
-from pipeline.readers._source import EXCERPT, lines
+from pipeline.readers._source import EXCERPT
 from pipeline.readers._tags import Tagged as Options  # noqa: TC001 - the catalogue asks for it
+from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record
+    from collections.abc import Iterator
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per line."""
-    for file in files:
-        for origin, line in lines(file):
-            if line.strip():
-                yield _record(origin, line, options)
-
-
-def _record(origin: str, line: str, options: Options) -> Record | Reject:
+def _row(origin: str, line: str, options: Options) -> Iterator[tuple[str, Any]]:
     sentence, mark, _ = line.rpartition(" <=> ")
     pieces = [piece.rpartition(":") for piece in (sentence or line).split(" ")]
     tokens, tags = [piece[0] for piece in pieces], [piece[2] for piece in pieces]
     if mark and all(tokens):
-        return _tags.tagged(origin, tokens, tags, options.language, options.style)
+        yield origin, {"tokens": tokens, "tags": tags}
+        return
     why, told = "no_class", "no ` <=> ` in the line"
     if mark:
         why, told = "missing_tag", f"{tags[tokens.index('')]!r} is no token:tag"
-    return Reject(origin, why, told, line[:EXCERPT], entities=_tags.count(tags, options.style))
+    lost = _tags.count(tags, options.style)
+    yield origin, Reject(origin, why, told, line[:EXCERPT], entities=lost)
+
+
+read, _ = shaped("tagged", _row, lines_of)

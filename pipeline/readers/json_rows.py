@@ -22,61 +22,114 @@ options of this reader that have a name.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
+from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
-from pipeline.readers._rows import Arguments, Options, Span
-from pipeline.readers._source import EXCERPT, attempt, files_in, json_document, json_rows
-from pipeline.records import Reject
+from pipeline.readers._rows import Arguments, Layout, Options, Span
+from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
+from pipeline.readers._tags import Tagged
+from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path as File
-
     from pipeline.readers._paths import Steps
-    from pipeline.records import Record
+
+#: (origin, raw row, options of the reader) -> (origin, row as the layout has it, or its reject).
+Shape = Callable[[str, Any, Any], Iterable[tuple[str, Any]]]
+#: (files, options of the reader) -> (origin, raw row).
+Source = Callable[[Sequence[File], Any], Iterator[tuple[str, Item]]]
+Read = Callable[..., Iterator[Record | Reject]]
+Unread = Callable[..., Counter[str]]
+#: What a reader's options say of its rows as a layout does.
+_SHARED: Final = ("inclusive_end", "annotators", *Tagged.__struct_fields__)
 
 
 def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per row. One without its lists of annotations is unlabelled: a reject."""
-    return rows_read(rows_of(files, options.rows), options)
+    return _records(rows_of(files, options.rows), Form(options))
 
 
-def rows_read(rows: Iterable[tuple[str, Item]], options: Options) -> Iterator[Record | Reject]:
-    """The records of (origin, row). Readers of other formats bring their rows into this shape."""
-    form = Form(options)
-    for origin, row in rows:
-        if isinstance(row.value, Reject):
-            yield row.value
-        elif odd := form.not_gold(row):
-            yield Reject(origin, "not_gold", odd, records=0)
+def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
+    """Field of the rows that is not read -> in how many places it stands and is not empty."""
+    return _unread(rows_of(files, options.rows), _paths(options))
+
+
+def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read, Unread]:
+    """`read` and `unread_fields` of a format of rows that `shape` brings into the layout `name`.
+
+    `source` yields the raw rows, each with its origin: without it, those of JSON files. A row that
+    `shape` fails on is a reject, and counts what the layout, or `lost` in it, finds in the raw row.
+    What `whole` in the layout names is read by `shape`.
+    """
+    raw_rows = source or (lambda files, _: rows_of(files))
+
+    def read(files: Sequence[File], options: Any = None) -> Iterator[Record | Reject]:
+        own = _layout(name, options)
+        form = Form(own)
+
+        def rows() -> Iterator[tuple[str, Item]]:
+            for origin, item in raw_rows(files, options):
+                found = attempt(origin, partial(_all, shape, origin, options), item.value)
+                if isinstance(found, Reject):
+                    odd = item.value is not found
+                    yield origin, Item(lost_counts(found, form, item, own.lost) if odd else found)
+                else:
+                    yield from ((place, Item(row, item.trail)) for place, row in found)
+
+        return _records(rows(), form)
+
+    def unread_fields(files: Sequence[File], options: Any = None) -> Counter[str]:
+        own = _layout(name, options)
+        return _unread(raw_rows(files, options), [*_paths(own), *map(steps, own.whole)])
+
+    return read, unread_fields
+
+
+def _all(shape: Shape, origin: str, options: Any, row: Any) -> list[tuple[str, Any]]:
+    return [*shape(origin, row, options)]
+
+
+def _layout(reader: str, given: Any) -> Layout:
+    """The options for the rows of a format that has a shape; some are those of its reader."""
+    declared = {"language": "", **{**formats(), **layouts()}[reader]}
+    more = {name: getattr(given, name) for name in _SHARED if hasattr(given, name)}
+    return msgspec.convert({**declared, **more}, Layout)
+
+
+def _records(rows: Iterable[tuple[str, Item]], form: Form) -> Iterator[Record | Reject]:
+    if not (who := form.annotator):
+        return (item for origin, row in rows for item in _read(origin, row, form))
+    named = ((_named(row, who), item) for origin, row in rows for item in _read(origin, row, form))
+    return chosen(named, form.options.annotators)
+
+
+def _named(row: Item, who: Callable[[Item], Any]) -> str:
+    return "" if isinstance(row.value, Reject) else str(who(row))
+
+
+def _read(origin: str, row: Item, form: Form) -> Iterator[Record | Reject]:
+    """The record of a row or its reject, after the rejects of what is lost from it."""
+    if isinstance(row.value, Reject):
+        yield row.value
+    elif odd := form.not_gold(row):
+        yield Reject(origin, "not_gold", odd, records=0)
+    else:
+        lost: list[Reject] = []
+        item = attempt(origin, partial(built, origin, form, lost), row)
+        if isinstance(item, Reject):
+            yield lost_counts(item, form, row)
         else:
-            lost: list[Reject] = []
-            item = attempt(origin, partial(built, origin, form, lost), row)
-            if isinstance(item, Reject):
-                yield lost_counts(item, form, row)
-            else:
-                yield from lost
-                yield item
-
-
-def layout(reader: str, language: str = "", **more: Any) -> Options:
-    """The options for the rows that another reader brings into shape."""
-    declared = {**formats(), **layouts()}[reader]
-    return msgspec.convert({**declared, "language": language, **more}, Options)
-
-
-def refused(origin: str, row: Item, options: Options, words: str) -> Reject:
-    """The reject of a row that cannot be brought into shape, with what is lost with it."""
-    reject = Reject(origin, "malformed_record", words[:EXCERPT], str(row.value)[:EXCERPT])
-    return lost_counts(reject, Form(options), row)
+            yield from lost
+            yield item
 
 
 def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]]:
@@ -99,34 +152,32 @@ def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]
             yield f"{file.name}:{keys}{numbers[keys]}", item
 
 
+def unchanged(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+    """The shape of a row that has it already."""
+    yield origin, row
+
+
+def lines_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
+    """(origin, line) of all lines that are not empty."""
+    return ((at, Item(line)) for file in files for at, line in lines(file) if line.strip())
+
+
 def _no_rows(file: File, path: Path, why: str) -> RawFileError:
     what = f"the rows do not stand at {path!r}: {why}"
     return RawFileError(what, where=file, todo="correct `rows` in [reader], or the file")
 
 
-def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
-    """Field of the rows that is not read -> in how many places it stands and is not empty."""
-    return unread_of(rows_of(files, options.rows), options)
-
-
-def unread_of(rows: Iterable[tuple[str, Item]], options: Options) -> Counter[str]:
-    """The same for rows that another reader brought into shape."""
-    read = tree([*_paths(options)])
+def _unread(rows: Iterable[tuple[str, Item]], paths: Iterable[Steps]) -> Counter[str]:
+    read = tree([*paths])
     values = (row.value for _, row in rows if not isinstance(row.value, Reject))
     return Counter(name for value in values for name in unread(value, read))
-
-
-def others(rows: Iterable[Any], *fields: str) -> Counter[str]:
-    """The same where these fields are read whole, and no others."""
-    read = tree([(field,) for field in fields])
-    found = (unread(row, read) for row in rows if not isinstance(row, Reject))
-    return Counter(name for names in found for name in names)
 
 
 def _paths(options: Options) -> Iterator[Steps]:
     """The steps of every path, from the row on."""
     texts = options.text if isinstance(options.text, tuple) else [options.text]
     single = [options.title, options.tags, options.source_id, *options.only]
+    single += [options.annotator] if not str(options.annotator).startswith("^") else []
     single += [options.tokens] if options.tokens is not None else texts
     yield from (steps(path) for path in single if path is not None)
     for table in (options.entities, options.relations, options.events):

@@ -7,9 +7,10 @@
             {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right",
              "labels": ["has role"]}]}]}]
 
-Of several annotators' results the ground truth is read, or else the first that was not cancelled;
-the others are told as not gold. Predictions never are. `text` names the field of the data. A
-relation of direction "left" goes from the second to the first, one of "bi" both ways.
+Where an annotation is the ground truth, it is read; else those that were not cancelled, of which
+`annotators` chooses: "first", "majority", or the number or address of one (`completed_by`). The
+others are told as not gold. Predictions never are. `text` names the field of the data. A relation
+of direction "left" goes from the second to the first, one of "bi" both ways.
 """
 
 from __future__ import annotations
@@ -17,72 +18,67 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
 from pipeline.readers._options import Table
-from pipeline.readers._paths import Item
 from pipeline.readers._source import EXCERPT
+from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.records import Record
-
 
 class Options(Table, frozen=True):
-    """The field of the data that is the text."""
+    """The field of the data that is the text, and whose annotations are read."""
 
     text: str = "text"
+    annotators: str = "first"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per task, and before it a reject per annotation that is not gold."""
-    return json_rows.rows_read(_rows(files, options), json_rows.layout("standard"))
+def _gold(origin: str, task: Any, options: Options) -> Iterator[tuple[str, Any]]:
+    """A reject per annotation that is not gold, and a row for each that may be."""
+    gold, others = _annotations(task)
+    for other in others:
+        what = f"annotation {other.get('id')!r:.40}"
+        yield origin, Reject(origin, "not_gold", what, records=0)
+    if not gold:
+        what = "no annotation that was not cancelled"
+        yield origin, Reject(origin, "unlabelled", what, str(task)[:EXCERPT])
+    for annotation in gold:
+        who = annotation.get("completed_by")
+        name = who.get("email", who.get("id")) if isinstance(who, dict) else who
+        yield origin, {**_row(task, _results(annotation), options), "annotator": name}
 
 
-def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
-    for origin, item in json_rows.rows_of(files):
-        if isinstance(item.value, Reject):
-            yield origin, item
-            continue
-        gold, others = _results(item.value)
-        for other in others:
-            what = f"annotation {other.get('id')!r:.40}"
-            yield origin, Item(Reject(origin, "not_gold", what, records=0))
-        if gold is None:
-            task = str(item.value)[:EXCERPT]
-            what = "no annotation that was not cancelled"
-            yield origin, Item(Reject(origin, "unlabelled", what, task))
-            continue
-        yield origin, Item(_row(item.value, gold, options))
+read, _ = shaped("label_studio", _gold)
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Kind of result, or field of the data, that is not read -> how often it occurs."""
     found: Counter[str] = Counter()
-    for _, item in json_rows.rows_of(files):
-        gold, others = _results(item.value)
-        data = item.value.get("data") if isinstance(item.value, dict) else None
-        found.update(f"data.{k}" for k, v in (data or {}).items() if v and k != options.text)
-        found.update(f"result of type {r.get('type')}" for r in gold or () if not _is_read(r))
+    for _, item in rows_of(files):
+        task = item.value if isinstance(item.value, dict) else {}
+        gold, others = _annotations(task)
+        results = [result for annotation in gold for result in _results(annotation)]
+        data = task.get("data") or {}
+        found.update(f"data.{k}" for k, v in data.items() if v and k != options.text)
+        found.update(f"result of type {r.get('type')}" for r in results if not _is_read(r))
         found["annotations that are not gold"] += len(others)
-        predictions = item.value.get("predictions") if isinstance(item.value, dict) else None
-        found["predictions"] += len(predictions or ())
+        found["predictions"] += len(task.get("predictions") or ())
     return +found
 
 
-def _results(task: Any) -> tuple[list[dict[str, Any]] | None, list[dict[str, Any]]]:
-    """(the results that are gold, the annotations that are not)."""
+def _annotations(task: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(the annotations that may be gold, the others)."""
     given = task.get("annotations") if isinstance(task, dict) else None
-    found = [one for one in given or () if isinstance(one, dict)] if isinstance(given, list) else []
-    valid = [one for one in found if not one.get("was_cancelled")]
-    best = next((one for one in valid if one.get("ground_truth")), valid[0] if valid else None)
-    others = [one for one in found if one is not best]
-    result = best.get("result") if best else None
-    return (
-        [r for r in result if isinstance(r, dict)] if isinstance(result, list) else None
-    ), others
+    found = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    valid = [a for a in found if not a.get("was_cancelled") and isinstance(a.get("result"), list)]
+    gold = [one for one in valid if one.get("ground_truth")][:1] or valid
+    return gold, [one for one in found if one not in gold]
+
+
+def _results(annotation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [result for result in annotation["result"] if isinstance(result, dict)]
 
 
 def _is_read(result: dict[str, Any]) -> bool:

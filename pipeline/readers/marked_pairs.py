@@ -4,6 +4,8 @@ r"""A sentence with one marked pair, its relation on the next line: SemEval-2010
     Product-Producer(e2,e1)                     org:top_members/employees(e2,e1)
     Comment: the smith is the producer
 
+    with one_row (COAE2016): <e1>林舟</e1>毕业于<e2>江州大学</e2>,后来回到母校任教。<TAB>cr16
+
 The last two lines of a block are a comment (or nothing) and nothing. "(e1,e2)" says that e1 is the
 head, "(e2,e1)" that e2 is; a label without either is no relation, or one that reads from e1 to e2.
 The outer quotation marks are cut, inner ones stay. Where the tags are words of their own, each goes
@@ -15,6 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pipeline.readers._options import Table
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
@@ -26,9 +29,22 @@ _TAG: Final = re.compile("(</?e[12]>)")
 _COMMENT: Final = "Comment:"
 
 
-def read(files: Sequence[Path]) -> Iterator[Record | Reject]:
-    """Yield one record per block; blocks of the same sentence complete each other."""
+class Options(Table, frozen=True):
+    """Where the label stands."""
+
+    #: The relation stands behind a tab in the row of its sentence.
+    one_row: bool = False
+
+
+def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+    """Yield one record per block or row; those of the same sentence complete each other."""
     for file in files:
+        if options.one_row:
+            rows = ((at, line.rpartition("\t")) for at, line in lines(file) if line.strip())
+            for origin, (marked, _, label) in rows:
+                missing = Reject(origin, "missing_label", "", (marked or label)[:EXCERPT])
+                yield pair(origin, marked, label.strip()) if marked and label.strip() else missing
+            continue
         sentence: tuple[str, str] | None = None
         for origin, line in lines(file):
             if sentence is None:

@@ -11,40 +11,24 @@ declare `one_annotation_per_row = true`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
-from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
-from pipeline.readers._paths import Item
+from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._paths import RowError
+from pipeline.readers._source import items
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record, Reject
+    from collections.abc import Iterator
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per row, with the entities of one label."""
-    form = json_rows.layout("mrc", language=options.language)
-    return json_rows.rows_read(map(_asked, json_rows.rows_of(files)), form)
+def _asked(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+    """A row with a list of spans, of its one label."""
+    starts, ends = items(row["start_position"]), items(row["end_position"])
+    if len(starts) != len(ends):
+        raise RowError(f"{len(starts)} start_position, {len(ends)} end_position")
+    places = zip(starts, ends, strict=True)
+    yield origin, {**row, "spans": [[start, end, row["entity_label"]] for start, end in places]}
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # noqa: ARG001
-    """Field of the rows that is not read -> in how many it stands."""
-    rows = (row.value for _, row in json_rows.rows_of(files))
-    positions = ("start_position", "end_position")
-    return json_rows.others(rows, "context", "entity_label", *positions)
-
-
-def _asked(place: tuple[str, Item]) -> tuple[str, Item]:
-    """A row with a list of spans; one whose positions do not pair has none, and is rejected."""
-    origin, item = place
-    row = item.value if isinstance(item.value, dict) else {}
-    starts, ends = row.get("start_position"), row.get("end_position")
-    if not isinstance(starts, list) or not isinstance(ends, list) or len(starts) != len(ends):
-        return place
-    label = row.get("entity_label")
-    spans = [[start, end, label] for start, end in zip(starts, ends, strict=True)]
-    return origin, Item({**row, "spans": spans})
+read, unread_fields = shaped("mrc", _asked)

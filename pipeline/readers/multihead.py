@@ -13,15 +13,14 @@ ends in the other; a row with ['N'] has none. Tags are decoded as those of `colu
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.readers import _tags
-from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
-from pipeline.readers._source import EXCERPT, attempt, items, join_tokens, lines, whole
-from pipeline.records import Record, Reject, Relation
+from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._paths import Item, RowError
+from pipeline.readers._source import blocks, items
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,67 +28,38 @@ if TYPE_CHECKING:
 
 _DOCUMENT: Final = "#doc"
 _NONE: Final = "['N']"
+_COLUMNS: Final = 5
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per sentence, which the files call a document."""
+def _sentences(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+    """The columns of each sentence, which the files call a document, as far as they go."""
     for file in files:
-        for origin, document, rows in _blocks(file):
-            found = attempt(origin, partial(_record, origin, document, options.language), rows)
-            if isinstance(found, Reject):
-                tags = [row[2] for row in rows if len(row) > 2]
-                entities = _tags.count(tags, _tags.Style())
-                found = found._replace(entities=entities, relations=_count_relations(rows))
-            yield found
-
-
-def _blocks(file: Path) -> Iterator[tuple[str, str | None, list[list[str]]]]:
-    """Yield (origin, document, rows) of every sentence."""
-    origin, document = f"{file.name}:1", None
-    rows: list[list[str]] = []
-    for place, line in lines(file):
-        if line.startswith(_DOCUMENT):
+        for block in blocks(file, lambda line: line.startswith(_DOCUMENT)):
+            heads = [line for _, line in block if line.startswith(_DOCUMENT)]
+            rows = [line.split("\t") for _, line in block if not line.startswith(_DOCUMENT)]
             if rows:
-                yield origin, document, rows
-            origin, document, rows = place, line.removeprefix(_DOCUMENT).strip() or None, []
-        elif line.strip():
-            rows.append(line.split("\t"))
-    if rows:
-        yield origin, document, rows
+                tags = [row[2] for row in rows if len(row) > 2]
+                labels = [_names(row[3]) for row in rows if len(row) > 3]
+                document = "".join(heads).removeprefix(_DOCUMENT).strip() or None
+                found = {"document": document, "rows": rows, "tags": tags, "labels": labels}
+                yield block[0][0], Item(found)
 
 
-def _record(
-    origin: str, document: str | None, language: str, rows: list[list[str]]
-) -> Record | Reject:
-    tokens, tags, links = [], [], []
-    for _, token, tag, labels, others in rows:
-        tokens.append(token)
-        tags.append(tag)
-        if labels != _NONE:
-            last = len(tokens) - 1
-            ends = map(whole, items(orjson.loads(others)))
-            links += [(x, last, end) for x, end in zip(_names(labels), ends, strict=True)]
-    spans = _tags.decode(tags, _tags.Style())
-    text, starts = join_tokens(tokens, language)
-    if isinstance(spans, str):
-        return Reject(origin, "unknown_tag", spans, text[:EXCERPT])
-    index = {last: number for number, (_, last, _) in enumerate(spans)}
-    relations = []
-    for label, head, tail in links:
-        if head not in index or tail not in index:
-            why = f"{label} from token {head} to token {tail}"
-            return Reject(origin, "relation_without_entity", why, text[:EXCERPT])
-        relations.append(Relation(label, index[head], index[tail]))
-    mentions = _tags.mentions(spans, text, tokens, starts)
-    return Record(text, origin, mentions, relations, source_id=document)
+def _linked(origin: str, row: dict[str, Any], _: object) -> Iterator[tuple[str, Any]]:
+    """A sentence with its relations, each between the last tokens of two entities."""
+    links = []
+    for last, cells in enumerate(row["rows"]):
+        if len(cells) != _COLUMNS:
+            raise RowError(f"{len(cells)} of {_COLUMNS} columns")
+        names = row["labels"][last]
+        others = items(orjson.loads(cells[4])) if names else []
+        links += [[name, last, other] for name, other in zip(names, others, strict=True)]
+    yield origin, {**row, "tokens": [cells[1] for cells in row["rows"]], "links": links}
 
 
 def _names(labels: str) -> list[str]:
     """The labels of a Python list of them."""
-    names: list[str] = orjson.loads(labels.replace("'", '"'))
-    return names
+    return [] if labels == _NONE else labels.split("'")[1::2]
 
 
-def _count_relations(rows: list[list[str]]) -> int:
-    """How many relations a sentence loses that cannot be read: one per quoted label."""
-    return sum(row[3].count("'") // 2 for row in rows if len(row) > 3 and row[3] != _NONE)
+read, _ = shaped("multihead", _linked, _sentences)

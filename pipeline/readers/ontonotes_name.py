@@ -17,8 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pipeline.readers._source import EXCERPT, files_in, lines
-from pipeline.readers.conll2012 import unescaped
+from pipeline.readers._source import EXCERPT, files_in, lines, ontonotes_word
 from pipeline.records import Mention, Record, Reject
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _record(origin: str, sentence: str, document: str) -> Record | Reject:
 
 def _words(piece: str) -> str:
     """A piece of a sentence without escapes and traces; the blanks at its ends stay."""
-    return " ".join(unescaped(word) for word in piece.split(" ") if not _TRACE.fullmatch(word))
+    return " ".join(ontonotes_word(word) for word in piece.split(" ") if not _TRACE.fullmatch(word))
 
 
 def _mention(text: str, start: int, attributes: dict[str, str]) -> Mention | None:

@@ -13,26 +13,22 @@ none; what it may have as head and tail is passed over.
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
 from pipeline.errors import RawFileError
 from pipeline.readers._cells import cells
 from pipeline.readers._options import Table
-from pipeline.readers._source import EXCERPT, attempt
-from pipeline.records import Mention, Record, Reject, Relation
+from pipeline.readers._paths import Item
+from pipeline.readers._source import EXCERPT
+from pipeline.readers.json_rows import shaped
+from pipeline.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_READ: Final = frozenset(
-    ["text", "head", "tail", "relation", "document"]
-    + [f"{side}_{end}" for side in ("head", "tail") for end in ("start", "end")]
-)
 _NEEDED: Final = ("text", "head", "tail", "relation")
 
 
@@ -46,8 +42,8 @@ class Options(Table, frozen=True):
     header: bool = False
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per row; rows of the same text complete each other."""
+def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
+    """The rows, each as an object of its columns."""
     for file in files:
         rows = table(file, options.separator, quoted=options.quoted)
         first = [] if options.columns and not options.header else next(rows, ("", []))[1]
@@ -59,21 +55,23 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
                 todo="name the columns in [reader], or in the first row",
             )
         for origin, fields in rows:
-            found = attempt(origin, partial(_record, origin, names), fields)
-            yield found._replace(relations=1) if isinstance(found, Reject) else found
+            if len(names) == len(fields):
+                yield origin, Item(dict(zip(names, fields, strict=True)))
+            else:
+                why, row = f"{len(fields)} of {len(names)} columns", " ".join(fields)[:EXCERPT]
+                yield origin, Item(Reject(origin, "malformed_record", why, row, relations=1))
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
-    """Column that is not read -> in how many rows it holds something."""
-    found: Counter[str] = Counter()
-    for file in files:
-        rows = table(file, options.separator, quoted=options.quoted)
-        first = [] if options.columns and not options.header else next(rows, ("", []))[1]
-        names = [*options.columns] or [name.strip() for name in first]
-        for _, row in rows:
-            cells = zip(names, row, strict=False)
-            found.update(name for name, cell in cells if name not in _READ and cell.strip())
-    return found
+def _pair(origin: str, row: dict[str, str], _: object) -> Iterator[tuple[str, Any]]:
+    """A row with a list of its one pair, or of none."""
+    pair: dict[str, Any] = {name: row[name] for name in ("head", "tail")}
+    pair["relation"] = row["relation"].strip()
+    for side in ("head", "tail"):
+        ends = {name: row.get(name, "") for name in (f"{side}_start", f"{side}_end")}
+        if pair["relation"] and "".join(ends.values()).strip():
+            pair |= {name: int(end) for name, end in ends.items()}
+    pairs = [pair] if pair["relation"] else []
+    yield origin, {"text": row["text"], "document": row.get("document") or None, "pairs": pairs}
 
 
 def table(file: Path, separator: str, *, quoted: bool = False) -> Iterator[tuple[str, list[str]]]:
@@ -82,21 +80,4 @@ def table(file: Path, separator: str, *, quoted: bool = False) -> Iterator[tuple
     return ((origin, row) for origin, row in found if any(cell.strip() for cell in row))
 
 
-def _record(origin: str, names: Sequence[str], fields: Sequence[str]) -> Record | Reject:
-    if len(names) != len(fields):
-        why = f"{len(fields)} of {len(names)} columns"
-        return Reject(origin, "malformed_record", why, " ".join(fields)[:EXCERPT])
-    row = dict(zip(names, fields, strict=True))
-    relation, document = row["relation"].strip(), row.get("document") or None
-    if not relation:
-        return Record(row["text"], origin, source_id=document)
-    mentions = [_mention(row, "head"), _mention(row, "tail")]
-    relations = [Relation(relation, 0, 1)]
-    return Record(row["text"], origin, mentions, relations, source_id=document)
-
-
-def _mention(row: dict[str, str], side: str) -> Mention:
-    start, end = row.get(f"{side}_start", ""), row.get(f"{side}_end", "")
-    if not start.strip() and not end.strip():
-        return Mention(row[side])
-    return Mention(row[side], int(start), int(end))
+read, unread_fields = shaped("pair_table", _pair, _rows)

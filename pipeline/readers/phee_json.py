@@ -26,44 +26,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers import json_rows
-from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
-from pipeline.readers._paths import Item, RowError, lister
+from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._paths import Item, lister
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record, Reject
+    from collections.abc import Iterator
 
 _TRIGGER: Final = "Trigger"
 _EVENTS: Final = lister("annotations.*.events")
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per row."""
-    form = json_rows.layout("phee_json", language=options.language)
-    return json_rows.rows_read(map(_flat, json_rows.rows_of(files)), form)
-
-
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:  # noqa: ARG001
-    """Field of the rows that is not read -> in how many it stands. Slots are all read."""
-    rows = (row.value for _, row in json_rows.rows_of(files))
-    return json_rows.others(rows, "context", "id", "annotations")
-
-
-def _flat(place: tuple[str, Item]) -> tuple[str, Item]:
+def _flat(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
     """A row with a list of events, each with its trigger and with its arguments by their paths."""
-    origin, item = place
-    try:
-        found = _EVENTS(item)
-    except RowError:
-        found = None  # `json_rows` rejects a row without the list.
-    if found is None:
-        return place
-    events = [_event(event.value, item.value.get("context")) for event in found]
-    return origin, Item({**item.value, "events": events})
+    events = [_event(event.value, row.get("context")) for event in _EVENTS(Item(row)) or ()]
+    yield origin, {**row, "events": events}
 
 
 def _event(event: Any, text: Any) -> Any:
@@ -112,3 +89,6 @@ def _pieces(strings: Any, starts: Any, text: Any) -> list[list[int]]:
         for s, n in pairs
     )
     return [[start, start + len(string)] for string, start in pairs] if sound else []
+
+
+read, unread_fields = shaped("phee_json", _flat)

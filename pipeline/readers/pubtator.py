@@ -23,7 +23,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.readers._options import Table
-from pipeline.readers._source import EXCERPT, lines
+from pipeline.readers._source import EXCERPT, blocks
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
@@ -55,16 +55,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
 
 def _blocks(file: Path) -> Iterator[Block]:
     """The rows of each article. A title starts one even where the empty line is missing."""
-    block: Block = []
-    for origin, line in lines(file):
-        starts = _header(line)[1] == "t"
-        if block and (starts or not line.strip()):
-            yield block
-            block = []
-        if line.strip():
-            block.append((origin, line))
-    if block:
-        yield block
+    return blocks(file, lambda line: _header(line)[1] == "t")
 
 
 def _header(line: str) -> tuple[str, str, str]:

@@ -11,16 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.readers import json_rows
 from pipeline.readers._options import Table
-from pipeline.readers._paths import Item
-from pipeline.readers._source import lines
+from pipeline.readers.json_rows import lines_of, shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record, Reject
+    from collections.abc import Iterator
 
 
 class Options(Table, frozen=True):
@@ -32,17 +27,10 @@ class Options(Table, frozen=True):
     inclusive_end: bool = False
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per line that is not empty."""
-    form = json_rows.layout("span_lines", inclusive_end=options.inclusive_end)
-    rows = (row for file in files for row in lines(file) if row[1].strip())
-    return json_rows.rows_read(((at, Item(_row(line, options))) for at, line in rows), form)
-
-
-def _row(line: str, options: Options) -> dict[str, Any]:
+def _row(origin: str, line: Any, options: Options) -> Iterator[tuple[str, Any]]:
     text, _, rest = line.partition(options.before)
-    parts = [part for part in rest.split(options.between) if part.strip()]
-    return {"text": text, "spans": [_span(part.strip(), options.inside) for part in parts]}
+    parts = [part.strip() for part in rest.split(options.between) if part.strip()]
+    yield origin, {"text": text, "spans": [_span(part, options.inside) for part in parts]}
 
 
 def _span(part: str, inside: str) -> list[Any]:
@@ -53,3 +41,6 @@ def _span(part: str, inside: str) -> list[Any]:
     if len(cells) != 3 or len(numbers) != 2 or len(labels) != 1:
         return [part, None, None]
     return [*labels, *numbers]
+
+
+read, _ = shaped("span_lines", _row, lines_of)

@@ -13,19 +13,18 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RawFileError
-from pipeline.readers import _tags
+from pipeline.readers._paths import Item
 from pipeline.readers._source import lines
-from pipeline.readers._tags import Tagged as Options  # noqa: TC001 - the catalogue asks for it
+from pipeline.readers._tags import Tagged as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers.json_rows import shaped, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.records import Record, Reject
 
-
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per line that is not empty in both files."""
+def _paired(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+    """Tokens and tags of each line that is not empty in both files."""
     if len(files) % 2:
         raise RawFileError(
             f"{len(files)} files, which are no pairs of texts and tags",
@@ -41,5 +40,7 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
                     todo="check that both files are whole, and that they belong together",
                 )
             if one[1].strip() or other[1].strip():
-                tokens, own = one[1].split(), other[1].split()
-                yield _tags.tagged(one[0], tokens, own, options.language, options.style)
+                yield one[0], Item({"tokens": one[1].split(), "tags": other[1].split()})
+
+
+read, _ = shaped("tagged", unchanged, _paired)

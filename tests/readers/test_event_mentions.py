@@ -68,7 +68,7 @@ def test_two_triggers_and_missing_parts_are_rejected_with_their_counts(tmp_path)
     assert found[0] == Reject(
         "f.json:1",
         "malformed_record",
-        "an event 收购 with two triggers",
+        f"a trigger with neither a string nor a place: {two[:2]!r}"[:105],
         found[0].excerpt,
         events=1,
         arguments=1,

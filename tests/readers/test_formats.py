@@ -421,7 +421,7 @@ FORMATS = {
         [],
         [],
         ("[0]", "[0, 2]"),
-        "no list of entities",
+        "2 start_position, 1 end_position",
     ),
     "bigbio": (
         lines(

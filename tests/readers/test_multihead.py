@@ -51,12 +51,12 @@ def test_sentences_are_parted_by_their_head_lines(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "reason", "relations"),
     [
-        ("[3, 6]", "[2, 6]", "relation_without_entity", 3),
+        ("[3, 6]", "[2, 6]", "unknown_entity", 3),
         ("[3, 6]", "[3]", "malformed_record", 3),
         ("[3, 6]", "[3, 6", "malformed_record", 3),
         ("of\tO\t['N']\t[2]", "of\tO", "malformed_record", 3),
         ("of\tO", "of\tX", "unknown_tag", 3),
-        ("of\tO\t['N']\t[2]", "of\tO\t['Kill']\t[2]", "relation_without_entity", 4),
+        ("of\tO\t['N']\t[2]", "of\tO\t['Kill']\t[2]", "unknown_entity", 4),
     ],
 )
 def test_a_broken_sentence_says_what_is_lost(tmp_path, old, new, reason, relations):

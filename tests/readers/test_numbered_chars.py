@@ -56,8 +56,8 @@ def test_a_mention_of_lost_emoji_keeps_its_offsets(tmp_path):
     ("line", "origin", "reason"),
     [
         ("师\tO", "t.conll:2", "malformed_token"),
-        ("师1 O", "t.conll:2", "malformed_token"),
-        ("师1\t", "t.conll:2", "malformed_token"),
+        ("师1 O", "t.conll:2", "missing_column"),
+        ("师1\t", "t.conll:1", "unknown_tag"),
         ("师1\tX-PER", "t.conll:1", "unknown_tag"),
     ],
 )

@@ -44,7 +44,7 @@ def test_named_columns_with_offsets_and_document(tmp_path):
             [Relation("runs", 0, 1)],
             source_id="d1",
         ),
-        Record(_TEXT, "f.tsv:2", source_id="d2"),
+        Record(_TEXT, "f.tsv:2", [], [], source_id="d2"),
     ]
     assert _read(tmp_path, raw, columns=columns) == expected
 
@@ -95,10 +95,12 @@ def test_what_a_spreadsheet_writes_comes_back(tmp_path_factory, rows):
         read([file], language="en", columns=["text", "head", "tail", "relation"], separator=",")
     )
 
-    expected = [
-        (text, [head, tail], [Relation(relation, 0, 1)]) for text, head, tail, relation in rows
+    found = [
+        (r.text, r.mentions[pair.head].text, r.mentions[pair.tail].text, pair.label)
+        for r in records
+        for pair in r.relations
     ]
-    assert [(r.text, [m.text for m in r.mentions], r.relations) for r in records] == expected
+    assert found == rows
 
 
 @pytest.mark.parametrize("separator", ["\t", ","])

@@ -1,0 +1,147 @@
+"""Several annotators of one text: one is chosen, or what most of them say is kept.
+
+Texts tell what belongs together. `annotators` is "first" (who comes first for a text), "majority",
+the name of one, or "all": then the name stands behind the origin, for `agreement`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import combinations
+from math import fsum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.readers._source import EXCERPT
+from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: A text, and the entities of two annotators in it.
+_Pair = tuple[str, set[Mention], set[Mention]]
+_BY: Final = " by "
+#: A token of any language: a Chinese or Japanese character, a word, or a sign.
+_TOKEN: Final = re.compile(r"[\u3040-\u9fff]|[^\W\u3040-\u9fff]+|[^\w\s]")
+
+
+class Agreement(NamedTuple):
+    """How far annotators agree on a label: F1 of spans, Cohen's kappa over tokens.
+
+    Both compare two annotators over the texts that they share. F1 counts all together, kappa
+    is the mean over those who use the label.
+    """
+
+    f1: float
+    kappa: float
+    #: The mentions of all annotators that were compared.
+    mentions: int
+
+
+def chosen(items: Iterable[tuple[str, Record | Reject]], choice: str) -> Iterator[Record | Reject]:
+    """The records that count of (annotator, record); those of others are told as not gold."""
+    texts: dict[str, dict[str, Record]] = {}
+    for annotator, item in items:
+        if isinstance(item, Reject):
+            yield item
+        elif choice == "all":
+            yield item._replace(origin=f"{item.origin}{_BY}{annotator}")
+        elif choice == "majority":
+            texts.setdefault(item.text, {}).setdefault(annotator, item)
+        elif choice == annotator or (
+            choice == "first" and annotator in texts.setdefault(item.text, {annotator: item})
+        ):
+            yield item
+        else:
+            yield Reject(item.origin, "not_gold", f"annotator {annotator}", records=0)
+    for records in texts.values() if choice == "majority" else ():
+        yield from _majority([*records.values()])
+
+
+def _majority(records: list[Record]) -> Iterator[Record | Reject]:
+    """The record of what more than half of the annotators say, and what is lost of the rest."""
+    votes: list[Counter[Any]] = [Counter(), Counter(), Counter()]
+    for record in records:
+        for counter, parts in zip(votes, _spelled_out(record), strict=True):
+            counter.update(dict.fromkeys(parts, 1))
+    most = [[part for part, n in own.items() if 2 * n > len(records)] for own in votes]
+    mentions: dict[Mention, int] = {}
+
+    def number(mention: Mention) -> int:
+        return mentions.setdefault(mention, len(mentions))
+
+    def arguments(parts: Iterable[tuple[str, Mention]]) -> tuple[Argument, ...]:
+        return tuple(Argument(role, number(mention)) for role, mention in parts)
+
+    for mention in most[0]:
+        number(mention)
+    relations = [Relation(x, number(h), number(t), arguments(more)) for x, h, t, more in most[1]]
+    events = [Event(x, at and number(at), arguments(more)) for x, at, more in most[2]]
+    first = records[0]
+    yield first._replace(mentions=[*mentions], relations=relations, events=events)
+    lost = [len(own) - len(kept) for own, kept in zip(votes, most, strict=True)]
+    if any(lost):
+        why = f"{sum(lost)} parts of {len(records)} annotators"
+        reject = Reject(first.origin, "outvoted", why, first.text[:EXCERPT], records=0)
+        yield reject._replace(entities=lost[0], relations=lost[1], events=lost[2])
+
+
+def _spelled_out(record: Record) -> tuple[list[Any], list[Any], list[Any]]:
+    """Entities, relations and events with mentions in the place of their numbers."""
+    at = record.mentions
+    relations = [
+        (r.label, at[r.head], at[r.tail], tuple((q.role, at[q.mention]) for q in r.qualifiers))
+        for r in record.relations
+    ]
+    events = [
+        (
+            e.label,
+            None if e.trigger is None else at[e.trigger],
+            tuple((a.role, at[a.mention]) for a in e.arguments),
+        )
+        for e in record.events
+    ]
+    return [mention for mention in at if mention.label is not None], relations, events
+
+
+def agreement(records: Iterable[Record | Reject]) -> dict[str, Agreement]:
+    """Label -> how far annotators agree on it, over all pairs of them and the texts they share.
+
+    `records` are those of a reader with `annotators="all"`.
+    """
+    texts: dict[str, dict[str, set[Mention]]] = {}
+    for record in records:
+        if isinstance(record, Record):
+            own = {mention for mention in record.mentions if mention.label is not None}
+            texts.setdefault(record.text, {})[record.origin.rpartition(_BY)[2]] = own
+    compared: dict[tuple[str, str], list[_Pair]] = {}
+    for text, by in texts.items():
+        for one, other in combinations(sorted(by), 2):
+            compared.setdefault((one, other), []).append((text, by[one], by[other]))
+    pairs = [*compared.values()]
+    labels = {m.label for rows in pairs for _, *both in rows for own in both for m in own}
+    return {label: _agreed(pairs, label) for label in sorted(filter(None, labels))}
+
+
+def _agreed(pairs: list[list[_Pair]], label: str) -> Agreement:
+    same = every = 0
+    kappas = []
+    for rows in pairs:
+        tokens = both = one = other = 0
+        for text, *sides in rows:
+            left, right = ({m for m in side if m.label == label} for side in sides)
+            same, every = same + len(left & right), every + len(left) + len(right)
+            marked, also = _tokens(text, left), _tokens(text, right)
+            tokens += sum(1 for _ in _TOKEN.finditer(text))
+            both, one, other = both + len(marked & also), one + len(marked), other + len(also)
+        if one or other:
+            seen = (tokens - one - other + 2 * both) / tokens
+            chance = (one * other + (tokens - one) * (tokens - other)) / tokens**2
+            kappas.append(1.0 if chance == 1 else (seen - chance) / (1 - chance))
+    return Agreement(2 * same / every, fsum(kappas) / len(kappas) if kappas else 1.0, every)
+
+
+def _tokens(text: str, mentions: set[Mention]) -> set[int]:
+    """Where the tokens start that stand in mentions."""
+    spans = [(m.start, m.end) for m in mentions if m.start is not None and m.end is not None]
+    return {t.start() for s, e in spans for t in _TOKEN.finditer(text, s, e)}
