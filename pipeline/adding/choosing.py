@@ -328,6 +328,11 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
     """What to do about files that no reader fits, or not the one that is named."""
     if slip := _slip(files, first_json(files)):
         return slip
+    if nearest is not None and "one sentence" in (nearest.found.doubt or ""):
+        return (
+            "part the sentences by empty lines, or name the column that only the first row of a "
+            "sentence fills, or that numbers it, as in --option sentence_column=0"
+        )
     if nearest is not None and nearest.misplaced and not nearest.found.doubt:
         return (
             "correct the offsets: they are half-open counts of characters from 0, and a byte order "
@@ -354,7 +359,8 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
         return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
     leaves = [(path, value) for row in objects for path, value in json_lists.fields(row)]
     for path, value in leaves:
-        if isinstance(value, str) and (style := tags.style(value.split())) and style.certain:
+        words = value.split() if isinstance(value, str) else ()
+        if len(words) > 1 and (style := tags.style(words)) and style.certain:
             return (
                 f"the tags in {path!r} are one string: write lists, as in "
                 '{"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}'

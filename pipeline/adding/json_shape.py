@@ -45,9 +45,9 @@ def _document(rows: Sequence[Any]) -> Options:
 
 
 def gold(rows: Sequence[Any]) -> Options:
-    """The fields that say which rows somebody has approved, with the values that do.
+    """The fields that say which rows somebody has approved, and who annotated them.
 
-    Where several annotators repeat the texts, the rows are those of the one who has most.
+    An annotator is of interest where several annotate the same texts.
     """
     found: dict[str, list[str | bool]] = {}
     objects = [row for row in rows if isinstance(row, dict)]
@@ -58,11 +58,11 @@ def gold(rows: Sequence[Any]) -> Options:
                 own = found.setdefault(key, [])
                 if value not in own and str(value).lower() in known:
                     own.append(value)
-    for key in {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}:
-        pairs = {(str(max(row.values(), key=_length)), row.get(key)) for row in objects}
-        names = Counter(row[key] for row in objects if isinstance(row.get(key), str))
-        if len(names) > 1 and len(pairs) > len({text for text, _ in pairs}):
-            found[key] = [min(names, key=lambda name: (-names[name], name))]
+    keys = {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}
+    for key in sorted(keys):
+        pairs = {(str(max(row.values(), key=_length)), str(row.get(key))) for row in objects}
+        if len(pairs) > len({text for text, _ in pairs}):
+            return {"annotator": key, **({"only": found} if found else {})}
     return {"only": found} if found else {}
 
 

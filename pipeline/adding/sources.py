@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import tarfile
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -70,8 +72,17 @@ def splits_of(path: Path) -> Splits:
         if split := _split_named(file, path):
             found.setdefault(split, []).append(file)
     found = found or {"all": files}
-    for file in (file for own in found.values() for file in own):
-        _refuse_packed_splits(file)
+    for split, own in found.items():
+        kinds = Counter(p.suffix for p in own)
+        if len(kinds) > 1:
+            told = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
+            raise RawFileError(
+                f"this folder holds files of several kinds for one split: {told}",
+                where=path,
+                todo=f"give those that are meant, as with --split {split}={own[0]}",
+            )
+        for file in own:
+            _refuse_packed_splits(file)
     return found
 
 
@@ -158,12 +169,16 @@ def _split_named(path: Path, root: Path | None = None) -> str | None:
 def refuse_binary(path: Path) -> None:
     """Refuse a file whose first bytes say that it is no text, but for those that readers open."""
     head = head_of(path)
-    if head.startswith(_READ):
+    if head.startswith(_READ) and not (head.startswith(_READ[0]) and tarfile.is_tarfile(path)):
         return
     for start, (what, todo) in _BINARY.items():
         if head.startswith(start):
             named = todo.replace("FILE", path.name).replace("NEW", f"{path.stem}.jsonl")
             raise RawFileError(f"this file is {what}", where=path, todo=named)
+    if tarfile.is_tarfile(path):
+        raise RawFileError(
+            "this is a tar archive", where=path, todo=f"unpack it with `tar xf {path.name}`"
+        )
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
     if strange > 8 and strange * 50 > len(head) and encoding(head) != "utf-16":
         told = f"this is a binary file, it begins with {head[:8]!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from itertools import islice, pairwise, permutations
+from itertools import groupby, islice, pairwise, permutations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adding import tags
@@ -164,12 +164,14 @@ def _quoted(rows: Sequence[str], separator: str) -> bool:
 
 
 def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str, int]:
-    """The column that only the first row of each sentence fills, where no empty lines part them."""
+    """The column that names sentences, in the first row or in all, where no empty lines do."""
     if sum(not row.strip() for row in raw) > 3:
         return {}
-    for place, column in enumerate(columns):
+    for place, (first, *column) in enumerate(columns):
         empty = sum(not cell.strip() for cell in column)
-        if empty * 3 > len(column) and column[0].strip():
+        runs = [cell for cell, _ in groupby(column)]
+        named = not empty and 1 < len({*runs}) == len(runs) < len(column) / 2
+        if named or (empty * 3 > len(column) and first.strip()):
             return {"sentence_column": place}
     return {}
 
