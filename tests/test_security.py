@@ -21,9 +21,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 import pytest
 import requests
+import tomlkit
 
 from pipeline import catalog, config, text
-from pipeline.adding import drafting, importing, toml
+from pipeline.adding import drafting, importing
 from pipeline.catalog import editions, raw_files, reader_options
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
@@ -206,7 +207,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(key, path, tmp_path):
         split["documents"] = path
     manifest = {"splits": {"train": split}, **({"folder": path} if key == "folder" else {})}
     (tmp_path / "wnut2017").mkdir()
-    written = "\n".join(toml._lines(manifest))
+    written = tomlkit.dumps(manifest)
     (tmp_path / "wnut2017" / "manifest.toml").write_text(written, encoding="utf-8")
     if key == "folder" and not path:
         return  # none is named

@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import xxhash
 
 from pipeline import catalog, hashing
-from pipeline.adding import evidence, fitting, language, mistakes
+from pipeline.adding import choosing, evidence, fitting, language
+from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
-from pipeline.records import Record, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset, Manifest, Split
+    from pipeline.records import Reject
 
 _SHOWN: Final = 12
 #: With fewer records a split may well get none by chance.
 _FEW: Final = 50
-#: How many texts tell the language.
-_TEXTS: Final = 1000
 
 
 class Finding(NamedTuple):
@@ -58,8 +57,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     """Look at every file and record of an edition."""
     findings: list[Finding] = []
     unknown: Counter[tuple[str, str]] = Counter()
-    seen: dict[str, Counter[str]] = {}
-    texts: list[str] = []
+    survey = Survey()
     unread: Counter[str] | None = None
     counts: Counter[str] = Counter()
     whole = {*dataset.splits} <= {*manifest.splits}
@@ -73,42 +71,41 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             whole = False
             continue
         tally = Tally(dataset, unknown)
-        documents: dict[str, set[int]] = {}
-        seen_texts = (seen, texts)
-        findings += _read(
-            dataset, folder, split, tally, seen_texts, documents, where, first=not number
-        )
+        files = [folder / file.path for file in split.files]
+        findings += _read(dataset, files, split, tally, survey, where, first=not number)
         findings += _rejected(tally, split, where)
         findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
         findings += _unplaced(tally, max_reject_rate, where)
-        findings += _unparted(dataset, tally, documents, where)
-        files = [folder / file.path for file in split.files]
         fit = fitting.fit(dataset, files)
         passed = unread_in(dataset, files)
         unread = passed if unread is None else unread + (passed or Counter())
-        if change := mistakes.better(dataset, files, fit):
-            told = mistakes.explained(dataset, change)
+        if other := choosing.better(dataset, files, fit):
+            told = choosing.explained(dataset, other)
             findings.append(Finding(where, f"likely mistake: {told}"))
-        elif torn := fitting.torn(fit):
+        elif torn := fitting.torn(fit, dataset.language):
             findings.append(Finding(where, torn))
         counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
         declared = dataset.splits.get(name, split)
         full = declared is split or "records" in declared.counts
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
-    for (kind, label), n in sorted(unknown.items()):
-        findings.append(Finding(dataset.id, f"unknown {kind} {label!r:.80} ({n} times)"))
-    if other := language.disagreement(dataset.language, texts):
-        told = f"language is {dataset.language!r}, and the texts look like {other!r}"
-        findings.append(Finding(dataset.id, told))
-    if many := evidence.crowded(seen.get("entity", Counter())):
-        findings.append(Finding(dataset.id, many))
-    # A raw label may be as odd as it likes where the declaration gives it another name.
-    asked = (name for kind in seen for name in dataset.names(kind).values())
-    if odd := fitting.steering([*asked, *(label for _, label in unknown)]):
-        findings.append(Finding(dataset.id, odd))
+    findings += [Finding(dataset.id, told) for told in _odd(dataset, survey, unknown)]
     if whole:
-        findings += _never_seen(dataset, seen)
+        findings += _never_seen(dataset, survey.labels)
     return Checked(findings, counts, whole, unread)
+
+
+def _odd(dataset: Dataset, survey: Survey, unknown: Counter[tuple[str, str]]) -> Iterator[str]:
+    """What is odd about the labels and the language of all splits."""
+    for (kind, label), n in sorted(unknown.items()):
+        yield f"unknown {kind} {label!r:.80} ({n} times)"
+    if spoken := language.disagreement(dataset.language, survey.texts):
+        yield f"language is {dataset.language!r}, and the texts look like {spoken!r}"
+    if many := evidence.crowded(survey.labels["entity"]):
+        yield many
+    # A raw label may be as odd as it likes where the declaration gives it another name.
+    asked = (name for kind in survey.labels for name in dataset.names(kind).values())
+    if odd := fitting.steering([*asked, *(label for _, label in unknown)]):
+        yield odd
 
 
 def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
@@ -127,20 +124,19 @@ def _inside(path: Any, folder: Path) -> str:
 
 def _read(
     dataset: Dataset,
-    folder: Path,
+    files: Sequence[Path],
     split: Split,
     tally: Tally,
-    seen: tuple[dict[str, Counter[str]], list[str]],
-    documents: dict[str, set[int]],
+    survey: Survey,
     where: str,
     *,
     first: bool,
 ) -> Iterator[Finding]:
-    """Read a split to its end into the tally; yield what stops it, if anything does."""
-    files = [folder / file.path for file in split.files]
+    """Read a split to its end into the tally; yield what stops it, and what gets no document."""
+    documents: dict[str, set[int]] = {}
     try:
         items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
-        for _, record in tally.read(_watched(items, *seen)):
+        for _, record in tally.read(survey.noted(items)):
             if dataset.split_by_hash:
                 name = record.source_id or record.text
                 own = hashing.share_of(name, dataset.split_by_hash)
@@ -148,19 +144,7 @@ def _read(
     except PipelineError as problem:
         place = f" ({problem.where})" if problem.where else ""
         yield Finding(where, f"cannot be read: {problem.what}{place}")
-
-
-def _watched(
-    items: Iterable[Record | Reject], seen: dict[str, Counter[str]], texts: list[str]
-) -> Iterator[Record | Reject]:
-    """The items as they are; raw labels are counted and the first texts noted on the way."""
-    for item in items:
-        if isinstance(item, Record):
-            if len(texts) < _TEXTS and isinstance(item.text, str):
-                texts.append(item.text)
-            for kind, labels in evidence.labels_in([item]).items():
-                seen.setdefault(kind, Counter()).update(labels)
-        yield item
+    yield from _unparted(dataset, tally, documents, where)
 
 
 def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
@@ -198,8 +182,8 @@ def _unparted(
 
 
 def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:
-    for kind in ("entity", "relation", "event", "role"):
-        missing = [raw for raw in dataset.names(kind) if raw not in seen.get(kind, ())]
+    for kind, counts in seen.items():
+        missing = [raw for raw in dataset.names(kind) if raw not in counts]
         if missing:
             told = ", ".join(map(repr, missing[:_SHOWN]))
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""

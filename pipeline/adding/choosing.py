@@ -7,19 +7,19 @@ read differently fit equally well, or none fits, the user is asked the one quest
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import evidence, fitting, json_shape, language, mistakes, tabular
-from pipeline.adding.mistakes import in_toml
-from pipeline.catalog import reader_options
+from pipeline.adding import evidence, fitting, json_lists, language, tags
+from pipeline.adding.candidates import candidates, defaults, first_json
+from pipeline.adding.excerpts import head_of
+from pipeline.adding.field_names import FIELDS
 from pipeline.errors import PipelineError, RawFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.adding.fitting import Fit
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: A reading that scores less is no fit.
 _SOUND: Final = 0.35
+#: Other options must fit so much better before those declared are called a mistake.
+_MARGIN: Final = 0.1
 #: Readings that score so much less than the best are out of the question.
 _NEAR: Final = 0.12
 #: Readings with so large a share of the most annotation that any has say about as much.
@@ -35,6 +37,10 @@ _AS_MUCH: Final = 0.9
 #: Readings that differ in a smaller share of their records differ in slips of the files.
 _DIFFERENT: Final = 0.2
 _SHOWN: Final = 72
+_OPTIONS: Final = (
+    "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
+)
+_PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
 #: Languages whose tokens are joined by nothing.
 _UNSPACED: Final = frozenset({"zh", "ja", "th", "my", "km"})
 
@@ -58,6 +64,16 @@ class Trial(NamedTuple):
         return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
 
     @property
+    def torn(self) -> str | None:
+        """What is wrong with offsets that cut words, in words."""
+        return fitting.torn(self.found, self.dataset.language)
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether offsets are what stands in the way."""
+        return bool(self.torn) or self.found.problem.startswith("offset_")
+
+    @property
     def amount(self) -> int:
         """How much of the annotation is read."""
         return evidence.weight(self.found.records)
@@ -79,17 +95,20 @@ def trials(
     `spoken` is the language, if it is told.
     """
     tried = []
-    for known, why, tags_are_bare in _candidates(files):
-        named = given.get("name", known["name"])
-        # The fields of rows are those of a format, where it is named.
-        if known["name"] not in (named, readers.module_of(named)):
+    for known in candidates(files, given.get("encoding", "utf-8")):
+        if not _named(known.reader["name"], given.get("name")):
             continue
-        bare = tags_are_bare and "only_label" not in given
-        reader = _pruned({**known, **({"only_label": "?"} if bare else {}), **given})
-        if trial := _tried(msgspec.structs.replace(start, reader=reader), files, spoken, why):
-            rank = len(reader) > 1 and (1 if why.startswith("its") else 2)
+        bare = known.bare and "only_label" not in given
+        reader = _pruned({**known.reader, **({"only_label": "?"} if bare else {}), **given})
+        if trial := _tried(_with(start, reader), files, spoken, known.why):
+            rank = len(reader) > 1 and (1 if known.why.startswith("its") else 2)
             tried.append(trial._replace(bare=bare, rank=int(rank)))
     return _sorted(tried)
+
+
+def _named(reader: str, name: str | None) -> bool:
+    """Whether a reader is the named one; fields of rows are those of a format that is named."""
+    return name is None or reader in (name, readers.module_of(name))
 
 
 def _pruned(reader: dict[str, Any]) -> dict[str, Any]:
@@ -122,53 +141,13 @@ def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) 
         return None
     found = fitting.fit(start, files)
     if not found.records:
-        return None
+        # Offsets that never fit are still told, where nothing else does.
+        return Trial(start, found, why) if found.problem.startswith("offset_") else None
     own = spoken or language.spoken(r.text for r in found.records) or "en"
     if own == start.language:
         return Trial(start, found, why)
     start = msgspec.structs.replace(start, language=own)
     return Trial(start, fitting.fit(start, files), why)
-
-
-def _candidates(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    """Every reading worth a trial: (reader and options, where it comes from, bare tags)."""
-    seen: set[str] = set()
-    for reader, why, bare in _all(files):
-        if (key := str(sorted(reader.items(), key=str))) not in seen:
-            seen.add(key)
-            yield reader, why, bare
-
-
-def _all(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str, bool]]:
-    rows = mistakes.first_json(files)
-    text = rows is None and all(file.is_file() for file in files)
-    if rows:
-        for options in json_shape.shapes(rows):
-            yield {"name": "json_rows", **options}, "its fields", False
-    if text:
-        for found in tabular.tagged_columns({}, files):
-            yield {"name": "columns", **found.options}, "its columns", found.style.bare
-        table = {"name": "pair_table", **tabular.of_table({}, files)}
-        yield table, "its columns", False
-        for change in mistakes.table_columns(table, files):
-            yield change.reader, "its columns", False
-    for reader, why in _known():
-        if reader["name"] != "columns" or text:
-            yield reader, why, False
-
-
-@cache
-def _known() -> list[tuple[dict[str, Any], str]]:
-    """The readings that the catalogue declares, and every reader and format as it is."""
-    found: dict[str, tuple[dict[str, Any], str]] = {}
-    for name in reader_options.readers():
-        found[str({"name": name})] = {"name": name}, f"the format {name}"
-    for name in catalog.ids():
-        reader = catalog.load(name).reader
-        if "tag_names" in reader:
-            continue  # Only its own files give the numbers these names.
-        found.setdefault(str(reader), (reader, f"the layout of {name}"))
-    return [*found.values()]
 
 
 def chosen(
@@ -180,14 +159,27 @@ def chosen(
     Raises RawFileError with the question that decides, or with what stands in the way.
     """
     where = ", ".join(map(str, named or files))
-    if not tried or tried[0].quality < _SOUND or not tried[0].amount:
-        raise RawFileError(_nothing(tried, files), where=where, todo=way_out(files))
+    if not tried or tried[0].quality < _SOUND or tried[0].torn:
+        nearest = max(
+            tried,
+            key=lambda t: (t.amount > 0, t.misplaced, t.found.score, t.amount),
+            default=None,
+        )
+        raise RawFileError(_nothing(nearest, files), where=where, todo=way_out(files, nearest))
     best, *others = tried
     if best.bare:
         raise RawFileError(
             f"the tags bear no label, only B and I\n  {_first(files)}",
             where=where,
             todo="name what is annotated, as in --option only_label=gene",
+        )
+    if rival := next((trial for trial in others if _second_tags(best, trial)), None):
+        raise RawFileError(
+            "two columns hold tags of the same labels, which may be layers of annotation, or a "
+            f"model's answers beside gold:\n  {told(best)}\n  {told(rival)}\n"
+            f"  the first rows: {_first(files)}",
+            where=where,
+            todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
         )
     unlike = [trial for trial in others if not same(trial, best)]
     if rival := next((trial for trial in unlike if _close(best, trial)), None):
@@ -223,6 +215,21 @@ def _key(record: Record) -> tuple[Any, ...]:
     return record.text, frozenset(spans), pairs, events
 
 
+def _second_tags(best: Trial, other: Trial) -> bool:
+    """Whether another column has tags of the same labels at other places."""
+    readers = (best.dataset.reader, other.dataset.reader)
+    if any(own["name"] != "columns" for own in readers) or other.quality < best.quality - _NEAR:
+        return False
+    if len({str(own.get("scheme", "IOB2")) for own in readers} & {"IO"}) or "layers" in readers[0]:
+        return False
+    ours, theirs = (evidence.labels_in(t.found.records)["entity"] for t in (best, other))
+    spans, others = (
+        {(r.origin, m.start, m.end) for r in t.found.records for m in r.mentions}
+        for t in (best, other)
+    )
+    return len({*ours} & {*theirs}) * 2 > len({*ours} | {*theirs}) and not others <= spans
+
+
 def _close(best: Trial, second: Trial) -> bool:
     """Whether a second reading cannot be told from the best by how it fits."""
     if second.quality < best.quality - 0.02:
@@ -248,11 +255,55 @@ def _deciding(one: Trial, other: Trial) -> str:
     ours, theirs = one.dataset.reader, other.dataset.reader
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
-    for key, value in ours.items():
-        if theirs.get(key) != value:
-            return f"--option '{key}={in_toml(value)}'"
-    missing = next(key for key in theirs if key not in ours)
-    return f"--option '{missing}={in_toml(mistakes.defaults(ours['name'])[missing])}'"
+    full, other = ({**defaults(own["name"]), **own} for own in (ours, theirs))
+    keys = dict.fromkeys(["tag_column", *ours, *theirs])
+    key = next(key for key in keys if full.get(key) != other.get(key))
+    return f"--option '{key}={in_toml(full[key])}'"
+
+
+def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
+    """The dataset with the fewest other options of its reader that fit clearly better, if any."""
+    own = own or fitting.fit(dataset, files)
+    declared, amount = dataset.reader, evidence.weight(own.records)
+    best, score = None, own.score + _MARGIN
+    kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
+    for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
+        for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
+            other = _with(dataset, _pruned({**base, **known.reader, **kept}))
+            found = fitting.fit(other, files)
+            if found.score > score and evidence.weight(found.records) >= _AS_MUCH * amount:
+                best, score = other, found.score
+    for key in sorted({*best.reader, *declared}) if best else ():
+        # What may stay as it is declared is no mistake.
+        back = {k: v for k, v in {**best.reader, key: declared.get(key)}.items() if v is not None}
+        if back != best.reader and fitting.fit(_with(dataset, back), files).score >= score:
+            best = _with(dataset, back)
+    return best
+
+
+def _with(dataset: Dataset, reader: dict[str, Any]) -> Dataset:
+    return msgspec.structs.replace(dataset, reader=reader)
+
+
+def changed(dataset: Dataset, other: Dataset) -> dict[str, Any]:
+    """The options of another reading that differ, with their values."""
+    ours, theirs = ({**defaults(d.reader["name"]), **d.reader} for d in (dataset, other))
+    return {key: value for key, value in theirs.items() if ours.get(key) != value}
+
+
+def explained(dataset: Dataset, other: Dataset) -> str:
+    """In words, what to try instead of the options of a dataset."""
+    options = ", ".join(f"{k} = {in_toml(v)}" for k, v in changed(dataset, other).items())
+    return f"other options of the reader fit clearly better: try {options}"
+
+
+def in_toml(value: Any) -> str:
+    """A value of an option as a declaration has it, on one line."""
+    import tomlkit
+
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {in_toml(v)}" for k, v in value.items()) + " }"
+    return str(tomlkit.item(value).as_string())
 
 
 def told(trial: Trial) -> str:
@@ -262,30 +313,71 @@ def told(trial: Trial) -> str:
     return f"{reader['name']} ({options or 'no options'}), by {trial.why}"
 
 
-def _nothing(tried: Sequence[Trial], files: Sequence[Path]) -> str:
+def _nothing(nearest: Trial | None, files: Sequence[Path]) -> str:
     """Why nothing fits: the nearest reading, what is wrong with it, and the first row."""
-    nearest = max(tried, key=lambda t: (t.found.score, t.amount), default=None)
     lines = ["no reader fits these files"]
     if nearest is not None:
-        why = nearest.found.doubt or nearest.found.problem or "it finds no annotation"
-        lines.append(f"the nearest is {nearest.dataset.reader['name']}: {why}"[:400])
+        why = nearest.found.doubt or nearest.torn or nearest.found.problem
+        name = nearest.dataset.reader["name"]
+        lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
     lines.append(f"the first row: {_first(files)}")
     return "\n  ".join(lines)
 
 
-def way_out(files: Sequence[Path]) -> str:
-    """What to do where no reader fits."""
-    rows = mistakes.first_json(files)
-    numbers = [key for row in rows or () if isinstance(row, dict) for key in _numbered(row)]
-    if numbers:
-        names = '["O", "B-PER", "I-PER"]'
-        return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
+def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
+    """What to do about files that no reader fits, or not the one that is named."""
+    if slip := _slip(files, first_json(files)):
+        return slip
+    if nearest is not None and "one sentence" in (nearest.found.doubt or ""):
+        return (
+            "part the sentences by empty lines, or name the column that only the first row of a "
+            "sentence fills, or that numbers it, as in --option sentence_column=0"
+        )
+    if nearest is not None and nearest.misplaced and not nearest.found.doubt:
+        return (
+            "correct the offsets: they are half-open counts of characters from 0, and a byte order "
+            "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
+            "for other letter case"
+        )
+    first = "leave out --reader, so that the one that fits is found" if named else _OPTIONS
     return (
-        "name the reader with --reader and its options with --option (`iepile new ID` lists them), "
-        "or convert the files to JSON lines of this form:\n"
+        f"{first}; or convert the files to JSON lines of this form:\n"
         '    {"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n'
         "  or write a reader; CONTRIBUTING.md shows the skeleton of one"
     )
+
+
+def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
+    """What to do about files that need one change to be read."""
+    file = files[0]
+    if file.is_dir():
+        parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
+        return f"put {parts[0].stem}.txt beside {parts[0].name}, and so on" if parts else None
+    objects = [row for row in rows or () if isinstance(row, dict)]
+    if numbers := [key for row in objects for key in _numbered(row)]:
+        names = '["O", "B-PER", "I-PER"]'
+        return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
+    leaves = [(path, value) for row in objects for path, value in json_lists.fields(row)]
+    for path, value in leaves:
+        words = value.split() if isinstance(value, str) else ()
+        if len(words) > 1 and (style := tags.style(words)) and style.certain:
+            return (
+                f"the tags in {path!r} are one string: write lists, as in "
+                '{"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}'
+            )
+    for path, value in leaves:
+        if path.rsplit(".", 1)[-1].lower() in _PLACES and not isinstance(value, int | list | dict):
+            return (
+                f"the places in {path!r} are no whole numbers, as {value!r:.40} is: write "
+                '{"start": 0, "end": 3}'
+            )
+    first = head_of(file).lstrip()
+    line = first.splitlines()[0].rstrip() if first else b""
+    if line[:1] == b"{" and line[-2:] == b"},":
+        return "its lines end in commas: take them away, with `sed 's/,$//' FILE > NEW`"
+    if line[:1] == b"{" and (rows is None or not objects):
+        return "one object of JSON a line is wanted: write them so with `jq -c . FILE > NEW`"
+    return None
 
 
 def _numbered(row: dict[str, Any]) -> list[str]:
@@ -297,7 +389,7 @@ def _numbered(row: dict[str, Any]) -> list[str]:
 
 def _first(files: Sequence[Path]) -> str:
     """The first row of the files with all its fields, each cut short."""
-    rows = mistakes.first_json(files)
+    rows = first_json(files)
     if rows and isinstance(rows[0], dict):
         return "; ".join(f"{key} = {f'{value!r}'[:_SHOWN]}" for key, value in rows[0].items())[:600]
     if rows:

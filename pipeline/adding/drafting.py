@@ -1,7 +1,7 @@
 """A declaration drafted from files: `iepile new`. A human reviews what it writes.
 
-The reader and its options are chosen on the first rows; then all files are read once, to the end.
-Nothing is written here.
+The reader and its options are chosen on the first rows; then the files are read once, to the end
+or, where they are large, as far as tells what they hold. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import brought, checking, choosing, fitting, mistakes, naming
+from pipeline.adding import checking, choosing, fitting, naming, sources
 from pipeline.adding.choosing import Choice, Trial
-from pipeline.adding.survey import Survey, surveyed
+from pipeline.adding.excerpts import excerpts, head_of
+from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: How many files of a folder tell the encoding.
 _LOOKED_AT: Final = 50
+#: (rows of an array or a table, bytes of other files): readers are tried on so much of a file,
+_TRIED: Final = (400, 1 << 20)
+#: and what it holds is counted in so much of it.
+_SURVEYED: Final = (20_000, 1 << 22)
 _HASHED: Final = {"train": 80, "dev": 10, "test": 10}
 
 
@@ -42,6 +47,8 @@ class Draft(NamedTuple):
     choice: Choice
     #: What the reader passes over, in the words of the files; None where it cannot tell.
     unread: Counter[str] | None
+    #: Files that are so large that only their first rows were surveyed.
+    cut: list[Path]
 
 
 def draft(
@@ -60,7 +67,7 @@ def draft(
     files = [file for own in splits.values() for file in own]
     for file in files:
         if file.is_file():
-            brought.refuse_binary(file)
+            sources.refuse_binary(file)
     _refuse_encodings(reader, given, files)
     start = catalog.Dataset(
         title=name,
@@ -74,66 +81,46 @@ def draft(
         id=name,
     )
     with TemporaryDirectory() as folder:
-        first = brought.first_rows(files, Path(folder))
+        first = excerpts(files, Path(folder, "tried"), *_TRIED)
+        surveyed = excerpts(files, Path(folder, "surveyed"), *_SURVEYED)
         if reader:
             catalog.reader(start)
             choice = Choice(_settled(start, first, files, spoken), None)
         else:
             choice = choosing.chosen(choosing.trials(start, given, first, spoken), first, files)
-    dataset = choice.best.dataset
-    survey = surveyed(catalog.reader(dataset), splits)
-    whole = declared(dataset, survey, splits, choice.best.found.problem, names)
-    return Draft(whole, survey, choice, checking.unread_in(dataset, files))
+        dataset, survey = choice.best.dataset, Survey()
+        parts = dict(zip(files, surveyed, strict=True))
+        for split, own in splits.items():
+            survey.read(split, catalog.reader(dataset)([parts[file] for file in own]))
+        unread = checking.unread_in(dataset, surveyed)
+    cut = [file for file, part in parts.items() if file != part]
+    whole = declared(dataset, survey, splits, cut, choice.best, names)
+    return Draft(whole, survey, choice, unread, cut)
 
 
 def _settled(
     start: Dataset, first: Sequence[Path], files: Sequence[Path], spoken: str | None
 ) -> Trial:
     """The named reader with the options that fit best, those given included."""
-    name, given = start.reader["name"], start.reader
-    # What the files say by themselves: a wrong option would hide what the others should be.
-    free = choosing.trials(start, {"name": name}, first, spoken)[:1]
-    tried = choosing.trials(start, given, first, spoken)
-    overlaid = [t._replace(dataset=_with(t.dataset, given)) for t in free]
-    starts = [*overlaid, *tried[:1], Trial(start, fitting.fit(start, first), "--reader")]
     where = ", ".join(map(str, files))
-    best = max((_refitted(t, first) for t in starts), key=lambda t: t.found.score)
-    while change := mistakes.better(best.dataset, first, best.found):
-        touched = {k for k, v in change.reader.items() if best.dataset.reader.get(k) != v}
-        if wrong := sorted(touched & {*given} - {"name"}):
-            raise DeclarationError(
-                f"likely mistake: {mistakes.explained(best.dataset, change)}",
-                where=where,
-                todo=f"leave out --option {wrong[0]}=..., or correct it",
-            )
-        dataset = msgspec.structs.replace(best.dataset, reader=change.reader)
-        best = _refitted(Trial(dataset, best.found, change.words), first)
+    tried = choosing.trials(start, start.reader, first, spoken)
+    as_named = Trial(start, fitting.fit(start, first), "--reader")
+    best = max((*tried[:1], as_named), key=lambda trial: trial.found.score)
+    if other := choosing.better(best.dataset, first, best.found):
+        wrong = sorted({*choosing.changed(best.dataset, other)} & {*start.reader})
+        raise DeclarationError(
+            f"likely mistake: {choosing.explained(best.dataset, other)}",
+            where=where,
+            todo=f"leave out --option {wrong[0]}=..., or correct it" if wrong else "add it",
+        )
     if not best.found.records:
         raise RawFileError(
-            f"the reader {name} finds no record in these files: {best.found.problem}",
+            f"the reader {start.reader['name']} finds no record in these files: "
+            f"{best.found.problem}",
             where=where,
-            todo=_way_out(best.found.problem, first),
+            todo=choosing.way_out(first, best, named=True),
         )
     return best
-
-
-def _with(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
-    return msgspec.structs.replace(dataset, reader={**dataset.reader, **options})
-
-
-def _refitted(trial: Trial, files: Sequence[Path]) -> Trial:
-    return trial._replace(found=fitting.fit(trial.dataset, files))
-
-
-def _way_out(problem: str, files: Sequence[Path]) -> str:
-    """What to do about files of which a reader gets nothing."""
-    if problem.startswith("offset_"):
-        return (
-            "correct the offsets: they are half-open counts of characters from 0, and a byte order "
-            "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
-            "for other letter case"
-        )
-    return f"leave out --reader, so that the one that fits is found; or {choosing.way_out(files)}"
 
 
 def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
@@ -164,7 +151,7 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
     """Refuse bytes that are no UTF-8, where no other encoding is told: else every row would be."""
     for path in files:
         for file in sorted(path.rglob("*.txt"))[:_LOOKED_AT] if path.is_dir() else [path]:
-            found = brought.encoding(brought.head_of(file))
+            found = sources.encoding(head_of(file))
             if found is None or ("encoding" in given and found != "utf-16"):
                 continue
             option = reader is not None and "encoding" in options.options_of(reader)
@@ -201,21 +188,26 @@ def declared(
     dataset: Dataset,
     survey: Survey,
     splits: Mapping[str, Sequence[Path]],
-    problem: str,
+    cut: Sequence[Path],
+    best: Trial,
     names: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """The dataset with labels, tasks, roles, signatures, files and counts filled in."""
+    """The dataset with labels, tasks, roles, signatures, files and counts filled in.
+
+    A split with a file in `cut` was not read to its end: it has no counts.
+    """
     found = naming.prepared(survey, dataset.language, names or {})
     labels = msgspec.convert(found, catalog.Labels)
     asked = {s: n for s, n in survey.signatures.items() if s[1] not in labels.no_relation}
     tasks = _tasks(survey, asked)
     if not tasks:
         # What is left are the rows without annotations, if all others were rejected.
+        problem = best.found.problem
         lost = f"no annotation could be read, the most frequent problem: {problem}"
         raise RawFileError(
             lost if problem else "the files hold no annotation",
             where=", ".join(str(f) for own in splits.values() for f in own),
-            todo=_way_out(problem, [f for own in splits.values() for f in own]),
+            todo=choosing.way_out([f for own in splits.values() for f in own], best, named=True),
         )
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():
@@ -232,7 +224,7 @@ def declared(
     full.splits = {
         split: catalog.Split(
             [_file(path, place) for path, place in zip(own, places(splits)[split], strict=True)],
-            survey.counts[split],
+            {} if {*cut} & {*own} else survey.counts[split],
         )
         for split, own in splits.items()
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -17,12 +18,14 @@ import msgspec
 import tomlkit
 
 from pipeline import catalog
-from pipeline.adding import brought, naming
+from pipeline.adding import naming
+from pipeline.adding.excerpts import cut, head_of, is_array
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError, RawFileError
 from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import lines
+from pipeline.readers._tables import is_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,11 +132,10 @@ def _cut(dataset: Dataset, path: Path, to: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)
         return
-    end = _line_after(dataset, path)
-    if brought.is_array(brought.head_of(path)):
-        brought.cut_file(path, to, STUB, _LARGE)
-    elif end is not None:
-        kept = [line for n, (_, line) in enumerate(lines(path), start=1) if n < end]
+    if is_table(path) or is_array(head_of(path)):
+        cut(path, to, STUB, _LARGE)
+    elif (end := _line_after(dataset, path)) is not None:
+        kept = [line for _, line in islice(lines(path), end - 1)]
         to.write_bytes("".join(f"{x}\n" for x in kept).encode("utf-8", "surrogateescape"))
     elif path.stat().st_size <= _WHOLE:
         shutil.copyfile(path, to)

@@ -80,7 +80,8 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     doubled = [t for t in marks if '""""' in t or (t[0] == t[-1] == '"' and '""' in t[1:-1])]
     if len(doubled) * 2 > len(marks):
         return f"cells stand in quotation marks: {f'{doubled[0]!r:.60}'}"
-    if sentences and max(map(len, texts)) > _LONGEST_SENTENCE:
+    longest = _LONGEST_SENTENCE if len(texts) > 1 else _LONGEST_SENTENCE // 20
+    if sentences and max(map(len, texts)) > longest:
         return f"one sentence has {max(map(len, texts)):,} characters: {shown}"
     return None
 

@@ -20,7 +20,7 @@ from pipeline.records import Record, Reject, locate, violation
 from pipeline.text import drawn, word_splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -44,6 +44,16 @@ _FAILURES: Final = (
     AttributeError,
     csv.Error,
 )
+
+
+#: What offsets may be, in words -> the offsets that are meant.
+_MOVES: Final[dict[str, Callable[[str, int, int], tuple[int, int]]]] = {
+    "look counted from 1": lambda _, start, end: (start - 1, end - 1),
+    "look counted from 1, and the ends inclusive": lambda _, start, end: (start - 1, end),
+    "look like starts and lengths": lambda _, start, end: (start, start + end),
+    "look like counts of bytes": lambda text, *own: tuple(_of_bytes(text, n) for n in own),
+}
+_UNKNOWN: Final = "are the offsets 1-based, or counts of bytes or of UTF-16?"
 
 
 class Fit(NamedTuple):
@@ -160,14 +170,32 @@ def _cuts(text: str, language: str) -> set[int]:
     return cuts
 
 
-def torn(found: Fit) -> str | None:
+def torn(found: Fit, language: str) -> str | None:
     """What to say of mentions that do not begin and end where words do."""
     if found.edges >= _TORN or sum(len(r.mentions) for r in found.records) < MANY:
         return None
-    return (
-        f"only {found.edges:.0%} of the mentions begin and end where words do: are the offsets "
-        "1-based, or counts of bytes or of UTF-16?"
+    whole = {
+        words: _places([_moved(r, move) for r in found.records], language)[1]
+        for words, move in _MOVES.items()
+    }
+    likely = max(whole, key=lambda words: whole[words])
+    told = f"the offsets {likely}" if whole[likely] > max(_TORN, found.edges) else _UNKNOWN
+    return f"only {found.edges:.0%} of the mentions begin and end where words do: {told}"
+
+
+def _moved(record: Record, move: Callable[[str, int, int], tuple[int, int]]) -> Record:
+    """The record with the offsets that it would have if the file's were meant otherwise."""
+    places = (
+        (m, *move(record.text, m.start, m.end))
+        for m in record.mentions
+        if m.start is not None and m.end is not None
     )
+    kept = [m._replace(start=a, end=b) for m, a, b in places if 0 <= a < b <= len(record.text)]
+    return record._replace(mentions=kept)
+
+
+def _of_bytes(text: str, place: int) -> int:
+    return len(text.encode("utf-8", "surrogatepass")[:place].decode("utf-8", "ignore"))
 
 
 def steering(labels: Iterable[str]) -> str | None:

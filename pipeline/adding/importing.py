@@ -18,12 +18,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import tomlkit
+
 from pipeline import catalog
-from pipeline.adding import inferred, language, toml
+from pipeline.adding import inferred, language
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files, reader_options
 from pipeline.errors import DeclarationError, RawFileError, explained
-from pipeline.execution import atomic, ownership
+from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import parsed
 from pipeline.records import TASKS
 
@@ -103,11 +105,11 @@ def run(
     with atomic.replacing(raw / name) as partial:
         for path in files.values():
             shutil.copyfile(path, partial / path.name)
-        toml.write(partial / "manifest.toml", {"splits": splits})
+        shards.write_text(tomlkit.dumps({"splits": splits}), partial / "manifest.toml")
         # Without its declaration a folder of just these bytes is what a killed import has left.
         if (raw / name).exists() and raw_files.digest(raw / name) != raw_files.digest(partial):
             raise _there_already(raw / name)
-    toml.write(declaration, {**about, **tables})
+    shards.write_text(tomlkit.dumps({**about, **tables}), declaration)
     return {key: int(number) for key, number in counts.items()}
 
 
@@ -125,7 +127,7 @@ def _there_already(path: Path) -> DeclarationError:
 def _check(content: Mapping[str, Any], declaration: Path) -> None:
     """Have the catalogue look at a declaration before it stands where every command reads it."""
     with TemporaryDirectory() as folder:
-        toml.write(Path(folder) / declaration.name, content)
+        shards.write_text(tomlkit.dumps(content), Path(folder, declaration.name))
         try:
             catalog.load(declaration.stem, Path(folder))
         except DeclarationError as problem:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pipeline.adding.field_names import FIELDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Fields that hold what a model or nobody decided.
-NOT_GOLD: Final = frozenset({"prediction", "predictions", "pred", "suggestion", "suggestions"})
 _DEEPEST: Final = 3
 
 
@@ -23,7 +23,7 @@ def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[
     """(path, value) of everything below a value that is no object; lists are parted as well."""
     if isinstance(value, dict) and depth:
         for key, inner in value.items():
-            if str(key).lower() not in NOT_GOLD and "." not in str(key):
+            if _is_field(key):
                 yield from leaves(inner, f"{path}.{key}" if path else str(key), depth - 1)
         return
     yield path, value
@@ -31,6 +31,31 @@ def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[
         for place, inner in enumerate(value):
             if not isinstance(inner, list):
                 yield from leaves(inner, f"{path}.{place}" if path else str(place), depth - 1)
+
+
+def documents(value: Any, path: str = "", depth: int = 2) -> Iterator[tuple[str, list[Any]]]:
+    """(path, rows) of lists of objects in a document, and of objects that hold nothing but them."""
+    inner = [*value.values()] if isinstance(value, dict) else value
+    if isinstance(inner, list) and len(inner) > 1 and all(isinstance(v, dict) for v in inner):
+        if isinstance(value, list):
+            yield path, inner
+        elif len({frozenset(row) for row in inner}) == 1:
+            yield _joined(path, "**"), inner
+    for key, part in value.items() if isinstance(value, dict) and depth else ():
+        if "." not in str(key):
+            yield from documents(part, _joined(path, key), depth - 1)
+
+
+def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, value) of everything below a value, at any depth; items of lists share its path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from fields(inner, _joined(path, key))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for item in value:
+            yield from fields(item, path)
+    else:
+        yield path, value
 
 
 def value_at(row: Any, path: str) -> Any:
@@ -65,7 +90,7 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
         if path:
             yield from _turned(value, path)
         for key, inner in value.items():
-            if str(key).lower() not in NOT_GOLD and "." not in str(key):
+            if _is_field(key):
                 yield from _inside(inner, _joined(path, key), depth - 1)
     elif isinstance(value, list):
         objects = all(isinstance(item, dict) for item in value)
@@ -99,6 +124,12 @@ def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]
             if isinstance(place, list) and len(place) == 2
         ]
         yield f"{path}.**.**", spans
+
+
+def _is_field(key: Any) -> bool:
+    """Whether a field has a path of its own, and does not hold what a model or nobody decided."""
+    name = str(key).lower()
+    return not ("." in name or name in FIELDS["predicted"] or name.startswith("predict"))
 
 
 def _joined(path: str, step: Any) -> str:

@@ -9,87 +9,67 @@ only between fields that hold the same. The options found are those of `json_row
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.adding.json_lists import Items, leaves, lists, value_at
+from pipeline.adding.field_names import APPROVED, FIELDS
+from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Options = dict[str, Any]
 
-#: What fields are called, the likeliest name first.
-_NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "text": ("text", "sentence", "content", "originaltext", "context", "sent", "document", "body"),
-    "tokens": ("tokens", "token", "words", "tokenized_text", "sentences", "sentence", "text"),
-    "tags": ("ner_tags", "tags", "ner", "labels", "label", "ner_labels", "bio"),
-    "start": ("start", "begin", "start_offset", "start_idx", "start_index", "start_pos", "from"),
-    "end": ("end", "stop", "end_offset", "end_idx", "end_index", "end_pos", "to"),
-    "label": (
-        *("label", "labels", "type", "entity_type", "event_type", "label_type", "entity_label"),
-        *("relation", "predicate", "pred", "rel", "relation_type", "p", "event", "role"),
-        *("tag", "obj", "types", "category", "class"),
-    ),
-    "string": ("text", "mention", "entity", "word", "surface", "name", "span", "value"),
-    "id": ("id", "eid", "entity_id", "mention_id"),
-    "head": ("head", "subject", "subj", "h", "s", "from_id", "from", "source", "arg1", "e1", "em1"),
-    "tail": (
-        "tail",
-        "object",
-        "obj",
-        "t",
-        "o",
-        "to_id",
-        "to",
-        "target",
-        "arg2",
-        "e2",
-        "em2",
-        "child",
-    ),
-    "trigger": ("trigger", "trigger_word", "nugget", "anchor"),
-    "arguments": ("arguments", "args", "argument_list", "roles", "participants"),
-    "role": ("role", "argument_role", "type", "label"),
-    "argument": ("argument", "text", "mention", "word", "entity", "value"),
-    "source_id": ("doc_id", "docid", "document_id", "pmid", "source_id", "doc", "title"),
-}
-#: Fields that say whether a row is approved -> the values that say so, in lower case.
-_APPROVED: Final = {
-    "answer": ("accept",),
-    "status": ("validated", "submitted", "completed", "approved", "done"),
-    **dict.fromkeys(("was_cancelled", "discarded", "rejected", "skipped", "ignored"), ("false",)),
-    **dict.fromkeys(("accepted", "approved", "is_approved"), ("true",)),
-}
 
+def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
+    """Options under which the rows may be read, the likeliest first.
 
-def shapes(rows: Sequence[Any]) -> Iterator[Options]:
-    """Options under which the rows may be read, the likeliest first."""
+    The rows are those at a path of documents, or the documents themselves.
+    """
+    places = {"rows": path} if path else {}
     for text in _texts(rows):
         for base in _annotated(rows, text):
-            yield {**base, **_document(rows), **_gold(rows)}
+            yield {**places, **base, **_document(rows)}
+    if len(rows) == 1 and not path:
+        for inside, inner in documents(rows[0]):
+            yield from shapes(inner, inside)
 
 
 def _document(rows: Sequence[Any]) -> Options:
     """The field of the document's id, where its name says so."""
-    named = _NAMES["source_id"]
+    named = FIELDS["source_id"]
     keys = {key for row in rows if isinstance(row, dict) for key in row}
     found = next((key for name in named for key in keys if key.lower() == name), None)
     values = [row.get(found) for row in rows if isinstance(row, dict)] if found else []
     sound = values and all(isinstance(v, str | int) for v in values) and len({*values}) > 1
-    return {"source_id": found} if sound and found != "title" else {}
+    return {"source_id": found} if sound else {}
 
 
-def _gold(rows: Sequence[Any]) -> Options:
-    """The fields that say which rows somebody has approved, with the values that do."""
+def gold(rows: Sequence[Any]) -> Options:
+    """The fields that say which rows somebody has approved, and who annotated them.
+
+    An annotator is of interest where several annotate the same texts.
+    """
     found: dict[str, list[str | bool]] = {}
-    for row in rows:
-        for key, value in row.items() if isinstance(row, dict) else ():
-            known = _APPROVED.get(str(key).lower())
+    objects = [row for row in rows if isinstance(row, dict)]
+    for row in objects:
+        for key, value in row.items():
+            known = APPROVED.get(str(key).lower())
             if known and isinstance(value, bool | str):
                 own = found.setdefault(key, [])
                 if value not in own and str(value).lower() in known:
                     own.append(value)
+    keys = {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}
+    for key in sorted(keys):
+        pairs = {(str(max(row.values(), key=_length)), str(row.get(key))) for row in objects}
+        if len(pairs) > len({text for text, _ in pairs}):
+            return {"annotator": key, **({"only": found} if found else {})}
     return {"only": found} if found else {}
+
+
+def _length(value: Any) -> int:
+    """How long a string is, or a list of them; everything else is short."""
+    words = value if isinstance(value, list) and all(map(_is_string, value)) else [value]
+    return sum(len(word) for word in words if isinstance(word, str))
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
@@ -121,7 +101,7 @@ def _rank(kind: str, path: str) -> int | None:
     """How likely a name is for a field of this kind, 0 first; None where it says nothing."""
     name = path.rsplit(".", 1)[-1].lower()
     parts = path.lower().split(".")
-    names = _NAMES[kind]
+    names = FIELDS[kind]
     if name in names:
         return names.index(name)
     return next((names.index(part) for part in parts if part in names), None)
@@ -136,13 +116,15 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     for tags in _tags(rows, where) if tokens else ():
         yield {**text, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
-    relations = [r for own in found for r in _relations(own, best)]
-    events = [e for own in found for e in _events(own)]
+    itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
+    relations = [r for own in (*found, itself) for r in _relations(own, best)]
+    events = [e for own in (*found, itself) for e in _events(own)]
     beside = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
         **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
     }
-    used = tuple(table["at"] for table in beside.values())
+    used = [table["at"] for table in beside.values()]
+    used += [table["arguments"]["at"] for table in beside.values() if "arguments" in table]
     free = [own for own in entities if not _within(own[1]["at"], used)]
     for _, own in sorted(free, key=lambda e: -e[0])[:2]:
         ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
@@ -150,6 +132,11 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
             yield {**text, **more, "entities": own, **beside}
     if beside:
         yield {**text, **beside}
+
+
+def _without(row: Any, text: str) -> Any:
+    """A row that may be a relation or an event itself, without its text."""
+    return {k: v for k, v in row.items() if k != text} if isinstance(row, dict) else row
 
 
 def _within(path: str, others: Sequence[str]) -> bool:
@@ -351,7 +338,7 @@ def _side(side: str, fields: _Fields) -> Options | None:
 def _is_side(side: str, path: str) -> bool:
     """Whether a path names the head, or the tail, of a relation: subject_type, em1Text, from_id."""
     first = path.lower().split(".")[0]
-    names = _NAMES[side]
+    names = FIELDS[side]
     return first in names or any(
         first.startswith((f"{name}_", f"{name}type")) or (len(name) > 2 and first.startswith(name))
         for name in names

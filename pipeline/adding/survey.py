@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import xxhash
 
@@ -12,7 +12,7 @@ from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, Reject, violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 #: How many texts tell the language.
 _TEXTS: Final = 1000
@@ -54,12 +54,13 @@ class Survey:
     def read(self, split: str, items: Iterable[Record | Reject]) -> None:
         """Read a split to its end."""
         tally = Tally(_NAMELESS, Counter())
-        for _ in tally.read(self._noted(items)):
+        for _ in tally.read(self.noted(items)):
             pass
         self.counts[split] = {k: tally.counts[k] for k in ("records", *KINDS) if tally.counts[k]}
         self.rejects[split] = tally.rejects
 
-    def _noted(self, items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+    def noted(self, items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+        """The items as they are; what the sound records among them hold is noted."""
         for item in items:
             if isinstance(item, Record) and violation(item) is None:
                 self.add(item)
@@ -90,11 +91,3 @@ class Survey:
             if m.label is not None:
                 self.labels["entity"][m.label] += 1
                 self.free += m.start is not None or m.discontinuous or i not in used
-
-
-def surveyed(read: Any, splits: Mapping[str, Any]) -> Survey:
-    """Read all files of all splits with `read`, a reader."""
-    survey = Survey()
-    for split, files in splits.items():
-        survey.read(split, read(files))
-    return survey

@@ -1,71 +1,116 @@
-"""What files of rows and columns say of themselves: separator, columns, header, comments, tags."""
+"""How files of rows and columns may be read: separator, columns, header, comments, tags."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections import Counter
-from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import groupby, islice, pairwise, permutations
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.adding import fitting, tags
+from pipeline.adding import tags
+from pipeline.adding.field_names import FIELDS
 from pipeline.readers._source import lines
-from pipeline.readers.pair_table import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.adding.tags import Style
+
+    Options = dict[str, Any]
+
 _LINES: Final = 2000
+_ROWS: Final = 200
+_SEPARATORS: Final = ("\t", " ", "", ",", ";", "|")
 #: A cell in quotation marks with doubled ones in it, and one that begins with a mark alone.
 _DOUBLED: Final = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _OPEN: Final = re.compile(r'"|"(?:[^"]|"")*[^"]')
 _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
 #: The columns that a pair table needs.
-PAIR: Final = ("text", "head", "tail", "relation")
-#: What the columns of a pair table are called elsewhere, in lower case.
-_HEADERS: Final[dict[str, tuple[str, ...]]] = {
-    "text": ("sentence", "content", "sent", "context"),
-    "head": ("head_text", "head_entity", "subject", "subj", "entity1", "entity_1", "e1", "h", "s"),
-    "tail": ("tail_text", "tail_entity", "object", "obj", "entity2", "entity_2", "e2", "t", "o"),
-    "relation": ("label", "predicate", "relation_type", "rel", "type", "class", "r", "p"),
-}
+_PAIR: Final = ("text", "head", "tail", "relation")
+#: A table of pairs that is wider must name its columns.
+_WIDEST: Final = 6
 #: Share of the rows that must be as wide as most are.
 _REGULAR: Final = 0.8
 
 
-class Tagged(NamedTuple):
-    """A column of tags beside one of tokens, as options of `columns`."""
+def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Style]]:
+    """Every column of tags, as options of `columns`: certain ones first, and of these the last.
 
-    options: dict[str, Any]
-    style: tags.Style
-
-
-def of_table(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """The options of `pair_table` that can be seen in the first rows."""
-    first = next((line for f in files for _, line in lines(f) if line.strip()), "")
-    found: dict[str, Any] = {"separator": ","} if "\t" not in first and "," in first else {}
-    separator = {**found, **given}.get("separator") or "\t"
-    lines_seen = [line for f in files for line in _first_lines(f, "utf-8")]
-    if separator != "," and _quoted(lines_seen, separator):
-        found["quoted"] = True
-    quoted = {**found, **given}.get("quoted", False)
-    tables = [[*islice(_rows(f, separator, quoted=quoted), fitting.ROWS)] for f in files]
-    rows = next(iter(tables), [])
-    named = bool(rows) and {*PAIR} <= {name.strip() for name in rows[0]}
-    if (named and "columns" not in given) or not all(map(_headed, tables)):
-        return found
-    names = [name.strip() for name in rows[0]]
-    places = {name: i for name in PAIR if (i := _place(name, names)) is not None}
-    if len({*places.values()}) == len(PAIR):
-        for name, place in places.items():
-            names[place] = name
-        found["columns"] = names
-    return {**found, "header": True}
+    Where tags stand in a column without a scheme, as parts of speech do, it comes after those that
+    have one.
+    """
+    raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
+    comment = _comment(raw)
+    rows = [*_uncommented(raw, comment.get("comment", ""))]
+    for separator in _SEPARATORS:
+        own = [*_tagged(rows, raw, separator)]
+        yield from (({**comment, **options}, style) for options, style in own)
+        if any(style.certain for _, style in own):
+            return
 
 
-def _rows(file: Path, separator: str, *, quoted: bool) -> Iterator[list[str]]:
-    return (row for _, row in table(file, separator, quoted=quoted))
+def _tagged(
+    rows: Sequence[str], raw: Sequence[str], separator: str
+) -> Iterator[tuple[Options, Style]]:
+    base: Options = {"separator": separator}
+    if separator not in ("", ",") and _quoted(rows, separator):
+        base["quoted"] = True
+    cells = _split(rows, separator, quoted="quoted" in base)
+    width = _width(cells)
+    if width < 2:
+        return
+    columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
+    base |= _sentences(columns, raw)
+    irregular = any(len(row) != width for row in cells)
+    found = []
+    for place, column in enumerate(columns):
+        style = tags.style([tag.strip() for tag in column[1:]])
+        if style is None:
+            continue
+        headed = column[0].strip() not in tags.seen(column[1:]) and tags.is_name(column[0])
+        style = style if headed else tags.style([tag.strip() for tag in column]) or style
+        options = {**base, **style.options, **({"header": True} if headed else {})}
+        if place != width - 1 or (irregular and not style.certain):
+            options["tag_column"] = place
+        if token := _token_column(columns, place, options.get("sentence_column")):
+            options["token_column"] = token
+        found.append((options, style))
+    found.reverse()
+    yield from sorted(found, key=lambda own: not own[1].certain)
+
+
+def pairs(files: Sequence[Path]) -> Iterator[Options]:
+    """What the columns of a table of pairs may be, as options of `pair_table`."""
+    tables = [[*_first_lines(file, "utf-8")] for file in files]
+    for separator in ("\t", ",", ";", "|"):
+        base: Options = {"separator": separator} if separator != "\t" else {}
+        if separator != "," and _quoted([row for rows in tables for row in rows], separator):
+            base["quoted"] = True
+        own = [_cells(rows, separator, quoted="quoted" in base) for rows in tables]
+        if all(_width(rows) >= len(_PAIR) for rows in own):
+            yield from ({**base, **options} for options in _columns(own))
+
+
+def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
+    """The names of the columns; which of two names is the head cannot be seen: it comes first."""
+    names = [name.strip() for name in tables[0][0]]
+    if {*_PAIR} <= {*names}:
+        yield {}
+        return
+    if {name.lower() for name in names} & {*FIELDS["trigger"]}:
+        return  # These are events, and no pairs.
+    header = {"header": True} if all(map(_headed, tables)) else {}
+    known = {name: _place(name, names) for name in _PAIR}
+    if header and None not in known.values() and len({*known.values()}) == len(_PAIR):
+        renamed = {place: name for name, place in known.items()}
+        yield {"columns": [renamed.get(n, name) for n, name in enumerate(names)], **header}
+        return
+    for places in permutations(range(len(names)), len(_PAIR)) if len(names) <= _WIDEST else ():
+        if places[1] < places[2]:
+            renamed = dict(zip(places, _PAIR, strict=True))
+            yield {"columns": [renamed.get(n, f"column_{n}") for n in range(len(names))], **header}
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
@@ -73,7 +118,7 @@ def _headed(rows: Sequence[Sequence[str]]) -> bool:
 
     The text is the longest column; in most other rows two columns, head and tail, stand in it.
     """
-    width = len(rows[0]) if rows else 0
+    width = len(rows[0])
     below = [row for row in rows[1:] if len(row) == width]
     if not below:
         return False
@@ -87,58 +132,19 @@ def _headed(rows: Sequence[Sequence[str]]) -> bool:
     return pairs * 2 > len(below) and not standing(rows[0]) and not returning
 
 
-def _place(name: str, names: Sequence[str]) -> int | None:
+def _place(kind: str, names: Sequence[str]) -> int | None:
     """The place of a column of a pair table among the names of a header."""
-    known = (name, *_HEADERS[name])
-    return next((i for own in known for i, n in enumerate(names) if n.lower() == own), None)
+    lower = [name.lower() for name in names]
+    return next((lower.index(name) for name in FIELDS[kind] if name in lower), None)
 
 
-def of_columns(given: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """The likeliest options of `columns` beside those that are given."""
-    found = tagged_columns(given, files)
-    return found[0].options if found else {}
+def _cells(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
+    """The cells of the first rows that are not empty."""
+    found = _split([row for row in rows if row.strip()], separator, quoted=quoted)
+    return [row for row in found if any(cell.strip() for cell in row)][:_ROWS]
 
 
-def tagged_columns(given: Mapping[str, Any], files: Sequence[Path]) -> list[Tagged]:
-    """Every column of tags in the files, the likeliest first: certain ones, and of these the last.
-
-    Where tags stand in a column without a scheme, as parts of speech do, it comes after those that
-    have one.
-    """
-    encoding = given.get("encoding", "utf-8")
-    raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
-    base: dict[str, Any] = {} if "comment" in given else _comment(raw)
-    rows = [*_uncommented(raw, {**base, **given}.get("comment", ""))]
-    separator = given.get("separator")
-    if separator is None:
-        separator = next((s for s in ("\t", " ", "", ",") if _width(_split(rows, s)) > 1), "")
-    base["separator"] = separator
-    if separator and separator != "," and _quoted(rows, separator):
-        base["quoted"] = True
-    cells = _split(rows, separator, quoted=base.get("quoted", False))
-    width = _width(cells)
-    columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
-    base |= _sentences(columns, raw)
-    irregular = any(len(row) != width for row in cells)
-    found = []
-    for place, column in enumerate(columns):
-        style = tags.style([tag.strip() for tag in column[1:]])
-        if style is None or ("tag_column" in given and place != given["tag_column"] % width):
-            continue
-        headed = column[0].strip() not in tags.seen(column[1:]) and tags.is_name(column[0])
-        style = style if headed else tags.style([tag.strip() for tag in column]) or style
-        options = {**base, **style.options, **({"header": True} if headed else {})}
-        if place != width - 1 or (irregular and not style.certain):
-            options["tag_column"] = place
-        token = _token_column(columns, place, options.get("sentence_column"))
-        if token:
-            options["token_column"] = token
-        found.append(Tagged(options, style))
-    found.reverse()
-    return sorted(found, key=lambda own: not own.style.certain)
-
-
-def _split(rows: Sequence[str], separator: str, *, quoted: bool = False) -> list[list[str]]:
+def _split(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
     """The cells of rows, as the reader parts them."""
     if quoted or separator == ",":
         try:
@@ -158,12 +164,14 @@ def _quoted(rows: Sequence[str], separator: str) -> bool:
 
 
 def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str, int]:
-    """The column that only the first row of each sentence fills, where no empty lines part them."""
+    """The column that names sentences, in the first row or in all, where no empty lines do."""
     if sum(not row.strip() for row in raw) > 3:
         return {}
-    for place, column in enumerate(columns):
+    for place, (first, *column) in enumerate(columns):
         empty = sum(not cell.strip() for cell in column)
-        if empty * 3 > len(column) and column[0].strip():
+        runs = [cell for cell, _ in groupby(column)]
+        named = not empty and 1 < len({*runs}) == len(runs) < len(column) / 2
+        if named or (empty * 3 > len(column) and first.strip()):
             return {"sentence_column": place}
     return {}
 

@@ -9,7 +9,8 @@ from pipeline.records import Mention, Record, locate
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from pipeline.adding.choosing import Trial
     from pipeline.adding.drafting import Draft
@@ -113,10 +114,23 @@ def counts(draft: Draft) -> Iterator[str]:
             ]
             more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
             yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+    if draft.cut:
+        files = ", ".join(path.name for path in draft.cut[:_SHOWN])
+        more = f" and {len(draft.cut) - _SHOWN} more" if len(draft.cut) > _SHOWN else ""
+        yield f"counted in the first rows of {files}{more} alone; `iepile check` reads all"
     if passed := unread(draft.unread):
         yield passed
     if dataset.labels.no_relation:
         yield f"no relation: {', '.join(dataset.labels.no_relation)}"
+
+
+def left_out(files: Sequence[Path]) -> str | None:
+    """The files of a folder that are in no split, in one line."""
+    if not files:
+        return None
+    names = ", ".join(file.name for file in files[:_LABELS])
+    more = f", and {len(files) - _LABELS} more" if len(files) > _LABELS else ""
+    return f"left out of the folder, {len(files):,} files: {names}{more}"
 
 
 def unread(counts: Counter[str] | None) -> str | None:
@@ -134,7 +148,7 @@ def warnings(draft: Draft) -> Iterator[str]:
     crowded = evidence.crowded(survey.labels["entity"])
     for told in (
         best.doubt,
-        fitting.torn(best),
+        fitting.torn(best, dataset.language),
         None if "entity labels for" in (best.doubt or "") else crowded,
         fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
     ):

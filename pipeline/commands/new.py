@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
     from pipeline import catalog, config
-    from pipeline.adding import brought, drafting, drafts, naming
+    from pipeline.adding import drafting, drafts, naming, sources, telling
     from pipeline.catalog import editions, raw_files
     from pipeline.catalog import reader_options as options
     from pipeline.errors import DeclarationError
+    from pipeline.text import drawn
 
-    given = [*arguments.split, *((s, f) for s, f in brought.named(arguments.files))]
+    given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
     if arguments.reader not in (None, *options.readers()) or not (given or arguments.reader):
         what = f"there is no reader {arguments.reader!r}" if arguments.reader else "no files"
         todo = "give --split train=FILE, and if need be the reader of its format:\n"
         where = "--reader" if arguments.reader else "--split"
         raise DeclarationError(what, where=where, todo=todo + drafting.examples())
-    splits = brought.checked_splits(given)
+    splits = sources.checked_splits(given)
     settings = config.load(arguments.params)
     names = naming.told_names(arguments.names) if arguments.names else {}
     draft = drafting.draft(
@@ -35,6 +36,8 @@ def run(arguments: Arguments) -> int:
     if raw_files.present(*raw_files.edition(declared, Path(settings.raw))):
         written.append(editions.add(declared, arguments.params))
     _show(draft)
+    if told := telling.left_out(sources.left_out(arguments.files, splits)):
+        print(drawn(told))
     for path in written:
         print(f"wrote {path}")
     declaration = catalog.file_of(draft.dataset.id)

@@ -32,7 +32,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
 
     try:
-        for schema, batch in _batches(path):
+        for schema, batch in batches(path):
             features = _features(schema.metadata or {})
             for row in batch.to_pylist():
                 yield {name: _named(value, features.get(name)) for name, value in row.items()}
@@ -44,7 +44,8 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         ) from None
 
 
-def _batches(path: Path) -> Iterator[tuple[Any, Any]]:
+def batches(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Yield (schema, batch of rows)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

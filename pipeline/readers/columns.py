@@ -44,7 +44,7 @@ class Options(Tagged, frozen=True):
     tag_column: int = -1
     #: More columns of tags, whose entities are added: those of nested entities, say.
     layers: tuple[int, ...] = ()
-    #: A column that has something in the first row of each sentence alone.
+    #: A column that names each sentence, in its first row alone or in all of its rows.
     sentence_column: int | None = None
     #: A row that holds this starts a document, wherever it stands, and is no token. What follows
     #: it, as in "###MEDLINE:90210001", is the id of the document.
@@ -172,7 +172,7 @@ def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
     document, number = None, 0
     rows: list[tuple[str, list[str]]] = []
     marker, comment, first = options.document_marker, options.comment, options.header
-    new = options.sentence_column
+    new, sentence = options.sentence_column, ""
     for place, row in cells(
         file, options.separator, quoted=options.quoted, encoding=options.encoding
     ):
@@ -186,7 +186,9 @@ def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
                 break
         if mark is None and comment and not rows and row and _begins(row, comment, options):
             continue  # Further down it is a token.
-        starts = new is not None and len(row) > new and row[new].strip()
+        named = row[new].strip() if new is not None and len(row) > new else ""
+        starts = named not in ("", sentence)
+        sentence = named or sentence
         if rows and (mark is not None or not row or starts):
             yield Sentence(rows, document)
             rows = []

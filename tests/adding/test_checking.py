@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pipeline import catalog, cli
-from pipeline.adding import checking, fitting, mistakes
+from pipeline.adding import checking, choosing, fitting
 from pipeline.catalog import raw_files
 from tests.conftest import ROOT
 from tests.helpers import DECLARATION
@@ -114,17 +114,17 @@ SWAPPED = {"token_column": -1, "tag_column": 0}
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("cluener", {"inclusive_end": False}, "ends look inclusive: try inclusive_end = true"),
-        ("findvehicle", {"inclusive_end": True}, "ends look exclusive (half-open): try incl"),
-        ("resume-ner", {"scheme": "IOB2"}, 'the tag scheme looks like BMES: try scheme = "BMES"'),
-        ("wnut2017", {"scheme": "IO"}, "the tag scheme looks like IOB2"),
-        ("conll2003", SWAPPED, "the columns of tokens and tags look swapped: try token_column = 0"),
-        ("bc5cdr", SWAPPED, "the columns of tokens and tags look swapped"),
-        ("conll2003", {"separator": "\t"}, "the columns look parted by single blanks"),
-        ("wnut2017", {"separator": " "}, "the columns look parted by tabs"),
-        ("cluener", {"text": "label"}, "the text looks to be in the field 'text', not in 'label'"),
-        ("duie2", {"text": "spo_list"}, "looks to be in the field 'text'"),
-        ("duee1", {"text": "id"}, "the text looks to be in the field 'text', not in"),
+        ("cluener", {"inclusive_end": False}, "try inclusive_end = true"),
+        ("findvehicle", {"inclusive_end": True}, "try inclusive_end = false"),
+        ("resume-ner", {"scheme": "IOB2"}, 'try scheme = "BMES"'),
+        ("wnut2017", {"scheme": "IO"}, 'try scheme = "IOB2"'),
+        ("conll2003", SWAPPED, "try token_column = 0, tag_column = -1"),
+        ("bc5cdr", SWAPPED, "try token_column = 0, tag_column = -1"),
+        ("conll2003", {"separator": "\t"}, 'try separator = " "'),
+        ("wnut2017", {"separator": " "}, 'try separator = "\\t"'),
+        ("cluener", {"text": "label"}, 'try text = "text"'),
+        ("duie2", {"text": "spo_list"}, 'try text = "text"'),
+        ("duee1", {"text": "id"}, 'try text = "text"'),
     ],
 )
 def test_the_likely_mistake_is_named(name, change, words):
@@ -136,7 +136,7 @@ def test_the_likely_mistake_is_named(name, change, words):
 
     named = [line for line in lines if line.startswith(f"{name}/train: likely mistake: ")]
     assert len(named) == 1
-    assert words in named[0]
+    assert named[0].endswith(words)
 
 
 PEOPLE = ["Ada Lowe", "Bo Lee", "Cy", "Dora Finch", "Ed Moss", "Flo Marsh"]
@@ -177,22 +177,21 @@ def test_ends_are_judged_by_words_where_no_string_is_given(tmp_path, inclusive, 
     dataset = msgspec.structs.replace(declared(tmp_path), reader=reader, language=language)
     dataset.labels = catalog.Labels(entity=LABELS)
 
-    change = mistakes.better(dataset, [tmp_path / "a.json"])
+    change = choosing.better(dataset, [tmp_path / "a.json"])
 
-    assert change.reader["inclusive_end"] is inclusive
-    right = msgspec.structs.replace(dataset, reader=change.reader)
-    assert mistakes.better(right, [tmp_path / "a.json"]) is None
+    assert change.reader.get("inclusive_end", False) is inclusive
+    assert choosing.better(change, [tmp_path / "a.json"]) is None
 
 
 @pytest.mark.parametrize(
-    ("columns", "words"),
+    "columns",
     [
-        (["head", "text", "tail", "relation"], "'head' and 'text' look swapped"),
-        (["relation", "head", "tail", "text"], "'relation' and 'text' look swapped"),
-        (["text", "relation", "tail", "head"], "'relation' and 'head' look swapped"),
+        ["head", "text", "tail", "relation"],
+        ["relation", "head", "tail", "text"],
+        ["text", "relation", "tail", "head"],
     ],
 )
-def test_swapped_columns_of_a_pair_table(tmp_path, columns, words):
+def test_swapped_columns_of_a_pair_table(tmp_path, columns):
     names = [p.split()[0] for p in PEOPLE]
     rows = [
         f"{who} {'works in' if n % 2 else 'was born in'} {town}.\t{who}\t{town}\tREL-{n % 2}"
@@ -203,9 +202,10 @@ def test_swapped_columns_of_a_pair_table(tmp_path, columns, words):
     dataset = msgspec.structs.replace(declared(tmp_path), reader=reader)
     dataset.labels = catalog.Labels(relation=["REL-0", "REL-1"])
 
-    change = mistakes.better(dataset, [tmp_path / "a.tsv"])
+    change = choosing.better(dataset, [tmp_path / "a.tsv"])
 
-    assert words in mistakes.explained(dataset, change)
+    right = 'try columns = ["text", "head", "tail", "relation"]'
+    assert choosing.explained(dataset, change).endswith(right)
     assert change.reader["columns"] == ["text", "head", "tail", "relation"]
 
 
@@ -215,7 +215,7 @@ def test_no_mistake_is_seen_where_there_is_none(name):
     folder, manifest = raw_files.edition(dataset, SAMPLE)
     for split in manifest.splits.values():
         files = [folder / file.path for file in split.files]
-        assert mistakes.better(dataset, files, fitting.fit(dataset, files)) is None
+        assert choosing.better(dataset, files, fitting.fit(dataset, files)) is None
 
 
 @pytest.mark.usefixtures("in_project")
@@ -253,7 +253,7 @@ def test_comments_that_are_not_declared_are_a_likely_mistake(tmp_path):
 
     lines = found(declared(tmp_path), tmp_path, train=("\n".join(rows), {}))
 
-    assert "lines that begin with '# ' look like comments: try comment = \"# \"" in lines[1]
+    assert lines[1].endswith('try comment = "# "')
 
 
 def test_as_many_labels_as_annotations(tmp_path):

@@ -258,18 +258,18 @@ def test_a_reader_of_another_format_is_told_with_its_lines(project):
 @pytest.mark.parametrize(
     ("write", "arguments", "words"),
     [
-        (spans, "span_json --option inclusive_end=false", "the ends look inclusive: try inclusive"),
-        (spans, "span_json --option text=title", "the text looks to be in the field 'content'"),
-        (columns, "columns --option scheme=IO", "tokens look to stand in column 0"),
+        (spans, "span_json --option inclusive_end=false", "try inclusive_end = true"),
+        (spans, "span_json --option text=title", 'try text = "content"'),
+        (columns, "columns --option scheme=IO", 'try scheme = "IOB2"'),
         (
             columns,
             "columns --option token_column=1 --option tag_column=0",
-            "the columns of tokens and tags look swapped",
+            "try token_column = 0, tag_column = -1",
         ),
         (
             pairs,
             """pair_table --option 'columns=["text","relation","head","tail"]'""",
-            "the columns 'text' and 'head' look swapped",
+            'try columns = ["head", "relation", "text", "tail"]',
         ),
     ],
 )
@@ -280,7 +280,7 @@ def test_an_option_that_fits_badly_is_refused(project, write, arguments, words):
     done = new(project, f"foo --reader {arguments} --split train={file.name}")
 
     assert done.returncode == 1
-    assert f"likely mistake: {words}" in done.stderr
+    assert f"likely mistake: other options of the reader fit clearly better: {words}" in done.stderr
     assert "leave out --option" in done.stderr
     assert not (project / "pipeline/catalog/foo.toml").exists()
 

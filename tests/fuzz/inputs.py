@@ -14,9 +14,8 @@ import re
 import tomllib
 
 import orjson
+import tomlkit
 import yaml
-
-from pipeline.adding import toml
 
 _MARK = re.compile(rb"\n\0==> ([^\0\n]{1,200}) <==\0\n")
 #: Values that JSON, TOML and YAML can hold and nobody expects.
@@ -125,7 +124,7 @@ def _structure(data, name, rng):
     """Change the value that a file, or one of its lines, is written for."""
     try:
         if name.endswith(".toml"):
-            return "\n".join(toml._lines(_value(tomllib.loads(data.decode()), rng))).encode()
+            return tomlkit.dumps(_value(tomllib.loads(data.decode()), rng)).encode()
         if name.endswith((".yaml", ".yml")):
             return yaml.safe_dump(_value(yaml.safe_load(data), rng), allow_unicode=True).encode()
     except Exception:  # noqa: BLE001 - it is no such structure (any more)

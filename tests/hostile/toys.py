@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tomlkit
 
-from pipeline.adding import toml
 from pipeline.catalog import raw_files
 from pipeline.commands import chain
 from pipeline.commands.layout import Workspace
@@ -49,16 +49,16 @@ def lay_out(root: Path, toys: dict[str, Toy], **settings: Any) -> Workspace:
     """Declare every toy and put its files into a raw folder with a manifest."""
     declarations = root / "catalog"
     for name, toy in toys.items():
-        toml.write(
-            declarations / f"{name}.toml", {"title": name, "source": name, **ABOUT} | toy.declared
-        )
+        declared = {"title": name, "source": name, **ABOUT} | toy.declared
+        shards.write_text(tomlkit.dumps(declared), declarations / f"{name}.toml")
         splits = {}
         for split, content in toy.files.items():
             path = root / "raw" / name / toy.file.format(split=split)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             splits[split] = {"files": [{"path": path.name}]}
-        toml.write(root / "raw" / name / "manifest.toml", {"splits": splits})
+        manifest = tomlkit.dumps({"splits": splits})
+        shards.write_text(manifest, root / "raw" / name / "manifest.toml")
     return Workspace(
         settings=Settings(**settings),
         raw=root / "raw",

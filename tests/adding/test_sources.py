@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import catalog, cli
-from pipeline.adding import brought, drafting, drafts, language
+from pipeline.adding import drafting, drafts, language, sources
 from pipeline.errors import FetchError, RawFileError
 from tests.conftest import ROOT
 
@@ -32,7 +32,7 @@ def test_names_tell_the_splits(tmp_path, names, splits):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(ROWS, encoding="utf-8")
 
-    found = brought.splits_of(tmp_path)
+    found = sources.splits_of(tmp_path)
 
     assert {split: len(files) for split, files in found.items()} == splits
 
@@ -62,7 +62,7 @@ def test_a_dataset_of_the_hub(hub, monkeypatch):
         ),
     )
 
-    splits = brought.checked_splits(brought.named([brought.Path("hub:ida/towns")]))
+    splits = sources.checked_splits(sources.named([sources.Path("hub:ida/towns")]))
     draft = drafting.draft("foo", None, {}, splits, None)
 
     assert draft.survey.counts == {
@@ -70,7 +70,7 @@ def test_a_dataset_of_the_hub(hub, monkeypatch):
         "dev": {"records": 3, "entities": 3},
     }
     with pytest.raises(FetchError, match="no dataset 'ida/hills'"):
-        brought.fetched("hub:ida/hills")
+        sources.fetched("hub:ida/hills")
 
 
 SENTENCES = {

@@ -1,25 +1,20 @@
-"""What a user brings: which file is which split, what kind of file it is, and its first rows.
-
-Readers are tried on a small copy of the first rows, so that a file of any size is judged at once.
-"""
+"""The files that a user brings: which split each is, and whether it is a file that can be read."""
 
 from __future__ import annotations
 
 import codecs
-import json
 import re
-import shutil
-from itertools import islice
+import tarfile
+import zipfile
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import orjson
-
+from pipeline.adding.excerpts import head_of
 from pipeline.errors import DeclarationError, FetchError, RawFileError
-from pipeline.readers._source import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 Splits = dict[str, list[Path]]
 
@@ -53,11 +48,6 @@ _BINARY: Final = {
     b"\x80\x05": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
     b"\x89PNG": ("a picture", "annotations are wanted, in text"),
 }
-_BOM: Final = b"\xef\xbb\xbf"
-_HEAD: Final = 1 << 16
-#: Files up to this size are tried as they are; of larger ones, as many bytes at most are.
-_TRIED: Final = 1 << 20
-_ROWS: Final = 400
 _NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
@@ -67,6 +57,7 @@ def splits_of(path: Path) -> Splits:
     Raises RawFileError where a folder holds no data file.
     """
     if path.is_file():
+        _refuse_packed_splits(path)
         return {_split_named(path) or "all": [path]}
     files = [p for p in sorted(path.rglob("*")) if p.is_file() and is_data(p)]
     if not files:
@@ -80,7 +71,37 @@ def splits_of(path: Path) -> Splits:
     for file in files:
         if split := _split_named(file, path):
             found.setdefault(split, []).append(file)
-    return found or {"all": files}
+    found = found or {"all": files}
+    for split, own in found.items():
+        kinds = Counter(p.suffix for p in own)
+        if len(kinds) > 1:
+            told = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
+            raise RawFileError(
+                f"this folder holds files of several kinds for one split: {told}",
+                where=path,
+                todo=f"give those that are meant, as with --split {split}={own[0]}",
+            )
+        for file in own:
+            _refuse_packed_splits(file)
+    return found
+
+
+def left_out(given: Sequence[Path], splits: Splits) -> list[Path]:
+    """The files below the folders that a user named which are in no split."""
+    taken = [path for own in splits.values() for path in own]
+    below = (path for folder in given if folder.is_dir() for path in sorted(folder.rglob("*")))
+    return [p for p in below if p.is_file() and not {p, *p.parents} & {*taken}]
+
+
+def _refuse_packed_splits(path: Path) -> None:
+    """Refuse a zip of several splits: its files would be read as one."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            names = {_split_named(Path(name)) for name in packed.namelist()} - {None}
+        if len(names) > 1:
+            told = f"this zip holds files of {', '.join(sorted(map(str, names)))}"
+            todo = f"unpack it with `unzip {path.name} -d FOLDER`, and give the folder"
+            raise RawFileError(told, where=path, todo=todo)
 
 
 def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -148,22 +169,20 @@ def _split_named(path: Path, root: Path | None = None) -> str | None:
 def refuse_binary(path: Path) -> None:
     """Refuse a file whose first bytes say that it is no text, but for those that readers open."""
     head = head_of(path)
-    if head.startswith(_READ):
+    if head.startswith(_READ) and not (head.startswith(_READ[0]) and tarfile.is_tarfile(path)):
         return
     for start, (what, todo) in _BINARY.items():
         if head.startswith(start):
             named = todo.replace("FILE", path.name).replace("NEW", f"{path.stem}.jsonl")
             raise RawFileError(f"this file is {what}", where=path, todo=named)
+    if tarfile.is_tarfile(path):
+        raise RawFileError(
+            "this is a tar archive", where=path, todo=f"unpack it with `tar xf {path.name}`"
+        )
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
     if strange > 8 and strange * 50 > len(head) and encoding(head) != "utf-16":
         told = f"this is a binary file, it begins with {head[:8]!r}"
         raise RawFileError(told, where=path, todo="bring the annotations as text or JSON")
-
-
-def head_of(path: Path) -> bytes:
-    """The first bytes of a file."""
-    with path.open("rb") as stream:
-        return stream.read(_HEAD)
 
 
 def encoding(head: bytes) -> str | None:
@@ -192,107 +211,6 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def first_rows(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """The same files, each cut to its first rows where it is large; copies lie in `folder`."""
-    cut = []
-    for number, path in enumerate(paths):
-        place = folder / str(number) / path.name
-        if path.is_dir() or path.stat().st_size <= _TRIED:
-            cut.append(path)
-            continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        cut_file(path, place, _ROWS, _TRIED)
-        cut.append(place)
-    return cut
-
-
-def cut_file(path: Path, to: Path, rows: int, most: int) -> None:
-    """Write the first rows of a text file: whole elements of a JSON array, whole sentences.
-
-    Of one JSON object the first entries of all its long lists and objects are taken.
-    """
-    with path.open("rb") as stream:
-        raw = stream.read(most)
-    if raw.startswith(_READ):
-        shutil.copyfile(path, to)
-        return
-    whole = len(raw) == path.stat().st_size
-    start = raw.removeprefix(_BOM).lstrip()[:1]
-    if is_array(raw):
-        elements = [*islice(_elements(decode(raw)), rows)]
-        to.write_text("[\n" + ",\n".join(elements) + "\n]\n", "utf-8", "surrogateescape")
-    elif start == b"{" and _is_one_object(raw):
-        _cut_object(path, to, rows)
-    elif whole:
-        shutil.copyfile(path, to)
-    else:
-        ends = [raw.rfind(mark) for mark in (b"\n\n", b"\n\r\n", b"\n")]
-        # What stands after the last empty line is half a sentence, where empty lines part them.
-        sentences = raw.count(b"\n\n") * 200 > raw.count(b"\n")
-        end = max(ends[:2]) if sentences and max(ends[:2]) > 0 else ends[2]
-        to.write_bytes(raw[: end + 1])
-
-
-def is_array(head: bytes) -> bool:
-    """Whether a file that begins so is one array of JSON; text and JSON lines may begin with [."""
-    raw = head.removeprefix(_BOM).lstrip()
-    if raw[:1] != b"[":
-        return False
-    first, _, rest = raw.partition(b"\n")
-    if rest.strip():
-        try:
-            json.loads(first)
-        except ValueError:
-            pass
-        else:
-            return False
-    return next(_elements(decode(raw)), None) is not None
-
-
-def _elements(text: str) -> Iterator[str]:
-    """The elements of a JSON array as they are written, as far as the text goes."""
-    decoder = json.JSONDecoder()
-    place = text.index("[") + 1
-    while True:
-        while place < len(text) and text[place] in " \t\r\n,":
-            place += 1
-        if place >= len(text) or text[place] == "]":
-            return
-        try:
-            _, end = decoder.raw_decode(text, place)
-        except ValueError:
-            return
-        yield text[place:end]
-        place = end
-
-
-def _is_one_object(raw: bytes) -> bool:
-    """Whether a file that begins with { is one object over many lines, and no JSON lines."""
-    first = raw.lstrip().splitlines()[0]
-    try:
-        json.loads(first)
-    except ValueError:
-        return True
-    return raw.strip().count(b"\n") == 0
-
-
-def _cut_object(path: Path, to: Path, rows: int) -> None:
-    try:
-        value = orjson.loads(path.read_bytes().removeprefix(_BOM))
-    except ValueError:
-        shutil.copyfile(path, to)
-        return
-    to.write_bytes(orjson.dumps(_shorter(value, max(10, rows // 10), 2)))
-
-
-def _shorter(value: Any, most: int, depth: int) -> Any:
-    """A value whose long lists and objects have only their first entries."""
-    if isinstance(value, dict):
-        kept = list(value.items())[: 4 * most]
-        return {k: _shorter(v, most, depth - 1) if depth else v for k, v in kept}
-    return value[:most] if isinstance(value, list) else value
 
 
 def checked_splits(given: Sequence[tuple[str, Path]]) -> Splits:

@@ -1,0 +1,110 @@
+"""Every way in which files might be read: readers with options that are worth a trial.
+
+They are what the first rows look like, the layouts that the catalogue declares, and the formats as
+they are.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from pipeline import catalog
+from pipeline.adding import json_shape, tabular
+from pipeline.catalog import reader_options
+from pipeline.errors import PipelineError
+from pipeline.readers import formats
+from pipeline.readers._source import json_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_ROWS: Final = 200
+
+
+class Candidate(NamedTuple):
+    """A reader with options."""
+
+    reader: dict[str, Any]
+    #: Where it comes from, in words.
+    why: str
+    #: The tags bear no labels, see `tags.Style`.
+    bare: bool = False
+
+
+def candidates(files: Sequence[Path], encoding: str = "utf-8") -> Iterator[Candidate]:
+    """Every reading worth a trial, each once."""
+    seen: set[str] = set()
+    rows = first_json(files)
+    gold = json_shape.gold(rows or ())
+    for own in _all(files, rows, encoding):
+        if gold and "only" in defaults(own.reader["name"]):
+            # Which rows are gold does not hang on where their annotations stand.
+            reader = {"name": "", **reader_options.merged(gold, own.reader)}
+            own = own._replace(reader=reader)  # noqa: PLW2901
+        for candidate in (own, *_other_ends(own)):
+            if (key := str(sorted(candidate.reader.items(), key=str))) not in seen:
+                seen.add(key)
+                yield candidate
+
+
+def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> Iterator[Candidate]:
+    text = rows is None and all(file.is_file() for file in files)
+    for options in json_shape.shapes(rows) if rows else ():
+        yield Candidate({"name": "json_rows", **options}, "its fields")
+    if text:
+        for options, style in tabular.tagged(files, encoding):
+            yield Candidate({"name": "columns", **options}, "its columns", style.bare)
+        for options in tabular.pairs(files):
+            yield Candidate({"name": "pair_table", **options}, "its columns")
+    yield from (known for known in _known() if known.reader["name"] != "columns" or text)
+
+
+def _other_ends(own: Candidate) -> Iterator[Candidate]:
+    """The same with ends that are meant the other way: inclusive or exclusive."""
+    inclusive = {**defaults(own.reader["name"]), **own.reader}.get("inclusive_end")
+    if inclusive is not None:
+        yield own._replace(reader={**own.reader, "inclusive_end": not inclusive})
+
+
+@cache
+def _known() -> list[Candidate]:
+    """The readings that the catalogue declares, and every reader and format as it is."""
+    found: dict[str, Candidate] = {}
+    for name in reader_options.readers():
+        found[str({"name": name})] = Candidate({"name": name}, f"the format {name}")
+    for name in catalog.ids():
+        reader = catalog.load(name).reader
+        if "tag_names" in reader:
+            continue  # Only its own files give the numbers these names.
+        found.setdefault(str(reader), Candidate(reader, f"the layout of {name}"))
+    return [*found.values()]
+
+
+@cache
+def defaults(reader: str) -> dict[str, Any]:
+    """The options of a reader with their defaults; of a format, with what it says of them."""
+    kind = getattr(reader_options.module(reader), "Options", None)
+    known = {f.name: f.default for f in msgspec.structs.fields(kind)} if kind else {}
+    return {k: v for k, v in known.items() if k != "language"} | formats().get(reader, {})
+
+
+def first_json(files: Sequence[Path]) -> list[Any] | None:
+    """The first rows of JSON files, or of tables in Parquet and the like; None for other files."""
+    found: list[Any] = []
+    for file in files:
+        if file.is_dir():
+            return None
+        try:
+            for _, row in islice(json_rows(file), _ROWS):
+                if isinstance(row, dict | list):
+                    found.append(row)
+                elif not found:
+                    return None
+        except PipelineError:
+            return None
+    return found
