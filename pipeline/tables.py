@@ -187,14 +187,6 @@ def elements(sizes: Any) -> tuple[Any, Any]:
     return row, np.arange(len(row)) - start[row]
 
 
-def shuffled(row: Any, key: Any) -> Any:
-    """Return the position of each element in its row once every row is sorted by key."""
-    order = np.lexsort((key, row))
-    place = np.empty(len(row), np.int64)
-    place[order] = running(row[order])
-    return place
-
-
 def running(groups: Any) -> Any:
     """Count 0, 1, 2, ... within each run of equal values."""
     starts = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
