@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import Argument, Event, Mention, Record, Relation, used_by
+from pipeline.records import Mention, Record, renumbered, used_by
 from pipeline.tables import flat, from_table, to_table
 from pipeline.text import in_pieces
 
@@ -223,17 +223,6 @@ def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:
     mentions: list[Mention] = [
         record.mentions[i]._replace(label=None) if i in second else record.mentions[i] for i in left
     ]
-
-    def of(arguments: Sequence[Argument]) -> tuple[Argument, ...]:
-        return tuple(Argument(a.role, new[a.mention]) for a in arguments if a.mention in new)
-
-    relations = [
-        Relation(r.label, new[r.head], new[r.tail], of(r.qualifiers))
-        for i, r in enumerate(record.relations)
-        if i not in gone_relations and r.head in new and r.tail in new
-    ]
-    events = [
-        Event(e.label, None if e.trigger is None else new.get(e.trigger), of(e.arguments))
-        for e in record.events
-    ]
+    stay = (r for i, r in enumerate(record.relations) if i not in gone_relations)
+    relations, events = renumbered(stay, record.events, new)
     return record._replace(mentions=mentions, relations=relations, events=events)
