@@ -76,8 +76,8 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
         found += [(row, number, batch) for number, batch in batches]
     width = k + max(1, k // 2) if settings.remainder == "reference" else k
     padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in found]
-    row, number = np.array([each[:2] for each in found], np.int64).reshape(-1, 2).T
-    return Batches(row, number, np.array(padded, np.int64).reshape(-1, width)), kind
+    owner, numbers = np.array([each[:2] for each in found], np.int64).reshape(-1, 2).T
+    return Batches(owner, numbers, np.array(padded, np.int64).reshape(-1, width)), kind
 
 
 class _Record(NamedTuple):

@@ -15,6 +15,7 @@ from pipeline.config import Instruct
 from pipeline.errors import DeclarationError
 from pipeline.instruct import confusable, counting, templates
 from pipeline.instruct import stage as instruct
+from pipeline.instruct.asking import Asking
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import INSTRUCTIONS, to_table
 from pipeline.tasks import inventory
@@ -43,11 +44,10 @@ def rows(records, own, task, split="train", near=None, grouping="round_robin", *
     table = to_table(records, ids, dataset="toy", split=split, language=own.language)
     asked = inventory(own, task)
     settings = Instruct(**{"pure_negative_ratio": 3, **settings, "grouping": grouping})
-    sets = None
+    asking = Asking(own, task, split, asked, near or {}, settings)
     if settings.in_sets and split == "train" and task != "EEA":
-        found = [counting.held(table, own, task, asked, settings)]
-        sets = counting.sets_of(own, task, asked, near or {}, found, settings)
-    out = instruct.instructions(table, own, task, split, asked, near or {}, settings, sets)
+        asking = asking._replace(sets=counting.sets_of(asking, [counting.held(table, asking)]))
+    out = instruct.instructions(table, asking)
     assert out.schema == INSTRUCTIONS
     return [
         {**r, "instruction": json.loads(r["instruction"]), "output": json.loads(r["output"])}
@@ -104,7 +104,8 @@ def test_json_is_written_as_the_field_writes_it():
     table = to_table([NER], ["toy/dev/0"], dataset="toy", split="dev", language="en")
     own = dataset()
 
-    out = instruct.instructions(table, own, "NER", "dev", inventory(own, "NER"), {}, Instruct())
+    asking = Asking(own, "NER", "dev", inventory(own, "NER"), {}, Instruct())
+    out = instruct.instructions(table, asking)
 
     for column in ("instruction", "output"):
         text = out[column][0].as_py()
@@ -371,11 +372,11 @@ def test_a_block_changes_nothing(monkeypatch, split):
     settings = Instruct()
 
     def made(part):
-        return instruct.instructions(part, own, "NER", split, asked, near, settings, sets)
+        return instruct.instructions(part, asking._replace(sets=sets))
 
     near = {asked[0]: asked[3:5], asked[5]: asked[:2]}
-    found = [counting.held(table, own, "NER", asked, settings)]
-    sets = counting.sets_of(own, "NER", asked, near, found, settings)
+    asking = Asking(own, "NER", split, asked, near, settings)
+    sets = counting.sets_of(asking, [counting.held(table, asking)])
     whole = made(table)
     monkeypatch.setattr(instruct, "_CELLS", 50)
     blocks = [*instruct.blocks(table, 13, 6)]
