@@ -72,6 +72,9 @@ class Normalize(_Section, frozen=True):
     #: Whether the texts of tokenized English sources are restored to "word, (word)", or kept as
     #: "word , ( word )", which is what the field publishes.
     detokenize: bool = True
+    #: Whether what a source left in its texts (HTML entities, lost fonts, markup) is repaired, as
+    #: its declaration says under [repairs].
+    repair: bool = True
     #: Split longer texts between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
 

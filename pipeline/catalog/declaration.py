@@ -139,6 +139,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     inventory: Literal["dataset", "split"] = "dataset"
     #: How the source parted its texts into tokens, see `normalize/detokenize.py`; None: not at all.
     tokenized: Literal["words", "punctuation"] | None = None
+    #: Pattern -> what is written in its place, see `normalize/rewriting.py`.
+    repairs: dict[str, str] = {}
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"

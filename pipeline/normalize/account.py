@@ -231,6 +231,7 @@ class Tally:
             "rejects": dict(sorted(reasons.items())),
             "dropped_labels": dict(sorted(self.dropped_labels.items())),
             "without_offset": self._named("without_offset"),
+            "repaired": self._named("repaired"),
             "windows": self._named("windows"),
         }
 

@@ -36,6 +36,7 @@ PARAMS = {
     "negatives.top_k": (6, 1),
     "negatives.symmetric": (False, True),
     "normalize.records_per_shard": (20000, 3),
+    "normalize.repair": (True, False),
     "normalize.window_chars": (None, 60),
     "no_relation_label": (None, "no such relation"),
     "publish.rows_per_shard": (200000, 7),
