@@ -75,6 +75,9 @@ class Normalize(_Section, frozen=True):
     #: Whether what a source left in its texts (HTML entities, lost fonts, markup) is repaired, as
     #: its declaration says under [repairs].
     repair: bool = True
+    #: What becomes of mentions that are joined from fragments which stand apart: "keep", or "omit"
+    #: with the roles and relations that they fill, which are counted.
+    joined_fragments: Literal["keep", "omit"] = "keep"
     #: Split longer texts between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
 
@@ -88,6 +91,9 @@ Fixable = Literal[
     "event_without_arguments",
     "empty_event",
     "text_too_long",
+    "few_words",
+    "wrong_language",
+    "image_markup",
 ]
 
 
@@ -187,6 +193,9 @@ class Instruct(_Section, frozen=True):
     #: What an instruction tells the model: "default", or a file of texts, see
     #: `instruct/templates.py`.
     templates: Name = "default"
+    #: Values of roles and attributes: as IEPile prints them (a string for one, a list for several,
+    #: "NAN" for a role of none), or always a list.
+    role_values: Literal["published", "list"] = "published"
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False

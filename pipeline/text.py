@@ -27,7 +27,9 @@ _PLAIN_SENTENCE: Final = re.compile(
 )
 #: Of a discontinuous mention; a bound for strings that are none.
 _MOST_PIECES: Final = 10
-_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+#: Chinese characters, as a part of a character class.
+HAN: Final = "㐀-䶿一-鿿豈-﫿"
+_CHINESE: Final = re.compile(rf"[{HAN}]")
 #: Plain words that it parts in two all the same.
 CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
 #: RE2 classes. White space, what is invisible, and marks that combine with a letter count nowhere.

@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import hashing, tables
 from pipeline.instruct import batching
-from pipeline.instruct.templates import openings, texts_for
+from pipeline.instruct.templates import LISTED, openings, texts_for
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 from pipeline.tasks._described import phrasing_of, phrasings
+from pipeline.tasks._events import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +47,10 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
     in_pairs = "pair" in table.column_names
-    asks = "RE_PAIR" if in_pairs else task
+    lists = asking.settings.role_values == "list" and task in LISTED
+    asks = "RE_PAIR" if in_pairs else f"{task}_LIST" if lists else task
+    if lists:
+        found = found._replace(value=_in_lists(task, found.value))
     texts = texts_for(asking.settings.templates, asks, dataset.language, split)
     names, number = _names(asking, ids)
     name = number(owner, code)
@@ -90,6 +95,18 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
         *(pa.array(n, pa.int32()) for n in counts),
     ]
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
+
+
+def _in_lists(task: str, values: Any) -> Any:
+    """The answers with all values of roles or attributes as lists, [] for a role of no value."""
+    answers = [orjson.loads(text) for text in values.to_pylist()]
+    for answer in answers:
+        slots = answer.values() if task == "KG" else (event["arguments"] for event in answer)
+        for own in slots:
+            for role, value in own.items():
+                several = value if isinstance(value, list) else [value]
+                own[role] = [] if value == NOTHING else several
+    return pa.array(map(dumps, answers), pa.string())
 
 
 def _given(table: Any) -> Any:

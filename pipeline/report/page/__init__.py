@@ -42,6 +42,9 @@ GLOSSARY: Final = {
     "contradicting": "a text that a preferred dataset annotates differently",
     "near_duplicate": "a text nearly equal to one of a test split, or earlier in its own",
     "text_too_long": "longer than the limit",
+    "few_words": "fewer than three words beside names, tags, links and digits, and no annotation",
+    "wrong_language": "mostly in the letters of another language",
+    "image_markup": "it holds the markup of an image",
 }
 
 
