@@ -277,7 +277,8 @@ def test_they_are_dropped_only_if_asked_and_after_the_rules(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("span", "cut"), [((0, 3), False), ((1, 3), True), ((0, 2), True), ((4, 9), False)]
+    ("span", "cut"),
+    [((0, 3), False), ((1, 3), True), ((0, 2), True), ((4, 9), True), ((4, 10), False)],
 )
 def test_a_mention_cuts_a_word_if_letters_stand_on_both_sides_of_an_end(span, cut):
     text = "Ada's boat"
