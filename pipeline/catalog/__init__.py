@@ -188,6 +188,11 @@ def _validate(dataset: Dataset, path: Path) -> None:
         f'access = "{dataset.access}" without access_note',
         "say how to get the files and where to put them, or why nobody can",
     )
+    demand(
+        dataset.quality.why.strip() or dataset.quality.use in ("good", ""),
+        f'quality.use = "{dataset.quality.use}" without why',
+        "say what is to be taken care of",
+    )
     for table in ("split_by_hash", "conflicts"):
         unknown = sorted({*getattr(dataset, table)} - {*SPLITS})
         demand(not unknown, f"[{table}] of no split: {unknown}", f"use {', '.join(SPLITS)}")

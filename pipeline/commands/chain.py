@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (
-    *("title", "homepage", "citation", "domain", "note", "coverage_source"),
+    *("title", "homepage", "citation", "domain", "note", "coverage_source", "quality"),
     *("license", "license_url", "license_note", "restrictions"),
     *("access", "access_note", "splits"),
 )
