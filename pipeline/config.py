@@ -128,6 +128,14 @@ class Dedupe(_Section, frozen=True):
     near_duplicates: Literal["ignore", "report", "drop"] = "report"
     #: The Jaccard similarity of character n-grams from which two texts are near-duplicates.
     near_duplicate_similarity: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.8
+    #: Whether passages that train and dev records share with a test are ignored, only reported, or
+    #: reason to drop the record; see `dedupe/overlap.py`.
+    overlap: Literal["ignore", "report", "drop"] = "report"
+    #: How long a passage is: in words, or in characters where words do not stand apart.
+    overlap_words: Count = 13
+    overlap_characters: Count = 20
+    #: Files of outside benchmarks, or folders of them, which count as tests.
+    against: list[str] = []
 
 
 class Negatives(_Section, frozen=True):

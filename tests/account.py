@@ -16,6 +16,7 @@ REASONS = {
     *("train_text_in_test", "duplicate", "conflicting_duplicate", "merged_duplicate"),
     "contradicting",
     "near_duplicate",
+    "test_passage",
 }
 
 

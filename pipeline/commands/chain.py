@@ -106,6 +106,11 @@ class Chain:
         texts = Path(self.ws.settings.instruct.templates)
         if "instruct" in parameters and texts.is_file():
             parameters["instruct"]["templates"] = freshness.digest(texts)
+        if "dedupe" in parameters:
+            from pipeline.dedupe import overlap
+
+            files = overlap.outside(self.ws.settings.dedupe)
+            parameters["dedupe"]["against"] = [[str(f), freshness.digest(f)] for f in files]
         descriptive = stage in ("publish", "report")
         return {
             "code": self._code(stage, datasets),

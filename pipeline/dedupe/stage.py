@@ -37,7 +37,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from pipeline.catalog import invariant
-from pipeline.dedupe import contradictions, near_duplicates
+from pipeline.dedupe import contradictions, near_duplicates, overlap
 from pipeline.dedupe.duplicates import (
     Plan,
     Row,
@@ -107,6 +107,8 @@ def dedupe(
             one_pass("merged records", _merge, each, plan, workers)
         pairs = contradictions.summary(parts)
         shards.write_json({"pairs": pairs}, folder / "contradictions.json")
+        if settings.overlap != "ignore":
+            overlap.find(plan, groups, workers)
         if settings.near_duplicates != "ignore":
             near_duplicates.find(plan, groups, workers)
 

@@ -32,6 +32,7 @@ PARAMS = {
     "clean.fix": ([], ["span_with_two_labels", "mention_not_in_text"]),
     "clean.long_text": (5000, 40),
     "dedupe.near_duplicates": ("report", "drop", "ignore"),
+    "dedupe.overlap": ("report", "drop", "ignore"),
     "dedupe.across_datasets": (True, False),
     "dedupe.conflicts.train": ("drop", "first", "merge", "keep"),
     "negatives.top_k": (6, 1),
