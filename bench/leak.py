@@ -23,7 +23,8 @@ import pyarrow as pa
 from pipeline import catalog, hashing, tasks
 from pipeline.config import Instruct
 from pipeline.dedupe.tags import kept, record_shards
-from pipeline.instruct import counting, coverage, pairs
+from pipeline.instruct import counting, pairs
+from pipeline.instruct.asking import Asking, near_matrix
 from pipeline.instruct.stage import batched, dictionary_of
 from pipeline.negatives import interchange
 from pipeline.report import leak
@@ -59,16 +60,15 @@ def _first_hard(positive: np.ndarray, near: np.ndarray) -> np.ndarray:
 def _batches(table, dataset, task, near, settings) -> tuple:
     """(batches, positive, ids) of all records of a table, or of their pairs."""
     asked = tasks.inventory(dataset, task)
-    sets = None
+    asking = Asking(dataset, task, "train", asked, near, settings)
     if settings.in_sets:
-        found = [counting.held(table, dataset, task, asked, settings)]
-        sets = counting.sets_of(dataset, task, asked, near, found, settings)
-    if coverage.way(dataset, task, settings) == "pair":
+        asking = asking._replace(sets=counting.sets_of(asking, [counting.held(table, asking)]))
+    if asking.way == "pair":
         table = pairs.by_pair(table)
     ids = pairs.unit_ids(table)
     positive = np.zeros((len(ids), len(asked)), bool)
     positive[tasks.held(dataset, task, table)] = True
-    batches, _ = batched(dataset, task, "train", asked, near, ids, positive, settings, sets)
+    batches, _ = batched(ids, positive, asking)
     return batches, positive, ids
 
 
@@ -84,7 +84,7 @@ def _row(table, dataset, task, near, mode, least) -> str | None:
     member = np.zeros((len(batches.row), positive.shape[1] + 1), bool)
     np.put_along_axis(member, batches.labels, values=True, axis=1)  # -1 lands in the spare column
     batch, label = np.nonzero(member[:, :-1] & positive[batches.row])
-    first = _first_hard(positive, counting.near_matrix(tasks.inventory(dataset, task), near))[
+    first = _first_hard(positive, near_matrix(tasks.inventory(dataset, task), near))[
         batches.row[batch], label
     ]
     exists = first >= 0

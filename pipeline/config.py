@@ -73,6 +73,12 @@ class Normalize(_Section, frozen=True):
     #: Whether the texts of tokenized English sources are restored to "word, (word)", or kept as
     #: "word , ( word )", which is what the field publishes.
     detokenize: bool = True
+    #: Whether what a source left in its texts (HTML entities, lost fonts, markup) is repaired, as
+    #: its declaration says under [repairs].
+    repair: bool = True
+    #: What becomes of mentions that are joined from fragments which stand apart: "keep", or "omit"
+    #: with the roles and relations that they fill, which are counted.
+    joined_fragments: Literal["keep", "omit"] = "keep"
     #: Split longer texts between sentences, see `normalize/windows.py`; null: never.
     window_chars: Count | None = None
 
@@ -86,6 +92,9 @@ Fixable = Literal[
     "event_without_arguments",
     "empty_event",
     "text_too_long",
+    "few_words",
+    "wrong_language",
+    "image_markup",
 ]
 
 
@@ -123,6 +132,14 @@ class Dedupe(_Section, frozen=True):
     near_duplicates: Literal["ignore", "report", "drop"] = "report"
     #: The Jaccard similarity of character n-grams from which two texts are near-duplicates.
     near_duplicate_similarity: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.8
+    #: Whether passages that train and dev records share with a test are ignored, only reported, or
+    #: reason to drop the record; see `dedupe/overlap.py`.
+    overlap: Literal["ignore", "report", "drop"] = "report"
+    #: How long a passage is: in words, or in characters where words do not stand apart.
+    overlap_words: Count = 13
+    overlap_characters: Count = 20
+    #: Files of outside benchmarks, or folders of them, which count as tests.
+    against: list[str] = []
 
 
 class Negatives(_Section, frozen=True):
@@ -190,6 +207,9 @@ class Instruct(_Section, frozen=True):
     #: What an instruction tells the model: "default", or a file of texts, see
     #: `instruct/templates.py`.
     templates: Name = "default"
+    #: Values of roles and attributes: as IEPile prints them (a string for one, a list for several,
+    #: "NAN" for a role of none), or always a list.
+    role_values: Literal["published", "list"] = "published"
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False

@@ -7,7 +7,7 @@ are stored. Offsets always count Unicode code points of `text`, half-open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003 - msgspec reads the fields' types
+from collections.abc import Iterable, Mapping, Sequence  # noqa: TC003 - msgspec reads the fields' types
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 _OFFSET: Final = (int, type(None))
@@ -157,6 +157,31 @@ def used_by(relations: Sequence[Relation], events: Sequence[Event]) -> set[int]:
     return used | {a.mention for e in events for a in e.arguments}
 
 
+def renumbered(
+    relations: Iterable[Relation], events: Iterable[Event], number: Mapping[int, int]
+) -> tuple[list[Relation], list[Event]]:
+    """Return relations and events of mentions that have other numbers: `number[old]` is the new.
+
+    What has no number is gone: relations go with an end of theirs, events lose their arguments and
+    triggers.
+    """
+
+    def of(slots: Iterable[Argument]) -> tuple[Argument, ...]:
+        return tuple(Argument(x.role, number[x.mention]) for x in slots if x.mention in number)
+
+    return (
+        [
+            Relation(r.label, number[r.head], number[r.tail], of(r.qualifiers))
+            for r in relations
+            if r.head in number and r.tail in number
+        ],
+        [
+            Event(e.label, None if e.trigger is None else number.get(e.trigger), of(e.arguments))
+            for e in events
+        ],
+    )
+
+
 def merge(records: list[Record]) -> Record:
     """Merge records of the same text into one that has the distinct annotations of all."""
     if len(records) == 1:
@@ -165,13 +190,9 @@ def merge(records: list[Record]) -> Record:
     relations: dict[Relation, None] = {}
     events: dict[Event, None] = {}
     for record in records:
-        new = [mentions.setdefault(m, len(mentions)) for m in record.mentions]
-        for r in record.relations:
-            qualifiers = tuple(Argument(q.role, new[q.mention]) for q in r.qualifiers)
-            relations[Relation(r.label, new[r.head], new[r.tail], qualifiers)] = None
-        for e in record.events:
-            arguments = tuple(Argument(a.role, new[a.mention]) for a in e.arguments)
-            trigger = None if e.trigger is None else new[e.trigger]
-            events[Event(e.label, trigger, arguments)] = None
+        new = {i: mentions.setdefault(m, len(mentions)) for i, m in enumerate(record.mentions)}
+        own_relations, own_events = renumbered(record.relations, record.events, new)
+        relations |= dict.fromkeys(own_relations)
+        events |= dict.fromkeys(own_events)
     first = records[0]
     return Record(first.text, first.origin, [*mentions], [*relations], [*events], first.source_id)

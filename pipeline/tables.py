@@ -180,19 +180,22 @@ def flat(table: Any, column: str) -> tuple[Any, Any, Any]:
     return pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy(), begins
 
 
+def annotated(table: Any) -> Any:
+    """Return which records have any annotation: a labeled mention, a relation or an event."""
+    found = np.zeros(table.num_rows, bool)
+    for column in ("relations", "events"):
+        found |= pc.list_value_length(table[column]).to_numpy() > 0
+    mentions, rows, _ = flat(table, "mentions")
+    labeled = pc.is_valid(pc.struct_field(mentions, "label")).to_numpy(zero_copy_only=False)
+    found[rows[labeled]] = True
+    return found
+
+
 def elements(sizes: Any) -> tuple[Any, Any]:
     """Return (row, position in its row) of every element, for rows of these sizes."""
     row = np.repeat(np.arange(len(sizes)), sizes)
     start = np.concatenate([[0], np.cumsum(sizes)])[:-1]
     return row, np.arange(len(row)) - start[row]
-
-
-def shuffled(row: Any, key: Any) -> Any:
-    """Return the position of each element in its row once every row is sorted by key."""
-    order = np.lexsort((key, row))
-    place = np.empty(len(row), np.int64)
-    place[order] = running(row[order])
-    return place
 
 
 def running(groups: Any) -> Any:

@@ -12,6 +12,7 @@ from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.errors import RawFileError, explained
@@ -27,7 +28,11 @@ _PLAIN_SENTENCE: Final = re.compile(
 )
 #: Of a discontinuous mention; a bound for strings that are none.
 _MOST_PIECES: Final = 10
-_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+#: Code points there are.
+UNICODE: Final = 0x110000
+#: Chinese characters, as a part of a character class.
+HAN: Final = "㐀-䶿一-鿿豈-﫿"
+_CHINESE: Final = re.compile(rf"[{HAN}]")
 #: Plain words that it parts in two all the same.
 CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
 #: RE2 classes. White space, what is invisible, and marks that combine with a letter count nowhere.
@@ -67,6 +72,14 @@ def letter_counts(texts: Any) -> tuple[Any, Any]:
     visible = pc.replace_substring_regex(texts, _BLANKS_AND_MARKS, "")
     letters = pc.replace_substring_regex(visible, _NON_LETTERS, "")
     return pc.utf8_length(letters), pc.utf8_length(visible)
+
+
+def which(codes: Any, holds: Callable[[str], bool]) -> Any:
+    """Return of which characters something holds: each that occurs is asked once."""
+    occurring = np.flatnonzero(np.bincount(codes, minlength=UNICODE))
+    table = np.zeros(UNICODE, bool)
+    table[occurring] = [holds(chr(code)) for code in occurring.tolist()]
+    return table[codes]
 
 
 def normal_form(text: str) -> str:

@@ -12,9 +12,11 @@ from tests.helpers import make
 
 REASONS = {
     *("mostly_non_letters", "mostly_stop_words", "too_short", "text_too_long"),
+    *("few_words", "wrong_language", "image_markup"),
     *("train_text_in_test", "duplicate", "conflicting_duplicate", "merged_duplicate"),
     "contradicting",
     "near_duplicate",
+    "test_passage",
 }
 
 

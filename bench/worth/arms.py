@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.config import Instruct
 from pipeline.hashing import fractions, hashes, mix64, priorities
 from pipeline.instruct import batching, confusable
-from pipeline.instruct.counting import near_matrix
+from pipeline.instruct.asking import near_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

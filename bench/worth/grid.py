@@ -16,7 +16,7 @@ import xxhash
 
 from bench.worth import arms, heads, items, metrics
 from bench.worth.ready import DICTIONARIES, FURTHER, prepared
-from pipeline.instruct.counting import near_matrix
+from pipeline.instruct.asking import near_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -21,6 +21,7 @@ from pipeline.errors import DeclarationError
 from pipeline.records import SPLITS, TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Dataset", "File", "Labels", "Manifest", "Names", "Split", "renamed"]
@@ -155,7 +156,7 @@ def _validate(dataset: Dataset, path: Path) -> None:
     written = Counter("_".join(signature) for signature in dataset.signatures_of())
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
     demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
-    for what, todo in wrong_names(dataset):
+    for what, todo in (*wrong_names(dataset), *_wrong_repairs(dataset.repairs)):
         demand(False, what, todo)
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
     roles = {*dataset.labels_of("role")}
@@ -187,12 +188,31 @@ def _validate(dataset: Dataset, path: Path) -> None:
         f'access = "{dataset.access}" without access_note',
         "say how to get the files and where to put them, or why nobody can",
     )
+    demand(
+        dataset.quality.why.strip() or dataset.quality.use in ("good", ""),
+        f'quality.use = "{dataset.quality.use}" without why',
+        "say what is to be taken care of",
+    )
     for table in ("split_by_hash", "conflicts"):
         unknown = sorted({*getattr(dataset, table)} - {*SPLITS})
         demand(not unknown, f"[{table}] of no split: {unknown}", f"use {', '.join(SPLITS)}")
     shares = dataset.split_by_hash.values()
     demand(all(share > 0 for share in shares), "a share of split_by_hash is below 1", "correct it")
     check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
+
+
+def _wrong_repairs(repairs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (what is wrong, what to do) for patterns that cannot be used."""
+    for pattern in repairs:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as problem:
+            yield f"[repairs] {pattern!r} is no pattern: {problem}", "correct it"
+        else:
+            if groups:
+                yield f"[repairs] {pattern!r} has a group", "write (?:...)"
+            elif re.compile(pattern).fullmatch(""):
+                yield f"[repairs] {pattern!r} matches nothing at all", "say what it repairs"
 
 
 def reader(dataset: Dataset, path: Path | None = None) -> Any:

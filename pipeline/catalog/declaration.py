@@ -91,6 +91,20 @@ class Labels(msgspec.Struct, forbid_unknown_fields=True):
     no_relation: list[str] = []
 
 
+class Quality(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Whether to mix a dataset into a corpus, from what was read and measured of it."""
+
+    #: "" where nobody has judged it.
+    use: Literal["good", "with care", "not as it is", ""] = ""
+    why: str = ""
+    #: A dataset of the same texts that is better: of both, an edition takes that one by default.
+    prefer: str = ""
+
+    def __str__(self) -> str:
+        """Return the judgement in one line."""
+        return ": ".join(filter(None, (self.use, " ".join(self.why.split()))))
+
+
 class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     """One dataset. `id` is the file's name; the rest is read from the TOML."""
 
@@ -133,12 +147,15 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     coverage: dict[str, Literal["complete", "pair", "event", "partial"]] = {}
     #: Where that is known from.
     coverage_source: str = ""
+    quality: Quality = Quality()
     #: Readable relation -> those that it brings along (the inverse, an entailed one), which the
     #: source notes now and then: where it does not, nobody can say that they are absent.
     implied: dict[str, list[str]] = {}
     inventory: Literal["dataset", "split"] = "dataset"
     #: How the source parted its texts into tokens, see `normalize/detokenize.py`; None: not at all.
     tokenized: Literal["words", "punctuation"] | None = None
+    #: Pattern -> what is written in its place, see `normalize/rewriting.py`.
+    repairs: dict[str, str] = {}
     #: The source repeats a text for each annotation; its rows become one record per text.
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"

@@ -15,7 +15,7 @@ from pipeline.errors import RawFileError
 from pipeline.execution import atomic, shards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -23,20 +23,37 @@ if TYPE_CHECKING:
 
 def datasets_in(raw: Path, manifests: Path | None = None) -> list[str]:
     """The ids of all declared datasets with raw files in `raw`."""
+    return [*_present(raw, manifests)]
+
+
+def _present(raw: Path, manifests: Path | None) -> dict[str, tuple[Dataset, bool]]:
+    """The datasets with raw files in `raw`, and whether these are invented, by id."""
+    found = {}
+    for name in catalog.ids():
+        dataset = catalog.load(name)
+        folder, manifest = raw_files.edition(dataset, raw, manifests)
+        if raw_files.present(folder, manifest):
+            found[name] = (dataset, manifest.invented)
+    return found
+
+
+def _without_twins(found: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
+    """Those of which no better one of the same texts is there; of invented texts all."""
     return [
         name
-        for name in catalog.ids()
-        if raw_files.present(*raw_files.edition(catalog.load(name), raw, manifests))
+        for name, (dataset, invented) in found.items()
+        if invented or dataset.quality.prefer not in found
     ]
 
 
 def switch(raw: Path, params: Path | None = None, manifests: Path | None = None) -> list[str]:
     """Make params.yaml run every dataset that has raw files in `raw`; return their names.
 
-    The rest of the file stays as it is, comments included.
+    Of several that hold the same texts one is taken, see `Quality.prefer`. The rest of the file
+    stays as it is, comments included.
     """
     with _edited(params) as content:
-        found = datasets_in(raw, manifests)
+        found = _without_twins(_present(raw, manifests))
         if not found:
             raise RawFileError(
                 "no dataset has raw files here",

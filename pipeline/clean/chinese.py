@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from pipeline.text import UNICODE, which
 
-_UNICODE: Final = 0x110000
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: Texts looked at together, by characters.
 _BLOCK: Final = 1 << 21
 
@@ -52,21 +53,13 @@ def _neighbours() -> _Neighbours:
         words = [line.split(" ", 1)[0] for line in file.read().decode("utf-8").splitlines()]
     codes = np.frombuffer("\n".join(words).encode("utf-32-le"), np.uint32)
     characters = np.setdiff1d(codes, [ord("\n")])
-    number = np.zeros(_UNICODE, np.uint16)
+    number = np.zeros(UNICODE, np.uint16)
     number[characters] = np.arange(1, len(characters) + 1)
     numbers, size = number[codes].astype(np.int64), len(characters) + 1
     pairs = np.unique(numbers[:-1] * size + numbers[1:])
     bits = np.zeros(size * size // 8 + 1, np.uint8)
     np.bitwise_or.at(bits, pairs >> 3, (1 << (pairs & 7)).astype(np.uint8))
     return _Neighbours(number, size, bits)
-
-
-def _which(codes: Any, holds: Callable[[str], bool]) -> Any:
-    """Of which characters something holds: each that occurs is asked once."""
-    occurring = np.flatnonzero(np.bincount(codes, minlength=_UNICODE))
-    table = np.zeros(_UNICODE, bool)
-    table[occurring] = [holds(chr(code)) for code in occurring.tolist()]
-    return table[codes]
 
 
 def most_stop_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
@@ -83,8 +76,8 @@ def _most(texts: Sequence[str], stops: frozenset[str]) -> Any:
     codes = np.frombuffer("".join(f"{text}\n" for text in texts).encode("utf-32-le"), np.uint32)
     ends = np.cumsum([len(text) + 1 for text in texts])
     known = {character for word in stops for character in word}
-    word = _which(codes, str.isalnum)  # letters and digits make a token a word
-    stop = _which(codes, lambda character: not known.isdisjoint(character.lower()))
+    word = which(codes, str.isalnum)  # letters and digits make a token a word
+    stop = which(codes, lambda character: not known.isdisjoint(character.lower()))
     begins = np.flatnonzero(np.concatenate(([True], ~_neighbours().joined(codes, word))))
     content = np.logical_or.reduceat(word & ~stop, begins)
     least = np.bincount(np.searchsorted(ends, begins[content], side="right"), minlength=len(texts))

@@ -10,7 +10,12 @@ kind                       what it is                                  `clean.fi
 `event_without_trigger`    (it has arguments)                          the event goes
 `event_without_arguments`  (it has a trigger)                          the event goes
 `empty_event`              neither trigger nor arguments               the event goes
+`mention_cuts_word`        it begins or ends inside a word             (nothing)
 `text_too_long`            more than `clean.long_text` characters      the record is dropped
+`few_words`                English, not annotated, fewer than three    the record is dropped
+                           words but for @names, #tags, links, digits
+`wrong_language`           mostly in letters of another language       the record is dropped
+`image_markup`             markup of an image                          the record is dropped
 `label_differs_by_case`    a label like a commoner one but for case    (name both alike: TOML)
 
 Values of enum roles are no spans, and the fragments of a discontinuous mention stand apart: neither
@@ -19,6 +24,7 @@ is a mention that does not occur.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,14 +32,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import Argument, Event, Mention, Record, Relation, used_by
-from pipeline.tables import flat, from_table, to_table
-from pipeline.text import in_pieces
+from pipeline.records import Mention, Record, renumbered, used_by
+from pipeline.tables import annotated, flat, from_table, to_table
+from pipeline.text import in_pieces, like
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 _EXAMPLES: Final = 3
+#: Kinds of findings that drop a record if they are fixed.
+OF_TEXTS: Final = ("text_too_long", "few_words", "wrong_language", "image_markup")
+#: Names, tags and links of social media, and words; fewer than so many are few.
+_NO_WORDS: Final = re.compile(r"[@#]\w+|(?:https?://|www\.)\S+")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_FEW: Final = 3
+#: A Chinese character says as much as so many letters; and so many more of the other script make a
+#: text one of another language.
+_LETTERS_PER_HAN: Final = 4
+_FOREIGN: Final = 16
+_IMAGE: Final = r"!\[[^\]]*\]\(|<img\b|\[/?img\]|\.(?:jpe?g|png|gif|svg) ?\|"
 #: Columns with labels, by the kind of label.
 _LABELLED: Final = (("mentions", "entity"), ("relations", "relation"), ("events", "event"))
 
@@ -49,14 +66,53 @@ class Finding(NamedTuple):
 
 def findings(table: Any, enum_roles: Collection[str], long_text: int) -> list[Finding]:
     """All that is odd in the records of a table, but for labels, in the order of the records."""
-    parts = (_mentions(table, enum_roles), _relations(table), _events(table))
-    found = [finding for part in parts for finding in part]
-    lengths = pc.utf8_length(table["text"]).to_numpy()
-    found += (
-        Finding(row, "text_too_long", 0, f"{lengths[row]} characters")
-        for row in np.flatnonzero(lengths > long_text).tolist()
+    parts = (
+        _mentions(table, enum_roles),
+        _cut_words(table),
+        _relations(table),
+        _events(table),
+        _texts(table, long_text),
     )
-    return sorted(found)
+    return sorted(finding for part in parts for finding in part)
+
+
+def _texts(table: Any, long_text: int) -> Iterator[Finding]:
+    """What is odd about whole texts: these are the kinds that may drop a record."""
+    texts, language = table["text"], np.array(table["language"].to_pylist(), object)
+    lengths = pc.utf8_length(texts).to_numpy()
+    latin = pc.count_substring_regex(texts, "[A-Za-z]").to_numpy()
+    han = pc.count_substring_regex(texts, r"\p{Han}").to_numpy() * _LETTERS_PER_HAN
+    foreign = np.where(language == "en", han - latin, np.where(language == "zh", latin - han, 0))
+    images = pc.match_substring_regex(texts, _IMAGE, ignore_case=True)
+    masks = {
+        "text_too_long": lengths > long_text,
+        "few_words": (language == "en") & ~annotated(table),
+        "wrong_language": foreign > _FOREIGN,
+        "image_markup": images.to_numpy(),
+    }
+    for kind, mask in masks.items():
+        for row in np.flatnonzero(mask).tolist():
+            text = texts[row].as_py()
+            if kind == "few_words" and len(_WORD.findall(_NO_WORDS.sub(" ", text))) >= _FEW:
+                continue
+            detail = f"{lengths[row]} characters" if kind == "text_too_long" else text
+            yield Finding(row, kind, 0, detail)
+
+
+def _cut_words(table: Any) -> Iterator[Finding]:
+    """Mentions that begin or end between two letters, where words stand apart."""
+    items, rows, begins = flat(table, "mentions")
+    spaced = [like(language) == "en" for language in table["language"].to_pylist()]
+    texts = table["text"].to_pylist()
+    columns = (pc.struct_field(items, name).to_pylist() for name in ("start", "end"))
+    for at, (row, start, end) in enumerate(zip(rows.tolist(), *columns, strict=True)):
+        if start is None or not spaced[row]:
+            continue
+        text = texts[row]
+        inner = [edge for edge in (start, end) if 0 < edge < len(text)]
+        if any(text[edge - 1 : edge + 1].isalpha() for edge in inner):
+            around = f"{text[max(0, start - 10) : start]}[{text[start:end]}]{text[end : end + 10]}"
+            yield Finding(row, "mention_cuts_word", int(at - begins[row]), around)
 
 
 def _column(items: Any, name: str) -> Any:
@@ -183,7 +239,7 @@ def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
     """The table with the findings of these kinds mended; a text is never changed."""
     wanted: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
     for finding in found:
-        if finding.kind in kinds and finding.kind != "text_too_long":
+        if finding.kind in kinds and finding.kind not in OF_TEXTS:
             wanted[finding.row].add((finding.kind, finding.item))
     if not wanted:
         return table
@@ -223,17 +279,6 @@ def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:
     mentions: list[Mention] = [
         record.mentions[i]._replace(label=None) if i in second else record.mentions[i] for i in left
     ]
-
-    def of(arguments: Sequence[Argument]) -> tuple[Argument, ...]:
-        return tuple(Argument(a.role, new[a.mention]) for a in arguments if a.mention in new)
-
-    relations = [
-        Relation(r.label, new[r.head], new[r.tail], of(r.qualifiers))
-        for i, r in enumerate(record.relations)
-        if i not in gone_relations and r.head in new and r.tail in new
-    ]
-    events = [
-        Event(e.label, None if e.trigger is None else new.get(e.trigger), of(e.arguments))
-        for e in record.events
-    ]
+    stay = (r for i, r in enumerate(record.relations) if i not in gone_relations)
+    relations, events = renumbered(stay, record.events, new)
     return record._replace(mentions=mentions, relations=relations, events=events)

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from pipeline import text
 from pipeline.clean import chinese
+from pipeline.tables import annotated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,15 +53,7 @@ def too_short(table: Any, min_characters: int) -> Any:
     short = length < min_characters
     if not short.any():
         return short
-    annotated = np.zeros(table.num_rows, bool)
-    for column in ("relations", "events"):
-        annotated |= pc.list_value_length(table[column]).to_numpy() > 0
-    mentions = table["mentions"].combine_chunks()
-    labelled = pc.is_valid(pc.struct_field(pc.list_flatten(mentions), "label")).to_numpy(
-        zero_copy_only=False
-    )
-    annotated[pc.list_parent_indices(mentions).to_numpy()[labelled]] = True
-    return short & ~annotated
+    return short & ~annotated(table)
 
 
 def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Clean
     from pipeline.execution.engines import Workers
+
+
+#: Characters of a text that a drop tells at most.
+_DETAIL: Final = 200
 
 
 class _Job(NamedTuple):
@@ -76,7 +80,7 @@ def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
     counted = hygiene.counted(table, found)
     table = invariant.checked(hygiene.mended(table, found, settings.fix), job.dataset)
     table = cleaned(table, settings, stop_words)
-    shards.write(_without_long(table, found, settings), job.target)
+    shards.write(_with_dropped(table, found, settings), job.target)
     return Done([job.target], counted)
 
 
@@ -90,16 +94,21 @@ def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:
     return _tagged(table, reasons, rules.details(table, reasons, stop_words))
 
 
-def _without_long(table: Any, found: list[hygiene.Finding], settings: Clean) -> Any:
-    """The table with the too long texts tagged as well, where that is asked."""
-    details: list[str | None] = [None] * table.num_rows
-    if "text_too_long" in settings.fix:
-        for finding in found:
-            if finding.kind == "text_too_long" and not table["dropped"][finding.row].is_valid:
-                details[finding.row] = finding.detail
-    long = pa.array(details, pa.string())
-    reasons = pc.if_else(pc.is_valid(long), "text_too_long", table["dropped"])
-    return _tagged(table, reasons, pc.coalesce(long, table["drop_detail"]))
+def _with_dropped(table: Any, found: list[hygiene.Finding], settings: Clean) -> Any:
+    """The table with the records tagged that have a finding about the text which is to be fixed."""
+    kinds = {*settings.fix} & {*hygiene.OF_TEXTS}
+    odd = {f.row: f for f in reversed(found) if f.kind in kinds}
+    if not odd:
+        return table
+    own = [odd.get(row) for row in range(table.num_rows)]
+    columns = [(f and f.kind, f and f.detail[:_DETAIL]) for f in own]
+    reasons, details = (pa.array(column, pa.string()) for column in zip(*columns, strict=True))
+    free = pc.is_null(table["dropped"])
+    return _tagged(
+        table,
+        pc.if_else(free, reasons, table["dropped"]),
+        pc.if_else(free, details, table["drop_detail"]),
+    )
 
 
 def _tagged(table: Any, reasons: Any, details: Any) -> Any:

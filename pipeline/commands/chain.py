@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (
-    *("title", "homepage", "citation", "domain", "note", "coverage_source"),
+    *("title", "homepage", "citation", "domain", "note", "coverage_source", "quality"),
     *("license", "license_url", "license_note", "restrictions"),
     *("access", "access_note", "splits"),
 )
@@ -106,6 +106,11 @@ class Chain:
         texts = Path(self.ws.settings.instruct.templates)
         if "instruct" in parameters and texts.is_file():
             parameters["instruct"]["templates"] = freshness.digest(texts)
+        if "dedupe" in parameters:
+            from pipeline.dedupe import overlap
+
+            files = overlap.outside(self.ws.settings.dedupe)
+            parameters["dedupe"]["against"] = [[str(f), freshness.digest(f)] for f in files]
         descriptive = stage in ("publish", "report")
         return {
             "code": self._code(stage, datasets),

@@ -46,6 +46,8 @@ def _entry(dataset: Dataset, ws: Workspace) -> dict[str, Any]:
         "tasks": list(dataset.tasks),
         "language": dataset.language,
         "use": dataset.use,
+        "quality": dataset.quality.use,
+        "quality_why": dataset.quality.why,
         "access": dataset.access,
         "license": dataset.license,
         "license_url": dataset.license_url,

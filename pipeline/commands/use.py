@@ -18,5 +18,8 @@ def run(arguments: Arguments) -> int:
     raw = editions_by_name.get(arguments.name, Path(arguments.name))
     names = editions.switch(raw, arguments.params)
     params = arguments.params or config.PARAMS
+    twins = sorted({*editions.datasets_in(raw)} - {*names})
     print(f"{params}: {len(names)} datasets from {raw}: {', '.join(names)}")
+    if twins:
+        print(f"left out, as a better dataset has the same texts: {', '.join(twins)}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ from pipeline.tables import from_table, to_table
 from pipeline.text import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.config import Policy
+    from pipeline.catalog import Dataset
+    from pipeline.config import Dedupe, Policy
     from pipeline.execution.engines import Workers
 
 #: Bytes that a group of shards has at least, where there are more shards, before compression.
@@ -44,14 +46,14 @@ class Shard(NamedTuple):
 Group = tuple[Shard, ...]
 
 
-def listing(names: Sequence[str], clean: Path) -> list[Shard]:
+def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
     """All shards of the datasets, which `clean` has a folder for each of."""
     found = (
         (n, split, path)
-        for n, name in enumerate(names)
-        for split, path in record_shards(clean / name)
+        for n, dataset in enumerate(datasets)
+        for split, path in record_shards(clean / dataset.id)
     )
-    return [Shard(number, *shard) for number, shard in enumerate(found)]
+    return tuple(Shard(number, *shard) for number, shard in enumerate(found))
 
 
 def grouped(found: Sequence[Shard]) -> list[Group]:
@@ -70,12 +72,44 @@ def grouped(found: Sequence[Shard]) -> list[Group]:
     return [tuple(group) for group in groups]
 
 
+class Plan(NamedTuple):
+    """What every pass over all datasets must know."""
+
+    datasets: tuple[Dataset, ...]
+    settings: Dedupe
+    found: tuple[Shard, ...]
+    #: The folder that the stage writes, and one for files between passes.
+    folder: Path
+    work: Path
+    #: The bounds of the parts of all texts, and of the places in each group of shards.
+    hashes: list[int]
+    places: list[int]
+
+    def name(self, dataset: int) -> str:
+        """Return the id of a dataset by its number."""
+        return self.datasets[dataset].id
+
+    def shard_of(self, place: int) -> Shard:
+        """Return the shard that holds the record of a place."""
+        return self.found[place >> 32]
+
+    def tags(self, shard: Shard) -> Path:
+        """Return where the tags of a shard are written."""
+        return self.folder / self.name(shard.dataset) / shard.path.name
+
+    def policy(self, dataset: int, split: str) -> Policy:
+        """Return what becomes of a text with different annotations in one split of a dataset."""
+        own = self.datasets[dataset]
+        default = "merge" if own.one_annotation_per_row else self.settings.conflicts[split]
+        return own.conflicts.get(split, default)
+
+
 def one_pass(
-    what: str, job: Any, items: Iterable[Any], folder: Path, workers: Workers | int
+    what: str, job: Any, items: Iterable[Any], plan: Plan, workers: Workers | int
 ) -> list[Any]:
     """Do one pass, a step for each part of the texts or group of shards; what each has found."""
-    todo = [Step(folder, f"{what} of {_named(item)}", item) for item in items]
-    return [*steps(job, todo, workers)]
+    todo = [Step(plan.folder, f"{what} of {_named(item)}", item) for item in items]
+    return [*steps(partial(job, plan=plan), todo, workers)]
 
 
 def _named(item: int | tuple[int, Group]) -> str:
@@ -128,15 +162,8 @@ class Row(NamedTuple):
     exact: bytes
     place: int
     id: str
-    annotations: bytes
-
-
-class Plan(NamedTuple):
-    """What the second pass must know: dataset ids in order, their policies, and the scope."""
-
-    names: tuple[str, ...]
-    policies: Mapping[str, Mapping[str, Policy]]
-    across: bool
+    #: What the record asserts, see `facts_of`.
+    facts: bytes
 
 
 def resolve(
@@ -154,7 +181,7 @@ def resolve(
     for row in rows:
         if row.split == "test" and row not in gone:
             tests.setdefault(row.dataset, row)
-    first = next(iter(tests.values()), None) if plan.across else None
+    first = next(iter(tests.values()), None) if plan.settings.across_datasets else None
     left: list[Row] = []
     for row in rows:
         if row.split == "test":
@@ -174,8 +201,7 @@ def _within_splits(
         groups.setdefault((row.dataset, row.split, row.exact), []).append(row)
     for (dataset, split, _), same in groups.items():
         if len(same) > 1:
-            policy = plan.policies[plan.names[dataset]][split]
-            yield from _within_split(same, policy, merges)
+            yield from _within_split(same, plan.policy(dataset, split), merges)
 
 
 def _within_split(
@@ -183,18 +209,18 @@ def _within_split(
 ) -> Iterable[tuple[Row, str, str]]:
     firsts: dict[bytes, Row] = {}
     for row in rows:
-        firsts.setdefault(row.annotations, row)
+        firsts.setdefault(row.facts, row)
     first = rows[0]
     if len(firsts) > 1 and policy == "drop":
         one, other = [*firsts.values()][:2]
         for row in rows:
-            partner = other if row.annotations == one.annotations else one
+            partner = other if row.facts == one.facts else one
             yield row, "conflicting_duplicate", partner.id
         return
     if len(firsts) > 1 and policy == "merge":
         merges += [(row.place, first.place) for row in firsts.values()]
     for row in rows[1:]:
-        earliest = firsts[row.annotations]
+        earliest = firsts[row.facts]
         if earliest is not row:
             yield row, "duplicate", earliest.id
         elif policy == "first":

@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dedupe import minhash, tags
-from pipeline.dedupe.duplicates import bounds, by_shard, one_pass, write_rows
+from pipeline.dedupe.duplicates import by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
-from pipeline.execution.freshness import Done, Step, scratch, steps
+from pipeline.execution.freshness import Done, Step, steps
 from pipeline.records import SPLITS
 from pipeline.text import like, normal_form
 
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.config import Dedupe
-    from pipeline.dedupe.duplicates import Group, Shard
+    from pipeline.dedupe.duplicates import Group, Plan, Shard
     from pipeline.execution.engines import Workers
 
 #: Bytes of the bands of one text, about.
@@ -56,80 +55,57 @@ _SIMILAR: Final = pa.schema(
 )
 
 
-def find(
-    names: Sequence[str],
-    groups: Sequence[Group],
-    settings: Dedupe,
-    folder: Path,
-    workers: Workers | int = 1,
-) -> None:
-    """Report (and drop) near-duplicates among what exact deduplication left in `folder`."""
-    found = [shard for group in groups for shard in group]
-    work = scratch(folder) / "near"
-    at = settings.near_duplicate_similarity
-    drop = settings.near_duplicates == "drop"
-    hashes = shuffle.even(_BANDS_BYTES * sum(shards.rows(shard.path) for shard in found))
-    places = bounds(group[0] for group in groups)
-    sketch = partial(_sketch, folder=folder, names=names, work=work, hashes=hashes, threshold=at)
-    propose = partial(_propose, found=found, work=work, hashes=hashes, places=places)
-    attach = partial(_attach, work=work, places=places)
-    owners = _owners(found, len(names))
-    compare = partial(_compare, work=work, threshold=at, places=places, owners=owners)
-    finish = partial(_finish, found=found, names=names, folder=folder, owners=owners)
-    judge = partial(finish, across=settings.across_datasets, drop=drop)
+def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> None:
+    """Report (and drop) near-duplicates among what exact deduplication left in `plan.folder`."""
+    size = _BANDS_BYTES * sum(shards.rows(shard.path) for shard in plan.found)
+    plan = plan._replace(work=plan.work / "near", hashes=shuffle.even(size))
     each = [*enumerate(groups)]
-    one_pass("bands", sketch, each, folder, workers)
-    one_pass("pairs", propose, range(len(hashes) - 1), folder, workers)
-    one_pass("texts of pairs", attach, each, folder, workers)
-    one_pass("similar pairs", compare, each, folder, workers)
-    todo = [Step(folder, f"{name}/near-duplicates", n) for n, name in enumerate(names)]
-    report = [pair for own in steps(judge, todo, workers) for pair in own]
-    head = {"similarity": at, "policy": settings.near_duplicates}
-    shards.write_json({**head, "pairs": report}, folder / "near_duplicates.json")
+    one_pass("bands", _sketch, each, plan, workers)
+    one_pass("pairs", _propose, range(len(plan.hashes) - 1), plan, workers)
+    one_pass("texts of pairs", _attach, each, plan, workers)
+    one_pass("similar pairs", _compare, each, plan, workers)
+    names = [f"{dataset.id}/near-duplicates" for dataset in plan.datasets]
+    todo = [Step(plan.folder, name, n) for n, name in enumerate(names)]
+    report = [pair for own in steps(partial(_finish, plan=plan), todo, workers) for pair in own]
+    settings = plan.settings
+    head = {"similarity": settings.near_duplicate_similarity, "policy": settings.near_duplicates}
+    shards.write_json({**head, "pairs": report}, plan.folder / "near_duplicates.json")
 
 
-def _owners(found: Sequence[Shard], datasets: int) -> list[int]:
+def _owners(plan: Plan) -> list[int]:
     """The bounds of the places of each dataset."""
-    counts = np.bincount([shard.dataset for shard in found], minlength=datasets)
+    counts = np.bincount([s.dataset for s in plan.found], minlength=len(plan.datasets))
     return [0, *(int(n) << 32 for n in np.cumsum(counts)[:-1]), 2**64]
 
 
-def _sketch(
-    item: tuple[int, Group],
-    folder: Path,
-    names: Sequence[str],
-    work: Path,
-    hashes: Sequence[int],
-    threshold: float,
-) -> Done:
+def _sketch(item: tuple[int, Group], plan: Plan) -> Done:
     """First pass: the bands of the texts of a group of shards, parted by hash."""
     number, group = item
-    tables = (_bands(s, folder / names[s.dataset], threshold) for s in group)
-    return Done(shuffle.write(tables, hashes, work / "bands" / f"{number:06d}"))
+    tables = (_bands(shard, plan) for shard in group)
+    return Done(shuffle.write(tables, plan.hashes, plan.work / "bands" / f"{number:06d}"))
 
 
-def _bands(shard: Shard, dedupe: Path, threshold: float) -> Any:
+def _bands(shard: Shard, plan: Plan) -> Any:
     """The places of the kept records of a shard, once for each of their bands, keyed by these."""
-    table = tags.tagged(shard.path, dedupe, ["id", "language", "text", "dropped"])
+    columns = ["id", "language", "text", "dropped"]
+    table = tags.tagged(shard.path, plan.tags(shard).parent, columns)
     rows = np.flatnonzero(pc.is_null(table["dropped"]))
     table = table.take(pa.array(rows))
     sizes = [minhash.NGRAM[like(language)] for language in table["language"].to_pylist()]
     texts = [normal_form(t).casefold() for t in table["text"].to_pylist()]
-    bands = minhash.bands(texts, sizes, threshold)
+    bands = minhash.bands(texts, sizes, plan.settings.near_duplicate_similarity)
     places = np.repeat((shard.number << 32) + rows, bands.shape[1])
     return shuffle.keyed(pa.table([places], schema=_BANDS), bands.ravel())
 
 
-def _propose(
-    part: int, found: Sequence[Shard], work: Path, hashes: Sequence[int], places: Sequence[int]
-) -> Done:
+def _propose(part: int, plan: Plan) -> Done:
     """Second pass: the pairs of records that share a band, parted by the earlier record.
 
     A record is paired with the first record of every split in the band and with the one before it:
     all pairs would be a square, and a record is dropped if any earlier one is near it.
     """
     files: list[Path] = []
-    for number, table in enumerate(shuffle.read(work / "bands", part, hashes)):
+    for number, table in enumerate(shuffle.read(plan.work / "bands", part, plan.hashes)):
         place, band = (table[name].to_numpy() for name in ("place", shuffle.KEY))
         edges = np.flatnonzero(np.diff(band, prepend=~band[:1], append=~band[-1:]))
         sizes = np.diff(edges)
@@ -138,39 +114,35 @@ def _propose(
             rows = place[start : start + size].tolist()
             firsts: dict[tuple[int, str], int] = {}
             for row in rows:
-                firsts.setdefault(found[row >> 32][1:3], row)
+                firsts.setdefault(plan.shard_of(row)[1:3], row)
             for before, row in zip([rows[0], *rows], rows, strict=False):
                 near = {before, *firsts.values()} - {row}
                 pairs.update((min(row, other), max(row, other)) for other in near)
-        path = work / "pairs" / f"{part:06d}-{number:06d}"
-        files += write_rows(sorted(pairs), _PAIRS, places, path)
+        path = plan.work / "pairs" / f"{part:06d}-{number:06d}"
+        files += write_rows(sorted(pairs), _PAIRS, plan.places, path)
     return Done(files)
 
 
-def _attach(item: tuple[int, Group], work: Path, places: Sequence[int]) -> Done:
+def _attach(item: tuple[int, Group], plan: Plan) -> Done:
     """Third pass: the pairs with the text of the earlier record, parted by the later one."""
     number, group = item
     files: list[Path] = []
-    for n, table in enumerate(shuffle.read(work / "pairs", number, places)):
+    for n, table in enumerate(shuffle.read(plan.work / "pairs", number, plan.places)):
         pairs = table.group_by([shuffle.KEY, "high"]).aggregate([])
         pairs = pairs.sort_by([(shuffle.KEY, "ascending"), ("high", "ascending")])
         sided = pa.table([pairs[shuffle.KEY], *_texts(group, pairs).columns], schema=_SIDED)
         rows = shuffle.keyed(sided, pairs["high"].to_numpy())
-        files += shuffle.write([rows], places, work / "sided" / f"{number:06d}-{n:06d}")
+        path = plan.work / "sided" / f"{number:06d}-{n:06d}"
+        files += shuffle.write([rows], plan.places, path)
     return Done(files)
 
 
-def _compare(
-    item: tuple[int, Group],
-    work: Path,
-    threshold: float,
-    places: Sequence[int],
-    owners: Sequence[int],
-) -> Done:
+def _compare(item: tuple[int, Group], plan: Plan) -> Done:
     """Fourth pass: which pairs are similar, from either side, parted by dataset."""
     number, group = item
+    threshold = plan.settings.near_duplicate_similarity
     files: list[Path] = []
-    for k, table in enumerate(shuffle.read(work / "sided", number, places)):
+    for k, table in enumerate(shuffle.read(plan.work / "sided", number, plan.places)):
         ones = [table[name] for name in (shuffle.KEY, *_SIDED.names)]
         columns = (column.to_pylist() for column in (*ones, *_texts(group, table).columns))
         rows: list[tuple[Any, ...]] = []
@@ -180,8 +152,8 @@ def _compare(
             share = minhash.similarity(text.casefold(), near.casefold(), n)
             if share >= threshold:
                 rows += [(low, one, at, other, share), (at, other, low, one, share)]
-        path = work / "similar" / f"{number:06d}-{k:06d}"
-        files += write_rows(rows, _SIMILAR, owners, path)
+        path = plan.work / "similar" / f"{number:06d}-{k:06d}"
+        files += write_rows(rows, _SIMILAR, _owners(plan), path)
     return Done(files)
 
 
@@ -197,57 +169,48 @@ def _texts(group: Group, table: Any) -> Any:
     return pa.concat_tables(tables)
 
 
-def _similar(work: Path, number: int, owners: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+def _similar(number: int, plan: Plan) -> Iterator[tuple[Any, ...]]:
     """(record, its id, partner, its id, similarity) of one dataset, in the order of places."""
-    for table in shuffle.read(work / "similar", number, owners):
+    for table in shuffle.read(plan.work / "similar", number, _owners(plan)):
         ordered = table.sort_by([(shuffle.KEY, "ascending"), ("partner", "ascending")])
         columns = (ordered[name].to_pylist() for name in (shuffle.KEY, *_SIMILAR.names))
         yield from zip(*columns, strict=True)
 
 
-def _finish(
-    number: int,
-    found: Sequence[Shard],
-    names: Sequence[str],
-    folder: Path,
-    owners: Sequence[int],
-    *,
-    across: bool,
-    drop: bool,
-) -> Done:
+def _finish(number: int, plan: Plan) -> Done:
     """The report on one dataset; where asked, its near-duplicates are tagged."""
     files: list[Path] = []
     counts: Counter[tuple[int, str, str, int]] = Counter()
     examples: dict[tuple[int, str, str, int], list[dict[str, Any]]] = {}
     #: Of each record that goes, its partner.
     drops: dict[int, str] = {}
-    rows = _similar(scratch(folder) / "near", number, owners)
-    for (record, identifier), group in groupby(rows, key=lambda row: row[:2]):
-        own = found[record >> 32]
+    for (record, identifier), group in groupby(_similar(number, plan), key=lambda row: row[:2]):
+        own = plan.shard_of(record)
         seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         for _, _, partner, named, share in group:
-            other = found[partner >> 32]
-            key = (SPLITS.index(own.split), names[other.dataset], other.split, other.dataset)
+            other = plan.shard_of(partner)
+            key = (SPLITS.index(own.split), plan.name(other.dataset), other.split, other.dataset)
             names_partner = {"partner": named, "similarity": round(share, 3)}
             seen.setdefault(key, {"id": identifier, **names_partner})
             if own.split == other.split and own.dataset == other.dataset:
                 decides = partner < record and partner not in drops
             else:
                 leaks = other.split == "test" and own.split != "test"
-                decides = leaks and (across or own.dataset == other.dataset)
+                across = plan.settings.across_datasets or own.dataset == other.dataset
+                decides = leaks and across
             if decides:
                 drops.setdefault(record, named)
         for key, example in seen.items():
             counts[key] += 1
             if counts[key] <= _EXAMPLES:
                 examples.setdefault(key, []).append(example)
-    if drop:
+    if plan.settings.near_duplicates == "drop":
         for place, records in groupby(drops, key=lambda record: record >> 32):
-            files.append(folder / names[number] / found[place].path.name)
+            files.append(plan.tags(plan.found[place]))
             _tag(files[-1], [*records], drops)
     pairs = [
         {
-            "dataset": names[number],
+            "dataset": plan.name(number),
             "split": SPLITS[key[0]],
             "other": key[1],
             "other_split": key[2],

@@ -14,7 +14,8 @@ import numpy as np
 
 from pipeline import tasks
 from pipeline.exports import kept_tables, records
-from pipeline.instruct import confusable, counting, coverage
+from pipeline.instruct import confusable, counting
+from pipeline.instruct.asking import Asking
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ class LabelSets:
         self.roles = dataset.roles_of() if with_roles else {}
         self.entities = dataset.labels_of("entity")
         self.seed = asking.seed
-        self.only_present = coverage.way(dataset, task, asking) not in ("text", "sure")
+        asked = Asking(dataset, task, split, self.inventory, near, asking)
+        self.only_present = asked.way not in ("text", "sure")
         held = [
-            counting.held(table, dataset, task, self.inventory, asking)
+            counting.held(table, asked)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
         ]
-        self.sets = held and counting.sets_of(dataset, task, self.inventory, near, held, asking)
+        self.sets = held and counting.sets_of(asked, held)
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""

@@ -9,40 +9,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import hashing, tables, tasks
+from pipeline import hashing, tables
 from pipeline.instruct import batching
-from pipeline.instruct.templates import openings, texts_for
+from pipeline.instruct.templates import LISTED, openings, texts_for
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
 from pipeline.tasks._described import phrasing_of, phrasings
+from pipeline.tasks._events import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from pipeline.catalog import Dataset
-    from pipeline.config import Instruct
+    from pipeline.instruct.asking import Asking
     from pipeline.instruct.batching import Batches
 
 #: Salt: which alias is asked must not follow from the order of the labels.
 _NAME: Final = np.uint64(0x4E41)
 
 
-def assembled(
-    table: Any,
-    dataset: Dataset,
-    task: str,
-    split: str,
-    asked: Sequence[str],
-    found: Answers,
-    batches: Batches,
-    kind: Any,
-    settings: Instruct,
-) -> Any:
+def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind: Any) -> Any:
     """Put the columns together: every string is joined from fragments that exist once."""
-    module = tasks.module(task)
+    dataset, task, split = asking.dataset, asking.task, asking.split
     count = len(batches.row)
     filled = batches.labels >= 0
     sizes = filled.sum(axis=1)
@@ -56,14 +47,18 @@ def assembled(
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
     in_pairs = "pair" in table.column_names
-    asks = "RE_PAIR" if in_pairs else task
-    texts = texts_for(settings.templates, asks, dataset.language, split)
-    names, number = _names(dataset, module, asked, ids, settings.seed)
+    lists = asking.settings.role_values == "list" and task in LISTED
+    asks = "RE_PAIR" if in_pairs else f"{task}_LIST" if lists else task
+    if lists:
+        found = found._replace(value=_in_lists(task, found.value))
+    texts = texts_for(asking.settings.templates, asks, dataset.language, split)
+    names, number = _names(asking, ids)
     name = number(owner, code)
     key = names.take(pa.array(name))
-    pair = _pairs(module, names, name, found, number(found.row, found.code), answer)
-    output = _outputs(table, dataset, module, asked, (offsets, owner, code, key, pair))
-    items, brackets = _items(dataset, module, asked, found, (ids, owner, code, answer), key)
+    absent = asking.module.ABSENT or ""
+    pair = _pairs(absent, names, name, found, number(found.row, found.code), answer)
+    output = _outputs(table, asking, (offsets, owner, code, key, pair))
+    items, brackets = _items(asking, found, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
         openings(texts, ids, row),
@@ -94,12 +89,24 @@ def assembled(
         pa.repeat(split, count),
         pa.ListArray.from_arrays(
             offsets,
-            pa.array(asked, pa.string()).take(pa.array(code)),
+            pa.array(asking.labels, pa.string()).take(pa.array(code)),
             type=INSTRUCTIONS.field("labels").type,
         ),
         *(pa.array(n, pa.int32()) for n in counts),
     ]
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
+
+
+def _in_lists(task: str, values: Any) -> Any:
+    """The answers with all values of roles or attributes as lists, [] for a role of no value."""
+    answers = [orjson.loads(text) for text in values.to_pylist()]
+    for answer in answers:
+        slots = answer.values() if task == "KG" else (event["arguments"] for event in answer)
+        for own in slots:
+            for role, value in own.items():
+                several = value if isinstance(value, list) else [value]
+                own[role] = [] if value == NOTHING else several
+    return pa.array(map(dumps, answers), pa.string())
 
 
 def _given(table: Any) -> Any:
@@ -108,44 +115,40 @@ def _given(table: Any) -> Any:
     return pc.binary_join_element_wise(', "pair": [', ends[::2], ", ", ends[1::2], "]", "")
 
 
-def _names(
-    dataset: Dataset, module: Any, asked: Sequence[str], ids: Any, seed: int
-) -> tuple[Any, Callable[[Any, Any], Any]]:
+def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
     """All names of labels as JSON strings; what numbers those that (rows, labels) are asked by.
 
     Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
     """
-    shown, schemas = answer_keys(dataset, module, asked), module.schemas(dataset)
-    alone = all(schemas[key] == key for key in asked)
-    names = [[own, *dataset.aliases.get(own, ())] if alone else [own] for own in shown]
+    shown, schemas = asking.answer_keys(), asking.module.schemas(asking.dataset)
+    aliases = asking.dataset.aliases
+    alone = all(schemas[key] == key for key in asking.labels)
+    names = [[own, *aliases.get(own, ())] if alone else [own] for own in shown]
     sizes = np.array([len(own) for own in names], np.int64)
     first = np.cumsum(sizes) - sizes
     flat = json_strings(pa.array([name for own in names for name in own], pa.string()))
     if not (sizes > 1).any():
         return flat, lambda row, code: first[code]  # noqa: ARG005
-    keys = hashing.mix64(hashing.priorities(ids.to_pylist(), asked, seed) ^ _NAME)
-    turns = (keys % sizes.astype(np.uint64)).astype(np.int64)
+    keys = hashing.mix64(
+        hashing.priorities(ids.to_pylist(), asking.labels, asking.settings.seed) ^ _NAME
+    )
+    turns = (hashing.mix64(keys ^ _NAME) % sizes.astype(np.uint64)).astype(np.int64)
     return flat, lambda row, code: first[code] + turns[row, code]
 
 
-def _pairs(module: Any, names: Any, name: Any, found: Answers, known: Any, answer: Any) -> Any:
+def _pairs(absent: str, names: Any, name: Any, found: Answers, known: Any, answer: Any) -> Any:
     """The key and value of every label asked, of which most are those of an absent one.
 
     `name` numbers the names of what is asked, `known` those of the answers found.
     """
-    absent = pc.binary_join_element_wise(names, module.ABSENT or "", ": ")
+    without = pc.binary_join_element_wise(names, absent, ": ")
     present = pc.binary_join_element_wise(names.take(pa.array(known)), found.value, ": ")
     at = np.where(answer >= 0, len(names) + answer, name)
-    return pa.concat_arrays([absent, present]).take(pa.array(at))
+    return pa.concat_arrays([without, present]).take(pa.array(at))
 
 
 def _items(
-    dataset: Dataset,
-    module: Any,
-    asked: Sequence[str],
-    found: Answers,
-    slots: tuple[Any, Any, Any, Any],
-    names: Any,
+    asking: Asking, found: Answers, slots: tuple[Any, Any, Any, Any], names: Any
 ) -> tuple[Any, str]:
     """The schema item of every label asked, and the brackets around those of an instruction.
 
@@ -153,53 +156,35 @@ def _items(
     Items that are objects hold their descriptions. The phrasing of a record follows from its id.
     """
     ids, owner, code, answer = slots
+    asked = asking.labels
     if found.schema is not None:
         return found.schema.take(pa.array(answer)), "[]"
-    phrased = phrasings(dataset)
+    phrased = phrasings(asking.dataset)
     phrasing = phrasing_of(ids.to_pylist(), len(phrased))
     at = pa.array(phrasing[owner] * len(asked) + code)
-    every = [schema[key] for schema in map(module.schemas, phrased) for key in asked]
+    every = [schema[key] for schema in map(asking.module.schemas, phrased) for key in asked]
     if every[: len(asked)] != [*asked]:
         return pa.array(map(dumps, every), pa.string()).take(at), "[]"
-    if dataset.descriptions.keys().isdisjoint(asked):
+    if asking.dataset.descriptions.keys().isdisjoint(asked):
         return names, "[]"
     texts = [dumps(own.descriptions.get(key, "")) for own in phrased for key in asked]
     return pc.binary_join_element_wise(names, pa.array(texts, pa.string()).take(at), ": "), "{}"
 
 
-def _outputs(
-    table: Any,
-    dataset: Dataset,
-    module: Any,
-    asked: Sequence[str],
-    slots: tuple[Any, Any, Any, Any, Any],
-) -> Any:
+def _outputs(table: Any, asking: Asking, slots: tuple[Any, Any, Any, Any, Any]) -> Any:
     """The answers of every instruction as a JSON object, its keys in the order of the labels."""
-    shown = answer_keys(dataset, module, asked)
+    shown = asking.answer_keys()
     offsets, pair = slots[0], slots[-1]
-    if len({*shown}) < len(asked):
+    if len({*shown}) < len(shown):
         order = {name: n for n, name in enumerate(dict.fromkeys(shown))}
         number = np.array([order[k] for k in shown])
-        offsets, pair = _pooled(table, dataset, module, asked, number, slots)
+        offsets, pair = _pooled(table, asking, number, slots)
     joined_pairs = pc.binary_join(pa.ListArray.from_arrays(offsets, pair), ", ")
     return pc.binary_join_element_wise("{", joined_pairs, "}", "")
 
 
-def answer_keys(dataset: Dataset, module: Any, asked: Sequence[str]) -> list[str]:
-    """The keys of the answers; two labels may share one."""
-    if not hasattr(module, "output_keys"):
-        return [*asked]
-    keys = module.output_keys(dataset)
-    return [keys[key] for key in asked]
-
-
 def _pooled(
-    table: Any,
-    dataset: Dataset,
-    module: Any,
-    asked: Sequence[str],
-    number: Any,
-    slots: tuple[Any, Any, Any, Any, Any],
+    table: Any, asking: Asking, number: Any, slots: tuple[Any, Any, Any, Any, Any]
 ) -> tuple[Any, Any]:
     """Make one key of labels that share it in a batch, with the answers of all in text order."""
     offsets, owner, code, key, pair = slots
@@ -209,11 +194,11 @@ def _pooled(
     sizes = np.bincount(group)
     if (sizes > 1).any():
         several = np.flatnonzero(sizes[group] > 1)
-        items = module.items(table, dataset)
-        items = items._replace(code=_code_of(items.code, [*tasks.inventory(dataset, "SPO")], asked))
+        items = asking.module.items(table, asking.dataset)
+        items = items._replace(code=asking.numbers()[items.code])
         items = items.only(items.code >= 0)
-        wanted = owner[several] * len(asked) + code[several]
-        have = items.row * len(asked) + items.code
+        wanted = owner[several] * len(asking.labels) + code[several]
+        have = items.row * len(asking.labels) + items.code
         order = np.argsort(have, kind="stable")
         low, high = (np.searchsorted(have[order], wanted, side=s) for s in ("left", "right"))
         slot = np.repeat(several, high - low)
@@ -241,9 +226,3 @@ def _pooled(
     kept_sizes = np.bincount(batch[keep], minlength=len(offsets) - 1)
     begins = pa.array(np.concatenate([[0], np.cumsum(kept_sizes)]), pa.int32())
     return begins, pair.take(pa.array(keep))
-
-
-def _code_of(code: Any, inventory: Sequence[str], asked: Sequence[str]) -> Any:
-    numbers = {key: i for i, key in enumerate(asked)}
-    lookup = np.array([*(numbers.get(key, -1) for key in inventory), -1], np.int64)
-    return lookup[code]

@@ -1,4 +1,4 @@
-"""Label batches: which labels each instruction asks. Pure numpy over a records x labels matrix.
+"""Label batches: which labels each instruction asks, from a records x labels matrix.
 
 Every order inside a record follows from the priorities of its labels (`hashing`), so batches do not
 depend on shards, workers, engines or the other records.
@@ -6,12 +6,12 @@ depend on shards, workers, engines or the other records.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from pipeline.hashing import fractions, hashes, mix64
-from pipeline.tables import elements, running, shuffled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,55 +53,121 @@ def polled(rows: int, labels: int, k: int) -> Batches:
 
 
 def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tuple[Batches, Any]:
-    """Label batches of train records, and the class of every (record, label).
+    """Return the label batches that an older grouping deals train records, and all classes.
 
     `positive` is records x labels, bool; `near` labels x labels, int64: the rank (from 0) of the
-    second label among the neighbours of the first, -1 where it is none; `keys` the priorities.
+    second label among the neighbours of the first, -1 where it is none; `keys` the priorities. The
+    classes are records x labels. These groupings are there to be compared with: records are taken
+    one by one, in plain words rather than fast.
     """
-    rows, labels = positive.shape
-    k = min(k, labels)
+    k = min(k, positive.shape[1])
     kind = kinds(positive, near)
-    hard = kind == HARD
-    order = _order((kind.astype(np.uint64) << np.uint64(62)) | (keys >> np.uint64(2)))
-    n_positive, n_hard = positive.sum(axis=1), hard.sum(axis=1)
-    chosen = n_positive + n_hard + np.minimum(labels - n_positive - n_hard, k)
-    if settings.remainder == "reference":
-        return _reference(order, chosen, keys, k), kind
-    count = -(-chosen // k)
-    first = np.concatenate([[0], np.cumsum(count)])
-    batches = np.full((first[-1], k), _NONE, np.int64)
-    row, place = elements(chosen)
-    label = order[row, place]
-    if settings.grouping == "contrast":
-        slot = _contrast(row, label, place, kind, near, count, n_positive, first, k)
-        batch, column = slot
-    else:
-        if settings.grouping == "shuffle":
-            place = shuffled(row, mix64(keys[row, label] ^ _SHUFFLE))
-            batch, column = place // k, place % k
+    order = np.lexsort((keys, kind), axis=-1)
+    columns = (kind, order, mix64(keys ^ _SHUFFLE), mix64(keys ^ _INSIDE))
+    found: list[tuple[int, int, list[int]]] = []
+    for row, lists in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        own = _Record(*lists)
+        if settings.remainder == "reference":
+            batches = [*enumerate(_reference(own.shuffled(k), k))]
         else:
-            column, batch = np.divmod(place, count[row])
-        batch = first[row] + batch
-    batches[batch, column] = label
-    owner = np.repeat(np.arange(rows), count)
-    _fill(batches, owner, order, chosen, n_positive)
-    keep = _capped(batches, owner, kind, first, settings.pure_negative_ratio)
-    number = np.arange(len(owner)) - first[owner]
-    batches, owner, number = batches[keep], owner[keep], number[keep]
-    inside = _order(mix64(keys[owner[:, None], batches] ^ _INSIDE))
-    return Batches(owner, number, np.take_along_axis(batches, inside, axis=1)), kind
+            sets = _filled(_grouped(own, near, k, settings.grouping), own, k)
+            sets = [sorted(batch, key=own.inside.__getitem__) for batch in sets]
+            batches = _capped(sets, own.kind, settings.pure_negative_ratio)
+        found += [(row, number, batch) for number, batch in batches]
+    width = k + max(1, k // 2) if settings.remainder == "reference" else k
+    padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in found]
+    owner, numbers = np.array([each[:2] for each in found], np.int64).reshape(-1, 2).T
+    return Batches(owner, numbers, np.array(padded, np.int64).reshape(-1, width)), kind
 
 
-def _order(keys: Any) -> Any:
-    """Which places the lowest keys of each row have, and the next, rows x places.
+class _Record(NamedTuple):
+    """The labels of one record: the class of each, and three orders of them."""
 
-    Places stand in the last bits of the keys, and keys are sorted by themselves, which takes a
-    fifth of the time. Hashes are told apart long before these bits.
+    kind: list[int]
+    #: All labels, by class and by priority.
+    order: list[int]
+    #: The key of each label for the order of "shuffle", and for that inside a batch.
+    shuffle: list[int]
+    inside: list[int]
+
+    def chosen(self, k: int) -> list[int]:
+        """Return the labels to be asked: all positives, all hard negatives, and `k` others."""
+        return self.order[: len(self.order) - max(0, self.kind.count(OTHER) - k)]
+
+    def shuffled(self, k: int) -> list[int]:
+        """Return the labels to be asked in an order that does not follow from their classes."""
+        return sorted(self.chosen(k), key=self.shuffle.__getitem__)
+
+
+def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
+    """Return the chosen labels in as few batches as hold them, each of at most `k` labels."""
+    chosen = own.shuffled(k) if grouping == "shuffle" else own.chosen(k)
+    count = -(-len(chosen) // k)
+    if grouping == "shuffle":
+        return [chosen[n * k : (n + 1) * k] for n in range(count)]
+    if grouping == "round_robin":
+        return [chosen[n::count] for n in range(count)]
+    # By "contrast" a hard negative stands beside the positive that it is nearest to, nearest first,
+    # while there is room. The others take the places that are left, as round-robin deals them.
+    positive = [label for label in chosen if own.kind[label] == POSITIVE]
+    batches = [positive[n::count] for n in range(count)]
+    wanted = []
+    for place, label in enumerate(chosen):
+        if own.kind[label] == HARD:
+            ranks = near[positive, label].tolist()
+            rank, n = min((rank, n) for n, rank in enumerate(ranks) if rank >= 0)
+            wanted.append((n % count, rank, place, label))
+    for batch, _, _, label in sorted(wanted):
+        if len(batches[batch]) < k:
+            batches[batch].append(label)
+    placed = {label for batch in batches for label in batch}
+    rooms = [k - len(batch) for batch in batches]
+    free = (n for turn in range(k) for n in range(count) if turn < rooms[n])
+    for label, n in zip((x for x in chosen if x not in placed), free, strict=False):
+        batches[n].append(label)
+    return batches
+
+
+def _filled(batches: list[list[int]], own: _Record, k: int) -> list[list[int]]:
+    """Fill every batch up to `k`: unused labels first, each once, then labels asked elsewhere.
+
+    Among labels asked elsewhere negatives come before positives.
     """
-    last = np.uint64((1 << keys.shape[1].bit_length()) - 1)
-    placed = (keys & ~last) | np.arange(keys.shape[1], dtype=np.uint64)
-    placed.sort(axis=1)
-    return (placed & last).astype(np.int64)
+    fresh = iter(own.order[len(own.chosen(k)) :])
+    again = sorted(own.order, key=lambda label: own.kind[label] == POSITIVE)
+    for batch in batches:
+        batch.extend(islice(fresh, k - len(batch)))
+        if len(batch) < k:
+            batch.extend([x for x in again if x not in batch][: k - len(batch)])
+    return batches
+
+
+def _capped(
+    batches: list[list[int]], kind: Sequence[int], ratio: float | None
+) -> list[tuple[int, list[int]]]:
+    """Return the batches that stay, numbered: at most `ratio` pure-negative ones per positive one.
+
+    Those without hard negatives go first. A record without positives keeps its only batch.
+    """
+    best = [min(kind[label] for label in batch) for batch in batches]
+    positive = best.count(POSITIVE)
+    pure = sorted((own, n) for n, own in enumerate(best) if own != POSITIVE)
+    if ratio is not None:
+        pure = pure[: int(ratio * positive) if positive else 1]
+    stay = {n for _, n in pure}
+    return [(n, b) for n, b in enumerate(batches) if best[n] == POSITIVE or n in stay]
+
+
+def _reference(labels: list[int], k: int) -> list[list[int]]:
+    """Return the reference's batches: shuffled labels, cut by k.
+
+    A remainder of at least max(1, k // 2) labels is a batch of its own, a smaller one joins the
+    last batch (where there is one), so sizes run up to k + k // 2 - 1.
+    """
+    batches = [labels[at : at + k] for at in range(0, len(labels), k)]
+    if len(batches) > 1 and len(batches[-1]) < max(1, k // 2):
+        batches[-2:] = [batches[-2] + batches[-1]]
+    return batches
 
 
 def kinds(positive: Any, near: Any) -> Any:
@@ -117,134 +183,3 @@ def kinds(positive: Any, near: Any) -> Any:
         bits = np.bitwise_or.reduceat(np.packbits(near >= 0, axis=1)[label], starts)
         hard[row[starts]] = np.unpackbits(bits, axis=1, count=near.shape[1])
     return np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)
-
-
-def _contrast(
-    row: Any,
-    label: Any,
-    place: Any,
-    kind: Any,
-    near: Any,
-    count: Any,
-    n_positive: Any,
-    first: Any,
-    k: int,
-) -> tuple[Any, Any]:
-    """(batch, column) so that a hard negative stands beside the positive it is nearest to.
-
-    Positives are dealt round-robin. Hard negatives follow, nearest first, into the batch of their
-    positive while it has room; what found none, and the others, take the places that are left.
-    """
-    batch = np.full(len(row), _NONE, np.int64)
-    column = np.zeros(len(row), np.int64)
-    is_positive = place < n_positive[row]
-    batch[is_positive] = first[row[is_positive]] + place[is_positive] % count[row[is_positive]]
-    hard = np.flatnonzero(kind[row, label] == HARD)
-    rank, wanted = _nearest(row, label, hard, is_positive, near, batch)
-    order = np.lexsort((place[hard], rank, wanted))
-    used = np.bincount(batch[is_positive], minlength=first[-1])
-    position = used[wanted[order]] + running(wanted[order])
-    fits = position < k
-    batch[hard[order[fits]]] = wanted[order[fits]]
-    rest = np.flatnonzero(batch == _NONE)
-    sizes = np.bincount(batch[batch != _NONE], minlength=first[-1])
-    free, column_of_free = elements(k - sizes)
-    # Free places of a record, emptiest batches first in turn, as round-robin would deal them.
-    owner = np.repeat(np.arange(len(count)), count)[free]
-    turn = np.lexsort((free, column_of_free, owner))
-    free, owner = free[turn], owner[turn]
-    start = np.searchsorted(owner, np.arange(len(count)))
-    rest = rest[np.lexsort((place[rest], row[rest]))]
-    batch[rest] = free[start[row[rest]] + running(row[rest])] if len(rest) else batch[rest]
-    order = np.lexsort((place, batch))
-    column[order] = running(batch[order])
-    return batch, column
-
-
-def _nearest(
-    row: Any, label: Any, hard: Any, is_positive: Any, near: Any, batch: Any
-) -> tuple[Any, Any]:
-    """(rank, batch) of the positive that each hard negative is nearest to in its record."""
-    rank = np.full(len(hard), np.iinfo(np.int64).max)
-    wanted = np.full(len(hard), _NONE, np.int64)
-    positives = np.flatnonzero(is_positive)
-    bounds = np.searchsorted(row[positives], np.arange(row[-1] + 2)) if len(row) else [0]
-    most = int(np.diff(bounds).max(initial=0))
-    for turn in range(most):
-        at = bounds[row[hard]] + turn
-        exists = at < bounds[row[hard] + 1]
-        candidate = positives[np.minimum(at, len(positives) - 1)]
-        distance = near[label[candidate], label[hard]]
-        better = exists & (distance >= 0) & (distance < rank)
-        rank[better], wanted[better] = distance[better], batch[candidate[better]]
-    return rank, wanted
-
-
-def _fill(batches: Any, owner: Any, order: Any, chosen: Any, n_positive: Any) -> None:
-    """Fill every batch to full width: unused labels first, each once, then labels asked elsewhere.
-
-    Among labels asked elsewhere negatives come before positives.
-    """
-    labels = order.shape[1]
-    batch, column = np.nonzero(batches == _NONE)
-    if not len(batch):
-        return
-    row = owner[batch]
-    turn = running(row)
-    fresh = chosen[row] + turn < labels
-    batches[batch[fresh], column[fresh]] = order[row[fresh], chosen[row[fresh]] + turn[fresh]]
-    short, need = np.unique(batch[~fresh], return_counts=True)
-    if not len(short):
-        return
-    row = owner[short]
-    place = (np.arange(labels)[None, :] + n_positive[row][:, None]) % labels
-    candidates = np.take_along_axis(order[row], place, axis=1)
-    asked = np.zeros((len(short), labels + 1), bool)
-    np.put_along_axis(asked, batches[short], values=True, axis=1)  # -1 lands in the spare column
-    free = ~np.take_along_axis(asked[:, :labels], candidates, axis=1)
-    taken = free & (np.cumsum(free, axis=1) <= need[:, None])
-    batches[batch[~fresh], column[~fresh]] = candidates[taken]
-
-
-def _capped(batches: Any, owner: Any, kind: Any, first: Any, ratio: float | None) -> Any:
-    """Which batches stay: at most `ratio` pure-negative ones per positive one in each record.
-
-    Those without hard negatives go first. A record without positives keeps its only batch.
-    """
-    asked = kind[owner, batches.T]
-    pure = ~(asked == POSITIVE).any(axis=0)
-    if ratio is None:
-        return np.ones(len(owner), bool)
-    rows = len(first) - 1
-    positive = np.bincount(owner[~pure], minlength=rows)
-    allowed = np.where(positive > 0, np.floor(ratio * positive), 1)
-    candidates = np.flatnonzero(pure)
-    plain = ~(asked[:, candidates] == HARD).any(axis=0)
-    order = candidates[np.lexsort((candidates, plain, owner[candidates]))]
-    keep = ~pure
-    keep[order] = running(owner[order]) < allowed[owner[order]]
-    return keep
-
-
-def _reference(order: Any, chosen: Any, keys: Any, k: int) -> Batches:
-    """The reference's batches: shuffled labels cut by k; a small remainder joins the last batch.
-
-    n // k full batches; a remainder of at least max(1, k // 2) labels is a batch of its own, a
-    smaller one merges into the last (where there is one), so sizes run up to k + k // 2 - 1.
-    """
-    row, place = elements(chosen)
-    label = order[row, place]
-    place = shuffled(row, mix64(keys[row, label] ^ _SHUFFLE))
-    count = reference_batches(chosen, k)
-    number = np.minimum(place // k, count[row] - 1)
-    first = np.concatenate([[0], np.cumsum(count)])
-    batches = np.full((first[-1], k + max(1, k // 2)), _NONE, np.int64)
-    batches[first[row] + number, place - number * k] = label
-    owner = np.repeat(np.arange(len(count)), count)
-    return Batches(owner, np.arange(len(owner)) - first[owner], batches)
-
-
-def reference_batches(labels: Any, k: int) -> Any:
-    """How many batches the reference makes of so many labels."""
-    full, rest = np.divmod(np.asarray(labels), k)
-    return np.where((rest >= max(1, k // 2)) | (full == 0), full + (rest > 0), full)

@@ -8,65 +8,50 @@ import numpy as np
 
 from pipeline import tasks
 from pipeline.instruct import batching, confusable, coverage, pairs
-from pipeline.instruct.assembly import answer_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
+    from pipeline.instruct.asking import Asking
     from pipeline.instruct.confusable import Sets
 
 
-def held(
-    table: Any, dataset: Dataset, task: str, asked_keys: Sequence[str], settings: Instruct
-) -> tuple[bytes, list[int]]:
+def held(table: Any, asking: Asking) -> tuple[bytes, list[int]]:
     """The distinct rows of labels that train records hold, as bits, and how many hold each.
 
     `table` needs the columns id, mentions, relations and events, and text where pairs are asked
     about. Records that are not asked at all are left out. Counts of several tables stand side by
     side in `sets_of`.
     """
-    if coverage.way(dataset, task, settings) == "pair":
+    if asking.way == "pair":
         table = pairs.by_pair(table)
-    row, code = tasks.held(dataset, task, table)
-    code = numbers(tasks.inventory(dataset, task), asked_keys)[code]
-    positive = np.zeros((table.num_rows, len(asked_keys)), bool)
-    positive[row, code] = True
-    if settings.negative_record_rate < 1:
-        positive = positive[asked(pairs.unit_ids(table), positive, settings)]
+    row, code = tasks.held(asking.dataset, asking.task, table)
+    positive = np.zeros((table.num_rows, len(asking.labels)), bool)
+    positive[row, asking.numbers()[code]] = True
+    if asking.settings.negative_record_rate < 1:
+        positive = positive[asked(pairs.unit_ids(table), positive, asking.settings)]
     bits, times = np.unique(np.packbits(positive, axis=1), axis=0, return_counts=True)
     return bits.tobytes(), times.tolist()
 
 
-def sets_of(
-    dataset: Dataset,
-    task: str,
-    asked_keys: Sequence[str],
-    near: Mapping[str, Sequence[str]],
-    found: Sequence[tuple[bytes, list[int]]],
-    settings: Instruct,
-) -> Sets:
-    """The sets of labels that train records are asked, from what is `held` in their tables.
-
-    `near` gives each key's near labels, best first.
-    """
-    labels = len(asked_keys)
+def sets_of(asking: Asking, found: Sequence[tuple[bytes, list[int]]]) -> Sets:
+    """The sets of labels that train records are asked, from what is `held` in their tables."""
+    labels = len(asking.labels)
     packed = np.frombuffer(b"".join(bits for bits, _ in found), np.uint8)
     rows, at = np.unique(packed.reshape(-1, -(-labels // 8)), axis=0, return_inverse=True)
     times = np.zeros(len(rows), np.int64)
     np.add.at(times, at, np.array([n for _, own in found for n in own], np.int64))
     positive = np.unpackbits(rows, axis=1, count=labels).astype(bool)
-    called = tasks.sources(dataset, task)
-    keys = answer_keys(dataset, tasks.module(task), asked_keys)
-    apart = _groups(keys, _partners(dataset, task, asked_keys, settings))
+    called = tasks.sources(asking.dataset, asking.task)
     return confusable.sets_of(
-        [called.get(key, key) for key in asked_keys],
-        near_matrix(asked_keys, near),
-        apart,
+        [called.get(key, key) for key in asking.labels],
+        asking.near_matrix(),
+        _groups(asking.answer_keys(), _partners(asking)),
         (positive, times),
-        settings.k(task),
-        settings,
+        asking.k,
+        asking.settings,
     )
 
 
@@ -74,23 +59,6 @@ def asked(ids: Sequence[str], positive: Any, settings: Instruct) -> Any:
     """Which train records are asked at all: all with a positive, and a share of the others."""
     rate, seed = settings.negative_record_rate, settings.seed
     return positive.any(axis=1) | batching.kept_without_positives(ids, rate, seed)
-
-
-def numbers(inventory: Sequence[str], asked_keys: Sequence[str]) -> Any:
-    """The number among the labels asked of every label of the inventory, -1 for none."""
-    number = {key: i for i, key in enumerate(asked_keys)}
-    return np.array([number.get(key, -1) for key in inventory], np.int64)
-
-
-def near_matrix(asked_keys: Sequence[str], near: Mapping[str, Sequence[str]]) -> Any:
-    """The rank of every label among the near ones of another: labels x labels, -1 for none."""
-    number = {key: i for i, key in enumerate(asked_keys)}
-    matrix = np.full((len(asked_keys), len(asked_keys)), -1, np.int64)
-    for key, others in near.items():
-        if key in number:
-            ranked = [number[o] for o in others if o in number and o != key]
-            matrix[number[key], ranked] = np.arange(len(ranked))
-    return matrix
 
 
 def implied(dataset: Dataset, task: str) -> dict[str, list[str]]:
@@ -107,17 +75,16 @@ def implied(dataset: Dataset, task: str) -> dict[str, list[str]]:
     }
 
 
-def _partners(
-    dataset: Dataset, task: str, asked_keys: Sequence[str], settings: Instruct
-) -> list[tuple[int, int]]:
+def _partners(asking: Asking) -> list[tuple[int, int]]:
     """Pairs of labels of which one makes the other doubtful.
 
     If they were asked together, a row without one of them would tell that the other is positive.
     """
-    if coverage.way(dataset, task, settings) not in coverage.WITHOUT_DOUBTFUL:
+    if asking.way not in coverage.WITHOUT_DOUBTFUL:
         return []
-    number = {key: n for n, key in enumerate(asked_keys)}
-    linked = ((key, other) for key, own in implied(dataset, task).items() for other in own)
+    number = {key: n for n, key in enumerate(asking.labels)}
+    brought = implied(asking.dataset, asking.task)
+    linked = ((key, other) for key, own in brought.items() for other in own)
     return [(number[a], number[b]) for a, b in linked if a in number and b in number]
 
 

@@ -10,7 +10,6 @@ kernels: Python touches every annotation once, never an instruction.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +22,7 @@ from pipeline.dedupe.tags import kept, record_shards
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.instruct import batching, confusable, counting, coverage, pairs
+from pipeline.instruct.asking import Asking
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
 from pipeline.instruct.templates import templates
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
     from pipeline.execution.engines import Workers
-    from pipeline.instruct.confusable import Sets
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
 _CELLS: Final = 300_000
@@ -53,20 +52,20 @@ Dictionary = dict[str, dict[str, list[str]]]
 class Job(NamedTuple):
     """One shard of records, and what is asked of it."""
 
-    dataset: Dataset
-    task: str
-    split: str
+    asking: Asking
     shard: Path
     dedupe: Path | None
-    asked: list[str]
-    near: dict[str, list[str]]
     target: Path
-    sets: Sets | None = None
 
     @property
     def size(self) -> int:
         """About how much work it is."""
-        return self.shard.stat().st_size * len(self.asked)
+        return self.shard.stat().st_size * len(self.asking.labels)
+
+    @property
+    def name(self) -> str:
+        """What an error calls it."""
+        return f"{self.asking.dataset.id}/{self.shard.stem} ({self.asking.task})"
 
 
 def instruct(
@@ -93,46 +92,44 @@ def instruct(
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         if settings.in_sets:
-            jobs = _with_sets(jobs, settings, workers)
-        todo = [Step(job.target.parents[1], _name(job), job) for job in jobs]
-        for _ in steps(partial(_shard, settings=settings), todo, workers):
+            jobs = _with_sets(jobs, workers)
+        for _ in steps(
+            _shard, [Step(job.target.parents[1], job.name, job) for job in jobs], workers
+        ):
             pass
 
 
-def _with_sets(jobs: Sequence[Job], settings: Instruct, workers: Workers | int) -> list[Job]:
+def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
     """The jobs with the sets of labels that their train records are asked."""
     counted = [
         job
         for job in jobs
-        if job.split == "train"
-        and job.asked
-        and tasks.module(job.task).ABSENT is not None
-        and coverage.way(job.dataset, job.task, settings) != "present"
+        if job.asking.split == "train"
+        and job.asking.labels
+        and job.asking.module.ABSENT is not None
+        and job.asking.way != "present"
     ]
-    todo = [Step(job.target.parents[1], f"{_name(job)}, counted", job) for job in counted]
-    found = steps(partial(_held, settings=settings), todo, workers)
-    groups: dict[tuple[str, str], tuple[Job, list[Any]]] = {}
-    for job, own in zip(counted, found, strict=True):
-        groups.setdefault((job.dataset.id, job.task), (job, []))[1].append(own)
-    sets = {key: _sets(job, own, settings) for key, (job, own) in groups.items()}
+    todo = [Step(job.target.parents[1], f"{job.name}, counted", job) for job in counted]
+    groups: dict[tuple[str, str], tuple[Asking, list[Any]]] = {}
+    for job, (bits, times) in zip(counted, steps(_held, todo, workers), strict=True):
+        key = (job.asking.dataset.id, job.asking.task)
+        groups.setdefault(key, (job.asking, []))[1].append((bytes.fromhex(bits), times))
+    sets = {key: counting.sets_of(*group) for key, group in groups.items()}
     return [
-        job._replace(sets=sets.get((job.dataset.id, job.task))) if job.split == "train" else job
+        job._replace(
+            asking=job.asking._replace(sets=sets.get((job.asking.dataset.id, job.asking.task)))
+        )
+        if job.asking.split == "train"
+        else job
         for job in jobs
     ]
 
 
-def _held(job: Job, settings: Instruct) -> Done:
-    in_pairs = coverage.way(job.dataset, job.task, settings) == "pair"
-    text = ["text"] if in_pairs else []
+def _held(job: Job) -> Done:
+    text = ["text"] if job.asking.way == "pair" else []
     columns = ["id", "dropped", *text, "mentions", "relations", "events"]
-    table = kept(job.shard, job.dedupe, columns)
-    bits, times = counting.held(table, job.dataset, job.task, job.asked, settings)
+    bits, times = counting.held(kept(job.shard, job.dedupe, columns), job.asking)
     return Done([], [bits.hex(), times])
-
-
-def _sets(job: Job, found: Sequence[tuple[str, list[int]]], settings: Instruct) -> Sets:
-    shards_held = [(bytes.fromhex(bits), times) for bits, times in found]
-    return counting.sets_of(job.dataset, job.task, job.asked, job.near, shards_held, settings)
 
 
 def _jobs(
@@ -152,8 +149,8 @@ def _jobs(
             paths = [path for _, path in record_shards(clean, (split,))]
             asked = tasks.asked(dataset, task, (kept(path, dedupe) for path in paths))
             for path in paths:
-                target = folder / task / path.name
-                yield Job(dataset, task, split, path, dedupe, asked, near, target)
+                asking = Asking(dataset, task, split, asked, near, settings)
+                yield Job(asking, path, dedupe, folder / task / path.name)
 
 
 def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
@@ -161,20 +158,12 @@ def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
     return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
-def _shard(job: Job, settings: Instruct) -> Done:
+def _shard(job: Job) -> Done:
     table = kept(job.shard, job.dedupe, _READ)
     with shards.writer(job.target, INSTRUCTIONS) as write:
-        for block in blocks(table, len(job.asked), settings.k(job.task)):
-            write(
-                instructions(
-                    block, job.dataset, job.task, job.split, job.asked, job.near, settings, job.sets
-                )
-            )
+        for block in blocks(table, len(job.asking.labels), job.asking.k):
+            write(instructions(block, job.asking))
     return Done([job.target])
-
-
-def _name(job: Job) -> str:
-    return f"{job.dataset.id}/{job.shard.stem} ({job.task})"
 
 
 def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
@@ -192,94 +181,69 @@ def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
         start = stop
 
 
-def instructions(
-    table: Any,
-    dataset: Dataset,
-    task: str,
-    split: str,
-    asked: Sequence[str],
-    near: Mapping[str, Sequence[str]],
-    settings: Instruct,
-    sets: Sets | None = None,
-) -> Any:
-    """The table of `INSTRUCTIONS` that a table of kept records gives for one task.
-
-    `asked` are the keys of the labels to ask; `near` gives each key's hard negatives, best first;
-    `sets` are the sets that train records are asked, where the grouping has sets.
-    """
-    dataset = _told(dataset, split, settings)
-    module = tasks.module(task)
-    if coverage.way(dataset, task, settings) == "pair":
+def instructions(table: Any, asking: Asking) -> Any:
+    """The table of `INSTRUCTIONS` that a table of kept records gives for one task."""
+    asking = asking._replace(dataset=_told(asking))
+    if asking.way == "pair":
         table = pairs.by_pair(table)
-    found = _recoded(module.answers(table, dataset), tasks.inventory(dataset, task), asked)
+    found = _recoded(asking.module.answers(table, asking.dataset), asking)
     ids = pairs.unit_ids(table)
-    positive = np.zeros((len(ids), len(asked)), bool)
+    positive = np.zeros((len(ids), len(asking.labels)), bool)
     positive[found.row, found.code] = True
-    batches, kind = batched(dataset, task, split, asked, near, ids, positive, settings, sets)
-    return assembled(table, dataset, task, split, asked, found, batches, kind, settings)
+    batches, kind = batched(ids, positive, asking)
+    return assembled(table, asking, found, batches, kind)
 
 
-def batched(
-    dataset: Dataset,
-    task: str,
-    split: str,
-    asked: Sequence[str],
-    near: Mapping[str, Sequence[str]],
-    ids: Sequence[str],
-    positive: Any,
-    settings: Instruct,
-    sets: Sets | None = None,
-) -> tuple[Batches, Any]:
+def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches, Any]:
     """The label batches of records or pairs, and the class of every label for each (`batching`).
 
-    `positive` is records x labels, bool; the others are those of `instructions`.
+    `positive` is records x labels, bool.
     """
+    settings, k = asking.settings, asking.k
     rows, labels = positive.shape
     kind = np.where(positive, batching.POSITIVE, batching.OTHER).astype(np.int8)
-    way, k = coverage.way(dataset, task, settings), settings.k(task)
-    if tasks.module(task).ABSENT is None:
+    if asking.module.ABSENT is None:
         return coverage.present(positive), kind
-    if way == "present":
+    if asking.way == "present":
         return coverage.present(positive, k), kind
-    if split != "train":
+    if asking.split != "train":
         k = confusable.width(labels, k) if settings.in_sets else k
         batches = batching.polled(rows, labels, k)
-    elif sets is None:
-        keys = hashing.priorities(ids, asked, settings.seed)
-        matrix = counting.near_matrix(asked, near)
-        batches, kind = batching.dealt(positive, matrix, keys, k, settings)
+    elif asking.sets is None:
+        keys = hashing.priorities(ids, asking.labels, settings.seed)
+        batches, kind = batching.dealt(positive, asking.near_matrix(), keys, k, settings)
     else:
-        kind = batching.kinds(positive, counting.near_matrix(asked, near))
-        batches = confusable.asked(sets, positive, ids, settings.seed)
-    if split == "train" and settings.negative_record_rate < 1:
+        kind = batching.kinds(positive, asking.near_matrix())
+        batches = confusable.asked(asking.sets, positive, ids, settings.seed)
+    if asking.split == "train" and settings.negative_record_rate < 1:
         stay = counting.asked(ids, positive, settings)[batches.row]
         batches = Batches(*(part[stay] for part in batches))
-    if way in coverage.WITHOUT_DOUBTFUL:
-        unsure = coverage.doubtful(positive, counting.implied(dataset, task), asked)
-        keys = hashing.priorities(ids, asked, settings.seed)
+    if asking.way in coverage.WITHOUT_DOUBTFUL:
+        brought = counting.implied(asking.dataset, asking.task)
+        unsure = coverage.doubtful(positive, brought, asking.labels)
+        keys = hashing.priorities(ids, asking.labels, settings.seed)
         batches = coverage.without(batches, unsure, keys)
     return batches, kind
 
 
-def _told(dataset: Dataset, split: str, settings: Instruct) -> Dataset:
+def _told(asking: Asking) -> Dataset:
     """The dataset with the descriptions and aliases that the parameters want to be used.
 
     Only train records are asked by other names and in other words: in dev and test every model is
     asked the same.
     """
+    dataset, settings, train = asking.dataset, asking.settings, asking.split == "train"
     return msgspec.structs.replace(
         dataset,
         descriptions=dataset.descriptions if settings.descriptions else {},
-        paraphrases=dataset.paraphrases if settings.descriptions and split == "train" else {},
-        aliases=dataset.aliases if settings.aliases and split == "train" else {},
+        paraphrases=dataset.paraphrases if settings.descriptions and train else {},
+        aliases=dataset.aliases if settings.aliases and train else {},
     )
 
 
-def _recoded(found: Answers, inventory: Sequence[str], asked: Sequence[str]) -> Answers:
+def _recoded(found: Answers, asking: Asking) -> Answers:
     """The answers with codes that number the labels asked."""
-    if [*inventory] == [*asked]:
-        return found
-    code = counting.numbers(inventory, asked)[found.code]
+    code = asking.numbers()[found.code]
     keep = pa.array(np.flatnonzero(code >= 0))
     schema = None if found.schema is None else found.schema.take(keep)
     return Answers(found.row[code >= 0], code[code >= 0], found.value.take(keep), schema)

@@ -23,7 +23,10 @@ from pipeline.tasks._answers import dumps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Task -> language -> texts that say the same. RE_PAIR asks about one pair that is given.
+#: Tasks whose answers give a string for one value of a role or attribute, and a list for several.
+LISTED: Final = ("EE", "EEA", "KG")
+#: Task -> language -> texts that say the same. RE_PAIR asks about one pair that is given, and
+#: EE_LIST and so on ask for values that are always lists.
 Texts = dict[str, dict[str, list[str]]]
 OURS: Final = Path(__file__).parent / "templates.toml"
 _TODO: Final = (
@@ -69,7 +72,7 @@ def _read(path: Path, version: object = None) -> Texts:
             language = "en" if text.isascii() else "zh"
             own = texts.setdefault(task, {}).setdefault(language, [])
             own += [text] if text not in own else []
-    known = (*TASKS, "RE_PAIR")
+    known = (*TASKS, "RE_PAIR", *(f"{task}_LIST" for task in LISTED))
     if unknown := sorted({*texts} - {*known}):
         raise DeclarationError(
             f"templates of no task: {unknown}", where=path, todo=f"use {', '.join(known)}"

@@ -21,16 +21,16 @@ import xxhash
 from scipy.sparse import csr_array
 
 from pipeline.errors import DeclarationError, explained
+from pipeline.text import HAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 DIMENSIONS: Final = 4096
-_HAN: Final = r"㐀-䶿一-鿿豈-﫿"
 #: Runs of Chinese characters, other words, single signs.
-_TOKEN: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+|[^\w\s]|_")
-_IS_HAN: Final = re.compile(rf"[{_HAN}]")
-_HAN_RUN: Final = re.compile(rf"[{_HAN}]+")
+_TOKEN: Final = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+|[^\w\s]|_")
+_IS_HAN: Final = re.compile(rf"[{HAN}]")
+_HAN_RUN: Final = re.compile(rf"[{HAN}]+")
 #: Chinese sequences that count as words: of so many characters at most, that occur so often at
 #: least, and so many of them, the most frequent ones.
 _LONGEST: Final = 4

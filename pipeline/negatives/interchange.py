@@ -46,54 +46,33 @@ class _Ours(msgspec.Struct):
     tasks: dict[str, dict[str, list[_Near]]]
 
 
-def _dump(value: object) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _block(items: Iterable[tuple[str, str]], depth: int) -> str:
-    """A JSON object, one line per key, from values that are JSON already."""
-    pad = "  " * depth
-    lines = [f"{pad}  {_dump(key)}: {value}" for key, value in items]
-    return "{\n" + ",\n".join(lines) + f"\n{pad}}}" if lines else "{}"
-
-
-def _entries(near: Near, depth: int) -> str:
-    """A JSON list with one neighbour a line."""
-    pad = "  " * depth
-    lines = [f"{pad}  {_dump(entry)}" for entry in near]
-    return "[\n" + ",\n".join(lines) + f"\n{pad}]" if lines else "[]"
-
-
-def _write(text: str, path: Path) -> None:
-    shards.write_text(text + "\n", path)
+def laid_out(value: Any, levels: int, pad: str = "") -> str:
+    """Return JSON with a line per entry down to so many levels, so that a diff shows what moved."""
+    if not levels or not value or not isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    inner = pad + "  "
+    if isinstance(value, dict):
+        first, last = "{}"
+        entries = [
+            f"{orjson.dumps(key).decode()}: {laid_out(own, levels - 1, inner)}"
+            for key, own in value.items()
+        ]
+    else:
+        first, last = "[]"
+        entries = [laid_out(own, levels - 1, inner) for own in value]
+    lines = ",\n".join(inner + entry for entry in entries)
+    return f"{first}\n{lines}\n{pad}{last}"
 
 
 def write_dictionary(content: dict[str, Any], path: Path) -> None:
-    """Write one dataset's dictionary: a line per neighbour, so that a diff shows what moved."""
-    tasks = [
-        (task, _block(((label, _entries(near, 3)) for label, near in labels.items()), 2))
-        for task, labels in content["tasks"].items()
-    ]
-    head = [(key, _dump(value)) for key, value in content.items() if key != "tasks"]
-    _write(_block([*head, ("tasks", _block(tasks, 1))], 0), path)
+    """Write one dataset's dictionary: tasks, labels, and a line per neighbour."""
+    shards.write_text(laid_out(content, 4) + "\n", path)
 
 
 def in_the_fields_form(lists: Merged) -> str:
     """The text of all dictionaries in the field's form, a line per label."""
-    tasks = [
-        (
-            task,
-            _block(
-                (
-                    (source, _block(((x, _dump(near)) for x, near in own.items()), 2))
-                    for source, own in sorted(sources.items())
-                ),
-                1,
-            ),
-        )
-        for task, sources in sorted(lists.items())
-    ]
-    return _block(tasks, 0) + "\n"
+    ordered = {task: dict(sorted(sources.items())) for task, sources in sorted(lists.items())}
+    return laid_out(ordered, 3) + "\n"
 
 
 def gather(names: Iterable[str], folder: Path, target: Path) -> None:

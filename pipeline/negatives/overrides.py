@@ -74,23 +74,20 @@ class Overrides:
     def check(self, dataset: Dataset, labels: Mapping[str, Collection[str]]) -> None:
         """Refuse a link of this dataset whose task or labels it does not have."""
         for link in self._links:
-            if link.dataset == dataset.id:
-                if link.task not in labels:
-                    todo = f"use one of: {', '.join(labels)}"
-                    what = f"{dataset.id} has no dictionary for {link.task!r}"
-                    raise DeclarationError(what, where=self._path, todo=todo)
-                self._check(link, labels[link.task])
-
-    def _check(self, link: Link, labels: Collection[str]) -> None:
-        strange = sorted({link.label, *link.add, *link.remove} - {*labels})
-        if strange or link.label in link.add:
-            raise DeclarationError(
-                f"{link.dataset} {link.task} has no label {strange[0]!r}"
-                if strange
-                else f"{link.label!r} is added to itself",
-                where=self._path,
-                todo=f"use labels of: {', '.join(labels)}",
-            )
+            if link.dataset != dataset.id:
+                continue
+            own = labels.get(link.task, ())
+            strange = sorted({link.label, *link.add, *link.remove} - {*own})
+            what, known = None, own
+            if link.task not in labels:
+                what, known = f"{dataset.id} has no dictionary for {link.task!r}", labels
+            elif strange:
+                what = f"{link.dataset} {link.task} has no label {strange[0]!r}"
+            elif link.label in link.add:
+                what = f"{link.label!r} is added to itself"
+            if what:
+                todo = f"use one of: {', '.join(known)}"
+                raise DeclarationError(what, where=self._path, todo=todo)
 
     def applied(
         self, dataset: Dataset, task: str, near: dict[str, list[dict[str, Any]]]
@@ -100,7 +97,6 @@ class Overrides:
         for link in self._links:
             if (link.dataset, link.task) != (dataset.id, task):
                 continue
-            self._check(link, near)
             scored = {entry["label"]: entry for entry in changed[link.label]}
             added = [
                 {**scored.get(a, {"label": a, "score": None, "signals": {}}), "reason": link.reason}

@@ -19,6 +19,7 @@ from pipeline.records import (
     Reject,
     Relation,
     locate,
+    renumbered,
     violation,
 )
 
@@ -231,12 +232,34 @@ class Tally:
             "rejects": dict(sorted(reasons.items())),
             "dropped_labels": dict(sorted(self.dropped_labels.items())),
             "without_offset": self._named("without_offset"),
+            "repaired": self._named("repaired"),
+            "omitted": self._named("omitted"),
             "windows": self._named("windows"),
         }
 
     def _named(self, prefix: str) -> dict[str, int]:
         names = ((key.partition(":"), n) for key, n in sorted(self.counts.items()) if n)
         return {own: n for (kind, _, own), n in names if kind == prefix}
+
+
+def without_fragments(record: Record, counts: Counter[str]) -> Record:
+    """The record without mentions joined from fragments, and without what they fill.
+
+    Events whose trigger is one go whole. All that goes is counted.
+    """
+    joined = {i for i, m in enumerate(record.mentions) if m.discontinuous}
+    if not joined:
+        return record
+    number = {i: n for n, i in enumerate(i for i in range(len(record.mentions)) if i not in joined)}
+    stay = [e for e in record.events if e.trigger not in joined]
+    relations, events = renumbered(record.relations, stay, number)
+    slots = [[slot for e in own for slot in e.arguments] for own in (record.events, events)]
+    counts["omitted:mentions"] += len(joined)
+    counts["omitted:relations"] += len(record.relations) - len(relations)
+    counts["omitted:events"] += len(record.events) - len(events)
+    counts["omitted:arguments"] += len(slots[0]) - len(slots[1])
+    mentions = [record.mentions[i] for i in number]
+    return record._replace(mentions=mentions, relations=relations, events=events)
 
 
 def _excerpt(text: object) -> str:

@@ -16,13 +16,16 @@ abstracts that they are from, 94.2 % are identical.
 from __future__ import annotations
 
 import re
-from array import array
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from pipeline.normalize.rewriting import moved, written
 
-    from pipeline.records import Mention, Record
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.normalize.rewriting import Piece
+    from pipeline.records import Record
 
 Tokenized = Literal["words", "punctuation"]
 
@@ -61,48 +64,27 @@ _UNITS: Final = frozenset(("m", "cm", "mm", "O", "CO", "H"))
 
 
 def detokenized(record: Record, style: Tokenized) -> Record:
-    """The record with its text as it was written, and its mentions where they stand there.
-
-    One with a mention of nothing but white space stays as it is: that blank is no gap.
-    """
-    text, place = rewritten(record.text, style)
-    if text == record.text:
-        return record
-    mentions = [_moved(mention, text, place, style) for mention in record.mentions]
-    if not all(mention.text for mention in mentions):
-        return record
-    return record._replace(text=text, mentions=mentions)
-
-
-def _moved(mention: Mention, text: str, place: Sequence[int], style: Tokenized) -> Mention:
-    if mention.start is None or mention.end is None:
-        return mention._replace(text=rewritten(mention.text, style)[0])
-    start, end = place[mention.start], place[mention.end]
-    return mention._replace(text=text[start:end], start=start, end=end)
+    """The record with its text as it was written, and its mentions where they stand there."""
+    return moved(record, partial(pieces, style=style))
 
 
 def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
     """(the text as it was written, the place there of every place of `text` and of its end)."""
+    return written(pieces(text, style))
+
+
+def pieces(text: str, style: Tokenized) -> Iterator[Piece]:
+    """The tokens and gaps of a text as they were written, and their lengths in `text`."""
     tokens = _TOKEN.findall(text)
     new = [_ESCAPED.get(token, token) for token in tokens]
     glued = [False, *_glued(tokens, new, style)][: len(tokens)]
-    # Numbers of 4 bytes, and no list of matches: a text may have 10 million characters.
-    place = array("I")
-    parts: list[str] = []
-    at, before = 0, 0
+    before = 0
     for match, token, joins in zip(_TOKEN.finditer(text), new, glued, strict=True):
         start, end = match.span()
-        gap = "" if joins else text[before:start]
-        for part, length in ((gap, start - before), (token, end - start)):
-            # What is gone stands at the end of what is left of it.
-            place.extend(range(at, at + min(length, len(part))))
-            at += len(part)
-            if length > len(part):
-                place.extend([at] * (length - len(part)))
-            parts.append(part)
+        yield "" if joins else text[before:start], start - before
+        yield token, end - start
         before = end
-    place.extend(range(at, at + len(text) + 1 - before))
-    return "".join(parts) + text[before:], place
+    yield text[before:], len(text) - before
 
 
 def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[bool]:

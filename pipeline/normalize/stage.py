@@ -19,9 +19,10 @@ from pipeline import catalog, hashing
 from pipeline.catalog import invariant, raw_files
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
-from pipeline.normalize.account import Tally, unknown_labels, writable
+from pipeline.normalize.account import Tally, unknown_labels, without_fragments, writable
 from pipeline.normalize.detokenize import detokenized
 from pipeline.normalize.merging import merged
+from pipeline.normalize.rewriting import repaired
 from pipeline.normalize.windows import windows
 from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
@@ -92,6 +93,10 @@ def _split(job: _Job, settings: Normalize) -> Done:
     tally = Tally(dataset, unknown)
     read = catalog.reader(dataset)(raw_files.verified(folder, split))
     rows = tally.read(raw_files.documents_of(read, split, first=job.first))
+    if settings.joined_fragments == "omit":
+        rows = ((ordinal, without_fragments(record, tally.counts)) for ordinal, record in rows)
+    if settings.repair and (repairs := dataset.repairs):
+        rows = ((ordinal, repaired(record, repairs, tally.counts)) for ordinal, record in rows)
     if settings.detokenize and (style := dataset.tokenized):
         rows = ((ordinal, detokenized(record, style)) for ordinal, record in rows)
     if dataset.one_annotation_per_row:

@@ -22,7 +22,7 @@ from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pipeline.records import Argument, Event, Mention, Record, Relation, locate, used_by
+from pipeline.records import Event, Mention, Record, Relation, locate, renumbered, used_by
 from pipeline.text import in_pieces, like
 
 if TYPE_CHECKING:
@@ -188,24 +188,5 @@ def _window(
             place = (None, None) if known else locate(text, m.text)
         mentions.append(m._replace(start=place[0], end=place[1]))
 
-    def renumbered(arguments: Sequence[Argument]) -> tuple[Argument, ...]:
-        return tuple(Argument(a.role, number_of[a.mention]) for a in arguments)
-
-    return Record(
-        text,
-        record.origin,
-        mentions,
-        [
-            Relation(r.label, number_of[r.head], number_of[r.tail], renumbered(r.qualifiers))
-            for r in relations
-        ],
-        [
-            Event(
-                e.label,
-                None if e.trigger is None else number_of[e.trigger],
-                renumbered(e.arguments),
-            )
-            for e in events
-        ],
-        record.source_id,
-    )
+    own = renumbered(relations, events, number_of)
+    return Record(text, record.origin, mentions, *own, record.source_id)

@@ -174,10 +174,11 @@ def _rows(configs: Mapping[str, Mapping[str, Published]]) -> Iterator[Sequence[o
 
 
 def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[Sequence[object]]:
-    yield ("source", "title", "texts", "tasks", "language", "use", "licence")
+    yield ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
         texts = "invented" if d.id in invented else "real"
-        yield (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use, d.license)
+        tasks = ", ".join(d.tasks)
+        yield (d.source, d.title, texts, tasks, d.language, d.use, d.license, str(d.quality))
 
 
 #: What a licence asks -> what that means for the whole corpus.

@@ -131,9 +131,10 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
     if form == "table":
-        fields = [*fields, "raw_present"] if fields == _FIELDS else fields
+        spare = ["license_url", "license_note"]
+        if fields == _FIELDS:
+            fields, spare = [*fields, "quality", "raw_present"], ["title", "use", "access"]
         names = ["raw" if field == "raw_present" else field for field in fields]
-        spare = [f for f in ("title", "use", "license_url", "license_note") if f in fields]
         rows = [[_cell(entry[field]) for field in fields] for entry in entries]
         return table(names, rows, spare, "see all:   iepile datasets --json")
     rule = "".join("---:|" if field == "records" else "---|" for field in fields)
@@ -149,14 +150,18 @@ everywhere in a text. "pair": the labels of a chosen pair. "event": a chosen eve
 most of what there is. What is asked follows from it (`instruct.incomplete`): of a "pair" dataset,
 about the pair, which the instruction gives; of an "event" dataset, the arguments of the events;
 of a "partial" one, no label that a positive one makes doubtful. Where no reading of records is
-told, the papers are the source.
+told, the papers are the source. The last column says whether to mix a dataset into a corpus.
 Written by `make docs`.
 """
 
 
 def coverage(datasets: Sequence[Dataset]) -> str:
     """A page in Markdown: what the annotation of each dataset covers, and how that is known."""
-    lines = [_COVERAGE, "| dataset | covers | makes doubtful | source |", "|---|---|---|---|"]
+    lines = [
+        _COVERAGE,
+        "| dataset | covers | makes doubtful | source | quality |",
+        f"|{'---|' * 5}",
+    ]
     for dataset in datasets:
         tasks: dict[str, list[str]] = {}
         for task in dataset.tasks:
@@ -166,6 +171,7 @@ def coverage(datasets: Sequence[Dataset]) -> str:
             "; ".join(f"{', '.join(own)}: {covers}" for covers, own in tasks.items()),
             "; ".join(f"{label}: {', '.join(own)}" for label, own in dataset.implied.items()),
             dataset.coverage_source or "not declared",
+            str(dataset.quality) or "not judged",
         ]
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines)

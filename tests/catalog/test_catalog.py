@@ -178,6 +178,10 @@ def test_a_good_declaration_loads(tmp_path):
             "unknown ['recods']",
         ),
         (("[labels.entity]", "[descriptions]\nx = 'y'\n[labels.entity]"), "of no label: ['x']"),
+        (("[labels.entity]", "[quality]\nuse = 'with care'\n[labels.entity]"), "without why"),
+        (("[labels.entity]", "[repairs]\n'[' = ''\n[labels.entity]"), "'[' is no pattern"),
+        (("[labels.entity]", "[repairs]\n'(a)' = ''\n[labels.entity]"), "'(a)' has a group"),
+        (("[labels.entity]", "[repairs]\n'a*' = ''\n[labels.entity]"), "matches nothing at all"),
         (
             ("[labels.entity]", "[paraphrases]\nperson = ['y']\n[labels.entity]"),
             "[paraphrases] of what has no description: ['person']",

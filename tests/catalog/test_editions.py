@@ -49,6 +49,37 @@ def test_to_the_full_edition_and_back(project, capsys):
     assert [*yaml.safe_load(before)["datasets"]] == ["cluener", "scierc", "wnut2017"]
 
 
+def test_of_twins_the_full_edition_takes_the_better_one(project, capsys):
+    for name in ("nyt", "nyt11-hrl"):
+        shutil.copytree(SAMPLE / name, project / "raw" / "full" / name)
+        shutil.copytree(SAMPLE / name, project / "raw" / "sample" / name)
+        # The texts are invented all the same, but this edition does not say so.
+        manifest = project / "raw" / "full" / name / "manifest.toml"
+        manifest.write_text(manifest.read_text("utf-8").replace("invented = true", ""), "utf-8")
+
+    assert cli.main(["use", "full"]) == 0
+    assert config.load(project / "params.yaml").datasets == ["cluener", "nyt", "scierc"]
+    assert "same texts: nyt11-hrl" in capsys.readouterr().out
+    shutil.rmtree(project / "raw" / "full" / "nyt")
+    assert cli.main(["use", "full"]) == 0
+    assert config.load(project / "params.yaml").datasets == ["cluener", "nyt11-hrl", "scierc"]
+    # The sample edition shows every dataset.
+    assert cli.main(["use", "sample"]) == 0
+    assert {"nyt", "nyt11-hrl"} <= {*config.load(project / "params.yaml").datasets}
+
+
+@pytest.mark.parametrize("name", catalog.ids())
+def test_every_dataset_of_the_catalogue_is_judged(name):
+    quality = catalog.load(name).quality
+
+    assert quality.use in ("good", "with care", "not as it is")
+    assert quality.use == "good" or len(quality.why) > 30
+    if quality.prefer:
+        better = catalog.load(quality.prefer)
+        assert better.language == catalog.load(name).language
+        assert not better.quality.prefer
+
+
 def test_any_folder_of_raw_files_is_an_edition(project):
     (project / "raw/full").rename(project / "mine")
 

@@ -35,7 +35,7 @@ SOUND = Record(
     [Event("move", 0, (Argument("to", 1),))],
 )
 ODD = {
-    "mention_not_in_text": Record("Ada sleeps", "", [Mention("Ben", None, None, "person")]),
+    "mention_not_in_text": Record("Ada sleeps well", "", [Mention("Ben", None, None, "person")]),
     "span_with_two_labels": Record("Ada sleeps", "", [ADA, ADA, ADA._replace(label="place")]),
     "relation_to_itself": Record("Ada sleeps", "", [ADA, ADA], [Relation("knows", 0, 1)]),
     "event_without_trigger": Record(
@@ -44,7 +44,13 @@ ODD = {
     "event_without_arguments": Record("Ada sleeps", "", [ADA], (), [Event("sleep", 0)]),
     "empty_event": Record("Ada sleeps", "", [ADA], (), [Event("sleep")]),
     "text_too_long": Record("Ada sleeps" * 5, "", [ADA]),
+    "mention_cuts_word": Record("Adams sleeps", "", [ADA]),
+    "few_words": Record("@ada_b sleeps #tired 24 https://t.co/Ab", ""),
+    "wrong_language": Record("Ada 睡在奥斯陆的海边旅馆里", "", [ADA]),
+    "image_markup": Record("Ada sleeps ![bed](x.png)", "", [ADA]),
 }
+#: What no fix changes, or drops the record for.
+TOLD = {"mention_cuts_word", *hygiene.OF_TEXTS}
 
 
 def found(*records, enum_roles=()):
@@ -52,7 +58,7 @@ def found(*records, enum_roles=()):
 
 
 def test_a_sound_record_has_no_findings():
-    assert found(SOUND, Record("Ada sleeps.", "")) == []
+    assert found(SOUND, Record("Ada slept there.", "")) == []
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -101,7 +107,7 @@ def test_a_mention_without_place_in_a_relation_with_itself():
     assert found(record) == [(0, "relation_to_itself", 0)]
 
 
-@pytest.mark.parametrize("kind", [k for k in ODD if k != "text_too_long"])
+@pytest.mark.parametrize("kind", [k for k in ODD if k not in TOLD])
 def test_mending_leaves_nothing_to_find_and_the_others_as_they_are(kind):
     table = rows(SOUND, ODD[kind], SOUND)
     findings = hygiene.findings(table, (), 1000)
@@ -122,7 +128,8 @@ def test_mending_leaves_nothing_to_find_and_the_others_as_they_are(kind):
 def test_chinese_fragments_follow_each_other_in_the_text(string, odd):
     record = Record("患者上肢及下肢疼痛明显", "", [Mention(string, None, None, "person")])
 
-    assert [f[1] for f in found(record)] == ["mention_not_in_text"] * odd
+    kinds = [kind for _, kind, _ in found(record) if kind != "wrong_language"]
+    assert kinds == ["mention_not_in_text"] * odd
 
 
 def test_events_that_mending_leaves_hollow_go_if_asked():
@@ -207,7 +214,7 @@ def test_the_stage_reports_by_split_and_kind_and_drops_long_texts_if_asked(tmp_p
     assert [*zip(*(after[c].to_pylist() for c in ("dropped", "drop_detail")), strict=True)] == [
         *[(None, None)] * 7,
         ("text_too_long", "50 characters"),
-        (None, None),
+        *[(None, None)] * 5,
     ]
     assert after["events"].to_pylist()[6] == []
 
@@ -225,5 +232,56 @@ def test_mending_comes_before_the_rules(tmp_path):
 
 def test_a_table_without_records_or_annotations_is_no_trouble():
     assert found() == []
-    assert found(Record("Ada sleeps", "")) == []
+    assert found(Record("Ada sleeps well", "")) == []
     assert rules.too_short(rows(), 5).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "kinds"),
+    [
+        ("@ada thanks!! 100%", "en", {"few_words"}),
+        ("@ada thanks so much", "en", set()),
+        ("www.example.org/a-b-c d'or x", "en", {"few_words"}),
+        ("1963年3月生。", "zh", set()),
+        ("Ada Vale (阿达·韦尔) writes about ships.", "en", set()),
+        ("阿达在海边写作，住在旅馆。", "en", {"few_words", "wrong_language"}),
+        ("She writes about ships and harbours.", "zh", {"wrong_language"}),
+        ("她喜欢 iPhone 和 MacBook Pro 电脑", "zh", set()),
+        ("她写作。<img src=x>", "zh", {"image_markup"}),
+        ("Bay at night.jpg | Image : Ship.jpg | The old ship", "en", {"image_markup"}),
+        ("She saved it as bay.jpg on the disk", "en", set()),
+    ],
+)
+def test_texts_that_careful_editing_would_drop(text, language, kinds):
+    table = to_table(
+        [Record(text, "")], ["toy/train/0"], dataset="toy", split="train", language=language
+    )
+
+    assert {f.kind for f in hygiene.findings(table, (), 1000)} == kinds
+
+
+def test_they_are_dropped_only_if_asked_and_after_the_rules(tmp_path):
+    records = [ODD["few_words"], ODD["image_markup"], Record("!!!", ""), SOUND]
+    shards.write(rows(*records), tmp_path / "in" / "toy" / "train-00000.parquet")
+
+    def dropped(*fix):
+        clean([TOY], tmp_path / "in", Clean(fix=[*fix]), STOP_WORDS, tmp_path / "out")
+        table = shards.read(tmp_path / "out" / "toy" / "train-00000.parquet")
+        return table.select(["dropped", "drop_detail"]).to_pylist()
+
+    off, on = dropped(), dropped("few_words", "image_markup")
+    assert [row["dropped"] for row in off] == [None, None, "mostly_non_letters", None]
+    assert on[0] == {"dropped": "few_words", "drop_detail": ODD["few_words"].text}
+    assert on[1]["dropped"] == "image_markup"
+    assert on[2:] == off[2:]
+
+
+@pytest.mark.parametrize(
+    ("span", "cut"),
+    [((0, 3), False), ((1, 3), True), ((0, 2), True), ((4, 9), True), ((4, 10), False)],
+)
+def test_a_mention_cuts_a_word_if_letters_stand_on_both_sides_of_an_end(span, cut):
+    text = "Ada's boat"
+    record = Record(text, "", [Mention(text[slice(*span)], *span, "person")])
+
+    assert found(record) == ([(0, "mention_cuts_word", 0)] if cut else [])

@@ -11,6 +11,7 @@ from pipeline.execution import shards
 from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
 from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.instruct import counting
+from pipeline.instruct.asking import Asking
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.report import leak
 from pipeline.tables import to_table
@@ -46,7 +47,9 @@ class Near(LabelSets):
         self.inventory, self.seed = tasks.inventory(dataset, task), own.seed
         self.roles = dataset.roles_of() if task == "EE" else {}
         self.entities = dataset.labels_of("entity")
-        self.sets = counting.sets_of(dataset, task, self.inventory, near, held, own)
+        self.sets = counting.sets_of(
+            Asking(dataset, task, "train", self.inventory, near, own), held
+        )
 
 
 @pytest.fixture
@@ -154,7 +157,7 @@ def test_rows_do_not_give_the_answer_away():
                for n, c in enumerate(chosen)]  # fmt: skip
     ids = [f"kbp37/train/{n}" for n in range(3000)]
     table = to_table(records, ids, dataset="kbp37", split="train", language="en")
-    held = [counting.held(table, dataset, "RE", labels, Instruct())]
+    held = [counting.held(table, Asking(dataset, "RE", "train", labels, near, Instruct()))]
     asked = {"RE": Near(dataset, "RE", near, held)}
 
     found, owner = [], []
@@ -279,7 +282,8 @@ def test_dev_is_asked_all_labels_and_train_the_sets_of_its_record():
     table = to_table([], [], dataset="duie2", split="train", language="zh")
     bits = np.packbits(np.eye(len(labels), dtype=bool)[:1], axis=1).tobytes()
     none = np.packbits(np.zeros((1, len(labels)), bool), axis=1).tobytes()
-    assert counting.held(table, dataset, "RE", labels, Instruct()) == (b"", [])
+    asking = Asking(dataset, "RE", "train", labels, near, Instruct())
+    assert counting.held(table, asking) == (b"", [])
     own = Near(dataset, "RE", near, [(bits + none, [10, 90])])
     train, dev = (own.absent("a/0", [labels[0]], split) for split in ("train", "dev"))
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pipeline import catalog, tasks
 from pipeline.config import Instruct
 from pipeline.instruct import confusable, counting
+from pipeline.instruct.asking import Asking
 from pipeline.records import Mention, Record
 from pipeline.report import leak
 from pipeline.tables import to_table
@@ -187,8 +188,8 @@ def test_shards_make_the_same_sets_in_any_number_and_order(rate):
     near = {label: [labels[(i + 1) % 10]] for i, label in enumerate(labels)}
 
     def sets(*parts):
-        found = [counting.held(part, own, "NER", labels, settings) for part in parts]
-        return counting.sets_of(own, "NER", labels, near, found, settings)
+        asking = Asking(own, "NER", "train", labels, near, settings)
+        return counting.sets_of(asking, [counting.held(part, asking) for part in parts])
 
     whole = sets(table)
     parts = sets(table.slice(60), table.slice(0, 7), table.slice(7, 53), table.slice(0, 0))

@@ -5,16 +5,18 @@ import time
 from collections import Counter
 
 import msgspec
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
 
-from pipeline import tasks
+from pipeline import catalog, tasks
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
 from pipeline.errors import DeclarationError
 from pipeline.instruct import confusable, counting, templates
 from pipeline.instruct import stage as instruct
+from pipeline.instruct.asking import Asking
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import INSTRUCTIONS, to_table
 from pipeline.tasks import inventory
@@ -43,11 +45,10 @@ def rows(records, own, task, split="train", near=None, grouping="round_robin", *
     table = to_table(records, ids, dataset="toy", split=split, language=own.language)
     asked = inventory(own, task)
     settings = Instruct(**{"pure_negative_ratio": 3, **settings, "grouping": grouping})
-    sets = None
+    asking = Asking(own, task, split, asked, near or {}, settings)
     if settings.in_sets and split == "train" and task != "EEA":
-        found = [counting.held(table, own, task, asked, settings)]
-        sets = counting.sets_of(own, task, asked, near or {}, found, settings)
-    out = instruct.instructions(table, own, task, split, asked, near or {}, settings, sets)
+        asking = asking._replace(sets=counting.sets_of(asking, [counting.held(table, asking)]))
+    out = instruct.instructions(table, asking)
     assert out.schema == INSTRUCTIONS
     return [
         {**r, "instruction": json.loads(r["instruction"]), "output": json.loads(r["output"])}
@@ -104,7 +105,8 @@ def test_json_is_written_as_the_field_writes_it():
     table = to_table([NER], ["toy/dev/0"], dataset="toy", split="dev", language="en")
     own = dataset()
 
-    out = instruct.instructions(table, own, "NER", "dev", inventory(own, "NER"), {}, Instruct())
+    asking = Asking(own, "NER", "dev", inventory(own, "NER"), {}, Instruct())
+    out = instruct.instructions(table, asking)
 
     for column in ("instruction", "output"):
         text = out[column][0].as_py()
@@ -253,6 +255,49 @@ def test_events_have_triggers_and_all_roles():
     assert row["output"] == {"buy": [BUY], "sue": SUED, "hire": []}
 
 
+@pytest.mark.parametrize("task", ["EE", "EEA"])
+def test_roles_are_always_lists_if_asked(task):
+    (row,) = rows([EVENT_RECORD], EVENTS, task, "dev", role_values="list")
+
+    assert row["output"]["buy"] == [{**BUY, "arguments": {**BUY["arguments"], "Price": []}}]
+    assert row["output"]["sue"] == [
+        {"trigger": "NAN", "arguments": {"Plaintiff": ["Velmora"]}},
+        {"trigger": "sued", "arguments": {"Plaintiff": []}},
+    ]
+    assert row["instruction"]["instruction"] == templates.templates()[f"{task}_LIST"]["en"][0]
+
+
+def test_attributes_are_always_lists_if_asked():
+    found = rows([SPO_RECORD], SPO, "KG", "test", role_values="list")
+
+    assert {"图书": {"雾港": {"作者": ["林夏"]}}} in [row["output"] for row in found]
+    assert all(
+        isinstance(value, list)
+        for row in found
+        for entities in row["output"].values()
+        for own in entities.values()
+        for value in own.values()
+    )
+    told = {row["instruction"]["instruction"] for row in found}
+    assert told == {templates.templates()["KG_LIST"][SPO.language][0]}
+
+
+def test_a_task_without_roles_answers_alike_with_lists():
+    plain = rows([EVENT_RECORD], EVENTS, "EET", "dev")
+    assert rows([EVENT_RECORD], EVENTS, "EET", "dev", role_values="list") == plain
+
+
+@pytest.mark.parametrize("name", ["cmeie", "duie1", "duie2", "ske2020"])
+def test_no_dev_row_of_the_catalogue_asks_two_signatures_of_one_predicate(name):
+    own = catalog.load(name)
+    asking = Asking(own, "SPO", "dev", inventory(own, "SPO"), {}, Instruct())
+    batches, _ = instruct.batched(["x/dev/0"], np.zeros((1, len(asking.labels)), bool), asking)
+
+    keys = asking.answer_keys()
+    for batch in batches.labels.tolist():
+        assert len({keys[label] for label in batch}) == len(batch)
+
+
 def test_event_detection_leaves_out_events_without_a_trigger():
     (row,) = rows([EVENT_RECORD], EVENTS, "EET", "dev")
 
@@ -371,11 +416,11 @@ def test_a_block_changes_nothing(monkeypatch, split):
     settings = Instruct()
 
     def made(part):
-        return instruct.instructions(part, own, "NER", split, asked, near, settings, sets)
+        return instruct.instructions(part, asking._replace(sets=sets))
 
     near = {asked[0]: asked[3:5], asked[5]: asked[:2]}
-    found = [counting.held(table, own, "NER", asked, settings)]
-    sets = counting.sets_of(own, "NER", asked, near, found, settings)
+    asking = Asking(own, "NER", split, asked, near, settings)
+    sets = counting.sets_of(asking, [counting.held(table, asking)])
     whole = made(table)
     monkeypatch.setattr(instruct, "_CELLS", 50)
     blocks = [*instruct.blocks(table, 13, 6)]
@@ -387,7 +432,8 @@ def test_a_block_changes_nothing(monkeypatch, split):
 def test_templates_exist_for_every_task_and_language():
     from pipeline.records import TASKS
 
-    expected = {(task, language) for task in (*TASKS, "RE_PAIR") for language in ("en", "zh")}
+    names = (*TASKS, "RE_PAIR", "EE_LIST", "EEA_LIST", "KG_LIST")
+    expected = {(task, language) for task in names for language in ("en", "zh")}
     assert expected == {(t, lang) for t, own in templates.templates().items() for lang in own}
 
 

@@ -45,7 +45,7 @@ def normalized(tmp_path_factory):
             dataset = catalog.load(name)
             raw, manifest = raw_files.edition(dataset, Path(RAW), MANIFESTS)
             # The texts as the readers give them, so that both can be compared.
-            settings = Normalize(detokenize=False)
+            settings = Normalize(detokenize=False, repair=False)
             summary = normalize_one(dataset, raw, manifest, settings, folder / name)
             done[name] = (dataset, manifest, raw, summary, folder / name)
         return done[name]

@@ -41,7 +41,11 @@ GLOSSARY: Final = {
     "train_text_in_test": "a train or dev text that occurs in a test split",
     "contradicting": "a text that a preferred dataset annotates differently",
     "near_duplicate": "a text nearly equal to one of a test split, or earlier in its own",
+    "test_passage": "it shares a long passage with a test",
     "text_too_long": "longer than the limit",
+    "few_words": "fewer than three words beside names, tags, links and digits, and no annotation",
+    "wrong_language": "mostly in the letters of another language",
+    "image_markup": "it holds the markup of an image",
 }
 
 

@@ -1,0 +1,222 @@
+"""Train and dev texts that share a long n-gram with a test text: found, and dropped only if asked.
+
+Near-duplicates are alike as wholes; here a passage is enough: 13 words in a row, or 20 characters
+where words do not stand apart, whatever the case, white space and signs. The tests are the test
+splits of all datasets, and the files of outside benchmarks that `dedupe.against` names.
+
+Writes `overlap.json` beside the datasets' folders: per split and test how many records share one,
+with examples. With `dedupe.overlap: drop` such a record is dropped as `test_passage`; its partner
+is the test: `<dataset>/test`, or the path of a file. Memory holds the n-grams of all tests, 12
+bytes for each, and a shard.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.dedupe import tags
+from pipeline.dedupe.duplicates import one_pass
+from pipeline.errors import DeclarationError, explained
+from pipeline.execution import shards
+from pipeline.execution.freshness import Done
+from pipeline.hashing import mix64
+from pipeline.text import like, which
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipeline.config import Dedupe
+    from pipeline.dedupe.duplicates import Group, Plan
+    from pipeline.execution.engines import Workers
+
+_EXAMPLES: Final = 3
+_REASON: Final = "test_passage"
+#: The hash of an n-gram, and the number of the test that it is from.
+_GRAMS: Final = pa.schema([("gram", pa.uint64()), ("source", pa.int32())])
+_ALL: Final = "all.parquet"
+_BASE: Final = 0x9E3779B97F4A7C15
+
+
+def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> None:
+    """Report (and drop) the overlaps with tests of what is left in `plan.folder`."""
+    files = outside(plan.settings)
+    names = [f"{plan.name(n)}/test" for n in range(len(plan.datasets))] + [*map(str, files)]
+    parts = one_pass("n-grams of tests", _of_tests, [*enumerate(groups)], plan, workers)
+    found = [shards.read(plan.work / "overlap" / name) for name in parts]
+    for number, path in enumerate(files, len(plan.datasets)):
+        found += (_grams(own, number) for own in _of_file(path, plan.settings))
+    every = pa.concat_tables([_GRAMS.empty_table(), *found])
+    _, first = np.unique(every["gram"].to_numpy(), return_index=True)
+    shards.write(every.take(pa.array(first)), plan.work / "overlap" / _ALL)
+    job = partial(_overlaps, names=names)
+    parts = one_pass("overlaps with tests", job, [*enumerate(groups)], plan, workers)
+    report: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for dataset, split, other, records, examples in (entry for part in parts for entry in part):
+        own = report.setdefault((dataset, split, other), {"records": 0, "examples": []})
+        own["records"] += records
+        own["examples"] = [*own["examples"], *examples][:_EXAMPLES]
+    keys = ("dataset", "split", "test")
+    settings = plan.settings
+    content = {
+        "words": settings.overlap_words,
+        "characters": settings.overlap_characters,
+        "policy": settings.overlap,
+        "pairs": [{**dict(zip(keys, key, strict=True)), **report[key]} for key in sorted(report)],
+    }
+    shards.write_json(content, plan.folder / "overlap.json")
+
+
+def outside(settings: Dedupe) -> list[Path]:
+    """The files of outside benchmarks, sorted. Raises DeclarationError where there is none."""
+    files: list[Path] = []
+    for path in map(Path, settings.against):
+        inner = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        if not inner:
+            todo = "correct dedupe.against, which names files and folders of texts"
+            raise DeclarationError("there is no file of a benchmark", where=path, todo=todo)
+        files += inner
+    return files
+
+
+def ngrams(texts: Any, language: str, settings: Dedupe) -> tuple[Any, Any]:
+    """(hashes of the n-grams of texts in one language, the row of each)."""
+    lines = pc.utf8_lower(texts).to_pylist()
+    codes = np.frombuffer("".join(lines).encode("utf-32-le"), np.uint32)
+    row = np.repeat(np.arange(len(lines)), np.fromiter(map(len, lines), np.int64, len(lines)))
+    inside = which(codes, str.isalnum)
+    row, unit = row[inside], mix64(codes[inside])
+    if like(language) != "en":
+        return _passages(unit, row, settings.overlap_characters)
+    # A word is a run of such characters: where one begins, the one before is not inside.
+    place = np.flatnonzero(inside)
+    new = np.ones(len(place), bool)
+    new[1:] = (np.diff(place) > 1) | (row[1:] != row[:-1])
+    starts = np.flatnonzero(new)
+    words = _sums(unit, starts, np.append(starts[1:], len(unit)))
+    return _passages(words, row[starts], settings.overlap_words)
+
+
+def _passages(unit: Any, row: Any, n: int) -> tuple[Any, Any]:
+    """(hashes of `n` units in a row of one text, the text of each)."""
+    at = np.flatnonzero(row[n - 1 :] == row[: max(0, len(row) - n + 1)])
+    return _sums(unit, at, at + n), row[at]
+
+
+def _sums(unit: Any, starts: Any, ends: Any) -> Any:
+    """One hash for each span of units, a polynomial in them modulo 2**64."""
+    sums = np.zeros(len(unit) + 1, np.uint64)
+    np.cumsum(unit * _powers(_BASE, len(unit)), out=sums[1:])
+    return mix64(
+        (sums[ends] - sums[starts]) * _powers(pow(_BASE, -1, 2**64), len(unit) + 1)[starts]
+    )
+
+
+def _powers(base: int, count: int) -> Any:
+    """1, base, base squared, ..., modulo 2**64."""
+    factors = np.full(count, base, np.uint64)
+    factors[:1] = 1
+    return np.cumprod(factors)
+
+
+def _texts(plan: Plan, shard: Any) -> Any:
+    columns = ["id", "text", "dropped"]
+    return tags.tagged(shard.path, plan.tags(shard).parent, columns)
+
+
+def _of_tests(item: tuple[int, Group], plan: Plan) -> Done:
+    """First pass: the n-grams of the kept test records of a group of shards."""
+    number, group = item
+    found = [_GRAMS.empty_table()]
+    for shard in group:
+        if shard.split == "test":
+            table = _texts(plan, shard)
+            kept = table.filter(pc.is_null(table["dropped"]))["text"].combine_chunks()
+            language = plan.datasets[shard.dataset].language
+            found.append(_grams(ngrams(kept, language, plan.settings)[0], shard.dataset))
+    path = plan.work / "overlap" / f"{number:06d}.parquet"
+    shards.write(pa.concat_tables(found), path)
+    return Done([path], path.name)
+
+
+def _grams(grams: Any, source: int) -> Any:
+    grams = np.unique(grams)
+    return pa.table([grams, np.full(len(grams), source, np.int32)], schema=_GRAMS)
+
+
+def _of_file(path: Path, settings: Dedupe) -> Iterator[Any]:
+    """The n-grams of a file of texts in no known language: of words, and of characters."""
+    texts = pa.array(_strings_in(path), pa.string())
+    for language in ("en", "zh"):
+        yield ngrams(texts, language, settings)[0]
+
+
+def _strings_in(path: Path) -> list[str]:
+    """All strings of a Parquet or JSON file, or the lines of another one."""
+    try:
+        if path.suffix == ".parquet":
+            return [*_strings(shards.read(path).to_pylist())]
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            return [*_strings(orjson.loads(content))]
+        lines = content.decode("utf-8-sig").splitlines()
+        if path.suffix in (".jsonl", ".ndjson"):
+            return [*_strings([orjson.loads(line) for line in lines if line.strip()])]
+    except (OSError, ValueError, pa.ArrowInvalid) as problem:
+        raise explained(problem, path) or DeclarationError(
+            f"cannot read a benchmark: {problem}",
+            where=path,
+            todo="give Parquet, JSON, JSON lines or plain text",
+        ) from None
+    return lines
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        inner: Iterable[Any] = value.values() if isinstance(value, dict) else value
+        for own in inner:
+            yield from _strings(own)
+
+
+def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done:
+    """Second pass: which train and dev records share an n-gram with a test; these are tagged."""
+    _, group = item
+    tests = shards.read(plan.work / "overlap" / _ALL)
+    every, source = (tests[name].to_numpy() for name in _GRAMS.names)
+    files: list[Path] = []
+    counts: Counter[tuple[str, str, str]] = Counter()
+    examples: dict[tuple[str, str, str], list[str]] = {}
+    for shard in group:
+        if shard.split == "test" or not len(every):
+            continue
+        table = _texts(plan, shard)
+        texts = table["text"].combine_chunks()
+        grams, row = ngrams(texts, plan.datasets[shard.dataset].language, plan.settings)
+        at = np.minimum(np.searchsorted(every, grams), len(every) - 1)
+        # What this step has tagged, if it is done a second time, is found again.
+        again = pc.fill_null(pc.equal(table["dropped"], _REASON), True)
+        stay = again.to_numpy()
+        shared = np.flatnonzero((every[at] == grams) & stay[row])
+        rows, first = np.unique(row[shared], return_index=True)
+        partners = [names[n] for n in source[at[shared[first]]]]
+        for record, partner in zip(rows.tolist(), partners, strict=True):
+            key = (plan.name(shard.dataset), shard.split, partner)
+            counts[key] += 1
+            if counts[key] <= _EXAMPLES:
+                examples.setdefault(key, []).append(table["id"][record].as_py())
+        if plan.settings.overlap == "drop" and len(rows):
+            path = plan.tags(shard)
+            reasons = pa.array([_REASON] * len(rows))
+            old = shards.read(path, tags.TAGS.names)
+            shards.write(tags.with_drops(old, pa.array(rows), reasons, pa.array(partners)), path)
+            files.append(path)
+    return Done(files, [[*key, n, examples[key]] for key, n in sorted(counts.items())])
