@@ -51,9 +51,10 @@ def _formats() -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import config, exports
+    from pipeline import config
     from pipeline.errors import RawFileError
     from pipeline.execution import atomic, ownership, shards
+    from pipeline.exports import writing
     from pipeline.terminal import listing
 
     form = _formats()[arguments.format]
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         source = _source(arguments, kind, ws)
         with atomic.replacing(out) as folder:
             ownership.claim(folder, ownership.EXPORT)
-            counts = exports.export(form["module"], source, folder)
+            counts = writing.export(arguments.format, source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):
                 raise RawFileError(
                     f"nothing in these datasets and splits is what {arguments.format} holds",
@@ -92,7 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
                 )
             about = {"format": arguments.format, "from": kind, "counts": counts}
             shards.write_json(about, folder / "export.json")
-    print(listing.table(("counted", "number"), [*counts.items()]))
+    lost = {what: n for what, n in counts.items() if what.startswith("lost") and n}
+    print(listing.table(("counted", "number"), [i for i in counts.items() if i[0] not in lost]))
+    losses = ", ".join(f"{what.removeprefix('lost: ')} {n:,}" for what, n in lost.items())
+    print(f"lost: {losses or 'nothing'}")
     return 0
 
 
@@ -144,7 +148,6 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
         datasets,
         splits,
         ws.settings.instruct,
-        arguments.format,
         arguments.limit,
         arguments.model,
         arguments.out.absolute(),

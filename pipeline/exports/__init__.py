@@ -1,17 +1,11 @@
-"""Exports: the corpus in the formats of trainers and harnesses. formats.toml lists them.
+"""Exports: the corpus in the formats of trainers and harnesses, which formats.toml lists.
 
-A format's module has one function:
-
-    export(source, out) -> counts          writes files under the folder `out`
-
-`counts` says how many rows were written, and how many annotations the format could not hold. What
-the modules share is here: kept records and published rows as a stream of small tables, in the order
-of datasets, splits and rows. No more than one table is held at a time.
+What they are made from is here: kept records and published rows as a stream of small tables, in the
+order of datasets, splits and rows. No more than one table is held at a time. `writing` writes them.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
@@ -31,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 #: What is counted where a format holds no task of a dataset.
-OTHER_TASKS: Final = "left out: records of other tasks"
+OTHER_TASKS: Final = "lost: records of other tasks"
 _ROWS: Final = 5_000
 
 Kind = Literal["records", "instructions"]
@@ -48,20 +42,12 @@ class Source(NamedTuple):
     splits: tuple[str, ...] = SPLITS
     #: How labels are asked.
     asking: Instruct = Instruct()
-    #: The name in formats.toml, for modules that write several formats.
-    format: str = ""
     #: Only so many records of every dataset, split and config.
     limit: int | None = None
     #: The model that batches ask.
     model: str = ""
     #: Where the export will lie once it is whole.
     place: Path | None = None
-
-
-def export(module: str, source: Source, out: Path) -> dict[str, int]:
-    """Write the source with this module of the package; return its counts."""
-    counts: dict[str, int] = import_module(f"pipeline.exports.{module}").export(source, out)
-    return counts
 
 
 def records(

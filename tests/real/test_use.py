@@ -13,7 +13,7 @@ from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe, Normalize, Settings
 from pipeline.dedupe.stage import dedupe
 from pipeline.execution import atomic
-from pipeline.exports import Source, iepile_jsonl
+from pipeline.exports import Source, writing
 from pipeline.instruct import coverage
 from pipeline.instruct.stage import instruct
 from pipeline.publish.stage import publish
@@ -66,7 +66,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
     dataset = catalog.load(name)
     records_of(dataset, Path(RAW), MANIFESTS, tmp_path / "run")
     with atomic.replacing(tmp_path / "first") as partial:
-        iepile_jsonl.export(Source("records", tmp_path / "run", (dataset,)), partial)
+        writing.export("iepile-jsonl", Source("records", tmp_path / "run", (dataset,)), partial)
     for task in dataset.tasks:
         folder = tmp_path / "first" / f"IE-{dataset.language}" / task / name
         own = tmp_path / task
@@ -77,7 +77,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, tmp_path):
             again, *raw_files.edition(again, own / "raw"), Normalize(), own / "run/clean" / name
         )
         with atomic.replacing(own / "second") as partial:
-            iepile_jsonl.export(Source("records", own / "run", (again,)), partial)
+            writing.export("iepile-jsonl", Source("records", own / "run", (again,)), partial)
         for path in folder.glob("[td]*.json"):
             second = own / "second" / path.relative_to(tmp_path / "first")
             assert path.read_bytes() == second.read_bytes()
