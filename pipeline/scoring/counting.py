@@ -60,16 +60,24 @@ class Row(NamedTuple):
 
 
 class Group:
-    """What is counted for one task, dataset and split."""
+    """What is counted for one task, dataset and split.
 
-    def __init__(self, task: str, near: Mapping[str, Sequence[str]] | None = None) -> None:
+    `near` is the dictionary of hard negatives, `config` the folder of the corpus.
+    """
+
+    def __init__(
+        self, task: str, near: Mapping[str, Sequence[str]] | None = None, config: str = ""
+    ) -> None:
         self.task = task
+        self.config = config
         self.measures = MEASURES[task]
         self.rows: Counter[str] = Counter()
         #: Reason -> answers that could not be read.
         self.unreadable: Counter[str] = Counter()
         #: Per measure: how many records have these counts.
         self.records: list[Counter[Counts]] = [Counter() for _ in self.measures]
+        #: Per measure: how many records have these counts of this model and of another.
+        self.pairs: list[Counter[tuple[Counts, Counts]]] = [Counter() for _ in self.measures]
         #: Per measure: label -> counts.
         self.labels = [defaultdict[str, list[int]](lambda: [0, 0, 0]) for _ in self.measures]
         self.mistakes = mistakes.Mistakes(near or {})
