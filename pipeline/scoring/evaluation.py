@@ -123,7 +123,7 @@ def score(
                 f"{len(strange)} answers have ids that the gold does not hold, the first is "
                 f"{strange[0].as_py()!r}",
                 where=gold,
-                todo="answer rows of the corpus that --gold names",
+                todo="answer rows of the corpus that --corpus names",
             )
     return _scores([model.groups for model in models], left_out, options)
 
@@ -142,7 +142,7 @@ def _gold(gold: Path, splits: Any) -> Iterator[Any]:
     """
     folders: dict[Path, list[Path]] = {}
     spo: set[Path] = set()
-    todo = "name a corpus that `iepile publish` wrote with --gold"
+    todo = "name a corpus that `iepile publish` wrote with --corpus"
     for path in files(gold):
         if path.suffix != ".parquet":
             continue
@@ -156,7 +156,7 @@ def _gold(gold: Path, splits: Any) -> Iterator[Any]:
             folders[path.parent].append(path)
             spo |= {path.parent} if pc.any(pc.equal(kinds["task"], "SPO")).as_py() else set()
     if not folders:
-        todo = "name the folder of a corpus, or one of its shards, with --gold"
+        todo = "name the folder of a corpus, or one of its shards, with --corpus"
         raise RawFileError("no Parquet shards here", where=gold, todo=todo)
     for folder, paths in folders.items():
         columns = [*_COLUMNS, *(_SIGNATURES if folder in spo else ())]
@@ -182,7 +182,7 @@ def _part(path: Path, columns: list[str], splits: Any, part: int, parts: int) ->
             names = pc.binary_join_element_wise(table["task"], places, "/")
             for name in pc.unique(names).to_pylist():
                 if name is None or name.count("/") != 2:
-                    todo = "name a corpus that `iepile publish` wrote with --gold"
+                    todo = "name a corpus that `iepile publish` wrote with --corpus"
                     raise RawFileError(
                         f"these are no rows of a corpus: {name!r}", where=path, todo=todo
                     )
