@@ -1,9 +1,9 @@
 """Write an export as formats.toml describes it.
 
 A format of instructions is a template of its rows: `$name` stands for a column of the corpus, for
-the model that is asked, or for the JSON Schema of the answer. Rows go to one folder per split, with
-nothing in it but shards (LLaMA-Factory loads a folder as one dataset), and the test rows of held-out
-sets to heldout/. A format of records has a module:
+the model that is asked, or for the JSON Schema of the answer. Rows go to one folder per split (with
+nothing in it but shards: LLaMA-Factory loads a folder as one dataset), and the test rows of
+held-out sets to heldout/. A format of records has a module:
 
     rows(record, dataset, asked) -> (rows, counts)   `asked` are the labels to ask, by prompt
     schema(dataset)                                  of the columns, where the rows are Parquet
