@@ -79,7 +79,7 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
         ]
         for e in entries
     ]
-    spare = ("macro", *counts, "measure", "missing", "unreadable", "95 %")
+    spare = ("macro", *counts, "missing", "unreadable", "95 %")
     print(table((*columns, *figures), rows, spare, "see all:   --out FILE"))
     if any("against" in e for e in entries):
         print()
