@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import hashing
+from pipeline.dedupe import tags
 from pipeline.errors import RawFileError
 from pipeline.negatives import interchange
 from pipeline.records import TASKS
-from pipeline.scoring.counting import Group, Options, Row, add_record
+from pipeline.scoring.counting import Group, Options, Places, Row, Types, add_record
 from pipeline.scoring.f1 import f1_of_measure, result, together
 from pipeline.scoring.predictions import AT_ONCE, files, parquet
 from pipeline.tables import of_corpus
@@ -49,6 +50,7 @@ class _Model:
         #: Which answers have a row in the gold.
         self.known = np.zeros(len(self.ids), bool)
         self.groups: dict[str, Group] = {}
+        self.types: Types = {}
         place = "^(.*)/[^/]*/([^/]*)/[^/]*$"
         names = pc.replace_substring_regex(self.ids, place, r"\2/\1").fill_null("")
         self._names = names.dictionary_encode()
@@ -106,11 +108,17 @@ def score(
             left = table["group"].filter(pc.and_not(due, answered)).to_pylist()
             left_out.update(name.split("/")[1] for name in left)
             due = pc.and_(due, answered)
-        for model in models:
-            for name in names:
-                task, dataset, _ = name.split("/")
-                near = _near(dictionary, dataset).get(task, {}) if options.examples else {}
-                model.groups.setdefault(name, Group(task, near, table["config"][0].as_py()))
+        config = table["config"][0].as_py()
+        for name in sorted(name for name in names if name not in models[0].groups):
+            task, dataset, split = name.split("/")
+            near = _near(dictionary, dataset).get(task, {}) if options.examples else {}
+            by_place = options.match == "span" and task == "NER"
+            places = _places(gold, dataset, split) if by_place else None
+            for model in models:
+                # The folders of NER come before those of RE.
+                typed = options.strict and f"NER/{dataset}/{split}" in (*model.groups, name)
+                types = model.types if typed else None
+                model.groups[name] = Group(task, near, config, places=places, types=types)
         texts = [m.texts.take(own.filter(due)) for m, own in zip(models, at, strict=True)]
         add([model.groups for model in models], table.filter(due), texts, options)
     if absent := sorted({*datasets} - present):
@@ -132,6 +140,30 @@ def _near(dictionary: Path | None, dataset: str) -> Mapping[str, Mapping[str, Se
     """Task -> label -> near labels; nothing where the dictionary has no such dataset."""
     path = dictionary / f"{dataset}.json" if dictionary else None
     return interchange.dictionary_of(path) if path and path.is_file() else {}
+
+
+def _places(gold: Path, dataset: str, split: str) -> Places:
+    """Where the entities of a split stand, by the records of the run that made the corpus."""
+    run = next((p for p in gold.resolve().parents if (p / "clean" / dataset).is_dir()), None)
+    if run is None:
+        todo = "score against the corpus of a whole run with --match span"
+        problem = f"the records of {dataset} are not beside this corpus"
+        raise RawFileError(problem, where=gold, todo=todo)
+    found: dict[str, dict[str, dict[str, list[str]]]] = {}
+    dedupe = run / "dedupe" / dataset
+    tables = tags.tables(run / "clean" / dataset, dedupe if dedupe.is_dir() else None, [split])
+    for _, table in tables:
+        for record in table.select(["id", "mentions"]).to_pylist():
+            own = found.setdefault(record["id"], {})
+            for mention in record["mentions"]:
+                if mention["label"] is not None:
+                    start, end = mention["start"], mention["end"]
+                    place = "" if start is None else f"{start}:{end}"
+                    by_text = own.setdefault(mention["label"], {})
+                    places = by_text.setdefault(mention["text"], [])
+                    if place not in places:
+                        places.append(place)
+    return found
 
 
 def _gold(gold: Path, splits: Any) -> Iterator[Any]:

@@ -146,7 +146,8 @@ _ROW_COUNTS: Final = (
 
 def together(groups: Sequence[Group]) -> Group:
     """The sum of groups of one task."""
-    total = Group(groups[0].task)
+    strict = all("strict" in group.measures for group in groups)
+    total = Group(groups[0].task, types={} if strict else None)
     for group in groups:
         total.rows.update(group.rows)
         total.unreadable.update(group.unreadable)
