@@ -29,6 +29,9 @@ def run(arguments: Arguments) -> int:
             where=f"--from {kind}",
             todo=f"use --from {form['from'][0]}",
         )
+    if arguments.only and "annotates" not in form:
+        todo = "use label-studio, doccano or brat, which have room for the reason"
+        raise RawFileError("this format has no room for comments", where="--only", todo=todo)
     if arguments.format == "batch" and not arguments.model:
         todo = "name the model with --model, as the server calls it"
         raise RawFileError("every request of a batch names a model", where="--model", todo=todo)
@@ -114,4 +117,5 @@ def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
         arguments.limit,
         arguments.model,
         arguments.out.absolute(),
+        arguments.only == "suspicious",
     )

@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Instruct
-from pipeline.dedupe.tags import tables
+from pipeline.dedupe.tags import record_shards, tables, tagged
 from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -48,6 +49,8 @@ class Source(NamedTuple):
     model: str = ""
     #: Where the export will lie once it is whole.
     place: Path | None = None
+    #: Only records that were dropped, or that `comments` has something to say about.
+    suspicious: bool = False
 
 
 def records(
@@ -61,7 +64,8 @@ def records(
         splits = ("test",) if dataset.use == "held-out" else SPLITS
         wanted = not tasks or {*tasks} & {*dataset.tasks}
         left = dict.fromkeys(splits, source.limit)
-        for split, table in kept_tables(source, dataset, [s for s in splits if s in source.splits]):
+        chosen = suspicious_tables if source.suspicious else kept_tables
+        for split, table in chosen(source, dataset, [s for s in splits if s in source.splits]):
             kept = table.slice(0, left[split])
             if source.limit is not None:
                 left[split] -= kept.num_rows
@@ -80,6 +84,35 @@ def kept_tables(
     dedupe = source.folder / "dedupe" / dataset.id
     clean = source.folder / "clean" / dataset.id
     return tables(clean, dedupe if dedupe.is_dir() else None, splits)
+
+
+def suspicious_tables(
+    source: Source, dataset: Dataset, splits: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """(split, table of RECORDS) of the records to look at again, shard by shard."""
+    dedupe = source.folder / "dedupe" / dataset.id
+    for split, path in record_shards(source.folder / "clean" / dataset.id, splits):
+        table = tagged(path, dedupe if dedupe.is_dir() else None)
+        odd = [bool(comments(record, dataset.language)) for record in table.to_pylist()]
+        yield split, table.filter(pa.array(odd, pa.bool_()))
+
+
+def comments(record: Mapping[str, Any], language: str) -> list[str]:
+    """What is odd about a record: why it was dropped, and mentions that do not fit its text."""
+    found = []
+    if record["dropped"]:
+        why = (record["dropped"], record["drop_detail"], record["drop_partner"])
+        found.append(": ".join(filter(None, why)))
+    text = record["text"]
+    for mention in record["mentions"]:
+        start, end = mention["start"], mention["end"]
+        if start is None:
+            found.append(f"no place in the text: {mention['text']}")
+        elif like(language) == "en" and any(
+            text[max(cut - 1, 0) : cut + 1].isalnum() for cut in (start, end) if 0 < cut < len(text)
+        ):
+            found.append(f"cuts a word: {mention['text']}")
+    return found
 
 
 def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:

@@ -82,7 +82,7 @@ def _records(form: Mapping[str, Any], source: Source, out: Path, counts: Counter
             made: list[dict[str, Any]] = []
             for record in table.to_pylist():
                 rows, record_counts = make(record, dataset, asked)
-                made += with_ids(record, rows)
+                made += with_ids(record, rows) if form.get("ids", True) else rows
                 counts.update(record_counts)
                 for kind in ("mentions", "relations", "events"):
                     if kind not in form["holds"]:
