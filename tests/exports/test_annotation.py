@@ -39,7 +39,11 @@ def written(record, *, name=str, events=False):
             (
                 name(e["label"]),
                 place(e["trigger"]),
-                *sorted((name(a["role"]), place(a["mention"])) for a in e["arguments"]),
+                *sorted(
+                    (name(a["role"]), place(a["mention"]))
+                    for a in e["arguments"]
+                    if a["mention"] in labels
+                ),
             )
             for e in (record["events"] if events else ())
             if e["trigger"] is not None
