@@ -239,7 +239,8 @@ def add(
     unit, name = (c.combine_chunks().dictionary_encode() for c in (unit, table["group"]))
     order = pa.array(np.lexsort((copy, batch, unit.indices, name.indices)))
     names = name.dictionary.to_pylist()
-    columns = {column: table[column].take(order).to_pylist() for column in table.column_names}
+    needed = [c for c in ("task", "output", "record_id", *_SIGNATURES) if c in table.column_names]
+    columns = {column: table[column].take(order).to_pylist() for column in needed}
     labels: Iterable[Sequence[str]] = columns.get("labels", repeat(()))
     shown: Iterable[Sequence[str]] = repeat(())
     if "instruction" in columns:

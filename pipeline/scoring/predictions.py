@@ -53,11 +53,11 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
     ids: list[Any] = []
     texts: list[Any] = []
     prompts: list[Prompt] = []
-    rows = (row for file in files(path) for row in _rows(file, field))
-    while piece := [_answer(origin, row, field) for origin, row in islice(rows, AT_ONCE)]:
-        ids.append(pa.array([id_ for id_, _, _ in piece], pa.string()))
-        texts.append(pa.array([text for _, _, text in piece], pa.large_string()))
-        prompts += [prompt for _, prompt, _ in piece if prompt is not None]
+    for file in files(path):
+        for own_ids, own_texts, own_prompts in _pieces(file, field):
+            ids.append(own_ids)
+            texts.append(own_texts)
+            prompts += own_prompts
     if not ids:
         raise RawFileError(
             "no predictions here",
@@ -157,10 +157,14 @@ def files(path: Path) -> list[Path]:
     return [path]
 
 
-def _rows(path: Path, field: str | None) -> Iterator[tuple[object, Any]]:
-    """(where it stands, row) of a file; of Parquet only the id and the model's text."""
+def _pieces(path: Path, field: str | None) -> Iterator[tuple[Any, Any, list[Prompt]]]:
+    """(ids, texts, prompts of answers without an id) of a file, piece by piece."""
     if path.suffix != ".parquet":
-        yield from json_rows(path)
+        answers = (_answer(origin, row, field) for origin, row in json_rows(path))
+        while piece := [*islice(answers, AT_ONCE)]:
+            ids, prompts, texts = zip(*piece, strict=True)
+            told = [prompt for prompt in prompts if prompt is not None]
+            yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string()), told
         return
     with parquet(path) as file:
         name = _field(file.schema_arrow.names, field, path)
@@ -171,13 +175,13 @@ def _rows(path: Path, field: str | None) -> Iterator[tuple[object, Any]]:
             raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
         for batch in file.iter_batches(AT_ONCE, columns=["id", name]):
             batch.validate(full=True)
-            yield from ((path, row) for row in batch.to_pylist())
+            yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string()), []
 
 
 def _answer(
     origin: object, row: Any, field: str | None
 ) -> tuple[str | None, Prompt | None, str | None]:
-    """(id, prompt, text) of a row: it has an id or a prompt."""
+    """(id, prompt, text) of a row of JSON; it has an id or a prompt."""
     if isinstance(row, Reject):
         todo = "write one JSON object a line: an id and the model's text"
         raise RawFileError(f"not JSON: {row.detail}", where=origin, todo=todo)
