@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import config, exports
+    from pipeline import config
     from pipeline.errors import RawFileError
     from pipeline.execution import atomic, ownership, shards
+    from pipeline.exports import writing
     from pipeline.terminal import listing
 
-    table = Path(exports.__file__).with_name("formats.toml").read_text(encoding="utf-8")
-    form = tomllib.loads(table)[arguments.format]
+    form = writing.formats()[arguments.format]
     kind = arguments.kind or form["from"][0]
     if kind not in form["from"]:
         raise RawFileError(
@@ -30,6 +29,9 @@ def run(arguments: Arguments) -> int:
             where=f"--from {kind}",
             todo=f"use --from {form['from'][0]}",
         )
+    if arguments.only and "annotates" not in form:
+        todo = "use label-studio, doccano or brat, which have room for the reason"
+        raise RawFileError("this format has no room for comments", where="--only", todo=todo)
     if arguments.format == "batch" and not arguments.model:
         todo = "name the model with --model, as the server calls it"
         raise RawFileError("every request of a batch names a model", where="--model", todo=todo)
@@ -49,7 +51,7 @@ def run(arguments: Arguments) -> int:
         source = _source(arguments, kind, ws)
         with atomic.replacing(out) as folder:
             ownership.claim(folder, ownership.EXPORT)
-            counts = exports.export(form["module"], source, folder)
+            counts = writing.export(arguments.format, source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):
                 raise RawFileError(
                     f"nothing in these datasets and splits is what {arguments.format} holds",
@@ -58,7 +60,10 @@ def run(arguments: Arguments) -> int:
                 )
             about = {"format": arguments.format, "from": kind, "counts": counts}
             shards.write_json(about, folder / "export.json")
-    print(listing.table(("counted", "number"), [*counts.items()]))
+    lost = {what: n for what, n in counts.items() if what.startswith("lost") and n}
+    print(listing.table(("counted", "number"), [i for i in counts.items() if i[0] not in lost]))
+    losses = ", ".join(f"{what.removeprefix('lost: ')} {n:,}" for what, n in lost.items())
+    print(f"lost: {losses or 'nothing'}")
     return 0
 
 
@@ -109,8 +114,8 @@ def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
         datasets,
         splits,
         ws.settings.instruct,
-        arguments.format,
         arguments.limit,
         arguments.model,
         arguments.out.absolute(),
+        arguments.only == "suspicious",
     )

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pipeline.commands import Arguments, say
+
+#: Examples of every kind of mistake and label on a page.
+_ON_A_PAGE: Final = 3
 
 
 def run(arguments: Arguments) -> int:
     """Print the tables, and write the JSON file."""
     from pipeline.execution import ownership, shards
-    from pipeline.scoring import evaluation, predictions
+    from pipeline.scoring import evaluation, page, predictions
     from pipeline.scoring.counting import Options
 
     files = [path for path in (arguments.predictions, arguments.against) if path]
-    if arguments.out:
-        ownership.apart([arguments.out], [*files, arguments.corpus])
+    for out in filter(None, (arguments.out, arguments.page)):
+        ownership.apart([out], [*files, arguments.corpus])
     models = [predictions.read(path, arguments.field, arguments.corpus) for path in files]
-    options = Options(arguments.match, arguments.normalize, arguments.samples, arguments.mistakes)
+    examples = arguments.mistakes or (_ON_A_PAGE if arguments.page else 0)
+    options = Options(
+        arguments.match, arguments.normalize, arguments.samples, examples, arguments.strict
+    )
     with ownership.reading(arguments.corpus):
         scores = evaluation.score(
             models[0],
@@ -30,8 +36,10 @@ def run(arguments: Arguments) -> int:
         )
     if arguments.out:
         shards.write_json(scores, arguments.out)
+    if arguments.page:
+        shards.write_text(page.page(scores), arguments.page)
     _print(scores, labels=arguments.labels)
-    if arguments.mistakes:
+    if examples:
         _print_mistakes(scores)
     _note(scores)
     return 0
@@ -79,7 +87,7 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
         ]
         for e in entries
     ]
-    spare = ("macro", *counts, "measure", "missing", "unreadable", "95 %")
+    spare = ("macro", *counts, "missing", "unreadable", "95 %")
     print(table((*columns, *figures), rows, spare, "see all:   --out FILE"))
     if any("against" in e for e in entries):
         print()

@@ -1,37 +1,32 @@
-"""Exports: the corpus in the formats of trainers and harnesses. formats.toml lists them.
+"""Exports: the corpus in the formats of trainers and harnesses, which formats.toml lists.
 
-A format's module has one function:
-
-    export(source, out) -> counts          writes files under the folder `out`
-
-`counts` says how many rows were written, and how many annotations the format could not hold. What
-the modules share is here: kept records and published rows as a stream of small tables, in the order
-of datasets, splits and rows. No more than one table is held at a time.
+What they are made from is here: kept records and published rows as a stream of small tables, in the
+order of datasets, splits and rows. No more than one table is held at a time. `writing` writes them.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Instruct
-from pipeline.dedupe.tags import tables
+from pipeline.dedupe.tags import record_shards, tables, tagged
 from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
 
 #: What is counted where a format holds no task of a dataset.
-OTHER_TASKS: Final = "left out: records of other tasks"
+OTHER_TASKS: Final = "lost: records of other tasks"
 _ROWS: Final = 5_000
 
 Kind = Literal["records", "instructions"]
@@ -48,20 +43,14 @@ class Source(NamedTuple):
     splits: tuple[str, ...] = SPLITS
     #: How labels are asked.
     asking: Instruct = Instruct()
-    #: The name in formats.toml, for modules that write several formats.
-    format: str = ""
     #: Only so many records of every dataset, split and config.
     limit: int | None = None
     #: The model that batches ask.
     model: str = ""
     #: Where the export will lie once it is whole.
     place: Path | None = None
-
-
-def export(module: str, source: Source, out: Path) -> dict[str, int]:
-    """Write the source with this module of the package; return its counts."""
-    counts: dict[str, int] = import_module(f"pipeline.exports.{module}").export(source, out)
-    return counts
+    #: Only records that were dropped, or that `comments` has something to say about.
+    suspicious: bool = False
 
 
 def records(
@@ -75,7 +64,8 @@ def records(
         splits = ("test",) if dataset.use == "held-out" else SPLITS
         wanted = not tasks or {*tasks} & {*dataset.tasks}
         left = dict.fromkeys(splits, source.limit)
-        for split, table in kept_tables(source, dataset, [s for s in splits if s in source.splits]):
+        chosen = suspicious_tables if source.suspicious else kept_tables
+        for split, table in chosen(source, dataset, [s for s in splits if s in source.splits]):
             kept = table.slice(0, left[split])
             if source.limit is not None:
                 left[split] -= kept.num_rows
@@ -94,6 +84,35 @@ def kept_tables(
     dedupe = source.folder / "dedupe" / dataset.id
     clean = source.folder / "clean" / dataset.id
     return tables(clean, dedupe if dedupe.is_dir() else None, splits)
+
+
+def suspicious_tables(
+    source: Source, dataset: Dataset, splits: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """(split, table of RECORDS) of the records to look at again, shard by shard."""
+    dedupe = source.folder / "dedupe" / dataset.id
+    for split, path in record_shards(source.folder / "clean" / dataset.id, splits):
+        table = tagged(path, dedupe if dedupe.is_dir() else None)
+        odd = [bool(comments(record, dataset.language)) for record in table.to_pylist()]
+        yield split, table.filter(pa.array(odd, pa.bool_()))
+
+
+def comments(record: Mapping[str, Any], language: str) -> list[str]:
+    """What is odd about a record: why it was dropped, and mentions that do not fit its text."""
+    found = []
+    if record["dropped"]:
+        why = (record["dropped"], record["drop_detail"], record["drop_partner"])
+        found.append(": ".join(filter(None, why)))
+    text = record["text"]
+    for mention in record["mentions"]:
+        start, end = mention["start"], mention["end"]
+        if start is None:
+            found.append(f"no place in the text: {mention['text']}")
+        elif like(language) == "en" and any(
+            text[max(cut - 1, 0) : cut + 1].isalnum() for cut in (start, end) if 0 < cut < len(text)
+        ):
+            found.append(f"cuts a word: {mention['text']}")
+    return found
 
 
 def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:

@@ -1,8 +1,4 @@
-"""Files of rows in shards `<name>-NNNNN`, name "duie2/train": JSON lines, JSON arrays, Parquet.
-
-Each function yields one that appends rows to a name. The rows of one name may come in pieces; only
-the shard written last is open. JSON lines alone may come back to an earlier name.
-"""
+"""Files of rows in shards `<name>-NNNNN`, name "duie2/train": JSON lines, JSON arrays, Parquet."""
 
 from __future__ import annotations
 
@@ -24,88 +20,57 @@ ROWS_PER_SHARD: Final = 200_000
 
 
 @contextmanager
-def json_lines(
-    out: Path, per_shard: int = ROWS_PER_SHARD
-) -> Iterator[Callable[[str, Iterable[Any]], None]]:
-    """Yield a function that appends rows, a line each: objects, or JSON as bytes."""
-    written: dict[str, int] = {}
-    with ExitStack() as shard:
-        stream: Any = None
-        open_path: Path | None = None
+def sharded(out: Path, kind: str, per_shard: int = ROWS_PER_SHARD) -> Iterator[Callable[..., None]]:
+    """Yield `write(name, rows, schema=None)`, which appends rows to the shards of a name.
 
-        def write(name: str, rows: Iterable[Any]) -> None:
-            nonlocal stream, open_path
-            lines = (row if isinstance(row, bytes) else orjson.dumps(row) for row in rows)
-            while True:
-                number, used = divmod(written.get(name, 0), per_shard)
-                piece = [line + b"\n" for line in islice(lines, per_shard - used)]
-                if not piece:
-                    return
-                path = out / f"{name}-{number:05d}.jsonl"
-                if path != open_path:
-                    shard.close()
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    stream, open_path = shard.enter_context(path.open("ab")), path
-                stream.writelines(piece)
-                written[name] = written.get(name, 0) + len(piece)
-
-        yield write
-
-
-@contextmanager
-def json_arrays(
-    out: Path, per_shard: int = ROWS_PER_SHARD
-) -> Iterator[Callable[[str, Iterable[Any]], None]]:
-    """Yield a function that appends rows to arrays, for trainers that read with `json.load`."""
+    `kind` is the ending of the files: jsonl, json or parquet, for which the schema follows from the
+    first rows where none is given. The rows of one name may come in pieces, but all in a row; only
+    the shard written last is open.
+    """
     name, rows = "", 0
-    stream: Any = None
-
-    def close() -> None:
-        if stream is not None:
-            stream.write(b"\n]\n")
-            stream.close()
-
-    def write(into: str, items: Iterable[Any]) -> None:
-        nonlocal name, rows, stream
-        for item in items:
-            if into != name or rows % per_shard == 0:
-                close()
-                rows = rows if into == name else 0
-                name = into
-                path = out / f"{name}-{rows // per_shard:05d}.json"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                stream = path.open("wb")
-                stream.write(b"[\n")
-            else:
-                stream.write(b",\n")
-            stream.write(orjson.dumps(item))
-            rows += 1
-
-    try:
-        yield write
-    finally:
-        close()
-
-
-@contextmanager
-def parquet(
-    out: Path, per_shard: int = ROWS_PER_SHARD
-) -> Iterator[Callable[[str, list[dict[str, Any]], Any], None]]:
-    """Yield a function that appends rows of a schema; a shard may be longer by one piece."""
-    name, rows = "", 0
-    open_path: Path | None = None
     append: Any = None
     with ExitStack() as shard:
 
-        def write(into: str, items: list[dict[str, Any]], schema: Any) -> None:
-            nonlocal name, rows, open_path, append
+        def write(into: str, items: Iterable[dict[str, Any]], schema: Any = None) -> None:
+            nonlocal name, rows, append
             rows = rows if into == name else 0
-            name = into
-            path = out / f"{name}-{rows // per_shard:05d}.parquet"
-            if path != open_path:
-                shard.close()
-                append, open_path = shard.enter_context(shards.writer(path, schema)), path
-            append(pa.Table.from_pylist(items, schema))
-            rows += len(items)
+            name, items = into, iter(items)
+            while piece := [*islice(items, per_shard - rows % per_shard)]:
+                if rows % per_shard == 0:
+                    shard.close()
+                    path = out / f"{name}-{rows // per_shard:05d}.{kind}"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    append = shard.enter_context(_OPENERS[kind](path, piece, schema))
+                append(piece)
+                rows += len(piece)
 
         yield write
+
+
+@contextmanager
+def _lines(path: Path, *_: Any) -> Iterator[Callable[[list[Any]], None]]:
+    with path.open("xb") as stream:
+        yield lambda rows: stream.writelines(orjson.dumps(row) + b"\n" for row in rows)
+
+
+@contextmanager
+def _array(path: Path, *_: Any) -> Iterator[Callable[[list[Any]], None]]:
+    """An array, for trainers that read with `json.load`."""
+    with path.open("xb") as stream:
+
+        def append(rows: list[Any]) -> None:
+            for row in rows:
+                stream.write((b",\n" if stream.tell() else b"[\n") + orjson.dumps(row))
+
+        yield append
+        stream.write(b"\n]\n")
+
+
+@contextmanager
+def _parquet(path: Path, first: list[Any], schema: Any) -> Iterator[Callable[[list[Any]], None]]:
+    schema = schema or pa.Table.from_pylist(first).schema
+    with shards.writer(path, schema) as append:
+        yield lambda rows: append(pa.Table.from_pylist(rows, schema))
+
+
+_OPENERS: Final = {"jsonl": _lines, "json": _array, "parquet": _parquet}

@@ -20,7 +20,7 @@ from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 #: What a model is prompted with -> the tasks that say so. Typed relations are asked as relations,
 #: triggers alone as events without roles.
 _PROMPTS: Final = {"NER": {"NER"}, "RE": {"RE", "SPO", "KG"}, "EE": {"EE", "EET"}}
-#: All tasks whose labels a model is prompted with.
-PROMPTED: Final = frozenset[str]().union(*_PROMPTS.values())
 Record = dict[str, Any]
 
 
@@ -111,12 +109,6 @@ def parts(
         for labels in sets.rows(record["id"], present[task], record["split"]):
             row = {"NER": sets.entities, "RE": labels} if task == "RE" else {task: labels}
             yield _only(record, row), row
-
-
-def with_ids(record: Record, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of a record with ids: `<record id>#<number>`, and the record's own."""
-    for number, row in enumerate(rows):
-        yield {**row, "id": f"{record['id']}#{number}", "record_id": record["id"]}
 
 
 def _only(record: Record, asked: Mapping[str, Sequence[str]]) -> Record:

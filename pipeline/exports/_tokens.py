@@ -12,6 +12,7 @@ A mention that begins or ends inside a token has no token span. The exports coun
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Aligned(NamedTuple):
     tokens: Tokens
     spans: dict[int, tuple[int, int]]
     #: Mentions left out: those without offsets, and those whose ends fall inside tokens.
-    lost: dict[str, int]
+    lost: Counter[str]
 
 
 def aligned(text: str, mentions: Sequence[dict[str, Any]]) -> Aligned:
@@ -69,16 +70,54 @@ def aligned(text: str, mentions: Sequence[dict[str, Any]]) -> Aligned:
     """
     parts = tokens(text)
     spans: dict[int, tuple[int, int]] = {}
-    lost: dict[str, int] = {}
+    lost: Counter[str] = Counter()
     for index, mention in enumerate(mentions):
         start, end = mention["start"], mention["end"]
         if start is None or end is None:
-            lost["without_offsets"] = lost.get("without_offsets", 0) + 1
+            lost["without offsets"] += 1
             continue
         own = mention["text"]
         span = parts.span(start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip()))
         if span is None:
-            lost["inside_a_token"] = lost.get("inside_a_token", 0) + 1
+            lost["inside a token"] += 1
         else:
             spans[index] = span
     return Aligned(parts, spans, lost)
+
+
+class Graph(NamedTuple):
+    """The annotations of a record over its tokens."""
+
+    words: list[str]
+    #: (first token, token after the last, label), distinct, in their order.
+    entities: list[tuple[int, int, str]]
+    #: (head, tail, label), the ends as places in `entities`.
+    relations: list[tuple[int, int, str]]
+    counts: dict[str, int]
+
+
+def graph(record: dict[str, Any], untyped: str = "") -> Graph:
+    """The entities and relations of a record over its tokens, and what of them was lost.
+
+    Ends of relations without a label are entities of the label `untyped`, if there is one.
+    """
+    mentions, relations = record["mentions"], record["relations"]
+    ends = {i for x in relations for i in (x["head"], x["tail"])} if untyped else set()
+    used = [i for i, m in enumerate(mentions) if m["label"] is not None or i in ends]
+    placed = aligned(record["text"], [mentions[i] for i in used])
+    spans = {
+        used[i]: (*span, mentions[used[i]]["label"] or untyped) for i, span in placed.spans.items()
+    }
+    entities = sorted({*spans.values()})
+    number = {entity: i for i, entity in enumerate(entities)}
+    held = [x for x in relations if x["head"] in spans and x["tail"] in spans]
+    linked = dict.fromkeys(
+        (number[spans[x["head"]]], number[spans[x["tail"]]], x["label"]) for x in held
+    )
+    counts = {
+        "entities": len(entities),
+        "relations": len(linked),
+        **{f"lost: entities {why}": n for why, n in placed.lost.items()},
+        "lost: relations of which an end is lost": len(relations) - len(held),
+    }
+    return Graph(placed.tokens.words, entities, [*linked], counts)

@@ -1,6 +1,6 @@
 """`bio`: tokens with BIO tags as numbers, for token classification and BERT+CRF taggers.
 
-    {"id": "msra/train/7", "tokens": ["林", "夏", "在"], "ner_tags": [1, 2, 0]}
+    {"tokens": ["林", "夏", "在"], "ner_tags": [1, 2, 0], "id": "msra/train/7", ...}
 
 Parquet, one folder per dataset; `load_dataset` shows `ner_tags` as ClassLabel, and labels.json
 lists the names for everybody else: O, then B-x and I-x of every label. Tags are flat: of mentions
@@ -11,30 +11,27 @@ that overlap the longest stays, of equally long ones the first; the others count
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
 
-from pipeline.execution import shards
-from pipeline.exports import records
-from pipeline.exports._files import json_lines, parquet
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pipeline.exports import Source
+    from pipeline.catalog import Dataset
 
 
-def names(labels: list[str]) -> list[str]:
-    """The tags of an inventory; a tag's number is its place."""
-    return ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+def names(dataset: Dataset) -> list[str]:
+    """The tags of a dataset; a tag's number is its place."""
+    return ["O", *(f"{prefix}-{label}" for label in dataset.labels_of("entity") for prefix in "BI")]
 
 
-def row(record: dict[str, Any], labels: list[str]) -> tuple[dict[str, Any], dict[str, int]]:
+def rows(
+    record: dict[str, Any], dataset: Dataset, _: object = None
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The row of one record, and what became of its entities."""
+    labels = dataset.labels_of("entity")
     mentions = [m for m in record["mentions"] if m["label"] is not None]
     placed = aligned(record["text"], mentions)
     spans = dict.fromkeys((span, mentions[i]["label"]) for i, span in placed.spans.items())
@@ -46,49 +43,38 @@ def row(record: dict[str, Any], labels: list[str]) -> tuple[dict[str, Any], dict
         begin = 1 + 2 * labels.index(label)
         tags[first:last] = [begin] + [begin + 1] * (last - first - 1)
         kept += 1
-    counts = {"entities": kept, "lost: nested": len(spans) - kept}
-    counts.update({f"lost: {why}": n for why, n in placed.lost.items()})
-    return {"id": record["id"], "tokens": placed.tokens.words, "ner_tags": tags}, counts
+    counts = {"entities": kept, "lost: entities nested": len(spans) - kept}
+    counts.update({f"lost: entities {why}": n for why, n in placed.lost.items()})
+    row = {"tokens": placed.tokens.words, "ner_tags": tags, "id": record["id"]}
+    return [row], counts
 
 
-def schema(labels: list[str]) -> Any:
+def rows_of_strings(
+    record: dict[str, Any], dataset: Dataset, _: object = None
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The same with the names of the tags."""
+    (row,), counts = rows(record, dataset)
+    tags = names(dataset)
+    return [{**row, "ner_tags": [tags[number] for number in row["ner_tags"]]}], counts
+
+
+def beside(dataset: Dataset) -> dict[str, bytes]:
+    """The names of the tags."""
+    return {"labels.json": orjson.dumps(names(dataset), option=orjson.OPT_INDENT_2)}
+
+
+def schema(dataset: Dataset) -> Any:
     """The columns, with the features that `load_dataset` reads from the file."""
+    string = {"dtype": "string", "_type": "Value"}
+    tag = {"names": names(dataset), "_type": "ClassLabel"}
     features = {
-        "id": {"dtype": "string", "_type": "Value"},
-        "tokens": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
-        "ner_tags": {"feature": {"names": names(labels), "_type": "ClassLabel"}, "_type": "List"},
+        "tokens": {"feature": string, "_type": "List"},
+        "ner_tags": {"feature": tag, "_type": "List"},
+        "id": string,
+        "record_id": string,
     }
+    types = (pa.list_(pa.string()), pa.list_(pa.int64()), pa.string(), pa.string())
     return pa.schema(
-        [
-            ("id", pa.string()),
-            ("tokens", pa.list_(pa.string())),
-            ("ner_tags", pa.list_(pa.int64())),
-        ],
+        [*zip(features, types, strict=True)],
         metadata={"huggingface": orjson.dumps({"info": {"features": features}})},
     )
-
-
-def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the records of every dataset that declares NER."""
-    counts = Counter(rows=0, entities=0)
-    strings = source.format == "bio-strings"
-    with parquet(out) as write_table, json_lines(out) as write_lines:
-        for dataset, split, table in records(source, ["NER"], counts):
-            labels = dataset.labels_of("entity")
-            tags = names(labels)
-            path = out / dataset.id / "labels.json"
-            if not path.is_file():
-                shards.write_json(tags, path)
-            rows = []
-            for record in table.to_pylist():
-                tagged, record_counts = row(record, labels)
-                rows.append(tagged)
-                counts.update(record_counts)
-                if strings:
-                    tagged["ner_tags"] = [tags[number] for number in tagged["ner_tags"]]
-            if strings:
-                write_lines(f"{dataset.id}/{split}", rows)
-            else:
-                write_table(f"{dataset.id}/{split}", rows, schema(labels))
-            counts["rows"] += len(rows)
-    return {**counts}

@@ -1,14 +1,16 @@
-"""`gliner2`: entities and relations as strings, with the labels that are absent.
+"""`gliner2`: entities, relations and events as strings, with the entity labels that are absent.
 
     {"input": "Ines Vale of Split",
      "output": {"entities": {"person": ["Ines Vale"], "place": ["Split"], "group": []},
                 "entity_descriptions": {"person": "..."},
                 "relations": [{"lives in": {"head": "Ines Vale", "tail": "Split"}}]},
      "id": "conll04/train/7#0", "record_id": "conll04/train/7"}
+    {"input": "...", "output": {"json_structures": [
+        {"merger": {"trigger": "buys", "Buyer": "Velmora", "Target": ["A", "B"], "Price": ""}}]}}
 
-A train row asks one set of near labels, as the instructions do; see `gliner`. GLiNER2 has no place
-for a relation that is asked in vain, so that rows with relations to ask and none to find are
-counted.
+A train row asks one set of near labels, as the instructions do; see `gliner`. Entities are asked
+where a dataset declares NER. GLiNER2 has no place for a relation or an event that is asked in vain,
+so that rows which ask some and find none are counted, and those that would be empty left out.
 """
 
 from __future__ import annotations
@@ -16,57 +18,75 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import parts, records_and_labels, with_ids
+from pipeline.exports._label_sets import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from pipeline.exports import Source
+    from pipeline.catalog import Dataset
+    from pipeline.exports._label_sets import LabelSets
 
 
 def row(
-    record: dict[str, Any], asked: Mapping[str, Sequence[str]], descriptions: Mapping[str, str]
+    record: dict[str, Any],
+    asked: Mapping[str, Sequence[str]],
+    descriptions: Mapping[str, str],
+    roles: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """The output of one record that asks these labels by task."""
     mentions = record["mentions"]
-    entities: dict[str, list[str]] = {label: [] for label in asked["NER"]}
-    for mention in mentions:
-        own = entities.get(mention["label"])
-        if own is not None and mention["text"] not in own:
-            own.append(mention["text"])
-    output: dict[str, Any] = {"entities": entities}
-    if own_descriptions := {x: descriptions[x] for x in entities if x in descriptions}:
-        output["entity_descriptions"] = own_descriptions
+    output: dict[str, Any] = {}
+    if "NER" in asked:
+        entities: dict[str, list[str]] = {label: [] for label in asked["NER"]}
+        for mention in mentions:
+            own = entities.get(mention["label"])
+            if own is not None and mention["text"] not in own:
+                own.append(mention["text"])
+        output["entities"] = entities
+        if described := {x: descriptions[x] for x in entities if x in descriptions}:
+            output["entity_descriptions"] = described
     if "RE" in asked:
         ends = [
             (r["label"], mentions[r["head"]]["text"], mentions[r["tail"]]["text"])
             for r in record["relations"]
         ]
-        relations = dict.fromkeys(ends)
-        output["relations"] = [{label: {"head": h, "tail": t}} for label, h, t in relations]
+        output["relations"] = [{r: {"head": h, "tail": t}} for r, h, t in dict.fromkeys(ends)]
+    if "EE" in asked:
+        output["json_structures"] = [
+            {event["label"]: _fields(event, mentions, roles.get(event["label"], ()))}
+            for event in record["events"]
+        ]
     return output
 
 
-def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the records of every dataset that declares NER."""
-    counts = Counter(rows=0)
-    with json_lines(out) as write:
-        for dataset, split, table, sets in records_and_labels(source, ["NER"], counts):
-            held = {"NER", "RE"} & {*dataset.tasks}
-            asked = {task: own for task, own in sets.items() if task in held}
-            rows: list[dict[str, Any]] = []
-            for record in table.to_pylist():
-                made = []
-                for part, labels in parts(record, asked):
-                    output = row(part, labels, dataset.descriptions)
-                    made.append({"input": record["text"], "output": output})
-                    counts["entities"] += sum(map(len, output["entities"].values()))
-                    counts["relations"] += len(output.get("relations", ()))
-                    if "RE" in labels and not output["relations"]:
-                        counts["lost: relations asked in vain"] += 1
-                rows += with_ids(record, made)
-            counts["rows"] += len(rows)
-            write(f"{dataset.id}/{split}", rows)
-    return {**counts}
+def _fields(event: Any, mentions: Sequence[Any], roles: Sequence[str]) -> dict[str, Any]:
+    """The trigger and all roles of an event: a string, several as a list, none as an empty one."""
+    trigger = "" if event["trigger"] is None else mentions[event["trigger"]]["text"]
+    fillers: dict[str, list[str]] = {role: [] for role in roles}
+    for argument in event["arguments"]:
+        fillers.setdefault(argument["role"], []).append(mentions[argument["mention"]]["text"])
+    values = {r: own if len(own) > 1 else "".join(own) for r, own in fillers.items()}
+    return {"trigger": trigger, **values}
+
+
+def rows(
+    record: dict[str, Any], dataset: Dataset, sets: Mapping[str, LabelSets]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The rows of one record, and what became of its annotations."""
+    made = []
+    counts: Counter[str] = Counter()
+    roles = sets["EE"].roles if "EE" in sets else {}
+    for part, labels in parts(record, sets):
+        asked = {
+            task: own for task, own in labels.items() if task != "NER" or task in dataset.tasks
+        }
+        output = row(part, asked, dataset.descriptions, roles)
+        counts["entities"] += sum(map(len, output.get("entities", {}).values()))
+        for kind, task in (("relations", "RE"), ("json_structures", "EE")):
+            counts[kind] += len(output.get(kind, ()))
+            if task in asked and not output[kind]:
+                counts[f"lost: rows that ask {kind} in vain"] += 1
+                del output[kind]
+        if output:
+            made.append({"input": record["text"], "output": output})
+    return made, counts

@@ -10,19 +10,16 @@ the tasks: export again after moving the folder. Train rows make no task.
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from pipeline.execution import shards
-from pipeline.exports import instructions
-from pipeline.exports._files import parquet
-from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks.measures import MEASURES
 
 if TYPE_CHECKING:
+    from collections import Counter
     from pathlib import Path
 
     from pipeline.exports import Source
@@ -36,29 +33,22 @@ process_results = measured
 '''
 
 
-def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the rows of dev and test, and a task for each config."""
-    counts = Counter(rows=0)
-    tasks: dict[str, tuple[str, str]] = {}
+def finish(source: Source, out: Path, counts: Counter[str]) -> None:
+    """Write a task for each config and split of the rows that lie in data/."""
     place = source.place or out
-    chosen = source._replace(splits=tuple(s for s in source.splits if s != "train"))
-    with parquet(out) as write:
-        for config, split, table in instructions(chosen):
-            write(f"data/{config}/{split}", table.to_pylist(), INSTRUCTIONS)
-            counts["rows"] += table.num_rows
-            name = f"iepile_{config}_{split}".lower().replace("-", "_")
-            tasks[name] = (config, split)
-    for name, (config, split) in tasks.items():
-        paths = shards.listed(out / "data" / config, f"{split}-*.parquet")
+    for path in shards.listed(out / "data", "*/*-00000.parquet"):
+        config, split = path.parent.name, path.name.partition("-")[0]
+        name = f"iepile_{config}_{split}".lower().replace("-", "_")
         task = config.removeprefix("heldout-").partition("-")[0]
-        files = [str(place / path.relative_to(out)) for path in paths]
+        paths = shards.listed(path.parent, f"{split}-*.parquet")
+        files = [str(place / own.relative_to(out)) for own in paths]
         shards.write_text(_yaml(name, task, files), out / f"{name}.yaml")
+        counts["tasks"] += 1
     functions = "".join(
         f"\n\ndef {measure}_f1(items):\n    return f1_of(items)\n"
         for measure in sorted({*chain(*MEASURES.values())})
     )
     shards.write_text(_FUNCTIONS + functions, out / "utils.py")
-    return {**counts, "tasks": len(tasks)}
 
 
 def _yaml(name: str, task: str, files: list[str]) -> str:

@@ -10,18 +10,13 @@ the words.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.exports import records
-from pipeline.exports._files import json_lines
 from pipeline.exports._tokens import tokens
 from pipeline.text import word_splitter
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pipeline.exports import Source
+    from pipeline.catalog import Dataset
 
 
 def words(text: str, language: str) -> list[str]:
@@ -32,16 +27,9 @@ def words(text: str, language: str) -> list[str]:
     return [*parts]
 
 
-def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the texts of all records."""
-    counts = Counter(rows=0, words=0)
-    with json_lines(out) as write:
-        for dataset, split, table in records(source):
-            rows = []
-            for record in table.select(["id", "text"]).to_pylist():
-                parts = words(record["text"], dataset.language)
-                rows.append({"id": record["id"], "text": " ".join(parts)})
-                counts["words"] += len(parts)
-            counts["rows"] += len(rows)
-            write(f"{dataset.id}/{split}", rows)
-    return {**counts}
+def rows(
+    record: dict[str, Any], dataset: Dataset, _: object
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The row of one record, and how many words it has."""
+    parts = words(record["text"], dataset.language)
+    return [{"text": " ".join(parts), "id": record["id"]}], {"words": len(parts)}

@@ -23,16 +23,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import PROMPTED, LabelSets, records_and_labels, with_ids
 from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pipeline.catalog import Dataset
-    from pipeline.exports import Source
+    from pipeline.exports._label_sets import LabelSets
 
 _OF: Final = {"zh": "{owner}的{slot}", "en": "{slot} of {owner}"}
 _TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}
@@ -97,32 +94,21 @@ def _events(
         add(trigger.format(label=label))
 
 
-def rows(record: dict[str, Any], asked: Prompts) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def rows(
+    record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The rows of a record's prompts, and what became of their answers."""
     text, mentions = record["text"], record["mentions"]
     made = []
-    counts = {"answers": 0, "rows without an answer": 0}
-    counts.update({"left out: prompts": 0, "left out: answers": 0})
-    for prompt, answers in asked.items():
+    counts = Counter({"answers": 0, "rows without an answer": 0})
+    for prompt, answers in prompts(record, dataset, asked).items():
         spans = {(mentions[i]["start"], mentions[i]["end"]) for i in answers}
         if (None, None) in spans:
-            counts["left out: prompts"] += 1
-            counts["left out: answers"] += len(answers)
+            counts["lost: prompts"] += 1
+            counts["lost: answers"] += len(answers)
             continue
         found = [{"text": text[s:e], "start": s, "end": e} for s, e in sorted(spans)]
         made.append({"content": text, "result_list": found, "prompt": prompt})
         counts["answers"] += len(found)
         counts["rows without an answer"] += not found
-    return made, {"rows": len(made), **counts}
-
-
-def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the prompts of all records."""
-    counts = Counter(rows=0)
-    with json_lines(out) as write:
-        for dataset, split, table, label_sets in records_and_labels(source, PROMPTED, counts):
-            for record in table.to_pylist():
-                made, record_counts = rows(record, prompts(record, dataset, label_sets))
-                write(f"{dataset.id}/{split}", with_ids(record, made))
-                counts.update(record_counts)
-    return {**counts}
+    return made, counts

@@ -18,21 +18,18 @@ the spot labels, the association labels, and which spots take which associations
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.exports._files import json_lines
-from pipeline.exports._label_sets import PROMPTED, LabelSets, parts, records_and_labels, with_ids
+from pipeline.exports._label_sets import parts
 from pipeline.exports._tokens import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from pipeline.catalog import Dataset
-    from pipeline.exports import Source
+    from pipeline.exports._label_sets import LabelSets
 
 START, END, TEXT, SPAN = (f"<extra_id_{n}>" for n in (0, 1, 2, 5))
 UNTYPED: Final = "entity"
@@ -129,17 +126,21 @@ def _instructor(spots: Iterable[str], associations: Iterable[str]) -> str:
     return " ".join([*labels, TEXT, ""])
 
 
-def rows(record: dict[str, Any], asked: dict[str, LabelSets]) -> Iterator[dict[str, Any]]:
-    """The rows of one record."""
+def rows(
+    record: dict[str, Any], _: object, asked: dict[str, LabelSets]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The rows of one record, and what became of its annotations."""
+    made = []
     for part, labels in parts(record, asked):
         events = labels.get("EE", [])
         roles = [r for e in events for r in asked["EE"].roles.get(e, ())]
         untyped = [UNTYPED] if "RE" in labels and not labels["NER"] else []
         spots = [*labels.get("NER", ()), *untyped, *events]
-        yield row(part, spots, [*labels.get("RE", ()), *roles])[0]
+        made.append(row(part, spots, [*labels.get("RE", ()), *roles])[0])
+    return made, row(record)[1]
 
 
-def schemas(dataset: Dataset) -> dict[str, bytes]:
+def beside(dataset: Dataset) -> dict[str, bytes]:
     """The four schema files: spot labels, association labels, and which go together."""
     ner, re, ee = (names & {*dataset.tasks} for names in _TASKS)
     heads: dict[str, list[str]] = {}
@@ -161,20 +162,3 @@ def schemas(dataset: Dataset) -> dict[str, bytes]:
 def _lines(part: dict[str, list[str]]) -> bytes:
     roles = [*dict.fromkeys(role for own in part.values() for role in own)]
     return b"".join(orjson.dumps(line) + b"\n" for line in ([*part], roles, part))
-
-
-def export(source: Source, out: Path) -> dict[str, int]:
-    """Write the records of every dataset."""
-    counts = Counter(rows=0)
-    with json_lines(out) as write:
-        for dataset, split, table, asked in records_and_labels(source, PROMPTED, counts):
-            made: list[dict[str, Any]] = []
-            for record in table.to_pylist():
-                made += with_ids(record, rows(record, asked))
-                counts.update(row(record)[1])
-            counts["rows"] += len(made)
-            write(f"{dataset.id}/{split}", made)
-            for name, content in schemas(dataset).items():
-                if not (out / dataset.id / name).is_file():
-                    (out / dataset.id / name).write_bytes(content)
-    return {**counts}

@@ -1,23 +1,21 @@
 """Ask many questions at once, patiently: what fails for a while is asked again.
 
-Rate limits (429), server errors, timeouts and broken connections are tried again after a pause that
-doubles, or that the server names; a rate limit holds back all questions. A server that refuses JSON
-Schema is asked without. A row that the server refuses for good is written without an answer; a
-wrong key or model ends it all. Every answer is a line of the file as soon as it is there, so that a
-run which was stopped goes on where it was.
+The client asks again after rate limits (429), server errors, timeouts and broken connections, with
+a pause that doubles, or that the server names. A server that refuses JSON Schema is asked without.
+A row that the server refuses for good is written without an answer; a wrong key or model ends it
+all. Every answer is a line of the file as soon as it is there, so that a run which was stopped goes
+on where it was.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import openai
 import orjson
 
-from pipeline import hashing
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.predicting.questions import Question
-
-_LONGEST_PAUSE: Final = 60.0
 
 
 class Settings(NamedTuple):
@@ -44,16 +40,6 @@ class Settings(NamedTuple):
     timeout: float = 120.0
     #: How often a question is asked again.
     retries: int = 8
-    #: Seconds of the first pause.
-    pause: float = 1.0
-
-
-class _State:
-    """What the questions under way share."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.schema = settings.schema
-        self.not_before = 0.0
 
 
 def answered(path: Path, model: str) -> set[str]:
@@ -94,18 +80,17 @@ async def ask_all(
 
     `counts` gets what became of them: answered, refused, failed, asked again, tokens.
     """
-    state = _State(settings)
     async with openai.AsyncOpenAI(
         base_url=settings.endpoint,
         # Servers of one's own take any key.
         api_key=os.environ.get("OPENAI_API_KEY") or "none",
         timeout=settings.timeout,
-        max_retries=0,
+        max_retries=settings.retries,
     ) as client:
 
         async def work() -> None:
             for question in questions:
-                row = await _answer(client, question, settings, state, counts)
+                row = await _answer(client, question, settings, counts)
                 if row is None:
                     counts["failed"] += 1
                 else:
@@ -117,27 +102,22 @@ async def ask_all(
 
 
 async def _answer(
-    client: openai.AsyncOpenAI,
-    question: Question,
-    settings: Settings,
-    state: _State,
-    counts: Counter[str],
+    client: openai.AsyncOpenAI, question: Question, settings: Settings, counts: Counter[str]
 ) -> dict[str, Any] | None:
     """The row of an answer; None where the server gave none in time."""
-    for attempt in range(settings.retries + 1):
-        await asyncio.sleep(max(0.0, state.not_before - time.monotonic()))
-        with_schema = state.schema
+    for _ in range(settings.retries + 1):
+        with_schema = settings.schema and not counts["asked without a schema"]
         more: dict[str, Any] = {"response_format": question.response_format} if with_schema else {}
-        retry_after = ""
         try:
-            reply = await client.chat.completions.create(
+            reply = await client.chat.completions.with_raw_response.create(
                 model=settings.model,
                 messages=question.messages,  # type: ignore[arg-type]
                 temperature=settings.temperature,
                 max_tokens=settings.max_tokens,
                 **more,
             )
-            return _row(question.id, settings.model, reply, counts)
+            counts["asked again"] += reply.retries_taken
+            return _row(question.id, settings.model, reply.parse(), counts)
         except (
             openai.AuthenticationError,
             openai.PermissionDeniedError,
@@ -147,19 +127,13 @@ async def _answer(
             raise RawFileError(
                 f"the server says: {e.message}", where=settings.endpoint, todo=todo
             ) from None
-        except openai.RateLimitError as problem:
-            retry_after = problem.response.headers.get("retry-after", "")
-            pause = _pause(question.id, attempt, settings, retry_after)
-            state.not_before = max(state.not_before, time.monotonic() + pause)
-        except (openai.InternalServerError, openai.APIConnectionError, _NoAnswerError) as problem:
-            if isinstance(problem, openai.InternalServerError):
-                retry_after = problem.response.headers.get("retry-after", "")
-            if attempt < settings.retries:
-                await asyncio.sleep(_pause(question.id, attempt, settings, retry_after))
+        except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
+            return None
+        except (_NoAnswerError, ValueError):  # ValueError: no JSON
+            counts["asked again"] += 1
         except openai.APIStatusError as problem:
             about_schema = any(word in problem.message for word in ("schema", "response_format"))
             if with_schema and about_schema:
-                state.schema = False
                 counts["asked without a schema"] += 1
                 continue
             counts["refused"] += 1
@@ -169,7 +143,6 @@ async def _answer(
                 "model": settings.model,
                 "error": problem.message[:500],
             }
-        counts["asked again"] += attempt < settings.retries
     return None
 
 
@@ -193,12 +166,3 @@ def _row(id_: str, model: str, reply: Any, counts: Counter[str]) -> dict[str, An
             row[name] = getattr(reply.usage, name)
             counts[name.replace("_", " ")] += row[name]
     return row
-
-
-def _pause(id_: str, attempt: int, settings: Settings, retry_after: str) -> float:
-    """Seconds to wait: what the server says, else twice as long each time, spread by hash."""
-    try:
-        return min(float(retry_after), _LONGEST_PAUSE)
-    except ValueError:
-        spread = 0.5 + int(hashing.hashes([f"{id_} {attempt}"])[0]) % 1000 / 1000
-        return float(min(settings.pause * 2**attempt * spread, _LONGEST_PAUSE))

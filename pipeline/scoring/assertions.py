@@ -81,6 +81,17 @@ def _spans(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
         yield None if string is None else (0, (string,))
 
 
+def placed(value: Any, nothing: Collection[str]) -> Iterator[tuple[str, str] | None]:
+    """The entities of a value with their places, "start:end"; "" where none is given."""
+    for item in _flat(value, nothing):
+        place = ""
+        match item:
+            case {"start": int(start), "end": int(end)}:
+                place = f"{start}:{end}"
+        for string in _strings([item], nothing):
+            yield None if string is None and not place else (string or "", place)
+
+
 def _pairs(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
     value = _decoded(value)
     for item in value if isinstance(value, list) else [value]:

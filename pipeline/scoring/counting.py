@@ -3,8 +3,12 @@
 The answers to all label batches of a record are pooled; a label's first asking counts, and what is
 answered under a label that was not asked is wrong. Annotations (see `assertions`) are compared as
 strings: `multiset` counts one as often as it is given, `set` once; `overlap` also counts as right
-what holds a gold string, or is held by one, where no equal one is left. An answer that cannot be
-read, or is missing, answers nothing.
+what holds a gold string, or is held by one, where no equal one is left; `span` compares entities by
+their offsets where an answer gives them, and takes a string without for all its places in the gold.
+An answer that cannot be read, or is missing, answers nothing.
+
+With `strict`, relations are also counted as right only where the answers to the record's NER rows
+give both ends the types that they have in the gold.
 """
 
 from __future__ import annotations
@@ -12,23 +16,29 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 
+from pipeline.errors import RawFileError
 from pipeline.scoring import assertions, mistakes
 from pipeline.scoring.parsing import merged, parse, reason
 from pipeline.tasks.measures import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
-Match = Literal["multiset", "set", "overlap"]
+Match = Literal["multiset", "set", "overlap", "span"]
 MATCHES: Final = get_args(Match)
 #: (correct, predicted, gold)
 Counts = tuple[int, int, int]
 #: Label -> annotations.
 ByLabel = dict[str, list[Any]]
+#: Record -> label -> string -> its places in the text, as "start:end", "" where there is none.
+Places = Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]
+#: Record -> string -> its types, in the gold and in the answers.
+Types = dict[str, tuple[dict[str, str], dict[str, str]]]
 
 #: Stands for all labels that were answered without being asked.
 NOT_ASKED: Final = "(not asked)"
@@ -45,6 +55,8 @@ class Options(NamedTuple):
     samples: int = 1000
     #: Examples of every kind of mistake and label; 0 lists no mistakes.
     examples: int = 0
+    #: Count relations by the types of their ends, too.
+    strict: bool = False
 
 
 class Row(NamedTuple):
@@ -60,16 +72,35 @@ class Row(NamedTuple):
 
 
 class Group:
-    """What is counted for one task, dataset and split."""
+    """What is counted for one task, dataset and split.
 
-    def __init__(self, task: str, near: Mapping[str, Sequence[str]] | None = None) -> None:
+    `near` is the dictionary of hard negatives, `config` the folder of the corpus. With `places`
+    entities are compared by them. `types` are written by NER and make relations strict.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        near: Mapping[str, Sequence[str]] | None = None,
+        config: str = "",
+        *,
+        places: Places | None = None,
+        types: Types | None = None,
+    ) -> None:
         self.task = task
+        self.config = config
+        self.places = places
+        self.types = types
         self.measures = MEASURES[task]
+        if task == "RE" and types is not None:
+            self.measures = (*self.measures, "strict")
         self.rows: Counter[str] = Counter()
         #: Reason -> answers that could not be read.
         self.unreadable: Counter[str] = Counter()
         #: Per measure: how many records have these counts.
         self.records: list[Counter[Counts]] = [Counter() for _ in self.measures]
+        #: Per measure: how many records have these counts of this model and of another.
+        self.pairs: list[Counter[tuple[Counts, Counts]]] = [Counter() for _ in self.measures]
         #: Per measure: label -> counts.
         self.labels = [defaultdict[str, list[int]](lambda: [0, 0, 0]) for _ in self.measures]
         self.mistakes = mistakes.Mistakes(near or {})
@@ -89,18 +120,8 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
     totals = [[0, 0, 0] for _ in group.measures]
     asked: set[str] = set()
     earlier: dict[str, tuple[list[Any], list[Any]]] = {}
-    all_gold: ByLabel = {}
-    missed: ByLabel = {}
-    wrong: ByLabel = {}
+    found: list[tuple[str, list[Any], list[Any]]] = []
     record_id = ""
-
-    def count(label: str, gold: list[Any], predicted: list[Any]) -> None:
-        left = _count(group, label, gold, predicted, totals, options.match)
-        if options.examples:
-            all_gold.setdefault(label, []).extend(gold)
-            missed.setdefault(label, []).extend(left[0])
-            wrong.setdefault(label, []).extend(left[1])
-
     for row in rows:
         gold: dict[str, Any] = orjson.loads(row.gold)
         answer = _answer(group, row, gold, normalize=options.normalize)
@@ -114,25 +135,94 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
                 continue
             of_gold = _read(group, gold_value, assertions.IN_GOLD, options)
             of_answer = of_gold
-            if value != gold_value:
+            if group.places is not None:
+                of_gold, of_answer = _by_place(group, row, label, of_gold, value, options)
+            elif value != gold_value:
                 of_answer = _read(group, value, _nothing(of_gold), options, malformed=True)
             if row.shown:
                 of_gold, of_answer = _without_earlier(
                     earlier, label, of_gold, of_answer, asked_before=asked_before
                 )
-            count(label, of_gold, of_answer)
+            found.append((label, of_gold, of_answer))
         asked.update(row.labels or gold)
         for value in answer.values():
             stray = _read(group, value, assertions.IN_ANSWERS, options, malformed=True)
             group.rows["answers_not_asked"] += len(stray)
-            count(NOT_ASKED, [], stray)
+            found.append((NOT_ASKED, [], stray))
     group.rows["records"] += 1
+    if group.types is not None:
+        _type(group, record_id, found)
+    left = [_count(group, *own, totals, options.match) for own in found]
     if options.examples:
+        labels = [label for label, _, _ in found]
+        all_gold, missed, wrong = (
+            _by_label(labels, own, typed=len(group.measures) > len(MEASURES[group.task]))
+            for own in ([gold for _, gold, _ in found], *zip(*left, strict=True))
+        )
         group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
     counts = [(own[0], own[1], own[2]) for own in totals]
     for records, own in zip(group.records, counts, strict=True):
         records[own] += 1
     return counts
+
+
+def _by_label(labels: Sequence[str], items: Iterable[list[Any]], *, typed: bool) -> ByLabel:
+    """Annotations by label; what counts the types too is the same mistake again, and left out."""
+    out: ByLabel = {}
+    for label, own in zip(labels, items, strict=True):
+        out.setdefault(label, []).extend(a for a in own if not (typed and a[0]))
+    return out
+
+
+def _type(group: Group, record_id: str, found: list[tuple[str, list[Any], list[Any]]]) -> None:
+    """Keep the types of a record's entities, or count its relations with those of their ends."""
+    sides: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    if group.task == "NER":
+        assert group.types is not None
+        for label, *both in sorted(found):
+            for types, annotations in zip(sides, both, strict=True):
+                for _, (string, *_) in annotations:
+                    types[string] = f"{types.get(string, '')}/{label}"
+        group.types[record_id] = sides
+    elif "strict" in group.measures:
+        assert group.types is not None
+        sides = group.types.get(record_id, sides)
+        for number, (label, *both) in enumerate(found):
+            gold, predicted = (
+                [*own, *((1, (*ends, *(types.get(end, "") for end in ends))) for _, ends in own)]
+                for types, own in zip(sides, both, strict=True)
+            )
+            found[number] = (label, gold, predicted)
+
+
+def _by_place(
+    group: Group, row: Row, label: str, gold: list[Any], value: Any, options: Options
+) -> tuple[list[Any], list[Any]]:
+    """The entities of the gold and of a value with their places; both hold (string, place)."""
+    assert group.places is not None
+    known: dict[str, list[Any]] = {}
+    for string, places in group.places.get(row.record_id, {}).get(label, {}).items():
+        own = known.setdefault(normal(string) if options.normalize else string, [])
+        own += [(0, (string, place)) for place in places]
+    if strange := [string for _, (string,) in gold if string not in known]:
+        raise RawFileError(
+            f"the records beside the corpus do not hold the {label} {strange[0]!r}",
+            where=row.record_id,
+            todo="score against the corpus of a whole run with --match span",
+        )
+    of_gold = [item for _, (string,) in gold for item in known[string]]
+    of_answer = []
+    for item in assertions.placed(value, _nothing(gold)):
+        if item is None:
+            group.rows["malformed_items"] += 1
+            continue
+        string, place = item
+        if place:
+            there = [own for own in of_gold if own[1][1] == place][:1]
+        else:
+            there = known.get(normal(string) if options.normalize else string, [])
+        of_answer += there or [(0, item)]
+    return of_gold, of_answer
 
 
 def _answer(group: Group, row: Row, gold: dict[str, Any], *, normalize: bool) -> dict[str, Any]:

@@ -104,8 +104,13 @@ def _sums(records: Counter[Counts]) -> list[int]:
     return [sum(kind[i] * n for kind, n in records.items()) for i in range(3)]
 
 
-def result(name: str, group: Group, options: Options) -> Iterator[dict[str, Any]]:
-    """One entry per measure: rows, counts, scores, interval, and the scores of every label."""
+def result(
+    name: str, group: Group, options: Options, *, compare: bool = False
+) -> Iterator[dict[str, Any]]:
+    """One entry per measure: rows, counts, scores, interval, and the scores of every label.
+
+    With `compare`, also how the other model did, see `compared`.
+    """
     for number, measure in enumerate(group.measures):
         records = group.records[number]
         labels = {label: figures(own) for label, own in sorted(group.labels[number].items())}
@@ -122,6 +127,8 @@ def result(name: str, group: Group, options: Options) -> Iterator[dict[str, Any]
         if options.examples and not number:
             entry["mistakes"] = dict(sorted(group.mistakes.counts.items()))
             entry["examples"] = group.mistakes.examples
+        if compare:
+            entry["against"] = compared(group.pairs[number], options.samples, f"{name}/{measure}")
         yield entry
 
 
@@ -139,13 +146,15 @@ _ROW_COUNTS: Final = (
 
 def together(groups: Sequence[Group]) -> Group:
     """The sum of groups of one task."""
-    total = Group(groups[0].task)
+    strict = all("strict" in group.measures for group in groups)
+    total = Group(groups[0].task, types={} if strict else None)
     for group in groups:
         total.rows.update(group.rows)
         total.unreadable.update(group.unreadable)
         total.mistakes.counts.update(group.mistakes.counts)
         for number in range(len(total.measures)):
             total.records[number].update(group.records[number])
+            total.pairs[number].update(group.pairs[number])
             for label, counts in group.labels[number].items():
                 own = total.labels[number][label]
                 own[:] = [a + b for a, b in zip(own, counts, strict=True)]

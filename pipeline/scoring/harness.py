@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import orjson
+import pyarrow as pa
 
-from pipeline.scoring.counting import Group, Options, Row, add_record
+from pipeline.scoring.counting import Group, Options
+from pipeline.scoring.evaluation import add
 from pipeline.scoring.f1 import f1_of_measure
 from pipeline.tasks.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-_BATCH: Final = re.compile(r"/(\d+)(?:#(\d+))?$")
 
 
 def measured(row: Mapping[str, Any], answers: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -28,27 +25,9 @@ def measured(row: Mapping[str, Any], answers: Sequence[str]) -> dict[str, dict[s
 def f1_of(items: Sequence[Mapping[str, Any]]) -> float:
     """F1 in percent of one measure over rows, label batches pooled as `iepile score` pools them."""
     task, measure = items[0]["task"], items[0]["measure"]
+    table = pa.Table.from_pylist([{**item, "group": task} for item in items])
+    if task != "SPO":
+        table = table.drop_columns(["instruction", "labels"])
     group = Group(task)
-    ordered = sorted(items, key=_place)
-    for _, own in groupby(ordered, key=_unit):
-        add_record(group, [_row(item) for item in own], Options(samples=0))
+    add([{task: group}], table, [table["answer"]], Options(samples=0))
     return f1_of_measure(group, group.measures.index(measure))
-
-
-def _unit(item: Mapping[str, Any]) -> str:
-    """What is pooled: a record, or one of several pairs that it is asked about."""
-    return _BATCH.sub("", item["id"])
-
-
-def _place(item: Mapping[str, Any]) -> tuple[str, int, int]:
-    found = _BATCH.search(item["id"])
-    batch, copy = found.groups() if found else (0, 0)
-    return _unit(item), int(batch), int(copy or 0)
-
-
-def _row(item: Mapping[str, Any]) -> Row:
-    shown: list[str] = []
-    if item["task"] == "SPO":
-        shown = [own["predicate"] for own in orjson.loads(item["instruction"])["schema"]]
-    labels = item["labels"] if shown else ()
-    return Row(item["output"], item["answer"], labels, shown)

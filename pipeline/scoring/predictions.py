@@ -50,19 +50,27 @@ class Answers(NamedTuple):
 
 def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answers:
     """The answers of a file, or of all files in a folder; `gold` finds the ids of their prompts."""
-    pieces = [piece for file in files(path) for piece in _answers(file, field)]
-    if not pieces:
+    ids: list[Any] = []
+    texts: list[Any] = []
+    prompts: list[Prompt] = []
+    for file in files(path):
+        for own_ids, own_texts, own_prompts in _pieces(file, field):
+            ids.append(own_ids)
+            texts.append(own_texts)
+            prompts += own_prompts
+    if not ids:
         raise RawFileError(
             "no predictions here",
             where=path,
             todo="name a file of answers, or a folder of .jsonl, .json or .parquet files",
         )
-    ids = pa.chunked_array([piece[0] for piece in pieces], pa.string())
-    texts = pa.chunked_array([piece[1] for piece in pieces], pa.large_string())
-    if any(len(piece) > 2 for piece in pieces):
-        prompts = [prompt for piece in pieces for prompt in piece[2]]
-        ids = pa.chunked_array([prompts_to_ids(prompts, gold, path)], pa.string())
-    counted = pc.value_counts(ids)
+    if prompts:
+        if len(prompts) < sum(map(len, ids)):
+            todo = "score each of them by itself"
+            raise RawFileError("answers with ids and without", where=path, todo=todo)
+        ids = [prompts_to_ids(prompts, gold, path)]
+    found = Answers(pa.chunked_array(ids, pa.string()), pa.chunked_array(texts, pa.large_string()))
+    counted = pc.value_counts(found.ids)
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
         raise RawFileError(
@@ -71,7 +79,7 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
             where=path,
             todo="keep one answer of each id",
         )
-    return Answers(ids, texts)
+    return found
 
 
 class Prompt(NamedTuple):
@@ -149,43 +157,39 @@ def files(path: Path) -> list[Path]:
     return [path]
 
 
-def _answers(path: Path, field: str | None) -> Iterator[tuple[Any, ...]]:
-    """(ids, texts) piece by piece, with prompts as a third where there are no ids."""
-    if path.suffix == ".parquet":
-        with parquet(path) as file:
-            names = file.schema_arrow.names
-            name = _field(names, field, path)
-            kind = file.schema_arrow.field(name).type
-            values = kind.value_type if pa.types.is_dictionary(kind) else kind
-            if values not in _STRINGS:
-                todo = "write the model's text as it is"
-                raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
-            for batch in file.iter_batches(AT_ONCE, columns=["id", name]):
-                batch.validate(full=True)
-                yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string())
+def _pieces(path: Path, field: str | None) -> Iterator[tuple[Any, Any, list[Prompt]]]:
+    """(ids, texts, prompts of answers without an id) of a file, piece by piece."""
+    if path.suffix != ".parquet":
+        answers = (_answer(origin, row, field) for origin, row in json_rows(path))
+        while piece := [*islice(answers, AT_ONCE)]:
+            ids, prompts, texts = zip(*piece, strict=True)
+            told = [prompt for prompt in prompts if prompt is not None]
+            yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string()), told
         return
-    rows = json_rows(path)
-    while piece := [*islice(rows, AT_ONCE)]:
-        ids: list[str] = []
-        texts: list[str | None] = []
-        prompts: list[Prompt] = []
-        for origin, row in piece:
-            if isinstance(row, Reject):
-                todo = "write one JSON object a line: an id and the model's text"
-                raise RawFileError(f"not JSON: {row.detail}", where=origin, todo=todo)
-            id_, prompt, value = _of_trainer(row) if field is None else (None, None, None)
-            if id_ is None and prompt is None:
-                value = row[_field(row if isinstance(row, dict) else (), field, origin)]
-                id_ = str(row["id"])
-            if prompt is not None:
-                prompts.append(prompt)
-            ids.append(id_ or "")
-            texts.append(value if isinstance(value, str | None) else _written(value))
-        if prompts and len(prompts) < len(ids):
-            todo = "score each of them by itself"
-            raise RawFileError("answers with ids and without", where=path, todo=todo)
-        found = pa.array(ids, pa.string()), pa.array(texts, pa.large_string())
-        yield (*found, prompts) if prompts else found
+    with parquet(path) as file:
+        name = _field(file.schema_arrow.names, field, path)
+        kind = file.schema_arrow.field(name).type
+        values = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if values not in _STRINGS:
+            todo = "write the model's text as it is"
+            raise RawFileError(f"{name} is {kind}, not a string", where=path, todo=todo)
+        for batch in file.iter_batches(AT_ONCE, columns=["id", name]):
+            batch.validate(full=True)
+            yield batch["id"].cast(pa.string()), batch[name].cast(pa.large_string()), []
+
+
+def _answer(
+    origin: object, row: Any, field: str | None
+) -> tuple[str | None, Prompt | None, str | None]:
+    """(id, prompt, text) of a row of JSON; it has an id or a prompt."""
+    if isinstance(row, Reject):
+        todo = "write one JSON object a line: an id and the model's text"
+        raise RawFileError(f"not JSON: {row.detail}", where=origin, todo=todo)
+    id_, prompt, value = _of_trainer(row) if field is None else (None, None, None)
+    if id_ is None and prompt is None:
+        value = row[_field(row if isinstance(row, dict) else (), field, origin)]
+        id_ = str(row["id"])
+    return id_, prompt, value if isinstance(value, str | None) else _written(value)
 
 
 def _of_trainer(row: Any) -> tuple[str | None, Prompt | None, Any]:

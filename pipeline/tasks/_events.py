@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.tasks._answers import mentions
+import numpy as np
+import pyarrow as pa
+
+from pipeline.tasks._answers import Answers, mentions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from pipeline.catalog import Dataset
 
 #: What stands for a role that nobody fills, and for a trigger that the source does not give.
 NOTHING: Final = "NAN"
@@ -55,3 +60,16 @@ def filled(roles: dict[str, list[str]], event: Occurrence) -> dict[str, Any]:
         values = event.roles.get(role, [])
         arguments[role] = NOTHING if not values else values[0] if len(values) == 1 else values
     return {"trigger": event.trigger or NOTHING, "arguments": arguments}
+
+
+def answers_of(table: Any, dataset: Dataset, item: Callable[[Occurrence], str | None]) -> Answers:
+    """Per (row, label) the distinct items of its events, as JSON, in text order; None is none."""
+    numbers = {label: i for i, label in enumerate(dataset.labels_of("event"))}
+    found: dict[tuple[int, int], dict[str, None]] = {}
+    for event in occurrences(table):
+        made = item(event)
+        if made is not None:
+            found.setdefault((event.row, numbers[event.label]), {})[made] = None
+    pair = np.array([*found], np.int64).reshape(-1, 2)
+    values = ["[" + ", ".join(own) + "]" for own in found.values()]
+    return Answers(pair[:, 0], pair[:, 1], pa.array(values, pa.string()))

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import pyarrow as pa
-
 from pipeline.tasks._answers import Answers, dumps
 from pipeline.tasks._described import described, description
-from pipeline.tasks._events import filled, occurrences
+from pipeline.tasks._events import answers_of, filled
 
 if TYPE_CHECKING:
     from pipeline.catalog import Dataset
@@ -45,11 +42,4 @@ def schemas(dataset: Dataset) -> dict[str, dict[str, object]]:
 def answers(table: Any, dataset: Dataset) -> Answers:
     """The distinct events of each label, in text order."""
     roles = dataset.roles_of()
-    numbers = {label: i for i, label in enumerate(inventory(dataset))}
-    found: dict[tuple[int, int], dict[str, None]] = {}
-    for event in occurrences(table):
-        own = found.setdefault((event.row, numbers[event.label]), {})
-        own[dumps(filled(roles, event))] = None
-    pair = np.array([*found], np.int64).reshape(-1, 2)
-    values = ["[" + ", ".join(own) + "]" for own in found.values()]
-    return Answers(pair[:, 0], pair[:, 1], pa.array(values, pa.string()))
+    return answers_of(table, dataset, lambda event: dumps(filled(roles, event)))

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
-from pipeline.exports._files import json_lines
+from pipeline.exports._files import sharded
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
@@ -157,10 +157,10 @@ def test_datasets_of_one_published_name_are_told_apart(tmp_path):
 
 
 def test_lines_go_to_shards(tmp_path):
-    with json_lines(tmp_path, per_shard=3) as write:
-        write("a/train", (b"%d" % n for n in range(4)))
-        write("a/dev", [b"x"])
-        write("a/train", [b"4", b"5", b"6"])
+    with sharded(tmp_path, "jsonl", per_shard=3) as write:
+        write("a/train", (n for n in range(4)))
+        write("a/train", [4, 5, 6])
+        write("a/dev", ["x"])
         write("b/train", [])
 
     found = {p.relative_to(tmp_path).as_posix(): p.read_text() for p in tmp_path.rglob("*.jsonl")}
@@ -168,7 +168,7 @@ def test_lines_go_to_shards(tmp_path):
         "a/train-00000.jsonl": "0\n1\n2\n",
         "a/train-00001.jsonl": "3\n4\n5\n",
         "a/train-00002.jsonl": "6\n",
-        "a/dev-00000.jsonl": "x\n",
+        "a/dev-00000.jsonl": '"x"\n',
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline import catalog, exports, tasks
 from pipeline.config import Instruct
 from pipeline.execution import shards
-from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel
+from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel, writing
 from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.instruct import counting
 from pipeline.instruct.asking import Asking
@@ -68,19 +68,23 @@ def absent(conll04):
 def test_bio_keeps_the_longest_of_overlapping_mentions(conll04):
     labels = ["location", "organization", "person", "other name, date or number"]
     assert conll04.labels_of("entity") == labels
-    row, counts = bio.row(rows(RECORD, conll04), labels)
+    (row,), counts = bio.rows(rows(RECORD, conll04), conll04)
 
-    assert bio.names(labels)[:3] == ["O", "B-location", "I-location"]
+    assert bio.names(conll04)[:3] == ["O", "B-location", "I-location"]
     assert row == {
         "id": "conll04/train/0",
         "tokens": ["Ines", "Vale", "of", "Split", "met", "Bo"],
         "ner_tags": [0, 7, 8, 8, 0, 5],
     }
-    assert counts == {"entities": 2, "lost: nested": 2, "lost: inside_a_token": 1}
+    assert counts == {
+        "entities": 2,
+        "lost: entities nested": 2,
+        "lost: entities inside a token": 1,
+    }
 
 
 def test_spert_rows_index_entities(conll04):
-    row, counts = spert.row(rows(RECORD, conll04))
+    (row,), counts = spert.rows(rows(RECORD, conll04))
 
     assert row["entities"] == [
         {"type": "person", "start": 0, "end": 2},
@@ -89,13 +93,13 @@ def test_spert_rows_index_entities(conll04):
         {"type": "person", "start": 5, "end": 6},
     ]
     assert row["relations"] == [{"type": "lives in or comes from", "head": 0, "tail": 2}]
-    assert counts["lost entities: inside_a_token"] == 1
-    assert counts["lost relations: an end is lost"] == 1
+    assert counts["lost: entities inside a token"] == 1
+    assert counts["lost: relations of which an end is lost"] == 1
 
 
 def test_spert_names_untyped_ends():
     record = RECORD._replace(mentions=[m._replace(label=None) for m in RECORD.mentions])
-    row, _ = spert.row(rows(record, catalog.load("wiki-zsl")))
+    (row,), _ = spert.rows(rows(record, catalog.load("wiki-zsl")))
 
     # Mentions 1 and 0 of the first relation and 3 of the second; mention 2 is in none.
     assert [e["type"] for e in row["entities"]] == ["entity", "entity", "entity"]
@@ -104,7 +108,7 @@ def test_spert_names_untyped_ends():
 
 def test_gliner_ends_are_inclusive_and_a_row_asks_a_set_of_relations(conll04, absent):
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
-    made = [gliner.row(*part)[0] for part in parts(rows(record, conll04), absent)]
+    made = [gliner.row(*part) for part in parts(rows(record, conll04), absent)]
 
     assert [row["ner"] for row in made] == [[(0, 1, "person"), (3, 3, "location")]] * 2
     assert [row["ner_negatives"] for row in made] == [
@@ -128,7 +132,7 @@ def test_gliner_ends_are_inclusive_and_a_row_asks_a_set_of_relations(conll04, ab
 def test_gliner_asks_labels_of_a_text_without_entities(conll04, absent):
     record = rows(Record("Nothing here", "x:1"), conll04)
     ((part, labels),) = parts(record, {"NER": absent["NER"]})
-    row, _ = gliner.row(part, labels)
+    row = gliner.row(part, labels)
 
     assert row["ner"] == []
     assert len(row["ner_negatives"]) == 4
@@ -140,7 +144,7 @@ def test_a_row_holds_the_entities_of_the_set_that_it_asks():
     name = dataset.labels_of("entity")[0]
     record["mentions"][0]["label"] = name
 
-    made = [gliner.row(*part)[0] for part in parts(record, {"NER": Near(dataset, "NER", {})})]
+    made = [gliner.row(*part) for part in parts(record, {"NER": Near(dataset, "NER", {})})]
 
     assert sorted(row["ner"] for row in made) == [[], [(0, 0, name)]]
     assert {len(row["ner"]) + len(row["ner_negatives"]) for row in made} == {5}
@@ -162,7 +166,7 @@ def test_rows_do_not_give_the_answer_away():
 
     found, owner = [], []
     for n, record in enumerate(table.to_pylist()):
-        for made in uie_sel.rows(record, asked):
+        for made in uie_sel.rows(record, dataset, asked)[0]:
             (spots, *relations) = made["ssi"].removesuffix(" <extra_id_2> ").split(" <asoc> ")
             assert spots == "<spot> entity"
             found.append([labels.index(label) for label in relations])
@@ -177,7 +181,7 @@ def test_rows_do_not_give_the_answer_away():
 def test_uie_prompts_and_negatives(conll04, absent):
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
     record = rows(record, conll04)
-    made, counts = uie.rows(record, uie.prompts(record, conll04, absent))
+    made, counts = uie.rows(record, conll04, absent)
     found = {row["prompt"]: row["result_list"] for row in made}
 
     assert found["person"] == [{"text": "Ines Vale", "start": 0, "end": 9}]
@@ -186,17 +190,17 @@ def test_uie_prompts_and_negatives(conll04, absent):
     ]
     assert found["organization"] == found["located in of Ines Vale"] == []
     assert {row["content"] for row in made} == {TEXT}
-    assert counts["rows"] == len(made) == len(found) == 4 + 5
+    assert len(made) == len(found) == 4 + 5
     assert counts["answers"] == 3
 
 
 def test_uie_leaves_out_a_prompt_that_it_cannot_answer_in_full(conll04, absent):
     mentions = [RECORD.mentions[0], Mention("Ines", None, None, "person"), RECORD.mentions[1]]
     record = rows(RECORD._replace(mentions=mentions, relations=[]), conll04)
-    made, counts = uie.rows(record, uie.prompts(record, conll04, absent))
+    made, counts = uie.rows(record, conll04, absent)
 
     assert "person" not in {row["prompt"] for row in made}
-    assert (counts["left out: prompts"], counts["left out: answers"]) == (1, 2)
+    assert (counts["lost: prompts"], counts["lost: answers"]) == (1, 2)
 
 
 def test_uie_event_prompts_name_the_trigger():
@@ -210,7 +214,7 @@ def test_uie_event_prompts_name_the_trigger():
         events=[Event(label, 0, (Argument("裁员方", 1),))],
     )
     record = rows(record, dataset)
-    made, _ = uie.rows(record, uie.prompts(record, dataset, {"EE": Near(dataset, "EE", {})}))
+    made, _ = uie.rows(record, dataset, {"EE": Near(dataset, "EE", {})})
     found = {row["prompt"]: row["result_list"] for row in made}
 
     assert found[f"{label}触发词"] == [{"text": "裁员", "start": 4, "end": 6}]
@@ -222,7 +226,9 @@ def test_uie_event_prompts_name_the_trigger():
 def test_sel_is_the_answer_as_a_string(conll04, absent):
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
     _, counts = uie_sel.row(rows(record, conll04))
-    row, other = sorted(uie_sel.rows(rows(record, conll04), absent), key=lambda r: not r["asoc"])
+    row, other = sorted(
+        uie_sel.rows(rows(record, conll04), conll04, absent)[0], key=lambda r: not r["asoc"]
+    )
 
     assert row["record"] == (
         "<extra_id_0> <extra_id_0> person <extra_id_5> Ines Vale <extra_id_0>"
@@ -241,7 +247,7 @@ def test_sel_is_the_answer_as_a_string(conll04, absent):
     assert other["spot"] == ["person", "location"]
     assert {r["ssi"].count("<asoc>") for r in (row, other)} == {3}
     assert counts["associations"] == 1
-    assert uie_sel.schemas(conll04)["entity.schema"].count(b"\n") == 3
+    assert uie_sel.beside(conll04)["entity.schema"].count(b"\n") == 3
 
 
 def test_sel_of_events_has_triggers_as_spots():
@@ -256,7 +262,7 @@ def test_sel_of_events_has_triggers_as_spots():
         ],
     )
     _, counts = uie_sel.row(rows(record, dataset))
-    every = [*uie_sel.rows(rows(record, dataset), {"EE": Near(dataset, "EE", {})})]
+    every, _ = uie_sel.rows(rows(record, dataset), dataset, {"EE": Near(dataset, "EE", {})})
     (row,) = [own for own in every if own["spot"]]
 
     assert row["spot_asoc"] == [
@@ -324,11 +330,9 @@ def test_records_of_tasks_that_a_format_does_not_hold_are_counted(tmp_path):
 
     assert made == []
     assert counts == {"rows": 0, exports.OTHER_TASKS: 1}
-    for form in (bio, spert, gliner):
-        (tmp_path / form.__name__).mkdir()
-        assert form.export(source(tmp_path, ["EE"]), tmp_path / form.__name__) == {
-            **dict.fromkeys(("rows", "entities"), 0),
-            **({"relations": 0} if form is spert else {}),
+    for form in ("bio", "spert", "gliner"):
+        assert writing.export(form, source(tmp_path, ["EE"]), tmp_path / form) == {
+            "rows": 0,
             exports.OTHER_TASKS: 1,
         }
 
@@ -342,6 +346,6 @@ def source(folder, tasks):
 
 def uie_of(folder, tasks):
     (folder / "out").mkdir()
-    counts = uie.export(source(folder, tasks), folder / "out")
+    counts = writing.export("uie", source(folder, tasks), folder / "out")
     lines = (line for p in (folder / "out").rglob("*.jsonl") for line in p.read_text().splitlines())
     return [*map(json.loads, lines)], counts

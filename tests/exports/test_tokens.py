@@ -42,7 +42,7 @@ def test_ends_inside_tokens_and_missing_offsets_are_counted():
     found = aligned(text, mentions)
 
     assert found.spans == {0: (0, 1), 2: (1, 2)}
-    assert found.lost == {"inside_a_token": 1, "without_offsets": 1}
+    assert found.lost == {"inside a token": 1, "without offsets": 1}
 
 
 def test_what_is_no_token_has_no_span():

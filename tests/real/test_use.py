@@ -1,9 +1,12 @@
 """Scores and exports on real bytes: gold scores 100.0, and what is exported can be imported."""
 
+import json
 import os
 from collections import defaultdict
 from pathlib import Path
 
+import jsonschema
+import pyarrow.compute as pc
 import pytest
 
 from pipeline import catalog
@@ -11,11 +14,12 @@ from pipeline.adding import importing
 from pipeline.adding.importing import Wanted
 from pipeline.catalog import raw_files
 from pipeline.config import Normalize
-from pipeline.execution import atomic
-from pipeline.exports import Source, iepile_jsonl
+from pipeline.execution import atomic, shards
+from pipeline.exports import Source, writing
 from pipeline.instruct import coverage
 from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Options
+from pipeline.tasks import json_schema
 from tests.helpers import normalize_one
 
 MANIFESTS = Path(__file__).parent / "manifests"
@@ -55,11 +59,36 @@ def test_gold_scores_100(name, real_run, scores):
         assert not any(entry[key] for key in ("missing", "parse_failures", "malformed_items"))
 
 
+def test_gold_scores_100_by_places_and_with_the_types_of_ends(real_run):
+    corpus = real_run.folders["publish"]
+    options = Options("span", samples=0, strict=True)
+    scores = evaluation.score(predictions.read(corpus), corpus, options, datasets=SOME)["scores"]
+
+    assert {"entity", "strict"} <= {entry["measure"] for entry in scores}
+    assert [entry for entry in scores if entry["f1"] != 100.0] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gold_fits_its_json_schema(name, real_run):
+    """Up to 500 rows, spread over every shard, config and split; every row of small datasets."""
+    seen = 0
+    for path in shards.listed(real_run.folders["publish"], "*/*.parquet"):
+        rows = shards.read(path, ["record_id", "task", "instruction", "output"])
+        rows = rows.filter(pc.starts_with(rows["record_id"], f"{name}/"))
+        step = max(1, rows.num_rows // 500)
+        for row in rows.take([*range(0, rows.num_rows, step)]).to_pylist():
+            validator = jsonschema.Draft202012Validator(json_schema.of_row(row))
+            validator.validate(json.loads(row["output"]))
+            seen += 1
+    dataset = catalog.load(name)
+    assert seen or dataset.use == "held-out"
+
+
 @pytest.mark.parametrize("name", SOME)
 def test_what_is_exported_is_imported_and_exported_again(name, real_run, tmp_path):
     dataset = catalog.load(name)
     with atomic.replacing(tmp_path / "first") as partial:
-        iepile_jsonl.export(Source("records", real_run.out, (dataset,)), partial)
+        writing.export("iepile-jsonl", Source("records", real_run.out, (dataset,)), partial)
     for task in dataset.tasks:
         folder = tmp_path / "first" / f"IE-{dataset.language}" / task / name
         own = tmp_path / task
@@ -70,7 +99,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, real_run, tmp_pat
             again, *raw_files.edition(again, own / "raw"), Normalize(), own / "run/clean" / name
         )
         with atomic.replacing(own / "second") as partial:
-            iepile_jsonl.export(Source("records", own / "run", (again,)), partial)
+            writing.export("iepile-jsonl", Source("records", own / "run", (again,)), partial)
         for path in folder.glob("[td]*.json"):
             second = own / "second" / path.relative_to(tmp_path / "first")
             assert path.read_bytes() == second.read_bytes()

@@ -148,6 +148,8 @@ def test_a_role_that_is_called_role_is_a_role():
 
 def test_what_overlaps_is_right_if_asked():
     row = Row('{"person": ["Ada Vale", "Bo"]}', '{"person": ["Ada", "Vale", "Cy"]}')
-    found = {match: add_record(Group("NER"), [row], Options(match)) for match in counting.MATCHES}
+    found = {
+        match: add_record(Group("NER"), [row], Options(match)) for match in counting.MATCHES[:3]
+    }
 
     assert found == {"multiset": [(0, 3, 2)], "set": [(0, 3, 2)], "overlap": [(1, 3, 2)]}

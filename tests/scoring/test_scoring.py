@@ -14,10 +14,10 @@ import pytest
 from pipeline import cli, exports
 from pipeline.errors import RawFileError
 from pipeline.execution import shards
-from pipeline.records import TASKS
+from pipeline.records import TASKS, Mention, Record
 from pipeline.scoring import assertions, evaluation, predictions
 from pipeline.scoring.counting import NOT_ASKED, Options
-from pipeline.tables import INSTRUCTIONS
+from pipeline.tables import INSTRUCTIONS, to_table
 from tests.conftest import ROOT
 from tests.helpers import declared
 
@@ -535,6 +535,7 @@ def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpu
         "normalize": False,
         "samples": 30,
         "examples": 0,
+        "strict": False,
     }
     assert {entry["task"] for entry in written["scores"]} == {"EE"}
 
@@ -634,3 +635,112 @@ def test_a_missing_corpus_is_told(tmp_path, capsys):
 )
 def test_answers_of_another_shape_are_no_facts(task, value, found):
     assert [*assertions.READERS[task](value, assertions.IN_GOLD)] == found
+
+
+def answered(tmp_path, answers):
+    """The path of a file of answers by id."""
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(json.dumps({"id": i, "output": a}) for i, a in answers.items()))
+    return path
+
+
+def test_strict_relations_need_the_types_of_their_ends(tmp_path):
+    """The ends are typed by the answers to the NER rows of the same record."""
+    corpus = tmp_path / "corpus"
+    relation = {"lives in": [{"subject": "Ada", "object": "Oslo"}]}
+    entities = {"person": ["Ada"], "place": ["Oslo"]}
+    ner = corpus_of(corpus, *((n, entities) for n in range(3)))
+    re = corpus_of(corpus, *((n, relation) for n in range(3)), task="RE")
+    alone = corpus_of(corpus / "more", (0, relation), task="RE", dataset="alone")
+    wrong = {"person": ["Ada", "Oslo"], "place": []}
+    answers = dict.fromkeys((*re, *alone), relation)
+    answers |= dict(zip(ner, [entities, wrong, {}], strict=True))
+    found = predictions.read(answered(tmp_path, answers))
+
+    scores = evaluation.score(found, corpus, Options(samples=0, strict=True))
+
+    entries = {(e["dataset"], e["measure"]): e for e in scores["scores"]}
+    assert counts(entries["toy", "relation"]) == (3, 3, 3)
+    assert counts(entries["toy", "strict"]) == (3, 3, 1)
+    assert counts(entries["toy", "entity"]) == (6, 4, 3)
+    assert ("alone", "strict") not in entries
+    plain = evaluation.score(found, corpus, PLAIN)
+    assert "strict" not in {entry["measure"] for entry in plain["scores"]}
+    gold = dict(zip((*ner, *re, *alone), [entities] * 3 + [relation] * 4, strict=True))
+    path = answered(tmp_path, gold)
+    scores = evaluation.score(predictions.read(path), corpus, Options(samples=0, strict=True))
+    assert all(entry["f1"] == 100.0 for entry in scores["scores"])
+
+
+TEXT = "Bo met Ada and Bo"
+
+
+def placed_corpus(tmp_path):
+    """A run with one record, in which Bo stands twice and one entity has no place."""
+    mentions = [Mention("Bo", 0, 2, "person"), Mention("Ada", 7, 10, "person")]
+    mentions += [Mention("Bo", 15, 17, "person"), Mention("the two", None, None, "group")]
+    records = [Record(TEXT, "x:1", mentions)]
+    table = to_table(records, ["toy/test/0"], dataset="toy", split="test", language="en")
+    shards.write(table, tmp_path / "clean" / "toy" / "test-00000.parquet")
+    gold = {"person": ["Bo", "Ada"], "group": ["the two"]}
+    (own,) = corpus_of(tmp_path / "corpus", (0, gold))
+    return own, gold
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (None, (4, 4, 4)),  # the gold itself: a string stands for all its places
+        ({"person": [{"text": "Bo", "start": 0, "end": 2}], "group": []}, (4, 1, 1)),
+        ({"person": [{"text": "Bo", "start": 3, "end": 5}, "Ada"], "group": []}, (4, 2, 1)),
+        ({"person": [{"start": 15, "end": 17}] * 2, "group": ["the two"]}, (4, 3, 2)),
+        ({"person": ["Cy", {"text": "Ada", "start": 7, "end": 9}], "group": []}, (4, 2, 0)),
+    ],
+)
+def test_entities_are_compared_by_their_places(tmp_path, answer, expected):
+    own, gold = placed_corpus(tmp_path)
+    found = predictions.read(answered(tmp_path, {own: answer or gold}))
+
+    (entry,) = evaluation.score(found, tmp_path / "corpus", Options("span", samples=0))["scores"]
+
+    assert counts(entry) == expected
+
+
+def test_places_need_the_records_of_the_corpus(tmp_path):
+    own, gold = placed_corpus(tmp_path)
+    found = predictions.read(answered(tmp_path, {own: gold}))
+    corpus_of(tmp_path / "corpus", (0, {"person": ["Eve"], "group": []}))
+    with pytest.raises(RawFileError, match="do not hold the person 'Eve'"):
+        evaluation.score(found, tmp_path / "corpus", Options("span", samples=0))
+    (tmp_path / "clean").rename(tmp_path / "elsewhere")
+    with pytest.raises(RawFileError, match="records of toy are not beside this corpus"):
+        evaluation.score(found, tmp_path / "corpus", Options("span", samples=0))
+
+
+def test_mistakes_are_shown_on_a_page(tmp_path):
+    (own,) = corpus_of(tmp_path / "corpus", (0, {"person": ["Ada & <b>Bo</b>"], "place": []}))
+    path = answered(tmp_path, {own: {"person": [], "place": ["<script>alert(1)</script>"]}})
+    page = tmp_path / "mistakes.html"
+    call = ["score", str(path), "--corpus", str(tmp_path / "corpus"), "--page", str(page)]
+
+    assert cli.main(call) == 0
+
+    text = page.read_text(encoding="utf-8")
+    assert "invented 1, missed 1" in text
+    assert "Ada &amp; &lt;b&gt;Bo&lt;/b&gt;" in text
+    assert "<script" not in text
+    assert "toy/test/0" in text
+    assert {"src=", "href=", "http"} & {*text.split()} == set()
+
+
+def test_gold_scores_100_by_places_and_by_types(tmp_path):
+    arguments = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(tmp_path), "--workers", "1"]
+    params = ["--params", str(ROOT / "params.yaml")]
+    assert cli.main(["run", "conll04", "genia", "duie2", *arguments, *params]) == 0
+    corpus = tmp_path / "corpus"
+
+    options = Options("span", samples=0, strict=True)
+    scores = evaluation.score(predictions.read(corpus), corpus, options)
+
+    assert {"strict", "entity"} <= {entry["measure"] for entry in scores["scores"]}
+    assert all(entry["f1"] == 100.0 for entry in scores["scores"])

@@ -1,0 +1,145 @@
+"""Write an export as formats.toml describes it.
+
+A format of instructions is a template of its rows: `$name` stands for a column of the corpus, for
+the model that is asked, or for the JSON Schema of the answer. Rows go to one folder per split (with
+nothing in it but shards: LLaMA-Factory loads a folder as one dataset), and the test rows of
+held-out sets to heldout/. A format of records has a module:
+
+    rows(record, dataset, asked) -> (rows, counts)   `asked` are the labels to ask, by prompt
+    schema(dataset)                                  of the columns, where the rows are Parquet
+    beside(dataset) -> {name: content}               files of a dataset, where it needs any
+
+Where rows have no `id` they get the record's and their number, and `record_id` always. `counts`
+tells what was written and, in words that begin with "lost", what the format could not hold.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from pipeline.execution import shards
+from pipeline.exports import instructions, records
+from pipeline.exports._files import ROWS_PER_SHARD, sharded
+from pipeline.exports._label_sets import records_and_labels
+from pipeline.tasks import json_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pipeline.exports import Source
+
+#: What a template may name beside the columns of a row.
+_COMPUTED: Final[dict[str, Callable[[Mapping[str, Any]], Any]]] = {
+    "schema": json_schema.of_row,
+    # As a string: the columns of a dataset have one type.
+    "schema_text": lambda row: orjson.dumps(json_schema.of_row(row)).decode(),
+    "response_format": json_schema.response_format,
+}
+
+
+@cache
+def formats() -> dict[str, Any]:
+    """Every format: see formats.toml."""
+    return tomllib.loads(Path(__file__).with_name("formats.toml").read_text(encoding="utf-8"))
+
+
+def export(name: str, source: Source, out: Path) -> dict[str, int]:
+    """Write the source in a format under the folder `out`; say what was written, and what lost."""
+    form = formats()[name]
+    counts = Counter(rows=0)
+    if source.kind == "instructions":
+        _instructions(form, source, out, counts)
+    elif "files" in form:
+        _records(form, source, out, counts)
+    else:
+        _module(form).export(source, out, counts)
+    return {**counts}
+
+
+def _module(form: Mapping[str, Any]) -> Any:
+    return import_module(f"pipeline.exports.{form['module']}")
+
+
+def _records(form: Mapping[str, Any], source: Source, out: Path, counts: Counter[str]) -> None:
+    module = _module(form)
+    make = getattr(module, form.get("rows", "rows"))
+    typed = form["files"] == "parquet"
+    parts: Iterable[Any]
+    if form.get("asks"):
+        parts = records_and_labels(source, form["tasks"], counts)
+    else:
+        parts = ((*part, {}) for part in records(source, form["tasks"], counts))
+    with sharded(out, form["files"]) as write:
+        for dataset, split, table, asked in parts:
+            made: list[dict[str, Any]] = []
+            for record in table.to_pylist():
+                rows, record_counts = make(record, dataset, asked)
+                made += with_ids(record, rows) if form.get("ids", True) else rows
+                counts.update(record_counts)
+                for kind in ("mentions", "relations", "events"):
+                    if kind not in form["holds"]:
+                        counts[f"lost: {kind}"] += len(record[kind])
+                qualified = sum(len(relation["qualifiers"]) for relation in record["relations"])
+                counts["lost: qualifiers of relations"] += qualified
+            counts["rows"] += len(made)
+            write(f"{dataset.id}/{split}", made, module.schema(dataset) if typed else None)
+            for file, content in getattr(module, "beside", lambda _: {})(dataset).items():
+                path = out / dataset.id / file
+                if not path.exists():
+                    shards.write_bytes(content, path)
+
+
+def with_ids(record: Mapping[str, Any], rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """The rows of a record with ids: their own or `<record id>#<number>`, and the record's."""
+    for number, row in enumerate(rows):
+        yield {**row, "id": row.get("id", f"{record['id']}#{number}"), "record_id": record["id"]}
+
+
+def _instructions(form: Mapping[str, Any], source: Source, out: Path, counts: Counter[str]) -> None:
+    splits = form.get("splits", source.splits)
+    source = source._replace(splits=tuple(s for s in source.splits if s in splits))
+    with sharded(out, form["instructions"], form.get("per_shard", ROWS_PER_SHARD)) as write:
+        for config, split, table in instructions(source):
+            held_out = config.startswith("heldout-")
+            folder = "heldout" if held_out else split
+            name = form.get("name", "{folder}/{plain}").format(
+                config=config, split=split, folder=folder, plain=config.removeprefix("heldout-")
+            )
+            more = {"model": source.model}
+            rows = (
+                filled(form["row"], {**row, **more, "index": counts["rows"] + number})
+                for number, row in enumerate(table.to_pylist())
+            )
+            write(name, rows)
+            counts["rows"] += table.num_rows
+    if "llama_factory" in form:
+        folders = sorted(path.name for path in out.iterdir() if path.is_dir())
+        entries = {f"iepile_{f}": {"file_name": f, **form["llama_factory"]} for f in folders}
+        shards.write_json(entries, out / "dataset_info.json")
+    for file, text in form.get("beside", {}).items():
+        shards.write_text(text, out / file)
+    if "finish" in form:
+        import_module(f"pipeline.exports.{form['finish']}").finish(source, out, counts)
+
+
+def filled(template: Any, row: Mapping[str, Any]) -> Any:
+    """A template with the values of a row; "$name" alone keeps the type of the value."""
+    match template:
+        case dict():
+            return {key: filled(own, row) for key, own in template.items()}
+        case list():
+            return [filled(own, row) for own in template]
+        case str() if template[:1] == "$" and template[1:].isidentifier():
+            name = template[1:]
+            return row[name] if name in row else _COMPUTED[name](row)
+        case str():
+            return Template(template).substitute(row)
+    return template
