@@ -35,9 +35,9 @@ def planted(form: str, work: Path) -> Path:
     run, out = work / "run", work / form
     if not run.exists():
         _write_raw(work / "raw" / "conll04")
-        _iepile("run", "--datasets", "conll04", "--raw", work / "raw", "--out", run)
+        _iepile("run", "conll04", "--raw", work / "raw", "--out", run)
     if not out.exists():
-        _iepile("export", form, "--output", run, "--out", out)
+        _iepile("export", form, "--run", run, "--out", out)
     return out if form == "messages" else out / "conll04"
 
 

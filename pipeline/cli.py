@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.parsing import parser
 from pipeline.errors import PipelineError, of_system
 from pipeline.execution import machine, tuning
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
-
-#: The modules of `pipeline/commands`, in the order of `iepile --help`.
-_COMMANDS: Final = (
-    *("doctor", "edition", "datasets", "fetch", "new", "check", "show", "run", "audit"),
-    "labels",
-    *("negatives", "predict", "score", "export", "import_", "settings", "stages"),
-)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    top = argparse.ArgumentParser(
-        prog="iepile",
-        description="Turn raw information-extraction datasets into an instruction corpus.",
-        epilog="The stages, in their order: normalize clean dedupe negatives instruct publish "
-        "report. `dvc repro` and `iepile run` run those that are stale.",
-    )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (import_module(f"pipeline.commands.{name}") for name in _COMMANDS):
-        before = {*commands.choices}
-        module.add(commands)
-        for name in {*commands.choices} - before:
-            commands.choices[name].set_defaults(run=module.run)
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,18 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
+        code = run(arguments)
         sys.stdout.flush()
     except PipelineError as problem:
-        sys.stderr.write(f"error: {problem}\n")
+        _say_error(problem)
         return 1
     except ModuleNotFoundError as problem:
         if (problem.name or "pipeline").partition(".")[0] == "pipeline":
             raise
-        sys.stderr.write(
-            f"error: the package {problem.name!r} is not installed\n"
+        _say_error(
+            f"the package {problem.name!r} is not installed\n"
             f"  where: {sys.executable}\n"
-            "  to do: `iepile doctor` says what is missing and how to install it\n"
+            "  to do: `iepile doctor` says what is missing and how to install it"
         )
         return 1
     except BrokenPipeError:
@@ -76,10 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; run the same command again to resume\n")
         return 130
     except (OSError, MemoryError) as problem:
-        sys.stderr.write(f"error: {of_system(problem, f'iepile {arguments.command}')}\n")
+        _say_error(of_system(problem, f"iepile {arguments.command}"))
         _silence()
         return 1
     return code
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that was parsed and return its exit code. Raises `PipelineError`."""
+    command: Any = import_module(f"pipeline.commands.{arguments.module}")
+    code: int = command.run(arguments)
+    return code
+
+
+def _say_error(problem: object) -> None:
+    """Print an error, on a terminal in red."""
+    red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    head = "\x1b[1;31merror:\x1b[0m" if red else "error:"
+    sys.stderr.write(f"{head} {problem}\n")
 
 
 def _open_streams() -> None:

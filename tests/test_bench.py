@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 def made(tmp_path_factory):
     """The folder of a run over two datasets."""
     out = tmp_path_factory.mktemp("bench") / "run"
-    python("pipeline.cli", "run", "--datasets", "wnut2017,duie2", "--out", out, "--workers", 1)
+    python("pipeline.cli", "run", "wnut2017", "duie2", "--out", out, "--workers", 1)
     return out
 
 

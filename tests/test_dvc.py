@@ -117,8 +117,7 @@ def as_a_run(folder, tmp_path):
         "-m",
         "pipeline",
         "run",
-        "--datasets",
-        listed(folder),
+        *listed(folder).split(","),
         "--out",
         tmp_path / "run",
     )

@@ -51,7 +51,7 @@ def contents(folder):
 def run(tmp_path_factory):
     """One run over some datasets, with one worker."""
     out = tmp_path_factory.mktemp("run")
-    done = iepile("run", "--datasets", ",".join(SOME), "--out", out, "--workers", 1)
+    done = iepile("run", *SOME, "--out", out, "--workers", 1)
     return out, done
 
 
@@ -71,7 +71,7 @@ def test_everything_lies_under_one_folder(run):
 
 
 def test_hash_seed_and_workers_change_no_byte(run, tmp_path):
-    iepile("run", "--datasets", ",".join(SOME), "--out", tmp_path / "b", "--workers", 2, seed="77")
+    iepile("run", *SOME, "--out", tmp_path / "b", "--workers", 2, seed="77")
 
     one, two = contents(run[0]), contents(tmp_path / "b")
     assert [*one] == [*two]
@@ -84,7 +84,7 @@ def test_a_second_run_in_the_same_folder_gives_the_same_bytes(run):
     stray = out / "normalize" / "wnut2017" / "train-00009.parquet"
     stray.write_bytes(b"left over")
 
-    iepile("run", "--datasets", ",".join(SOME), "--out", out, "--workers", 1)
+    iepile("run", *SOME, "--out", out, "--workers", 1)
 
     assert [*before] == [*contents(out)]
     assert before == contents(out)

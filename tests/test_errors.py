@@ -122,7 +122,7 @@ def place(tmp_path_factory):
     sample = ROOT / "raw/sample/wnut2017"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        assert cli.main(["run", "--datasets", "wnut2017", "--out", str(folder / "run")]) == 0
+        assert cli.main(["run", "wnut2017", "--out", str(folder / "run")]) == 0
     for name, text in PARAMETERS.items():
         (folder / f"{name}.yaml").write_text(f"{ONE}{text}\n", encoding="utf-8")
     for name, (file, old, new) in RAW.items():
@@ -266,7 +266,7 @@ FUNCTIONS = [
 def test_the_words(kind, act, what, where, todo, place):
     if isinstance(act, str):
         arguments = cli.parser().parse_args([part.format(t=place) for part in act.split()])
-        act = partial(arguments.run, arguments)
+        act = partial(cli.run, arguments)
     else:
         act = partial(act, place)
 

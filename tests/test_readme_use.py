@@ -52,7 +52,7 @@ def place(tmp_path_factory):
     out = folder / "output"
     arguments = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(out), "--workers", "1"]
     params = ["--params", str(ROOT / "params.yaml")]
-    assert cli.main(["run", "--datasets", "conll04,duie2", *arguments, *params]) == 0
+    assert cli.main(["run", "conll04", "duie2", *arguments, *params]) == 0
     shutil.copy(ROOT / "params.yaml", folder)
     shutil.copytree(out / "dictionaries", folder / "dictionaries")
     (folder / "examples").symlink_to(ROOT / "examples")

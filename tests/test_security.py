@@ -262,7 +262,7 @@ def test_only_plain_files_of_a_raw_folder_are_read(kind, place, tmp_path):
         path.symlink_to("/dev/zero" if kind == "a link to a device" else outside)
     words = "neither a file nor a folder" if kind == "a pipe" else "leads out of the raw folder"
 
-    for command in (["check", "wnut2017"], ["run", "--datasets", "wnut2017", "--out", "out"]):
+    for command in (["check", "wnut2017"], ["run", "wnut2017", "--out", "out"]):
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *command, "--raw", "raw"],
             cwd=tmp_path,
@@ -487,9 +487,9 @@ def test_shown_records_are_drawn(tmp_path):
     (tmp_path / "raw" / "wnut2017" / "t\x1b[1m.txt").write_text(rows, encoding="utf-8")
     told += [
         iepile("normalize", "wnut2017", *where, *out),
-        iepile("show", "wnut2017", *where, *out),
+        iepile("show", "wnut2017", "--run", tmp_path / "out"),
     ]
-    told += [iepile("show", "wnut2017", "--rejects", *where, *out)]
+    told += [iepile("show", "wnut2017", "--rejects", "--run", tmp_path / "out")]
 
     said = "".join(text for _, text in told)
     assert [code for code, _ in told] == [1, 1, 0, 0, 0]

@@ -85,8 +85,8 @@ def test_everything_works_in_a_folder_of_the_users(iepile, installed, tmp_path):
         ("check", "--all"),
         ("datasets",),
         ("settings",),
-        ("run", "--raw", "raw/full", "--datasets", "mine", "--out", "output", "--workers", "1"),
-        ("export", "messages", "--output", "output", "--out", "messages"),
+        ("run", "mine", "--raw", "raw/full", "--out", "output", "--workers", "1"),
+        ("export", "messages", "--run", "output", "--out", "messages"),
         ("doctor",),
     ):
         code, told = iepile(*command)

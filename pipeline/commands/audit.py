@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.commands import command, common, workspace
+from pipeline.commands import Arguments, reading
+from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
-    import argparse
+    from pathlib import Path
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    from pipeline import report
-
-    parser = command(
-        commands,
-        "audit",
-        "print what became of every record",
-        "Records in, dropped, kept, and instructions, per dataset, of the last report.",
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="as CSV, with a column for every reason")
-    form.add_argument("--json", action="store_true", help="as JSON, an object for every row")
-    parser.add_argument(
-        "--table",
-        choices=(*report.COUNTED, *report.PLOTTED),
-        metavar="NAME",
-        help="one table of the report: %(choices)s (with --csv or --json: datasets)",
-    )
-    common(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print the summary, or a table of the report."""
     from pipeline import report
-    from pipeline.execution import ownership, shards
+    from pipeline.execution import shards
     from pipeline.terminal import listing
 
-    ws = workspace(arguments)
-    with ownership.reading(ws.out):
+    if arguments.page and not arguments.against:
+        what = "--page writes the page that tells what differs from another run"
+        raise DeclarationError(what, where="iepile audit", todo="name that run: --against DIR")
+    with reading(arguments) as folders:
+        run = folders["report"].parent
+        if arguments.against:
+            _compare(arguments, folders["report"])
+            return 0
         if arguments.csv or arguments.json or arguments.table:
-            table = report.tables(ws.out)[arguments.table or "datasets"]
+            table = report.tables(run)[arguments.table or "datasets"]
             if arguments.csv:
                 text = table.to_csv(index=False)
             elif arguments.json:
                 text = table.to_json(orient="records", force_ascii=False)
             else:
-                text = listing.table([*table.columns], table.astype(object).values.tolist())
+                names, rows = [*table.columns], table.astype(object).values.tolist()
+                text = listing.table(names, rows, names[:2:-1], "see all:   --csv")
         else:
-            path = ws.folders["report"] / "counts.json"
-            text = listing.summary(shards.read_json(path, "datasets", "skipped", "edition"))
+            path = folders["report"] / "counts.json"
+            text = listing.summary(shards.read_json(path, "datasets", "skipped", "edition"), run)
     print(text.rstrip("\n"))
     return 0
+
+
+def _compare(arguments: Arguments, here: Path) -> None:
+    """Print what differs from another run; with --page, write the page that tells so."""
+    from pipeline.execution import atomic, shards
+    from pipeline.report import figures, page
+    from pipeline.terminal import listing
+
+    there = atomic.place(str(arguments.against)) / "reports"
+    counts = [shards.read_json(f / "counts.json", "datasets") for f in (there, here)]
+    rows = figures.changes(*counts)
+    lines = [[*row, row[-1] - row[-2]] for row in rows]
+    columns = ["dataset", "split", "figure", "there", "here", "difference"]
+    print(listing.table(columns, lines) if rows else "No count differs.")
+    if arguments.page:
+        text = (here / "index.html").read_text(encoding="utf-8")
+        changes = {"against": str(arguments.against), "rows": rows}
+        shards.write_text(page.with_changes(text, changes), arguments.page)
+        print(f"page:    {arguments.page}")

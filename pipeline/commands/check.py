@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from pipeline.commands import command, sources, workspace
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, workspace
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "check",
-        "compare raw files with their declarations",
-        "Hashes, counts, offsets, labels unknown or never seen, and options of the reader that "
-        "look wrong: one line per finding, and exit code 1 if there is any.",
-    )
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("ids", nargs="*", metavar="ID", default=[], help="datasets")
-    which.add_argument("--all", action="store_true", help="every dataset with raw files")
-    sources(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print the findings."""
     from pipeline.adding import checking, telling
     from pipeline.catalog import editions, raw_files

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, sources, workspace
+from pipeline.commands import workspace
 
 if TYPE_CHECKING:
     import argparse
 
     from pipeline.catalog import Dataset
     from pipeline.commands.layout import Workspace
-
-
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(commands, "datasets", "list the datasets of the catalogue")
-    sources(parser)
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="as the table of the README")
-    form.add_argument("--json", action="store_true", help="as JSON")
-    form.add_argument("--coverage", action="store_true", help="what their annotation covers")
-    parser.add_argument(
-        "--licenses", action="store_true", help="under which licences, and what these ask"
-    )
-    form.add_argument("--into", type=Path, metavar="FILE", help="renew the table in this file")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.commands import Arguments, command, sources
-
-
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "doctor",
-        "check packages, parameters, raw files, disk and memory",
-        "Says what is there, what is missing, and how to get it. It changes nothing, and works "
-        "without any package. The exit code is 1 if the corpus cannot be made as things are.",
-    )
-    sources(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where results go (default: output)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+if TYPE_CHECKING:
+    from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:
@@ -52,8 +37,8 @@ def run(arguments: Arguments) -> int:
         result = {"ready": not wrong, "checks": [check._asdict() for check in checks]}
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
+        things = "1 thing" if wrong == 1 else f"{wrong} things"
+        print(f"fix {things} first, marked WRONG below\n" if wrong else "the corpus can be made\n")
         for line in system.report(checks, shutil.get_terminal_size((100, 24)).columns):
             print(line)
-        things = "1 thing" if wrong == 1 else f"{wrong} things"
-        print(f"\nfix {things} first" if wrong else "\nthe corpus can be made")
     return 1 if wrong else 0

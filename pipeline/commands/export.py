@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import tomllib
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, names, positive, workspace
+from pipeline.commands import workspace
 
 if TYPE_CHECKING:
+    from pipeline.commands import Arguments
     from pipeline.commands.layout import Workspace
     from pipeline.exports import Source
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "export",
-        "write records or instructions in the format of a trainer",
-        "What a format cannot hold is counted. The folder is replaced as a whole.",
-    )
-    width = max(map(len, _formats()))
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "formats:\n" + "\n".join(
-        f"  {name:{width}}  {about['about']}" for name, about in _formats().items()
-    )
-    add_ = parser.add_argument
-    add_("format", metavar="FORMAT", choices=_formats())
-    add_("--out", type=Path, metavar="DIR", required=True, help="the folder to write")
-    add_("--from", dest="kind", choices=("records", "instructions"), help="what to export")
-    add_("--output", type=Path, metavar="DIR", help="what a run wrote (default: output)")
-    add_(
-        "--datasets", type=names, metavar="A,B", help="only these (default: all that the run holds)"
-    )
-    add_("--splits", "--split", type=names, metavar="A,B", help="only these splits")
-    add_("--limit", type=positive, metavar="N", help="only N records of each dataset and split")
-    add_("--model", metavar="NAME", default="", help="the model that `batch` asks")
-    add_("--params", type=Path, metavar="FILE", help="parameters (default: params.yaml)")
-
-
-@cache
-def _formats() -> dict[str, Any]:
-    """The table of formats, read without importing any of them."""
-    path = Path(__file__).parent.parent / "exports" / "formats.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Write the export and print what was written, and what could not be."""
     from pipeline import config, exports
     from pipeline.errors import RawFileError
     from pipeline.execution import atomic, ownership, shards
     from pipeline.terminal import listing
 
-    form = _formats()[arguments.format]
+    table = Path(exports.__file__).with_name("formats.toml").read_text(encoding="utf-8")
+    form = tomllib.loads(table)[arguments.format]
     kind = arguments.kind or form["from"][0]
     if kind not in form["from"]:
         raise RawFileError(
@@ -96,20 +62,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _workspace(arguments: argparse.Namespace, kind: Any) -> Workspace:
+def _workspace(arguments: Arguments, kind: Any) -> Workspace:
     """The run that is asked for, which must have come as far as is needed."""
     from pipeline.errors import RawFileError
 
-    options = {"raw": None, "manifests": None, "workers": None, "out": arguments.output}
-    ws = workspace(argparse.Namespace(params=arguments.params, **options))
+    ws = workspace(arguments)
     needed = ws.folders["clean" if kind == "records" else "publish"]
     if not needed.is_dir():
-        todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --output"
+        todo = "run `iepile run` or `dvc repro` first, or name the run's folder with --run"
         raise RawFileError(f"there are no {kind} to export", where=needed, todo=todo)
     return ws
 
 
-def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
+def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
     from pipeline import catalog
     from pipeline.commands.chain import Chain, compared
@@ -128,13 +93,13 @@ def _source(arguments: argparse.Namespace, kind: Any, ws: Workspace) -> Source:
         raise RawFileError(
             f"this run holds no dataset {absent[0]!r}", where=ws.folders["clean"], todo=todo
         )
-    splits = tuple(s for s in SPLITS if s in (arguments.splits or SPLITS))
-    if strange := sorted({*(arguments.splits or ())} - {*SPLITS}):
+    splits = tuple(s for s in SPLITS if s in (arguments.split or SPLITS))
+    if strange := sorted({*(arguments.split or ())} - {*SPLITS}):
         todo = f"use some of {', '.join(SPLITS)}"
-        raise DeclarationError(f"there is no split {strange[0]!r}", where="--splits", todo=todo)
+        raise DeclarationError(f"there is no split {strange[0]!r}", where="--split", todo=todo)
     if present:
         # The parameters of a run in another folder may be others, which nobody needs to name here.
-        keys = ("parameters",) if arguments.output is None else ()
+        keys = ("parameters",) if arguments.run == "output" else ()
         needed = "publish" if kind == "instructions" else "dedupe"
         Chain(present, ws).require(needed, keys=("declaration", "inputs", *keys))
     datasets = tuple(ws.dataset(name) for name in wanted)

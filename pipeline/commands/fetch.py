@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, edition_of, positive, say
-from pipeline.commands import names as comma_names
+from pipeline.commands import edition_of, say
 from pipeline.errors import DeclarationError, PipelineError
 
 if TYPE_CHECKING:
@@ -15,50 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.catalog import Dataset
-
-
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "fetch",
-        "get the raw files of datasets",
-        "Downloads to raw/full/<id>, verifies hashes, resumes where it stopped, and says under "
-        "which licence the files stand and how to get what cannot be downloaded. Exit code 1 if a "
-        "file is missing in the end.",
-    )
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("ids", nargs="*", metavar="ID", default=[], help="datasets")
-    which.add_argument("--all-open", action="store_true", help="every dataset with open access")
-    which.add_argument(
-        "--edition",
-        choices=("iepile",),
-        help="the sources of IEPile in the unified format, as its authors publish them; each is "
-        "imported as a dataset iepile-<task>-<name>",
-    )
-    parser.add_argument(
-        "--only", type=comma_names, metavar="A,B", default=[], help="of an edition, these sets"
-    )
-    parser.add_argument(
-        "--raw", type=Path, metavar="DIR", help="where to (default: raw/full, or raw/<edition>)"
-    )
-    parser.add_argument(
-        "--mirror",
-        metavar="URL_OR_DIR",
-        help="take the files from <mirror>/<id>/<path>, laid out as a raw folder is",
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="only ask whether every address answers, and download nothing; exit code 1 if not",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=positive,
-        default=60,
-        metavar="SECONDS",
-        help="give up a connection that is silent for so long (default: 60)",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,7 +85,7 @@ def _edition(arguments: argparse.Namespace, raw: Path) -> int:
             continue
         shutil.rmtree(unpacked / dataset.id)
         say(f"{dataset.id}: {counts['records']:,} records imported")
-    say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
+    say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")
     return code
 
 
@@ -180,5 +135,5 @@ def _fetched(
                 bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
             lacking += len(outcome.problems)
     if last and not lacking:
-        say(f"next: `iepile edition {edition_of(raw)}`, then `dvc repro`")
+        say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")
     return 1 if lacking else 0

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, common, workspace
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, reading
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "labels",
-        "compare the labels of all datasets",
-        "Lists names that mean the same in two datasets; --conflicts lists names that mean two "
-        "things, with strings that one marks and the other does not.",
-    )
-    parser.add_argument("--near", metavar="TEXT", help="only labels whose name holds this text")
-    parser.add_argument("--conflicts", action="store_true", help="names that mean two things")
-    common(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print what the last report found."""
-    from pipeline.execution import ownership, shards
+    from pipeline.execution import shards
     from pipeline.terminal.listing import table
 
-    ws = workspace(arguments)
-    with ownership.reading(ws.out):
-        found = shards.read_json(ws.folders["report"] / "labels.json", "same", "conflicts")
+    with reading(arguments) as folders:
+        found = shards.read_json(folders["report"] / "labels.json", "same", "conflicts")
     text = (arguments.near or "").casefold()
     rows = [
         row

@@ -26,6 +26,11 @@ _FOLDERS = {
 }
 
 
+def folders(out: Path) -> dict[str, Path]:
+    """Return stage -> its output folder, of a run."""
+    return {stage: out / folder for stage, folder in _FOLDERS.items()}
+
+
 class Workspace(NamedTuple):
     """The folders of a run, its settings and its workers."""
 
@@ -42,7 +47,7 @@ class Workspace(NamedTuple):
     @property
     def folders(self) -> dict[str, Path]:
         """Stage -> its output folder."""
-        return {stage: self.out / folder for stage, folder in _FOLDERS.items()}
+        return folders(self.out)
 
     @property
     def catalogs(self) -> list[Path]:

@@ -1,42 +1,16 @@
-"""`iepile negatives`: build, import or compare dictionaries; `iepile neighbors`: look labels up."""
+"""`iepile negatives`: build or import the dictionary of hard negatives, or compare two."""
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
-from pipeline.commands import command, common, say, stages, workspace
+from pipeline.commands import Arguments, say, stages, workspace
 
 
-def add(commands: Any) -> None:
-    """Declare both subcommands."""
-    build = command(
-        commands,
-        "negatives",
-        "build the hard-negative dictionary",
-        "`iepile negatives compare A B` instead prints how far two dictionaries agree. Each is a "
-        "file of the form task -> dataset -> label -> [labels], or a file or folder that this "
-        "command wrote.",
-    )
-    build.add_argument("action", nargs="*", metavar="compare A B", help="compare two dictionaries")
-    text = "use this dictionary of another project instead"
-    build.add_argument("--import", dest="imported", type=Path, metavar="FILE", help=text)
-    build.add_argument("--dictionaries", type=Path, metavar="DIR", help=argparse.SUPPRESS)
-    stages.options(build)
-    look = command(commands, "neighbors", "show the labels near a label, and why they are near")
-    look.add_argument("dataset", metavar="DATASET")
-    look.add_argument("label", metavar="LABEL")
-    look.add_argument("--task", metavar="TASK", help="only this task (default: all)")
-    common(look)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Build, import, compare or look up."""
-    if arguments.command == "neighbors":
-        return _neighbors(arguments)
-    if arguments.action:
-        return _compare(arguments.action)
+def run(arguments: Arguments) -> int:
+    """Build the dictionary and say what it lacks, or compare two."""
+    if arguments.action == "compare":
+        return _compare(arguments)
     from pipeline.execution import shards
     from pipeline.negatives import interchange
 
@@ -64,40 +38,11 @@ def _say_imported(accounts: list[dict[str, Any]]) -> None:
     say(f"warning: imported: {counts}; datasets without an entry: {without}")
 
 
-def _compare(action: list[str]) -> int:
-    from pipeline.errors import DeclarationError
+def _compare(arguments: Arguments) -> int:
     from pipeline.negatives.interchange import compare
     from pipeline.terminal.listing import table
 
-    if len(action) != 3 or action[0] != "compare":
-        raise DeclarationError(
-            f"cannot do {' '.join(action)!r}",
-            where="iepile negatives",
-            todo="use `iepile negatives compare A B` with two dictionaries, or no words at all",
-        )
-    rows = compare(Path(action[1]), Path(action[2]))
+    rows = compare(arguments.a, arguments.b)
     columns = [*rows[0]] if rows else ["task", "source"]
     print(table(columns, [[*row.values()] for row in rows]))
-    return 0
-
-
-def _neighbors(arguments: argparse.Namespace) -> int:
-    from pipeline.execution import ownership
-    from pipeline.negatives.interchange import NAME, neighbors
-    from pipeline.terminal.listing import table
-
-    ws = workspace(arguments)
-    ws.dataset(arguments.dataset)
-    with ownership.reading(ws.out):
-        path = ws.folders["negatives"] / arguments.dataset / NAME
-        if not path.is_file():  # nothing has been run yet: try the dictionary that is in git
-            path = Path("dictionaries", "hard_negatives", f"{arguments.dataset}.json")
-        rows = neighbors(path, arguments.label, arguments.task)
-    signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
-    cells = []
-    for row in rows:
-        scores = [row["score"], *(row["signals"].get(name) for name in signals)]
-        numbers = ["-" if score is None else f"{score:.2f}" for score in scores]
-        cells.append([row["task"], row["label"], *numbers])
-    print(table(["task", "label", "score", *signals], cells))
     return 0

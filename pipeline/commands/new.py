@@ -2,79 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pipeline.commands import command
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.adding.drafting import Draft
+    from pipeline.commands import Arguments
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "new",
-        "draft the declaration of a dataset from its files",
-        "Finds out how the files are read, shows that with the first annotated records, and "
-        "writes the declaration, the raw folders and the line of params.yaml for you to review. "
-        "Without files it lists the readers with raw lines that they read.",
-    )
-    parser.add_argument("id", metavar="ID")
-    parser.add_argument(
-        "files",
-        nargs="*",
-        type=_path,
-        metavar="FILE",
-        help="a file or folder whose names tell the splits (train, dev, test), or hub:OWNER/NAME",
-    )
-    parser.add_argument("--reader", metavar="NAME", help="the format (default: found out)")
-    parser.add_argument(
-        "--option",
-        type=_option,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="an option of the reader; the value as in TOML, or a bare string",
-    )
-    parser.add_argument(
-        "--split",
-        type=_split,
-        action="append",
-        default=[],
-        metavar="SPLIT=FILE",
-        help="a file or folder of train, dev or test; all=FILE has no split of its own",
-    )
-    parser.add_argument("--language", metavar="CODE", help="ISO 639 code (default: of the texts)")
-    parser.add_argument("--names", type=_path, metavar="FILE", help="a table of labels and names")
-    parser.add_argument("--params", type=Path, metavar="FILE", help="default: params.yaml")
-
-
-def _option(text: str) -> tuple[str, Any]:
-    key, found, value = text.partition("=")
-    if not (key and found):
-        raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value.encode().decode("unicode_escape") if value in {"\\t", "\\n"} else value
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _split(text: str) -> tuple[str, Path]:
-    name, _, path = text.partition("=")
-    if name not in {"train", "dev", "test", "all"} or not path:
-        raise argparse.ArgumentTypeError(f"{text!r} is not train|dev|test|all=FILE")
-    return name, _path(path)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
     from pipeline import catalog, config
     from pipeline.adding import brought, drafting, drafts, naming

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, names, positive, say
+from pipeline.commands import Arguments, say
 
 if TYPE_CHECKING:
-    import argparse
+    from pathlib import Path
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "predict",
-        "ask a model behind an OpenAI-compatible endpoint",
-        "Asks rows of the corpus and writes the answers for `iepile score`. The same command goes "
-        "on where it was stopped. The key is read from OPENAI_API_KEY. Needs the extra `predict`.",
-    )
-    add_ = parser.add_argument
-    add_("--endpoint", metavar="URL", required=True, help="such as http://localhost:8000/v1")
-    add_("--model", metavar="NAME", required=True, help="the model's name at the endpoint")
-    add_("--out", type=Path, metavar="FILE", required=True, help="JSON lines to write, or go on")
-    add_("--corpus", type=Path, metavar="DIR", default=Path("output/corpus"), help="what to ask")
-    add_("--config", type=names, metavar="A,B", default=(), help="such as NER-en (default: all)")
-    add_("--split", choices=("train", "dev", "test"), default="test", help="(default: test)")
-    add_("--datasets", type=names, metavar="A,B", help="only these")
-    add_("--limit", type=positive, metavar="N", help="only N records of each dataset and config")
-    add_("--shots", type=int, metavar="N", default=0, help="examples from train before every row")
-    add_("--schema", choices=("auto", "off"), default="auto", help="send the answer's JSON Schema")
-    add_("--concurrency", type=positive, metavar="N", default=8, help="questions at once")
-    add_("--max-tokens", type=positive, metavar="N", default=2048, help="of one answer")
-    add_("--timeout", type=positive, metavar="S", default=120, help="seconds for one answer")
-    add_("--retries", type=int, metavar="N", default=8, help="how often to ask a row again")
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Ask what is not answered yet; say what became of it."""
     import asyncio
 

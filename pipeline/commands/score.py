@@ -2,81 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.commands import command, names, say
-
-if TYPE_CHECKING:
-    import argparse
+from pipeline.commands import Arguments, say
 
 
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "score",
-        "score the answers of a model against the corpus",
-        "Span-based micro-F1 per task, dataset and split, with precision, recall, counts, answers "
-        "that could not be read, and 95 % bootstrap intervals over records. The label batches of a "
-        "record are pooled; a label's first asking counts. All rows of a split are due as soon as "
-        "one is answered. Reads what `iepile predict` wrote, results of OpenAI and vLLM batches, "
-        "lm-eval's samples, and the predictions of LLaMA-Factory, ms-swift and verl.",
-    )
-    add_ = parser.add_argument
-    add_("predictions", type=Path, metavar="PREDICTIONS", help="JSON lines or Parquet, or a folder")
-    add_("--gold", type=Path, metavar="DIR", default=Path("output/corpus"), help="the corpus")
-    add_("--field", metavar="NAME", help="where the model's text is (default: prediction, output)")
-    add_("--match", choices=("multiset", "set", "overlap"), default="multiset",
-         help="count repeats, or not; or count what overlaps as right")  # fmt: skip
-    add_(
-        "--normalize",
-        action="store_true",
-        help="ignore case, width, runs of blanks, leading articles",
-    )
-    add_("--against", type=Path, metavar="FILE", help="other predictions, compared row by row")
-    add_("--datasets", type=names, metavar="A,B", help="only these (default: all of the corpus)")
-    add_("--partial", action="store_true", help="leave out gold rows that have no answer")
-    add_("--samples", type=_whole, metavar="N", default=1000, help="bootstrap samples, or 0")
-    add_("--labels", action="store_true", help="also print every label")
-    add_("--mistakes", type=_whole, metavar="N", default=0,
-         help="count mistakes by kind; N examples of every kind and label in the JSON")  # fmt: skip
-    add_("--dictionary", type=Path, metavar="DIR", default=Path("dictionaries/hard_negatives"),
-         help="hard negatives, to tell mistakes apart")  # fmt: skip
-    add_("--json", type=Path, metavar="FILE", help="also write everything as JSON")
-
-
-def _whole(text: str) -> int:
-    import argparse
-
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return int(text)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print the tables, and write the JSON file."""
     from pipeline.execution import ownership, shards
     from pipeline.scoring import evaluation, predictions
     from pipeline.scoring.counting import Options
 
     files = [path for path in (arguments.predictions, arguments.against) if path]
-    if arguments.json:
-        ownership.apart([arguments.json], [*files, arguments.gold])
-    models = [predictions.read(path, arguments.field, arguments.gold) for path in files]
+    if arguments.out:
+        ownership.apart([arguments.out], [*files, arguments.corpus])
+    models = [predictions.read(path, arguments.field, arguments.corpus) for path in files]
     options = Options(arguments.match, arguments.normalize, arguments.samples, arguments.mistakes)
-    with ownership.reading(arguments.gold):
+    with ownership.reading(arguments.corpus):
         scores = evaluation.score(
             models[0],
-            arguments.gold,
+            arguments.corpus,
             options,
             datasets=arguments.datasets or (),
             partial=arguments.partial,
             against=models[1] if len(models) > 1 else None,
             dictionary=arguments.dictionary,
         )
-    if arguments.json:
-        shards.write_json(scores, arguments.json)
+    if arguments.out:
+        shards.write_json(scores, arguments.out)
     _print(scores, labels=arguments.labels)
     if arguments.mistakes:
         _print_mistakes(scores)
@@ -92,7 +45,7 @@ def _note(scores: dict[str, Any]) -> None:
         lacking = dict.fromkeys(e["dataset"] for e in groups if e["missing"])
         say(
             f"note: {missing} of {account['due']} rows have no answer and count as empty ones, of "
-            f"{', '.join(lacking)}; say with --datasets or --gold if fewer are due"
+            f"{', '.join(lacking)}; say with --datasets or --corpus if fewer are due"
         )
     if account["left_out"]:
         say(
@@ -126,7 +79,8 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
         ]
         for e in entries
     ]
-    print(table((*columns, *figures), rows))
+    spare = ("macro", *counts, "measure", "missing", "unreadable", "95 %")
+    print(table((*columns, *figures), rows, spare, "see all:   --out FILE"))
     if any("against" in e for e in entries):
         print()
         rows = [

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.commands import Arguments, command, sources
-
-
-def add(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = command(commands, "settings", "print all parameters, defaults included")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help="only these (default: all)")
-    sources(parser)
+if TYPE_CHECKING:
+    from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:
@@ -25,7 +19,7 @@ def run(arguments: Arguments) -> int:
     for name in arguments.sections:
         if name not in content:
             raise DeclarationError(
-                f"there is no section {name!r}",
+                f"there is no section {name!r}{config.did_you_mean(name, content)}",
                 where=arguments.params or config.PARAMS,
                 todo=f"use one of {', '.join(content)}",
             )

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import command, common, writing
+from pipeline.commands import writing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.commands import Arguments
     from pipeline.commands.chain import Chain
     from pipeline.commands.layout import Workspace
 
-_HELP = {
-    "normalize": "read raw files into checked records",
-    "clean": "tag the records that a cleaning rule drops",
-    "dedupe": "tag duplicates, and train texts that occur in a test split",
-    "instruct": "turn records into instructions",
-    "publish": "gather the instructions into the corpus",
-    "report": "write the audit page, metrics, plots and counts",
-}
 
-
-def add(commands: Any) -> None:
-    """Declare a subcommand per stage; `negatives` declares its own."""
-    for name, text in _HELP.items():
-        parser = command(commands, name, text, "Only what is stale is run again.")
-        if name in ("normalize", "clean", "instruct"):
-            parser.add_argument(
-                "ids", nargs="*", metavar="ID", help="datasets (default: all of params.yaml)"
-            )
-        options(parser)
-    common(commands.add_parser("gates", description="Write what every stage depends on, for DVC."))
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a stage."""
-    parser.add_argument("--force", action="store_true", help="run it even if nothing is stale")
-    # For `dvc.yaml`: the file from `iepile gates` by which DVC decides whether to run the stage.
-    parser.add_argument("--gate", type=Path, metavar="FILE", help=argparse.SUPPRESS)
-    common(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run one stage over the datasets named, or over all of params.yaml."""
     return write_gates(arguments) if arguments.command == "gates" else make(arguments)
 
 
-def make(arguments: argparse.Namespace, **more: Any) -> int:
+def make(arguments: Arguments, **more: Any) -> int:
     """Run a stage over what is stale. Raises `StaleError` if an earlier stage is stale."""
     from pipeline.commands.chain import Chain
     from pipeline.commands.wiring import STAGES
@@ -70,7 +42,7 @@ def make(arguments: argparse.Namespace, **more: Any) -> int:
     return 0
 
 
-def write_gates(arguments: argparse.Namespace) -> int:
+def write_gates(arguments: Arguments) -> int:
     """Write a file per stage that names its code, parameters and declarations."""
     from pipeline.commands.chain import Chain, gate
     from pipeline.commands.wiring import STAGES
@@ -83,7 +55,7 @@ def write_gates(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _datasets(arguments: argparse.Namespace, ws: Workspace) -> list[str]:
+def _datasets(arguments: Arguments, ws: Workspace) -> list[str]:
     """Return the datasets of params.yaml; if the user named some, those already in the run."""
     from pipeline.commands.chain import compared
     from pipeline.errors import DeclarationError
@@ -94,7 +66,7 @@ def _datasets(arguments: argparse.Namespace, ws: Workspace) -> list[str]:
         raise DeclarationError(
             "the parameters list no dataset",
             where=arguments.params or "params.yaml",
-            todo="`iepile edition sample|full|DIR` lists those that have raw files there",
+            todo="`iepile use sample|full|DIR` lists those that have raw files there",
         )
     return [*ws.settings.datasets]
 

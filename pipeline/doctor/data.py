@@ -80,7 +80,7 @@ def _summary(subject: str, found: str, problems: Sequence[object]) -> Check:
 
 def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -> Iterator[Check]:
     """Check that the datasets and models that params.yaml names exist."""
-    todo = "`iepile edition sample`, or `full`, lists those that have raw files there"
+    todo = "`iepile use sample`, or `full`, lists those that have raw files there"
     if unknown := sorted({*settings.datasets} - {d.id for d in datasets}):
         yield Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
     elif not settings.datasets:
@@ -156,7 +156,7 @@ def _used(
         files = _files(folder, manifest.splits)
         sizes |= files.sizes
         if files.fault:
-            other_way = f"; or `iepile edition {raw}`, which leaves out datasets without raw files"
+            other_way = f"; or `iepile use {raw}`, which leaves out datasets without raw files"
             todo = _how_to_get(dataset, raw) + ("" if skips else other_way)
             check = Check(subject, "wrong", files.fault, todo)
             checks.append(check._replace(state="note") if skips and not files.sizes else check)

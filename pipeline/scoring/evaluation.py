@@ -70,7 +70,7 @@ def score(
     """
     paths_of_gold = [path for path in files(gold) if path.suffix == ".parquet"]
     if not paths_of_gold:
-        todo = "name the folder of a corpus, or one of its shards, with --gold"
+        todo = "name the folder of a corpus, or one of its shards, with --corpus"
         raise RawFileError("no Parquet shards here", where=gold, todo=todo)
     models = [_model(own) for own in (answers, against) if own is not None]
     due = _due(paths_of_gold, models, gold, datasets)
@@ -147,7 +147,7 @@ def _due(
     known = [np.zeros(len(model.ids), bool) for model in models]
     present = set[str]()
     found: dict[Path, list[str]] = {}
-    todo = "name a corpus that `iepile publish` wrote with --gold"
+    todo = "name a corpus that `iepile publish` wrote with --corpus"
     for path in files:
         with parquet(path) as file:
             columns = file.schema_arrow.names
@@ -174,7 +174,7 @@ def _due(
                 f"{len(strange)} answers have ids that the gold does not hold, the first is "
                 f"{strange[0].as_py()!r}",
                 where=gold,
-                todo="answer rows of the corpus that --gold names",
+                todo="answer rows of the corpus that --corpus names",
             )
     return found
 

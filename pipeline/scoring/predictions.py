@@ -84,7 +84,7 @@ class Prompt(NamedTuple):
 
 def prompts_to_ids(prompts: Sequence[Prompt], gold: Path | None, where: Path) -> list[str]:
     """The ids of the rows of the corpus that were asked so, equal prompts in its order."""
-    todo = "name the corpus that was exported with --gold"
+    todo = "name the corpus that was exported with --corpus"
     found: dict[str, list[str]] = {}
     outputs: dict[str, str] = {}
     for path in files(gold) if gold else ():
@@ -144,7 +144,7 @@ def files(path: Path) -> list[Path]:
         # lm-eval puts its results beside the samples.
         return [p for p in found if p.name.startswith("samples_")] or found
     if not path.is_file():
-        todo = "name the model's answers first, and the folder of the corpus with --gold"
+        todo = "name the model's answers first, and the folder of the corpus with --corpus"
         raise RawFileError("there is no such file or folder", where=path, todo=todo)
     return [path]
 

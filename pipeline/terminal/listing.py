@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pipeline.catalog import editions
 from pipeline.errors import DeclarationError
@@ -16,63 +16,81 @@ from pipeline.text import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from pipeline.catalog import Dataset
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
-    """A text table; numbers stand right, Chinese characters count as two columns wide."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    spare: Sequence[str] = (),
+    more: str = "",
+) -> str:
+    """A text table; numbers stand right, Chinese characters count as two columns wide.
+
+    Where the terminal has no room, the columns in `spare` are left out, the first of them first.
+    The last lines then name them, and say with `more` what shows them.
+    """
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(
-        title=title or None, box=None, pad_edge=False, show_edge=False, header_style="bold"
-    )
-    for i, name in enumerate(columns):
+    cells = [[f"{c:,}" if isinstance(c, int) else drawn(str(c)) for c in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    shown = [*range(len(columns))]
+    left_out: list[str] = []
+    for name in spare:
+        if sum(widths[i] + 2 for i in shown) - 2 <= width():
+            break
+        left_out.append(name)
+        shown.remove(columns.index(name))
+    grid = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for i in shown:
         numeric = bool(rows) and all(isinstance(row[i], int) for row in rows)
         # Ids stand in the first column, and are not broken if anything else can be.
-        least = min(max((cell_len(str(row[0])) for row in rows), default=0), 24) if i == 0 else None
-        grid.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", min_width=least
-        )
-    for row in rows:
-        grid.add_row(*(f"{c:,}" if isinstance(c, int) else drawn(str(c)) for c in row))
+        least = min(widths[i], 24) if i == 0 else None
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        grid.add_column(columns[i], justify=justify, overflow="fold", min_width=least)
+    for row in cells:
+        grid.add_row(*(row[i] for i in shown))
     target = io.StringIO()
     Console(file=target, width=width(), highlight=False, markup=False).print(grid)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
+    lines = [line.rstrip() for line in target.getvalue().splitlines()]
+    if left_out:
+        lines += ["", f"not shown: {', '.join(left_out)}", more]
+    return "\n".join(lines)
 
 
 def width() -> int:
-    """The columns that a table may take: those of the terminal, or many in a file or a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 180
+    """The columns that a table may take: those of the terminal, or 100 in a file or a pipe."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
-def summary(counts: Any) -> str:
-    """What a run made of each dataset, in as many columns as the terminal has room for."""
+def summary(counts: Any, out: Path) -> str:
+    """What the run in a folder made of each dataset, and where its results are."""
     totals = figures.totals(counts)
     whole = totals.pop("")
-    columns = ["dataset", "rows read", "rejected", "records", "dropped", "kept", "instructions"]
-    if width() >= 120:
-        columns[3:3] = ["merged"]
-        columns[6:6] = ["mostly"]
-    if width() >= 160:
-        columns.append("instructions by task")
     lines = [_line(name, total, counts["datasets"][name]) for name, total in totals.items()]
-    if totals:
-        lines.append(_line("total", whole, {"instructions": {}}))
+    lines.append(_line("total", whole, {"instructions": {}}))
+    reasons = _reasons(whole["dropped"], 3)
     warning = editions.warning(counts["edition"]["invented"], len(totals))
+    corpus = out / "corpus"
+    read_from = "" if out == Path("output") else f" --run {out}"
     return "\n".join(
         [
             *([f"{drawn(warning)}\n"] if warning else ()),
-            table(columns, [[line[column] for column in columns] for line in lines]),
-            *(
-                ["dropped: " + _reasons(whole["dropped"], 3)]
-                if any(whole["dropped"].values())
-                else ()
+            table(
+                [*lines[0]],
+                [[*line.values()] for line in lines if totals],
+                ("instructions by task", "merged", "mostly", "rejected"),
+                "see all:   iepile audit --csv",
             ),
+            "",
+            *([f"dropped: {reasons}"] if reasons else ()),
             *(drawn(f"skipped {name}: {why}") for name, why in counts["skipped"].items()),
+            *([f"corpus:  {corpus}"] if corpus.exists() else ()),
+            f"page:    {out / 'reports' / 'index.html'}",
+            f"next:    iepile export messages{read_from} --out messages",
         ]
     )
 
@@ -113,14 +131,11 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
     if form == "table":
-        if fields == _FIELDS:
-            fields = [*fields, "raw_present"]
-        if width() < 160:
-            fields = [field for field in fields if field not in ("title", "license_note")]
-        if width() < 100:
-            fields = [field for field in fields if field not in ("use", "license_url")]
+        fields = [*fields, "raw_present"] if fields == _FIELDS else fields
         names = ["raw" if field == "raw_present" else field for field in fields]
-        return table(names, [[_cell(e[f]) for f in fields] for e in entries])
+        spare = [f for f in ("title", "use", "license_url", "license_note") if f in fields]
+        rows = [[_cell(entry[field]) for field in fields] for entry in entries]
+        return table(names, rows, spare, "see all:   iepile datasets --json")
     rule = "".join("---:|" if field == "records" else "---|" for field in fields)
     lines = [f"| {' | '.join(fields)} |", f"|{rule}"]
     lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]

@@ -1,4 +1,4 @@
-"""`iepile edition`: params.yaml lists the datasets that have raw files, and keeps the rest."""
+"""`iepile use`: params.yaml lists the datasets that have raw files, and keeps the rest."""
 
 import shutil
 import threading
@@ -32,17 +32,17 @@ def project(tmp_path, monkeypatch):
 
 def test_to_the_full_edition_and_back(project, capsys):
     params = project / "params.yaml"
-    assert cli.main(["edition", "sample"]) == 0
+    assert cli.main(["use", "sample"]) == 0
     before = params.read_text(encoding="utf-8")
 
-    assert cli.main(["edition", "full"]) == 0
+    assert cli.main(["use", "full"]) == 0
     assert "2 datasets from raw/full: cluener, scierc" in capsys.readouterr().out
     settings = config.load(params)
     assert settings.raw == "raw/full"
     assert settings.datasets == ["cluener", "scierc"]
     assert settings.clean.min_characters == 7
 
-    assert cli.main(["edition", "sample"]) == 0
+    assert cli.main(["use", "sample"]) == 0
     assert params.read_text(encoding="utf-8") == before
     assert before.startswith("# what runs\n")
     assert "min_characters: 7 # ours" in before
@@ -52,14 +52,14 @@ def test_to_the_full_edition_and_back(project, capsys):
 def test_any_folder_of_raw_files_is_an_edition(project):
     (project / "raw/full").rename(project / "mine")
 
-    assert cli.main(["edition", "mine"]) == 0
+    assert cli.main(["use", "mine"]) == 0
     assert config.load(project / "params.yaml").raw == "mine"
 
 
 def test_a_folder_without_raw_files_changes_nothing(project, capsys):
     before = (project / "params.yaml").read_bytes()
 
-    assert cli.main(["edition", "nowhere"]) == 1
+    assert cli.main(["use", "nowhere"]) == 1
     assert "no dataset has raw files here" in capsys.readouterr().err
     assert (project / "params.yaml").read_bytes() == before
 
@@ -89,7 +89,7 @@ def test_a_link_to_the_parameters_stays(project):
     (project / "params.yaml").rename(project / "shared.yaml")
     (project / "params.yaml").symlink_to("shared.yaml")
 
-    assert cli.main(["edition", "full"]) == 0
+    assert cli.main(["use", "full"]) == 0
 
     assert (project / "params.yaml").is_symlink()
     assert config.load(project / "shared.yaml").raw == "raw/full"

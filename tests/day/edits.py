@@ -178,7 +178,7 @@ def use_an_unknown_label(world):
     lines[at] = lines[at].rpartition("\t")[0] + "\tB-dragon"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with world.untouched():
-        for command in (["normalize", name], ["run", "--datasets", name, "--workers", 1]):
+        for command in (["normalize", name], ["run", name, "--workers", 1]):
             assert "dragon" in world.iepile(*command, code=1).err
     path.write_text(text, encoding="utf-8")
 
@@ -267,7 +267,7 @@ def remove_a_declaration(world):
         for command in (["normalize"], ["clean"], ["dedupe"], ["negatives"], ["publish"]):
             done = world.iepile(*command, code=1)
             assert f"there is no dataset '{name}'" in done.err
-        world.iepile("run", "--datasets", ",".join(world.listed), code=1)
+        world.iepile("run", *world.listed, code=1)
     path.write_bytes(text)
 
 
@@ -285,7 +285,7 @@ def override_a_link(world):
     link = '\n[[link]]\ndataset = "{}"\ntask = "NER"\nlabel = "{}"\nadd = ["{}"]\nreason = "hand"\n'
     path.write_text(link.format(name, one, "nothing such"), encoding="utf-8")
     with world.untouched():
-        done = world.iepile("run", "--datasets", ",".join(world.listed), code=1)
+        done = world.iepile("run", *world.listed, code=1)
     assert "nothing such" in done.err
     path.write_text(text.split("\n[[link]]")[0] + link.format(name, one, other), encoding="utf-8")
     world.history.append(f"override: {name} {one} -> {other}")
@@ -309,25 +309,25 @@ def write_nonsense_into_the_parameters(world):
     params, names = {k: v for k, v in world.params.items() if k != section}, world.listed
     path.write_text(yaml.safe_dump(params) + own + "\n", encoding="utf-8")
     with world.untouched():
-        done = world.iepile("run", "--workers", 1, "--datasets", ",".join(names), code=1)
+        done = world.iepile("run", "--workers", 1, *names, code=1)
     assert word in done.err, done.err
     path.write_text(text, encoding="utf-8")
 
 
 def switch_the_edition(world):
-    """`iepile edition` lists what is there; an edition of nothing is refused."""
+    """`iepile use` lists what is there; an edition of nothing is refused."""
     full = world.here / "raw" / "full"
     other = "full" if world.params["raw"] == "raw/sample" else "sample"
     if other == "full" and not any(full.glob("*/*")):
         before = world.params
-        assert "fetch" in world.iepile("edition", "full", code=1).err
+        assert "fetch" in world.iepile("use", "full", code=1).err
         assert world.params == before
         return
     params = world.params
     for key in ("max_rows", "repeat"):
         params["publish"][key] = {}
     write_params(world.here, params)
-    world.iepile("edition", other)
+    world.iepile("use", other)
     there = sorted(p.name for p in world.raw.iterdir() if p.is_dir() and p.name[0] != ".")
     assert world.listed == there
 

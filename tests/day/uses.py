@@ -19,7 +19,7 @@ _FORMATS += ("spert", "gliner", "mlm-wwm", "iepile-jsonl")
 
 
 def run_everything(world, workers=1):
-    world.iepile("run", "--workers", workers, "--datasets", ",".join(world.listed))
+    world.iepile("run", "--workers", workers, *world.listed)
     world.sources = None
     world.finished()
 
@@ -57,27 +57,27 @@ def run_a_second_time(world):
         run_everything(world)
     world.sources = None
     with world.untouched():
-        world.iepile("run", "--workers", 1, "--datasets", ",".join(world.listed))
+        world.iepile("run", "--workers", 1, *world.listed)
     world.check()
 
 
 def be_interrupted(world):
     """A run is stopped before its n-th change on disk, several times, and then run to its end."""
-    names, world.sources = ",".join(world.listed), None
+    world.sources = None
     for _ in range(world.rng.randint(1, 3)):
         stop = (
             world.rng.randint(1, max(world.changes, 1)),
             world.rng.choice(["SIGKILL", "SIGINT"]),
         )
         world.history.append(f"{stop[1]} before change {stop[0]}")
-        done = world.iepile("run", "--workers", 1, "--datasets", names, stop=stop)
+        done = world.iepile("run", "--workers", 1, *world.listed, stop=stop)
         assert done.code in {-9, 130, 0}, done
         if done.code:
             world.whole = False
         if done.code == 130:
             assert "run the same command again" in done.err
         _nothing_half(world)
-    done = world.iepile("run", "--workers", 1, "--datasets", names)
+    done = world.iepile("run", "--workers", 1, *world.listed)
     world.changes = max(world.changes, done.changes)
     world.finished()
 
@@ -103,7 +103,7 @@ def fail_in_the_middle(world):
     before, corpus, world.sources = path.read_bytes(), _published(world), None
     edits.edit_a_label_in_raw_files(world)
     path.write_text("\n".join([*lines, "", "odd\tB-dragon"]), encoding="utf-8")
-    world.iepile("run", "--workers", 1, "--datasets", ",".join(world.listed), code=1)
+    world.iepile("run", "--workers", 1, *world.listed, code=1)
     assert _published(world) == corpus
     world.whole = False
     export(world)
@@ -188,8 +188,8 @@ def import_back(world):
         world.iepile("import", "iepile-jsonl", folder, "--id", again)
         world.iepile("check", again, "--raw", "raw/full")
         place = world.folder / "again"
-        chosen = ("--datasets", again, "--raw", "raw/full", "--out", place)
-        world.iepile("run", "--workers", 1, *chosen)
+        chosen = (again, "--raw", "raw/full", "--out", place)
+        world.iepile("run", *chosen, "--workers", 1)
         counts = orjson.loads((place / "reports/counts.json").read_bytes())["datasets"][again]
     own = orjson.loads((world.here / "output/reports/counts.json").read_bytes())["datasets"][name]
     held_out = world.declaration(name).get("use") == "held-out"
@@ -207,7 +207,7 @@ def score(world):
 
     def scored(answers, code=0):
         path.write_bytes(b"".join(orjson.dumps(a) + b"\n" for a in answers))
-        arguments = ("--json", told, "--samples", 0)
+        arguments = ("--out", told, "--samples", 0)
         done = world.iepile("score", path, *arguments, code=code)
         return done if code else orjson.loads(told.read_bytes())
 
@@ -266,15 +266,15 @@ def mistype(world):
         (["normalize", "wnut2071"], 1, "wnut2017"),
         (["show", "cluenr"], 1, "cluener"),
         (["show", "wnut2017/train/99999"], 1, "wnut2017"),
-        (["run", "--datasets", "conll-04"], 1, "conll04"),
+        (["run", "conll-04"], 1, "conll04"),
         (["export", "mesages", "--out", "x"], 2, "messages"),
         (["export", "messages"], 2, "--out"),
         (["export", "messages", "--out", "raw"], 1, "raw"),
-        (["export", "messages", "--out", "x", "--output", "nowhere"], 1, "--output"),
+        (["export", "messages", "--out", "x", "--run", "nowhere"], 1, "--run"),
         (["export", "messages", "--out", "x", "--datasets", "wnut2071"], 1, "wnut2071"),
-        (["export", "messages", "--out", "x", "--splits", "trian"], 1, "trian"),
+        (["export", "messages", "--out", "x", "--split", "trian"], 1, "trian"),
         (["score", "nowhere.jsonl"], 1, "nowhere.jsonl"),
-        (["audit", "--out", "nowhere"], 1, "nowhere"),
+        (["audit", "--run", "nowhere"], 1, "nowhere"),
         (["neighbors", "wnut2017", "persn"], 1, "person"),
         (["check"], 2, "--all"),
         (["fetch"], 2, "--all-open"),
@@ -282,15 +282,15 @@ def mistype(world):
         (["fetch", "--edition", "iepile", "--check"], 1, "--check"),
         (["check", "--all", "--raw", "nowhere"], 1, "nowhere"),
         (["run", "--raw", "nowhere"], 1, "nowhere"),
-        (["run", "--raw", "nowhere", "--datasets", "wnut2017"], 1, "nowhere"),
+        (["run", "wnut2017", "--raw", "nowhere"], 1, "nowhere"),
         (["settings", "instrct"], 1, "instruct"),
         (["import", "iepile-jsonl", "nowhere"], 1, "nowhere"),
-        (["negatives", "compare", "a"], 1, "compare A B"),
+        (["negatives", "compare", "a"], 2, "compare"),
         (["new", "wnut2017", "--reader", "columns", "--split", "train=x"], 1, "wnut2017"),
         (["new", "other", "--reader", "columns", "--split", "train=nowhere"], 1, "nowhere"),
         (["new", "other", "--reader", "colums", "--split", "train=x"], 1, "columns"),
         (["new", "../other", "--reader", "columns", "--split", "train=params.yaml"], 1, "other"),
-        (["edition", "nowhere"], 1, "nowhere"),
+        (["use", "nowhere"], 1, "nowhere"),
         (["frobnicate"], 2, "export"),
     )
     with world.untouched():

@@ -157,10 +157,7 @@ class World:
         for place in INPUTS:
             _copy(self.here / place, self.twin / place)
         _remove(self.twin / "output")
-        self.iepile("run", "--workers", 1, "--datasets", self._named(), folder=self.twin)
-
-    def _named(self):
-        return ",".join(self.listed)
+        self.iepile("run", "--workers", 1, *self.listed, folder=self.twin)
 
     def check(self):
         """What the last run wrote is untouched, and equal to that of the twin."""

@@ -253,7 +253,7 @@ def test_ray_gives_the_same_bytes_as_local(tmp_path):
     found = []
     for seed, engine in (("0", ["--workers", "1"]), ("5", ["--workers", "2", "--engine", "ray"])):
         out = tmp_path / seed
-        command = [sys.executable, "-m", "pipeline.cli", "run", "--datasets", SOME, *engine]
+        command = [sys.executable, "-m", "pipeline.cli", "run", *SOME.split(","), *engine]
         done = subprocess.run(
             [*command, "--params", str(tmp_path / "params.yaml"), "--out", str(out)],
             cwd=ROOT,

@@ -36,10 +36,10 @@ class Workspace:
         return cli.main([*command, *options])
 
     def run(self):
-        assert self("run", "--datasets", ",".join(NAMES)) == 0
+        assert self("run", *NAMES) == 0
 
     def export(self, form):
-        options = ["--params", str(self.file), "--output", str(self.out)]
+        options = ["--params", str(self.file), "--run", str(self.out)]
         return cli.main(["export", form, "--out", str(self.out.with_name("exported")), *options])
 
     def change(self, section, **values):
@@ -108,7 +108,7 @@ def test_single_stages_agree_with_a_run(made, ran, capsys):
 def test_a_forced_run_makes_all_anew_and_the_same(made, ran):
     before = tree(made.out)
 
-    assert made("run", "--datasets", ",".join(NAMES), "--force") == 0
+    assert made("run", *NAMES, "--force") == 0
 
     assert [stage for stage, _ in ran] == [*STAGES]
     assert tree(made.out) == before
@@ -273,7 +273,7 @@ def test_what_was_left_of_another_dataset_goes_with_a_run(made):
     mine.mkdir()
     (mine / "notes.txt").write_text("not of any stage", encoding="utf-8")
 
-    assert made("run", "--datasets", "wnut2017") == 0
+    assert made("run", "wnut2017") == 0
 
     for stage in ("normalize", "clean", "dedupe", "negatives", "instruct"):
         found = {p.name for p in (made.out / stage).iterdir() if p.is_dir()}
@@ -311,7 +311,7 @@ def test_an_edit_while_a_stage_runs_is_refused(made, monkeypatch, capsys, what):
     monkeypatch.setitem(wiring.STAGES, "normalize", stage._replace(make=edits))
     made.change("normalize", records_per_shard=5)
 
-    assert made("run", "--datasets", ",".join(NAMES)) == 1
+    assert made("run", *NAMES) == 1
 
     told = capsys.readouterr().err
     assert "changed while normalize ran" in told
@@ -336,7 +336,7 @@ def test_a_run_goes_on_where_another_was_stopped(made, monkeypatch):
         return step(item, job)
 
     monkeypatch.setattr(freshness, "_step", failing)
-    while made("run", "--datasets", ",".join(NAMES)) == 130:
+    while made("run", *NAMES) == 130:
         stops += 1
 
     assert stops == 4
@@ -369,7 +369,7 @@ def test_what_a_killed_run_left_is_not_used_for_other_parameters(made, monkeypat
     made.change("instruct", seed=2)
     made.run()
     before = tree(made.out)
-    assert made("run", "--datasets", ",".join(NAMES), "--force") == 0
+    assert made("run", *NAMES, "--force") == 0
     assert tree(made.out) == before
 
 

@@ -10,7 +10,7 @@ from pipeline import cli
 from pipeline.execution import atomic, ownership, shards
 from tests.conftest import ROOT
 
-RUN = ["run", "--datasets", "wnut2017", "--workers", "1"]
+RUN = ["run", "wnut2017", "--workers", "1"]
 #: Folders named as ours are, each with a file of the user's.
 THESIS = ("reports", "corpus", "dedupe", "clean/wnut2017", "dictionaries/hard_negatives")
 
@@ -45,7 +45,7 @@ def base(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert iepile(*RUN, "--out", "output") == 0
-        assert iepile("export", "bio", "--output", "output", "--out", "made") == 0
+        assert iepile("export", "bio", "--run", "output", "--out", "made") == 0
     return folder
 
 
@@ -57,7 +57,7 @@ def work(base, tmp_path, monkeypatch):
     return tmp_path / "work"
 
 
-EXPORT = ["export", "bio", "--output", "output"]
+EXPORT = ["export", "bio", "--run", "output"]
 IMPORT = ["import", "iepile-jsonl", "unified", "--id", "x", "--raw"]
 WRONG = {
     "raw named as a stage": ([*RUN, "--raw", "corpus", "--out", "."], ". and corpus"),
@@ -96,9 +96,9 @@ WRONG = {
     "fetched into an export": (["fetch", "wnut2017", "--raw", "made"], "made/wnut2017 in "),
     "fetched into a stage": (["fetch", "wnut2017", "--raw", "output/clean"], "clean/wnut2017 in "),
     "imported into a stage": ([*IMPORT, "output/clean"], "output/clean/x in "),
-    "scores over answers": (["score", "a.jsonl", "--json", "a.jsonl"], "a.jsonl and a.jsonl"),
+    "scores over answers": (["score", "a.jsonl", "--out", "a.jsonl"], "a.jsonl and a.jsonl"),
     "scores among gold": (
-        ["score", "a.jsonl", "--json", "output/corpus/README.md"],
+        ["score", "a.jsonl", "--out", "output/corpus/README.md"],
         "output/corpus/README.md and output/corpus",
     ),
 }  # fmt: skip
@@ -217,7 +217,7 @@ def test_the_output_may_be_a_link(work, there):
     Path("output").symlink_to("moved" if there else "elsewhere")
 
     assert iepile(*RUN, "--out", "output") == 0
-    assert iepile("export", "bio", "--output", "output", "--out", "made") == 0
+    assert iepile("export", "bio", "--run", "output", "--out", "made") == 0
 
     assert Path("output").is_symlink()
     assert tree(Path("output").resolve()) == want

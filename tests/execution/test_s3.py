@@ -82,7 +82,7 @@ def contents(folder):
 @pytest.fixture(scope="module")
 def made(server):  # noqa: ARG001 - a fixture cannot use another by a mark
     """What two processes make of the raw files in one bucket, in another."""
-    given = ("--datasets", ",".join(SOME), "--raw", "s3://raw", "--out", "s3://made/run")
+    given = (*SOME, "--raw", "s3://raw", "--out", "s3://made/run")
     done = iepile("run", *given, "--workers", 2)
     assert done.returncode == 0, done.stderr
     return atomic.place("s3://made/run")

@@ -11,7 +11,7 @@ DATASETS = ["cluener", "conll04", "crossner-ai", "duee1", "duie2", "genia", "phe
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     arguments = ["--raw", "raw/sample", "--out", str(out), "--workers", "1"]
-    assert cli.main(["run", "--datasets", ",".join(DATASETS), *arguments]) == 0
+    assert cli.main(["run", *DATASETS, *arguments]) == 0
     return out
 
 
@@ -23,7 +23,7 @@ def exported(run, tmp_path_factory):
     def export(form):
         if form not in made:
             folder = tmp_path_factory.mktemp(form) / "out"
-            call = ["export", form, "--output", str(run), "--out", str(folder)]
+            call = ["export", form, "--run", str(run), "--out", str(folder)]
             assert cli.main([*call, "--model", "tiny"]) == 0
             made[form] = folder
         return made[form]

@@ -18,12 +18,12 @@ SOME = "duie2,fewfc,phee"
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     params = ["--params", str(ROOT / "params.yaml"), "--raw", str(ROOT / "raw" / "sample")]
-    assert cli.main(["run", "--datasets", SOME, "--out", str(out), "--workers", "1", *params]) == 0
+    assert cli.main(["run", *SOME.split(","), "--out", str(out), "--workers", "1", *params]) == 0
     return out
 
 
 def export(run, out, *more, form="iepile-jsonl"):
-    params = ["--params", str(ROOT / "params.yaml"), "--output", str(run)]
+    params = ["--params", str(ROOT / "params.yaml"), "--run", str(run)]
     return cli.main(["export", form, "--out", str(out), *params, *more])
 
 
@@ -64,7 +64,7 @@ def test_the_unified_format_is_loaded_too(run, tmp_path):
 
 
 def test_held_out_sets_are_test_alone_and_splits_can_be_chosen(run, tmp_path):
-    assert export(run, tmp_path / "out", "--splits", "train,test") == 0
+    assert export(run, tmp_path / "out", "--split", "train,test") == 0
 
     files = {
         dataset: {p.name for p in (tmp_path / "out").glob(f"*/EE/{dataset}/*")}
@@ -96,10 +96,10 @@ def test_a_second_export_replaces_the_first_and_nothing_else(run, tmp_path, caps
     ("more", "words"),
     [
         (["--datasets", "wnut2017"], "holds no dataset 'wnut2017'"),
-        (["--splits", "train,exam"], "no split 'exam'"),
-        (["--output", "nowhere"], "no records to export"),
-        (["--datasets", "fewfc", "--splits", "train"], "nothing in these datasets and splits"),
-        (["--output", "nowhere", "--from", "instructions"], "no instructions to export"),
+        (["--split", "train,exam"], "no split 'exam'"),
+        (["--run", "nowhere"], "no records to export"),
+        (["--datasets", "fewfc", "--split", "train"], "nothing in these datasets and splits"),
+        (["--run", "nowhere", "--from", "instructions"], "no instructions to export"),
     ],
 )
 def test_wrong_calls_are_told(run, tmp_path, capsys, more, words):

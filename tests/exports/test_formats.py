@@ -42,7 +42,7 @@ def loaded(folder, split, cache):
 @pytest.mark.parametrize("form", CHATS + RECORDS + REWARDED)
 def test_the_same_bytes_again(form, run, exported, tmp_path):
     out = tmp_path / "again"
-    call = ["export", form, "--output", str(run), "--out", str(out), "--model", "tiny"]
+    call = ["export", form, "--run", str(run), "--out", str(out), "--model", "tiny"]
     assert cli.main(call) == 0
 
     assert contents(out) == contents(exported(form))
@@ -167,7 +167,7 @@ def test_what_lm_eval_calls_scores_as_we_do(run):
 def test_limit_and_split_are_alike_in_all_formats(run, tmp_path):
     for form in [*CHATS, *RECORDS, *REWARDED]:
         out = tmp_path / form
-        call = ["export", form, "--output", str(run), "--out", str(out), "--model", "tiny"]
+        call = ["export", form, "--run", str(run), "--out", str(out), "--model", "tiny"]
         assert cli.main([*call, "--limit", "2", "--split", "dev", "--datasets", "conll04"]) == 0
         text = b"".join(
             json.dumps(shards.read(path).to_pylist()).encode()

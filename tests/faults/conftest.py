@@ -46,7 +46,7 @@ def places(tmp_path_factory):
         patch.chdir(base)
         for edition in ("old", "new"):
             common = ["--params", f"{edition}.yaml", "--out", folder / edition, "--workers", 1]
-            assert iepile("run", "--datasets", DATASETS, *common) == 0
+            assert iepile("run", *DATASETS.split(","), *common) == 0
     return SimpleNamespace(folder=folder, base=base, old=folder / "old", new=folder / "new")
 
 

@@ -95,7 +95,7 @@ def finished(folder):
 
 def as_undisturbed(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    assert iepile("run", "--datasets", "wnut2017", "--out", "../run", "--workers", 1) == 0
+    assert iepile("run", "wnut2017", "--out", "../run", "--workers", 1) == 0
     own, other = tree(folder / "output"), tree(folder.parent / "run")
     for stage in STAGES:
         names = [n for n in other if n.startswith(stage)]

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.faults.conftest import DATASETS, iepile
 
 COMMON = ["--params", "new.yaml", "--out", "out", "--workers", "1"]
-EXPORT = ["--output", "out", "--out", "made", "--params", "new.yaml"]
+EXPORT = ["--run", "out", "--out", "made", "--params", "new.yaml"]
 #: Name -> the command, and which of its outputs are there from a run with other parameters.
 FOLDERS = {
     "normalize": ["normalize"],
@@ -34,14 +34,14 @@ EVERYTHING = [part for parts in STAGES.values() for part in parts]
 COMMANDS = {
     **{stage: ([stage, *COMMON], stale) for stage, stale in STAGES.items()},
     "normalize one": (["normalize", "phee", *COMMON], ["normalize"]),
-    "run": (["run", "--datasets", DATASETS, *COMMON], EVERYTHING),
-    "run in an empty folder": (["run", "--datasets", DATASETS, *COMMON], None),
-    "edition": (["edition", "raw/sample", "--params", "new.yaml"], []),
+    "run": (["run", *DATASETS.split(","), *COMMON], EVERYTHING),
+    "run in an empty folder": (["run", *DATASETS.split(","), *COMMON], None),
+    "edition": (["use", "raw/sample", "--params", "new.yaml"], []),
     **{
         f"export {format_}": (["export", format_, *EXPORT], [])
         for format_ in ("messages", "bio", "iepile-jsonl")
     },
-    "score": (["score", "answers.jsonl", "--gold", "out/corpus", "--json", "scores.json"], []),
+    "score": (["score", "answers.jsonl", "--corpus", "out/corpus", "--out", "scores.json"], []),
     "import": (
         [
             "import",
@@ -100,7 +100,7 @@ def prepared(places):
     base, folder = places.base, places.folder
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(base)
-        made = ["--output", places.new, "--out", "unified", "--params", "new.yaml"]
+        made = ["--run", places.new, "--out", "unified", "--params", "new.yaml"]
         assert iepile("export", "iepile-jsonl", *made) == 0
     rows = [r for p in places.new.glob("corpus/*/test-*") for r in pq.read_table(p).to_pylist()]
     answers = [json.dumps({"id": r["id"], "prediction": r["output"]}) for r in rows]

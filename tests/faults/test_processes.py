@@ -20,7 +20,7 @@ from tests.faults.conftest import DATASETS, iepile, tree
 
 COMMON = ["--params", "new.yaml", "--out", "out", "--workers", "1"]
 EXPORT = ["export", "bio", "--params", "new.yaml", "--out", "made"]
-RUN = ["run", "--datasets", DATASETS, *COMMON]
+RUN = ["run", *DATASETS.split(","), *COMMON]
 
 #: Runs a command that does something at a file operation: in this process, or in its workers.
 SCRIPT = """
@@ -125,11 +125,11 @@ def readers():
     """All commands that read what a run wrote."""
     Path("answers.jsonl").write_text('{"id": "x", "prediction": ""}', encoding="utf-8")
     return [
-        [*EXPORT, "--output", "out"],
-        ["score", "answers.jsonl", "--gold", "out/corpus"],
-        ["show", "phee", *COMMON],
-        ["audit", *COMMON],
-        ["neighbors", "phee", "Adverse event", *COMMON],
+        [*EXPORT, "--run", "out"],
+        ["score", "answers.jsonl", "--corpus", "out/corpus"],
+        ["show", "phee", "--run", "out"],
+        ["audit", "--run", "out"],
+        ["neighbors", "phee", "Adverse event", "--run", "out"],
     ]
 
 
@@ -146,13 +146,13 @@ def test_readers_and_a_stage_of_one_dataset(places, work, start, capsys):
 def test_what_an_export_reads_stays(places, work, start, capsys):
     """While it runs others may read as well, and none may write."""
     shutil.copytree(places.new, work / "out")
-    first = start("stop", ".made.partial/", *EXPORT, "--output", "out")
+    first = start("stop", ".made.partial/", *EXPORT, "--run", "out")
     stopped(first)
 
     assert refused(capsys, "normalize", "phee", *COMMON)
     assert refused(capsys, *RUN)
-    assert iepile("audit", *COMMON) == 0
-    assert iepile("export", "bio", *EXPORT[2:4], "--out", "other", "--output", "out") == 0
+    assert iepile("audit", "--run", "out") == 0
+    assert iepile("export", "bio", *EXPORT[2:4], "--out", "other", "--run", "out") == 0
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=300)
 
@@ -322,11 +322,11 @@ def test_a_disk_mounted_for_reading(places, work, capsys):
             assert iepile(*command, *(common[2:] if "old.yaml" in command else common)) == 1
             err = capsys.readouterr().err
             assert "error: this disk is read-only, nothing on it may be changed\n  where: " in err
-        assert iepile(*EXPORT, "--output", "disk/out") == 0
+        assert iepile(*EXPORT, "--run", "disk/out") == 0
         assert tree(work / "disk" / "out") == tree(places.old)
         remount("rw")
 
-        assert iepile("run", "--datasets", DATASETS, *common) == 0
+        assert iepile("run", *DATASETS.split(","), *common) == 0
         assert tree(work / "disk" / "out") == tree(places.new)
 
 

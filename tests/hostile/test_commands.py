@@ -42,7 +42,7 @@ def place(tmp_path_factory):
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # where no links are changed by hand
-        assert cli.main(["run", "--datasets", ",".join(NAMES), *options]) == 0
+        assert cli.main(["run", *NAMES, *options]) == 0
     return folder
 
 
@@ -88,8 +88,8 @@ CALLS = {
     "run: raw is a file": (["run", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "none of these datasets has raw files"),
     "run: raw is nothing": (["run", *RUN, "--raw", "{none}", "--out", "{tmp}/o"], "none of these datasets has raw files"),
     "run: raw is a loop": (["run", *RUN, "--raw", "{loop}", "--out", "{tmp}/o"], "none of these datasets has raw files"),
-    "run: a dataset that leaves": (["run", *RUN, "--datasets", "../catalog/boson", "--out", "{tmp}/o"], "is no id"),
-    "run: a misspelled dataset": (["run", *RUN, "--datasets", "bosun", "--out", "{tmp}/o"], "did you mean 'boson'?"),
+    "run: a dataset that leaves": (["run", "../catalog/boson", *RUN, "--out", "{tmp}/o"], "is no id"),
+    "run: a misspelled dataset": (["run", "bosun", *RUN, "--out", "{tmp}/o"], "did you mean 'boson'?"),
     "run: an unknown protocol": (["run", *RUN, "--raw", "nosuch://x", "--out", "{tmp}/o"], "cannot use this URL"),
     "run: an address without ray": (["run", *RUN, "--address", "x:1", "--out", "{tmp}/o"], "--engine ray"),
     "normalize: raw is a file": (["normalize", "boson", *RUN, "--raw", "{file}", "--out", "{tmp}/o"], "is missing"),
@@ -101,56 +101,55 @@ CALLS = {
     "instruct: nothing cleaned": (["instruct", "boson", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
     "publish: nothing cleaned": (["publish", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
     "report: nothing normalized": (["report", *RUN, "--out", "{tmp}/o"], "normalize of boson has not been run"),
-    "audit: no report": (["audit", "--out", "{empty}", *RUN], "cannot read this JSON file"),
-    "audit: out is a file": (["audit", "--out", "{file}", *RUN], "cannot read this JSON file"),
-    "audit: no parameters": (["audit", "--params", "{none}"], "there is no such file"),
-    "audit: parameters are a folder": (["audit", "--params", "{empty}"], "there is no such file"),
-    "audit: parameters are a loop": (["audit", "--params", "{loop}"], "there is no such file"),
-    "show: nothing made": (["show", "boson", *RUN, "--out", "{empty}"], "no records of boson yet"),
-    "show: no such record": (["show", "boson/test/99999", *RUN, "--out", "{out}"], "there is no record"),
-    "show: an odd record": (["show", "boson/test/0/0", *RUN, "--out", "{out}"], "there is no record"),
-    "show: no id": (["show", "", *RUN, "--out", "{out}"], "is no id"),
-    "show: an id that leaves": (["show", "../boson", *RUN, "--out", "{out}"], "is no id"),
-    "show: no such reason": (["show", "wnut2017", *RUN, "--out", "{out}", "--dropped", "nix"], "the reasons here are"),
-    "show: no such rejects": (["show", "boson", *RUN, "--out", "{empty}", "--rejects"], "no records of boson yet"),
+    "audit: no report": (["audit", "--run", "{empty}"], "cannot read this JSON file"),
+    "audit: run is a file": (["audit", "--run", "{file}"], "cannot read this JSON file"),
+    "check: no parameters": (["check", "boson", "--params", "{none}"], "there is no such file"),
+    "check: parameters are a folder": (["check", "boson", "--params", "{empty}"], "there is no such file"),
+    "check: parameters are a loop": (["check", "boson", "--params", "{loop}"], "there is no such file"),
+    "show: nothing made": (["show", "boson", "--run", "{empty}"], "no records of boson yet"),
+    "show: no such record": (["show", "boson/test/99999", "--run", "{out}"], "there is no record"),
+    "show: an odd record": (["show", "boson/test/0/0", "--run", "{out}"], "there is no record"),
+    "show: no id": (["show", "", "--run", "{out}"], "is no id"),
+    "show: an id that leaves": (["show", "../boson", "--run", "{out}"], "is no id"),
+    "show: no such reason": (["show", "wnut2017", "--run", "{out}", "--dropped", "nix"], "the reasons here are"),
+    "show: no such rejects": (["show", "boson", "--run", "{empty}", "--rejects"], "no records of boson yet"),
     "check: nothing there": (["check", "--all", "--params", "{params}", "--raw", "{empty}"], "no dataset has raw"),
     "check: no such dataset": (["check", "nix", "--params", "{params}"], "there is no dataset"),
-    "neighbors: no such dataset": (["neighbors", "nix", "x", *RUN, "--out", "{out}"], "there is no dataset"),
-    "neighbors: an id that leaves": (["neighbors", "../x", "x", *RUN, "--out", "{out}"], "is no id"),
-    "neighbors: no such label": (["neighbors", "boson", "nix", *RUN, "--out", "{out}"], "there is no label 'nix'"),
-    "neighbors: no such task": (["neighbors", "boson", "nix", "--task", "X", *RUN, "--out", "{out}"], "there is no task"),
-    "neighbors: no dictionary": (["neighbors", "boson", "time", *RUN, "--out", "{empty}"], "cannot read this JSON"),
+    "neighbors: no such dataset": (["neighbors", "nix", "x", "--run", "{out}"], "there is no dataset"),
+    "neighbors: an id that leaves": (["neighbors", "../x", "x", "--run", "{out}"], "is no id"),
+    "neighbors: no such label": (["neighbors", "boson", "nix", "--run", "{out}"], "there is no label 'nix'"),
+    "neighbors: no such task": (["neighbors", "boson", "nix", "--task", "X", "--run", "{out}"], "there is no task"),
+    "neighbors: no dictionary": (["neighbors", "boson", "time", "--run", "{empty}"], "cannot read this JSON"),
     "compare: no files": (["negatives", "compare", "{none}", "{none}"], "there is no such file or folder"),
     "compare: no JSON": (["negatives", "compare", "{file}", "{file}"], "cannot read this JSON file"),
     "compare: no dictionaries": (["negatives", "compare", "{empty}", "{empty}"], "no dictionary is in this folder"),
-    "compare: one file": (["negatives", "compare", "{file}"], "use `iepile negatives compare A B`"),
     "negatives: a peer's file that is none": (["negatives", "--import", "{file}", *RUN, "--out", "{out}"], "cannot read"),
     "datasets: into no file": (["datasets", "--params", "{params}", "--into", "{none}"], "No such file"),
     "datasets: into a folder": (["datasets", "--params", "{params}", "--into", "{empty}"], "Is a directory"),
     "datasets: into a file without marks": (["datasets", "--params", "{params}", "--into", "{file}"], "put these two lines"),
-    "edition: nothing there": (["edition", "{empty}", "--params", "{params}"], "no dataset has raw files"),
-    "edition: a file": (["edition", "{file}", "--params", "{params}"], "no dataset has raw files"),
-    "edition: parameters are text": (["edition", "{raw}", "--params", "{file}"], "must be a table"),
-    "edition: parameters are missing": (["edition", "{raw}", "--params", "{none}"], "there is no such file"),
+    "use: nothing there": (["use", "{empty}", "--params", "{params}"], "no dataset has raw files"),
+    "use: a file": (["use", "{file}", "--params", "{params}"], "no dataset has raw files"),
+    "use: parameters are text": (["use", "{raw}", "--params", "{file}"], "must be a table"),
+    "use: parameters are missing": (["use", "{raw}", "--params", "{none}"], "there is no such file"),
     "settings: no such section": (["settings", "nix", "--params", "{params}"], "there is no section 'nix'"),
     "settings: parameters are text": (["settings", "--params", "{file}"], "must be a table"),
     "fetch: no such dataset": (["fetch", "nix"], "there is no dataset"),
-    "score: no predictions": (["score", "{none}", "--gold", "{out}/corpus"], "no such file or folder"),
-    "score: an empty folder": (["score", "{empty}", "--gold", "{out}/corpus"], "no predictions here"),
-    "score: no JSON": (["score", "{file}", "--gold", "{out}/corpus"], "not JSON"),
-    "score: no gold": (["score", "{out}/corpus", "--gold", "{none}"], "no such file or folder"),
-    "score: gold without shards": (["score", "{out}/corpus", "--gold", "{empty}"], "no Parquet shards here"),
-    "score: gold of records": (["score", "{out}/corpus", "--gold", "{out}/clean"], "no column 'record_id'"),
-    "score: no such field": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--field", "x"], "needs the fields"),
-    "score: scores into a folder": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--samples", "0", "--json", "{empty}"], "Is a directory"),
-    "score: scores below a file": (["score", "{out}/corpus", "--gold", "{out}/corpus", "--samples", "0", "--json", "{file}/x"], "File exists"),
-    "export: nothing made": (["export", "bio", "--output", "{empty}", "--out", "{tmp}/e", "--params", "{params}"], "no records to export"),
-    "export: over a run": (["export", "bio", "--output", "{out}", "--out", "{out}/corpus", "--params", "{params}"], "would lie among the input"),
-    "export: over a file": (["export", "bio", "--output", "{out}", "--out", "{file}", "--params", "{params}"], "iepile did not write"),
-    "export: below a file": (["export", "bio", "--output", "{out}", "--out", "{file}/x", "--params", "{params}"], "Not a directory"),
-    "export: no such split": (["export", "bio", "--output", "{out}", "--out", "{tmp}/e", "--splits", "tain", "--params", "{params}"], "no split 'tain'"),
-    "export: no such dataset": (["export", "bio", "--output", "{out}", "--out", "{tmp}/e", "--datasets", "nix", "--params", "{params}"], "no dataset 'nix'"),
-    "export: from what it is not": (["export", "bio", "--from", "instructions", "--output", "{out}", "--out", "{tmp}/e", "--params", "{params}"], "is not made from instructions"),
+    "score: no predictions": (["score", "{none}", "--corpus", "{out}/corpus"], "no such file or folder"),
+    "score: an empty folder": (["score", "{empty}", "--corpus", "{out}/corpus"], "no predictions here"),
+    "score: no JSON": (["score", "{file}", "--corpus", "{out}/corpus"], "not JSON"),
+    "score: no gold": (["score", "{out}/corpus", "--corpus", "{none}"], "no such file or folder"),
+    "score: gold without shards": (["score", "{out}/corpus", "--corpus", "{empty}"], "no Parquet shards here"),
+    "score: gold of records": (["score", "{out}/corpus", "--corpus", "{out}/clean"], "no column 'record_id'"),
+    "score: no such field": (["score", "{out}/corpus", "--corpus", "{out}/corpus", "--field", "x"], "needs the fields"),
+    "score: scores into a folder": (["score", "{out}/corpus", "--corpus", "{out}/corpus", "--samples", "0", "--out", "{empty}"], "Is a directory"),
+    "score: scores below a file": (["score", "{out}/corpus", "--corpus", "{out}/corpus", "--samples", "0", "--out", "{file}/x"], "File exists"),
+    "export: nothing made": (["export", "bio", "--run", "{empty}", "--out", "{tmp}/e", "--params", "{params}"], "no records to export"),
+    "export: over a run": (["export", "bio", "--run", "{out}", "--out", "{out}/corpus", "--params", "{params}"], "would lie among the input"),
+    "export: over a file": (["export", "bio", "--run", "{out}", "--out", "{file}", "--params", "{params}"], "iepile did not write"),
+    "export: below a file": (["export", "bio", "--run", "{out}", "--out", "{file}/x", "--params", "{params}"], "Not a directory"),
+    "export: no such split": (["export", "bio", "--run", "{out}", "--out", "{tmp}/e", "--split", "tain", "--params", "{params}"], "no split 'tain'"),
+    "export: no such dataset": (["export", "bio", "--run", "{out}", "--out", "{tmp}/e", "--datasets", "nix", "--params", "{params}"], "no dataset 'nix'"),
+    "export: from what it is not": (["export", "bio", "--from", "instructions", "--run", "{out}", "--out", "{tmp}/e", "--params", "{params}"], "is not made from instructions"),
     "import: no folder": (["import", "iepile-jsonl", "{none}"], "there is no train.json"),
     "import: a file": (["import", "iepile-jsonl", "{file}"], "there is no train.json"),
     "import: an empty folder": (["import", "iepile-jsonl", "{empty}"], "there is no train.json"),
@@ -186,6 +185,7 @@ def test_a_call_that_cannot_be_done(case, call):
         ["export", "nix", "--out", "x"],
         ["score"],
         ["score", "x", "--samples", "-1"],
+        ["negatives", "compare", "x"],
         ["fetch", "boson", "--timeout", "0"],
         ["show", "boson", "--n", "0"],
         ["show", "boson", "--split", "valid"],
@@ -254,14 +254,14 @@ def test_fetch_from_what_is_no_mirror_to_what_is_no_folder(case, call, tmp_path)
 
 @pytest.mark.parametrize("text", ["\udcff", "(", "[", "\0", "\x1b[2J", "%s", "名"])
 def test_any_text_can_be_sought(text, call):
-    code, out, _ = call("show", "boson", *RUN, "--out", "{out}", "--grep", text)
+    code, out, _ = call("show", "boson", "--run", "{out}", "--grep", text)
 
     assert code == 0
     assert "records shown" in out
 
 
 def test_a_path_of_several_lines_is_told_on_one(call):
-    _, _, err = call("show", "boson/test/99", *RUN, "--out", "{out}")
+    _, _, err = call("show", "boson/test/99", "--run", "{out}")
 
     assert any("\\n名😀" in line for line in err.splitlines() if line.startswith("  where: "))
 
@@ -349,11 +349,11 @@ def test_predictions(case, call, place, tmp_path):
     result = call(
         "score",
         "{tmp}/" + name,
-        "--gold",
+        "--corpus",
         "{out}/corpus",
         "--samples",
         "0",
-        "--json",
+        "--out",
         "{tmp}/scores.json",
     )
 
@@ -384,12 +384,12 @@ def test_an_answer_that_is_none_counts_as_none(text, why, call, place, tmp_path)
     code, _, err = call(
         "score",
         "{tmp}/p.jsonl",
-        "--gold",
+        "--corpus",
         "{out}/corpus",
         "--samples",
         "0",
         "--partial",
-        "--json",
+        "--out",
         "{tmp}/s.json",
     )
     (own,) = json.loads((tmp_path / "s.json").read_text())["scores"]
@@ -444,10 +444,10 @@ READ_BY = {
     "publish": ("instruct/wnut2017/NER/train-00000.parquet", ["publish", *RUN]),
     "report": ("instruct/wnut2017/NER/train-00000.parquet", ["report", *RUN]),
     "report, rejects": ("normalize/wnut2017/rejects.parquet", ["report", *RUN]),
-    "show": ("clean/wnut2017/train-00000.parquet", ["show", "wnut2017", *RUN]),
+    "show": ("clean/wnut2017/train-00000.parquet", ["show", "wnut2017"]),
     "show, rejects": (
         "normalize/wnut2017/rejects.parquet",
-        ["show", "wnut2017", "--rejects", *RUN],
+        ["show", "wnut2017", "--rejects"],
     ),
     "export of records": (
         "clean/wnut2017/train-00000.parquet",
@@ -468,9 +468,9 @@ def test_a_damaged_shard_is_named_by_who_reads_it(reader, damage, call, place, t
     target = tmp_path / "run" / path
     DAMAGE[damage](target)
     places = (
-        ["--output", "{tmp}/run", "--out", "{tmp}/x"]
+        ["--run", "{tmp}/run", "--out", "{tmp}/x"]
         if "export" in reader
-        else ["--out", "{tmp}/run"]
+        else ["--run" if "show" in reader else "--out", "{tmp}/run"]
     )
     before = {
         p: p.read_bytes()
@@ -504,9 +504,9 @@ JSON_READ_BY = {
     ),
     "neighbors": (
         "negatives/wnut2017/dictionary.json",
-        ["neighbors", "wnut2017", "person", *RUN],
+        ["neighbors", "wnut2017", "person"],
     ),
-    "audit": ("reports/counts.json", ["audit", *RUN]),
+    "audit": ("reports/counts.json", ["audit"]),
 }
 
 
@@ -521,7 +521,9 @@ def test_a_damaged_json_file_is_named_by_who_reads_it(reader, content, call, pla
     shutil.copytree(place / ODD, tmp_path / "run")
     (tmp_path / "run" / path).write_text(content)
 
-    refused(call(*arguments, "--out", "{tmp}/run"), (tmp_path / "run" / path).name)
+    option = "--run" if reader in ("audit", "neighbors") else "--out"
+
+    refused(call(*arguments, option, "{tmp}/run"), (tmp_path / "run" / path).name)
 
 
 DICTIONARIES = [
@@ -603,7 +605,7 @@ def test_stray_files_beside_a_run_are_no_datasets(call, place, tmp_path):
     (tmp_path / "run" / "clean" / ".boson.partial").mkdir()
 
     code, out, _ = call(
-        "export", "bio", "--output", "{tmp}/run", "--out", "{tmp}/e", "--params", "{params}"
+        "export", "bio", "--run", "{tmp}/run", "--out", "{tmp}/e", "--params", "{params}"
     )
 
     assert code == 0

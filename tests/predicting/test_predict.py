@@ -25,7 +25,7 @@ def corpus(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     arguments = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(out), "--workers", "1"]
     params = ["--params", str(ROOT / "params.yaml")]
-    assert cli.main(["run", "--datasets", "conll04,wnut2017", *arguments, *params]) == 0
+    assert cli.main(["run", "conll04", "wnut2017", *arguments, *params]) == 0
     return out / "corpus"
 
 
@@ -40,7 +40,7 @@ def rows_of(path):
 
 def score(corpus, out, *more):
     path = out.with_suffix(".scores.json")
-    call = ["score", str(out), "--gold", str(corpus), "--samples", "0", "--json", str(path)]
+    call = ["score", str(out), "--corpus", str(corpus), "--samples", "0", "--out", str(path)]
     assert cli.main([*call, *more]) == 0
     return json.loads(path.read_text())
 

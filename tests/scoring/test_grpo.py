@@ -21,8 +21,8 @@ def test_grpo_steps_with_the_reward(tmp_path, monkeypatch):
     run = tmp_path / "run"
     raw = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(run), "--workers", "1"]
     params = ["--params", str(ROOT / "params.yaml")]
-    assert cli.main(["run", "--datasets", "wnut2017", *raw, *params]) == 0
-    export = ["export", "trl-grpo", "--output", str(run), "--out", str(tmp_path / "grpo"), *params]
+    assert cli.main(["run", "wnut2017", *raw, *params]) == 0
+    export = ["export", "trl-grpo", "--run", str(run), "--out", str(tmp_path / "grpo"), *params]
     assert cli.main(export) == 0
     files = [str(path) for path in sorted((tmp_path / "grpo" / "train").glob("*.jsonl"))]
     rows = load_dataset("json", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))

@@ -47,7 +47,7 @@ FORMS = {
 
 def score(path, corpus, *more):
     out = path.with_suffix(".scores")
-    call = ["score", str(path), "--gold", str(corpus), "--samples", "0", "--json", str(out)]
+    call = ["score", str(path), "--corpus", str(corpus), "--samples", "0", "--out", str(out)]
     code = cli.main([*call, *more])
     return json.loads(out.read_text()) if code == 0 else code
 

@@ -124,7 +124,7 @@ def test_answers_with_other_keys_are_counted_and_told(tmp_path, capsys):
     rows = ({"id": i, "prediction": a} for i, a in zip(ids, answers, strict=True))
     path.write_text("\n".join(map(json.dumps, rows)))
 
-    assert cli.main(["score", str(path), "--gold", str(tmp_path / "corpus")]) == 0
+    assert cli.main(["score", str(path), "--corpus", str(tmp_path / "corpus")]) == 0
 
     told = "note: 2 of 3 answers hold other keys than the labels that were asked\n"
     assert capsys.readouterr().err.endswith(told)
@@ -219,7 +219,7 @@ def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
 
     def told(*more, gold=corpus):
         path = tmp_path / "s.json"
-        call = ["score", str(answers), "--gold", str(gold), "--samples", "0", "--json", str(path)]
+        call = ["score", str(answers), "--corpus", str(gold), "--samples", "0", "--out", str(path)]
         assert cli.main([*call, *more]) == 0
         found = json.loads(path.read_text())["scores"]
         return [(e["task"], e["dataset"], e["split"], e["rows"], e["missing"]) for e in found], (
@@ -238,7 +238,7 @@ def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
     assert entries == [toy]
     assert "2 of 5 rows have no answer and are left out" in note
     assert told("--datasets", "lost,toy")[0] == [lost, toy]
-    assert cli.main(["score", str(answers), "--gold", str(corpus), "--datasets", "tyo"]) == 1
+    assert cli.main(["score", str(answers), "--corpus", str(corpus), "--datasets", "tyo"]) == 1
     assert "this gold holds no dataset 'tyo'" in capsys.readouterr().err
 
 
@@ -515,7 +515,7 @@ def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpu
     for seed in ("0", "7"):
         path = tmp_path / f"{seed}.json"
         rows = f"{corpus}/EE-zh"
-        call = ["score", rows, "--gold", rows, "--json", path, "--labels", "--samples", "30"]
+        call = ["score", rows, "--corpus", rows, "--out", path, "--labels", "--samples", "30"]
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *call],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
@@ -569,7 +569,7 @@ def test_wrong_predictions_are_told_in_words(text, words, tmp_path, capsys):
     corpus_of(tmp_path / "corpus", (0, {"x": ["a"]}))
     (tmp_path / "p.jsonl").write_text(text, encoding="utf-8")
 
-    code = cli.main(["score", str(tmp_path / "p.jsonl"), "--gold", str(tmp_path / "corpus")])
+    code = cli.main(["score", str(tmp_path / "p.jsonl"), "--corpus", str(tmp_path / "corpus")])
 
     assert code == 1
     assert words in capsys.readouterr().err
@@ -604,7 +604,7 @@ def test_a_missing_corpus_is_told(tmp_path, capsys):
     (tmp_path / "p.jsonl").write_text('{"id": "a", "prediction": "{}"}', encoding="utf-8")
 
     for gold in ("nowhere", "."):
-        assert cli.main(["score", str(tmp_path / "p.jsonl"), "--gold", str(tmp_path / gold)]) == 1
+        assert cli.main(["score", str(tmp_path / "p.jsonl"), "--corpus", str(tmp_path / gold)]) == 1
         assert "where:" in capsys.readouterr().err
     with pytest.raises(RawFileError, match="no such file"):
         predictions.read(tmp_path / "nothing.jsonl")

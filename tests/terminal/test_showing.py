@@ -21,7 +21,7 @@ def out(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         patch.setenv("COLUMNS", "100")
-        assert cli.main(["run", "--datasets", "wnut2017,duie2", "--out", str(folder)]) == 0
+        assert cli.main(["run", "wnut2017", "duie2", "--out", str(folder)]) == 0
     return folder
 
 
@@ -31,7 +31,7 @@ def show(out, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
 
     def call(*arguments):
-        code = cli.main(["show", *arguments, "--out", str(out)])
+        code = cli.main(["show", *arguments, "--run", str(out)])
         told = capsys.readouterr()
         return code, told.out.splitlines(), told.err
 
@@ -114,9 +114,9 @@ def test_what_is_not_cleaned_yet_is_shown_as_it_was_read(out, capsys, tmp_path, 
     monkeypatch.chdir(ROOT)
     shutil.copytree(out / "normalize", tmp_path / "normalize")
 
-    assert cli.main(["show", "wnut2017/train/0", "--out", str(tmp_path)]) == 0
+    assert cli.main(["show", "wnut2017/train/0", "--run", str(tmp_path)]) == 0
     assert "Harrow Point" in capsys.readouterr().out
-    assert cli.main(["show", "wnut2017", "--dropped", "--out", str(tmp_path)]) == 1
+    assert cli.main(["show", "wnut2017", "--dropped", "--run", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "wnut2017 is not cleaned yet" in told
     assert "to do: clean it first: `dvc repro`" in told
@@ -133,7 +133,7 @@ def test_the_partner_of_a_part_of_a_long_text_is_found(tmp_path, capsys, monkeyp
     shards.write(table, tmp_path / "clean" / "wnut2017" / "train-00000.parquet")
     dedupe([own], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
 
-    assert cli.main(["show", "wnut2017/train/9.1", "--out", str(tmp_path)]) == 0
+    assert cli.main(["show", "wnut2017/train/9.1", "--run", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("  its partner:")
     assert lines[1] == "dropped, duplicate: wnut2017/train/5.2"

@@ -1,0 +1,180 @@
+"""The command line that `commands.toml` declares, for argparse. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PACKAGE: Final = Path(__file__).parents[1]
+_ABOUT: Final = "Turn raw information-extraction datasets into an instruction corpus."
+
+
+def _count(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _names(text: str) -> list[str]:
+    """Return comma-separated names, each once."""
+    names = [*dict.fromkeys(name.strip() for name in text.split(",") if name.strip())]
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return names
+
+
+def _home(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _split(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if name not in {"train", "dev", "test", "all"} or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not train|dev|test|all=FILE")
+    return name, _home(path)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value.encode().decode("unicode_escape") if value in {"\\t", "\\n"} else value
+
+
+#: The types that `commands.toml` names.
+TYPES: Final[dict[str, Callable[[str], Any]]] = {
+    "path": Path,
+    "count": _count,
+    "whole": _whole,
+    "names": _names,
+    "home": _home,
+    "split": _split,
+    "option": _option,
+}
+
+
+class _Format(argparse.HelpFormatter):
+    """Wraps paragraphs; lines that begin with blanks, such as examples, stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        lines = (
+            line if line.startswith(" ") else fill(line, width, indent) for line in text.split("\n")
+        )
+        return "\n".join(lines)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Suggests the likely spelling of a misspelled command or choice."""
+
+    #: Replaces the text of `--help`.
+    overview = ""
+
+    def format_help(self) -> str:
+        return self.overview or super().format_help()
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = [*map(str, action.choices)]
+            close = get_close_matches(str(value), choices, 1)
+            todo = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"there is no {value!r}; {todo}")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        print(f"iepile {metadata.version('iepile-pipeline')}")
+        sys.exit()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    text = (Path(__file__).parent / "commands.toml").read_text(encoding="utf-8")
+    declared = tomllib.loads(text)
+    top = _Parser(prog="iepile", description=_ABOUT, formatter_class=_Format)
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, about in declared["commands"].items():
+        _add(commands, name, about, declared["options"])
+        commands.choices[name].set_defaults(module=about.get("module", name))
+    top.overview = f"{top.format_usage()}\n{_ABOUT}\n{_groups(declared['commands'])}"
+    return top
+
+
+def _groups(commands: dict[str, Any]) -> str:
+    """Return the commands with their help, under the headings of their groups."""
+    lines, heading = [], ""
+    width = max(map(len, commands))
+    for name, about in commands.items():
+        if "group" not in about:
+            continue
+        if about["group"] != heading:
+            heading = about["group"]
+            lines += ["", f"{heading}:"]
+        lines.append(f"  {name:{width}}  {about['help']}")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "`iepile run` and `dvc repro` run the stages, normalize to report, that are stale.",
+            "`iepile COMMAND --help` shows the options of a command, and an example.",
+            "",
+        ]
+    )
+
+
+def _add(commands: Any, name: str, about: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Add a command, with its arguments and those of the sets of options that it shares."""
+    examples = "\n".join(f"  {example}" for example in about.get("examples", ()))
+    summary = f"{about['help'][0].upper()}{about['help'][1:]}." if "help" in about else ""
+    parser = commands.add_parser(
+        name,
+        **({"help": about["help"]} if "help" in about else {}),
+        description=f"{summary} {about.get('about', '')}".strip(),
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=_Format,
+    )
+    one_of: Any = None
+    arguments = dict(about.get("arguments", {}))
+    for options in about.get("shares", ()):
+        arguments |= shared[options]
+    for key, declared in arguments.items():
+        keywords = dict(declared)
+        if "type" in keywords:
+            keywords["type"] = TYPES[keywords["type"]]
+        if keywords.pop("hidden", False):
+            keywords["help"] = argparse.SUPPRESS
+        if file := keywords.pop("choices_from", None):
+            table = tomllib.loads((_PACKAGE / file).read_text(encoding="utf-8"))
+            keywords["choices"] = [*table]
+            width = max(map(len, table))
+            listed = [f"  {choice:{width}}  {entry['about']}" for choice, entry in table.items()]
+            parser.epilog = "\n".join([f"{key}s:", *listed, "", parser.epilog or ""])
+        if asked := keywords.pop("one_of", None):
+            required = asked == "exactly"
+            one_of = one_of or parser.add_mutually_exclusive_group(required=required)
+        (one_of if asked else parser).add_argument(key, **keywords)
+    if "commands" in about:
+        inner = parser.add_subparsers(dest="action", metavar="|".join(about["commands"]))
+        for inner_name, inner_about in about["commands"].items():
+            _add(inner, inner_name, inner_about, shared)

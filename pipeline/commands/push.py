@@ -1,0 +1,111 @@
+"""`iepile push`: upload the corpus to the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.commands import Arguments, say
+from pipeline.errors import DeclarationError, RawFileError, WorkError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Restrictions of a licence under which texts must not be handed on freely.
+_CLOSED = {"no-redistribution", "agreement"}
+#: What the Hub answers -> what is wrong, and what to do.
+_REFUSED = {
+    401: ("the Hub does not know this token", "log in again with `hf auth login`, or set HF_TOKEN"),
+    403: ("this token may not write there", "make a token with write access at the Hub"),
+    404: (
+        "there is no such user or organization",
+        "check OWNER/NAME, and who the token belongs to",
+    ),
+}
+
+
+def run(arguments: Arguments) -> int:
+    """Check what may be uploaded, upload it, and print where it is."""
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+
+    from pipeline.execution import ownership
+
+    corpus, repository = arguments.corpus, arguments.repository
+    with ownership.reading(corpus):
+        _check(arguments)
+        api = HfApi()
+        if not get_token():
+            todo = "log in with `hf auth login`, or set HF_TOKEN"
+            raise WorkError("you are not logged in to the Hub", where=repository, todo=todo)
+        private = arguments.private or None
+        try:
+            page = api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+            about = api.repo_info(repository, repo_type="dataset")
+            if arguments.private and not about.private:
+                todo = "make it private at the Hub, or name another one"
+                raise DeclarationError("this repository is public", where=repository, todo=todo)
+            api.upload_folder(
+                repo_id=repository,
+                repo_type="dataset",
+                folder_path=corpus,
+                # Shards that this corpus does not have must not stay beside the new ones.
+                delete_patterns=["*.parquet"],
+                commit_message="Upload the corpus",
+            )
+        except HFValidationError as problem:
+            todo = "name the repository as OWNER/NAME"
+            raise DeclarationError(str(problem), where=repository, todo=todo) from None
+        except HfHubHTTPError as problem:
+            status = problem.response.status_code
+            default = (f"the Hub answers {status}", "try again later; what it has is kept")
+            what, todo = _REFUSED.get(status, default)
+            raise WorkError(what, where=repository, todo=todo) from None
+        except (HTTPError, ConnectionError) as problem:
+            what = f"the Hub cannot be reached: {type(problem).__name__}"
+            todo = "check the network, and HF_ENDPOINT if you set it"
+            raise WorkError(what, where=api.endpoint, todo=todo) from None
+    say(f"uploaded: {page}")
+    return 0
+
+
+def _check(arguments: Arguments) -> None:
+    """Raise `PipelineError` unless this is a corpus that may be uploaded."""
+    from huggingface_hub import metadata_load
+
+    from pipeline import catalog
+    from pipeline.catalog import editions
+
+    card = arguments.corpus / "README.md"
+    datasets = _datasets(arguments.corpus)
+    if not card.is_file() or not datasets:
+        todo = "make one with `iepile run`, or name its folder with --corpus"
+        raise RawFileError("there is no corpus here", where=arguments.corpus, todo=todo)
+    edition = (metadata_load(card) or {}).get("edition") or {}
+    invented = edition.get("invented") or []
+    if invented and not arguments.allow_sample:
+        _refuse(editions.warning(invented, len(datasets)), arguments, "--allow-sample")
+    closed = [
+        dataset.id
+        for dataset in map(catalog.load, datasets)
+        if dataset.id not in invented
+        if dataset.access == "licensed" or _CLOSED & {*dataset.restrictions}
+    ]
+    if closed and not arguments.allow_licensed:
+        what = f"the licences of {', '.join(closed)} do not let everybody hand them on"
+        _refuse(what, arguments, "--allow-licensed")
+
+
+def _refuse(what: str, arguments: Arguments, option: str) -> None:
+    todo = f"say {option} if you may and want to; --private keeps the repository to yourself"
+    raise DeclarationError(what, where=arguments.corpus, todo=todo)
+
+
+def _datasets(corpus: Path) -> list[str]:
+    """Return the ids of the datasets whose rows are in a corpus."""
+    from pipeline.execution import shards
+
+    ids: set[str] = set()
+    for shard in sorted(corpus.rglob("*.parquet")):
+        column = shards.read(shard, ["record_id"])["record_id"]
+        ids |= {record.partition("/")[0] for record in column.to_pylist()}
+    return sorted(ids)
