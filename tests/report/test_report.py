@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tomllib
 from html.parser import HTMLParser
 
@@ -206,6 +207,36 @@ def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
     assert following.endswith("--out messages")
 
 
+def test_audit_tells_what_differs_from_another_run(sample, tmp_path, capsys):
+    here = sample[1]["report"]
+    counts = json.loads((here / "counts.json").read_bytes())
+    del counts["datasets"]["phee"]
+    split = counts["datasets"]["wnut2017"]["records"]["train"]
+    split["kept"] -= 1
+    split["dropped"]["too_long"] = 1
+    shards.write_json(counts, tmp_path / "other" / "reports" / "counts.json")
+    rows = figures.changes(counts, sample[0])
+
+    assert ["wnut2017", "train", "kept", split["kept"], split["kept"] + 1] in rows
+    assert ["wnut2017", "train", "dropped: too_long", 1, 0] in rows
+    assert {row[0] for row in rows} == {"phee", "wnut2017"}
+    whole = figures.totals(sample[0])["phee"]["instructions"]
+    assert sum(n for *_, key, _, n in rows if key.startswith("instructions")) == whole
+    out = tmp_path / "two.html"
+    arguments = ["audit", "--run", str(here.parent), "--against", str(tmp_path / "other")]
+    assert main([*arguments, "--page", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert re.search(rf"wnut2017 +train +kept +{split['kept']} +{split['kept'] + 1} +1\n", told)
+    text = out.read_text(encoding="utf-8")
+    assert json.loads(text.partition('id="changes">')[2].partition("<")[0])["rows"] == rows
+    assert content_of(out) == content_of(here / "index.html")
+
+    assert main(["audit", "--run", str(here.parent), "--against", str(here.parent)]) == 0
+    assert capsys.readouterr().out == "No count differs.\n"
+    assert main(["audit", "--run", str(here.parent), "--page", str(out)]) == 1
+    assert "--against DIR" in capsys.readouterr().err
+
+
 def test_no_names_are_taken_for_missing_values(corpus):
     """pandas reads NA and null as nothing."""
     frames = tables(corpus[2].parent)
@@ -237,7 +268,11 @@ def test_the_page_says_which_texts_are_invented(tmp_path, invented):
 
     told = "The texts of 1 of 2 datasets (wan) are invented"
     assert counts["edition"] == {"invented": [*invented]}
-    assert (told in content["warning"]) == (told in listing.summary(counts, tmp_path)) == bool(invented)
+    assert (
+        (told in content["warning"])
+        == (told in listing.summary(counts, tmp_path))
+        == bool(invented)
+    )
     assert content["edition"] == "Invented text."
     assert [d["id"] for d in content["datasets"] if d["invented"]] == [*invented]
 
