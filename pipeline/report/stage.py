@@ -14,6 +14,7 @@ The sums are checked: a record that is unaccounted for is an error. Shards are r
 from __future__ import annotations
 
 import csv
+import re
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -113,10 +114,10 @@ def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[obje
 
 
 def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet takes for a formula, and that ends no script of `dvc plots`."""
     if not isinstance(value, str):
         return value
-    text = drawn(value)
+    text = re.sub("<(?=[/!])", r"<\\", drawn(value))
     return f"'{text}" if text.lstrip(" ·↵→").startswith(_FORMULA) else text
 
 

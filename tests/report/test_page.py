@@ -6,13 +6,17 @@ Skipped where there is no browser; but not where IEPILE_RAW is set, as in contin
 import json
 import os
 import shutil
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
 
 from pipeline.report import page
 from pipeline.report.stage import report
+from tests.conftest import ROOT
 from tests.planted import DATASETS, IMAGE, SCRIPT, planted
+from tests.report.test_report import large
 
 PROGRAMS = [shutil.which("chromium"), shutil.which("chromedriver")]
 pytestmark = pytest.mark.skipif(
@@ -387,3 +391,37 @@ def test_the_page_tells_what_differs_from_another_run(chromium, html, tmp_path):
     assert f"What differs from {SCRIPT}" in texts(chromium, "h2")
     assert "toytrainkept97-2" in texts(chromium, "main tr")
     assert chromium.execute_script("return window.owned") is None
+
+
+def test_dvc_draws_its_plots_without_a_network(chromium, html, tmp_path):
+    shutil.copytree(html.parent, tmp_path / "output" / "reports")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    dvc = [sys.executable, "-m", "dvc"]
+    quiet = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    subprocess.run([*dvc, "init", "-q", "--no-scm"], cwd=tmp_path, env=quiet, check=True)
+    shutil.copy(ROOT / ".dvc" / "config", tmp_path / ".dvc")
+    shutil.copytree(ROOT / ".dvc" / "plots", tmp_path / ".dvc" / "plots")
+    subprocess.run([*dvc, "plots", "show", "-q"], cwd=tmp_path, env=quiet, check=True)
+    chromium.get_log("performance")
+    chromium.get((tmp_path / "dvc_plots" / "index.html").as_uri())
+
+    assert [url for url in requests(chromium) if not url.startswith(("file:", "data:"))] == []
+    assert len(texts(chromium, "h2")) == 5
+    drops, *_ = texts(chromium, "svg[role=img]")
+    assert "reason: conflicting_duplicate\nrecords: 2" in drops
+    assert len(texts(chromium, "svg[role=img]")) == 5
+    assert all(texts(chromium, f"svg[role=img] {mark} title") for mark in ("rect", "circle"))
+
+
+def test_the_page_of_500_datasets_opens_in_two_seconds(chromium, tmp_path):
+    path = tmp_path / "large.html"
+    path.write_text(large(500, 30), encoding="utf-8")
+    times = []
+    for _ in range(3):
+        chromium.get(path.as_uri())
+        entry = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
+        times.append(chromium.execute_script(entry))
+
+    assert len(texts(chromium, "#datasets tbody tr")) == 500
+    assert min(times) < 2000
