@@ -147,7 +147,7 @@ STAGES: Final[dict[str, Stage]] = {
     "publish": Stage(
         _publish,
         ("normalize", "clean", "dedupe", "instruct"),
-        ("publish/stage.py", "publish/card.md"),
+        ("publish/stage.py", "publish/*.md"),
         ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
         whole=True,
     ),

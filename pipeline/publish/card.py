@@ -1,6 +1,6 @@
 """The dataset card: what `load_dataset` and the Hub need to know, and what a reader wants to know.
 
-`card.md` holds the words that are the same in every card.
+`card.md` and `sets.md` hold the words that are the same in every card.
 """
 
 from __future__ import annotations
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
     from pipeline.config import Instruct, Settings
     from pipeline.publish.lengths import Lengths
 
-#: What the columns hold.
-_COLUMNS: Final = {
-    "task": "what is asked: NER, RE, SPO, KG, EE, EET or EEA",
-    "source": "the name of the dataset",
-    "instruction": "JSON: what to do, the labels asked (`schema`) and the text (`input`)",
-    "output": "JSON: a key for each label asked, its answer or nothing",
-    "id": "the row: record, task and number",
-    "record_id": "the record: dataset, split and its place in the source",
-    "language": "`en`, `zh` or another code of ISO 639",
-    "split": "`train`, `dev` or `test`",
-    "labels": "the labels asked, in the order of the schema",
-    "n_positive": "how many of them occur in the text",
-    "n_hard": "how many are absent, but near one that occurs",
-    "n_other": "how many are absent otherwise",
-}
 _LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
 #: The Hub's classes of size, by the rows from which on they are used.
 _SIZES: Final = {
@@ -51,23 +36,6 @@ _SIZES: Final = {
     10**7: "10M<n<100M",
     10**8: "100M<n<1B",
 }
-_IN_SETS = """\
-## How labels are asked
-
-The labels of a dataset and task are parted, in {ways} ways, into sets of labels that mean nearly
-the same: with L labels, n = ceil(L / k) sets of ceil(L / n) labels. k is {most}.
-A train row asks one set whole. Which labels stand together does not depend on the text, and every
-set is asked equally often, with a positive or without, but for those that nearly always hold one:
-the labels of a row do not tell which of them occur. EEA asks the events present alone.
-
-- **Base rates.** In train rows labels are positive more often than in texts, those of one dataset
-  and task all by about the same factor: {ratio}.
-  Dev and test rows ask every text for all labels, so their rates are those of the texts. Choose
-  thresholds, and judge how often a model answers nothing, on dev.
-- **Asking a model.** Ask as many labels at a time as its rows do: ceil(L / n) of a schema of L
-  labels, in n batches, the last filled up from the first labels. Dev and test are asked so, in the
-  declared order. A model that is asked more or fewer at a time is asked what it has not seen.
-"""
 
 
 class Published(NamedTuple):
@@ -103,14 +71,14 @@ def card(
     tokenizer = settings.publish.tokenizer
     unit = "characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`"
     config, _, split = next(iter(made), "NER-en/train").partition("/")
-    body = Template((Path(__file__).parent / "card.md").read_text(encoding="utf-8")).substitute(
+    body = _words(
+        "card",
         name=_name(all_invented),
         warning=f"**{warning}** It is *invented text*.\n\n" if warning else "",
         languages=" and ".join(_LANGUAGES.get(g, g) for g in _languages(datasets)),
         config=config,
         split=split,
         example=_example(example),
-        columns=_table(_columns()),
         sets=_in_sets(settings.instruct) if settings.instruct.in_sets else "",
         unit=unit,
         rows=_table(_rows(made)),
@@ -132,6 +100,12 @@ _PERSONAL: Final = {
 }
 
 
+def _words(file: str, **values: object) -> str:
+    """The words of a Markdown file of this folder, with these values in them."""
+    path = Path(__file__).with_name(f"{file}.md")
+    return Template(path.read_text(encoding="utf-8")).substitute(values)
+
+
 def _name(all_invented: bool) -> str:  # noqa: FBT001 - a word of the title
     what = "Schema-based information-extraction instructions"
     return f"{what} (sample: invented text)" if all_invented else what
@@ -148,20 +122,13 @@ def _example(row: Mapping[str, Any] | None) -> str:
     return f"## A row\n\n```json\n{visible(shown)}\n```\n\n"
 
 
-def _columns() -> Iterator[Sequence[object]]:
-    yield ("column", "type", "holds")
-    for field in INSTRUCTIONS:
-        kind = "list of strings" if field.name == "labels" else str(field.type)
-        yield (f"`{field.name}`", kind, _COLUMNS[field.name])
-
-
 def _in_sets(settings: Instruct) -> str:
     limits = settings.labels_per_instruction.items()
     most = ", ".join(f"{k} for {task}" for task, k in limits if task != "EEA")
     ratio = "every text is asked every set"
     if (n := settings.pure_negative_ratio) is not None:
         ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
-    return _IN_SETS.format(ways=settings.ways, most=most, ratio=ratio) + "\n"
+    return _words("sets", ways=settings.ways, most=most, ratio=ratio)
 
 
 def _table(rows: Iterable[Sequence[object]]) -> str:
@@ -208,8 +175,7 @@ def _front_matter(
         size_categories=next(size for least, size in reversed(_SIZES.items()) if rows >= least),
         task_categories=["text-generation", "token-classification"],
         tags=[
-            *("information-extraction", "instruction-tuning"),
-            *(tag for tag, asked in _TAGS.items() if tasks & {*asked}),
+            *("information-extraction", "instruction-tuning", *sorted(tasks)),
             *(["invented-text"] if invented else []),
         ],
         edition={"invented": [*invented]},
@@ -242,15 +208,6 @@ def _front_matter(
     }
     DatasetInfosDict(infos).to_dataset_card_data(data)
     return f"{data.to_yaml()}\n"
-
-
-#: Tag of the Hub -> the tasks that it stands for.
-_TAGS: Final = {
-    "named-entity-recognition": ("NER",),
-    "relation-extraction": ("RE", "SPO"),
-    "event-extraction": ("EE", "EET", "EEA"),
-    "knowledge-graph": ("KG",),
-}
 
 
 def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:

@@ -218,8 +218,8 @@ def test_the_hub_reads_what_the_card_says_of_itself(folders, tmp_path):
     assert (data.license, data.license_name) == ("other", "licences-of-the-sources")
     assert (data.language, data.size_categories) == (["en"], "n<1K")
     assert data.task_categories == ["text-generation", "token-classification"]
-    assert {"named-entity-recognition", "relation-extraction", "invented-text"} <= {*data.tags}
-    assert "event-extraction" not in data.tags
+    assert {"information-extraction", "NER", "RE", "invented-text"} <= {*data.tags}
+    assert "EE" not in data.tags
     infos = DatasetInfosDict.from_dataset_card_data(data)
     assert infos["NER-en"].features == Features.from_arrow_schema(INSTRUCTIONS)
     splits = infos["NER-en"].splits
@@ -251,7 +251,9 @@ def test_the_card_shows_a_row_columns_and_how_to_load(folders, tmp_path):
     assert {*row} == {*INSTRUCTIONS.names}
     assert row["split"] == "train"
     columns = text.partition("## Columns\n\n")[2].partition("\n\n")[0].splitlines()[2:]
-    assert [line.split("`")[1] for line in columns] == INSTRUCTIONS.names
+    kinds = {"int32": "int32", "string": "string", "list<item: string not null>": "list of strings"}
+    for line, field in zip(columns, INSTRUCTIONS, strict=True):
+        assert line.startswith(f"| `{field.name}` | {kinds[str(field.type)]} | ")
     assert 'load_dataset("path/to/this/folder", "NER-en", split="train"' in text
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert [*dict.fromkeys(headings)] == headings
