@@ -116,8 +116,9 @@ def publish(
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
         invented = editions.invented((d.id for d in datasets), folders["normalize"])
-        first = next(iter(sorted(folder.glob("*/train-*.parquet"))), None)
-        example = shards.read(first).slice(0, 1).to_pylist()[0] if first else None
+        first = next((path for key in made for path in sorted(folder.glob(f"{key}-*"))), None)
+        rows = shards.read(first).slice(0, 1000).to_pylist() if first else [None]
+        example = max(rows, key=lambda row: row is not None and row["n_positive"] > 0)
         text = card(datasets, made, records, settings, corpus_hash(folder), invented, code, example)
         shards.write_text(text, folder / "README.md")
         rows_by_split = {key: sum(published.rows.values()) for key, published in made.items()}

@@ -203,7 +203,7 @@ def test_near_duplicates_stand_side_by_side(browser):
     assert "its partner toy/train/10" in first
     assert "A leak" not in second
     visit(browser, "")
-    assert "2 near-duplicates stay." in " ".join(texts(browser, ".verdict li"))
+    assert "Near-duplicates that stay: 2." in " ".join(texts(browser, ".verdict li"))
     assert "toy/train" in " ".join(texts(browser, "table:not(#datasets) td"))
     visit(browser, "dataset=toy")
     assert "trainspan with two labels1" in "".join(texts(browser, "tr"))

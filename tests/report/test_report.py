@@ -535,10 +535,10 @@ def test_the_verdict_tells_leaks_and_labels_that_never_occur(corpus):
     bad = verdict(corpus, NER={"positive": leaking})
 
     assert ("good", "All 18 rows read are accounted for: kept, dropped or rejected.") in sound
-    assert ("good", "The labels asked give no answer away, in 1 probes.") in sound
-    assert ("note", "1 labels occur in no kept record.") in sound
+    assert ("good", "The labels asked give no answer away; tasks probed: 1.") in sound
+    assert ("note", "Labels that occur in no kept record: 1.") in sound
     assert [text for level, text in bad if level == "bad"] == [
-        "The labels asked give answers away in 1 tasks: toy NER."
+        "Tasks whose labels give answers away: 1 (toy NER)."
     ]
     assert any("to probe" in text for level, text in verdict(corpus) if level == "note")
 

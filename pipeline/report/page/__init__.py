@@ -143,22 +143,22 @@ def verdict(
     ]
     if leaks:
         names = ", ".join(leaks[:_NAMED]) + (" and more" if leaks[_NAMED:] else "")
-        found.append(("bad", f"The labels asked give answers away in {len(leaks)} tasks: {names}."))
+        found.append(("bad", f"Tasks whose labels give answers away: {len(leaks)} ({names})."))
     elif probes:
-        told = f"The labels asked give no answer away, in {len(probes)} probes."
+        told = f"The labels asked give no answer away; tasks probed: {len(probes)}."
         found.append(("good", told))
     else:
         found.append(("note", "No task has rows enough to probe whether labels give answers away."))
     if near and near["pairs"]:
         alike = sum(pair["records"] for pair in near["pairs"])
         what = "were dropped" if near["policy"] == "drop" else "stay"
-        found.append(("note", f"{alike:,} near-duplicates {what}."))
+        found.append(("note", f"Near-duplicates that {what}: {alike:,}."))
     if labels["conflicts"]:
-        found.append(("note", f"{len(labels['conflicts'])} label names mean two things."))
+        found.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
     if unseen:
-        found.append(("note", f"{unseen:,} labels occur in no kept record."))
+        found.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if counts["skipped"]:
-        found.append(("note", f"{len(counts['skipped'])} datasets were left out."))
+        found.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
     return found
 
 

@@ -71,18 +71,18 @@ function instruction(row) {
         h("tbody", {}, row.labels.map(asked)))));
 }
 
-function record(row, role) {
-  const about = role && [`${role} `, h("code", {}, row.id), `, ${words(row.outcome)}`];
+function record(row, about) {
   return h("div", {}, about && h("p", { class: "why" }, about),
     h("p", { class: "text", lang: row.language, dir: "auto" }, marked(row.text, row.spans)),
     row.facts.length ? h("ul", {}, row.facts.map((fact) => h("li", {}, fact))) : null);
 }
 
 function outcome(row) {
+  const { partner } = row;
+  const about = partner && ["its partner ", h("code", {}, partner.id), `, ${words(partner.outcome)}`];
   return h("article", {}, head(row.outcome, row.outcome.split(":")[0], row),
-    row.detail ? h("p", { class: "why" }, row.detail) : null,
-    h("div", { class: row.partner ? "beside" : null },
-      record(row), row.partner && record(row.partner, "its partner")));
+    h("div", { class: partner ? "beside" : null },
+      record(row, row.detail || (partner && "this row")), partner && record(partner, about)));
 }
 
 function labelPair(pair) {
@@ -250,7 +250,7 @@ function datasetTable() {
   const heads = [
     ["dataset", "", (d) => d.id],
     ["kept and dropped", "wide", share],
-    ["records", "n", (d) => d.total.records],
+    ["records", "n medium", (d) => d.total.records],
     ["kept", "n medium", (d) => d.total.kept],
     ["dropped", "n", (d) => -share(d)],
     ["instructions", "n", (d) => d.total.instructions],
