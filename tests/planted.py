@@ -110,7 +110,8 @@ def planted(folder, shard_rows=100, invented=()):
             ]
             for a in labels
         }
-        shards.write_json({"tasks": {"NER": near}}, folders["negatives"] / d.id / "dictionary.json")
+        dictionary = {"source": d.source, "tasks": {"NER": near}}
+        shards.write_json(dictionary, folders["negatives"] / d.id / "dictionary.json")
         instruct(
             [d],
             folders["clean"],

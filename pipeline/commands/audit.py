@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline.commands import Arguments, reading
+from pipeline.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(arguments: Arguments) -> int:
@@ -11,8 +17,14 @@ def run(arguments: Arguments) -> int:
     from pipeline.execution import shards
     from pipeline.terminal import listing
 
+    if arguments.page and not arguments.against:
+        what = "--page writes the page that tells what differs from another run"
+        raise DeclarationError(what, where="iepile audit", todo="name that run: --against DIR")
     with reading(arguments) as folders:
         run = folders["report"].parent
+        if arguments.against:
+            _compare(arguments, folders["report"])
+            return 0
         if arguments.csv or arguments.json or arguments.table:
             table = report.tables(run)[arguments.table or "datasets"]
             if arguments.csv:
@@ -27,3 +39,22 @@ def run(arguments: Arguments) -> int:
             text = listing.summary(shards.read_json(path, "datasets", "skipped", "edition"), run)
     print(text.rstrip("\n"))
     return 0
+
+
+def _compare(arguments: Arguments, here: Path) -> None:
+    """Print what differs from another run; with --page, write the page that tells so."""
+    from pipeline.execution import atomic, shards
+    from pipeline.report import figures, page
+    from pipeline.terminal import listing
+
+    there = atomic.place(str(arguments.against)) / "reports"
+    counts = [shards.read_json(f / "counts.json", "datasets") for f in (there, here)]
+    rows = figures.changes(*counts)
+    lines = [[*row, row[-1] - row[-2]] for row in rows]
+    columns = ["dataset", "split", "figure", "there", "here", "difference"]
+    print(listing.table(columns, lines) if rows else "No count differs.")
+    if arguments.page:
+        text = (here / "index.html").read_text(encoding="utf-8")
+        changes = {"against": str(arguments.against), "rows": rows}
+        shards.write_text(page.with_changes(text, changes), arguments.page)
+        print(f"page:    {arguments.page}")

@@ -122,7 +122,7 @@ class Chain:
 
     def _code(self, stage: str, datasets: Sequence[Dataset]) -> str:
         readers = sorted({d.reader["name"] for d in datasets})
-        key = (stage, *(readers if stage in ("normalize", "publish") else ()))
+        key = (stage, *(readers if stage in ("normalize", "publish", "report") else ()))
         if key not in self._codes:
             self._codes[key] = code_of(stage, readers)
         return self._codes[key]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pipeline.commands import Arguments, say
@@ -71,6 +70,8 @@ def run(arguments: Arguments) -> int:
 
 def _check(arguments: Arguments) -> None:
     """Raise `PipelineError` unless this is a corpus that may be uploaded."""
+    from huggingface_hub import metadata_load
+
     from pipeline import catalog
     from pipeline.catalog import editions
 
@@ -79,8 +80,8 @@ def _check(arguments: Arguments) -> None:
     if not card.is_file() or not datasets:
         todo = "make one with `iepile run`, or name its folder with --corpus"
         raise RawFileError("there is no corpus here", where=arguments.corpus, todo=todo)
-    found = re.search(r"^  invented: \[(.*)\]$", card.read_text(encoding="utf-8"), re.MULTILINE)
-    invented = re.findall(r'"([^"]+)"', found[1]) if found else []
+    edition = (metadata_load(card) or {}).get("edition") or {}
+    invented = edition.get("invented") or []
     if invented and not arguments.allow_sample:
         _refuse(editions.warning(invented, len(datasets)), arguments, "--allow-sample")
     closed = [

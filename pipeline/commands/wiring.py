@@ -47,15 +47,15 @@ class Stage(NamedTuple):
 def code_of(stage: str, readers: Iterable[str]) -> str:
     """Return a digest of the code that a stage runs for datasets with these readers."""
     patterns = [*STAGES[stage].code]
-    if stage in ("normalize", "publish"):
+    if stage in ("normalize", "publish", "report"):
         patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
-    if stage == "publish":  # the card names the code of all stages that the corpus follows from
+    if stage in ("publish", "report"):  # card and page name the code that the corpus follows from
         patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
     digest = code.digest(paths, SILENT)
     # A format of `json_rows` is data, and counts as code of its reader.
     used = {reader: formats()[reader] for reader in sorted(readers) if reader in formats()}
-    if not used or stage not in ("normalize", "publish"):
+    if not used or stage not in ("normalize", "publish", "report"):
         return digest
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used]))
 
@@ -122,9 +122,12 @@ def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _report(
     datasets: Sequence[Dataset], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()
 ) -> None:
+    from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
-    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers)
+    digest = code_of("publish", {d.reader["name"] for d in datasets})
+    made = {"code": digest, "parameters": parameters(ws.settings)}
+    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made)
 
 
 #: In the order in which they run.
@@ -144,7 +147,7 @@ STAGES: Final[dict[str, Stage]] = {
     "publish": Stage(
         _publish,
         ("normalize", "clean", "dedupe", "instruct"),
-        ("publish/stage.py",),
+        ("publish/stage.py", "publish/*.md"),
         ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
         whole=True,
     ),
@@ -152,6 +155,7 @@ STAGES: Final[dict[str, Stage]] = {
         _report,
         ("normalize", "clean", "dedupe", "negatives", "instruct"),
         ("report/stage.py", "report/page/*", "tasks/*.py"),
+        ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
         whole=True,
     ),
 }

@@ -1,15 +1,22 @@
-"""The dataset card: what `load_dataset` needs to know, and what a reader wants to know."""
+"""The dataset card: what `load_dataset` and the Hub need to know, and what a reader wants to know.
+
+`card.md` and `sets.md` hold the words that are the same in every card.
+"""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from string import Template
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+import orjson
 
 from pipeline.catalog import editions
 from pipeline.records import SPLITS
+from pipeline.tables import INSTRUCTIONS
+from pipeline.text import visible, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,40 +25,26 @@ if TYPE_CHECKING:
     from pipeline.config import Instruct, Settings
     from pipeline.publish.lengths import Lengths
 
-_INTRODUCTION = """\
-# Schema-based information-extraction instructions
-
-Every row asks a model for a few labels of one text: named entities, relations or events, in
-English or Chinese. `instruction` and `output` are JSON strings; `output` has one key per label
-asked, in the order of the schema. Labels that do not occur are negatives.
-
-Where a source annotates chosen pairs of a text, an instruction gives the pair (`"pair": [a, b]`, in
-text order) and asks about that pair alone; the answers have the form of all relations.
-"""
-_IN_SETS = """\
-## How labels are asked
-
-The labels of a dataset and task are parted, in {ways} ways, into sets of labels that mean nearly
-the same: with L labels, n = ceil(L / k) sets of ceil(L / n) labels. k is {most}.
-A train row asks one set whole. Which labels stand together does not depend on the text, and every
-set is asked equally often, with a positive or without, but for those that nearly always hold one:
-the labels of a row do not tell which of them occur. EEA asks the events present alone.
-
-- **Base rates.** In train rows labels are positive more often than in texts, those of one dataset
-  and task all by about the same factor: {ratio}.
-  Dev and test rows ask every text for all labels, so their rates are those of the texts. Choose
-  thresholds, and judge how often a model answers nothing, on dev.
-- **Asking a model.** Ask as many labels at a time as its rows do: ceil(L / n) of a schema of L
-  labels, in n batches, the last filled up from the first labels. Dev and test are asked so, in the
-  declared order. A model that is asked more or fewer at a time is asked what it has not seen.
-"""
+_LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
+#: The Hub's classes of size, by the rows from which on they are used.
+_SIZES: Final = {
+    0: "n<1K",
+    10**3: "1K<n<10K",
+    10**4: "10K<n<100K",
+    10**5: "100K<n<1M",
+    10**6: "1M<n<10M",
+    10**7: "10M<n<100M",
+    10**8: "100M<n<1B",
+}
 
 
 class Published(NamedTuple):
-    """A split of a config, as it was published: rows per dataset, and how long they are."""
+    """A split of a config, as it was published."""
 
-    rows: dict[str, int]
+    rows: dict[str, int]  #: by dataset
     lengths: Lengths
+    bytes: int = 0  #: of its rows
+    stored: int = 0  #: of its files
 
 
 def card(
@@ -62,51 +55,71 @@ def card(
     corpus_hash: str,
     invented: Sequence[str],
     code: str,
+    example: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of the corpus' README.md.
 
     `made` is what every "config/split" became. `records` is, by dataset and split, how many records
     there were, how many were dropped for each reason, and how many are kept. `invented` are the ids
-    of the datasets whose texts are invented. `code` is the digest of the code.
+    of the datasets whose texts are invented. `code` is the digest of the code, `example` a row.
     """
-    configs: dict[str, dict[str, Published]] = {}
-    for key, published in made.items():
-        config, _, split = key.partition("/")
-        configs.setdefault(config, {})[split] = published
     warning = editions.warning(invented, len(datasets))
-    licenses = "The rows of each source stay under its own licence"
+    all_invented = len(invented) == len(datasets)
+    licences = "The rows of each source stay under its own licence"
     if invented:
-        licenses += "; where texts are invented, it is the licence of the real data"
-    unit = "characters" if settings.publish.tokenizer is None else "tokens"
-    return (
-        "\n".join(
-            [
-                *_front_matter(configs, invented),
-                *([f"**{warning}**\n"] if warning else ()),
-                _INTRODUCTION,
-                *([_in_sets(settings.instruct)] if settings.instruct.in_sets else ()),
-                *_section(
-                    "Rows",
-                    _rows(configs),
-                    f"Lengths are in {unit}, instruction and output "
-                    f"together{_by(settings)}: median, 95th percentile and longest.",
-                ),
-                *_section(
-                    "Sources",
-                    _sources(datasets, invented),
-                    f"{licenses}.",
-                ),
-                *_terms(datasets),
-                *_section(
-                    "Records",
-                    _records(datasets, made, records),
-                    "What became of the records that could be read, and the rows they gave.",
-                ),
-                *_made(settings, corpus_hash, code),
-            ]
-        )
-        + "\n"
+        licences += "; where texts are invented, it is the licence of the real data"
+    tokenizer = settings.publish.tokenizer
+    unit = "characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`"
+    config, _, split = next(iter(made), "NER-en/train").partition("/")
+    body = _words(
+        "card",
+        name=_name(all_invented),
+        warning=f"**{warning}** It is *invented text*.\n\n" if warning else "",
+        languages=" and ".join(_LANGUAGES.get(g, g) for g in _languages(datasets)),
+        config=config,
+        split=split,
+        example=_example(example),
+        sets=_in_sets(settings.instruct) if settings.instruct.in_sets else "",
+        unit=unit,
+        rows=_table(_rows(made)),
+        licences=licences,
+        sources=_table(_sources(datasets, invented)),
+        terms="\n".join(_terms(datasets)),
+        personal=_PERSONAL[all_invented],
+        records=_table(_records(datasets, made, records)),
+        made="\n".join(_made(settings, corpus_hash, code)),
     )
+    front = _front_matter(datasets, made, invented, _name(all_invented))
+    return f"---\n{front}---\n\n{body}"
+
+
+_PERSONAL: Final = {
+    True: "None: all persons and places are invented.",
+    False: "The texts name persons, most of them in the news or in public office, as the sources "
+    "do. Nothing was made anonymous. Nothing was added: no label says more than the text.",
+}
+
+
+def _words(file: str, **values: object) -> str:
+    """The words of a Markdown file of this folder, with these values in them."""
+    path = Path(__file__).with_name(f"{file}.md")
+    return Template(path.read_text(encoding="utf-8")).substitute(values)
+
+
+def _name(all_invented: bool) -> str:  # noqa: FBT001 - a word of the title
+    what = "Schema-based information-extraction instructions"
+    return f"{what} (sample: invented text)" if all_invented else what
+
+
+def _languages(datasets: Sequence[Dataset]) -> list[str]:
+    return sorted({d.language for d in datasets}, key=lambda g: (g not in _LANGUAGES, g))
+
+
+def _example(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    shown = orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()
+    return f"## A row\n\n```json\n{visible(shown)}\n```\n\n"
 
 
 def _in_sets(settings: Instruct) -> str:
@@ -115,24 +128,16 @@ def _in_sets(settings: Instruct) -> str:
     ratio = "every text is asked every set"
     if (n := settings.pure_negative_ratio) is not None:
         ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
-    return _IN_SETS.format(ways=settings.ways, most=most, ratio=ratio)
+    return _words("sets", ways=settings.ways, most=most, ratio=ratio)
 
 
-def _by(settings: Settings) -> str:
-    tokenizer = settings.publish.tokenizer
-    return "" if tokenizer is None else f", by `{PurePath(tokenizer).name}`"
-
-
-def _section(title: str, table: Iterable[Sequence[object]], about: str) -> list[str]:
-    """A heading, a sentence, and a table whose first row holds the names of the columns."""
-    lines = [f"## {title}", "", about, ""]
-    rows = [*table]
-    for number, row in enumerate(rows):
-        lines.append("| " + " | ".join(map(_cell, row)) + " |")
-        if number == 0:
-            numbers = (isinstance(c, int) for c in rows[-1])
-            lines.append("|" + "".join("---:|" if n else "---|" for n in numbers))
-    return [*lines, ""]
+def _table(rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown, whose first row holds the names of the columns."""
+    head, *lines = rows
+    numbers = (isinstance(cell, int) for cell in (lines or [head])[-1])
+    rule = "|" + "".join("---:|" if n else "---|" for n in numbers)
+    cells = ["| " + " | ".join(map(_cell, row)) + " |" for row in (head, *lines)]
+    return "\n".join([cells[0], rule, *cells[1:]])
 
 
 def _cell(value: object) -> str:
@@ -142,43 +147,82 @@ def _cell(value: object) -> str:
 
 
 def _front_matter(
-    configs: Mapping[str, Mapping[str, Published]], invented: Sequence[str]
-) -> list[str]:
-    """The YAML by which `load_dataset` finds the shards."""
-    others = {config.rsplit("-", 1)[-1] for config in configs} - {"en", "zh"}
-    languages = [f"- {language}" for language in ("en", "zh", *sorted(others))]
-    lines = ["---", "license: other", "language:", *languages]
-    lines += ["edition:", f"  invented: {msgspec.json.encode(invented).decode()}", "configs:"]
-    everything: dict[str, list[str]] = {}
-    for config, splits in configs.items():
+    datasets: Sequence[Dataset], made: Mapping[str, Published], invented: Sequence[str], name: str
+) -> str:
+    """The YAML by which the Hub describes a dataset and `load_dataset` finds the shards."""
+    with without("trio"):  # 0.1 seconds, for a server that is not asked
+        from datasets import DatasetInfo, Features
+        from datasets.info import DatasetInfosDict
+        from datasets.splits import SplitDict, SplitInfo
+        from huggingface_hub import DatasetCardData
+
+    configs: dict[str, dict[str, Published]] = {}
+    files: dict[str, dict[str, list[str]]] = {"default": {}}
+    for key, published in made.items():
+        config, _, split = key.partition("/")
+        configs.setdefault(config, {})[split] = published
+        files.setdefault(config, {})[split] = [f"{key}-*.parquet"]
         if not config.startswith("heldout-"):
-            for split in splits:
-                everything.setdefault(split, []).append(f"{config}/{split}-*.parquet")
-    if everything:
-        lines += ["- config_name: default", "  default: true", "  data_files:"]
-        for split in sorted(everything, key=SPLITS.index):
-            lines += [f"  - split: {split}", "    path:"]
-            lines += [f'    - "{pattern}"' for pattern in everything[split]]
-    for config, splits in configs.items():
-        lines += [f"- config_name: {config}", "  data_files:"]
-        for split in splits:
-            lines += [f"  - split: {split}", f'    path: "{config}/{split}-*.parquet"']
-    return [*lines, "---", ""]
+            files["default"].setdefault(split, []).append(f"{key}-*.parquet")
+    rows = sum(sum(published.rows.values()) for published in made.values())
+    tasks = {task for d in datasets for task in d.tasks}
+    data = DatasetCardData(
+        pretty_name=name,
+        language=_languages(datasets),
+        license="other",
+        license_name="licences-of-the-sources",
+        license_link="README.md",
+        size_categories=next(size for least, size in reversed(_SIZES.items()) if rows >= least),
+        task_categories=["text-generation", "token-classification"],
+        tags=[
+            *("information-extraction", "instruction-tuning", *sorted(tasks)),
+            *(["invented-text"] if invented else []),
+        ],
+        edition={"invented": [*invented]},
+        configs=[
+            {
+                "config_name": config,
+                **({"default": True} if config == "default" else {}),
+                "data_files": [
+                    {"split": split, "path": splits[split]}
+                    for split in sorted(splits, key=SPLITS.index)
+                ],
+            }
+            for config, splits in files.items()
+            if splits
+        ],
+    )
+    infos = {
+        config: DatasetInfo(
+            features=Features.from_arrow_schema(INSTRUCTIONS),
+            splits=SplitDict(
+                {
+                    split: SplitInfo(split, published.bytes, sum(published.rows.values()))
+                    for split, published in splits.items()
+                }
+            ),
+            download_size=sum(published.stored for published in splits.values()),
+            dataset_size=sum(published.bytes for published in splits.values()),
+        )
+        for config, splits in configs.items()
+    }
+    DatasetInfosDict(infos).to_dataset_card_data(data)
+    return f"{data.to_yaml()}\n"
 
 
-def _rows(configs: Mapping[str, Mapping[str, Published]]) -> Iterator[Sequence[object]]:
+def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:
     yield ("config", "split", "rows", "total length", "median", "95 %", "longest")
-    for config, splits in configs.items():
-        for split, published in splits.items():
-            yield (config, split, sum(published.rows.values()), *published.lengths)
+    for key, published in made.items():
+        yield (*key.split("/"), sum(published.rows.values()), *published.lengths)
 
 
 def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[Sequence[object]]:
-    yield ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
+    columns = ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
+    yield (*columns, "homepage", "cite")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
         texts = "invented" if d.id in invented else "real"
-        tasks = ", ".join(d.tasks)
-        yield (d.source, d.title, texts, tasks, d.language, d.use, d.license, str(d.quality))
+        about = (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use)
+        yield (*about, d.terms, str(d.quality), d.homepage, d.citation)
 
 
 #: What a licence asks -> what that means for the whole corpus.
@@ -193,15 +237,13 @@ _ASKED: Final[dict[str, str]] = {
 
 def _terms(datasets: Sequence[Dataset]) -> list[str]:
     """What this mix may be used for: what any of its sources asks holds for the whole."""
-    lines = ["## What it may be used for", ""]
+    lines = []
     for restriction, meaning in _ASKED.items():
         if sources := [_cell(d.source) for d in datasets if restriction in d.restrictions]:
             lines.append(f"- {meaning}: {', '.join(sources)}")
     if unstated := [_cell(d.source) for d in datasets if d.license == "unstated"]:
         lines.append(f"- no licence is stated, so ask the authors: {', '.join(unstated)}")
-    if not lines[2:]:
-        lines.append("No source asks for more than to be named.")
-    return [*lines, ""]
+    return lines or ["No source asks for more than to be named."]
 
 
 def _records(
@@ -222,8 +264,6 @@ def _made(settings: Settings, corpus_hash: str, code: str) -> list[str]:
     for where in ("raw", "datasets"):
         del parameters[where]
     return [
-        "## How it was made",
-        "",
         f"Pipeline version {version('iepile-pipeline')}; the digest of its code is `{code}`.",
         f"The sha256 over all shards is `{corpus_hash}`.",
         "",

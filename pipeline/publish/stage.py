@@ -107,6 +107,7 @@ def publish(
             group.name: Published(
                 _by_dataset(group, parts_by_group[group.name]),
                 lengths.summary(lengths_by_group[group.name]),
+                *_sizes(folder, group),
             )
             for group in all_groups
             if group.name in lengths_by_group
@@ -115,7 +116,10 @@ def publish(
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
         invented = editions.invented((d.id for d in datasets), folders["normalize"])
-        text = card(datasets, made, records, settings, corpus_hash(folder), invented, code)
+        first = next((path for key in made for path in sorted(folder.glob(f"{key}-*"))), None)
+        rows = shards.read(first).slice(0, 1000).to_pylist() if first else [None]
+        example = max(rows, key=lambda row: row is not None and row["n_positive"] > 0)
+        text = card(datasets, made, records, settings, corpus_hash(folder), invented, code, example)
         shards.write_text(text, folder / "README.md")
         rows_by_split = {key: sum(published.rows.values()) for key, published in made.items()}
         loading.check(folder, rows_by_split)
@@ -152,13 +156,18 @@ def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -
 
 def _group(config: str, split: str, sources: Sequence[Source], settings: Publish) -> Group:
     files = [shards.metadata(source.path) for source in sources]
-    size = sum(f.row_group(i).total_byte_size for f in files for i in range(f.num_row_groups))
+    size = sum(map(_bytes, files))
     per_shard = settings.rows_per_shard
     if settings.bytes_per_shard is not None:
         rows = sum(f.num_rows for f in files)
         per_shard = max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
     bounds = shuffle.even(size) if split == "train" else []
     return Group(config, split, tuple(sources), tuple(bounds), per_shard)
+
+
+def _bytes(file: Any) -> int:
+    """The bytes of the rows of a shard, before they are compressed for storing."""
+    return sum(file.row_group(i).total_byte_size for i in range(file.num_row_groups))
 
 
 def _part(item: tuple[Group, int], scratch: Path) -> Done:
@@ -179,6 +188,13 @@ def _by_dataset(group: Group, parted: Sequence[Sequence[int]]) -> dict[str, int]
     for source, parts in zip(group.sources, parted, strict=True):
         rows[source.dataset] += sum(parts)
     return {dataset: n for dataset, n in rows.items() if n}
+
+
+def _sizes(folder: Path, group: Group) -> tuple[int, int]:
+    """The bytes of a group's rows, and of its files."""
+    paths = shards.listed(folder / group.config, f"{group.split}-*.parquet")
+    rows = sum(_bytes(shards.metadata(path)) for path in paths)
+    return rows, sum(path.stat().st_size for path in paths)
 
 
 def _shards(group: Group, parts_by_group: Mapping[str, list[list[int]]]) -> Iterator[_Shard]:

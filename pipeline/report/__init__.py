@@ -26,7 +26,7 @@ def tables(out: Path | str) -> dict[str, DataFrame]:
                        95 % interval of the difference (`low`, `high`)
     `drops`, `label_frequency`, `text_length`, `positives`, `pure_negative`
                        what `dvc plots` draws; a name that a spreadsheet would calculate has a
-                       quote before it
+                       quote before it, one that would end a script a backslash in it
 
     Shares are of 1; a share of nothing is NaN. Raises RawFileError where there is no report.
     """

@@ -1,7 +1,7 @@
-"""Real rows for people: a few kept, dropped and rejected ones per dataset and reason, by hash.
+"""Rows for people: a few kept, dropped and rejected ones per dataset and reason, by hash.
 
 Which rows are shown depends on their ids alone, so that the same rows come out of any number of
-shards and workers. Of each only an excerpt is held, with its annotations marked.
+shards and workers. Of each only an excerpt is held.
 """
 
 from __future__ import annotations
@@ -33,17 +33,26 @@ if TYPE_CHECKING:
 _FACTS: Final = 6
 _FACT_LENGTH: Final = 160
 _REJECT_LENGTH: Final = 420
-#: About how many bytes of markup a row takes on the page.
-_MARKUP: Final = 200
 
-#: Reason ("" is kept) -> its rows of least hash, as (hash, id, row).
+#: Reason -> its rows of least hash, as (hash, name, row).
 Groups = dict[str, list[tuple[int, str, dict[str, Any]]]]
 
 
-def choose(groups: Groups, table: Any, most: int) -> None:
-    """Keep in `groups` at most `most` rows per reason, those with the least hash of their ids."""
-    for reason, rows in _least(table, pc.fill_null(table["dropped"], ""), "id", most):
-        groups[reason] = sorted([*groups.get(reason, []), *rows], key=lambda row: row[:2])[:most]
+def choose(groups: Groups, table: Any, reasons: Any, name: str, most: int) -> None:
+    """Keep in `groups` at most `most` rows per reason: those with the least hash of their names.
+
+    `reasons` are as many as rows; null is "". `name` is the column that holds the names.
+    """
+    reasons = pc.fill_null(reasons, "")
+    hashes = pa.array(hashing.mix64(hashing.hashes(table[name].to_pylist())))
+    order = pa.table({"hash": hashes, "name": table[name]})
+    by_hash = [("hash", "ascending"), ("name", "ascending")]
+    for reason in pc.unique(reasons).to_pylist():
+        rows = pc.indices_nonzero(pc.equal(reasons, reason))
+        least = rows.take(pc.sort_indices(order.take(rows), by_hash)[:most])
+        columns = (hashes, table[name], table)
+        found = zip(*(c.take(least).to_pylist() for c in columns), strict=True)
+        groups[reason] = sorted([*groups.get(reason, []), *found], key=lambda row: row[:2])[:most]
 
 
 def chosen(dataset: Dataset, groups: Groups, normalized: Path, most: int) -> list[dict[str, Any]]:
@@ -56,99 +65,108 @@ def chosen(dataset: Dataset, groups: Groups, normalized: Path, most: int) -> lis
     return [*map(shown, dropped), *_rejected(dataset, normalized, most), *map(shown, kept)]
 
 
-def _least(
-    table: Any, reasons: Any, name: str, most: int
-) -> Iterator[tuple[str, list[tuple[int, str, dict[str, Any]]]]]:
-    """Reason -> its `most` rows of least hash, as (hash, name, row)."""
-    hashes = pa.array(hashing.mix64(hashing.hashes(table[name].to_pylist())))
-    order = pa.table({"reason": reasons, "hash": hashes, "name": table[name]})
-    for reason in sorted(pc.unique(order["reason"]).to_pylist()):
-        rows = pc.indices_nonzero(pc.equal(order["reason"], reason))
-        by_hash = [("hash", "ascending"), ("name", "ascending")]
-        least = rows.take(pc.sort_indices(order.take(rows), by_hash)[:most])
-        columns = (hashes, table[name], table)
-        yield reason, [*zip(*(c.take(least).to_pylist() for c in columns), strict=True)]
-
-
 def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]:
     """Pieces of raw files that became no record, or lost annotations on the way to one."""
     table = shards.read(folder / "rejects.parquet", REJECTS.names)
     name = pc.binary_join_element_wise(table["origin"], table["reason"], table["detail"], " ")
-    table = table.append_column("name", name)
+    groups: Groups = {}
+    choose(groups, table.append_column("name", name), table["reason"], "name", most)
     return [
         {
             "id": row["origin"],
             "dataset": dataset.id,
             "split": row["split"],
             "language": dataset.language,
-            "status": "rejected",
             "outcome": f"rejected: {reason}",
             "detail": marks.cut(row["detail"], _FACT_LENGTH),
-            "pieces": [("text", marks.cut(row["excerpt"], _REJECT_LENGTH))],
+            "text": marks.cut(row["excerpt"], _REJECT_LENGTH),
+            "spans": [],
             "facts": [],
-            "more": [],
         }
-        for reason, rows in _least(table, table["reason"], "name", most)
-        for *_, row in rows
+        for reason in sorted(groups)
+        for *_, row in groups[reason]
     ]
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows of a row of RECORDS."""
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
-    pieces, more = marks.excerpt(record.text, marks.spans(record))
-    facts = [(label, marks.cut(words, _FACT_LENGTH)) for label, words in marks.facts(record)]
-    if len(facts) > _FACTS:
-        more.append(f"{len(facts) - _FACTS:,} more annotations")
+    text, spans, hidden = marks.excerpt(record.text, marks.spans(record))
+    facts = [f"{label}: {marks.cut(words, _FACT_LENGTH)}" for label, words in marks.facts(record)]
+    more = [f"{len(facts) - _FACTS:,} more annotations"] if len(facts) > _FACTS else []
     return {
         "id": row["id"],
         "dataset": row["dataset"],
         "split": row["split"],
         "language": row["language"],
-        "status": "dropped" if row["dropped"] else "kept",
         "outcome": f"dropped: {row['dropped']}" if row["dropped"] else "kept",
-        "detail": row["drop_detail"] or row["drop_partner"] or "",
+        "detail": row["drop_detail"] or "",
         "partner_id": row["drop_partner"],
-        "pieces": pieces,
-        "facts": facts[:_FACTS],
-        "more": more,
+        "text": text,
+        "spans": [[*span] for span in spans],
+        "facts": [*facts[:_FACTS], *more, *hidden],
     }
 
 
-def few(rows: Sequence[dict[str, Any]], most_bytes: int) -> tuple[list[dict[str, Any]], int]:
-    """(rows, how many per dataset and outcome): the first of each kind, as many as have room."""
-    rows_of_kind: Counter[tuple[str, str]] = Counter()
-    bytes_at: Counter[int] = Counter()
-    places = []
-    for row in rows:
-        kind = (row["dataset"], row["outcome"])
-        rows_of_kind[kind] += 1
-        places.append(rows_of_kind[kind])
-        bytes_at[places[-1]] += len(orjson.dumps(row)) + _MARKUP
-    most = max(places, default=1)
-    while most > 1 and sum(bytes_at[n + 1] for n in range(most)) > most_bytes:
-        most -= 1
-    return [row for row, n in zip(rows, places, strict=True) if n <= most], most
+def few(
+    rows: Sequence[Mapping[str, Any]], kind: Sequence[str], most_bytes: int
+) -> tuple[list[Mapping[str, Any]], int]:
+    """(rows in their order, how many of each kind at most): as many of each kind as have room.
+
+    Rows are of one kind that have the same values of the keys `kind`. First every kind gets its
+    first row, then its second, and so on; whose turn it is within a round follows from a hash.
+    """
+    rows_of_kind: Counter[tuple[Any, ...]] = Counter()
+    turns = []
+    hashes = hashing.hashes([row["id"] for row in rows]).tolist()
+    for i, row in enumerate(rows):
+        own = tuple(row[key] for key in kind)
+        rows_of_kind[own] += 1
+        turns.append((rows_of_kind[own], hashes[i], i))
+    chosen = {}
+    for turn, _, i in sorted(turns):
+        most_bytes -= len(orjson.dumps(rows[i]))
+        if most_bytes < 0:
+            break
+        chosen[i] = turn
+    return [rows[i] for i in sorted(chosen)], max(chosen.values(), default=0)
 
 
 def with_partners(
     rows: Sequence[dict[str, Any]],
+    near: Mapping[str, Any] | None,
     folders: Mapping[str, Path],
     known: Container[str],
     workers: Workers | int,
 ) -> list[dict[str, Any]]:
-    """The rows, with the record that a dropped row lost against as its `partner`."""
+    """The rows and pairs of near-duplicates, each with the record that it lost against, or is like.
+
+    That record is the row's `partner`. `near` is near_duplicates.json, where dedupe looked.
+    """
+    pairs = [pair for entry in (near or {"pairs": []})["pairs"] for pair in entry["examples"]]
+    wanted = {row["partner_id"] for row in rows if row.get("partner_id")}
+    wanted |= {pair[end] for pair in pairs for end in ("id", "partner")}
     ids_by_dataset: dict[str, list[str]] = {}
-    for partner in sorted({row["partner_id"] for row in rows if row.get("partner_id")}):
-        if (dataset := place(partner)[0]) in known:
-            ids_by_dataset.setdefault(dataset, []).append(partner)
-    find = partial(_partners, folders=folders)
+    for identifier in sorted(wanted):
+        if (dataset := place(identifier)[0]) in known:
+            ids_by_dataset.setdefault(dataset, []).append(identifier)
+    find = partial(_by_id, folders=folders)
     found = engines.run(find, [*ids_by_dataset.values()], workers, itemgetter(0))
-    partners = {row["id"]: row for some in found for row in some}
-    return [{**row, "partner": partners.get(row.get("partner_id"))} for row in rows]
+    by_id = {row["id"]: row for some in found for row in some}
+    alike = [
+        {
+            **by_id[pair["id"]],
+            "outcome": "near-duplicate",
+            "detail": f"similarity {pair['similarity']}; {by_id[pair['id']]['outcome']}",
+            "partner_id": pair["partner"],
+        }
+        for pair in pairs
+        if pair["id"] in by_id
+    ]
+    return [{**row, "partner": by_id.get(row.get("partner_id"))} for row in [*rows, *alike]]
 
 
-def _partners(ids: Sequence[str], folders: Mapping[str, Path]) -> list[dict[str, Any]]:
+def _by_id(ids: Sequence[str], folders: Mapping[str, Path]) -> list[dict[str, Any]]:
     return [shown(row) for row in records(ids, folders)]
 
 

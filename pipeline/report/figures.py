@@ -130,6 +130,34 @@ def _summed(parts: Iterable[Mapping[str, Any]]) -> Counter[str]:
     return total
 
 
+def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[list[Any]]:
+    """[dataset, split, figure, count there, count here] of all that differs between two runs.
+
+    Both are counts.json. What a run does not have counts 0.
+    """
+    before, after = _by_split(there), _by_split(here)
+    return [
+        [*key, before.get(key, 0), after.get(key, 0)]
+        for key in sorted({*before, *after})
+        if before.get(key, 0) != after.get(key, 0)
+    ]
+
+
+def _by_split(counts: Mapping[str, Any]) -> dict[tuple[str, str, str], int]:
+    """(dataset, split, figure) -> count."""
+    found: dict[tuple[str, str, str], int] = {}
+    for name, dataset in counts["datasets"].items():
+        for split, records in dataset["records"].items():
+            found[name, split, "records"] = records["records"]
+            found[name, split, "kept"] = records["kept"]
+            for reason, n in records["dropped"].items():
+                found[name, split, f"dropped: {reason}"] = n
+        for task, by_split in dataset["instructions"].items():
+            for split, sums in by_split.items():
+                found[name, split, f"instructions: {task}"] = sums["instructions"]
+    return found
+
+
 def plots(
     counts: Mapping[str, Any], totals: Mapping[str, Any], figures: Mapping[str, Any]
 ) -> dict[str, Table]:

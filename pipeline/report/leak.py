@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from pipeline import hashing, tasks
 from pipeline.execution import shards
+from pipeline.report import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -29,55 +30,65 @@ _RESAMPLES: Final = 200
 _HALF, _ROW = (np.uint64(n) for n in (0x4841, 0x524F))
 
 
-def drawn(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Task -> the train rows to probe (record_id, labels), of the instructions in `folder`."""
-    rows_by_task: dict[str, Any] = {}
+def probed(dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Task -> the result of `probe` on the train rows of a dataset's instructions in `folder`.
+
+    A task of which too little is asked, or in which no probed row has a positive, is left out.
+    """
+    results: dict[str, Any] = {}
     for task in dataset.tasks:
         module = tasks.module(task)
         if module.ABSENT is None or len(module.inventory(dataset)) < LABELS:
             continue
         paths = shards.listed(folder / task, "train-*.parquet")
-        if not paths:
-            continue
-        table = pa.concat_tables(shards.read(p, ["id", "record_id", "labels"]) for p in paths)
-        if table.num_rows >= ROWS:
-            keys = hashing.mix64(hashing.hashes(table["id"].to_pylist()) ^ _ROW)
-            rows_by_task[task] = table.take(np.sort(np.argsort(keys, kind="stable")[:MOST_ROWS]))
-    return rows_by_task
-
-
-def probed(
-    dataset: Dataset, rows_by_task: Mapping[str, Any], records: Sequence[Any]
-) -> dict[str, Any]:
-    """Task -> the result of `probe` on the rows `drawn`; `records` are tables with their records.
-
-    A task in which no probed row has a positive is left out.
-    """
-    if not rows_by_task:
-        return {}
-    results: dict[str, Any] = {}
-    table = pa.concat_tables(records).combine_chunks()
-    for task, rows in rows_by_task.items():
-        inventory = tasks.inventory(dataset, task)
-        owner = pc.index_in(rows["record_id"], value_set=table["id"]).to_numpy()
-        positive = np.zeros((table.num_rows, len(inventory)), bool)
-        positive[tasks.held(dataset, task, table)] = True
-        lists = rows["labels"].combine_chunks()
-        sizes = pc.list_value_length(lists).to_numpy()
-        labels = np.full((len(lists), sizes.max()), -1, np.int64)
-        codes = pc.index_in(pc.list_flatten(lists), value_set=pa.array(inventory, pa.string()))
-        labels[np.arange(labels.shape[1]) < sizes[:, None]] = codes.to_numpy()
-        result = probe(labels, positive, owner, table["id"].to_pylist())
-        if result["positive"]:
-            results[task] = result
+        if sum(map(shards.rows, paths)) >= ROWS:
+            result = probe(*_drawn(dataset, task, paths))
+            if result["positive"]:
+                results[task] = result
     return results
+
+
+def _drawn(dataset: Dataset, task: str, paths: Sequence[Path]) -> tuple[Any, Any, Any, list[str]]:
+    """What `probe` takes: all rows of as many records, or pairs, as MOST_ROWS has room for."""
+    keys = [_keys(asked.units(shards.read(path, ["id"])["id"])) for path in paths]
+    order = np.sort(np.concatenate(keys))
+    most = order[MOST_ROWS] if len(order) > MOST_ROWS else np.uint64(2**64 - 1)
+    columns = ["id", "labels", "output"]
+    tables = [
+        shards.read(path, columns).filter(pa.array(key < most))
+        for path, key in zip(paths, keys, strict=True)
+    ]
+    table = pa.concat_tables(tables).combine_chunks()
+    units = asked.units(table["id"]).combine_chunks().dictionary_encode()
+    owner = units.indices.to_numpy()
+    inventory = pa.array(tasks.inventory(dataset, task), pa.string())
+    lists = table["labels"].combine_chunks()
+    sizes = pc.list_value_length(lists).to_numpy()
+    labels = np.full((len(lists), sizes.max()), -1, np.int64)
+    asked_at = np.arange(labels.shape[1]) < sizes[:, None]
+    labels[asked_at] = pc.index_in(pc.list_flatten(lists), value_set=inventory).to_numpy()
+    keys_of = asked.answer_keys(dataset, task)
+    answers = (
+        asked.answers(names, output, keys_of)
+        for names, output in zip(lists.to_pylist(), table["output"].to_pylist(), strict=True)
+    )
+    there = np.array([bool(answer) for row in answers for answer in row])
+    positive = np.zeros((len(units.dictionary), len(inventory)), bool)
+    positive[np.repeat(owner, sizes)[there], labels[asked_at][there]] = True
+    return labels, positive, owner, units.dictionary.to_pylist()
+
+
+def _keys(units: Any) -> Any:
+    """A hash for every record or pair, so that all its rows are drawn or none."""
+    return hashing.mix64(hashing.hashes(units.to_pylist()) ^ _ROW)
 
 
 def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> dict[str, Any]:
     """What the labels alone give away, as average precision.
 
     `labels` is rows x width, codes padded with -1; `positive` records x labels, bool; `owner` the
-    record of each row; `record_ids` the ids of the records.
+    record of each row; `record_ids` the ids of the records. Where instructions ask about a pair,
+    the pair stands for the record.
 
     `positive` is for finding the positive labels of a row, `pure` for finding rows without any.
     Each has the average precision of the classifier (`probe`) and of the frequencies alone
@@ -91,9 +102,9 @@ def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> 
     to_fit = hashing.mix64(hashing.hashes(record_ids) ^ _HALF) % np.uint64(2) == 0
     fit = to_fit[owner]
     size = int(labels.max()) + 1
-    asked = np.bincount(label[fit[row]], minlength=size)
+    times_asked = np.bincount(label[fit[row]], minlength=size)
     positives = np.bincount(label[fit[row]], is_positive[fit[row]], minlength=size)
-    frequency = (positives + 0.5) / (asked + 1)
+    frequency = (positives + 0.5) / (times_asked + 1)
     is_pure = ~np.logical_or.reduceat(is_positive, np.flatnonzero(np.diff(row, prepend=-1)))
     return {
         "rows": len(labels),

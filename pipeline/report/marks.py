@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 #: Characters of an excerpt, and those of them before its first annotation.
 _EXCERPT: Final = 420
 _BEFORE: Final = 80
-#: Mentions that are listed because they cross others.
-_CROSSING: Final = 6
-
-#: A piece of a marked text: ("text", string), ("open", label) or ("close", label).
-Piece = tuple[str, str]
 
 
 class Span(NamedTuple):
@@ -72,41 +67,20 @@ def _slots(slots: Sequence[Argument], texts: Sequence[str]) -> str:
     return "".join(f"; {slot.role}: {texts[slot.mention]}" for slot in slots)
 
 
-def excerpt(text: str, spans: Sequence[Span]) -> tuple[list[Piece], list[str]]:
-    """(a piece of the text with its spans marked, what could not be shown in it, in words).
-
-    `spans` are in text order. Marks nest; a span that crosses another is told in words instead.
-    """
+def excerpt(text: str, spans: Sequence[Span]) -> tuple[str, list[Span], list[str]]:
+    """(a piece of the text, the spans in it, what is left out, in words); `spans` in text order."""
     first, last = _window(text, spans)
-    inside = [span for span in spans if first <= span.start and span.end <= last]
-    nested: list[Span] = []
-    more: list[str] = []
-    ends: list[int] = []
-    for span in inside:
-        while ends and ends[-1] <= span.start:
-            ends.pop()
-        if ends and span.end > ends[-1]:
-            crossing = cut(text[span.start : span.end], 60)
-            more.append(f"crosses another mention: {span.label or 'mention'}: {crossing}")
-        else:
-            nested.append(span)
-            ends.append(span.end)
-    del more[_CROSSING:]
-    # At one place marks close, the innermost first, before others open, the outermost first.
-    tags = [(span.start, 1, i, "open", span.label) for i, span in enumerate(nested)]
-    tags += [(span.end, 0, -i, "close", span.label) for i, span in enumerate(nested)]
-    pieces: list[Piece] = [("text", "…")] if first else []
-    at = first
-    for place, _, _, kind, label in sorted(tags):
-        if place > at:
-            pieces.append(("text", text[at:place]))
-        pieces.append((kind, label))
-        at = place
-    if rest := text[at:last] + ("…" if last < len(text) else ""):
-        pieces.append(("text", rest))
-    if hidden := first + len(text) - last:
-        more.append(f"{hidden:,} more characters, {len(spans) - len(inside):,} more mentions")
-    return pieces, more
+    before, after = "…" if first else "", "…" if last < len(text) else ""
+    shift = len(before) - first
+    inside = [
+        Span(span.start + shift, span.end + shift, span.label)
+        for span in spans
+        if first <= span.start and span.end <= last
+    ]
+    left_out = len(spans) - len(inside)
+    hidden = first + len(text) - last
+    more = [f"{hidden:,} more characters, {left_out:,} more mentions"] if hidden else []
+    return before + text[first:last] + after, inside, more
 
 
 def _window(text: str, spans: Sequence[Span]) -> tuple[int, int]:

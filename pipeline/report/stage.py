@@ -14,11 +14,11 @@ The sums are checked: a record that is unaccounted for is an error. Shards are r
 from __future__ import annotations
 
 import csv
+import re
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.catalog import editions
@@ -26,8 +26,8 @@ from pipeline.dedupe.tags import count, record_shards, tagged
 from pipeline.errors import CountError
 from pipeline.execution import engines, shards
 from pipeline.execution.freshness import building
-from pipeline.negatives import atlas
-from pipeline.report import examples, figures, leak, page
+from pipeline.negatives import atlas, interchange
+from pipeline.report import asked, examples, figures, leak, page
 from pipeline.text import drawn
 
 if TYPE_CHECKING:
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 #: How a cell begins that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_COUNTED: Final = ("n_positive", "n_hard", "n_other")
-#: Rows that the page shows per dataset and reason, and the room for all of them.
-_ROWS_EACH: Final = 8
-_ROWS_BYTES: Final = 1_500_000
 
 
 class Measured(NamedTuple):
@@ -50,8 +46,9 @@ class Measured(NamedTuple):
 
     counts: dict[str, Any]
     figures: dict[str, Any]
-    charts: dict[str, Any]
+    near: dict[str, Any]
     rows: list[dict[str, Any]]
+    instructions: list[dict[str, Any]]
     labels: atlas.Labels
 
 
@@ -61,10 +58,12 @@ def report(
     out: Path,
     skipped: Iterable[tuple[str, str]] = (),
     workers: Workers | int = 1,
+    made: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output.
 
-    `skipped` are datasets left out, with the reason. Raises CountError where records are lost.
+    `skipped` are datasets left out, with the reason; `made` says how the corpus was made
+    (code, parameters). Raises CountError where records are lost.
     """
     datasets = sorted(datasets, key=lambda d: d.id)
     results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
@@ -75,24 +74,34 @@ def report(
         "skipped": dict(skipped),
     }
     totals = figures.totals(counts)
-    rows = [row for dataset in measured.values() for row in dataset.rows]
-    rows = examples.with_partners(rows, folders, measured, workers)
-    rows, most = examples.few(rows, _ROWS_BYTES)
     near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
     near = shards.read_json(near_path, "pairs") if near_path.exists() else None
+    rows = [row for dataset in measured.values() for row in dataset.rows]
+    rows = examples.with_partners(rows, near, folders, measured, workers)
+    instructions = [row for dataset in measured.values() for row in dataset.instructions]
     label_map = atlas.compared({name: dataset.labels for name, dataset in measured.items()})
+    figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
     with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
         shards.write_json(label_map, folder / "labels.json")
         for name, total in totals.items():
             path = folder / "metrics" / f"{name}.json" if name else folder / "total.json"
             shards.write_json(total, path)
-        figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
         for name, (columns, lines) in figures.plots(counts, totals, figures_by_dataset).items():
             _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
-        charts = {name: dataset.charts for name, dataset in measured.items()}
-        html = page.render(datasets, counts, totals, charts, rows, most, near, label_map)
-        shards.write_text(html, folder / "index.html")
+        content = page.data(
+            datasets,
+            counts,
+            totals,
+            figures_by_dataset,
+            {name: dataset.near for name, dataset in measured.items()},
+            rows,
+            instructions,
+            near,
+            label_map,
+            made,
+        )
+        shards.write_text(page.html(content), folder / "index.html")
     return counts
 
 
@@ -105,10 +114,10 @@ def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[obje
 
 
 def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet takes for a formula, and that ends no script of `dvc plots`."""
     if not isinstance(value, str):
         return value
-    text = drawn(value)
+    text = re.sub("<(?=[/!])", r"<\\", drawn(value))
     return f"'{text}" if text.lstrip(" ·↵→").startswith(_FORMULA) else text
 
 
@@ -119,21 +128,15 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
     read = shards.read_json(normalized / "summary.json", "splits")["splits"]
     records: dict[str, Any] = {}
     groups: examples.Groups = {}
-    rows_to_probe = leak.drawn(dataset, instructed)
-    ids = [rows["record_id"].combine_chunks() for rows in rows_to_probe.values()]
-    probed_ids = pa.concat_arrays(ids or [pa.array([], pa.string())])
-    probed_records: list[Any] = []
 
     def published() -> Iterator[Any]:
         """The records that make instructions, shard by shard; all are counted on the way."""
         for split, path in record_shards(cleaned):
             table = tagged(path, deduped)
             count(records, split, table)
-            examples.choose(groups, table, _ROWS_EACH)
+            examples.choose(groups, table, table["dropped"], "id", page.ROWS_EACH)
             if split == "test" or dataset.use != "held-out":
                 table = table.filter(pc.is_null(table["dropped"]))
-                if split == "train":
-                    probed_records.append(table.filter(pc.is_in(table["id"], probed_ids)))
                 yield table
 
     dataset_figures = figures.figures(dataset, published())
@@ -146,15 +149,16 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
             split: {kind: entry["found"] for kind, entry in kinds.items()}
             for split, kinds in hygiene.items()
         },
-        "instructions": _instructions(dataset, instructed, records),
-        "leak": leak.probed(dataset, rows_to_probe, probed_records),
+        "instructions": asked.counted(dataset, instructed, records),
+        "leak": leak.probed(dataset, instructed),
     }
-    dictionary = shards.read_json(folders["negatives"] / dataset.id / "dictionary.json", "tasks")
+    near = interchange.dictionary_for(dataset, folders["negatives"])
     return Measured(
         counts,
         dataset_figures,
-        page.charts(dataset_figures, dictionary["tasks"]),
-        examples.chosen(dataset, groups, normalized, _ROWS_EACH),
+        near,
+        examples.chosen(dataset, groups, normalized, page.ROWS_EACH),
+        asked.chosen(dataset, instructed, near, page.ROWS_EACH),
         atlas.gathered(dataset, cleaned, deduped),
     )
 
@@ -168,27 +172,3 @@ def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> 
             where=clean,
             todo="the folders are of two runs: run the stages again from normalize",
         )
-
-
-def _instructions(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
-    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions.
-
-    `asked_nothing` are the kept records of `records` that no instruction asks of.
-    """
-    tasks: dict[str, Any] = {}
-    for task in dataset.tasks:
-        for split, path in record_shards(folder / task):
-            table = shards.read(path, ("record_id", *_COUNTED))
-            sums = tasks.setdefault(task, {}).setdefault(
-                split,
-                {
-                    **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
-                    "asked_nothing": records[split]["kept"],
-                },
-            )
-            sums["instructions"] += table.num_rows
-            sums["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
-            sums["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
-            for column in _COUNTED:
-                sums[column] += pc.sum(table[column]).as_py() or 0
-    return tasks

@@ -20,8 +20,16 @@ from pipeline.execution import code
             "instruct",
             {"instruct/assembly.py", "hashing.py", "instruct/templates.toml"},
         ),
-        ("publish", {"publish/card.py", "publish/lengths.py"}),
-        ("report", {"report/examples.py", "report/page/page.html", "report/marks.py"}),
+        ("publish", {"publish/card.py", "publish/card.md", "publish/lengths.py"}),
+        (
+            "report",
+            {
+                "report/examples.py",
+                "report/page/page.html",
+                "report/page/draw.js",
+                "report/marks.py",
+            },
+        ),
     ],
 )
 def test_a_stage_follows_from_what_it_imports(stage, has):

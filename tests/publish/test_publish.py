@@ -15,8 +15,9 @@ from pipeline.config import Instruct, Publish, Settings
 from pipeline.dedupe.tags import TAGS
 from pipeline.errors import CountError, DeclarationError
 from pipeline.execution import shards, shuffle
-from pipeline.publish import lengths, loading, shares
+from pipeline.publish import card, lengths, loading, shares
 from pipeline.publish import stage as publish
+from pipeline.publish.card import Published
 from pipeline.tables import INSTRUCTIONS, RECORDS
 
 NAMES = ("wnut2017", "scierc")
@@ -200,6 +201,65 @@ def test_the_card_says_whose_texts_are_invented(folders, tmp_path):
     for name, texts in (("wnut2017", "real"), ("scierc", "invented")):
         d = catalog.load(name)
         assert f"| {d.source} | {d.title} | {texts} |" in text
+        assert f"| {d.homepage} | {d.citation} |" in text
+
+
+def test_the_hub_reads_what_the_card_says_of_itself(folders, tmp_path):
+    from datasets import Features
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    published(folders, tmp_path / "corpus")
+    found = DatasetCard.load(tmp_path / "corpus" / "README.md", ignore_metadata_errors=False)
+
+    data = found.data
+    assert data.pretty_name == "Schema-based information-extraction instructions"
+    assert (data.license, data.license_name) == ("other", "licences-of-the-sources")
+    assert (data.language, data.size_categories) == (["en"], "n<1K")
+    assert data.task_categories == ["text-generation", "token-classification"]
+    assert {"information-extraction", "NER", "RE", "invented-text"} <= {*data.tags}
+    assert "EE" not in data.tags
+    infos = DatasetInfosDict.from_dataset_card_data(data)
+    assert infos["NER-en"].features == Features.from_arrow_schema(INSTRUCTIONS)
+    splits = infos["NER-en"].splits
+    assert {name: split.num_examples for name, split in splits.items()} == {"train": 420, "dev": 60}
+    files = [*(tmp_path / "corpus" / "NER-en").iterdir()]
+    assert infos["NER-en"].download_size == sum(path.stat().st_size for path in files)
+    assert infos["NER-en"].dataset_size == sum(split.num_bytes for split in splits.values()) > 0
+    configs = MetadataConfigs.from_dataset_card_data(data)
+    assert {*configs} == {"default", "NER-en"}
+    assert configs.get_default_config_name() == "default"
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"),
+    [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (2_500_000, "1M<n<10M")],
+)
+def test_sizes_are_named_as_the_hub_does(rows, size):
+    made = {"NER-en/train": Published({"wnut2017": rows}, lengths.Lengths())}
+    front = card._front_matter([catalog.load("wnut2017")], made, [], "name")
+
+    assert msgspec.yaml.decode(front.partition("---\n")[0].encode())["size_categories"] == size
+
+
+def test_the_card_shows_a_row_columns_and_how_to_load(folders, tmp_path):
+    published(folders, tmp_path / "corpus")
+    text = (tmp_path / "corpus" / "README.md").read_text(encoding="utf-8")
+
+    row = msgspec.json.decode(text.partition("```json\n")[2].partition("```")[0].encode())
+    assert {*row} == {*INSTRUCTIONS.names}
+    assert row["split"] == "train"
+    columns = text.partition("## Columns\n\n")[2].partition("\n\n")[0].splitlines()[2:]
+    kinds = {"int32": "int32", "string": "string", "list<item: string not null>": "list of strings"}
+    for line, field in zip(columns, INSTRUCTIONS, strict=True):
+        assert line.startswith(f"| `{field.name}` | {kinds[str(field.type)]} | ")
+    assert 'load_dataset("path/to/this/folder", "NER-en", split="train"' in text
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert [*dict.fromkeys(headings)] == headings
+    for heading in ("Use", "Intended use", "Limitations", "Personal data", "How it was made"):
+        assert f"## {heading}" in headings
+    assert "$" not in text
 
 
 def test_what_datasets_finds_is_checked_without_a_network(folders, tmp_path, monkeypatch):
@@ -219,8 +279,10 @@ def test_what_datasets_finds_is_checked_without_a_network(folders, tmp_path, mon
 
 
 def test_what_datasets_cannot_open_gets_no_name(folders, tmp_path, monkeypatch):
-    card = publish.card
-    monkeypatch.setattr(publish, "card", lambda *a: card(*a).replace("NER-en/dev-", "NER-en/div-"))
+    written = publish.card
+    monkeypatch.setattr(
+        publish, "card", lambda *a: written(*a).replace("NER-en/dev-", "NER-en/div-")
+    )
 
     with pytest.raises(CountError, match="`datasets` cannot open the corpus"):
         published(folders, tmp_path / "corpus")

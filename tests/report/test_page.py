@@ -6,11 +6,17 @@ Skipped where there is no browser; but not where IEPILE_RAW is set, as in contin
 import json
 import os
 import shutil
+import subprocess
+import sys
+from itertools import pairwise
 
 import pytest
 
+from pipeline.report import page
 from pipeline.report.stage import report
+from tests.conftest import ROOT
 from tests.planted import DATASETS, IMAGE, SCRIPT, planted
+from tests.report.test_report import large
 
 PROGRAMS = [shutil.which("chromium"), shutil.which("chromedriver")]
 pytestmark = pytest.mark.skipif(
@@ -27,14 +33,16 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
-#: The rows of the audit that the present filters let through.
-ROWS_SHOWN = "#list > article:not([hidden])"
+SHOWN = "main article"
+#: Every page of the planted corpus.
+PAGES = ["", "dataset=toy", "dataset=wan", "view=instructions", "view=rows", "view=labels"]
 
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    report(DATASETS, planted(folder), folder / "reports", [("gone", SCRIPT)])
+    made = {"code": "0" * 32, "parameters": "instruct:\n  ways: 64\n"}
+    report(DATASETS, planted(folder), folder / "reports", [("gone", SCRIPT)], made=made)
     return folder / "reports" / "index.html"
 
 
@@ -69,10 +77,21 @@ def width(driver, pixels, height):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
-def visible(driver, selector):
+def texts(driver, selector):
     found = "return [...document.querySelectorAll(arguments[0])]"
-    script = f"{found}.filter(x => !x.hidden).map(x => x.textContent)"
-    return driver.execute_script(script, selector)
+    return driver.execute_script(f"{found}.map(x => x.textContent)", selector)
+
+
+def visit(driver, address):
+    """Follow a link of the page."""
+    driver.execute_script("location.hash = arguments[0]; route()", address)
+
+
+def choose(driver, name, value):
+    script = """const field = document.querySelector("main form").elements[arguments[0]];
+    field.value = arguments[1]; field.dispatchEvent(new Event("input", {bubbles: true}));"""
+    driver.execute_script(script, name, value)
+    return texts(driver, SHOWN)
 
 
 def soon(driver, script):
@@ -80,13 +99,6 @@ def soon(driver, script):
     from selenium.webdriver.support.ui import WebDriverWait
 
     WebDriverWait(driver, 30).until(lambda page: page.execute_script(f"return {script}"), script)
-
-
-def choose(driver, name, value):
-    script = """const field = document.getElementById("filters").elements[arguments[0]];
-    field.value = arguments[1]; field.dispatchEvent(new Event("input", {bubbles: true}));"""
-    driver.execute_script(script, name, value)
-    return visible(driver, "#list > article")
 
 
 def requests(driver):
@@ -97,38 +109,42 @@ def requests(driver):
 
 
 def test_it_opens_without_an_error_or_a_request(browser, html):
-    assert browser.title == "Audit of the corpus"
+    assert browser.title.startswith("10 of 15 records became")
+    for address in PAGES:
+        visit(browser, address)
     asked = requests(browser)
     assert asked[0] == html.as_uri()
     assert [url for url in asked[1:] if not url.startswith("data:")] == []
     assert browser.get_log("browser") == []
 
 
-def test_a_planted_script_stays_text(browser):
+@pytest.mark.parametrize("address", PAGES)
+def test_a_planted_script_stays_text(browser, address):
+    visit(browser, address)
     for details in browser.find_elements("css selector", "details"):
         browser.execute_script("arguments[0].open = true", details)
 
     assert browser.execute_script("return window.owned") is None
     assert browser.find_elements("css selector", "img, iframe, object, embed") == []
-    assert len(browser.find_elements("css selector", "script")) == 1
+    assert len(browser.find_elements("css selector", "script")) == 3
     links = browser.execute_script("return [...document.links].map(a => a.protocol)")
     assert {*links} == {"file:"}
-    texts = choose(browser, "q", "Ines saw")
-    assert len(texts) == 1
-    assert SCRIPT in texts[0]
+
+
+def test_what_the_data_says_is_shown_as_it_stands(browser):
+    visit(browser, "view=rows")
+    (text,) = choose(browser, "q", "Ines saw")
+    assert SCRIPT in text
     rejected = choose(browser, "q", "odd_tag")
     assert len(rejected) == 3
     assert all(SCRIPT + IMAGE in text for text in rejected)
-    section = browser.find_element("id", "dataset-wan")
-    assert SCRIPT in section.text
-    assert IMAGE in browser.execute_script(
-        "return arguments[0].querySelector('.near').textContent", section
-    )
-    chart = (
-        "return [...arguments[0].querySelectorAll('.bars, .heat')]"
-        ".map(t => t.textContent).join(' ')"
-    )
-    assert "<script>" in browser.execute_script(chart, section)
+    visit(browser, "view=instructions")
+    assert any(SCRIPT in text for text in choose(browser, "q", "Ines saw"))
+    visit(browser, "dataset=wan")
+    assert SCRIPT in browser.find_element("css selector", "h1").text
+    assert any(IMAGE in text for text in texts(browser, "td.words"))
+    assert "<script>" in " ".join(texts(browser, "figure svg"))
+    assert "ways: 64" in " ".join(texts(browser, "footer"))
 
 
 def test_a_script_that_slipped_through_would_not_run(browser):
@@ -145,76 +161,267 @@ def test_a_script_that_slipped_through_would_not_run(browser):
 
 
 def test_rows_are_searched_and_filtered(browser):
-    everything = visible(browser, "#list > article")
-    assert len(everything) == 18
+    visit(browser, "view=rows")
+    everything = texts(browser, SHOWN)
+    assert len(everything) == 20
+    status = browser.find_element("css selector", "main [role=status]")
+    assert status.text == "20 of 20 match"
 
     assert len(choose(browser, "outcome", "dropped: conflicting_duplicate")) == 2
     assert len(choose(browser, "q", "BOB partner")) == 2
+    assert browser.current_url.endswith(
+        "#view=rows&q=BOB+partner&outcome=dropped%3A+conflicting_duplicate"
+    )
     assert choose(browser, "q", "nothing like this") == []
-    assert browser.find_element("id", "matches").text == "0 of 18 rows match"
-    browser.find_element("css selector", "#filters button").click()
-    soon(browser, f"document.querySelectorAll('{ROWS_SHOWN}').length === {len(everything)}")
-    assert visible(browser, "#list > article") == everything
+    assert status.text == "0 of 20 match"
+    browser.find_element("css selector", "main form button").click()
+    soon(browser, f"document.querySelectorAll('{SHOWN}').length === {len(everything)}")
+    assert texts(browser, SHOWN) == everything
     assert len(choose(browser, "language", "zh")) == 4
     assert len(choose(browser, "q", "雾港")) == 2
 
 
-def test_a_dropped_row_shows_reason_partner_and_annotations(browser):
-    (text,) = choose(browser, "outcome", "dropped: train_text_in_test")
+def test_the_address_holds_the_filters(browser, html):
+    browser.get(f"{html.as_uri()}#view=rows&outcome=dropped: train_text_in_test")
 
+    (text,) = texts(browser, SHOWN)
     assert "toy/train/2" in text
-    assert "partner toy/test/0" in text
-    article = browser.find_element("css selector", ROWS_SHOWN)
+    assert "its partner toy/test/0, kept" in text
+    article = browser.find_element("css selector", SHOWN)
     marks = "return [...arguments[0].querySelectorAll('mark')].map(m => m.textContent)"
-    assert browser.execute_script(marks, article) == ["Bergenplace", "Bergenplace"]
+    assert browser.execute_script(marks, article) == ["Bergen", "Bergen"]
+    assert browser.execute_script(
+        "return [...arguments[0].querySelectorAll('.tag')].map(m => m.textContent)", article
+    ) == ["place", "place"]
 
 
-def test_near_duplicates_and_odd_annotations_are_told(browser):
-    near = browser.find_element("id", "near")
-    browser.execute_script("arguments[0].open = true", near)
+def test_near_duplicates_stand_side_by_side(browser):
+    visit(browser, "view=rows&outcome=near-duplicate")
 
-    assert "2 found with similarity 0.8 or more (reported, not dropped)" in near.text
-    assert "toy/train/9 ~ toy/train/10" in near.text
-    section = browser.find_element("id", "dataset-toy")
-    browser.execute_script("arguments[0].open = true", section)
-    assert "span with two labels 1" in section.text
+    first, second = texts(browser, SHOWN)
+    assert "toy/train/9" in first
+    assert "its partner toy/train/10" in first
+    assert "A leak" not in second
+    visit(browser, "")
+    assert "Near-duplicates that stay: 2." in " ".join(texts(browser, ".verdict li"))
+    assert "toy/train" in " ".join(texts(browser, "table:not(#datasets) td"))
+    visit(browser, "dataset=toy")
+    assert "trainspan with two labels1" in "".join(texts(browser, "tr"))
+
+
+def test_instructions_show_kinds_and_answers(browser):
+    visit(browser, "view=instructions&dataset=toy&task=NER&split=train")
+    shown = choose(browser, "q", "toy/train/0/NER/0")
+
+    assert len(shown) == 1
+    rows = texts(browser, f"{SHOWN} tr")
+    assert sorted(rows) == [
+        f"+positive: person{'Ines'}",
+        "+positive: placeOslo",
+        f"+positive: thing{SCRIPT}",
+    ]
+    marks = texts(browser, f"{SHOWN} mark")
+    assert marks == ["Ines", SCRIPT, "Oslo"]
+    choose(browser, "q", "")
+    for kind, sign in (("hard", "≈"), ("other", "–")):
+        found = choose(browser, "holds", kind)
+        assert found
+        assert all(f"{sign}{kind}:" in text for text in found)
+    without = choose(browser, "holds", "no positive")
+    assert without
+    assert not any("+positive" in text for text in without)
+    choose(browser, "holds", "")
+    assert all("thing" in text for text in choose(browser, "label", "thing"))
 
 
 def test_datasets_are_found_sorted_and_opened(browser):
-    rows = "#overview tbody tr"
-    assert visible(browser, f"{rows} th") == ["toy", "wan"]
+    rows = "#datasets tbody tr:not([hidden])"
+    assert texts(browser, f"{rows} a") == ["toy", "wan"]
 
-    heads = browser.find_elements("css selector", "#overview thead button")
+    heads = browser.find_elements("css selector", "#datasets thead button")
     for name, order in (
         ("dataset", ["toy", "wan"]),
         ("dataset", ["wan", "toy"]),
-        ("records", ["toy", "wan"]),
         ("records", ["wan", "toy"]),
+        ("records", ["toy", "wan"]),
     ):
         next(h for h in heads if h.text == name).click()
-        assert visible(browser, f"{rows} th") == order, name
+        assert texts(browser, f"{rows} a") == order, name
 
     browser.find_element("id", "find").send_keys("zh ner")
-    assert [text for text in visible(browser, rows) if "wan" in text] == visible(browser, rows)
-    assert browser.find_element("id", "found").text == "1 of 2 datasets"
+    assert texts(browser, f"{rows} a") == ["wan"]
+    assert browser.find_element("css selector", "[role=status]").text == "1 of 2 datasets"
 
     browser.find_element("link text", "wan").click()
-    soon(browser, "document.getElementById('dataset-wan').open")
-    button = browser.find_element("css selector", "[data-rows=wan]")
-    browser.execute_script("arguments[0].click()", button)
-    soon(browser, f"document.querySelectorAll('{ROWS_SHOWN}').length === 4")
+    soon(browser, "document.querySelector('h1').textContent.startsWith('wan')")
+    assert browser.execute_script("return document.activeElement.id") == "main"
+    browser.find_element("link text", "rows").click()
+    soon(browser, f"document.querySelectorAll('{SHOWN}').length === 4")
 
 
-@pytest.mark.parametrize("pixels", [360, 390, 768, 1280])
-def test_it_fits_the_screen(browser, pixels):
+def test_the_flow_is_drawn_to_scale(browser):
+    """Ribbons out of a node are as thick as what they stand for, and none is left out."""
+    script = """return [...document.querySelectorAll('.ribbon')].map(
+        r => [r.querySelector('title').textContent, parseFloat(r.getAttribute('stroke-width'))])"""
+    thick = dict(browser.execute_script(script))
+    counts = {name: int(name.rpartition(": ")[2].replace(",", "")) for name in thick}
+    of_records = {n: c for n, c in counts.items() if n.startswith(("rows read", "records"))}
+
+    read = sum(c for n, c in of_records.items() if n.startswith("rows read"))
+    assert read == 18
+    assert sum(c for n, c in of_records.items() if n.startswith("records")) == 15
+    scale = thick["rows read → records: 15"] / 15
+    assert all(thick[n] == pytest.approx(c * scale) for n, c in of_records.items())
+    kept = thick["records → kept: 10"]
+    assert sum(w for n, w in thick.items() if n.startswith("kept")) == pytest.approx(kept)
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("pixels", [360, 390, 800, 1400])
+def test_it_fits_the_screen(browser, pixels, address):
     width(browser, pixels, 800)
+    visit(browser, address)
     for details in browser.find_elements("css selector", "details"):
         browser.execute_script("arguments[0].open = true", details)
 
     wide = browser.execute_script("return document.documentElement.scrollWidth")
     assert wide <= pixels
     small = browser.execute_script(
-        "return Math.min(...[...document.querySelectorAll('p, td, .bars th, .heat b, summary')]"
+        "return Math.min(...[...document.querySelectorAll('p, td, th, text, small, summary')]"
         ".map(x => parseFloat(getComputedStyle(x).fontSize)))"
     )
     assert small >= 11
+    assert browser.execute_script(
+        "const t = document.getElementById('datasets');"
+        "return !t || t.getBoundingClientRect().right <= document.documentElement.clientWidth"
+    )
+
+
+#: Texts whose contrast with what lies behind them is less than 4.5, after WCAG 2.2.
+CONTRAST = """
+const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+const color = (css) => {
+  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data];
+};
+const light = (rgb) => {
+  const [r, g, b] = rgb.slice(0, 3).map(c => c / 255).map(
+    c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  const layers = [];
+  for (let e = element; e; e = e.parentElement)
+    layers.unshift(color(getComputedStyle(e).backgroundColor));
+  return layers.reduce((under, [r, g, b, a]) =>
+    [r, g, b].map((c, i) => c * a / 255 + under[i] * (1 - a / 255)), [255, 255, 255]);
+};
+const poor = [];
+for (const element of document.querySelectorAll("body *")) {
+  const style = getComputedStyle(element);
+  const own = [...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+  if (!own || !element.getClientRects().length) continue;
+  const ink = light(color(element instanceof SVGElement ? style.fill : style.color));
+  const paper = light(behind(element));
+  const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+  if (ratio < 4.5) poor.push([element.tagName, element.textContent.slice(0, 40), ratio]);
+}
+return poor;
+"""
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out(browser, scheme, address):
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    visit(browser, address)
+    for details in browser.find_elements("css selector", "details"):
+        browser.execute_script("arguments[0].open = true", details)
+
+    assert browser.execute_script(CONTRAST) == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_it_can_be_read_and_used_without_eyes_and_mouse(browser, address):
+    visit(browser, address)
+    run = browser.execute_script
+
+    levels = run("return [...document.querySelectorAll('h1,h2,h3')].map(h => +h.tagName[1])")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert run("return document.documentElement.lang") == "en"
+    for tag in ("header", "main", "nav", "footer"):
+        assert run("return document.querySelectorAll(arguments[0]).length", tag) == 1, tag
+    faults = {
+        "input, select": "!x.labels.length",
+        "a, button": "!x.textContent.trim()",
+        "svg": "x.role !== 'img' || !x.ariaLabel",
+        "table": "!x.caption",
+        "thead th": "x.scope !== 'col'",
+        "tbody tr": "x.cells[0].scope !== 'row'",
+        "[tabindex]": "x.tabIndex > 0",
+        "[role=region]": "!x.ariaLabel",
+    }
+    for selector, fault in faults.items():
+        every = "return [...document.querySelectorAll(arguments[0])]"
+        assert run(f"{every}.filter(x => {fault}).length", selector) == 0, selector
+    names = run("return [...document.querySelectorAll('[id]')].map(x => x.id)")
+    assert len(names) == len({*names})
+
+
+def test_the_keyboard_skips_to_the_content(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    browser.find_element("tag name", "body").send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.text == "Skip to the content"
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.switch_to.active_element.get_attribute("id") == "main"
+
+
+def test_the_page_tells_what_differs_from_another_run(chromium, html, tmp_path):
+    changes = {"against": SCRIPT, "rows": [["toy", "train", "kept", 9, 7]]}
+    page_of_two = tmp_path / "two.html"
+    page_of_two.write_text(
+        page.with_changes(html.read_text(encoding="utf-8"), changes), encoding="utf-8"
+    )
+    chromium.get(page_of_two.as_uri())
+
+    assert f"What differs from {SCRIPT}" in texts(chromium, "h2")
+    assert "toytrainkept97-2" in texts(chromium, "main tr")
+    assert chromium.execute_script("return window.owned") is None
+
+
+def test_dvc_draws_its_plots_without_a_network(chromium, html, tmp_path):
+    shutil.copytree(html.parent, tmp_path / "output" / "reports")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    dvc = [sys.executable, "-m", "dvc"]
+    quiet = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    subprocess.run([*dvc, "init", "-q", "--no-scm"], cwd=tmp_path, env=quiet, check=True)
+    shutil.copy(ROOT / ".dvc" / "config", tmp_path / ".dvc")
+    shutil.copytree(ROOT / ".dvc" / "plots", tmp_path / ".dvc" / "plots")
+    subprocess.run([*dvc, "plots", "show", "-q"], cwd=tmp_path, env=quiet, check=True)
+    chromium.get_log("performance")
+    chromium.get((tmp_path / "dvc_plots" / "index.html").as_uri())
+
+    assert [url for url in requests(chromium) if not url.startswith(("file:", "data:"))] == []
+    assert len(texts(chromium, "h2")) == 5
+    drops, *_ = texts(chromium, "svg[role=img]")
+    assert "reason: conflicting_duplicate\nrecords: 2" in drops
+    assert len(texts(chromium, "svg[role=img]")) == 5
+    assert all(texts(chromium, f"svg[role=img] {mark} title") for mark in ("rect", "circle"))
+
+
+def test_the_page_of_500_datasets_opens_in_two_seconds(chromium, tmp_path):
+    path = tmp_path / "large.html"
+    path.write_text(large(500, 30), encoding="utf-8")
+    times = []
+    for _ in range(3):
+        chromium.get(path.as_uri())
+        entry = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
+        times.append(chromium.execute_script(entry))
+
+    assert len(texts(chromium, "#datasets tbody tr")) == 500
+    assert min(times) < 2000

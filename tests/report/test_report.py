@@ -2,13 +2,15 @@
 
 import csv
 import json
-import string
+import re
 import tomllib
 from html.parser import HTMLParser
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.cells import cell_len
 
 from pipeline import catalog
@@ -16,10 +18,10 @@ from pipeline.cli import main
 from pipeline.commands.chain import everything
 from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
-from pipeline.dedupe.tags import record_shards, tagged
+from pipeline.dedupe.tags import record_shards
 from pipeline.errors import CountError
 from pipeline.execution import shards
-from pipeline.report import COUNTED, PLOTTED, examples, figures, marks, page, stage, tables
+from pipeline.report import COUNTED, PLOTTED, asked, examples, figures, marks, page, stage, tables
 from pipeline.report.marks import Span
 from pipeline.report.stage import report
 from pipeline.terminal import listing
@@ -30,7 +32,6 @@ from tests.planted import DATASETS, IMAGE, SCRIPT, planted
 #: What could end the script or begin another, were it not escaped.
 ODD = ["</script><script>owned()</script>", "<!--<script>", "]]>\u2028owned()//", "' onload='x"]
 GAIN = {"probe": 0.5, "prior": 0.25, "low": 0.2, "high": 0.3}
-FIGURES = {"labels": {"NER": {"ship": 3, "raft": 2}}, "positives": {}, "lengths": [0] * 11}
 SOME = ["wnut2017", "phee", "duie2", "ade-corpus", "weibo-ner", "conll04"]
 
 
@@ -84,6 +85,12 @@ def test_every_row_read_is_rejected_merged_dropped_or_kept(sample):
             found[key] = found.get(key, 0) + 1
         assert found == told, name
         assert sum(s["kept"] for s in own["records"].values()) == len(records) - len(dropped)
+
+
+def content_of(path):
+    """What a page tells: the JSON in it."""
+    _, _, rest = path.read_text(encoding="utf-8").partition('id="data">')
+    return json.loads(rest.partition("</script>")[0])
 
 
 def _rows(path):
@@ -200,23 +207,54 @@ def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
     assert following.endswith("--out messages")
 
 
+def test_audit_tells_what_differs_from_another_run(sample, tmp_path, capsys):
+    here = sample[1]["report"]
+    counts = json.loads((here / "counts.json").read_bytes())
+    del counts["datasets"]["phee"]
+    split = counts["datasets"]["wnut2017"]["records"]["train"]
+    split["kept"] -= 1
+    split["dropped"]["too_long"] = 1
+    shards.write_json(counts, tmp_path / "other" / "reports" / "counts.json")
+    rows = figures.changes(counts, sample[0])
+
+    assert ["wnut2017", "train", "kept", split["kept"], split["kept"] + 1] in rows
+    assert ["wnut2017", "train", "dropped: too_long", 1, 0] in rows
+    assert {row[0] for row in rows} == {"phee", "wnut2017"}
+    whole = figures.totals(sample[0])["phee"]["instructions"]
+    assert sum(n for *_, key, _, n in rows if key.startswith("instructions")) == whole
+    out = tmp_path / "two.html"
+    arguments = ["audit", "--run", str(here.parent), "--against", str(tmp_path / "other")]
+    assert main([*arguments, "--page", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert re.search(rf"wnut2017 +train +kept +{split['kept']} +{split['kept'] + 1} +1\n", told)
+    text = out.read_text(encoding="utf-8")
+    assert json.loads(text.partition('id="changes">')[2].partition("<")[0])["rows"] == rows
+    assert content_of(out) == content_of(here / "index.html")
+
+    assert main(["audit", "--run", str(here.parent), "--against", str(here.parent)]) == 0
+    assert capsys.readouterr().out == "No count differs.\n"
+    assert main(["audit", "--run", str(here.parent), "--page", str(out)]) == 1
+    assert "--against DIR" in capsys.readouterr().err
+
+
 def test_no_names_are_taken_for_missing_values(corpus):
     """pandas reads NA and null as nothing."""
     frames = tables(corpus[2].parent)
     labels = frames["label_frequency"]["label"]
 
-    assert {SCRIPT, IMAGE} <= {*labels}
+    assert {SCRIPT.replace("</", "<\\/"), IMAGE} <= {*labels}
     assert labels.notna().all()
 
 
 def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     counts, folders = sample
     told = "All texts are invented: imagined in the format of the real data."
-    page = (folders["report"] / "index.html").read_text(encoding="utf-8")
+    content = content_of(folders["report"] / "index.html")
 
     assert counts["edition"] == {"invented": sorted(SOME)}
-    assert f"<strong>{told}" in page.partition("</header>")[0]
-    assert "real rows" not in page
+    assert content["edition"] == "Sample: invented text."
+    assert content["warning"].startswith(told)
+    assert all(dataset["invented"] for dataset in content["datasets"])
     card = (folders["publish"] / "README.md").read_text(encoding="utf-8")
     assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
     assert main(["audit", "--run", str(folders["report"].parent)]) == 0
@@ -226,13 +264,17 @@ def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
 @pytest.mark.parametrize("invented", [(), ("wan",)])
 def test_the_page_says_which_texts_are_invented(tmp_path, invented):
     counts = report(DATASETS, planted(tmp_path, invented=invented), tmp_path / "reports")
-    html = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    content = content_of(tmp_path / "reports" / "index.html")
 
     told = "The texts of 1 of 2 datasets (wan) are invented"
     assert counts["edition"] == {"invented": [*invented]}
-    assert (told in html) == (told in listing.summary(counts, tmp_path)) == bool(invented)
-    assert ("of the real data: free" in html) == bool(invented)
-    assert html.count('<span class="status">invented</span>') == 4 * len(invented)
+    assert (
+        (told in content["warning"])
+        == (told in listing.summary(counts, tmp_path))
+        == bool(invented)
+    )
+    assert content["edition"] == "Invented text."
+    assert [d["id"] for d in content["datasets"] if d["invented"]] == [*invented]
 
 
 def test_every_manifest_of_the_sample_edition_says_so():
@@ -266,14 +308,8 @@ def test_shards_and_workers_change_no_byte(corpus, tmp_path):
 
 
 def test_every_planted_drop_is_shown_with_its_partner(corpus):
-    _, folders, _ = corpus
-    rows = []
-    for d in DATASETS:
-        groups = {}
-        for _, path in record_shards(folders["clean"] / d.id):
-            examples.choose(groups, tagged(path, folders["dedupe"] / d.id), 8)
-        rows += examples.chosen(d, groups, folders["normalize"] / d.id, 8)
-    shown = {r["id"]: r for r in examples.with_partners(rows, folders, {"toy", "wan"}, 1)}
+    content = content_of(corpus[2] / "index.html")
+    shown = {r["id"]: r for r in content["rows"] if r["outcome"] != "near-duplicate"}
 
     outcomes = {name: row["outcome"] for name, row in shown.items() if name.startswith("toy/")}
     assert outcomes == {
@@ -291,46 +327,74 @@ def test_every_planted_drop_is_shown_with_its_partner(corpus):
         "toy/test/0": "kept",
     }
     assert shown["toy/train/2"]["partner"]["id"] == "toy/test/0"
-    assert shown["toy/train/5"]["partner"]["pieces"][-2:] == [("text", "Bob"), ("close", "thing")]
+    partner = shown["toy/train/5"]["partner"]
+    (start, end, label) = partner["spans"][-1]
+    assert (partner["text"][start:end], label) == ("Bob", "thing")
     assert shown["toy/train/7"]["partner"] is None
     assert shown[f"a.txt:1 {SCRIPT}"]["outcome"] == "rejected: odd_tag"
 
 
-def shown(outcome, n, text="x" * 700):
-    row = {"dataset": "a", "outcome": outcome, "id": str(n), "detail": "", "facts": [], "more": []}
-    return {**row, "pieces": [("text", text)], "partner": None}
+def test_kinds_of_labels_are_as_many_as_the_row_says(sample):
+    """In every row of every instruction shown: positives, hard and other negatives."""
+    _, folders = sample
+    rows = content_of(folders["report"] / "index.html")["instructions"]
+    found = {}
+    for name in SOME:
+        for path in (folders["instruct"] / name).glob("*/*.parquet"):
+            found |= {row["id"]: row for row in _rows(path)}
+
+    assert {row["dataset"] for row in rows} == {*SOME}
+    assert {row["task"] for row in rows} == {t for d in SOME for t in catalog.load(d).tasks}
+    for row in rows:
+        kinds = [kind for _, kind, *_ in row["labels"]]
+        made = found[row["id"]]
+        assert [label for label, *_ in row["labels"]] == made["labels"]
+        told = [made["n_positive"], made["n_hard"], made["n_other"]]
+        assert [kinds.count(kind) for kind in ("positive", "hard", "other")] == told, row["id"]
+    assert any("hard" in {kind for _, kind, *_ in row["labels"]} for row in rows)
 
 
-def test_few_takes_the_first_of_each_kind():
-    rows = [shown(outcome, n) for outcome in ("kept", "dropped: x") for n in range(5)]
+@pytest.mark.parametrize(
+    ("labels", "output", "keys", "answers"),
+    [
+        (["a", "b"], '{"a": ["x"], "b": []}', {}, [["x"], []]),
+        (["a", "b"], '{"called otherwise": ["x"], "b": []}', {}, [["x"], []]),
+        (
+            ["p_r_q", "s_r_q", "p_t_q"],
+            '{"r": [1], "t": []}',
+            {"p_r_q": "r", "s_r_q": "r", "p_t_q": "t"},
+            [[1], [1], []],
+        ),
+    ],
+)
+def test_answers_are_found_by_their_order(labels, output, keys, answers):
+    assert asked.answers(labels, output, keys) == answers
 
-    assert examples.few(rows, 20_000) == (rows, 5)
-    few, most = examples.few(rows, 7_000)
+
+def test_units_are_records_or_pairs():
+    ids = ["a/train/7/NER/0", "a/train/7/RE/3.12", "b-1/dev/0/EEA/10"]
+
+    assert asked.units(pa.array(ids)).to_pylist() == ["a/train/7", "a/train/7/3", "b-1/dev/0"]
+
+
+def example(outcome, n, text="x" * 700):
+    return {"dataset": "a", "outcome": outcome, "id": str(n), "text": text}
+
+
+def test_few_gives_every_kind_its_turn():
+    rows = [example(outcome, n) for outcome in ("kept", "dropped: x") for n in range(5)]
+
+    assert examples.few(rows, ("outcome",), 20_000) == (rows, 5)
+    few, most = examples.few(rows, ("outcome",), 5_000)
     assert most == 3
     assert [(r["outcome"], r["id"]) for r in few] == [
         *(("kept", str(n)) for n in range(3)),
         *(("dropped: x", str(n)) for n in range(3)),
     ]
-    assert examples.few(rows, 1)[1] == 1
-    assert examples.few([], 1)[0] == []
-
-
-def test_marks_nest_and_crossing_ones_are_told():
-    spans = [Span(2, 8, "thing"), Span(3, 5, "part"), Span(6, 10, "odd")]
-    pieces, more = marks.excerpt(string.ascii_lowercase, spans)
-
-    assert pieces == [
-        ("text", "ab"),
-        ("open", "thing"),
-        ("text", "c"),
-        ("open", "part"),
-        ("text", "de"),
-        ("close", "part"),
-        ("text", "fgh"),
-        ("close", "thing"),
-        ("text", "ijklmnopqrstuvwxyz"),
-    ]
-    assert more == ["crosses another mention: odd: ghij"]
+    one, most = examples.few(rows, ("outcome",), 1_000)
+    assert ([r["id"] for r in one], most) == (["0"], 1)
+    assert examples.few(rows, ("outcome",), 1) == ([], 0)
+    assert examples.few([], ("outcome",), 1) == ([], 0)
 
 
 def test_facts_that_do_not_fit_are_counted():
@@ -341,9 +405,8 @@ def test_facts_that_do_not_fit_are_counted():
     row |= {"origin": "x:1", "mentions": mentions, "relations": [], "events": []}
     shown = examples.shown({**row, **dict.fromkeys(("dropped", "drop_detail", "drop_partner"))})
 
-    assert shown["facts"][5] == ("organ", "organ 5 (no place in the text)")
-    assert len(shown["facts"]) == 6
-    assert shown["more"] == ["2 more annotations"]
+    assert shown["facts"][5] == "organ: organ 5 (no place in the text)"
+    assert shown["facts"][6:] == ["2 more annotations"]
 
 
 some_spans = st.lists(
@@ -353,159 +416,131 @@ some_spans = st.lists(
 
 
 @given(st.integers(1, 1000), some_spans)
-def test_an_excerpt_is_a_piece_of_the_text_with_balanced_marks(size, drawn):
+def test_an_excerpt_is_a_piece_of_the_text_with_its_spans(size, drawn):
     text = "".join(chr(0x4E00 + i) for i in range(size))
     found = {Span(s, min(s + n, size), label) for s, n, label in drawn if s < size}
     spans = sorted(found, key=lambda span: (span.start, -span.end, span.label))
 
-    pieces, more = marks.excerpt(text, spans)
+    shown, inside, more = marks.excerpt(text, spans)
 
-    shown = "".join(value for kind, value in pieces if kind == "text")
     assert shown.strip("…") in text
     assert len(shown) <= 600
-    stack, marked, at = [], set(), text.index(shown.strip("…")) - shown.startswith("…")
-    for kind, value in pieces:
-        if kind == "open":
-            stack.append((at, value))
-        elif kind == "close":
-            start, label = stack.pop()
-            assert label == value
-            marked.add(Span(start, at, label))
-        else:
-            at += len(value)
-    assert stack == []
+    shift = text.index(shown.strip("…")) - shown.startswith("…")
+    marked = {Span(start + shift, end + shift, label) for start, end, label in inside}
     assert marked <= {*spans}
     assert marked == {*spans} or more
+    assert all(shown[a:b] == text[a + shift : b + shift] for a, b, _ in inside)
 
 
 def test_nothing_of_the_data_becomes_markup(corpus):
     html = (corpus[2] / "index.html").read_text(encoding="utf-8")
 
-    assert html.count("<script") == 1
+    assert html.count("<script") == 3
     assert "<img" not in html
-    assert "javascript:" not in html
-    assert "onerror=&#34;" in html
+    assert 'href="javascript:' not in html
     assert SCRIPT not in html
     assert IMAGE not in html
+    content = content_of(corpus[2] / "index.html")
+    assert {d["homepage"] for d in content["datasets"]} == {""}
+    assert SCRIPT in content["datasets"][0]["title"]
 
 
-def test_the_page_of_a_full_corpus_is_small():
-    """60 datasets of 100 labels, every drop reason and 1,200 long rows with partners."""
-    datasets, counts, drawn, rows = (
-        [],
-        {"datasets": {}, "skipped": {}, "edition": {"invented": []}},
-        {},
-        [],
-    )
-    reasons = [*page.GLOSSARY]
-    labels = [f"关系类型 or a long label {i}" for i in range(100)]
-    made = None
-    for number in range(60):
-        name = f"dataset-of-some-{number}"
-        d = catalog.load("re-docred").__class__(
-            **{**{f: getattr(DATASETS[0], f) for f in DATASETS[0].__struct_fields__}, "id": name}
+def large(datasets, labels):
+    """The page of so many datasets with so many labels, every reason and long rows."""
+    reasons = [name for name in page.GLOSSARY if name not in ("rejected", "merged")]
+    names = [f"关系类型 or a long label {i}" for i in range(labels)]
+    kinds = ("n_positive", "n_hard", "n_other", "instructions", "pure_negative", "asked_nothing")
+    sums = dict.fromkeys(kinds, 9)
+    records = {"records": 900, "kept": 20, "dropped": dict.fromkeys(reasons, 88)}
+    counts = {
+        "read": {"train": {"rows": 900, "rejected": 0, "merged_rows": 0}},
+        "hygiene": {"train": {"span_with_two_labels": 3}},
+        "records": dict.fromkeys(("train", "dev", "test"), records),
+        "instructions": {task: {"train": sums, "test": sums} for task in ("NER", "RE")},
+        "leak": {task: {"positive": GAIN, "pure": GAIN} for task in ("NER", "RE")},
+    }
+    counted = {
+        "labels": {task: dict.fromkeys(names, 1000) for task in ("NER", "RE")},
+        "positives": {task: [1000] * 11 for task in ("NER", "RE")},
+        "lengths": [1000] * 11,
+    }
+    near = {task: dict.fromkeys(names, names[:6]) for task in ("NER", "RE")}
+    text = "一段很长的文字 and English words " * 20
+    spans = [[i, i + 4, "thing"] for i in range(0, 300, 20)]
+    row = {"split": "train", "language": "zh", "detail": "", "text": text, "spans": spans}
+    row["facts"] = [text[:160]] * 3
+    asks = [[name, "positive", [text[:80]], ""] for name in names[:6]]
+    ask = {"split": "train", "language": "zh", "instruction": text, "pair": None, "text": text}
+    ids = [f"dataset-of-some-{number}" for number in range(datasets)]
+    declared = [structs.replace(DATASETS[0]) for _ in ids]
+    rows, asked_rows = [], []
+    for name, own in zip(ids, declared, strict=True):
+        own.id = name
+        for reason in (*reasons, "rejected"):
+            found = {**row, "id": f"{name}/train/1", "dataset": name, "outcome": reason}
+            rows += [{**found, "partner": found}] * 8
+        for task in ("NER", "RE"):
+            asked_rows += [{**ask, "id": name, "dataset": name, "task": task, "labels": asks}] * 16
+    all_counts = {
+        "datasets": dict.fromkeys(ids, counts),
+        "skipped": {},
+        "edition": {"invented": []},
+    }
+    by_id = dict.fromkeys(ids, counted)
+    return page.html(
+        page.data(
+            declared,
+            all_counts,
+            figures.totals(all_counts),
+            by_id,
+            dict.fromkeys(ids, near),
+            rows,
+            asked_rows,
         )
-        datasets.append(d)
-        kinds = ("n_positive", "n_hard", "n_other", "instructions", "pure_negative")
-        own = dict.fromkeys((*kinds, "asked_nothing"), 9)
-        counts["datasets"][name] = {
-            "read": {"train": {"rows": 90, "rejected": 0, "merged_rows": 0}},
-            "hygiene": {"train": {"span_with_two_labels": 3}},
-            "records": {
-                "train": {"records": 90, "kept": 20, "dropped": dict.fromkeys(reasons, 10)}
-            },
-            "instructions": {task: {"train": own} for task in ("NER", "RE")},
-            "leak": {task: {"positive": GAIN, "pure": GAIN} for task in ("NER", "RE")},
-        }
-        if made is None:  # they are alike; drawing is what takes time
-            near = {
-                a: [{"label": b, "score": 0.5} for b in labels[i : i + 6]]
-                for i, a in enumerate(labels)
-            }
-            own = {
-                "labels": {task: dict.fromkeys(labels, 1000) for task in ("NER", "RE")},
-                "positives": {task: [1000] * 11 for task in ("NER", "RE")},
-                "lengths": [1000] * 11,
-            }
-            made = page.charts(own, {"NER": near, "RE": near})
-        drawn[name] = made
-        text = "一段很长的文字 and English words " * 16
-        shown, more = marks.excerpt(text, [Span(i, i + 4, "thing") for i in range(0, 300, 20)])
-        row = {
-            "id": f"{name}/train/1",
-            "dataset": name,
-            "split": "train",
-            "language": "zh",
-            "status": "dropped",
-            "outcome": f"dropped: {reasons[0]}",
-            "detail": f"{name}/train/2",
-            "pieces": shown,
-            "facts": [(labels[0], text[:160])] * 3,
-            "more": more,
-        }
-        rows += [{**row, "partner": row}] * 20
-    totals = figures.totals(counts)
-    rows, most = examples.few(rows, stage._ROWS_BYTES)
+    )
 
-    html = page.render(datasets, counts, totals, drawn, rows, most)
 
-    assert most >= 3
+@pytest.mark.parametrize(("datasets", "labels"), [(60, 100), (500, 30)])
+def test_the_page_of_a_large_corpus_is_small(datasets, labels):
+    html = large(datasets, labels)
+
     assert 1_000_000 < len(html.encode()) < 5_000_000
 
 
-@pytest.mark.parametrize("score", [None, 0.4])
-def test_links_made_by_hand_have_no_score_and_are_drawn(score):
-    near = {"ship": [{"label": "boat", "score": None}, {"label": "raft", "score": score}]}
-    near |= {"boat": [], "raft": []}
+def test_every_dataset_shows_a_few_labels_and_their_neighbors(corpus):
+    toy, wan = content_of(corpus[2] / "index.html")["datasets"]
 
-    drawn = page.charts(FIGURES, {"NER": near})["neighbors"][0]
-    assert drawn["labels"][1] == ("raft", near["raft"])
-    cells = {
-        (drawn["labels"][row][0], drawn["labels"][column][0]) for row, column, _ in drawn["cells"]
-    }
-    assert cells == {("ship", "boat"), ("ship", "raft")}
-    assert [opacity for *_, opacity in drawn["cells"]] == [1, 1]
+    assert toy["labels"]["NER"] == [["place", 4], ["person", 2], ["thing", 2]]
+    assert dict(toy["near"]["NER"])["place"] == ["person", "thing"]
+    assert {label for label, _ in wan["labels"]["NER"]} == {SCRIPT, IMAGE, "地点"}
 
 
-def test_two_labels_make_no_map_and_no_links_no_list():
-    link = [{"label": "boat", "score": 0.5}]
-    (two,) = page.charts(FIGURES, {"NER": {"ship": link, "boat": []}})["neighbors"]
-    (none,) = page.charts(FIGURES, {"NER": {label: [] for label in "abc"}})["neighbors"]
+def test_labels_come_in_the_order_of_their_counts():
+    counts = {"a": 1, "b": 3, "c": 3}
 
-    assert (two["cells"], len(two["labels"])) == ([], 2)
-    assert (none["cells"], none["labels"], none["hidden"]) == ([], [], 0)
+    assert page._by_count(["a", "c", "b", "d"], counts) == ["b", "c", "a", "d"]
 
 
-counts = st.lists(st.integers(0, 10**9), min_size=11, max_size=11)
+def verdict(corpus, **leak):
+    counts = json.loads(json.dumps(corpus[0]))
+    counts["datasets"]["toy"]["leak"] = leak
+    totals = figures.totals(corpus[0])
+    counted = {"toy": {"labels": {"NER": {"ship": 1, "raft": 0}}}}
+    return page.verdict(counts, totals, counted, None, {"conflicts": []})
 
 
-@given(counts, st.dictionaries(st.text(max_size=9), st.integers(0, 10**9), max_size=30))
-def test_bars_are_as_long_as_their_counts(positives, labels):
-    dataset = {"labels": {"NER": labels}, "positives": {"NER": positives}, "lengths": positives}
+def test_the_verdict_tells_leaks_and_labels_that_never_occur(corpus):
+    none, leaking = GAIN | {"low": -0.01}, GAIN
+    sound = verdict(corpus, NER={"positive": none})
+    bad = verdict(corpus, NER={"positive": leaking})
 
-    first, second, third = page.charts(dataset, {})["bars"].values()
-    assert [name for name, *_ in first] == sorted(labels, key=lambda x: (-labels[x], x))[:15]
-    for rows, most in ((first, labels.values()), (second, positives), (third, positives)):
-        for _, _, ((length, color, title),) in rows:
-            assert color is None
-            assert length == int(title.replace(",", "")) / (max(most) or 1)
-
-
-def test_parts_of_a_bar_are_as_long_as_their_reasons():
-    dropped = {"duplicate": 2, "near_duplicate": 0, "too_short": 1}
-    total = {"records": 4, "kept": 1, "dropped": dropped}
-    none = {"records": 9, "kept": 9, "dropped": dict.fromkeys(dropped, 0)}
-
-    assert page._drops({"": total, "a": total, "b": none}) == [
-        (
-            "a",
-            "75.0%",
-            [
-                (pytest.approx(2 / 3), 0, "duplicate: 2"),
-                (pytest.approx(1 / 3), 2, "too_short: 1"),
-            ],
-        )
+    assert ("good", "All 18 rows read are accounted for: kept, dropped or rejected.") in sound
+    assert ("good", "The labels asked give no answer away; tasks probed: 1.") in sound
+    assert ("note", "Labels that occur in no kept record: 1.") in sound
+    assert [text for level, text in bad if level == "bad"] == [
+        "Tasks whose labels give answers away: 1 (toy NER)."
     ]
+    assert any("to probe" in text for level, text in verdict(corpus) if level == "note")
 
 
 class _Page(HTMLParser):
@@ -527,21 +562,26 @@ def test_the_page_holds_one_script_whatever_the_data_says(corpus):
     page = _Page()
     page.feed((corpus[2] / "index.html").read_text(encoding="utf-8"))
 
-    assert page.tags.count("script") == 1
+    assert page.tags.count("script") == 3
     assert not {"img", "iframe", "object", "embed", "base"} & {*page.tags}
     assert [name for name, _ in page.attributes if name.startswith("on")] == []
     hrefs = [value or "" for name, value in page.attributes if name in {"href", "src", "action"}]
     assert [h for h in hrefs if not h.startswith(("#", "https://", "http://", "data:"))] == []
-    shown = "".join(page.text)
-    assert all(visible(text) in shown for text in [*ODD, SCRIPT, IMAGE])
+    told = json.dumps(content_of(corpus[2] / "index.html"), ensure_ascii=False)
+    assert all(
+        json.dumps(visible(t), ensure_ascii=False)[1:-1] in told for t in [*ODD, SCRIPT, IMAGE]
+    )
 
 
 def test_cells_of_csv_are_no_formulas(tmp_path):
     odd = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1+1", "\r=1"]
-    sound = ["person", "a=b", "中", "1-2", -5, 0.25, "a,b"]
-    stage._write_csv(tmp_path / "plots" / "x.csv", ["cell"], [[cell] for cell in [*odd, *sound]])
+    sound = ["person", "a=b", "中", "1-2", -5, 0.25, "a,b", "a<b"]
+    ends = {"</script>": "<\\/script>", "a<!--": "a<\\!--"}
+    stage._write_csv(
+        tmp_path / "plots" / "x.csv", ["cell"], [[cell] for cell in [*odd, *sound, *ends]]
+    )
 
     with (tmp_path / "plots" / "x.csv").open(encoding="utf-8", newline="") as file:
         (_, *rows) = csv.reader(file)
     assert rows[: len(odd)] == [["'" + drawn(cell)] for cell in odd]
-    assert rows[len(odd) :] == [[str(cell)] for cell in sound]
+    assert rows[len(odd) :] == [[str(cell)] for cell in [*sound, *ends.values()]]

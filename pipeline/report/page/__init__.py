@@ -1,42 +1,49 @@
 """The audit page: one HTML file for people, with nothing to fetch.
 
-`page.html` is the template, `page.css` and `page.js` go into it. Everything from the data is
-escaped, and what would steer the display is drawn as a sign; besides, the page's own policy lets no
-other script run and no request leave. `charts` prepares what belongs to one dataset, `render` puts
-the page together.
+The page holds the data as one block of JSON; `draw.js` and `page.js` draw all of it, as text and
+never as markup. What would steer the display is drawn as a sign; besides, the page's own policy
+lets no other script run and no request leave. `data` gathers what the page tells, `html` puts the
+file together.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import jinja2
-import xxhash
-from markupsafe import Markup
+import msgspec
+import orjson
 
 from pipeline.catalog import editions
-from pipeline.report import figures
+from pipeline.report import examples, figures
 from pipeline.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.catalog import Dataset
+    from pipeline.config import Settings
 
 _FOLDER: Final = Path(__file__).parent
-#: Labels in a bar chart, and in a heat map or a list of neighbors: the page stays small.
-_BARS: Final = 15
-_NEIGHBORS: Final = 24
-#: What the drop reasons mean.
+#: Rows that are gathered per dataset and kind, and the room for them on the page; as many of each
+#: kind are shown as have room.
+ROWS_EACH: Final = 8
+ROWS_BYTES: Final = 1_100_000
+#: Labels that are shown of all datasets, and of one and a task at least and at most; near labels
+#: of each; pairs on the map of labels of each kind; leaks that the verdict names.
+_LABELS, _LEAST, _MOST, _NEIGHBORS, _PAIRS, _NAMED = 1000, 5, 15, 4, 150, 5
+#: From which gain over frequency on the labels asked are said to give the answer away.
+_LEAK: Final = 0.02
+#: What the outcomes of records mean.
 GLOSSARY: Final = {
     "mostly_non_letters": "too many characters are not letters",
     "too_short": "a few characters and no annotation",
     "mostly_stop_words": "too many words are stop words",
-    "duplicate": "the same text and annotations earlier in the split",
-    "conflicting_duplicate": "the same text with other annotations in the split",
+    "duplicate": "same text and annotations as an earlier record of the split",
+    "conflicting_duplicate": "same text as another record of the split, other annotations",
     "merged_duplicate": "its annotations went to the first record of the same text",
     "train_text_in_test": "a train or dev text that occurs in a test split",
     "contradicting": "a text that a preferred dataset annotates differently",
@@ -46,29 +53,169 @@ GLOSSARY: Final = {
     "few_words": "fewer than three words beside names, tags, links and digits, and no annotation",
     "wrong_language": "mostly in the letters of another language",
     "image_markup": "it holds the markup of an image",
+    "rejected": "a piece of a raw file that could not become a record",
+    "merged": "rows of one text, one annotation each, that became one record",
 }
 
 
-def charts(dataset: Mapping[str, Any], near: Mapping[str, Any]) -> dict[str, Any]:
-    """The bar charts and the neighbors of one dataset, from its figures and its dictionary.
+def data(
+    datasets: Sequence[Dataset],
+    counts: Mapping[str, Any],
+    totals: Mapping[str, Any],
+    figures_by_dataset: Mapping[str, Any],
+    near_labels: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    instructions: Sequence[Mapping[str, Any]],
+    near: Mapping[str, Any] | None = None,
+    label_map: Mapping[str, Any] | None = None,
+    made: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """All that the page tells.
 
-    A bar is (name, words at its end, parts), a part (length up to 1, color or None, title).
+    `counts` is counts.json; `totals` the summary of every dataset, and of all under "";
+    `figures_by_dataset` what `figures.figures` counted; `near_labels` the dictionaries; `rows` and
+    `instructions` are examples; `near` is near_duplicates.json, where dedupe looked for them;
+    `label_map` is labels.json; `made` says how the corpus was made.
     """
-    bars = {}
-    for task, counts in dataset["labels"].items():
-        top = _by_count(counts, counts)[:_BARS]
-        which = f", the {len(top)} most frequent of {len(counts)}" if len(top) < len(counts) else ""
-        named = [(label, counts[label]) for label in top]
-        bars[f"{task}: records per label{which}"] = _bars(named, "{count:,}")
-    for task, counts in dataset["positives"].items():
-        names = [*map(str, range(figures.MANY)), f"{figures.MANY}+"]
-        bars[f"{task}: positive labels per record"] = _histogram(names, counts)
-    names = [f"{n / 1000:g}k+" if n >= 1000 else f"{n}+" for n in figures.LENGTHS]
-    bars["Records by characters of text"] = _histogram(names, dataset["lengths"])
-    neighbors = [
-        _neighbors(task, labels, dataset["labels"].get(task, {})) for task, labels in near.items()
+    labels = label_map or {"same": [], "conflicts": []}
+    rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
+    kind = ("dataset", "task", "split")
+    instructions, instructions_each = examples.few(instructions, kind, ROWS_BYTES)
+    told = [*dict.fromkeys(row["instruction"] for row in instructions)]
+    number = {text: i for i, text in enumerate(told)}
+    invented = counts["edition"]["invented"]
+    return {
+        "edition": "Sample: invented text." if len(invented) == len(datasets) else "Invented text.",
+        "warning": editions.warning(invented, len(datasets)),
+        "verdict": verdict(counts, totals, figures_by_dataset, near, labels),
+        "total": totals[""],
+        "tasks": _by_task(counts),
+        "skipped": counts["skipped"],
+        "glossary": GLOSSARY,
+        "lengths": figures.LENGTHS,
+        "datasets": [
+            _dataset(d, counts, totals[d.id], figures_by_dataset[d.id], near_labels[d.id])
+            for d in datasets
+        ],
+        "rows": rows,
+        "rows_each": rows_each,
+        "instructions": [
+            {**row, "instruction": number[row["instruction"]]} for row in instructions
+        ],
+        "told": told,
+        "instructions_each": instructions_each,
+        "near": near,
+        "labels": {key: found[:_PAIRS] for key, found in labels.items()},
+        "labels_found": {key: len(found) for key, found in labels.items()},
+        "made": {"version": version("iepile-pipeline"), **(made or {})},
+    }
+
+
+def parameters(settings: Settings) -> str:
+    """The parameters that decide what is in a corpus, as YAML."""
+    values = msgspec.to_builtins(settings)
+    for where in ("raw", "datasets"):
+        del values[where]
+    return msgspec.yaml.encode(values).decode()
+
+
+def verdict(
+    counts: Mapping[str, Any],
+    totals: Mapping[str, Any],
+    figures_by_dataset: Mapping[str, Any],
+    near: Mapping[str, Any] | None,
+    labels: Mapping[str, Any],
+) -> list[tuple[str, str]]:
+    """What was checked, as ("good", "note" or "bad", a sentence)."""
+    total, datasets = totals[""], counts["datasets"]
+    probes = {
+        f"{name} {task}": probe["positive"]["low"]
+        for name, dataset in datasets.items()
+        for task, probe in dataset["leak"].items()
+    }
+    leaks = sorted(name for name, low in probes.items() if low > _LEAK)
+    unseen = sum(
+        not n
+        for dataset in figures_by_dataset.values()
+        for by_label in dataset["labels"].values()
+        for n in by_label.values()
+    )
+    overlaps = total["dropped"].get("train_text_in_test", 0)
+    found = [
+        ("good", f"All {total['rows']:,} rows read are accounted for: kept, dropped or rejected."),
+        ("good", f"No train text stands in a test split; {overlaps:,} were removed for that."),
     ]
-    return {"bars": bars, "neighbors": neighbors}
+    if leaks:
+        names = ", ".join(leaks[:_NAMED]) + (" and more" if leaks[_NAMED:] else "")
+        found.append(("bad", f"Tasks whose labels give answers away: {len(leaks)} ({names})."))
+    elif probes:
+        told = f"The labels asked give no answer away; tasks probed: {len(probes)}."
+        found.append(("good", told))
+    else:
+        found.append(("note", "No task has rows enough to probe whether labels give answers away."))
+    if near and near["pairs"]:
+        alike = sum(pair["records"] for pair in near["pairs"])
+        what = "were dropped" if near["policy"] == "drop" else "stay"
+        found.append(("note", f"Near-duplicates that {what}: {alike:,}."))
+    if labels["conflicts"]:
+        found.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
+    if unseen:
+        found.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
+    if counts["skipped"]:
+        found.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
+    return found
+
+
+def _by_task(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Task -> instructions of all datasets and splits."""
+    tasks: dict[str, int] = {}
+    for dataset in counts["datasets"].values():
+        for task, splits in dataset["instructions"].items():
+            made = sum(split["instructions"] for split in splits.values())
+            tasks[task] = tasks.get(task, 0) + made
+    return tasks
+
+
+def _dataset(
+    dataset: Dataset,
+    counts: Mapping[str, Any],
+    total: Mapping[str, Any],
+    counted: Mapping[str, Any],
+    near: Mapping[str, Mapping[str, Sequence[str]]],
+) -> dict[str, Any]:
+    """What the page tells of one dataset."""
+    own = counts["datasets"][dataset.id]
+    most = min(max(_LABELS // len(counts["datasets"]), _LEAST), _MOST)
+    keys = ("id", "title", "language", "domain", "tasks", "use", "terms", "citation", "note")
+    frequent = {
+        task: [(label, labels[label]) for label in _by_count(labels, labels)[:most]]
+        for task, labels in counted["labels"].items()
+    }
+    return {
+        **{key: getattr(dataset, key) for key in keys},
+        "homepage": dataset.homepage
+        if dataset.homepage.startswith(("https://", "http://"))
+        else "",
+        "invented": dataset.id in counts["edition"]["invented"],
+        "total": total,
+        "by_task": _by_task({"datasets": {"": own}}),
+        "splits": own["records"],
+        "asked": figures.asked(own["instructions"]),
+        "odd": {split: kinds for split, kinds in own["hygiene"].items() if kinds},
+        "leak": own["leak"],
+        "labels": frequent,
+        "n_labels": {task: len(labels) for task, labels in counted["labels"].items()},
+        "positives": counted["positives"],
+        "lengths": counted["lengths"],
+        "near": {
+            task: [
+                (label, links[label][:_NEIGHBORS])
+                for label in _by_count(links, counted["labels"].get(task, {}))[:most]
+            ]
+            for task, links in near.items()
+            if any(links.values())
+        },
+    }
 
 
 def _by_count(labels: Iterable[str], counts: Mapping[str, int]) -> list[str]:
@@ -76,131 +223,32 @@ def _by_count(labels: Iterable[str], counts: Mapping[str, int]) -> list[str]:
     return sorted(labels, key=lambda label: (-counts.get(label, 0), label))
 
 
-def _histogram(names: Sequence[str], counts: Sequence[int]) -> list[Any]:
-    """Bars of all classes from the first to the last that is not empty."""
-    used = [i for i, n in enumerate(counts) if n] or [0]
-    named = [*zip(names, counts, strict=True)][used[0] : used[-1] + 1]
-    return _bars(named, "{share:.0%}")
-
-
-def _bars(counts: Sequence[tuple[str, int]], words: str) -> list[Any]:
-    total, most = (of([n for _, n in counts] or [0]) or 1 for of in (sum, max))
-    return [
-        (name, words.format(count=n, share=n / total), [(n / most, None, f"{n:,}")])
-        for name, n in counts
-    ]
-
-
-def _neighbors(task: str, near: Mapping[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
-    """The most frequent labels with their neighbors, as a list and as cells of a heat map.
-
-    A cell is (row, column, opacity). A link without a score was made by hand, or imported: it is
-    drawn like the strongest. Two labels make no map.
-    """
-    linked = any(near.values())
-    labels = _by_count(near, counts)[:_NEIGHBORS] if linked else []
-    place = {label: number for number, label in enumerate(labels)}
-    scores = [n["score"] for own in near.values() for n in own if n["score"] is not None]
-    strongest = max([*scores, 0]) or 1
-    cells = [
-        (place[label], place[n["label"]], 0.08 + 0.92 * max(score, 0) / strongest)
-        for label in labels
-        for n in near[label]
-        if n["label"] in place
-        for score in [strongest if n["score"] is None else n["score"]]
-    ]
-    return {
-        "task": task,
-        "labels": [(label, near[label]) for label in labels],
-        "hidden": len(near) - len(labels) if linked else 0,
-        "cells": cells if len(near) > 2 else [],
-    }
-
-
-def render(
-    datasets: Sequence[Dataset],
-    counts: Mapping[str, Any],
-    totals: Mapping[str, Any],
-    drawn: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    most: int,
-    near: Mapping[str, Any] | None = None,
-    label_map: Mapping[str, Any] | None = None,
-) -> str:
-    """The page.
-
-    `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `drawn`
-    what `charts` made of each; `rows` are examples, `most` of each kind; `near` is
-    near_duplicates.json, where dedupe looked for them; `label_map` is labels.json.
-    """
-    script = _read("page.js")
+def html(content: Mapping[str, Any]) -> str:
+    """The page that tells `content`, which is what `data` returns."""
+    script = _read("draw.js") + _read("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["color"] = lambda name: xxhash.xxh3_64_intdigest(name.encode()) % 10
-    asked = {d.id: figures.asked(counts["datasets"][d.id]["instructions"]) for d in datasets}
-    return environment.get_template("page.html").render(
-        style=Markup(_read("page.css")),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        script_hash=f"sha256-{digest}",
-        datasets=datasets,
-        counts=counts["datasets"],
-        totals=totals,
-        total=totals[""],
-        asked=asked,
-        drawn=drawn,
-        warning=editions.warning(counts["edition"]["invented"], len(datasets)),
-        invented=counts["edition"]["invented"],
-        glossary=GLOSSARY,
-        drops=_drops(totals),
-        pure=_pure(asked),
-        skipped=counts["skipped"],
-        rows=rows,
-        most=most,
-        near=near,
-        label_map=label_map,
-    )
+    parts = {
+        "style": _read("page.css"),
+        "script_hash": f"sha256-{digest}",
+        "script": script,
+        "changes": "null",
+        "data": _embedded(content),
+    }
+    text = _read("page.html")
+    for name, part in parts.items():
+        text = text.replace(f"[[{name}]]", part)
+    return text
+
+
+def with_changes(text: str, changes: Mapping[str, Any]) -> str:
+    """The page `text`, that also tells what differs from another run: see `changes.found`."""
+    return text.replace('id="changes">null<', f'id="changes">{_embedded(changes)}<')
+
+
+def _embedded(value: object) -> str:
+    """JSON that ends no script element."""
+    return visible(orjson.dumps(value).decode()).replace("<", "\\u003c")
 
 
 def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-def _drops(totals: Mapping[str, Any]) -> list[Any]:
-    """A bar for every dataset that lost records, with a part for every reason."""
-    dropped = {
-        name: (total["records"] - total["kept"]) / total["records"]
-        for name, total in totals.items()
-        if name and total["records"] > total["kept"]
-    }
-    most = max(dropped.values(), default=1)
-    return [
-        (
-            name,
-            f"{dropped[name]:.1%}",
-            [
-                (n / totals[name]["records"] / most, color % 10, f"{reason}: {n:,}")
-                for color, (reason, n) in enumerate(totals[name]["dropped"].items())
-                if n
-            ],
-        )
-        for name in sorted(dropped, key=lambda name: (-dropped[name], name))
-    ]
-
-
-def _pure(asked: Mapping[str, Any]) -> list[Any]:
-    """A bar for every dataset and task: the share of train instructions without a positive."""
-    shares = {
-        f"{name} {row['task']}": row["pure_negative_share"]
-        for name, rows in asked.items()
-        for row in rows
-        if row["split"] == "train" and row["pure_negative_share"]
-    }
-    ordered = sorted(shares, key=lambda name: (-shares[name], name))
-    return [(name, f"{shares[name]:.0%}", [(shares[name], None, "")]) for name in ordered]

@@ -1,0 +1,137 @@
+"""What instructions ask and answer: counted for every task and split, and a few rows to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tasks
+from pipeline.dedupe.tags import record_shards
+from pipeline.execution import shards
+from pipeline.report import examples, marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.catalog import Dataset
+
+_COUNTED: Final = ("n_positive", "n_hard", "n_other")
+#: Characters of a text and of an answer that the page shows.
+_TEXT: Final = 700
+_ANSWER: Final = 400
+
+
+def units(ids: Any) -> Any:
+    """The record of each row; where a row asks about a pair of it, the pair: `record/number`."""
+    return pc.utf8_rtrim(pc.replace_substring_regex(ids, r"/[A-Z]+/(?:(\d+)\.)?\d+$", r"/\1"), "/")
+
+
+def answer_keys(dataset: Dataset, task: str) -> Mapping[str, str]:
+    """Label -> its key in answers, of the labels where these differ: predicates of relations."""
+    module = tasks.module(task)
+    keys: Mapping[str, str] = module.output_keys(dataset) if hasattr(module, "output_keys") else {}
+    return keys
+
+
+def answers(labels: Sequence[str], output: str, keys: Mapping[str, str]) -> list[Any]:
+    """The answer to every label of a row. `labels` may be asked by other names: order decides."""
+    distinct = dict.fromkeys(keys.get(label, label) for label in labels)
+    by_key = dict(zip(distinct, orjson.loads(output).values(), strict=True))
+    return [by_key[keys.get(label, label)] for label in labels]
+
+
+def counted(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
+    """Task -> split -> instructions, labels asked by kind, and pure-negative instructions.
+
+    `asked_nothing` are the kept records of `records` that no instruction asks of.
+    """
+    counts: dict[str, Any] = {}
+    for task in dataset.tasks:
+        for split, path in record_shards(folder / task):
+            table = shards.read(path, ("record_id", *_COUNTED))
+            sums = counts.setdefault(task, {}).setdefault(
+                split,
+                {
+                    **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
+                    "asked_nothing": records[split]["kept"],
+                },
+            )
+            sums["instructions"] += table.num_rows
+            sums["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
+            sums["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()
+            for column in _COUNTED:
+                sums[column] += pc.sum(table[column]).as_py() or 0
+    return counts
+
+
+def chosen(
+    dataset: Dataset, folder: Path, near: Mapping[str, Any], most: int
+) -> list[dict[str, Any]]:
+    """Rows of instructions to show: at most `most` with a positive, and without, by task and split.
+
+    `near` is the dataset's dictionary: task -> label -> its near labels.
+    """
+    rows = []
+    for task in dataset.tasks:
+        own = near.get("EE" if task in ("EET", "EEA") else task, {})
+        for split in dict.fromkeys(split for split, _ in record_shards(folder / task)):
+            groups: examples.Groups = {}
+            for _, path in record_shards(folder / task, [split]):
+                table = shards.read(path, ["id", "n_positive"])
+                has_positive = pc.greater(table["n_positive"], 0).cast(pa.string())
+                table = table.append_column("path", pa.array([path.name] * table.num_rows))
+                examples.choose(groups, table, has_positive, "id", most)
+            by_shard: dict[str, list[str]] = {}
+            for _, name, row in (row for group in groups.values() for row in group):
+                by_shard.setdefault(row["path"], []).append(name)
+            for shard, ids in sorted(by_shard.items()):
+                rows += _shown(dataset, task, folder / task / shard, ids, own)
+    return rows
+
+
+def _shown(
+    dataset: Dataset, task: str, path: Path, ids: Sequence[str], near: Mapping[str, Sequence[str]]
+) -> Iterator[dict[str, Any]]:
+    """What the page shows of the rows with these ids: every label asked, its kind, its answer."""
+    keys = answer_keys(dataset, task)
+    table = shards.read(path)
+    table = table.append_column("unit", units(table["id"]))
+    wanted = pc.is_in(table["id"], value_set=pa.array(ids))
+    owners = pc.unique(table["unit"].filter(wanted))
+    rows = table.filter(pc.is_in(table["unit"], value_set=owners)).to_pylist()
+    hard: dict[str, set[str]] = {}
+    for row in rows:
+        row["answers"] = answers(row["labels"], row["output"], keys)
+        near_positive = hard.setdefault(row["unit"], set())
+        for label, answer in zip(row["labels"], row["answers"], strict=True):
+            near_positive.update(near.get(label, ()) if answer else ())
+    for row in rows:
+        if row["id"] in ids:
+            # Dev and test rows ask every label in its turn, so that none is hard or other there.
+            hard_here = hard[row["unit"]] if row["n_hard"] else set()
+            instruction = orjson.loads(row["instruction"])
+            yield {
+                **{key: row[key] for key in ("id", "task", "split", "language")},
+                "dataset": dataset.id,
+                "instruction": instruction["instruction"],
+                "pair": instruction.get("pair"),
+                "text": marks.cut(instruction["input"], _TEXT),
+                "labels": [
+                    _asked(label, item, answer, hard_here)
+                    for label, item, answer in zip(
+                        row["labels"], instruction["schema"], row["answers"], strict=True
+                    )
+                ],
+            }
+
+
+def _asked(label: str, item: Any, answer: Any, hard: set[str]) -> list[Any]:
+    """[label, kind, answer, what the schema says of it beside the label]."""
+    kind = "positive" if answer else "hard" if label in hard else "other"
+    told = "" if isinstance(item, str) else marks.cut(orjson.dumps(item).decode(), _ANSWER)
+    text = orjson.dumps(answer).decode()
+    return [label, kind, answer if len(text) <= _ANSWER else marks.cut(text, _ANSWER), told]
