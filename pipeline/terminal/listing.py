@@ -57,7 +57,12 @@ def table(
     Console(file=target, width=width(), highlight=False, markup=False).print(grid)
     lines = [line.rstrip() for line in target.getvalue().splitlines()]
     if left_out:
-        lines += ["", f"not shown: {', '.join(left_out)}", more]
+        names = f"not shown: {', '.join(left_out)}"
+        lines += [
+            "",
+            names if cell_len(names) <= width() else f"not shown: {len(left_out)} columns",
+        ]
+        lines.append(more)
     return "\n".join(lines)
 
 
