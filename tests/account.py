@@ -18,9 +18,9 @@ REASONS = {
 }
 
 
-def made(raw, out, names, manifests=None, **settings):
+def made(raw, out, names, **settings):
     """Normalize, clean and dedupe some datasets."""
-    ws = Workspace(Settings(**settings), raw, out, manifests)
+    ws = Workspace(Settings(**settings), raw, out)
     make("normalize", names, ws)
     make("clean", names, ws)
     make("dedupe", names, ws)

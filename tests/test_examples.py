@@ -55,6 +55,7 @@ def test_bert_crf_learns_planted_entities(example, work):
     assert (done["before"] < 20, done["after"] > 60) == (True, True)
 
 
+@pytest.mark.soak
 def test_spert_learns_planted_entities_and_relations(example, work):
     done = example("spert").main(["--work", str(work), "--steps", "120", "--batch", "16"])
 

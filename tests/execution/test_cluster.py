@@ -125,6 +125,7 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+@pytest.mark.soak
 def test_it_gives_the_bytes_of_one_and_of_two_processes(address, tmp_path):
     """From another folder, by relative paths, over several shards, with other hash seeds."""
     params = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -166,6 +167,7 @@ def scripted(text, folder, env):
     )
 
 
+@pytest.mark.soak
 def test_a_killed_worker_is_replaced_then_named(address, work, tmp_path):
     script = f"""
     import json
@@ -196,6 +198,7 @@ def test_a_killed_worker_is_replaced_then_named(address, work, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("[27]-*")) == ["2-0", "2-1", "7-0", "7-1"]
 
 
+@pytest.mark.soak
 def test_an_interrupt_leaves_no_half_shard(address, tmp_path):
     """Ctrl-C in the middle of a stage: the old folder stays, and nobody goes on writing."""
     out = tmp_path / "out"
@@ -255,6 +258,7 @@ def test_a_wrong_address_is_one_line(where, tmp_path):
     assert told[1] == f"  where: --address {where}"
 
 
+@pytest.mark.soak
 def test_a_cluster_without_the_same_packages_is_named_with_what_differs(tmp_path):
     """Its Python sees the installed packages but not this one, and another version of Arrow."""
     lone = tmp_path / "lone"

@@ -1,7 +1,7 @@
 """A process of its own for `test_memory`: prints the most memory it held, in MB.
 
-python -m tests.hostile.heavy readers KIND FOLDER    10 MB in a line of a file of every reader
-python -m tests.hostile.heavy stages KIND FOLDER     texts of 10 MB through all stages
+python -m tests.hostile.heavy readers KIND BYTES FOLDER    a long line in a file of every reader
+python -m tests.hostile.heavy stages KIND BYTES FOLDER     long texts through all stages
 """
 
 import faulthandler
@@ -13,7 +13,6 @@ from pipeline.errors import PipelineError
 from tests.hostile.test_bytes import SAMPLE, cases, middle, read
 from tests.hostile.toys import made, ner, span_rows
 
-SIZE = 10_000_000
 KINDS = {
     "one word": "a",
     "words": "word and more ",
@@ -34,14 +33,15 @@ KINDS = {
 }
 
 
-def filled(kind):
+def filled(kind, size):
+    """So many bytes of one kind."""
     unit = KINDS[kind]
-    return unit * (SIZE // len(unit.encode()))
+    return unit * (size // len(unit.encode()))
 
 
-def readers(kind, folder):
-    """One file of every reader with 10 MB put into one of its lines."""
-    piece = filled(kind).encode()
+def readers(kind, size, folder):
+    """One file of every reader with so many bytes put into one of its lines."""
+    piece = filled(kind, size).encode()
     for _, name, file in cases():
         raw = folder / "raw"
         shutil.rmtree(raw, ignore_errors=True)
@@ -56,9 +56,9 @@ def readers(kind, folder):
                 raise AssertionError(f"{name}: a message of {len(str(problem))} letters") from None
 
 
-def stages(kind, folder):
-    """Two texts of 10 MB, with a mention each, from raw files to the report."""
-    piece, language = filled(kind), "zh" if kind == "Chinese" else "en"
+def stages(kind, size, folder):
+    """Two texts of so many bytes, with a mention each, from raw files to the report."""
+    piece, language = filled(kind, size), "zh" if kind == "Chinese" else "en"
     files = {
         "train": span_rows((f"Ada {piece}", [(0, 3, "person")]), ("Bo walks", [(0, 2, "person")])),
         "test": span_rows((f"Bo {piece}", [(0, 2, "person")])),
@@ -74,7 +74,8 @@ def stages(kind, folder):
 
 if __name__ == "__main__":
     faulthandler.dump_traceback_later(550, exit=True)
-    {"readers": readers, "stages": stages}[sys.argv[1]](sys.argv[2], Path(sys.argv[3]))
+    what, kind, size, folder = sys.argv[1:]
+    {"readers": readers, "stages": stages}[what](kind, int(size), Path(folder))
     # Not what getrusage tells: that begins with the peak of the process that started this one.
     status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     (kilobytes,) = (line.split()[1] for line in status if line.startswith("VmHWM"))

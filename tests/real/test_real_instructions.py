@@ -3,31 +3,17 @@
 import json
 import os
 from collections import defaultdict
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import catalog, config, tasks
-from pipeline.commands import chain
-from pipeline.commands.layout import Workspace
+from pipeline import catalog, tasks
 from pipeline.dedupe import tags as kept
-from tests.conftest import ROOT
 
 RAW = os.environ.get("IEPILE_RAW")
 NAMES = ["conll04", "duee1", "mit-movie", "phee", "scierc", "duie2", "crossner-ai"]
 
 pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder of real raw files")
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    settings = config.load(ROOT / "params.yaml")
-    manifests = Path(__file__).parent / "manifests"
-    ws = Workspace(settings, Path(RAW), out, manifests)
-    chain.everything(NAMES, ws)
-    return ws
 
 
 def present(dataset, task, ws):
@@ -45,17 +31,17 @@ def present(dataset, task, ws):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_label_batches_keep_their_promises(name, workspace):
+def test_label_batches_keep_their_promises(name, real_run):
     dataset = catalog.load(name)
     for task in dataset.tasks:
         inventory = tasks.inventory(dataset, task)
         # The inventory is parted into as few sets as k allows, as evenly as that allows.
-        sets = -(-len(inventory) // workspace.settings.instruct.k(task))
+        sets = -(-len(inventory) // real_run.settings.instruct.k(task))
         width = -(-len(inventory) // sets)
-        gold = present(dataset, task, workspace)
+        gold = present(dataset, task, real_run)
         asked = defaultdict(list)
         again = 0
-        for split, path in kept.record_shards(workspace.folders["instruct"] / name / task):
+        for split, path in kept.record_shards(real_run.folders["instruct"] / name / task):
             for row in pq.read_table(path).to_pylist():
                 assert len({*row["labels"]}) == len(row["labels"])
                 output = json.loads(row["output"])

@@ -14,15 +14,10 @@ NAMES = account.present(Path(RAW), MANIFESTS) if RAW else []
 pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder of real raw files")
 
 
-@pytest.fixture(scope="module")
-def ws(tmp_path_factory):
-    return account.made(Path(RAW), tmp_path_factory.mktemp("sums"), NAMES, MANIFESTS)
-
-
 def test_there_are_real_files():
     assert NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_unaccounted(name, ws):
-    assert sum(account.check(ws, name).values()) > 0
+def test_nothing_is_unaccounted(name, real_run):
+    assert sum(account.check(real_run, name).values()) > 0
