@@ -57,7 +57,9 @@ def main(argv=None):
     """Train and evaluate; returns the losses and the scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="the folder of the export messages")
-    parser.add_argument("--corpus", dest="gold", type=Path, default=Path("output/corpus"), help="its corpus")
+    parser.add_argument(
+        "--corpus", dest="gold", type=Path, default=Path("output/corpus"), help="its corpus"
+    )
     parser.add_argument("--config", default="NER-en", help="which rows, e.g. RE-zh")
     parser.add_argument("--model", help="a pre-trained model (default: a tiny one)")
     parser.add_argument("--work", type=Path, default=Path("output/examples"))
