@@ -136,9 +136,10 @@ def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str
     if form == "json":
         return json.dumps(entries, ensure_ascii=False, indent=2)
     if form == "table":
-        fields = [*fields, "raw_present"] if fields == _FIELDS else fields
+        spare: Sequence[str] = ("license_url", "license_note")
+        if fields == _FIELDS:
+            fields, spare = (*fields, "raw_present"), ("title", "use", "license")
         names = ["raw" if field == "raw_present" else field for field in fields]
-        spare = [f for f in ("title", "use", "license_url", "license_note") if f in fields]
         rows = [[_cell(entry[field]) for field in fields] for entry in entries]
         return table(names, rows, spare, "see all:   iepile datasets --json")
     rule = "".join("---:|" if field == "records" else "---|" for field in fields)

@@ -98,7 +98,7 @@ def test_the_table_says_how_to_get_what_is_missing(capsys, monkeypatch):
     at = next(i for i, line in enumerate(lines) if line.startswith("WRONG  nowhere.yaml"))
     assert "cannot read the parameters: there is no such file" in lines[at]
     assert lines[at + 1].strip().startswith("-> run in the project folder")
-    assert lines[-1] == "fix 1 thing first"
+    assert lines[0] == "fix 1 thing first, marked WRONG below"
 
 
 def blocked(name, *arguments):
