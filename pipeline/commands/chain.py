@@ -40,6 +40,7 @@ _DESCRIPTIVE: Final = (
 #: Key of `made_from` -> what has changed, in an error.
 _CHANGED: Final = {
     "code": "the code",
+    "packages": "a package",
     "parameters": "the parameters",
     "declaration": "a declaration",
     "inputs": "an input file",
@@ -59,8 +60,8 @@ class Chain:
         self.only = only
         #: (stage, name) -> the digests of the files that the stage left.
         self._files: dict[tuple[str, str], dict[str, str]] = {}
-        #: (stage, readers) -> the digest of the code.
-        self._codes: dict[tuple[str, ...], str] = {}
+        #: (stage, readers) -> the digest of the code, and the versions of the packages it uses.
+        self._codes: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}
 
     def units(self, stage: str) -> list[str]:
         """Return the names of the folders that a stage writes: the datasets, or `ALL`."""
@@ -107,15 +108,17 @@ class Chain:
         if "instruct" in parameters and texts.is_file():
             parameters["instruct"]["templates"] = freshness.digest(texts)
         descriptive = stage in ("publish", "report")
+        digest, packages = self._code(stage, datasets)
         return {
-            "code": self._code(stage, datasets),
+            "code": digest,
+            "packages": packages,
             "parameters": parameters if descriptive else parameters[stage],
             "declaration": {d.id: _declaration(d, descriptive=descriptive) for d in datasets},
             "inputs": dict(self._inputs(stage, name)),
             "sources": self._sources(stage, name),
         }
 
-    def _code(self, stage: str, datasets: Sequence[Dataset]) -> str:
+    def _code(self, stage: str, datasets: Sequence[Dataset]) -> tuple[str, dict[str, str]]:
         readers = sorted({d.reader["name"] for d in datasets})
         key = (stage, *(readers if stage in ("normalize", "publish") else ()))
         if key not in self._codes:
