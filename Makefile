@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test test-quick coverage soak lint bench docs examples audit
+.PHONY: corpus test test-quick coverage soak lint bench examples audit
 
 corpus: .venv/.base
 	@echo "Making the corpus: about a minute for the sample, two for a million records. It resumes if stopped."
@@ -39,11 +39,6 @@ audit: .venv/.audit
 
 bench: .venv/.dev
 	$(BIN)/python -m bench
-
-# The dataset table of the README, and what annotation covers, from the catalogue.
-docs: .venv/.base
-	$(BIN)/iepile datasets --into README.md
-	$(BIN)/iepile datasets --coverage > docs/coverage.md
 
 # The four training examples, on planted texts with tiny models, which threads only slow down.
 examples: .venv/.consumers

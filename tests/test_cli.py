@@ -176,17 +176,6 @@ def test_the_table_says_which_raw_files_are_there(capsys, tmp_path):
     assert row.endswith(" yes")
 
 
-@pytest.mark.usefixtures("in_project")
-def test_the_table_is_put_between_its_marks(capsys, tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- datasets -->\nold\n<!-- /datasets -->\nafter\n", encoding="utf-8")
-    _, table, _ = call(capsys, "datasets", "--markdown")
-
-    assert call(capsys, "datasets", "--into", str(page)) == (0, "", "")
-    told = page.read_text(encoding="utf-8")
-    assert told == f"before\n<!-- datasets -->\n{table}<!-- /datasets -->\nafter\n"
-
-
 def test_a_user_without_a_name_and_a_home_makes_a_corpus(tmp_path):
     code = f"""if __name__ == "__main__":
         import os, pwd, sys
@@ -290,20 +279,6 @@ def run(tmp_path_factory):
         patch.chdir(ROOT)
         assert cli.main(["run", "wnut2017", "--out", str(folder)]) == 0
     return folder
-
-
-@pytest.mark.usefixtures("in_project")
-def test_the_readme_shows_the_catalogue(capsys):
-    _, table, _ = call(capsys, "datasets", "--markdown")
-
-    assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.usefixtures("in_project")
-def test_the_page_of_coverage_is_that_of_the_catalogue(capsys):
-    _, page, _ = call(capsys, "datasets", "--coverage")
-
-    assert page == (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("in_project")
