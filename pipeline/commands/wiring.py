@@ -55,7 +55,8 @@ def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
     if stage == "publish":  # the card names the code of all stages that the corpus follows from
         patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    digest, versions = code.digest(paths, SILENT), code.versions(paths, SILENT)
+    files = code.reached(paths, SILENT)
+    digest, versions = code.digest(files), code.versions(files)
     # A format of `json_rows` is data, and counts as code of its reader.
     used = {reader: formats()[reader] for reader in sorted(readers) if reader in formats()}
     if not used or stage not in ("normalize", "publish"):

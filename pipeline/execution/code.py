@@ -30,18 +30,18 @@ _WITH_DOCSTRING: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFu
 _NAMED_OTHERWISE: Final = {"faiss": "faiss-cpu", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 
 
-def digest(start: Iterable[Path], silent: Iterable[str] = ()) -> str:
-    """Return one digest of these files and the modules of this package that they import.
-
-    `silent` names modules that change no result, such as "errors" or "execution/engines".
-    """
-    digests = {name(path): _read(path, _version(path))[0] for path in reached(start, silent)}
+def digest(files: Iterable[Path]) -> str:
+    """Return one digest of these files."""
+    digests = {name(path): _read(path, _version(path))[0] for path in files}
     lines = "".join(f"{digests[file]}  {file}\n" for file in sorted(digests))
     return xxhash.xxh3_128_hexdigest(lines.encode())
 
 
 def reached(start: Iterable[Path], silent: Iterable[str] = ()) -> set[Path]:
-    """Return these files and the modules of this package that they import, directly or not."""
+    """Return these files and the modules of this package that they import, directly or not.
+
+    `silent` names modules that change no result, such as "errors" or "execution/engines".
+    """
     skipped, files, waiting = {*silent}, set[Path](), [*start]
     while waiting:
         path = waiting.pop()
@@ -51,14 +51,12 @@ def reached(start: Iterable[Path], silent: Iterable[str] = ()) -> set[Path]:
     return files
 
 
-def versions(start: Iterable[Path], silent: Iterable[str] = ()) -> dict[str, str]:
-    """Return the versions of Python and of the packages that these files, and theirs, import.
+def versions(files: Iterable[Path]) -> dict[str, str]:
+    """Return the versions of Python and of the packages that these files import.
 
     Of Python, the second number counts: with it, what Unicode says of a character may change.
     """
-    modules = {
-        module for path in reached(start, silent) for module in _read(path, _version(path))[2]
-    }
+    modules = {module for path in files for module in _read(path, _version(path))[2]}
     packages = {_NAMED_OTHERWISE.get(module, module) for module in modules}
     found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     return found | {name: number for name in sorted(packages) if (number := _installed(name))}
