@@ -3,11 +3,12 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test test-quick coverage soak lint bench docs examples audit
+.PHONY: corpus test test-quick coverage soak lint bench examples audit
 
 corpus: .venv/.base
-	$(BIN)/dvc repro || { $(BIN)/iepile doctor; exit 1; }
-	$(BIN)/iepile audit
+	@echo "Making the corpus: about a minute for the sample, two for a million records. It resumes if stopped."
+	@$(BIN)/dvc repro --quiet || { $(BIN)/iepile doctor; exit 1; }
+	@$(BIN)/iepile audit
 
 test: .venv/.dev
 	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart=0

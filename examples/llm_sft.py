@@ -46,7 +46,7 @@ def answers(model, tokenizer, rows, limit: int, batch=50) -> list[str]:
 
 
 def score(rows, texts: list[str], gold: Path, file: Path) -> float:
-    """The micro-F1 of answers to rows, as `iepile score FILE --gold GOLD --partial` gives it."""
+    """The micro-F1 of answers to rows, as `iepile score FILE --corpus GOLD --partial` gives it."""
     lines = [{"id": r["id"], "prediction": t} for r, t in zip(rows, texts, strict=True)]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     scores = evaluation.score(predictions.read(file), gold, Options(samples=0), partial=True)
@@ -57,7 +57,9 @@ def main(argv=None):
     """Train and evaluate; returns the losses and the scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="the folder of the export messages")
-    parser.add_argument("--gold", type=Path, default=Path("output/corpus"), help="its corpus")
+    parser.add_argument(
+        "--corpus", dest="gold", type=Path, default=Path("output/corpus"), help="its corpus"
+    )
     parser.add_argument("--config", default="NER-en", help="which rows, e.g. RE-zh")
     parser.add_argument("--model", help="a pre-trained model (default: a tiny one)")
     parser.add_argument("--work", type=Path, default=Path("output/examples"))

@@ -318,6 +318,18 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f", did you mean {close[0]!r}?" if close else ""
 
 
+def check_known(names: Iterable[str], known: Iterable[str], what: str, where: object) -> None:
+    """Raise `DeclarationError` with a suggestion for the first name that is not known."""
+    known = [*known]
+    for name in names:
+        if name not in known:
+            raise DeclarationError(
+                f"there is no {what} {name!r}{did_you_mean(name, known)}",
+                where=where,
+                todo=f"use one of: {', '.join(known)}",
+            )
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")

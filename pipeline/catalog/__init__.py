@@ -71,12 +71,7 @@ def load(
         )
     path = file_of(dataset_id, folder)
     if not path.is_file():
-        known = ids(folder)
-        raise DeclarationError(
-            f"there is no dataset {dataset_id!r}{config.did_you_mean(dataset_id, known)}",
-            where=where,
-            todo=f"use one of: {', '.join(known)}",
-        )
+        config.check_known([dataset_id], ids(folder), "dataset", where)
     stat = path.stat()
     version = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
     return read(path, no_relation_label, version, names)

@@ -11,7 +11,7 @@ import argparse
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +35,8 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     from pipeline.execution import atomic, machine
     from pipeline.execution.engines import Workers
 
-    options = {"params": None, "raw": None, "manifests": None, "out": None, "workers": None}
-    options |= {"engine": "local", "address": None} | vars(arguments)
+    names = ("params", "raw", "manifests", "run", "out", "workers", "address")
+    options: dict[str, Any] = dict.fromkeys(names) | {"engine": "local"} | vars(arguments)
     params, engine, address = (options[key] for key in ("params", "engine", "address"))
     if address and engine != "ray":
         raise DeclarationError(
@@ -52,7 +52,7 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     return Workspace(
         settings=settings,
         raw=place(options["raw"] or settings.raw),
-        out=place(options.get("run") or options["out"] or "output"),
+        out=place(options["run"] or options["out"] or "output"),
         manifests=place(options["manifests"]) if options["manifests"] else None,
         workers=Workers(options["workers"] or machine.cores(), engine, address),
         params=params or config.PARAMS,

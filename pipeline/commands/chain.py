@@ -6,7 +6,6 @@ stale, runs the stage over that, and stamps the result.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from pipeline.commands.layout import ALL
 from pipeline.commands.wiring import STAGES, code_of, overrides
 from pipeline.errors import RawFileError, StaleError, WorkError
 from pipeline.execution import engines, freshness, shards, tuning
+from pipeline.terminal import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -40,6 +40,7 @@ _DESCRIPTIVE: Final = (
 #: Key of `made_from` -> what has changed, in an error.
 _CHANGED: Final = {
     "code": "the code",
+    "packages": "a package",
     "parameters": "the parameters",
     "declaration": "a declaration",
     "inputs": "an input file",
@@ -53,14 +54,21 @@ class Chain:
     With `only`, stages that write a folder per dataset consider these datasets alone.
     """
 
-    def __init__(self, names: Iterable[str], ws: Workspace, only: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        ws: Workspace,
+        only: Sequence[str] = (),
+        watch: Watch = progress.watch,
+    ) -> None:
         self.ws = ws
+        self.watch = watch
         self.datasets = {name: ws.dataset(name) for name in sorted({*names, *only})}
         self.only = only
         #: (stage, name) -> the digests of the files that the stage left.
         self._files: dict[tuple[str, str], dict[str, str]] = {}
-        #: (stage, readers) -> the digest of the code.
-        self._codes: dict[tuple[str, ...], str] = {}
+        #: (stage, readers) -> the digest of the code, and the versions of the packages it uses.
+        self._codes: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}
 
     def units(self, stage: str) -> list[str]:
         """Return the names of the folders that a stage writes: the datasets, or `ALL`."""
@@ -112,15 +120,17 @@ class Chain:
             files = overlap.outside(self.ws.settings.dedupe)
             parameters["dedupe"]["against"] = [[str(f), freshness.digest(f)] for f in files]
         descriptive = stage in ("publish", "report")
+        digest, packages = self._code(stage, datasets)
         return {
-            "code": self._code(stage, datasets),
+            "code": digest,
+            "packages": packages,
             "parameters": parameters if descriptive else parameters[stage],
             "declaration": {d.id: _declaration(d, descriptive=descriptive) for d in datasets},
             "inputs": dict(self._inputs(stage, name)),
             "sources": self._sources(stage, name),
         }
 
-    def _code(self, stage: str, datasets: Sequence[Dataset]) -> str:
+    def _code(self, stage: str, datasets: Sequence[Dataset]) -> tuple[str, dict[str, str]]:
         readers = sorted({d.reader["name"] for d in datasets})
         key = (stage, *(readers if stage in ("normalize", "publish", "report") else ()))
         if key not in self._codes:
@@ -151,12 +161,17 @@ class Chain:
             self._files[key] = freshness.digests(self.ws.place(stage, name).folder)
         return self._files[key]
 
-    def make(self, stage: str, *, force: bool = False, **more: Any) -> str:
-        """Run a stage over what is stale; say how much that was.
+    def make(self, stage: str, *, force: bool = False, **more: Any) -> None:
+        """Run a stage over what is stale, while it is watched.
 
         `more` are arguments of the stage's own. Raises `WorkError` if parameters, declarations,
         code or raw files changed while the stage ran.
         """
+        with self.watch(stage) as (tell, end):
+            end(self._make(stage, tell, force=force, **more))
+
+    def _make(self, stage: str, tell: Tell | None, *, force: bool, **more: Any) -> str:
+        """Run a stage over what is stale; say how much that was."""
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
         due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
@@ -169,7 +184,8 @@ class Chain:
             return "fresh"
         datasets = [self.datasets[name] for name in (self.datasets if ALL in due else due)]
         try:
-            workers = engines.enough(self.ws.workers, self.ws.input_bytes(stage, datasets))
+            size = self.ws.input_bytes(stage, datasets)
+            workers = engines.enough(self.ws.workers._replace(tell=tell), size)
             tuning.skip_pandas()
             STAGES[stage].make(datasets, self.ws._replace(workers=workers), **more)
         except BaseException:
@@ -269,15 +285,8 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
     return reasons
 
 
-@contextmanager
-def unwatched(stage: str) -> Iterator[tuple[None, Callable[[str], None]]]:
-    """Show nothing while a stage runs."""
-    del stage
-    yield None, lambda _: None
-
-
 def everything(
-    names: Sequence[str], ws: Workspace, watch: Watch = unwatched, *, force: bool = False
+    names: Sequence[str], ws: Workspace, watch: Watch = progress.watch, *, force: bool = False
 ) -> Any:
     """Run every stage that is stale, over the datasets that have raw files; return the counts.
 
@@ -297,15 +306,13 @@ def everything(
             todo="name the folder of raw folders with --raw; `iepile fetch` downloads files, and "
             "`iepile new` declares your own",
         )
-    chain = Chain(names, ws)
+    chain = Chain(names, ws, watch=watch)
     datasets = [*chain.datasets.values()]
     dictionaries.check(datasets, ws.settings.negatives, overrides())
     corpus.check(datasets, ws.settings.publish)
     for stage in STAGES:
-        with watch(stage) as (tell, end):
-            chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
-            more = {"skipped": [*skipped.items()]} if stage == "report" else {}
-            end(chain.make(stage, force=force, **more))
+        more = {"skipped": [*skipped.items()]} if stage == "report" else {}
+        chain.make(stage, force=force, **more)
     interchange.gather(names, ws.folders["negatives"], ws.out / "dictionaries")
     chain.sweep()
     return shards.read_json(ws.folders["report"] / "counts.json", "datasets", "skipped")

@@ -14,23 +14,18 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the catalogue, or put it into a file."""
+    """Print the catalogue."""
+    import json
+
     from pipeline import catalog
     from pipeline.terminal import listing
 
     ws = workspace(arguments)
-    if arguments.coverage:
-        print(listing.coverage([ws.dataset(name) for name in catalog.ids()]))
-        return 0
     entries = [_entry(ws.dataset(name), ws) for name in catalog.ids()]
-    if arguments.into:
-        listing.renew(arguments.into, listing.catalogue(entries, "markdown"))
-        return 0
-    form = "markdown" if arguments.markdown else "json" if arguments.json else "table"
-    if arguments.licenses:
-        print(listing.catalogue(entries, form, listing.LICENSES))
+    if arguments.json:
+        print(json.dumps(entries, ensure_ascii=False, indent=2))
     else:
-        print(listing.catalogue(entries, form))
+        print(listing.catalogue(entries, licenses=arguments.licenses))
     return 0
 
 

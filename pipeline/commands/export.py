@@ -81,9 +81,9 @@ def _workspace(arguments: Arguments, kind: Any) -> Workspace:
 
 def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
-    from pipeline import catalog
+    from pipeline import catalog, config
     from pipeline.commands.chain import Chain, compared
-    from pipeline.errors import DeclarationError, RawFileError, StaleError
+    from pipeline.errors import StaleError
     from pipeline.exports import Source
     from pipeline.records import SPLITS
 
@@ -93,15 +93,10 @@ def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
         raise StaleError("these records were not deduplicated", where=ws.out, todo=todo)
     # A corpus without the folders that it was made from may hold any dataset.
     wanted = arguments.datasets or present or catalog.ids()
-    if absent := [name for name in wanted if name not in present and present]:
-        todo = f"it holds {', '.join(present)}"
-        raise RawFileError(
-            f"this run holds no dataset {absent[0]!r}", where=ws.folders["clean"], todo=todo
-        )
+    if present:
+        config.check_known(wanted, present, "dataset", ws.folders["clean"])
+    config.check_known(arguments.split or (), SPLITS, "split", "--split")
     splits = tuple(s for s in SPLITS if s in (arguments.split or SPLITS))
-    if strange := sorted({*(arguments.split or ())} - {*SPLITS}):
-        todo = f"use some of {', '.join(SPLITS)}"
-        raise DeclarationError(f"there is no split {strange[0]!r}", where="--split", todo=todo)
     if present:
         # The parameters of a run in another folder may be others, which nobody needs to name here.
         keys = ("parameters",) if arguments.run == "output" else ()

@@ -8,6 +8,7 @@ from pipeline.records import TASKS
 
 def run(arguments: Arguments) -> int:
     """Import every folder and print what was counted."""
+    from pipeline import config
     from pipeline.adding import importing
     from pipeline.errors import DeclarationError
     from pipeline.terminal import listing
@@ -19,9 +20,7 @@ def run(arguments: Arguments) -> int:
             todo="import them one by one",
         )
     tasks = tuple(arguments.tasks)
-    if strange := sorted({*tasks} - {*TASKS}):
-        todo = f"use some of {', '.join(TASKS)}"
-        raise DeclarationError(f"there is no task {strange[0]!r}", where="--tasks", todo=todo)
+    config.check_known(tasks, TASKS, "task", "--tasks")
     rows: list[list[object]] = []
     for folder in arguments.folders:
         wanted = importing.Wanted(

@@ -20,12 +20,15 @@ def run(arguments: Arguments) -> int:
         for row in found["conflicts" if arguments.conflicts else "same"]
         if text in f"{row['a'][1]}\n{row['b'][1]}".casefold()
     ]
-    columns = ["task", "label", "label", "alike"]
+    columns = ["task", "label", "datasets", "alike"]
     columns += ["left by the second", "left by the first"] if arguments.conflicts else []
     cells = [
-        [f"{row['task']}-{row['language']}", *(": ".join(row[side]) for side in "ab")]
-        + [f"{row['similarity']:.2f}"]
-        + [_left(row[side]) for side in ("left_by_b", "left_by_a") if arguments.conflicts]
+        [
+            f"{row['task']}-{row['language']}",
+            *(" / ".join(dict.fromkeys((row["a"][n], row["b"][n]))) for n in (1, 0)),
+            f"{row['similarity']:.2f}",
+            *(_left(row[side]) for side in ("left_by_b", "left_by_a") if arguments.conflicts),
+        ]
         for row in rows
     ]
     print(table(columns, cells))

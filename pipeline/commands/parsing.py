@@ -6,7 +6,6 @@ import argparse
 import sys
 import tomllib
 from difflib import get_close_matches
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -103,6 +102,8 @@ class _Version(argparse.Action):
     """Looks the version up only when it is asked for."""
 
     def __call__(self, *_: object) -> NoReturn:
+        from importlib import metadata
+
         print(f"iepile {metadata.version('iepile-pipeline')}")
         sys.exit()
 

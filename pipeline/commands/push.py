@@ -26,7 +26,11 @@ _REFUSED = {
 def run(arguments: Arguments) -> int:
     """Check what may be uploaded, upload it, and print where it is."""
     from huggingface_hub import HfApi, get_token
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HfHubHTTPError,
+        HFValidationError,
+        HTTPError,
+    )
 
     from pipeline.execution import ownership
 

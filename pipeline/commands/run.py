@@ -9,10 +9,10 @@ def run(arguments: Arguments) -> int:
     """Run all stages and print the summary."""
     from pipeline import catalog
     from pipeline.commands import chain
-    from pipeline.terminal import listing, progress
+    from pipeline.terminal import listing
 
     chosen = arguments.ids or catalog.ids()
     with writing(arguments) as ws:
-        counts = chain.everything(chosen, ws, progress.watch, force=arguments.force)
+        counts = chain.everything(chosen, ws, force=arguments.force)
     print(listing.summary(counts, ws.out))
     return 0

@@ -13,16 +13,9 @@ def run(arguments: Arguments) -> int:
     import msgspec
 
     from pipeline import config
-    from pipeline.errors import DeclarationError
 
     content = msgspec.to_builtins(config.load(arguments.params))
-    for name in arguments.sections:
-        if name not in content:
-            raise DeclarationError(
-                f"there is no section {name!r}{config.did_you_mean(name, content)}",
-                where=arguments.params or config.PARAMS,
-                todo=f"use one of {', '.join(content)}",
-            )
+    config.check_known(arguments.sections, content, "section", arguments.params or config.PARAMS)
     sections = {name: content[name] for name in arguments.sections or content}
     print(msgspec.yaml.encode(sections).decode(), end="")
     return 0

@@ -24,7 +24,6 @@ def make(arguments: Arguments, **more: Any) -> int:
     """Run a stage over what is stale. Raises `StaleError` if an earlier stage is stale."""
     from pipeline.commands.chain import Chain
     from pipeline.commands.wiring import STAGES
-    from pipeline.terminal import progress
 
     stage = arguments.command
     only = getattr(arguments, "ids", [])
@@ -32,10 +31,7 @@ def make(arguments: Arguments, **more: Any) -> int:
         chain = Chain(_datasets(arguments, ws), ws, only)
         _check_gate(stage, chain, arguments.gate)
         chain.require(*STAGES[stage].reads)
-        with progress.watch(stage) as (tell, end):
-            chain.ws = ws._replace(workers=ws.workers._replace(tell=tell))
-            force = arguments.force or "IEPILE_FORCE" in os.environ
-            end(chain.make(stage, force=force, **more))
+        chain.make(stage, force=arguments.force or "IEPILE_FORCE" in os.environ, **more)
         _check_gate(stage, Chain(chain.datasets, ws.reread()), arguments.gate)
         if not only:
             chain.sweep([stage])

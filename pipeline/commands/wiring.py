@@ -44,20 +44,24 @@ class Stage(NamedTuple):
     whole: bool = False
 
 
-def code_of(stage: str, readers: Iterable[str]) -> str:
-    """Return a digest of the code that a stage runs for datasets with these readers."""
+def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Return a digest of the code that a stage runs for datasets with these readers.
+
+    Also returns the versions of the packages that it uses.
+    """
     patterns = [*STAGES[stage].code]
     if stage in ("normalize", "publish", "report"):
         patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
     if stage in ("publish", "report"):  # card and page name the code that the corpus follows from
         patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
-    digest = code.digest(paths, SILENT)
+    files = code.reached(paths, SILENT)
+    digest, versions = code.digest(files), code.versions(files)
     # A format of `json_rows` is data, and counts as code of its reader.
     used = {reader: formats()[reader] for reader in sorted(readers) if reader in formats()}
     if not used or stage not in ("normalize", "publish", "report"):
-        return digest
-    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used]))
+        return digest, versions
+    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used])), versions
 
 
 def overrides() -> Path | None:
@@ -115,7 +119,7 @@ def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
     from pipeline.publish.stage import publish
 
-    digest = code_of("publish", {d.reader["name"] for d in datasets})
+    digest, _ = code_of("publish", {d.reader["name"] for d in datasets})
     publish(datasets, ws.folders, ws.settings, ws.folders["publish"], ws.workers, digest)
 
 

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from pipeline import catalog, config
+from pipeline.catalog import raw_files
 from pipeline.doctor import Check
+from pipeline.errors import PipelineError
+from pipeline.execution import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from pipeline.catalog import Dataset, Split
+    from pipeline.catalog import Dataset
     from pipeline.config import Settings
 
-_SAMPLE: Final = Path("raw/sample")
-_FULL: Final = Path("raw/full")
+#: The editions of the project, and how to get what is missing there.
+_EDITIONS: Final = {
+    Path("raw/sample"): "in a clone of the project: git checkout -- raw/sample",
+    Path("raw/full"): "`iepile fetch --all-open`; `iepile fetch ID` says how to get the others",
+}
 
 
 def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], int]:
@@ -27,10 +34,6 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
 
     The arguments are those of the options `--params`, `--raw` and `--manifests`.
     """
-    from pipeline import catalog, config
-    from pipeline.errors import PipelineError
-    from pipeline.execution import atomic
-
     broken: list[Check] = []
     datasets: list[Dataset] = []
     for name in catalog.ids():
@@ -38,15 +41,15 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
             datasets.append(catalog.load(name))
         except PipelineError as problem:
             broken.append(_broken(f"catalog: {name}", problem))
-    readable = f"{len(datasets)} of {len(datasets) + len(broken)} declarations can be read"
-    declarations = [_summary("catalog", readable, broken), *broken]
+    total = len(datasets) + len(broken)
+    declarations = [_summary("catalog", total, "declarations can be read", broken), *broken]
     skips, params = raw is not None, named or config.PARAMS
     try:
         settings = config.load(named)
         raw = atomic.place(str(raw or settings.raw))
         manifests = atomic.place(str(manifests)) if manifests else None
     except PipelineError as problem:
-        return [_broken(str(params), problem), *declarations, *_other(datasets, None)], 0
+        return [_broken(str(params), problem), *declarations, *_others(datasets, None)], 0
     if params.exists():
         used = [d for d in datasets if d.id in settings.datasets]
         parameters = [*_parameters(settings, params, datasets)]
@@ -55,26 +58,24 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
         found = "absent: the defaults apply, and `iepile run` takes every dataset with raw files"
         parameters = [Check(str(params), "ok", found)]
     checks, size = _used(used, raw, manifests, skips=skips)
-    return [*parameters, *declarations, *checks, *_other(datasets, raw)], size
+    return [*parameters, *declarations, *checks, *_others(datasets, raw)], size
 
 
 def _is_there(dataset: Dataset, raw: Any, manifests: Any) -> bool:
     """Whether a dataset has raw files, or a manifest that cannot be read."""
-    from pipeline.catalog import raw_files
-    from pipeline.errors import PipelineError
-
     try:
         return raw_files.present(*raw_files.edition(dataset, raw, manifests))
     except PipelineError:
         return True
 
 
-def _broken(subject: str, problem: Any) -> Check:
+def _broken(subject: str, problem: PipelineError) -> Check:
     found = " ".join(problem.what.split())
     return Check(subject, "wrong", found, f"{problem.todo} ({problem.where})")
 
 
-def _summary(subject: str, found: str, problems: Sequence[object]) -> Check:
+def _summary(subject: str, total: int, what: str, problems: Sequence[object]) -> Check:
+    found = f"{total - len(problems)} of {total} {what}"
     return Check(subject, "note", found, "see below") if problems else Check(subject, "ok", found)
 
 
@@ -109,18 +110,15 @@ def _model(subject: str, name: str, key: str, built_in: str = "") -> Check:
     return Check(subject, "wrong", f"no weights of {name} are on this machine", todo)
 
 
-class _Files(NamedTuple):
-    """Which files of some splits are there."""
+def _files(dataset: Dataset, raw: Any, manifests: Any = None) -> tuple[str, dict[Any, int]]:
+    """Return what is missing of a dataset, in words, and the bytes of the files that are there.
 
-    #: What is missing, in words; "" if nothing is.
-    fault: str
-    #: Path -> bytes, of the files that are there.
-    sizes: dict[Any, int]
-
-
-def _files(folder: Any, splits: Mapping[str, Split]) -> _Files:
-    from pipeline.catalog import raw_files
-
+    Raises `PipelineError` if its manifest cannot be read.
+    """
+    folder, manifest = raw_files.edition(dataset, raw, manifests)
+    # The manifest that `iepile fetch` writes there names only what has arrived.
+    whole = raw == Path("raw/full") and manifests is None and dataset.splits
+    splits = dataset.splits if whole else manifest.splits
     declared = {file.path: file.bytes for split in splits.values() for file in split.files}
     missing = [path for path in declared if not (folder / path).exists()]
     sizes = {path: raw_files.size(folder / path) for path in declared if path not in missing}
@@ -130,7 +128,7 @@ def _files(folder: Any, splits: Mapping[str, Split]) -> _Files:
         faults.append(f"{len(missing)} of {len(declared)} files missing, such as {missing[0]}")
     if other_size:
         faults.append(f"another size than declared: {', '.join(other_size)}")
-    return _Files("; ".join(faults), {folder / path: size for path, size in sizes.items()})
+    return "; ".join(faults), {folder / path: size for path, size in sizes.items()}
 
 
 def _used(
@@ -141,86 +139,48 @@ def _used(
     With `skips`, a dataset without any file is no problem: `iepile run` skips it. `dvc repro` would
     stop there.
     """
-    from pipeline.catalog import raw_files
-    from pipeline.errors import PipelineError
-
     checks: list[Check] = []
     sizes: dict[Any, int] = {}
     for dataset in datasets:
         subject = f"{raw / dataset.id}"
         try:
-            folder, manifest = raw_files.edition(dataset, raw, manifests)
+            fault, present = _files(dataset, raw, manifests)
         except PipelineError as problem:
             checks.append(_broken(subject, problem))
             continue
-        files = _files(folder, manifest.splits)
-        sizes |= files.sizes
-        if files.fault:
+        sizes |= present
+        if fault:
             other_way = f"; or `iepile use {raw}`, which leaves out datasets without raw files"
             todo = _how_to_get(dataset, raw) + ("" if skips else other_way)
-            check = Check(subject, "wrong", files.fault, todo)
-            checks.append(check._replace(state="note") if skips and not files.sizes else check)
-    total = _complete(raw, "in use: ", datasets, checks)
+            state = "note" if skips and not present else "wrong"
+            checks.append(Check(subject, state, fault, todo))
+    total = _summary(f"{raw}/", len(datasets), "datasets in use are complete", checks)
     if not sizes:
         todo = "fetch files, declare yours with `iepile new`, or name another folder with --raw"
         total = total._replace(state="wrong", todo=todo)
     return [total, *checks], sum(sizes.values())
 
 
-def _complete(raw: Any, use: str, datasets: Sequence[Any], problems: Sequence[object]) -> Check:
-    complete = len(datasets) - len(problems)
-    found = f"{use}{complete} of {len(datasets)} datasets are complete"
-    return _summary(f"{raw}/", found, problems)
-
-
-def _other(datasets: Sequence[Dataset], used: Any) -> Iterator[Check]:
+def _others(datasets: Sequence[Dataset], used: Any) -> Iterator[Check]:
     """Check the sample edition and the full one, unless the run uses them."""
-    if used != _SAMPLE and _SAMPLE.is_dir():  # only a clone of the project has it
-        incomplete = _incomplete(datasets, _SAMPLE)
-        yield _complete(_SAMPLE, "", datasets, incomplete)
-        if incomplete:
-            found = f"missing: {', '.join(dataset.id for dataset, _ in incomplete)}"
-            todo = f"in a clone of the project: git checkout -- {_SAMPLE}"
-            yield Check(f"{_SAMPLE}/", "note", found, todo)
-    if used != _FULL:
-        incomplete = _incomplete(datasets, _FULL)
-        yield _complete(_FULL, "", datasets, incomplete)
-        if fetchable := [dataset.id for dataset, _ in incomplete if _is_fetchable(dataset)]:
-            todo = "`iepile fetch --all-open`, or `iepile fetch ID`"
-            yield Check(f"{_FULL}/", "note", f"to be fetched: {', '.join(fetchable)}", todo)
-        for dataset, fault in incomplete:
-            if not _is_fetchable(dataset):
-                found, todo = f"{dataset.access}: {fault}", _how_to_get(dataset, _FULL)
-                yield Check(str(_FULL / dataset.id), "note", found, todo)
+    for raw, todo in _EDITIONS.items():
+        # Only a clone of the project has the sample edition.
+        if raw != used and (raw.is_dir() or raw == Path("raw/full")):
+            missing = [d.id for d in datasets if not _is_complete(d, raw)]
+            total = _summary(f"{raw}/", len(datasets), "datasets are complete", missing)
+            yield total._replace(todo=todo) if missing else total
 
 
-def _incomplete(datasets: Sequence[Dataset], raw: Path) -> list[tuple[Dataset, str]]:
-    """Return the datasets that lack raw files, each with what it lacks."""
-    faults = ((d, _files(raw / d.id, _declared(d, raw)).fault) for d in datasets)
-    return [(dataset, fault) for dataset, fault in faults if fault]
-
-
-def _declared(dataset: Dataset, raw: Path) -> Mapping[str, Split]:
-    """Return the files that should be there, by the catalog or, for the sample, by its manifest."""
-    from pipeline.catalog import raw_files
-    from pipeline.errors import PipelineError
-
-    if raw == _FULL and dataset.splits:
-        return dataset.splits
+def _is_complete(dataset: Dataset, raw: Path) -> bool:
     try:
-        return raw_files.edition(dataset, raw)[1].splits
+        return not _files(dataset, raw)[0]
     except PipelineError:
-        return {}
-
-
-def _is_fetchable(dataset: Dataset) -> bool:
-    """Whether `iepile fetch` can download files of a dataset."""
-    return any(file.url for split in dataset.splits.values() for file in split.files)
+        return False
 
 
 def _how_to_get(dataset: Dataset, raw: Any) -> str:
-    if raw == _SAMPLE:
+    if raw == Path("raw/sample"):
         return f"in a clone of the project: git checkout -- {raw / dataset.id}"
-    if _is_fetchable(dataset):
-        return f"iepile fetch {dataset.id}{'' if raw == _FULL else f' --raw {raw}'}"
+    if any(file.url for split in dataset.splits.values() for file in split.files):
+        return f"iepile fetch {dataset.id}{'' if raw == Path('raw/full') else f' --raw {raw}'}"
     return f"{dataset.how_to_get()} It belongs in {raw / dataset.id}."

@@ -109,10 +109,10 @@ def _version(name: str) -> str | None:
     files = [line.partition(",")[0] for line in (package.read_text("RECORD") or "").splitlines()]
     code = [file for file in files if file.endswith((".py", ".so")) and not file.startswith("..")]
     modules = {file.partition("/")[0].partition(".")[0] for file in code}
-    return package.version if not modules or any(map(findable, sorted(modules))) else None
+    return package.version if not modules or any(map(_findable, sorted(modules))) else None
 
 
-def findable(module: str) -> bool:
+def _findable(module: str) -> bool:
     """Whether `import` would find a module. The module is not imported."""
     try:
         return module in sys.modules or util.find_spec(module) is not None

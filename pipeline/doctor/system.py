@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.doctor import Check
-from pipeline.doctor.packages import findable
 from pipeline.execution.machine import cores
 
 if TYPE_CHECKING:
@@ -29,19 +28,12 @@ _PARTIAL: Final = re.compile(r"\..+\.(partial|retired)")
 
 
 def programs(folder: Path) -> Iterator[Check]:
-    """Check git, the state of DVC in the project folder, and the browser that a test needs."""
+    """Check git, and the state of DVC in the project folder."""
     if git := shutil.which("git"):
         yield Check("git", "ok", git)
     elif (folder / "dvc.yaml").is_file():
         yield Check("git", "wrong", "not found", "install it, e.g. apt-get install git")
     yield _dvc(folder)
-    if findable("pytest"):
-        missing = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
-        if missing:
-            todo = "apt-get install chromium chromium-driver; the test of the audit page needs it"
-            yield Check("Chromium", "note", f"not found: {', '.join(missing)}", todo)
-        else:
-            yield Check("Chromium", "ok", str(shutil.which("chromium")))
 
 
 def _dvc(folder: Path) -> Check:

@@ -7,14 +7,13 @@ another version of this package, or of one it uses, might give other bytes on so
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections import deque
-from importlib.metadata import PackageNotFoundError, requires
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pipeline.errors import WorkError, killed_twice
+from pipeline.execution import code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,7 +147,7 @@ def _check_machines(ray: Any, address: str) -> None:
             where=f"--address {address}",
             todo="start ray with --num-cpus on the machines that are to do the work",
         )
-    versions = _versions_of(_required())
+    versions = _versions_of([*code.versions(code.PACKAGE.rglob("*.py"))][1:])
     ask = ray.remote(num_cpus=0)(versions)
     answers = [ask.options(scheduling_strategy=On(n["NodeID"], soft=False)).remote() for n in nodes]
     here, differences = versions(), []
@@ -173,15 +172,6 @@ def _check_machines(ray: Any, address: str) -> None:
             todo="install the same package in the same folder on every machine, with the versions "
             "of constraints.txt, and start its ray with that Python",
         )
-
-
-def _required() -> list[str]:
-    """Return the packages that this one requires, those of its extras aside."""
-    try:
-        lines = requires("iepile-pipeline") or []
-    except PackageNotFoundError:  # not installed, but run from its folder
-        lines = ["numpy", "pyarrow"]
-    return [re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line]
 
 
 def _versions_of(packages: Sequence[str]) -> Callable[[], dict[str, str]]:

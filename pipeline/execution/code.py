@@ -1,4 +1,4 @@
-"""Digests of code: of a stage's modules and all that they import.
+"""Digests of code, of a stage's modules and all that they import, and versions of packages.
 
 Comments, docstrings and formatting do not count. The imports are read from the source, because a
 list kept by hand would go out of date.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,18 +26,22 @@ _IGNORED: Final = ("type_comment", "type_ignores", "kind")
 _WITH_DOCSTRING: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def digest(start: Iterable[Path], silent: Iterable[str] = ()) -> str:
-    """Return one digest of these files and the modules of this package that they import.
+#: Packages whose modules have other names than they.
+_NAMED_OTHERWISE: Final = {"faiss": "faiss-cpu", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 
-    `silent` names modules that change no result, such as "errors" or "execution/engines".
-    """
-    digests = {name(path): _read(path, _version(path))[0] for path in reached(start, silent)}
+
+def digest(files: Iterable[Path]) -> str:
+    """Return one digest of these files."""
+    digests = {name(path): _read(path, _version(path))[0] for path in files}
     lines = "".join(f"{digests[file]}  {file}\n" for file in sorted(digests))
     return xxhash.xxh3_128_hexdigest(lines.encode())
 
 
 def reached(start: Iterable[Path], silent: Iterable[str] = ()) -> set[Path]:
-    """Return these files and the modules of this package that they import, directly or not."""
+    """Return these files and the modules of this package that they import, directly or not.
+
+    `silent` names modules that change no result, such as "errors" or "execution/engines".
+    """
     skipped, files, waiting = {*silent}, set[Path](), [*start]
     while waiting:
         path = waiting.pop()
@@ -43,6 +49,26 @@ def reached(start: Iterable[Path], silent: Iterable[str] = ()) -> set[Path]:
             files.add(path)
             waiting += _read(path, _version(path))[1]
     return files
+
+
+def versions(files: Iterable[Path]) -> dict[str, str]:
+    """Return the versions of Python and of the packages that these files import.
+
+    Of Python, the second number counts: with it, what Unicode says of a character may change.
+    """
+    modules = {module for path in files for module in _read(path, _version(path))[2]}
+    packages = {_NAMED_OTHERWISE.get(module, module) for module in modules}
+    found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    return found | {name: number for name in sorted(packages) if (number := _installed(name))}
+
+
+@cache
+def _installed(package: str) -> str:
+    """Return the version of a package without that of its build; "" if it is not installed."""
+    try:
+        return version(package).partition("+")[0]
+    except PackageNotFoundError:
+        return ""
 
 
 def name(path: Path) -> str:
@@ -63,23 +89,32 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 
 @cache
-def _read(path: Path, version: tuple[int, int, int]) -> tuple[str, list[Path]]:
-    """Return the digest of a file, and the files of this package that it imports."""
-    del version
+def _read(path: Path, written: tuple[int, int, int]) -> tuple[str, list[Path], set[str]]:
+    """Return the digest of a file, the files of this package it imports, and others' modules."""
+    del written
     content = path.read_bytes()
     if path.suffix != ".py":
-        return xxhash.xxh3_128_hexdigest(content), []
+        return xxhash.xxh3_128_hexdigest(content), [], set()
     words: list[str] = []
-    imports: list[ast.ImportFrom] = []
+    imports: list[ast.Import | ast.ImportFrom] = []
     _walk(ast.parse(content), words, imports)
     digest = xxhash.xxh3_128_hexdigest("\n".join(words).encode("utf-8", "surrogatepass"))
-    return digest, [file for node in imports for file in _files(node)]
+    modules = {
+        name.partition(".")[0]
+        for node in imports
+        for name in (
+            [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+        )
+        if name
+    }
+    files = [file for node in imports if isinstance(node, ast.ImportFrom) for file in _files(node)]
+    return digest, files, modules - {PACKAGE.name, *sys.stdlib_module_names}
 
 
-def _walk(node: ast.AST, words: list[str], imports: list[ast.ImportFrom]) -> None:
+def _walk(node: ast.AST, words: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
     """Collect the words of a syntax tree, the same in every version of Python, and its imports."""
     kind = type(node)
-    if kind is ast.ImportFrom:
+    if kind in (ast.Import, ast.ImportFrom):
         imports.append(node)  # type: ignore[arg-type]
     elif kind is ast.If and getattr(node.test, "id", "") == "TYPE_CHECKING":  # type: ignore[attr-defined]
         return

@@ -10,7 +10,6 @@ import msgspec
 
 from pipeline import config
 from pipeline.catalog import Dataset, File, Labels, Split, declaration
-from pipeline.errors import DeclarationError
 from pipeline.fetching import checking
 
 if TYPE_CHECKING:
@@ -52,12 +51,7 @@ def sets(only: Sequence[str] = ()) -> list[Dataset]:
         for name in names
     ]
     known = [dataset.source for dataset in published_sets]
-    if unknown := sorted({*only} - {*known}):
-        raise DeclarationError(
-            f"IEPile has no set {unknown[0]!r}{config.did_you_mean(unknown[0], known)}",
-            where="--only",
-            todo=f"use some of: {', '.join(known)}",
-        )
+    config.check_known(only, known, "set of IEPile", "--only")
     return [dataset for dataset in published_sets if not only or dataset.source in only]
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
-from pipeline import tasks
+from pipeline import config, tasks
 from pipeline.catalog import renamed
-from pipeline.errors import DeclarationError, PipelineError, StaleError
+from pipeline.errors import DeclarationError, StaleError
 from pipeline.execution import shards
 
 if TYPE_CHECKING:
@@ -242,14 +242,9 @@ def r_precision(ranked: list[str], reference: list[str]) -> float:
 def neighbors(path: Path, label: str, task: str | None = None) -> list[dict[str, Any]]:
     """The neighbours of a label in one dataset's file, each with its task, score and signals."""
     tasks = _checked(shards.read_json(path), _Ours, path)["tasks"]
-    if task not in (None, *tasks):
-        raise PipelineError(
-            f"there is no task {task!r}", where=path, todo=f"use one of: {', '.join(tasks)}"
-        )
+    config.check_known([task] if task else [], tasks, "task", path)
     asked = {t: labels for t, labels in tasks.items() if task in (None, t)}
     if not any(label in labels for labels in asked.values()):
         known = dict.fromkeys(x for labels in asked.values() for x in labels)
-        raise PipelineError(
-            f"there is no label {label!r}", where=path, todo=f"use one of: {', '.join(known)}"
-        )
+        config.check_known([label], known, "label", path)
     return [{"task": t, **entry} for t, labels in asked.items() for entry in labels.get(label, [])]

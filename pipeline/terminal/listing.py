@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pipeline.catalog import editions
-from pipeline.errors import DeclarationError
-from pipeline.execution import shards
 from pipeline.report import figures
 from pipeline.text import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from pipeline.catalog import Dataset
 
 
 def table(
@@ -57,7 +52,12 @@ def table(
     Console(file=target, width=width(), highlight=False, markup=False).print(grid)
     lines = [line.rstrip() for line in target.getvalue().splitlines()]
     if left_out:
-        lines += ["", f"not shown: {', '.join(left_out)}", more]
+        names = f"not shown: {', '.join(left_out)}"
+        lines += [
+            "",
+            names if cell_len(names) <= width() else f"not shown: {len(left_out)} columns",
+        ]
+        lines.append(more)
     return "\n".join(lines)
 
 
@@ -122,73 +122,20 @@ def _reasons(dropped: Mapping[str, int], most: int) -> str:
 
 
 #: The columns of the catalogue, and of its licences.
-_FIELDS: Final = ("id", "title", "tasks", "language", "use", "access", "license", "records")
-LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "license_note")
+_FIELDS: Final = (
+    *("id", "title", "tasks", "language", "use", "access", "license", "records"),
+    *("quality", "raw_present"),
+)
+_SPARE: Final = ("title", "use", "license", "access")
+_LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "license_note")
 
 
-def catalogue(entries: Sequence[dict[str, Any]], form: str, fields: Sequence[str] = _FIELDS) -> str:
-    """The catalogue, an entry per dataset, as a text table, a table in Markdown, or JSON."""
-    if form == "json":
-        return json.dumps(entries, ensure_ascii=False, indent=2)
-    if form == "table":
-        spare = ["license_url", "license_note"]
-        if fields == _FIELDS:
-            fields, spare = [*fields, "quality", "raw_present"], ["title", "use", "access"]
-        names = ["raw" if field == "raw_present" else field for field in fields]
-        rows = [[_cell(entry[field]) for field in fields] for entry in entries]
-        return table(names, rows, spare, "see all:   iepile datasets --json")
-    rule = "".join("---:|" if field == "records" else "---|" for field in fields)
-    lines = [f"| {' | '.join(fields)} |", f"|{rule}"]
-    lines += ["| " + " | ".join(_cell(e[f]) for f in fields) + " |" for e in entries]
-    return "\n".join(lines)
-
-
-_COVERAGE: Final = """# What the annotation of each dataset covers
-
-An absent label is an answer only where annotators looked for it. "complete": every label,
-everywhere in a text. "pair": the labels of a chosen pair. "event": a chosen event. "partial":
-most of what there is. What is asked follows from it (`instruct.incomplete`): of a "pair" dataset,
-about the pair, which the instruction gives; of an "event" dataset, the arguments of the events;
-of a "partial" one, no label that a positive one makes doubtful. Where no reading of records is
-told, the papers are the source. The last column says whether to mix a dataset into a corpus.
-Written by `make docs`.
-"""
-
-
-def coverage(datasets: Sequence[Dataset]) -> str:
-    """A page in Markdown: what the annotation of each dataset covers, and how that is known."""
-    lines = [
-        _COVERAGE,
-        "| dataset | covers | makes doubtful | source | quality |",
-        f"|{'---|' * 5}",
-    ]
-    for dataset in datasets:
-        tasks: dict[str, list[str]] = {}
-        for task in dataset.tasks:
-            tasks.setdefault(dataset.coverage.get(task, "complete"), []).append(task)
-        cells = [
-            dataset.id,
-            "; ".join(f"{', '.join(own)}: {covers}" for covers, own in tasks.items()),
-            "; ".join(f"{label}: {', '.join(own)}" for label, own in dataset.implied.items()),
-            dataset.coverage_source or "not declared",
-            str(dataset.quality) or "not judged",
-        ]
-        lines.append(f"| {' | '.join(map(_cell, cells))} |")
-    return "\n".join(lines)
-
-
-def renew(path: Path, markdown: str) -> None:
-    """Put the table between the markers of a Markdown file."""
-    begin, end = "<!-- datasets -->\n", "<!-- /datasets -->"
-    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise DeclarationError(
-            f"no {begin.strip()} ... {end} in this file",
-            where=path,
-            todo="put these two lines where the table belongs",
-        )
-    shards.write_text(f"{before}{begin}{markdown}\n{end}{after}", path)
+def catalogue(entries: Sequence[dict[str, Any]], *, licenses: bool) -> str:
+    """The catalogue as a table, a row per dataset: what it is, or what its licence asks."""
+    fields, spare = (_LICENSES, _LICENSES[-2:]) if licenses else (_FIELDS, _SPARE)
+    names = ["raw" if field == "raw_present" else field for field in fields]
+    rows = [[_cell(entry[field]) for field in fields] for entry in entries]
+    return table(names, rows, spare, "see all:   iepile datasets --json")
 
 
 def _cell(value: object) -> str:
@@ -196,5 +143,4 @@ def _cell(value: object) -> str:
         return ", ".join(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return drawn(" ".join(text.replace("|", "/").split()))
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

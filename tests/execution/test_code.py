@@ -1,5 +1,7 @@
 """What a stage's code is, and what in it makes nothing stale."""
 
+from importlib.metadata import version
+
 import pytest
 
 from pipeline.commands import wiring
@@ -42,6 +44,16 @@ def test_a_stage_follows_from_what_it_imports(stage, has):
     assert not found & {f"{name}.py" for name in silent}
     assert not found & {f"{other}/stage.py" for other in wiring.STAGES if other != stage}
     assert not {name for name in found if name.startswith("readers/") and "/_" not in name}
+
+
+def test_versions_of_the_packages_that_are_imported(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("import json\nimport numpy.linalg as la\nfrom sklearn import svm\nimport nix\n")
+
+    versions = code.versions([path])
+
+    assert [*versions] == ["Python", "numpy", "scikit-learn"]
+    assert versions["numpy"] == version("numpy").partition("+")[0]
 
 
 def digest_of(text, tmp_path):

@@ -9,6 +9,7 @@ import yaml
 
 from pipeline import cli
 from pipeline.commands import wiring
+from pipeline.execution import code
 from tests.conftest import ROOT
 from tests.faults.conftest import tree
 
@@ -112,6 +113,19 @@ def test_a_forced_run_makes_all_anew_and_the_same(made, ran):
 
     assert [stage for stage, _ in ran] == [*STAGES]
     assert tree(made.out) == before
+
+
+def test_another_version_of_a_package_makes_stale_what_uses_it(made, ran, capsys, monkeypatch):
+    installed = code._installed
+    monkeypatch.setattr(code, "_installed", lambda name: "9" if name == "mmh3" else installed(name))
+
+    assert made("dedupe") == 0
+    assert ran == []
+    assert made("instruct") == 1
+    assert "negatives of cluener was run before mmh3 changed" in capsys.readouterr().err
+    made.run()
+    assert [stage for stage, _ in ran] == ["negatives", "publish", "report"]
+    assert made.stamp("negatives")["made_from"]["packages"]["mmh3"] == "9"
 
 
 def test_a_stamp_names_what_was_read_and_written(made):

@@ -95,7 +95,7 @@ def test_a_second_export_replaces_the_first_and_nothing_else(run, tmp_path, caps
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--datasets", "wnut2017"], "holds no dataset 'wnut2017'"),
+        (["--datasets", "wnut2017"], "there is no dataset 'wnut2017'"),
         (["--split", "train,exam"], "no split 'exam'"),
         (["--run", "nowhere"], "no records to export"),
         (["--datasets", "fewfc", "--split", "train"], "nothing in these datasets and splits"),

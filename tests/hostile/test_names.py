@@ -141,7 +141,7 @@ def iepile(*arguments, cwd=ROOT, **environment):
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk"])
 def test_a_terminal_that_lacks_the_letters(encoding):
     done = iepile("check", "boson", "wnut2017", PYTHONIOENCODING=encoding)
-    listed = iepile("datasets", "--markdown", PYTHONIOENCODING=encoding)
+    listed = iepile("datasets", "--licenses", PYTHONIOENCODING=encoding)
     strange = iepile("normalize", "名字", PYTHONIOENCODING=encoding)
 
     assert (done.returncode, listed.returncode, strange.returncode) == (0, 0, 1)
