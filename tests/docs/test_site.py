@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.docs.pages import name_of
+
+PROGRAMS = [shutil.which("chromium"), shutil.which("chromedriver")]
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +54,32 @@ def test_the_nav_holds_every_page():
     pages = {name_of(path).removeprefix("docs/") for path in (ROOT / "docs").glob("**/*.md")}
 
     assert pages <= listed
+
+
+@pytest.mark.skipif(
+    None in PROGRAMS and "IEPILE_RAW" not in os.environ, reason="chromium is not installed"
+)
+def test_the_search_works_on_pages_opened_from_the_disk(site, tmp_path):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    assert None not in PROGRAMS, "install chromium and chromium-driver, as .ci/run does"
+    options = webdriver.ChromeOptions()
+    options.binary_location = PROGRAMS[0]
+    for switch in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(PROGRAMS[1]))
+    try:
+        driver.get((site / "reference" / "parameters.html").as_uri())
+        field = driver.find_element(By.CSS_SELECTOR, "input.md-search__input")
+        driver.execute_script("arguments[0].focus()", field)
+        field.send_keys("near_duplicate")
+        WebDriverWait(driver, 60).until(
+            lambda page: page.find_elements(By.CSS_SELECTOR, ".md-search-result__item")
+        )
+        assert driver.get_log("browser") == []
+    finally:
+        driver.quit()
