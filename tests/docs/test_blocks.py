@@ -9,6 +9,7 @@ line before it, `<!-- not run: why -->`; one that another test runs names it:
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import sys
 import pytest
 
 from pipeline import cli
+from pipeline.commands.parsing import parser
 from tests.conftest import ROOT
 from tests.docs.pages import all_pages, blocks, name_of, rows, shows
 
@@ -92,6 +94,30 @@ def elsewhere(test, page):
         return page.parent == ROOT / "docs" / "exports"
     path = ROOT / test
     return path.is_file() and page.name in path.read_text(encoding="utf-8")
+
+
+# `iepile audit --against` is not there yet.
+READY = [page for page in all_pages() if page.name != "compare-two-runs.md"]
+
+
+@pytest.mark.parametrize("page", READY, ids=name_of)
+def test_commands_that_are_not_run_are_spelled_right(page, capsys):
+    """Every `iepile` in a shell block is one that the parser takes."""
+    shell = "\n".join(block.text for block in blocks(page) if block.kind == "sh")
+    lines = [line.strip() for line in shell.replace("\\\n", " ").splitlines()]
+    wrong = []
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[:1] != ["iepile"]:
+            continue
+        ends = [n for n, word in enumerate(words) if word in ("|", ">", ">>", "&&", "||", "2>&1")]
+        try:
+            parser().parse_args(words[1 : min(ends, default=len(words))])
+        except SystemExit as stop:
+            if stop.code:
+                wrong.append((line, capsys.readouterr().err.splitlines()[-1]))
+
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name_of)
