@@ -19,7 +19,7 @@ import pytest
 from pipeline import cli
 from pipeline.commands.parsing import parser
 from tests.conftest import ROOT
-from tests.docs.pages import all_pages, blocks, name_of, rows, shows
+from tests.docs.pages import all_pages, blocks, inline, name_of, rows, shows
 
 DATASETS = (
     *("boson", "cluener", "conll04", "conll2003", "crossner-ai"),
@@ -118,6 +118,30 @@ def test_commands_that_are_not_run_are_spelled_right(page, capsys):
                 wrong.append((line, capsys.readouterr().err.splitlines()[-1]))
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", READY, ids=name_of)
+def test_commands_inside_of_sentences_are_spelled_right(page):
+    wrong = []
+    for code in inline(page):
+        program, *words = code.split()
+        if program != "iepile" or not words or not words[0].islower():
+            continue
+        command = commands(parser()).get(words[0])
+        if command is None and not words[0].startswith("-"):
+            wrong.append(code)
+            continue
+        known = {
+            option for action in (command or parser())._actions for option in action.option_strings
+        }
+        wrong += [code for word in words if word.startswith("--") and word not in known]
+
+    assert wrong == []
+
+
+def commands(parsed):
+    """Name -> parser of each command."""
+    return next(action.choices for action in parsed._actions if action.dest == "command")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name_of)

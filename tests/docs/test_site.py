@@ -48,6 +48,21 @@ def test_pages_load_nothing_from_elsewhere(site):
     assert found == set()
 
 
+def test_links_of_the_site_lead_somewhere(site):
+    broken = set()
+    for page in site.glob("**/*.html"):
+        if page.name == "404.html":  # its links are absolute
+            continue
+        for target in re.findall(
+            r"<a\b[^>]*? href=\"?([^\" >]+)", page.read_text(encoding="utf-8")
+        ):
+            path = target.partition("#")[0]
+            if path and not re.match(r"[a-z]+:", path) and not (page.parent / path).is_file():
+                broken.add((page.relative_to(site).as_posix(), target))
+
+    assert broken == set()
+
+
 def test_the_nav_holds_every_page():
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = {*re.findall(r"[\w./-]+\.md", str(yaml.safe_load(text)["nav"]))}
