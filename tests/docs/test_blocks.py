@@ -31,7 +31,7 @@ RUN = ("sh", "python")
 SHOWN = ("csv", "html", "json", "text", "toml", "yaml")
 #: Parts of the project that a command may need.
 COPIED = (
-    *("bench", "dictionaries", "docs", "examples", "pipeline", "raw/sample"),
+    *(".dvc", "bench", "dictionaries", "docs", "examples", "pipeline", "raw/sample"),
     *("Makefile", "constraints.txt", "dvc.yaml", "params.yaml", "pyproject.toml", "README.md"),
 )
 
@@ -46,7 +46,7 @@ def base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
     for name in COPIED:
         if (ROOT / name).is_dir():
-            skip = shutil.ignore_patterns("__pycache__")
+            skip = shutil.ignore_patterns("__pycache__", "cache", "tmp")
             shutil.copytree(ROOT / name, folder / name, ignore=skip)
         else:
             shutil.copy(ROOT / name, folder / name)
