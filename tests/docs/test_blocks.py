@@ -27,6 +27,7 @@ DATASETS = (
 )
 PAGES = [page for page in all_pages() if page.name != "CONTRIBUTING.md"]
 RUN = ("sh", "python")
+PLAYER = ROOT / "tests" / "docs" / "player.py"
 #: What is shown, not run.
 SHOWN = ("csv", "html", "json", "text", "toml", "yaml")
 #: Parts of the project that a command may need.
@@ -153,21 +154,22 @@ def test_blocks_run_as_written(page, place):
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
     }
+    played = subprocess.run(
+        [sys.executable, PLAYER],
+        input=json.dumps([(block.kind, block.text) for block in runnable(page)]),
+        cwd=place, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    results = iter(json.loads(played.stdout))
     printed = set()
     for block in blocks(page):
         where = f"{name_of(page)}:{block.line}"
         if block.mark == "output":
             assert {*map(joined, block.text.splitlines())} <= printed, where
-        if block.kind not in RUN or block.mark:
-            continue
-        program = ["bash", "-euo", "pipefail"] if block.kind == "sh" else [sys.executable]
-        done = subprocess.run(
-            [*program, "-c", block.text],
-            cwd=place, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        said = f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
-        assert done.returncode == 0, f"{where}\n{block.text}\n{said}"
-        printed = {*map(joined, done.stdout.splitlines())}
+        if block in runnable(page):
+            code, out, errors = next(results)
+            assert code == 0, f"{where}\n{block.text}\n{out[-1000:]}\n{errors[-2000:]}"
+            printed = {*map(joined, out.splitlines())}
+    assert next(results, None) is None
 
 
 def joined(line):
