@@ -27,6 +27,8 @@ def on_files(files, config):
     """Add the pages of the repository."""
     for path in PROJECT:
         content = (ROOT / path).read_text(encoding="utf-8")
+        if path.startswith("bench/"):  # tables of figures, which a search would drown in
+            content = f"---\nsearch: {{exclude: true}}\n---\n{content}"
         files.append(File.generated(config, f"project/{path}", content=content))
     return files
 

@@ -48,6 +48,12 @@ def blocks(page):
         yield Block(page, line, match["kind"], "".join(lines), mark)
 
 
+def inline(page):
+    """What stands between backticks."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    return [" ".join(code.strip("`").split()) for code in re.findall(r"`[^`]+`", text)]
+
+
 def links(page):
     """The targets of all links and images, but for those inside of code."""
     text = _INLINE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
