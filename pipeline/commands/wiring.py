@@ -129,7 +129,7 @@ def _report(
     from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
-    digest = code_of("publish", {d.reader["name"] for d in datasets})
+    digest, _ = code_of("publish", {d.reader["name"] for d in datasets})
     made = {"code": digest, "parameters": parameters(ws.settings)}
     report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made)
 
