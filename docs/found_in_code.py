@@ -11,6 +11,8 @@ import msgspec
 from pipeline import config
 
 CODE = Path(config.__file__).parent
+#: Reasons of one word.
+PLAIN = ("contradicting", "duplicate", "unlabelled")
 WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -31,17 +33,17 @@ def parameters():
             for node in classes[kind.__name__].body
             if isinstance(node, ast.AnnAssign)
         }
-        fields = []
+        fields, comment = [], ""
         types = {f.encode_name: f.type for f in msgspec.inspect.type_info(kind).fields}
         for field in msgspec.structs.fields(kind):
             if field.name in sections:
                 continue
-            if not comments[field.name]:
+            # Parameters that belong together share the comment above the first.
+            comment = comments[field.name] or comment
+            if not comment:
                 raise SystemExit(f"pipeline/config.py: {field.name} has no comment `#:`")
             default = getattr(kind(), field.name)
-            fields.append(
-                (field.name, _yaml(default), _in_words(types[field.name]), comments[field.name])
-            )
+            fields.append((field.name, _yaml(default), _in_words(types[field.name]), comment))
         yield name, (kind.__doc__ or "").strip(), fields
 
 
@@ -93,44 +95,34 @@ def reasons():
     clean, dedupe = (sorted((CODE / name).glob("*.py")) for name in ("clean", "dedupe"))
     readers = [p for p in sorted((CODE / "readers").glob("*.py")) if p.name != "__init__.py"]
     others = [CODE / "records.py", *sorted((CODE / "normalize").glob("*.py"))]
-    hygiene = [CODE / "clean" / "hygiene.py"]
-    dropped = {*_drops([p for p in clean if p not in hygiene] + dedupe)}
-    rejected = {r for path in readers + others for r in _rejects(path, strict=path in others)}
     return {
-        "dropped": sorted(dropped),
-        "rejected": sorted(rejected),
-        "odd": sorted({*_kinds(hygiene[0])}),
+        "dropped": sorted({name for path in clean + dedupe for name in _drops(path)}),
+        "rejected": sorted(
+            {name for path in readers + others for name in _rejects(path, strict=path in others)}
+        ),
+        "odd": sorted({*_kinds(CODE / "clean" / "hygiene.py")}),
     }
 
 
-def _drops(paths):
-    """The drop reasons in the modules of clean and dedupe."""
-    for path in paths:
-        for node in ast.walk(_parsed(path)):
-            match node:
-                # yield row, "duplicate", partner
-                case ast.Yield(value=ast.Tuple(elts=[_, ast.Constant(value=str(name)), _])):
-                    yield name
-                # reasons = pa.array(["near_duplicate"] * n)
-                case ast.Assign(
-                    targets=[ast.Name(id="reasons")],
-                    value=ast.Call(
-                        args=[
-                            ast.BinOp(left=ast.List(elts=[ast.Constant(value=str(name))])),
-                            *_,
-                        ]
-                    ),
-                ):
-                    yield name
-                # reasons = pc.if_else(mask, "text_too_long", ...)
-                case ast.Assign(
-                    targets=[ast.Name(id="reasons")],
-                    value=ast.Call(args=[_, ast.Constant(value=str(name)), _]),
-                ):
-                    yield name
-                # rules = (("too_short", mask), ...)
-                case ast.Assign(targets=[ast.Name(id="rules")], value=ast.Tuple(elts=rules)):
-                    yield from (rule.elts[0].value for rule in rules)
+def _drops(path):
+    """The drop reasons in a module of clean or dedupe."""
+    for node in ast.walk(_parsed(path)):
+        match node:
+            # What a function yields: row, "duplicate", partner.
+            case ast.Yield(value=ast.Tuple(elts=[_, ast.Constant(value=str(name)), _])):
+                yield name
+            # What is decided about a place: "contradicting", partner.
+            case ast.Assign(
+                targets=[ast.Subscript()],
+                value=ast.Tuple(elts=[ast.Constant(value=str(name)), ast.Name()]),
+            ):
+                yield name
+            case ast.Assign(targets=[ast.Name(id="reasons")], value=value):
+                yield from filter(None, map(_word, ast.walk(value)))
+            case ast.Assign(targets=[ast.Name(id="rules")], value=ast.Tuple(elts=rules)):
+                yield from (rule.elts[0].value for rule in rules)
+            case ast.AnnAssign(target=ast.Name(id="_REASON" | "OF_TEXTS"), value=value):
+                yield from filter(None, map(_word, ast.walk(value)))
 
 
 def _rejects(path, *, strict):
@@ -139,7 +131,7 @@ def _rejects(path, *, strict):
         found = []
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=arguments):
-                if name in ("Reject", "RowError", "_lose", "_reject"):
+                if name.strip("_").lower() in ("reject", "rowerror", "lose"):
                     found = arguments
             # return "empty_text", ""     why, told = "missing_column", f"..."
             case ast.Tuple(elts=[first, second]) if not _plain(second):
@@ -164,21 +156,21 @@ def _plain(node):
 def _word(node):
     """The snake_case word that a node is, or None."""
     value = node.value if isinstance(node, ast.Constant) else None
-    if isinstance(value, str) and WORD.fullmatch(value) and ("_" in value or value == "unlabelled"):
+    if isinstance(value, str) and WORD.fullmatch(value) and ("_" in value or value in PLAIN):
         return value
     return None
 
 
 def _kinds(path):
-    """The kinds of odd annotations: what a `Finding` or the summary of labels is called."""
-    for node in ast.walk(_parsed(path)):
+    """The kinds of odd annotations: those that the docstring of the module describes."""
+    module = _parsed(path)
+    literals = {n.value for n in ast.walk(module) if isinstance(n, ast.Constant)}
+    described = re.findall(r"^`(\w+)`", ast.get_docstring(module) or "", re.MULTILINE)
+    for node in ast.walk(module):
         match node:
             case ast.Call(func=ast.Name(id="Finding"), args=[_, ast.Constant(value=str(name)), *_]):
                 yield name
-            case ast.Assign(targets=[ast.Name(id="kinds")], value=ast.Tuple(elts=kinds)):
-                yield from (kind.elts[0].value for kind in kinds)
-            case ast.Subscript(slice=ast.Constant(value="label_differs_by_case" as name)):
-                yield name
+    yield from (name for name in described if name in literals)
 
 
 def _parsed(path):
