@@ -88,10 +88,7 @@ def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str
     root = document["root"]
     text, spans = _cut(document["raw"], root)
     starts = [start for start, _ in spans]
-    strings = [html.unescape(text[start:end]).translate(_BREAKS) for start, end in spans]
-    rows: list[dict[str, Any]] = [
-        {"text": string, "entities": [], "relations": [], "events": []} for string in strings
-    ]
+    rows = [_empty(text[start:end]) for start, end in spans]
     lost: list[tuple[str, Reject]] = []
 
     def place(part: _Part) -> tuple[int, dict[str, int]] | None:
@@ -153,6 +150,11 @@ def _cut(raw: str, root: ET.Element) -> tuple[str, list[Span]]:
     text, regions = _untagged(raw)
     whole = sorted(_span(e)[0] for tag in _EXTENTS for e in root.iter(tag))
     return text, [span for region in regions for span in sentences(text, *region, whole)]
+
+
+def _empty(sentence: str) -> dict[str, Any]:
+    string = html.unescape(sentence).translate(_BREAKS)
+    return {"text": string, "entities": [], "relations": [], "events": []}
 
 
 def _inner(root: ET.Element, tag: str) -> Iterator[tuple[ET.Element, ET.Element]]:
