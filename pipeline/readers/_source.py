@@ -214,8 +214,8 @@ def _shape(head: bytes) -> Literal["lines", "array", "object"]:
 def _elements(stream: Any) -> Iterator[Any]:
     """The values of an array. It is read in blocks, for it may be larger than memory.
 
-    Each is parsed as a line of JSON is, so that nothing is lost that is told there. A value is whole
-    only before a comma or the end: a number at the end of a block may go on in the next one.
+    Each is parsed as a line of JSON is, so that nothing is lost that is told there. Only before a
+    comma or the end is a value whole: a number at the end of a block may go on in the next one.
     """
     texts = TextIOWrapper(stream, "utf-8", "surrogateescape")
     held, size = texts.read(HEAD), _BLOCK
