@@ -214,8 +214,8 @@ def _shape(head: bytes) -> Literal["lines", "array", "object"]:
 def _elements(stream: Any) -> Iterator[Any]:
     """The values of an array. It is read in blocks, for it may be larger than memory.
 
-    Each is parsed as a line of JSON is, so that nothing is lost that is told there. What follows a
-    value is looked at first: a number at the end of a block may go on in the next one.
+    Each is parsed as a line of JSON is, so that nothing is lost that is told there. Only before a
+    comma or the end is a value whole: a number at the end of a block may go on in the next one.
     """
     texts = TextIOWrapper(stream, "utf-8", "surrogateescape")
     held, size = texts.read(HEAD), _BLOCK
@@ -225,10 +225,10 @@ def _elements(stream: Any) -> Iterator[Any]:
         empty = place == start and held[begin : begin + 1] == "]"
         end = begin if empty else _end_of_value(held, begin)
         after = _after_blanks(held, end)
-        if after < len(held):
+        if held[after : after + 1] in (",", "]"):
             if not empty:
                 yield parsed(held[begin:end])
-            if held[after] != ",":
+            if held[after] == "]":
                 break
             place, start, size = after + 1, -1, _BLOCK
         elif more := texts.read(size):
@@ -237,8 +237,8 @@ def _elements(stream: Any) -> Iterator[Any]:
         else:
             parsed(held[begin:])  # It nearly always says what is wrong.
             raise ValueError("the array has no end")
-    if held[after] != "]" or (held[after + 1 :] + texts.read()).strip():
-        raise ValueError(f"{held[after : after + 20]!r} follows a value of the array")
+    if (held[after + 1 :] + texts.read()).strip():
+        raise ValueError("something follows the end of the array")
 
 
 def _after_blanks(text: str, place: int) -> int:

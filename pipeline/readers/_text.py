@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.readers._paths import Item
 
 _SPELLED_LINE_END: Final = "\\r\\n"
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 _OUTSIDE: Final = "offset_out_of_text"
 
 
@@ -31,7 +33,7 @@ class Text:
         #: How many characters were put before the text that offsets count in.
         self.shift = 0
         self.string = self._joined_tokens(form, row) if form.tokens else self._whole(form, row)
-        self.astral = not form.tokens and max(self.string, default="") > "\uffff"
+        self.astral = not form.tokens and _ASTRAL.search(self.string) is not None
         #: The character of each UTF-16 unit.
         self.units: list[int] = []
         if utf16 and self.astral:

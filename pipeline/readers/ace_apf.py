@@ -88,13 +88,10 @@ def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str
     root = document["root"]
     text, spans = _cut(document["raw"], root)
     starts = [start for start, _ in spans]
-    strings = [html.unescape(text[start:end]).translate(_BREAKS) for start, end in spans]
-    rows: list[dict[str, Any]] = [
-        {"text": string, "entities": [], "relations": [], "events": []} for string in strings
-    ]
+    rows = [_empty(text[start:end]) for start, end in spans]
     lost: list[tuple[str, Reject]] = []
 
-    def place(part: _Part) -> tuple[int, dict[str, int]] | None:
+    def place(part: _Part) -> tuple[int, dict[str, Any]] | None:
         """(sentence, span in it) of a part; None where it is in no sentence."""
         (start, end), own = part.span, bisect_right(starts, part.span[0]) - 1
         found = html.unescape(text[start:end])
@@ -109,12 +106,11 @@ def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str
 
     parts = _parts(root, heads=options.mention == "head")
     places = {number: place(part) for number, part in parts.items()}
-    ends: dict[str, dict[str, Any]] = {}
     for number, part in parts.items():
-        if at := places[number]:
-            ends[number] = at[1] if part.label is None else {"ref": number}
-        if part.label is not None and at:
-            rows[at[0]]["entities"].append({"id": number, "label": part.label, **at[1]})
+        if part.label is not None and (at := places[number]):
+            entity = {"id": number, "label": part.label, **at[1]}
+            rows[at[0]]["entities"].append(entity)
+            places[number] = at[0], {"ref": number}
         elif part.label is not None:
             lose(part, "mention_in_no_sentence", number, entities=1)
     for kind, relation in _inner(root, "relation"):
@@ -123,8 +119,8 @@ def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str
         }
         head, tail = (places.get(given[role]) for role in ("Arg-1", "Arg-2"))
         if head and tail and head[0] == tail[0]:
-            pair = {"head": ends[given["Arg-1"]], "tail": ends[given["Arg-2"]]}
-            rows[head[0]]["relations"].append({"label": kind.attrib["TYPE"], **pair})
+            pair = {"label": kind.attrib["TYPE"], "head": head[1], "tail": tail[1]}
+            rows[head[0]]["relations"].append(pair)
         else:
             extent = _Part(*_span(relation.find("extent")), None)
             lose(extent, "argument_in_other_sentence", relation.attrib["ID"], relations=1)
@@ -139,7 +135,7 @@ def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str
         for role, number in roles:
             at = places.get(number)
             if at and at[0] == trigger[0]:
-                arguments.append({"role": role, **ends[number]})
+                arguments.append({"role": role, **at[1]})
             else:
                 lose(anchor, "argument_in_other_sentence", f"{role} {number}", arguments=1)
         found = {"label": label, "trigger": trigger[1], "arguments": arguments}
@@ -153,6 +149,11 @@ def _cut(raw: str, root: ET.Element) -> tuple[str, list[Span]]:
     text, regions = _untagged(raw)
     whole = sorted(_span(e)[0] for tag in _EXTENTS for e in root.iter(tag))
     return text, [span for region in regions for span in sentences(text, *region, whole)]
+
+
+def _empty(sentence: str) -> dict[str, Any]:
+    string = html.unescape(sentence).translate(_BREAKS)
+    return {"text": string, "entities": [], "relations": [], "events": []}
 
 
 def _inner(root: ET.Element, tag: str) -> Iterator[tuple[ET.Element, ET.Element]]:

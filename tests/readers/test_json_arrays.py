@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import RawFileError
@@ -35,6 +35,7 @@ def read(tmp_path_factory, content):
 
 
 @pytest.mark.parametrize("block", [1, 2, 7, 1 << 20])
+@example(rows=[None, 0.5, -1e30], indent=None, bom=False)
 @given(rows=st.lists(VALUES, max_size=4), indent=st.sampled_from([None, 1]), bom=st.booleans())
 def test_values_are_those_of_the_whole_document(tmp_path_factory, block, rows, indent, bom):
     content = json.dumps(rows, indent=indent, ensure_ascii=False).encode()
