@@ -41,8 +41,6 @@ _OPTIONS: Final = (
     "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
 )
 _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
-#: Languages whose tokens are joined by nothing.
-_UNSPACED: Final = frozenset({"zh", "ja", "th", "my", "km"})
 
 
 class Trial(NamedTuple):

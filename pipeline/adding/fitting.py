@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pipeline import catalog
 from pipeline.adding import evidence
 from pipeline.adding.evidence import MANY
+from pipeline.adding.language import AFFIXED
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
-from pipeline.text import drawn, word_splitter
+from pipeline.text import drawn, like, word_splitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -146,7 +147,9 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
                 placed += 1
             if start is not None and end is not None:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
-                whole += {start, end} <= cuts and not _punctuated(record.text, end)
+                outside = len({start, end} - cuts)
+                sound = not outside or (outside == 1 and language in AFFIXED)
+                whole += sound and not _punctuated(record.text, end)
     return placed / total if total else 1, whole / placed if placed else 1
 
 
@@ -157,14 +160,14 @@ def _punctuated(text: str, end: int) -> bool:
 
 
 def _cuts(text: str, language: str) -> set[int]:
-    """Where words start and end: beside all that is no letter or digit, and as jieba says."""
+    """Where words start and end: beside all that is no letter or digit, else as they are split."""
     cuts = {0, len(text)}
     for i, character in enumerate(text):
         if not character.isalnum():
             cuts |= {i, i + 1}
-    if language == "zh":
+    if like(language) == "zh":
         position = 0
-        for word in word_splitter("zh")(text):
+        for word in word_splitter(language)(text):
             position += len(word)
             cuts.add(position)
     return cuts
