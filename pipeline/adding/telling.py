@@ -82,6 +82,10 @@ def counts(draft: Draft) -> Iterator[str]:
             ]
             more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
             yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+    if draft.agreement:
+        agreed = (f"{k} {a.f1:.2f}, {a.kappa:.2f}" for k, a in draft.agreement.items())
+        yield f"annotators agree (F1 of spans, kappa of tokens): {'; '.join(agreed)}"[:240]
+        yield "  the first of a text counts: --option annotators=majority, or one by name"
     if draft.cut:
         files = ", ".join(path.name for path in draft.cut[:_SHOWN])
         more = f" and {len(draft.cut) - _SHOWN} more" if len(draft.cut) > _SHOWN else ""

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from pipeline.adding import drafting, sources
+from pipeline.adding import drafting, sources, telling
 from pipeline.errors import RawFileError
 
 PEOPLE = ["Ida Moor", "Bo Lee", "Cy Ward", "Flo Marsh", "Gus Holt", "Ann Vale", "Tom Reed", "Eve"]
@@ -354,6 +354,17 @@ def test_the_column_that_is_named_settles_which_tags_are_gold(tmp_path):
 
     assert draft.survey.counts["train"] == NER
     assert draft.survey.labels["entity"] == {"PER": 24, "LOC": 24}
+
+
+def test_the_agreement_of_annotators_is_told(tmp_path):
+    name, content, *_ = READ["two annotators"]
+    (tmp_path / name).write_text(content)
+
+    draft = drafting.draft("foo", None, {}, {"train": [tmp_path / name]}, None)
+
+    assert {k: own.f1 for k, own in draft.agreement.items()} == {"PER": 1.0, "LOC": 0.0}
+    told = "annotators agree (F1 of spans, kappa of tokens): LOC 0.00, 0.00; PER 1.00, 1.00"
+    assert told in [*telling.counts(draft)]
 
 
 def packed(path, names):
