@@ -257,7 +257,8 @@ def _deciding(one: Trial, other: Trial) -> str:
 def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
     """The dataset with the fewest other options of its reader that fit clearly better, if any."""
     own = own or fitting.fit(dataset, files)
-    declared, amount = dataset.reader, evidence.weight(own.records)
+    # What is annotated now must be read then, unless it cannot be what the file means.
+    declared, amount = dataset.reader, 0 if own.doubt else evidence.weight(own.records)
     best, score = None, own.score + _MARGIN
     kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
