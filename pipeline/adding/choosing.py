@@ -248,9 +248,9 @@ def _deciding(one: Trial, other: Trial) -> str:
     ours, theirs = one.dataset.reader, other.dataset.reader
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
-    full, other = ({**defaults(own["name"]), **own} for own in (ours, theirs))
+    full, theirs_full = ({**defaults(own["name"]), **own} for own in (ours, theirs))
     keys = dict.fromkeys(["tag_column", *ours, *theirs])
-    key = next(key for key in keys if full.get(key) != other.get(key))
+    key = next(key for key in keys if full.get(key) != theirs_full.get(key))
     return f"--option '{key}={in_toml(full[key])}'"
 
 
@@ -267,7 +267,9 @@ def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> D
             found = fitting.fit(other, files)
             if found.score > score and evidence.weight(found.records) >= _AS_MUCH * amount:
                 best, score = other, found.score
-    for key in sorted({*best.reader, *declared}) if best else ():
+    if best is None:
+        return None
+    for key in sorted({*best.reader, *declared}):
         # What may stay as it is declared is no mistake.
         back = {k: v for k, v in {**best.reader, key: declared.get(key)}.items() if v is not None}
         if back != best.reader and fitting.fit(_with(dataset, back), files).score >= score:
