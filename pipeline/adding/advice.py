@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.adding.choosing import Trial
+    from pipeline.adding.fitting import Trial
 
 _SHOWN: Final = 72
 _OPTIONS: Final = (

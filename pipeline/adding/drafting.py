@@ -16,8 +16,9 @@ import msgspec
 
 from pipeline import catalog, readers
 from pipeline.adding import advice, checking, choosing, fitting, naming, sources
-from pipeline.adding.choosing import Choice, Trial
+from pipeline.adding.choosing import Choice
 from pipeline.adding.excerpts import excerpts, head_of
+from pipeline.adding.fitting import Trial
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options

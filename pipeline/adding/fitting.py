@@ -233,3 +233,37 @@ def _labels(records: Sequence[Record], dataset: Dataset) -> float:
         n for raw, n in asked.items() if (raw in known if known else not _TAGLIKE.match(raw))
     )
     return plausible / total * (1 - len(asked) / total / 2)
+
+
+class Trial(NamedTuple):
+    """A reading of the first rows, and how it fits them."""
+
+    dataset: Dataset
+    found: Fit
+    #: Where the reading comes from, in words.
+    why: str
+    #: The tags bear no labels, see `tags.Style`.
+    bare: bool = False
+    #: Of two readings that say the same, the one of the lower rank is told.
+    rank: int = 0
+
+    @property
+    def quality(self) -> float:
+        """How sound the records are, whatever their number."""
+        fit = self.found
+        return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
+
+    @property
+    def torn(self) -> str | None:
+        """What is wrong with offsets that cut words, in words."""
+        return torn(self.found, self.dataset.language)
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether offsets are what stands in the way."""
+        return bool(self.torn) or self.found.problem.startswith("offset_")
+
+    @property
+    def amount(self) -> int:
+        """How much of the annotation is read."""
+        return evidence.weight(self.found.records)

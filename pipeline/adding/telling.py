@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.adding.choosing import Trial
     from pipeline.adding.drafting import Draft
+    from pipeline.adding.fitting import Trial
     from pipeline.records import Record
 
 _SHOWN: Final = 3
