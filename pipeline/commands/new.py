@@ -61,11 +61,11 @@ def _show(draft: Draft) -> None:
         print(drawn(line))
     print()
     for record in telling.shown(draft):
-        lines = [*drawing.record(record, console.width)]
+        drawn_lines = [*drawing.record(record, console.width)]
         # Of a long record, what stands around its first annotation.
-        first = next((n for n, line in enumerate(lines) if "━" in line.plain), 1)
-        for line in lines[max(0, first - 1) : first + _LINES]:
-            console.print(line)
+        first = next((n for n, line in enumerate(drawn_lines) if "━" in line.plain), 1)
+        for drawn_line in drawn_lines[max(0, first - 1) : first + _LINES]:
+            console.print(drawn_line)
         console.print()
     for line in telling.counts(draft):
         print(drawn(line))
