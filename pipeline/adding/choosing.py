@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import evidence, fitting, json_lists, language, tags
-from pipeline.adding.candidates import candidates, defaults, first_json
-from pipeline.adding.excerpts import head_of
-from pipeline.adding.field_names import FIELDS
+from pipeline.adding import advice, evidence, fitting, language
+from pipeline.adding.candidates import candidates, defaults
+from pipeline.adding.fitting import Trial
 from pipeline.errors import PipelineError, RawFileError
 
 if TYPE_CHECKING:
@@ -36,47 +35,6 @@ _NEAR: Final = 0.12
 _AS_MUCH: Final = 0.9
 #: Readings that differ in a smaller share of their records differ in slips of the files.
 _DIFFERENT: Final = 0.2
-_SHOWN: Final = 72
-_OPTIONS: Final = (
-    "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
-)
-_PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
-#: Languages whose tokens are joined by nothing.
-_UNSPACED: Final = frozenset({"zh", "ja", "th", "my", "km"})
-
-
-class Trial(NamedTuple):
-    """A reading of the first rows, and how it fits them."""
-
-    dataset: Dataset
-    found: Fit
-    #: Where the reading comes from, in words.
-    why: str
-    #: The tags bear no labels, see `tags.Style`.
-    bare: bool = False
-    #: Of two readings that say the same, the one of the lower rank is told.
-    rank: int = 0
-
-    @property
-    def quality(self) -> float:
-        """How sound the records are, whatever their number."""
-        fit = self.found
-        return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
-
-    @property
-    def torn(self) -> str | None:
-        """What is wrong with offsets that cut words, in words."""
-        return fitting.torn(self.found, self.dataset.language)
-
-    @property
-    def misplaced(self) -> bool:
-        """Whether offsets are what stands in the way."""
-        return bool(self.torn) or self.found.problem.startswith("offset_")
-
-    @property
-    def amount(self) -> int:
-        """How much of the annotation is read."""
-        return evidence.weight(self.found.records)
 
 
 class Choice(NamedTuple):
@@ -165,11 +123,13 @@ def chosen(
             key=lambda t: (t.amount > 0, t.misplaced, t.found.score, t.amount),
             default=None,
         )
-        raise RawFileError(_nothing(nearest, files), where=where, todo=way_out(files, nearest))
+        raise RawFileError(
+            advice.refusal(nearest, files), where=where, todo=advice.way_out(files, nearest)
+        )
     best, *others = tried
     if best.bare:
         raise RawFileError(
-            f"the tags bear no label, only B and I\n  {_first(files)}",
+            f"the tags bear no label, only B and I\n  {advice.first_row(files)}",
             where=where,
             todo="name what is annotated, as in --option only_label=gene",
         )
@@ -177,7 +137,7 @@ def chosen(
         raise RawFileError(
             "two columns hold tags of the same labels, which may be layers of annotation, or a "
             f"model's answers beside gold:\n  {told(best)}\n  {told(rival)}\n"
-            f"  the first rows: {_first(files)}",
+            f"  the first rows: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
         )
@@ -185,7 +145,7 @@ def chosen(
     if rival := next((trial for trial in unlike if _close(best, trial)), None):
         raise RawFileError(
             f"two readings fit equally well:\n  {told(best)}\n  {told(rival)}\n"
-            f"  the first row: {_first(files)}",
+            f"  the first row: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
         )
@@ -255,16 +215,17 @@ def _deciding(one: Trial, other: Trial) -> str:
     ours, theirs = one.dataset.reader, other.dataset.reader
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
-    full, other = ({**defaults(own["name"]), **own} for own in (ours, theirs))
+    full, theirs_full = ({**defaults(own["name"]), **own} for own in (ours, theirs))
     keys = dict.fromkeys(["tag_column", *ours, *theirs])
-    key = next(key for key in keys if full.get(key) != other.get(key))
+    key = next(key for key in keys if full.get(key) != theirs_full.get(key))
     return f"--option '{key}={in_toml(full[key])}'"
 
 
 def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
     """The dataset with the fewest other options of its reader that fit clearly better, if any."""
     own = own or fitting.fit(dataset, files)
-    declared, amount = dataset.reader, evidence.weight(own.records)
+    # What is annotated now must be read then, unless it cannot be what the file means.
+    declared, amount = dataset.reader, 0 if own.doubt else evidence.weight(own.records)
     best, score = None, own.score + _MARGIN
     kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
@@ -273,7 +234,9 @@ def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> D
             found = fitting.fit(other, files)
             if found.score > score and evidence.weight(found.records) >= _AS_MUCH * amount:
                 best, score = other, found.score
-    for key in sorted({*best.reader, *declared}) if best else ():
+    if best is None:
+        return None
+    for key in sorted({*best.reader, *declared}):
         # What may stay as it is declared is no mistake.
         back = {k: v for k, v in {**best.reader, key: declared.get(key)}.items() if v is not None}
         if back != best.reader and fitting.fit(_with(dataset, back), files).score >= score:
@@ -311,92 +274,3 @@ def told(trial: Trial) -> str:
     reader = trial.dataset.reader
     options = ", ".join(f"{k} = {in_toml(v)}" for k, v in reader.items() if k != "name")
     return f"{reader['name']} ({options or 'no options'}), by {trial.why}"
-
-
-def _nothing(nearest: Trial | None, files: Sequence[Path]) -> str:
-    """Why nothing fits: the nearest reading, what is wrong with it, and the first row."""
-    lines = ["no reader fits these files"]
-    if nearest is not None:
-        why = nearest.found.doubt or nearest.torn or nearest.found.problem
-        name = nearest.dataset.reader["name"]
-        lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
-    lines.append(f"the first row: {_first(files)}")
-    return "\n  ".join(lines)
-
-
-def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
-    """What to do about files that no reader fits, or not the one that is named."""
-    if slip := _slip(files, first_json(files)):
-        return slip
-    if nearest is not None and "one sentence" in (nearest.found.doubt or ""):
-        return (
-            "part the sentences by empty lines, or name the column that only the first row of a "
-            "sentence fills, or that numbers it, as in --option sentence_column=0"
-        )
-    if nearest is not None and nearest.misplaced and not nearest.found.doubt:
-        return (
-            "correct the offsets: they are half-open counts of characters from 0, and a byte order "
-            "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
-            "for other letter case"
-        )
-    first = "leave out --reader, so that the one that fits is found" if named else _OPTIONS
-    return (
-        f"{first}; or convert the files to JSON lines of this form:\n"
-        '    {"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n'
-        "  or write a reader; CONTRIBUTING.md shows the skeleton of one"
-    )
-
-
-def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
-    """What to do about files that need one change to be read."""
-    file = files[0]
-    if file.is_dir():
-        parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
-        return f"put {parts[0].stem}.txt beside {parts[0].name}, and so on" if parts else None
-    objects = [row for row in rows or () if isinstance(row, dict)]
-    if numbers := [key for row in objects for key in _numbered(row)]:
-        names = '["O", "B-PER", "I-PER"]'
-        return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
-    leaves = [(path, value) for row in objects for path, value in json_lists.fields(row)]
-    for path, value in leaves:
-        words = value.split() if isinstance(value, str) else ()
-        if len(words) > 1 and (style := tags.style(words)) and style.certain:
-            return (
-                f"the tags in {path!r} are one string: write lists, as in "
-                '{"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}'
-            )
-    for path, value in leaves:
-        if path.rsplit(".", 1)[-1].lower() in _PLACES and not isinstance(value, int | list | dict):
-            return (
-                f"the places in {path!r} are no whole numbers, as {value!r:.40} is: write "
-                '{"start": 0, "end": 3}'
-            )
-    first = head_of(file).lstrip()
-    line = first.splitlines()[0].rstrip() if first else b""
-    if line[:1] == b"{" and line[-2:] == b"},":
-        return "its lines end in commas: take them away, with `sed 's/,$//' FILE > NEW`"
-    if line[:1] == b"{" and (rows is None or not objects):
-        return "one object of JSON a line is wanted: write them so with `jq -c . FILE > NEW`"
-    return None
-
-
-def _numbered(row: dict[str, Any]) -> list[str]:
-    """Fields of a row that hold a list of numbers as long as one of strings."""
-    lists = {key: value for key, value in row.items() if isinstance(value, list) and value}
-    words = {len(v) for v in lists.values() if all(isinstance(x, str) for x in v)}
-    return [k for k, v in lists.items() if len(v) in words and all(type(x) is int for x in v)]
-
-
-def _first(files: Sequence[Path]) -> str:
-    """The first row of the files with all its fields, each cut short."""
-    rows = first_json(files)
-    if rows and isinstance(rows[0], dict):
-        return "; ".join(f"{key} = {f'{value!r}'[:_SHOWN]}" for key, value in rows[0].items())[:600]
-    if rows:
-        return f"{rows[0]!r}"[:300]
-    file = files[0]
-    if file.is_dir():
-        return ", ".join(sorted(p.name for p in file.rglob("*") if p.is_file())[:6])
-    with file.open("rb") as stream:
-        lines = stream.read(4096).decode("utf-8", "replace").splitlines()
-    return " | ".join(f"{line!r}" for line in lines[:3])[:400]

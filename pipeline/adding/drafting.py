@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pipeline import catalog, readers
-from pipeline.adding import checking, choosing, fitting, naming, sources
-from pipeline.adding.choosing import Choice, Trial
+from pipeline.adding import advice, checking, choosing, fitting, naming, sources
+from pipeline.adding.choosing import Choice
 from pipeline.adding.excerpts import excerpts, head_of
+from pipeline.adding.fitting import Trial
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options
@@ -47,6 +48,8 @@ class Draft(NamedTuple):
     choice: Choice
     #: What the reader passes over, in the words of the files; None where it cannot tell.
     unread: Counter[str] | None
+    #: Label -> how far several annotators of the same texts agree.
+    agreement: Mapping[str, Any]
     #: Files that are so large that only their first rows were surveyed.
     cut: list[Path]
 
@@ -93,9 +96,20 @@ def draft(
         for split, own in splits.items():
             survey.read(split, catalog.reader(dataset)([parts[file] for file in own]))
         unread = checking.unread_in(dataset, surveyed)
+        agreement = _agreement(dataset, survey, surveyed)
     cut = [file for file, part in parts.items() if file != part]
     whole = declared(dataset, survey, splits, cut, choice.best, names)
-    return Draft(whole, survey, choice, unread, cut)
+    return Draft(whole, survey, choice, unread, agreement, cut)
+
+
+def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mapping[str, Any]:
+    """How far annotators agree, where the rows of some were passed over."""
+    rejects = (reject for own in survey.rejects.values() for reject in own)
+    if not any(reject.detail.startswith("annotator ") for reject in rejects):
+        return {}
+    form = {key: value for key, value in dataset.reader.items() if key != "name"}
+    name = dataset.reader["name"]
+    return options.agreement(name, files, language=dataset.language, **form)
 
 
 def _settled(
@@ -118,7 +132,7 @@ def _settled(
             f"the reader {start.reader['name']} finds no record in these files: "
             f"{best.found.problem}",
             where=where,
-            todo=choosing.way_out(first, best, named=True),
+            todo=advice.way_out(first, best, named=True),
         )
     return best
 
@@ -207,7 +221,7 @@ def declared(
         raise RawFileError(
             lost if problem else "the files hold no annotation",
             where=", ".join(str(f) for own in splits.values() for f in own),
-            todo=choosing.way_out([f for own in splits.values() for f in own], best, named=True),
+            todo=advice.way_out([f for own in splits.values() for f in own], best, named=True),
         )
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset, Split
 
+_PLAIN: Final = ("title", "source", "license", "language", "domain", "tasks")
+_NAME: Final = "NAME: a word that a reader of the text would use"
 #: Records per split in the stub of the sample edition.
 STUB: Final = 12
 #: A file that cannot be cut is copied whole into the stub up to this size.
@@ -97,7 +99,7 @@ def _write_stub(stub: Mapping[str, Split], cut: Path, sample: Path) -> None:
     document = tomlkit.document()
     note = "The first records of the files. Replace them by imagined ones before you commit."
     document.add("note", tomlkit.item(note))
-    document.add("splits", _splits_table(stub))
+    document.add("splits", _item(_splits(stub)))
     shutil.copytree(cut, sample)
     shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
 
@@ -156,61 +158,55 @@ def _line_after(dataset: Dataset, path: Path) -> int | None:
 
 def toml(dataset: Dataset) -> str:
     """The declaration as TOML, with a comment where a human must look."""
+    labels = {k: v for k, v in msgspec.structs.asdict(dataset.labels).items() if v}
+    content = {
+        **{key: getattr(dataset, key) for key in _PLAIN},
+        **({"one_annotation_per_row": True} if dataset.one_annotation_per_row else {}),
+        **({"split_by_hash": dataset.split_by_hash} if dataset.split_by_hash else {}),
+        "reader": dataset.reader,
+        "labels": dict(sorted(labels.items(), key=lambda item: isinstance(item[1], dict))),
+        **({"roles": dataset.roles} if any(dataset.roles.values()) else {}),
+        **({"signatures": dataset.signatures} if dataset.signatures else {}),
+        "splits": _splits(dataset.splits),
+    }
     document = tomlkit.document()
     document.add(tomlkit.comment("Drafted by `iepile new`: review every line, then cut this one."))
-    for key in ("title", "source", "license", "language", "domain", "tasks"):
-        document.add(key, tomlkit.item(getattr(dataset, key)))
+    for key, value in content.items():
+        document.add(key, _item(value))
     for key in ("title", "source", "license", "domain"):
         document[key].comment({"source": "the name in the corpus"}.get(key, "REVIEW"))
-    if dataset.one_annotation_per_row:
-        document.add("one_annotation_per_row", tomlkit.item(value=True))
-    if dataset.split_by_hash:
-        document.add("split_by_hash", _inline(dataset.split_by_hash))
-    document.add("reader", _table(dataset.reader))
-    lists = {k: v for k, v in msgspec.structs.asdict(dataset.labels).items() if v}
-    labels = tomlkit.table(is_super_table=all(isinstance(v, dict) for v in lists.values()))
-    for kind, names in sorted(lists.items(), key=lambda item: isinstance(item[1], dict)):
-        labels.add(kind, _table(names) if isinstance(names, dict) else _array(names))
-        odd = naming.unreadable(names, dataset.language) if isinstance(names, dict) else ()
-        for raw in odd:
-            labels[kind][raw].comment("NAME: a word that a reader of the text would use")
-    document.add("labels", labels)
-    if any(dataset.roles.values()):
-        document.add("roles", _table(dataset.roles))
-    if dataset.signatures:
-        document.add("signatures", _table(dataset.signatures))
-    document.add("splits", _splits_table(dataset.splits))
+    for kind, names in labels.items():
+        for raw in naming.unreadable(names, dataset.language) if isinstance(names, dict) else ():
+            document["labels"][kind][raw].comment(
+                "NAME: a word that a reader of the text would use"
+            )
     return tomlkit.dumps(document)
 
 
-def _splits_table(splits: Mapping[str, Split]) -> Any:
-    table = tomlkit.table(is_super_table=True)
-    for name, split in splits.items():
-        own = tomlkit.table()
-        own.add("counts", _inline(split.counts))
-        files = tomlkit.aot()
-        for file in split.files:
-            content = {k: v for k, v in msgspec.structs.asdict(file).items() if v is not None}
-            files.append(_table(content))
-        own.add("files", files)
-        table.add(name, own)
-    return table
+def _splits(splits: Mapping[str, Split]) -> dict[str, Any]:
+    """What declarations and manifests say of splits."""
+    return {
+        name: {
+            "counts": split.counts,
+            "files": [
+                {k: v for k, v in msgspec.structs.asdict(file).items() if v is not None}
+                for file in split.files
+            ],
+        }
+        for name, split in splits.items()
+    }
 
 
-def _table(content: Mapping[str, Any]) -> Any:
-    table = tomlkit.table()
-    for key, value in content.items():
-        table.add(key, _array(value) if isinstance(value, list) else tomlkit.item(value))
-    return table
-
-
-def _inline(content: Mapping[str, Any]) -> Any:
-    table = tomlkit.inline_table()
-    table.update(content)
-    return table
-
-
-def _array(values: Sequence[Any]) -> Any:
-    array = tomlkit.array()
-    array.extend([[*v] if isinstance(v, tuple) else v for v in values])
-    return array.multiline(len(str(values)) > 80)
+def _item(value: Any) -> Any:
+    """A value as TOML: long lists over several lines, counts in one."""
+    if isinstance(value, dict) and value and all(type(v) is int for v in value.values()):
+        own = tomlkit.inline_table()
+        own.update(value)
+        return own
+    if isinstance(value, dict):
+        table = tomlkit.table(is_super_table=all(isinstance(v, dict) for v in value.values()))
+        for key, inner in value.items():
+            table.add(key, _item(inner))
+        return table
+    item = tomlkit.item(value)
+    return item.multiline(len(str(value)) > 80) if isinstance(item, tomlkit.items.Array) else item

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,10 +44,10 @@ def cut(path: Path, to: Path, rows: int, size: int) -> None:
     if is_table(path):
         _cut_table(path, to, rows)
         return
-    with closing(opened(path)) as streams:
-        _, stream = next(streams)
+    for _, stream in opened(path):
         raw = stream.read(size)
         whole = not stream.read(1)
+        break
     if is_array(raw):
         elements = [*islice(_elements(decode(raw)), rows)]
         to.write_text("[\n" + ",\n".join(elements) + "\n]\n", "utf-8", "surrogateescape")

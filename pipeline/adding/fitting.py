@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pipeline import catalog
 from pipeline.adding import evidence
 from pipeline.adding.evidence import MANY
+from pipeline.adding.language import AFFIXED
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
-from pipeline.text import drawn, word_splitter
+from pipeline.text import drawn, like, word_splitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -146,7 +147,9 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
                 placed += 1
             if start is not None and end is not None:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
-                whole += {start, end} <= cuts and not _punctuated(record.text, end)
+                outside = len({start, end} - cuts)
+                sound = not outside or (outside == 1 and language in AFFIXED)
+                whole += sound and not _punctuated(record.text, end)
     return placed / total if total else 1, whole / placed if placed else 1
 
 
@@ -157,14 +160,14 @@ def _punctuated(text: str, end: int) -> bool:
 
 
 def _cuts(text: str, language: str) -> set[int]:
-    """Where words start and end: beside all that is no letter or digit, and as jieba says."""
+    """Where words start and end: beside all that is no letter or digit, else as they are split."""
     cuts = {0, len(text)}
     for i, character in enumerate(text):
         if not character.isalnum():
             cuts |= {i, i + 1}
-    if language == "zh":
+    if like(language) == "zh":
         position = 0
-        for word in word_splitter("zh")(text):
+        for word in word_splitter(language)(text):
             position += len(word)
             cuts.add(position)
     return cuts
@@ -230,3 +233,37 @@ def _labels(records: Sequence[Record], dataset: Dataset) -> float:
         n for raw, n in asked.items() if (raw in known if known else not _TAGLIKE.match(raw))
     )
     return plausible / total * (1 - len(asked) / total / 2)
+
+
+class Trial(NamedTuple):
+    """A reading of the first rows, and how it fits them."""
+
+    dataset: Dataset
+    found: Fit
+    #: Where the reading comes from, in words.
+    why: str
+    #: The tags bear no labels, see `tags.Style`.
+    bare: bool = False
+    #: Of two readings that say the same, the one of the lower rank is told.
+    rank: int = 0
+
+    @property
+    def quality(self) -> float:
+        """How sound the records are, whatever their number."""
+        fit = self.found
+        return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
+
+    @property
+    def torn(self) -> str | None:
+        """What is wrong with offsets that cut words, in words."""
+        return torn(self.found, self.dataset.language)
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether offsets are what stands in the way."""
+        return bool(self.torn) or self.found.problem.startswith("offset_")
+
+    @property
+    def amount(self) -> int:
+        """How much of the annotation is read."""
+        return evidence.weight(self.found.records)

@@ -24,6 +24,8 @@ _VARIANTS: Final = {
 }
 _WORDS: Final = {code: frozenset(words.split()) for code, words in _DATA["small_words"].items()}
 _NEAR: Final = [frozenset(group) for group in _DATA["near"]["groups"]]
+#: Languages in which only one end of a mention need be where a word ends.
+AFFIXED: Final = frozenset(_DATA["words"]["affixed"])
 _TOKEN: Final = re.compile(r"[^\W\d_]+")
 #: So many characters tell enough.
 _ENOUGH: Final = 400_000

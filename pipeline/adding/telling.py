@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pipeline.adding import choosing, evidence, fitting, naming
-from pipeline.records import Mention, Record, locate
+from pipeline.records import locate
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.adding.choosing import Trial
     from pipeline.adding.drafting import Draft
+    from pipeline.adding.fitting import Trial
+    from pipeline.records import Record
 
 _SHOWN: Final = 3
 _LABELS: Final = 12
-#: Records are cut to so many lines of the terminal.
-_LINES: Final = 3
 
 
 def decision(draft: Draft) -> Iterator[str]:
@@ -40,11 +40,10 @@ def _why_not(second: Trial, best: Trial) -> str:
     return f"it reads {second.amount / best.amount:.0%} as much"
 
 
-def shown(draft: Draft, width: int) -> Iterator[Record]:
-    """The first annotated records, cut to a few lines."""
-    records = [r for r in draft.choice.best.found.records if r.mentions or r.events]
-    for record in records[:_SHOWN]:
-        yield _cut(_placed(record), width * _LINES)
+def shown(draft: Draft) -> Iterator[Record]:
+    """The first annotated records."""
+    records = (r for r in draft.choice.best.found.records if r.mentions or r.events)
+    yield from map(_placed, islice(records, _SHOWN))
 
 
 def _placed(record: Record) -> Record:
@@ -56,37 +55,6 @@ def _placed(record: Record) -> Record:
             start, end = locate(record.text, m.text)
         mentions.append(m._replace(start=start, end=end))
     return record._replace(mentions=mentions)
-
-
-def _cut(record: Record, most: int) -> Record:
-    """The part of a long record around its first annotation; what lies beyond is left out."""
-    if len(record.text) <= most:
-        return record
-    starts = [m.start for m in record.mentions if m.start is not None]
-    first = max(0, min(starts, default=0) - most // 4)
-    text = record.text[first : first + most] + " ..."
-    kept: dict[int, int] = {}
-    mentions: list[Mention] = []
-    for number, m in enumerate(record.mentions):
-        if m.start is not None and m.end is not None and first <= m.start < m.end <= first + most:
-            kept[number] = len(mentions)
-            mentions.append(m._replace(start=m.start - first, end=m.end - first))
-    relations = [
-        r._replace(head=kept[r.head], tail=kept[r.tail], qualifiers=())
-        for r in record.relations
-        if r.head in kept and r.tail in kept
-    ]
-    events = [
-        e._replace(
-            trigger=None if e.trigger is None else kept[e.trigger],
-            arguments=tuple(
-                a._replace(mention=kept[a.mention]) for a in e.arguments if a.mention in kept
-            ),
-        )
-        for e in record.events
-        if e.trigger is None or e.trigger in kept
-    ]
-    return record._replace(text=text, mentions=mentions, relations=relations, events=events)
 
 
 def counts(draft: Draft) -> Iterator[str]:
@@ -114,6 +82,10 @@ def counts(draft: Draft) -> Iterator[str]:
             ]
             more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
             yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+    if draft.agreement:
+        agreed = (f"{k} {a.f1:.2f}, {a.kappa:.2f}" for k, a in draft.agreement.items())
+        yield f"annotators agree (F1 of spans, kappa of tokens): {'; '.join(agreed)}"[:240]
+        yield "  the first of a text counts: --option annotators=majority, or one by name"
     if draft.cut:
         files = ", ".join(path.name for path in draft.cut[:_SHOWN])
         more = f" and {len(draft.cut) - _SHOWN} more" if len(draft.cut) > _SHOWN else ""

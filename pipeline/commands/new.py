@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from pipeline.adding.drafting import Draft
     from pipeline.commands import Arguments
 
+#: Records are cut to so many lines of the terminal.
+_LINES = 8
+
 
 def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
@@ -57,8 +60,11 @@ def _show(draft: Draft) -> None:
     for line in telling.decision(draft):
         print(drawn(line))
     print()
-    for record in telling.shown(draft, console.width):
-        for drawn_line in drawing.record(record, console.width):
+    for record in telling.shown(draft):
+        drawn_lines = [*drawing.record(record, console.width)]
+        # Of a long record, what stands around its first annotation.
+        first = next((n for n, line in enumerate(drawn_lines) if "━" in line.plain), 1)
+        for drawn_line in drawn_lines[max(0, first - 1) : first + _LINES]:
             console.print(drawn_line)
         console.print()
     for line in telling.counts(draft):

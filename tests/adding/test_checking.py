@@ -281,7 +281,7 @@ def test_offsets_that_cut_words_are_a_finding(tmp_path, shift, told):
 
     lines = found(dataset, tmp_path, train=("\n".join(rows), {}))
 
-    words = "only 0% of the mentions begin and end where words do: are the offsets 1-based, or"
+    words = "only 0% of the mentions begin and end where words do: the offsets look counted from 1"
     assert [line.startswith(f"toy/train: {words}") for line in lines] == [True] * told
 
 

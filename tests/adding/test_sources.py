@@ -160,6 +160,61 @@ def test_a_code_is_told_with_the_place_of_its_name(project, capsys):
     assert "HCCX = " in catalog.file_of("foo").read_text(encoding="utf-8")
 
 
+#: Language -> (a text, with the name and the town of a record; names; towns).
+TALES = {
+    "de": (
+        "Der Arzt {} wohnt mit seiner Frau in {} und arbeitet nicht mehr bei der Post.",
+        ["Karl Moor", "Uwe Groß", "Jörg Abel"],
+        ["Bremen", "Köln", "Ulm"],
+    ),
+    "no": (
+        "Legen {} bor med kona si i {} og arbeider ikke for det som er igjen av posten.",
+        ["Karl Moe", "Åse Lie", "Ola Nes"],
+        ["Bergen", "Tromsø", "Moss"],
+    ),
+    "ja": (
+        "医師の{}さんは{}に住んでいて、郵便局で働いている。",
+        ["山田太郎", "佐藤花子", "鈴木一郎"],
+        ["東京", "大阪", "札幌"],
+    ),
+    "ar": (
+        "يعيش الطبيب {} في مدينة {} مع زوجته ويعمل في مكتب البريد.",
+        ["كارل", "سليم", "يوسف"],
+        ["القاهرة", "دمشق", "بغداد"],
+    ),
+}
+
+
+@pytest.mark.parametrize("code", TALES)
+def test_files_in_other_languages_run_to_instructions(code, project, capsys):
+    tale, people, towns = TALES[code]
+    for split, most in (("train", 9), ("test", 3)):
+        rows = []
+        for n in range(most):
+            names = (people[n % 3], towns[n // 3 if split == "train" else (n + 1) % 3])
+            text = f"{tale.format(*names)} {n}{split}"
+            spans = [(text.index(name), text.index(name) + len(name)) for name in names]
+            own = [
+                {"start": a, "end": b, "label": label}
+                for (a, b), label in zip(spans, ("person", "town"), strict=True)
+            ]
+            rows.append(json.dumps({"text": text, "entities": own}, ensure_ascii=False))
+        (project / f"{split}.jsonl").write_text("\n".join(rows), encoding="utf-8")
+
+    assert cli.main(["new", "foo", "train.jsonl", "test.jsonl"]) == 0
+    told = capsys.readouterr().out
+    assert f"language: {code}; tasks: NER" in told
+    assert f"there are no instruction texts in {code!r}: they will be English" in told
+    assert cli.main(["check", "foo", "--raw", "raw/full"]) == 0
+    assert cli.main(["run", "foo", "--raw", "raw/full", "--out", "out"]) == 0
+
+    folder = project / f"out/corpus/NER-{code}"
+    rows = [row for path in folder.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    assert {row["split"] for row in rows} == {"train", "test"}
+    answers = {name for r in rows for own in json.loads(r["output"]).values() for name in own}
+    assert {*people, *towns} <= answers
+
+
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" * 40])
 def test_files_that_hold_no_text_are_refused(tmp_path, content):
     (tmp_path / "train.txt").write_bytes(content)
