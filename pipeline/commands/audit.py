@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from pipeline import report
 from pipeline.commands import Arguments, reading
+from pipeline.execution import shards
+from pipeline.terminal import listing
 
 
 def run(arguments: Arguments) -> int:
     """Print the summary, or a table of the report."""
-    from pipeline import report
-    from pipeline.execution import shards
-    from pipeline.terminal import listing
-
     with reading(arguments) as folders:
         run = folders["report"].parent
         if arguments.csv or arguments.json or arguments.table:

@@ -6,21 +6,21 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import workspace
+from pipeline import catalog, config, exports
+from pipeline.commands import Arguments, workspace
+from pipeline.commands.chain import Chain, compared
+from pipeline.errors import RawFileError, StaleError
+from pipeline.execution import atomic, ownership, shards
+from pipeline.exports import Source
+from pipeline.records import SPLITS
+from pipeline.terminal import listing
 
 if TYPE_CHECKING:
-    from pipeline.commands import Arguments
     from pipeline.commands.layout import Workspace
-    from pipeline.exports import Source
 
 
 def run(arguments: Arguments) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import config, exports
-    from pipeline.errors import RawFileError
-    from pipeline.execution import atomic, ownership, shards
-    from pipeline.terminal import listing
-
     table = Path(exports.__file__).with_name("formats.toml").read_text(encoding="utf-8")
     form = tomllib.loads(table)[arguments.format]
     kind = arguments.kind or form["from"][0]
@@ -64,8 +64,6 @@ def run(arguments: Arguments) -> int:
 
 def _workspace(arguments: Arguments, kind: Any) -> Workspace:
     """The run that is asked for, which must have come as far as is needed."""
-    from pipeline.errors import RawFileError
-
     ws = workspace(arguments)
     needed = ws.folders["clean" if kind == "records" else "publish"]
     if not needed.is_dir():
@@ -76,12 +74,6 @@ def _workspace(arguments: Arguments, kind: Any) -> Workspace:
 
 def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
-    from pipeline import catalog, config
-    from pipeline.commands.chain import Chain, compared
-    from pipeline.errors import StaleError
-    from pipeline.exports import Source
-    from pipeline.records import SPLITS
-
     present = compared(ws)
     if not present and kind == "records":
         todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"

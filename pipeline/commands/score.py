@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.commands import Arguments, say
+from pipeline.execution import ownership, shards
+from pipeline.scoring import evaluation, predictions
+from pipeline.scoring.counting import Options
+from pipeline.terminal.listing import table
 
 
 def run(arguments: Arguments) -> int:
     """Print the tables, and write the JSON file."""
-    from pipeline.execution import ownership, shards
-    from pipeline.scoring import evaluation, predictions
-    from pipeline.scoring.counting import Options
-
     files = [path for path in (arguments.predictions, arguments.against) if path]
     if arguments.out:
         ownership.apart([arguments.out], [*files, arguments.corpus])
@@ -62,8 +62,6 @@ def _note(scores: dict[str, Any]) -> None:
 
 
 def _print(scores: dict[str, Any], *, labels: bool) -> None:
-    from pipeline.terminal.listing import table
-
     counts = ("gold", "predicted", "correct")
     columns = ("task", "dataset", "split", "measure")
     figures = ("rows", "missing", "unreadable", *counts, "P", "R", "F1", "95 %", "macro")
@@ -105,8 +103,6 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
 
 
 def _print_mistakes(scores: dict[str, Any]) -> None:
-    from pipeline.terminal.listing import table
-
     rows = [
         [e["task"], e["dataset"], e["split"], kind, number]
         for e in scores["scores"]
