@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test test-quick coverage soak lint bench examples audit
+.PHONY: corpus test test-quick coverage soak lint bench docs examples audit
 
 corpus: .venv/.base
 	@echo "Making the corpus: about a minute for the sample, two for a million records. It resumes if stopped."
@@ -40,6 +40,12 @@ audit: .venv/.audit
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
+# The reference pages from the code, then all pages of docs/ as a site in site/.
+docs: .venv/.docs
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 # The four training examples, on planted texts with tiny models, which threads only slow down.
 examples: .venv/.consumers
 	for name in bert_crf uie_pointer spert llm_sft; do \
@@ -59,6 +65,10 @@ examples: .venv/.consumers
 
 .venv/.audit: .venv/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	touch $@
+
+.venv/.docs: .venv/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 .venv/.consumers: .venv/.base
