@@ -3,7 +3,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: corpus test test-quick coverage soak lint bench examples audit
+.PHONY: corpus test test-quick coverage soak lint bench docs examples audit
 
 corpus: .venv/.base
 	@echo "Making the corpus: about a minute for the sample, two for a million records. It resumes if stopped."

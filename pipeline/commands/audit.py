@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline import report
 from pipeline.commands import Arguments, reading
 from pipeline.errors import DeclarationError
+from pipeline.execution import shards
+from pipeline.terminal import listing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,10 +16,6 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments) -> int:
     """Print the summary, or a table of the report."""
-    from pipeline import report
-    from pipeline.execution import shards
-    from pipeline.terminal import listing
-
     if arguments.page and not arguments.against:
         what = "--page writes the page that tells what differs from another run"
         raise DeclarationError(what, where="iepile audit", todo="name that run: --against DIR")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from pipeline.adding import checking, telling
+from pipeline.catalog import editions, raw_files
 from pipeline.commands import Arguments, workspace
+from pipeline.errors import RawFileError
+from pipeline.text import drawn
 
 
 def run(arguments: Arguments) -> int:
     """Print the findings."""
-    from pipeline.adding import checking, telling
-    from pipeline.catalog import editions, raw_files
-    from pipeline.errors import RawFileError
-    from pipeline.text import drawn
-
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
     if not names:

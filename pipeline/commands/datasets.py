@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import workspace
+from pipeline import catalog
+from pipeline.catalog import raw_files
+from pipeline.commands import Arguments, workspace
+from pipeline.terminal import listing
 
 if TYPE_CHECKING:
-    import argparse
-
     from pipeline.catalog import Dataset
     from pipeline.commands.layout import Workspace
 
 
-def run(arguments: argparse.Namespace) -> int:
+_DECLARED = (
+    *("id", "title", "source", "tasks", "language", "use", "access"),
+    *("license", "license_url", "restrictions", "license_note"),
+)
+
+
+def run(arguments: Arguments) -> int:
     """Print the catalogue."""
-    import json
-
-    from pipeline import catalog
-    from pipeline.terminal import listing
-
     ws = workspace(arguments)
     entries = [_entry(ws.dataset(name), ws) for name in catalog.ids()]
     if arguments.json:
@@ -30,24 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _entry(dataset: Dataset, ws: Workspace) -> dict[str, Any]:
-    from pipeline.catalog import raw_files
-
-    folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
-    counts = (split.counts.get("records") for split in dataset.splits.values())
-    return {
-        "id": dataset.id,
-        "title": dataset.title,
-        "source": dataset.source,
-        "tasks": list(dataset.tasks),
-        "language": dataset.language,
-        "use": dataset.use,
+    """Return what a declaration says of a dataset, its size, and whether its files are here."""
+    counts = [split.counts.get("records") for split in dataset.splits.values()]
+    return {key: getattr(dataset, key) for key in _DECLARED} | {
         "quality": dataset.quality.use,
         "quality_why": dataset.quality.why,
-        "access": dataset.access,
-        "license": dataset.license,
-        "license_url": dataset.license_url,
-        "restrictions": list(dataset.restrictions),
-        "license_note": dataset.license_note,
         "records": sum(n for n in counts if n) or None,
-        "raw_present": raw_files.present(folder, manifest),
+        "raw_present": raw_files.present(*raw_files.edition(dataset, ws.raw, ws.manifests)),
     }

@@ -5,22 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import workspace
+from pipeline import catalog, config
+from pipeline.commands import Arguments, workspace
+from pipeline.commands.chain import Chain, compared
+from pipeline.errors import RawFileError, StaleError
+from pipeline.execution import atomic, ownership, shards
+from pipeline.exports import Source, writing
+from pipeline.records import SPLITS
+from pipeline.terminal import listing
 
 if TYPE_CHECKING:
-    from pipeline.commands import Arguments
     from pipeline.commands.layout import Workspace
-    from pipeline.exports import Source
 
 
 def run(arguments: Arguments) -> int:
     """Write the export and print what was written, and what could not be."""
-    from pipeline import config
-    from pipeline.errors import RawFileError
-    from pipeline.execution import atomic, ownership, shards
-    from pipeline.exports import writing
-    from pipeline.terminal import listing
-
     form = writing.formats()[arguments.format]
     kind = arguments.kind or form["from"][0]
     if kind not in form["from"]:
@@ -69,8 +68,6 @@ def run(arguments: Arguments) -> int:
 
 def _workspace(arguments: Arguments, kind: Any) -> Workspace:
     """The run that is asked for, which must have come as far as is needed."""
-    from pipeline.errors import RawFileError
-
     ws = workspace(arguments)
     needed = ws.folders["clean" if kind == "records" else "publish"]
     if not needed.is_dir():
@@ -81,12 +78,6 @@ def _workspace(arguments: Arguments, kind: Any) -> Workspace:
 
 def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
     """The part of a run that is asked for."""
-    from pipeline import catalog, config
-    from pipeline.commands.chain import Chain, compared
-    from pipeline.errors import StaleError
-    from pipeline.exports import Source
-    from pipeline.records import SPLITS
-
     present = compared(ws)
     if not present and kind == "records":
         todo = "run `iepile dedupe`; `dvc repro` or `iepile run` do everything"

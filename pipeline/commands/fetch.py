@@ -6,20 +6,25 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import edition_of, say
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from pipeline import catalog, fetching
+from pipeline.adding import importing
+from pipeline.commands import Arguments, edition_of, say
 from pipeline.errors import DeclarationError, PipelineError
+from pipeline.fetching import checking, unified
+from pipeline.fetching.http import Network
+from pipeline.text import drawn, visible
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from pipeline.catalog import Dataset
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Fetch one dataset after the other; say what an interrupted call has left."""
-    from pipeline import catalog
-
     if arguments.check and arguments.edition:
         raise DeclarationError(
             "an edition has no declared files to check",
@@ -43,14 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
 
 
-def _edition(arguments: argparse.Namespace, raw: Path) -> int:
+def _edition(arguments: Arguments, raw: Path) -> int:
     """Fetch every set of the edition, and import it as a dataset of its own."""
-    from pipeline import catalog
-    from pipeline.adding import importing
-    from pipeline.fetching import unified
-    from pipeline.fetching.http import Network
-    from pipeline.text import visible
-
     network, code = Network(timeout=arguments.timeout), 0
     for declared in unified.sets(arguments.only):
         if (raw / declared.id).exists() and catalog.file_of(declared.id).exists():
@@ -90,10 +89,6 @@ def _edition(arguments: argparse.Namespace, raw: Path) -> int:
 
 
 def _checked(datasets: Sequence[Dataset], timeout: int) -> int:
-    from pipeline.fetching import checking
-    from pipeline.fetching.http import Network
-    from pipeline.text import visible
-
     code = 0
     for dataset in datasets:
         for answer in checking.check(dataset, Network(timeout=timeout)):
@@ -103,14 +98,8 @@ def _checked(datasets: Sequence[Dataset], timeout: int) -> int:
 
 
 def _fetched(
-    datasets: Sequence[Dataset], arguments: argparse.Namespace, raw: Path, *, last: bool = True
+    datasets: Sequence[Dataset], arguments: Arguments, raw: Path, *, last: bool = True
 ) -> int:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    from pipeline import fetching
-    from pipeline.fetching.http import Network
-    from pipeline.text import drawn, visible
 
     network = Network(timeout=arguments.timeout)
     lacking = 0

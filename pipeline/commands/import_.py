@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from pipeline import config
+from pipeline.adding import importing
 from pipeline.commands import Arguments, edition_of
+from pipeline.errors import DeclarationError
 from pipeline.records import TASKS
+from pipeline.terminal import listing
 
 
 def run(arguments: Arguments) -> int:
     """Import every folder and print what was counted."""
-    from pipeline import config
-    from pipeline.adding import importing
-    from pipeline.errors import DeclarationError
-    from pipeline.terminal import listing
-
     if arguments.id and len(arguments.folders) > 1:
         raise DeclarationError(
             "one id for several folders",

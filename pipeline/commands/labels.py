@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.commands import Arguments, reading
+from pipeline.execution import shards
+from pipeline.terminal.listing import table
 
 
 def run(arguments: Arguments) -> int:
     """Print what the last report found."""
-    from pipeline.execution import shards
-    from pipeline.terminal.listing import table
-
     with reading(arguments) as folders:
         found = shards.read_json(folders["report"] / "labels.json", "same", "conflicts")
     text = (arguments.near or "").casefold()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.commands import Arguments, say, stages, workspace
+from pipeline.execution import shards
+from pipeline.negatives import interchange
+from pipeline.negatives.interchange import compare
+from pipeline.terminal.listing import table
 
 
 def run(arguments: Arguments) -> int:
     """Build the dictionary and say what it lacks, or compare two."""
     if arguments.action == "compare":
         return _compare(arguments)
-    from pipeline.execution import shards
-    from pipeline.negatives import interchange
-
     stages.make(arguments, imported=arguments.imported)
     ws = workspace(arguments)
     folder = ws.folders["negatives"]
@@ -39,9 +40,6 @@ def _say_imported(accounts: list[dict[str, Any]]) -> None:
 
 
 def _compare(arguments: Arguments) -> int:
-    from pipeline.negatives.interchange import compare
-    from pipeline.terminal.listing import table
-
     rows = compare(arguments.a, arguments.b)
     columns = [*rows[0]] if rows else ["task", "source"]
     print(table(columns, [[*row.values()] for row in rows]))

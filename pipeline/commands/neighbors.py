@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline import catalog
 from pipeline.commands import Arguments, reading
+from pipeline.negatives.interchange import NAME, neighbors
+from pipeline.terminal.listing import table
 
 
 def run(arguments: Arguments) -> int:
     """Print the near labels, best first, with what each signal says."""
-    from pipeline import catalog
-    from pipeline.negatives.interchange import NAME, neighbors
-    from pipeline.terminal.listing import table
-
     catalog.load(arguments.dataset)
     with reading(arguments) as folders:
         path = folders["negatives"] / arguments.dataset / NAME

@@ -5,6 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
+from pipeline import catalog, config
+from pipeline.adding import drafting, drafts, naming, sources, telling
+from pipeline.catalog import editions, raw_files
+from pipeline.catalog import reader_options as options
+from pipeline.errors import DeclarationError
+from pipeline.terminal import drawing
+from pipeline.text import drawn
+
 if TYPE_CHECKING:
     from pipeline.adding.drafting import Draft
     from pipeline.commands import Arguments
@@ -15,13 +25,6 @@ _LINES = 8
 
 def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
-    from pipeline import catalog, config
-    from pipeline.adding import drafting, drafts, naming, sources, telling
-    from pipeline.catalog import editions, raw_files
-    from pipeline.catalog import reader_options as options
-    from pipeline.errors import DeclarationError
-    from pipeline.text import drawn
-
     given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
     if arguments.reader not in (None, *options.readers()) or not (given or arguments.reader):
         what = f"there is no reader {arguments.reader!r}" if arguments.reader else "no files"
@@ -50,12 +53,6 @@ def run(arguments: Arguments) -> int:
 
 def _show(draft: Draft) -> None:
     """What was found, on one screen."""
-    from rich.console import Console
-
-    from pipeline.adding import telling
-    from pipeline.terminal import drawing
-    from pipeline.text import drawn
-
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in telling.decision(draft):
         print(drawn(line))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from pipeline.commands import Arguments, say
+from pipeline.errors import RawFileError
+from pipeline.execution import ownership
+from pipeline.predicting import questions
+from pipeline.terminal import progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,13 +21,6 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments) -> int:
     """Ask what is not answered yet; say what became of it."""
-    import asyncio
-
-    from pipeline.errors import RawFileError
-    from pipeline.execution import ownership
-    from pipeline.predicting import questions
-    from pipeline.terminal import progress
-
     try:
         from pipeline.predicting import asking
     except ImportError:
@@ -75,17 +76,11 @@ def run(arguments: Arguments) -> int:
 
 
 def _line(row: dict[str, Any]) -> bytes:
-    import orjson
-
     return orjson.dumps(row) + b"\n"
 
 
 def _lock(stream: Any, out: Path) -> None:
     """Hold the file, so that two runs never answer the same rows."""
-    import fcntl
-
-    from pipeline.errors import RawFileError
-
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from huggingface_hub import HfApi, get_token, metadata_load
+from huggingface_hub.errors import (  # type: ignore[attr-defined]
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+)
+
+from pipeline import catalog
+from pipeline.catalog import editions
 from pipeline.commands import Arguments, say
 from pipeline.errors import DeclarationError, RawFileError, WorkError
+from pipeline.execution import ownership, shards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +35,6 @@ _REFUSED = {
 
 def run(arguments: Arguments) -> int:
     """Check what may be uploaded, upload it, and print where it is."""
-    from huggingface_hub import HfApi, get_token
-    from huggingface_hub.errors import (  # type: ignore[attr-defined]
-        HfHubHTTPError,
-        HFValidationError,
-        HTTPError,
-    )
-
-    from pipeline.execution import ownership
-
     corpus, repository = arguments.corpus, arguments.repository
     with ownership.reading(corpus):
         _check(arguments)
@@ -74,11 +75,6 @@ def run(arguments: Arguments) -> int:
 
 def _check(arguments: Arguments) -> None:
     """Raise `PipelineError` unless this is a corpus that may be uploaded."""
-    from huggingface_hub import metadata_load
-
-    from pipeline import catalog
-    from pipeline.catalog import editions
-
     card = arguments.corpus / "README.md"
     datasets = _datasets(arguments.corpus)
     if not card.is_file() or not datasets:
@@ -106,8 +102,6 @@ def _refuse(what: str, arguments: Arguments, option: str) -> None:
 
 def _datasets(corpus: Path) -> list[str]:
     """Return the ids of the datasets whose rows are in a corpus."""
-    from pipeline.execution import shards
-
     ids: set[str] = set()
     for shard in sorted(corpus.rglob("*.parquet")):
         column = shards.read(shard, ["record_id"])["record_id"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.commands import Arguments, writing
+from pipeline import catalog
+from pipeline.commands import Arguments, chain, writing
+from pipeline.terminal import listing
 
 
 def run(arguments: Arguments) -> int:
     """Run all stages and print the summary."""
-    from pipeline import catalog
-    from pipeline.commands import chain
-    from pipeline.terminal import listing
-
     chosen = arguments.ids or catalog.ids()
     with writing(arguments) as ws:
         counts = chain.everything(chosen, ws, force=arguments.force)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.commands import Arguments, say
+from pipeline.execution import ownership, shards
+from pipeline.scoring import evaluation, page, predictions
+from pipeline.scoring.counting import Options
+from pipeline.terminal.listing import table
 
 #: Examples of every kind of mistake and label on a page.
 _ON_A_PAGE: Final = 3
@@ -12,10 +16,6 @@ _ON_A_PAGE: Final = 3
 
 def run(arguments: Arguments) -> int:
     """Print the tables, and write the JSON file."""
-    from pipeline.execution import ownership, shards
-    from pipeline.scoring import evaluation, page, predictions
-    from pipeline.scoring.counting import Options
-
     files = [path for path in (arguments.predictions, arguments.against) if path]
     for out in filter(None, (arguments.out, arguments.page)):
         ownership.apart([out], [*files, arguments.corpus])
@@ -70,8 +70,6 @@ def _note(scores: dict[str, Any]) -> None:
 
 
 def _print(scores: dict[str, Any], *, labels: bool) -> None:
-    from pipeline.terminal.listing import table
-
     counts = ("gold", "predicted", "correct")
     columns = ("task", "dataset", "split", "measure")
     figures = ("rows", "missing", "unreadable", *counts, "P", "R", "F1", "95 %", "macro")
@@ -113,8 +111,6 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
 
 
 def _print_mistakes(scores: dict[str, Any]) -> None:
-    from pipeline.terminal.listing import table
-
     rows = [
         [e["task"], e["dataset"], e["split"], kind, number]
         for e in scores["scores"]

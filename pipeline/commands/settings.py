@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from pipeline import config
+
 if TYPE_CHECKING:
     from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:
     """Print them as YAML."""
-    import msgspec
-
-    from pipeline import config
-
     content = msgspec.to_builtins(config.load(arguments.params))
     config.check_known(arguments.sections, content, "section", arguments.params or config.PARAMS)
     sections = {name: content[name] for name in arguments.sections or content}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from rich.console import Console
+
+from pipeline import catalog
 from pipeline.commands import Arguments, reading
+from pipeline.terminal import showing
 
 
 def run(arguments: Arguments) -> int:
     """Print what was asked for."""
-    from rich.console import Console
-
-    from pipeline import catalog
-    from pipeline.terminal import showing
-
     name, _, rest = arguments.id.partition("/")
     catalog.load(name)
     wanted = showing.Wanted(

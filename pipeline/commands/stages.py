@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import writing
+from pipeline.commands import Arguments, writing
+from pipeline.commands.chain import Chain, compared, gate
+from pipeline.commands.wiring import STAGES
+from pipeline.errors import DeclarationError, WorkError
+from pipeline.execution import shards
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.commands import Arguments
-    from pipeline.commands.chain import Chain
     from pipeline.commands.layout import Workspace
 
 
@@ -22,9 +24,6 @@ def run(arguments: Arguments) -> int:
 
 def make(arguments: Arguments, **more: Any) -> int:
     """Run a stage over what is stale. Raises `StaleError` if an earlier stage is stale."""
-    from pipeline.commands.chain import Chain
-    from pipeline.commands.wiring import STAGES
-
     stage = arguments.command
     only = getattr(arguments, "ids", [])
     with writing(arguments, only) as ws:
@@ -40,10 +39,6 @@ def make(arguments: Arguments, **more: Any) -> int:
 
 def write_gates(arguments: Arguments) -> int:
     """Write a file per stage that names its code, parameters and declarations."""
-    from pipeline.commands.chain import Chain, gate
-    from pipeline.commands.wiring import STAGES
-    from pipeline.execution import shards
-
     with writing(arguments) as ws:
         chain = Chain(_datasets(arguments, ws), ws)
         for stage in STAGES:
@@ -53,9 +48,6 @@ def write_gates(arguments: Arguments) -> int:
 
 def _datasets(arguments: Arguments, ws: Workspace) -> list[str]:
     """Return the datasets of params.yaml; if the user named some, those already in the run."""
-    from pipeline.commands.chain import compared
-    from pipeline.errors import DeclarationError
-
     if getattr(arguments, "ids", []):
         return compared(ws)
     if not ws.settings.datasets:
@@ -67,17 +59,12 @@ def _datasets(arguments: Arguments, ws: Workspace) -> list[str]:
     return [*ws.settings.datasets]
 
 
-def _check_gate(stage: str, chain: Chain, gate: Path | None) -> None:
+def _check_gate(stage: str, chain: Chain, file: Path | None) -> None:
     """Fail if code, parameters or declarations have changed since DVC read the gate.
 
     DVC would record the result under the old ones. Deleting the gate makes DVC write it again.
     """
-    from pipeline.commands import chain as chains
-    from pipeline.errors import WorkError
-
-    if gate is None:
-        return
-    if not gate.is_file() or gate.read_text(encoding="utf-8") != chains.gate(stage, chain):
-        gate.unlink(missing_ok=True)
+    if file and (not file.is_file() or file.read_text("utf-8") != gate(stage, chain)):
+        file.unlink(missing_ok=True)
         what = f"code, parameters or declarations changed after DVC read them for {stage}"
-        raise WorkError(what, where=gate, todo="run `dvc repro` again")
+        raise WorkError(what, where=file, todo="run `dvc repro` again")

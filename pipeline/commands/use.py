@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import config
+from pipeline.catalog import editions
+
 if TYPE_CHECKING:
     from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:
     """Rewrite the dataset list of params.yaml."""
-    from pipeline import config
-    from pipeline.catalog import editions
-
     editions_by_name = {"sample": Path("raw/sample"), "full": Path("raw/full")}
     raw = editions_by_name.get(arguments.name, Path(arguments.name))
     names = editions.switch(raw, arguments.params)

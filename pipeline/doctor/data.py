@@ -152,8 +152,8 @@ def _used(
         if fault:
             other_way = f"; or `iepile use {raw}`, which leaves out datasets without raw files"
             todo = _how_to_get(dataset, raw) + ("" if skips else other_way)
-            state = "note" if skips and not present else "wrong"
-            checks.append(Check(subject, state, fault, todo))
+            check = Check(subject, "wrong", fault, todo)
+            checks.append(check._replace(state="note") if skips and not present else check)
     total = _summary(f"{raw}/", len(datasets), "datasets in use are complete", checks)
     if not sizes:
         todo = "fetch files, declare yours with `iepile new`, or name another folder with --raw"

@@ -17,7 +17,7 @@ from pipeline import config
 from pipeline.catalog import Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
-from pipeline.fetching.obtaining import Errand, obtain, remove, short_name
+from pipeline.fetching.obtaining import Errand, obtain, short_name
 from pipeline.fetching.sources import instruction, sources_of
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _bring(
     verified = obtain(file, sources, staged, errand)
     final.parent.mkdir(parents=True, exist_ok=True)
     if not verified:
-        remove(aside)
+        atomic.remove(aside)
         _put(staged, aside)
         raise FetchError(
             f"no hash is declared for this file, its sha256 is {raw_files.digest(aside)}",
@@ -143,7 +143,7 @@ def _put(staged: Path, final: Path) -> None:
         if problem.errno != errno.EXDEV:
             raise
         atomic.copied(staged, final)
-        remove(staged)
+        atomic.remove(staged)
 
 
 def _ours(manifest: Path) -> bool:

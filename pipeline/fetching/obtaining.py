@@ -6,7 +6,6 @@ What is not finished lies in the work folder, where the next call resumes it.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ import msgspec
 from pipeline.catalog import raw_files
 from pipeline.catalog.declaration import pinned
 from pipeline.errors import FetchError
+from pipeline.execution import atomic
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network, UnreachableError, download, session, stated_hash
 from pipeline.fetching.sources import parts
@@ -55,21 +55,21 @@ def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) 
         part = errand.work / f"{short_name(source.place)}.part"
         if file.verified_by is None and source.place not in errand.complete:
             # Only what can be verified is resumed from an earlier call.
-            remove(part)
+            atomic.remove(part)
         # Should these turn out wrong, the file is taken once more from its start.
         for _ in range(1 + part.exists()):
-            remove(staged)
+            atomic.remove(staged)
             try:
                 _copy(source, file, part, errand)
                 return _verified(source, file, part, staged, errand.network)
             except (archives.ArchiveError, OtherBytesError) as problem:
                 problems[source.place] = problem
                 errand.complete.discard(source.place)
-                remove(part)
+                atomic.remove(part)
             except FetchError as problem:
                 problems[source.place] = problem
                 break
-        remove(staged)
+        atomic.remove(staged)
     first, *others = problems.values()
     if not others:
         raise first
@@ -91,10 +91,8 @@ def _verified(source: Source, file: File, part: Path, staged: Path, network: Net
         raise _other(source, f"sha256 of the archive is {found}, declared is {whole}")
     if source.member:
         archives.unpack(part, source.member, staged)
-    elif part.is_dir():
-        shutil.copytree(part, staged)
     else:
-        shutil.copyfile(part, staged)
+        atomic.copied(part, staged)
     if not (file.sha256 or file.git) and pinned(source.place):
         with session(network) as web:
             stated = stated_hash(web, source.place, network)
@@ -133,24 +131,13 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
             errand.silent.add(host)
             raise
     else:
-        remove(part)
+        atomic.remove(part)
         if problem := raw_files.shut(Path(source.place)):
             raise problem
-        if Path(source.place).is_dir():
-            shutil.copytree(source.place, part)
-        else:
-            shutil.copyfile(source.place, part)
+        atomic.copied(Path(source.place), part)
     errand.complete.add(source.place)
 
 
 def short_name(place: str) -> str:
     """A short name of its own for a path or an address."""
     return f"{hashlib.sha256(place.encode()).hexdigest()[:12]}-{Path(place).name[:60]}"
-
-
-def remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -7,6 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+
 from pipeline.catalog import editions
 from pipeline.report import figures
 from pipeline.text import drawn
@@ -26,10 +30,6 @@ def table(
     Where the terminal has no room, the columns in `spare` are left out, the first of them first.
     The last lines then name them, and say with `more` what shows them.
     """
-    from rich.cells import cell_len
-    from rich.console import Console
-    from rich.table import Table
-
     cells = [[f"{c:,}" if isinstance(c, int) else drawn(str(c)) for c in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     shown = [*range(len(columns))]
