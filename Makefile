@@ -39,10 +39,11 @@ audit: .venv/.audit
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
-# The dataset table of the README, and what annotation covers, from the catalogue.
-docs: .venv/.base
-	$(BIN)/iepile datasets --into README.md
-	$(BIN)/iepile datasets --coverage > docs/coverage.md
+# The reference pages from the code, then all pages of docs/ as a site in site/.
+docs: .venv/.docs
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 # The four training examples, on planted texts with tiny models, which threads only slow down.
 examples: .venv/.consumers
@@ -63,6 +64,10 @@ examples: .venv/.consumers
 
 .venv/.audit: .venv/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	touch $@
+
+.venv/.docs: .venv/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 .venv/.consumers: .venv/.base

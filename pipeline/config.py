@@ -68,6 +68,7 @@ class Normalize(_Section, frozen=True):
 
     #: More rejects than this share of a split is an error, unless the edition declares them.
     max_reject_rate: Share = 0.02
+    #: How many records a file of records holds.
     records_per_shard: Count = 20_000
     #: Whether the texts of tokenized English sources are restored to "word, (word)", or kept as
     #: "word , ( word )", which is what the field publishes.
@@ -100,8 +101,11 @@ Fixable = Literal[
 class Clean(_Section, frozen=True):
     """The thresholds of the cleaning rules, and which odd annotations are fixed."""
 
+    #: Texts with a larger share of characters that are not letters are dropped.
     max_non_letter_share: Share = 0.8
+    #: Texts with fewer characters and no annotation are dropped.
     min_characters: Annotated[int, msgspec.Meta(ge=0, le=_MOST)] = 5
+    #: Texts with a larger share of stop words among their words are dropped.
     max_stop_word_share: Share = 0.8
     #: Texts with more characters are reported as long.
     long_text: Count = 5000
@@ -131,8 +135,9 @@ class Dedupe(_Section, frozen=True):
     #: Whether passages that train and dev records share with a test are ignored, only reported, or
     #: reason to drop the record; see `dedupe/overlap.py`.
     overlap: Literal["ignore", "report", "drop"] = "report"
-    #: How long a passage is: in words, or in characters where words do not stand apart.
+    #: How long a passage is, in words.
     overlap_words: Count = 13
+    #: How long it is in languages that put no blanks between words, in characters.
     overlap_characters: Count = 20
     #: Files of outside benchmarks, or folders of them, which count as tests.
     against: list[str] = []
@@ -149,9 +154,10 @@ class Negatives(_Section, frozen=True):
     encoder_sha256: str | None = None
     #: The device of such a model, e.g. "cuda"; null chooses one.
     device: str | None = None
-    #: How many near labels a label has at most, ...
+    #: How many near labels a label has at most.
     top_k: Count = 6
-    #: ... each at least this similar, in standard deviations above the mean of its inventory.
+    #: How similar a near label is at least, in standard deviations above the mean of the labels of
+    #: its dataset and task.
     min_similarity: Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)] = 0.0
     #: Whether nearness is made mutual; a label may then have more than `top_k` near labels.
     symmetric: bool = False
@@ -175,6 +181,7 @@ class Negatives(_Section, frozen=True):
 class Instruct(_Section, frozen=True):
     """How label batches are made."""
 
+    #: Another seed gives other label batches.
     seed: int = 0
     #: Task -> how many labels an instruction asks at most.
     labels_per_instruction: dict[_Task, Count] = msgspec.field(
@@ -223,6 +230,7 @@ class Instruct(_Section, frozen=True):
 class Publish(_Section, frozen=True):
     """How the corpus is written."""
 
+    #: How many rows a file of the corpus holds.
     rows_per_shard: Count = 200_000
     #: Uncompressed bytes per shard; if given, `rows_per_shard` does not count.
     bytes_per_shard: Count | None = None
@@ -237,6 +245,7 @@ class Publish(_Section, frozen=True):
 class Settings(_Section, frozen=True):
     """All parameters of the pipeline; the defaults are those of params.yaml."""
 
+    #: The folder of raw files, with a folder for each dataset. `iepile use` changes it.
     raw: Name = "raw/sample"
     #: The ids of the datasets to run; a dataset's declaration names its reader.
     datasets: list[str] = []

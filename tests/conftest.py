@@ -36,7 +36,15 @@ LONG = (
     *("test_ownership.py", "test_rules.py", "test_scoring.py", "test_unified.py"),
     *("test_cluster.py", "test_consumers.py", "test_doctor.py", "test_dvc.py", "test_engines.py"),
     *("test_bytes.py", "test_examples.py", "test_fetching.py", "test_fuzz.py", "test_memory.py"),
-    *("test_new.py", "test_page.py", "test_predict.py", "test_readme_use.py", "test_s3.py"),
+    *(
+        "test_new.py",
+        "test_page.py",
+        "test_predict.py",
+        "test_export_pages.py",
+        "test_blocks.py",
+        "test_site.py",
+        "test_s3.py",
+    ),
     *("test_samples.py", "test_security.py", "test_wheel.py", "test_worth.py"),
 )
 

@@ -183,9 +183,14 @@ def test_examples_come_from_train_and_never_from_the_own_record(corpus):
             assert last["role"] == "user"
 
 
-def test_the_three_commands_of_the_readme(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md", "docs/tutorials/train-and-score.md"])
+def test_the_three_commands_of_the_docs(page, tmp_path, monkeypatch, capsys):
     """As they are written there, but for the port and for the sample edition."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Score a model")[1]
+    text = (
+        (ROOT / page)
+        .read_text(encoding="utf-8")
+        .split("<!-- run in: tests/predicting/test_predict.py -->")[1]
+    )
     run, ask, rate = text.split("```sh\n")[1].split("```")[0].splitlines()
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "sample").symlink_to(ROOT / "raw" / "sample")

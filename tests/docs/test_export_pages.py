@@ -1,4 +1,4 @@
-"""The worked examples of the README, section "Use it", run as they are written.
+"""The worked examples of docs/exports, run as they are written, and the rows that these pages show.
 
 They run in a folder of their own whose `output` holds a run over sample texts. Tiny random models
 lie there under the names of the pre-trained ones, where `from_pretrained` finds them first.
@@ -9,9 +9,11 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 
 import pytest
@@ -21,28 +23,53 @@ from packaging.version import Version
 
 from pipeline import cli
 from tests.conftest import ROOT
+from tests.docs.pages import blocks, rows, shows
 
-BLOCKS = re.findall(
-    r"^```(\w+)\n(.*?)^```",
-    (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Use it")[1].split("\n## ")[0],
-    flags=re.MULTILINE | re.DOTALL,
-)
-SHELL = [
-    line for kind, text in BLOCKS if kind == "sh" for line in text.replace("\\\n", " ").splitlines()
-]
-EXPORTS = [line.split() for line in SHELL if line.startswith("iepile export")]
+PAGES = sorted((ROOT / "docs" / "exports").glob("*.md"))
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+MINE = [block for block in BLOCKS if block.mark == "run in: exports"]
+
+
+def commands(found):
+    """The lines of shell blocks."""
+    texts = (block.text.replace("\\\n", " ") for block in found if block.kind == "sh")
+    return [line for text in texts for line in text.splitlines()]
+
+
+SHELL = commands(MINE)
+EXPORTS = [shlex.split(line) for line in SHELL if line.startswith("iepile export")]
 EXAMPLES = [line.split() for line in SHELL if line.startswith("python examples/")]
 FILES = [line for line in SHELL if line.startswith("cat ")]
-TRAINERS = [line.split() for line in SHELL if line.startswith(("swift ", "python ../PaddleNLP"))]
-PYTHON = [text for kind, text in BLOCKS if kind == "python"]
-YAML = [text for kind, text in BLOCKS if kind == "yaml"]
+#: Commands of trainers that are not installed; what they read is checked below.
+TRAINERS = [
+    line.split()
+    for line in commands(block for block in BLOCKS if block.mark.startswith("not run"))
+    if line.startswith(("swift sft", "python ../PaddleNLP"))
+]
+PYTHON = [block.text for block in MINE if block.kind == "python"]
+YAML = [block.text for block in MINE if block.kind == "yaml"]
+ROWS = [block for block in BLOCKS if block.mark.startswith("row of: ")]
 
 
 def test_every_block_is_run():
-    assert len(EXPORTS) + len(EXAMPLES) + len(FILES) + len(TRAINERS) == len(SHELL)
-    assert {kind for kind, _ in BLOCKS} == {"sh", "python", "yaml"}
-    assert (len(EXPORTS), len(EXAMPLES), len(PYTHON), len(YAML)) == (7, 4, 4, 1)
+    assert len(EXPORTS) + len(EXAMPLES) + len(FILES) == len(SHELL)
+    assert {block.kind for block in MINE} == {"sh", "python", "yaml"}
+    assert {arguments[2] for arguments in EXPORTS} == {*formats()}
+    assert (len(EXAMPLES), len(PYTHON), len(YAML)) == (4, 4, 1)
     assert (len(FILES), len(TRAINERS)) == (2, 2)
+
+
+def formats():
+    """The formats that `iepile export` knows."""
+    path = ROOT / "pipeline" / "exports" / "formats.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_format_has_a_page_and_a_line_in_the_table():
+    table = (ROOT / "docs" / "exports" / "index.md").read_text(encoding="utf-8")
+
+    assert {page.stem for page in PAGES} == {*formats(), "index"}
+    assert {*re.findall(r"^\| \[[\w-]+\]\(([\w-]+)\.md\)", table, re.MULTILINE)} == {*formats()}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +90,18 @@ def place(tmp_path_factory):
     for line in FILES:
         subprocess.run(line, shell=True, cwd=folder, check=True)
     return folder
+
+
+@pytest.mark.parametrize("block", ROWS, ids=lambda block: block.page.stem)
+def test_rows_that_are_shown_are_real(block, place):
+    source = block.mark.removeprefix("row of: ")
+    folder = {"iepile-jsonl": "unified"}.get(source, source)
+    shown = json.loads(block.text)
+    found = [*rows(place / "output" / folder)]
+
+    assert any(shows(shown, row) for row in found), [
+        row for row in found if row.get("id") == shown.get("id")
+    ]
 
 
 def models(folder):
@@ -116,7 +155,7 @@ def test_python_blocks_run_as_written(code, place, monkeypatch):
     torch.set_num_threads(1)
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(code, "docs/exports", "exec"), {"__name__": "example"})
     torch.set_num_threads(threads)
 
     assert "train_loss" in told.getvalue()

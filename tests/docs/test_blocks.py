@@ -1,0 +1,189 @@
+"""The blocks of the documentation are run as they stand, each page in a copy of the project.
+
+The copy holds a run over a few sample datasets in `output`. A block that is not run says why in the
+line before it, `<!-- not run: why -->`; one that another test runs names it:
+`<!-- run in: tests/... -->`, or `exports` for `test_export_pages.py`. A block under
+`<!-- output -->` shows lines that the block before it prints.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import cli
+from tests.conftest import ROOT
+from tests.docs.pages import all_pages, blocks, name_of, rows, shows
+
+DATASETS = (
+    *("boson", "cluener", "conll04", "conll2003", "crossner-ai"),
+    *("duee1", "duie2", "genia2011", "phee", "wnut2017"),
+)
+PAGES = [page for page in all_pages() if page.name != "CONTRIBUTING.md"]
+RUN = ("sh", "python")
+#: What is shown, not run.
+SHOWN = ("csv", "html", "json", "text", "toml", "yaml")
+#: Parts of the project that a command may need.
+COPIED = (
+    *("bench", "dictionaries", "docs", "examples", "pipeline", "raw/sample"),
+    *("Makefile", "constraints.txt", "dvc.yaml", "params.yaml", "pyproject.toml", "README.md"),
+)
+
+
+def runnable(page):
+    return [block for block in blocks(page) if block.kind in RUN and not block.mark]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A copy of the project with a run in it."""
+    folder = tmp_path_factory.mktemp("base")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            skip = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=skip)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    params = folder / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    listed = "".join(f"  - {name}\n" for name in DATASETS)
+    params.write_text(re.sub(r"(?m)(?<=^datasets:\n)(  - .*\n)+", listed, text), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert cli.main(["run", *DATASETS, "--workers", "1"]) == 0
+    return folder
+
+
+@pytest.fixture
+def place(base, tmp_path):
+    """A copy of that copy, with `iepile` and `python` on the path."""
+    folder = tmp_path / "project"
+    shutil.copytree(base, folder, symlinks=True)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, call in (("iepile", "-m pipeline"), ("python", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {call} "$@"\n')
+        (programs / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_blocks_are_run_or_say_why_not(page):
+    odd = []
+    for block in blocks(page):
+        where = f"{name_of(page)}:{block.line}"
+        reason = re.fullmatch(r"(not run|run in|row of): *(\S.*)", block.mark)
+        told = not block.mark or reason or block.mark == "output"
+        if block.kind not in (*RUN, *SHOWN) or not told:
+            odd.append(f"{where}: {block.kind} {block.mark}")
+        elif reason and reason[1] == "run in" and not elsewhere(reason[2], page):
+            odd.append(f"{where}: no test runs it: {reason[2]}")
+
+    assert odd == []
+
+
+def elsewhere(test, page):
+    """Whether there is such a test, and it looks at this page."""
+    if test == "exports":
+        return page.parent == ROOT / "docs" / "exports"
+    path = ROOT / test
+    return path.is_file() and page.name in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name_of)
+def test_blocks_run_as_written(page, place):
+    environment = {
+        **os.environ,
+        "PATH": f"{place.parent / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(place),
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    printed = set()
+    for block in blocks(page):
+        where = f"{name_of(page)}:{block.line}"
+        if block.mark == "output":
+            assert {*map(joined, block.text.splitlines())} <= printed, where
+        if block.kind not in RUN or block.mark:
+            continue
+        program = ["bash", "-euo", "pipefail"] if block.kind == "sh" else [sys.executable]
+        done = subprocess.run(
+            [*program, "-c", block.text],
+            cwd=place, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        said = f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+        assert done.returncode == 0, f"{where}\n{block.text}\n{said}"
+        printed = {*map(joined, done.stdout.splitlines())}
+
+
+def joined(line):
+    """A line with single blanks between its words."""
+    return " ".join(line.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_rows_that_are_shown_are_real(page, base):
+    wrong = []
+    for block in blocks(page):
+        source = block.mark.removeprefix("row of: ")
+        if source.startswith("corpus/"):
+            shown = json.loads(block.text)
+            found = [*rows(base / "output" / source)]
+            if not any(shows(shown, row) for row in found):
+                same = [row for row in found if row["id"] == shown["id"]]
+                wrong.append((f"{name_of(page)}:{block.line}", same))
+
+    assert wrong == []
+
+
+def test_the_tree_of_the_output_folder_is_complete(base):
+    text = (ROOT / "docs" / "reference" / "output.md").read_text(encoding="utf-8")
+    paths = re.findall(r"^\| `((?:output|dictionaries)/[^`]*)`", text, re.MULTILINE)
+    # `iepile run` puts the dictionary under its own folder.
+    own = [re.sub("^dictionaries/hard", "output/dictionaries/hard", path) for path in paths]
+    forms = {path: _form(path) for path in own}
+    files = [
+        path.relative_to(base).as_posix()
+        for path in (base / "output").rglob("*")
+        if path.is_file() and path.name not in (".iepile", ".lock")
+    ]
+    unknown = [name for name in files if not any(form.fullmatch(name) for form in forms.values())]
+    absent = [path for path, form in forms.items() if not any(map(form.fullmatch, files))]
+
+    assert unknown == []
+    # What DVC and users write; what only conflicting rows or merges make.
+    optional = ("output/gates", "dictionaries/overrides", "output/dedupe/<id>/merged-")
+    assert [path for path in absent if not path.startswith(optional)] == []
+
+
+def test_the_figure_of_label_sets_is_real(base):
+    figure = (ROOT / "docs" / "assets" / "label-sets.svg").read_text(encoding="utf-8")
+    marks = {"✓": "positive", "≈": "hard", "–": "other"}
+    found = re.split(r">(duie2/train/5/RE/\d)<", figure)[1:]
+    shown = {
+        name: {(marks[mark], label) for mark, label in re.findall(r">([✓≈–]) (\S+) <tspan", text)}
+        for name, text in zip(found[::2], found[1::2], strict=True)
+    }
+    near = json.loads((base / "output/dictionaries/hard_negatives.json").read_bytes())
+    real = [
+        row for row in rows(base / "output/corpus/RE-zh/train")
+        if row["record_id"] == "duie2/train/5"
+    ]  # fmt: skip
+    positive = {label for row in real for label, own in json.loads(row["output"]).items() if own}
+    hard = {label for one in positive for label in near["RE"]["DuIE2.0"][one]} - positive
+
+    def kind(label):
+        return "positive" if label in positive else "hard" if label in hard else "other"
+
+    assert shown == {row["id"]: {(kind(label), label) for label in row["labels"]} for row in real}
+
+
+def _form(path):
+    """A pattern of the paths that a line of the page describes."""
+    words = re.sub(r"NNNNN|SSSSS", "<number>", path)
+    parts = re.split(r"<\w+>", words)
+    return re.compile("[^/]+".join(map(re.escape, parts)))
