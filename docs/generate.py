@@ -299,9 +299,11 @@ def coverage():
                 "; ".join(f"{', '.join(own)}: {covers}" for covers, own in tasks.items()),
                 "; ".join(f"{label}: {', '.join(own)}" for label, own in dataset.implied.items()),
                 dataset.coverage_source or "not declared",
+                str(dataset.quality) or "not judged",
             )
         )
-    return page("coverage", table(("dataset", "covers", "makes doubtful", "source"), rows))
+    columns = ("dataset", "covers", "makes doubtful", "source", "quality")
+    return page("coverage", table(columns, rows))
 
 
 def main():
