@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline import config
+from pipeline.clean.hygiene import OF_TEXTS
 
 CODE = Path(config.__file__).parent
 #: Reasons of one word.
@@ -96,11 +97,11 @@ def reasons():
     readers = [p for p in sorted((CODE / "readers").glob("*.py")) if p.name != "__init__.py"]
     others = [CODE / "records.py", *sorted((CODE / "normalize").glob("*.py"))]
     return {
-        "dropped": sorted({name for path in clean + dedupe for name in _drops(path)}),
+        "dropped": sorted({name for path in clean + dedupe for name in _drops(path)} | {*OF_TEXTS}),
         "rejected": sorted(
             {name for path in readers + others for name in _rejects(path, strict=path in others)}
         ),
-        "odd": sorted({*_kinds(CODE / "clean" / "hygiene.py")}),
+        "odd": sorted({*_kinds(CODE / "clean" / "hygiene.py"), *OF_TEXTS}),
     }
 
 

@@ -135,9 +135,9 @@ class Dedupe(_Section, frozen=True):
     #: Whether passages that train and dev records share with a test are ignored, only reported, or
     #: reason to drop the record; see `dedupe/overlap.py`.
     overlap: Literal["ignore", "report", "drop"] = "report"
-    #: How many words a passage has ...
+    #: How long a passage is, in words.
     overlap_words: Count = 13
-    #: ... or how many characters, in languages that do not part words by blanks.
+    #: How long it is in languages that put no blanks between words, in characters.
     overlap_characters: Count = 20
     #: Files of outside benchmarks, or folders of them, which count as tests.
     against: list[str] = []

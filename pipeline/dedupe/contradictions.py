@@ -20,7 +20,7 @@ import orjson
 from pipeline.text import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.dedupe.duplicates import Plan, Row
@@ -53,11 +53,13 @@ class Found:
         self._asked = [_labels(d, complete=False) for d in plan.datasets]
         self._complete = [_labels(d, complete=True) for d in plan.datasets]
 
-    def among(self, rows: Sequence[Row]) -> dict[int, str]:
-        """Count what contradicts itself in the records of a text: place -> partner of what goes."""
+    def among(self, rows: Sequence[Row]) -> Iterator[tuple[Row, str, str]]:
+        """Count what contradicts itself in the records of a text.
+
+        Yield (record, reason, partner's id) of each drop, of some records several times.
+        """
         answers = {row.place: _answers(row.facts) for row in rows}
         prefer = self._plan.settings.prefer
-        drops: dict[int, str] = {}
         for one, other in combinations(rows, 2):
             if one.dataset == other.dataset:
                 continue
@@ -78,8 +80,7 @@ class Found:
                 first = prefer.index(names[0]) < prefer.index(names[1])
                 best, worse = (one, other) if first else (other, one)
                 if worse.split != "test":
-                    drops.setdefault(worse.place, best.id)
-        return drops
+                    yield worse, "contradicting", best.id
 
     def pairs(self) -> list[Any]:
         """What was found, as JSON."""

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pipeline.execution.engines import Workers
 
 _EXAMPLES: Final = 3
-_REASON: Final = "test_passage"
 #: The hash of an n-gram, and the number of the test that it is from.
 _GRAMS: Final = pa.schema([("gram", pa.uint64()), ("source", pa.int32())])
 _ALL: Final = "all.parquet"
@@ -203,7 +202,7 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
         grams, row = ngrams(texts, plan.datasets[shard.dataset].language, plan.settings)
         at = np.minimum(np.searchsorted(every, grams), len(every) - 1)
         # What this step has tagged, if it is done a second time, is found again.
-        again = pc.fill_null(pc.equal(table["dropped"], _REASON), True)
+        again = pc.fill_null(pc.equal(table["dropped"], "test_passage"), True)
         stay = again.to_numpy()
         shared = np.flatnonzero((every[at] == grams) & stay[row])
         rows, first = np.unique(row[shared], return_index=True)
@@ -215,7 +214,7 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
                 examples.setdefault(key, []).append(table["id"][record].as_py())
         if plan.settings.overlap == "drop" and len(rows):
             path = plan.tags(shard)
-            reasons = pa.array([_REASON] * len(rows))
+            reasons = pa.array(["test_passage"] * len(rows))
             old = shards.read(path, tags.TAGS.names)
             shards.write(tags.with_drops(old, pa.array(rows), reasons, pa.array(partners)), path)
             files.append(path)

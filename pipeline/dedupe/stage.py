@@ -10,8 +10,8 @@ splits and datasets without white space and the marks of tokenizers. Among what 
 `merged_duplicate`        a conflicting duplicate whose annotations went to the first
 
 Rows of a source that repeats a text for each annotation complete each other: they are merged unless
-the dataset declares another policy. `contradictions.py` and `near_duplicates.py` then look at what
-is left.
+the dataset declares another policy. `contradictions.py`, `overlap.py` and `near_duplicates.py` then
+look at what is left.
 
 Every drop names its partner record. Beside every shard of clean goes one with the final tags of its
 records, and one with its merged records if it has any (see `kept`).
@@ -185,8 +185,8 @@ def _solve(part: int, plan: Plan) -> Done:
                 drops[row.place] = (reason, partner)
             if len({row.dataset for row in same}) > 1:
                 stay = contradictions.merged(same, drops, merges[gets:])
-                for place, partner in found.among(stay).items():
-                    drops[place] = ("contradicting", partner)
+                for row, reason, partner in found.among(stay):
+                    drops.setdefault(row.place, (reason, partner))
         decided = [(place, *why) for place, why in drops.items()]
         for name, rows, schema in (("drops", decided, _DROPS), ("merges", merges, _MERGES)):
             path = plan.work / name / f"{part:06d}-{number:06d}"

@@ -156,6 +156,7 @@ def test_workers_and_shards_change_nothing(tmp_path, monkeypatch):
 
 def test_ignoring_them_writes_nothing(tmp_path):
     lay(tmp_path / "clean", "a", "train", LONG, NEAR)
-    dedupe([dataset("a")], tmp_path / "clean", Dedupe(near_duplicates="ignore"), tmp_path / "out")
+    neither = Dedupe(near_duplicates="ignore", overlap="ignore")
+    dedupe([dataset("a")], tmp_path / "clean", neither, tmp_path / "out")
 
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "contradictions.json"}
