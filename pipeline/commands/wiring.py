@@ -49,8 +49,9 @@ def code_of(stage: str, readers: Iterable[str]) -> str:
     patterns = [*STAGES[stage].code]
     if stage in ("normalize", "publish", "report"):
         patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
-    if stage in ("publish", "report"):  # card and page name the code that the corpus follows from
-        patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
+    if stage in ("publish", "report"):  # card and page name the code of all that went before
+        others = STAGES.keys() - {"publish", "report"}
+        patterns += [pattern for name in others for pattern in STAGES[name].code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
     digest = code.digest(paths, SILENT)
     # A format of `json_rows` is data, and counts as code of its reader.
@@ -125,7 +126,7 @@ def _report(
     from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
-    digest = code_of("publish", {d.reader["name"] for d in datasets})
+    digest = code_of("report", {d.reader["name"] for d in datasets})
     made = {"code": digest, "parameters": parameters(ws.settings)}
     report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made)
 
@@ -155,7 +156,7 @@ STAGES: Final[dict[str, Stage]] = {
         _report,
         ("normalize", "clean", "dedupe", "negatives", "instruct"),
         ("report/stage.py", "report/page/*", "tasks/*.py"),
-        ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
+        ("normalize", "clean", "dedupe", "negatives", "instruct"),
         whole=True,
     ),
 }
