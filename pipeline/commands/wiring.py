@@ -52,8 +52,9 @@ def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
     patterns = [*STAGES[stage].code]
     if stage in ("normalize", "publish", "report"):
         patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
-    if stage in ("publish", "report"):  # card and page name the code that the corpus follows from
-        patterns += [p for name, other in STAGES.items() if name != "report" for p in other.code]
+    if stage in ("publish", "report"):  # card and page name the code of all that went before
+        others = [name for name in STAGES if name not in ("publish", "report")]
+        patterns += [pattern for name in others for pattern in STAGES[name].code]
     paths = [path for pattern in patterns for path in code.PACKAGE.glob(pattern) if path.is_file()]
     files = code.reached(paths, SILENT)
     digest, versions = code.digest(files), code.versions(files)
@@ -129,7 +130,7 @@ def _report(
     from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
-    digest, _ = code_of("publish", {d.reader["name"] for d in datasets})
+    digest, _ = code_of("report", {d.reader["name"] for d in datasets})
     made = {"code": digest, "parameters": parameters(ws.settings)}
     report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made)
 
@@ -159,7 +160,7 @@ STAGES: Final[dict[str, Stage]] = {
         _report,
         ("normalize", "clean", "dedupe", "negatives", "instruct"),
         ("report/stage.py", "report/page/*", "tasks/*.py"),
-        ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
+        ("normalize", "clean", "dedupe", "negatives", "instruct"),
         whole=True,
     ),
 }

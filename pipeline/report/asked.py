@@ -75,7 +75,7 @@ def chosen(
 
     `near` is the dataset's dictionary: task -> label -> its near labels.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for task in dataset.tasks:
         own = near.get("EE" if task in ("EET", "EEA") else task, {})
         for split in dict.fromkeys(split for split, _ in record_shards(folder / task)):

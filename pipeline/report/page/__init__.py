@@ -112,10 +112,10 @@ def data(
 
 
 def parameters(settings: Settings) -> str:
-    """The parameters that decide what is in a corpus, as YAML."""
+    """The parameters that decide which instructions there are, as YAML."""
     values = msgspec.to_builtins(settings)
-    for where in ("raw", "datasets"):
-        del values[where]
+    for other in ("raw", "datasets", "publish"):
+        del values[other]
     return msgspec.yaml.encode(values).decode()
 
 

@@ -147,5 +147,6 @@ function flow(total, byTask) {
             svg("tspan", { class: "count" }, number(count))));
   const bottom = Math.max(...nodes.map(({ y, height }) => y + height)) + 12;
   return figure("From rows read to instructions: what became of every record", width, bottom,
-    ribbons, columns.map((column) => column.map(label)), heading(3 * left, columns[3][0]?.y ?? top, "instructions", made));
+    ribbons, columns.map((column) => column.map(label)),
+    heading(3 * left, columns[3][0]?.y ?? top, "instructions", made));
 }

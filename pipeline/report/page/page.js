@@ -207,8 +207,8 @@ function overview() {
   return [
     h("h1", {}, `${number(total.kept)} of ${number(total.records)} records became
       ${number(total.instructions)} instructions`),
-    h("p", { class: "lead" }, `${number(data.datasets.length)} datasets (${languages.join(", ")}) and
-      ${Object.keys(tasks).length} tasks, counted from the shards themselves.`),
+    h("p", { class: "lead" }, `${number(data.datasets.length)} dataset${data.datasets.length === 1 ? "" : "s"}
+      (${languages.join(", ")}) for ${Object.keys(tasks).join(", ")}, counted from the shards themselves.`),
     h("div", { class: "story" }, flow(total, tasks),
       h("section", { class: "verdict", "aria-labelledby": "checked" },
         h("h2", { id: "checked" }, bad ? `${bad} of the checks failed` : "Sound: no check failed"),
