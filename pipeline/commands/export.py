@@ -60,7 +60,8 @@ def run(arguments: Arguments) -> int:
             about = {"format": arguments.format, "from": kind, "counts": counts}
             shards.write_json(about, folder / "export.json")
     lost = {what: n for what, n in counts.items() if what.startswith("lost") and n}
-    print(listing.table(("counted", "number"), [i for i in counts.items() if i[0] not in lost]))
+    written = [(what, n) for what, n in counts.items() if not what.startswith("lost")]
+    print(listing.table(("counted", "number"), written))
     losses = ", ".join(f"{what.removeprefix('lost: ')} {n:,}" for what, n in lost.items())
     print(f"lost: {losses or 'nothing'}")
     return 0

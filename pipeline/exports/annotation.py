@@ -57,9 +57,14 @@ class _Drawn:
             "lost: mentions without offsets": len(without - triggers),
             "lost: relations of which an end is lost": len(record["relations"])
             - len(self.relations),
-            "lost: events": len(record["events"]) - len(self.events),
-            "lost: arguments without offsets": sum(a["mention"] in without for a in arguments),
         }
+        if events:
+            self.counts |= {
+                "events": len(self.events),
+                "lost: events without a place": len(record["events"]) - len(self.events),
+                "lost: arguments without offsets": sum(a["mention"] in without for a in arguments),
+                "lost: qualifiers of relations": sum(len(r["qualifiers"]) for r in self.relations),
+            }
 
 
 def label_studio(
@@ -116,7 +121,7 @@ def export(source: Source, out: Path, counts: Counter[str]) -> None:
                 lines = "".join(f"{line}\n" for line in _brat(record, drawn))
                 (folder / f"{name}.ann").write_text(lines, encoding="utf-8")
                 index.write(f"{dataset.id}/{split}/{name}.txt\t{record['id']}\t{drawn.comment}\n")
-                counts.update({"rows": 1, **drawn.counts, "events": len(drawn.events)})
+                counts.update({"rows": 1, **drawn.counts})
 
 
 def _brat(record: dict[str, Any], drawn: _Drawn) -> Iterator[str]:
