@@ -97,11 +97,7 @@ def elsewhere(test, page):
     return path.is_file() and page.name in path.read_text(encoding="utf-8")
 
 
-# `iepile audit --against` is not there yet.
-READY = [page for page in all_pages() if page.name != "compare-two-runs.md"]
-
-
-@pytest.mark.parametrize("page", READY, ids=name_of)
+@pytest.mark.parametrize("page", all_pages(), ids=name_of)
 def test_commands_that_are_not_run_are_spelled_right(page, capsys):
     """Every `iepile` in a shell block is one that the parser takes."""
     shell = "\n".join(block.text for block in blocks(page) if block.kind == "sh")
@@ -121,7 +117,7 @@ def test_commands_that_are_not_run_are_spelled_right(page, capsys):
     assert wrong == []
 
 
-@pytest.mark.parametrize("page", READY, ids=name_of)
+@pytest.mark.parametrize("page", all_pages(), ids=name_of)
 def test_commands_inside_of_sentences_are_spelled_right(page):
     wrong = []
     for code in inline(page):
