@@ -35,7 +35,8 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 def ids(folder: Path | None = None) -> list[str]:
     """The ids of all declared datasets, or of those in one folder, sorted."""
     places = [folder] if folder else catalogs()
-    return sorted({path.stem for place in places for path in place.glob("*.toml")})
+    found = (path for place in places for path in place.glob("*.toml") if path.is_file())
+    return sorted({path.stem for path in found})
 
 
 def file_of(dataset_id: str, folder: Path | None = None) -> Path:
