@@ -433,7 +433,8 @@ def test_what_a_declaration_says_steers_nothing_in_markdown():
     odd = _STEERING.removesuffix("\ud800")  # half a pair is no TOML
     dataset = msgspec.structs.replace(catalog.load("wnut2017"), title=odd, license=odd, source=odd)
     records = {"wnut2017": {"train": {"records": 1, "dropped": {odd: 1}, "kept": 0}}}
-    entries = [{**dict.fromkeys(("tasks", "language", "use", "access", "records", "raw_present"))}]
+    rest = ("tasks", "language", "use", "access", "quality", "records", "raw_present")
+    entries = [{**dict.fromkeys(rest)}]
     entries[0] |= {"id": "wnut2017", "title": odd, "license": odd, "source": odd}
 
     for shown in (
