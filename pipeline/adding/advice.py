@@ -48,7 +48,8 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
             "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "
             "for other letter case"
         )
-    first = "leave out --reader, so that the one that fits is found" if named else _OPTIONS
+    find = "leave out --reader, so that the one that fits is found, or give its --option K=V"
+    first = find if named else _OPTIONS
     return (
         f"{first}; or convert the files to JSON lines of this form:\n"
         '    {"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n'

@@ -161,8 +161,8 @@ def test_a_stage_whose_bytes_stay_the_same_ends_the_chain(made, ran):
 
     made.run()
 
-    # The card names the parameters.
-    assert [stage for stage, _ in ran] == ["negatives", "publish"]
+    # Card and page name the parameters.
+    assert [stage for stage, _ in ran] == ["negatives", "publish", "report"]
 
 
 def test_a_changed_dataset_reruns_itself_and_what_is_made_of_all(made, ran):

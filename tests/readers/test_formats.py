@@ -777,7 +777,10 @@ def test_our_own_exports_come_back(tmp_path):
     record = {"id": "x/train/0", "text": LEFT, "mentions": mentions, "relations": relations}
     asked = {"NER": ["PER", "LOC", "ORG"], "RE": ["left"]}
 
-    for name, row in (("spert", spert.row(record)[0]), ("gliner", gliner.row(record, asked)[0])):
+    for name, row in (
+        ("spert", spert.rows(record)[0][0]),
+        ("gliner", gliner.row(record, asked)),
+    ):
         (found,) = read(tmp_path, name, json.dumps([row]), {})
         assert annotations(found) == (NAMES, PAIR, [])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Settings
 
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
 _FOLDER: Final = Path(__file__).parent
 #: Rows that are gathered per dataset and kind, and the room for them on the page; as many of each
 #: kind are shown as have room.
@@ -246,8 +248,15 @@ def with_changes(text: str, changes: Mapping[str, Any]) -> str:
 
 
 def _embedded(value: object) -> str:
-    """JSON that ends no script element."""
-    return visible(orjson.dumps(value).decode()).replace("<", "\\u003c")
+    """JSON that ends no script element, and whose strings hold signs in place of what steers."""
+    text = _ESCAPE.sub(_sign, orjson.dumps(value).decode())
+    return visible(text).replace("<", "\\u003c")
+
+
+def _sign(escape: re.Match[str]) -> str:
+    """An escape of JSON as it is, but for one that is the code of a control character."""
+    code = escape[1] or {"\\b": "08", "\\f": "0c"}.get(escape[0])
+    return visible(chr(int(code, 16))) if code else escape[0]
 
 
 def _read(name: str) -> str:
