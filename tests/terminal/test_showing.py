@@ -143,8 +143,9 @@ def test_the_partner_of_a_part_of_a_long_text_is_found(tmp_path, capsys, monkeyp
     shards.write(REJECTS.empty_table(), folders["normalize"] / "wnut2017" / "rejects.parquet")
     groups = {}
     path = folders["clean"] / "wnut2017" / "train-00000.parquet"
-    examples.choose(groups, kept.tagged(path, folders["dedupe"] / "wnut2017"), 8)
+    tagged = kept.tagged(path, folders["dedupe"] / "wnut2017")
+    examples.choose(groups, tagged, tagged["dropped"], "id", 8)
     chosen = examples.chosen(own, groups, folders["normalize"] / "wnut2017", 8)
-    found = examples.with_partners(chosen, folders, {"wnut2017"}, 1)
-    (dropped,) = [row for row in found if row["status"] == "dropped"]
+    found = examples.with_partners(chosen, None, folders, {"wnut2017"}, 1)
+    (dropped,) = [row for row in found if row["outcome"].startswith("dropped")]
     assert (dropped["id"], dropped["partner"]["id"]) == (ids[3], ids[1])
