@@ -41,6 +41,13 @@ _EXAMPLES: Final = 3
 #: The hash of an n-gram, and the number of the test that it is from.
 _GRAMS: Final = pa.schema([("gram", pa.uint64()), ("source", pa.int32())])
 _ALL: Final = "all.parquet"
+#: What the ending of a benchmark's file promises.
+_FORMATS: Final = {
+    ".parquet": "Parquet",
+    ".json": "JSON",
+    ".jsonl": "JSON lines in UTF-8",
+    ".ndjson": "JSON lines in UTF-8",
+}
 _BASE: Final = 0x9E3779B97F4A7C15
 
 
@@ -169,8 +176,9 @@ def _strings_in(path: Path) -> list[str]:
         if path.suffix in (".jsonl", ".ndjson"):
             return [*_strings([orjson.loads(line) for line in lines if line.strip()])]
     except (OSError, ValueError, pa.ArrowInvalid) as problem:
+        form = _FORMATS.get(path.suffix, "text in UTF-8")
         raise explained(problem, path) or DeclarationError(
-            f"cannot read a benchmark: {problem}",
+            f"cannot read a benchmark: it is not {form}",
             where=path,
             todo="give Parquet, JSON, JSON lines or plain text",
         ) from None

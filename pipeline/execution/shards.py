@@ -104,8 +104,10 @@ def read_json(path: Path, *parts: str) -> Any:
     try:
         content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as problem:
+        said = problem.strerror if isinstance(problem, OSError) else None
+        why = said.lower() if said else "it is not JSON"
         raise explained(problem, path) or RawFileError(
-            f"cannot read this JSON file: {problem}", where=path, todo=todo
+            f"cannot read this JSON file: {why}", where=path, todo=todo
         ) from None
     for part in parts:
         if not isinstance(content, dict) or not isinstance(content.get(part), dict | list):
