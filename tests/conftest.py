@@ -16,6 +16,9 @@ from pipeline.execution import machine
 if "HOME" not in os.environ:
     os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="iepile-tests-")
 
+# Tables are cut to the width of the terminal: the same width wherever the tests run.
+os.environ |= {"COLUMNS": "100", "LINES": "24"}
+
 # No test fails because the machine is busy.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
