@@ -287,7 +287,7 @@ def test_a_task_without_roles_answers_alike_with_lists():
     assert rows([EVENT_RECORD], EVENTS, "EET", "dev", role_values="list") == plain
 
 
-@pytest.mark.parametrize("name", ["cmeie", "duie1", "duie2", "ske2020"])
+@pytest.mark.parametrize("name", ["cmeie", "duie1", "duie2"])
 def test_no_dev_row_of_the_catalogue_asks_two_signatures_of_one_predicate(name):
     own = catalog.load(name)
     asking = Asking(own, "SPO", "dev", inventory(own, "SPO"), {}, Instruct())
