@@ -2,6 +2,8 @@
 
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Tests in the order of tests/conftest.py, a file to a worker; a third worker fills the waits.
+SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: corpus test test-quick coverage soak lint bench docs examples audit
 
@@ -11,16 +13,16 @@ corpus: .venv/.base
 	@$(BIN)/iepile audit
 
 test: .venv/.dev
-	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart=0
+	$(BIN)/pytest $(SPREAD) --max-worker-restart=0
 
 # What takes no process and no minute: while you work.
 test-quick: .venv/.dev
-	$(BIN)/pytest -n 2 --dist loadfile --quick -q
+	$(BIN)/pytest $(SPREAD) --quick -q
 
 # The same tests; then the lines of pipeline/ that none of them ran. Fails under 90 %.
 coverage: .venv/.dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --max-worker-restart=0
+	$(BIN)/coverage run -m pytest $(SPREAD) --max-worker-restart=0
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -32,24 +32,27 @@ machine.ensure_home()
 ROOT = Path(__file__).resolve().parent.parent
 
 
-#: Folders and files that `make test-quick` leaves out: they start processes, or take long.
-LONG = (
-    *("day", "examples", "exports", "faults", "fuzz", "hostile", "real"),
-    *("test_catalog.py", "test_cli.py", "test_errors.py", "test_freshness.py"),
-    *("test_ownership.py", "test_rules.py", "test_scoring.py", "test_unified.py"),
-    *("test_cluster.py", "test_consumers.py", "test_doctor.py", "test_dvc.py", "test_engines.py"),
-    *("test_bytes.py", "test_examples.py", "test_fetching.py", "test_fuzz.py", "test_memory.py"),
-    *(
-        "test_new.py",
-        "test_page.py",
-        "test_predict.py",
-        "test_export_pages.py",
-        "test_blocks.py",
-        "test_site.py",
-        "test_s3.py",
-    ),
-    *("test_samples.py", "test_security.py", "test_wheel.py", "test_worth.py"),
-)
+#: Folders and files whose tests take long or start processes, the longest first: they begin a
+#: whole run, so that none is left for its end, and `make test-quick` leaves them out.
+SLOW = [
+    ROOT / "tests" / name
+    for name in (
+        *("faults", "test_dvc.py", "real", "exports", "hostile", "test_fuzz.py"),
+        *("adding/test_new.py", "adding/test_samples.py", "adding/test_kinds.py"),
+        *("adding/test_cases.py", "adding/test_checking.py", "adding/test_sources.py"),
+        *("execution/test_engines.py", "execution/test_s3.py", "execution/test_freshness.py"),
+        *("execution/test_ownership.py", "execution/test_cluster.py", "execution/test_urls.py"),
+        *("execution/test_shuffle.py", "execution/test_memory.py", "docs/test_export_pages.py"),
+        *("docs/test_blocks.py", "docs/test_site.py", "scoring/test_scoring.py"),
+        *("scoring/test_dress.py", "commands/test_push.py", "catalog/test_catalog.py"),
+        *("negatives/test_negatives.py", "normalize/test_merging.py", "dedupe/test_dedupe.py"),
+        *("report/test_page.py", "predicting/test_predict.py", "fetching/test_fetching.py"),
+        *("clean/test_rules.py", "doctor/test_doctor.py", "test_cli.py"),
+        *("test_end_to_end.py", "test_errors.py", "test_examples.py", "test_security.py"),
+        *("test_sums.py", "test_unified.py", "test_wheel.py", "test_worth.py"),
+    )
+]
+assert all(path.exists() for path in SLOW), [str(path) for path in SLOW if not path.exists()]
 
 
 def pytest_addoption(parser):
@@ -60,8 +63,17 @@ def pytest_addoption(parser):
 
 
 def pytest_ignore_collect(collection_path, config):
-    inside = collection_path.relative_to(ROOT).parts
-    return True if config.getoption("--quick") and {*inside} & {*LONG} else None
+    return True if config.getoption("--quick") and collection_path in SLOW else None
+
+
+def pytest_collection_modifyitems(items):
+    places = {path: place for place, path in enumerate(SLOW)}
+
+    def place(item):
+        parts = (item.path, *item.path.parents)
+        return min((places[part] for part in parts if part in places), default=len(SLOW))
+
+    items.sort(key=place)
 
 
 def pytest_configure(config):

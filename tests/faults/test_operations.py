@@ -65,8 +65,8 @@ MORE = {
     # What was downloaded is kept to go on with.
     "fetch": {"keeps": "fetched/.fetch"},
 }
-#: How many moments of each kind in the suite; a move of a folder or file is never left out.
-FEW = {"kill": 6, "interrupt": 3, "full": 2, "closed": 1, "clock": 1}
+#: How many moments of each kind in the suite, half of them moves; `make soak` tries every moment.
+FEW = {"kill": 4, "interrupt": 2, "full": 1, "closed": 1, "clock": 1}
 #: These take a second each, and their parts are tried one by one.
 FEWER = {
     "run": {"kill": 2, "interrupt": 1, "full": 1, "closed": 1, "clock": 1},
