@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from pipeline.normalize.rewriting import moved, written
+from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,18 +31,7 @@ if TYPE_CHECKING:
 Tokenized = Literal["words", "punctuation"]
 
 #: Escapes of the Penn Treebank, and the signs that they stand for.
-_ESCAPED: Final = {
-    "-LRB-": "(",
-    "-RRB-": ")",
-    "-LSB-": "[",
-    "-RSB-": "]",
-    "-LCB-": "{",
-    "-RCB-": "}",
-    "``": '"',
-    "''": '"',
-    "\\/": "/",
-    "\\*": "*",
-}
+_ESCAPED: Final = {**TREEBANK, "\\/": "/", "\\*": "*"}
 _CLOSING: Final = frozenset(".,;:!?)]}%…’”")
 _OPENING: Final = frozenset("([{$£€#“‘")
 _CLITIC: Final = re.compile(r"(?:n['’]t|['’](?:s|m|d|re|ve|ll))$", re.IGNORECASE)
