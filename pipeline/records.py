@@ -7,7 +7,7 @@ are stored. Offsets always count Unicode code points of `text`, half-open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence  # noqa: TC003 - msgspec reads the fields' types
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 _OFFSET: Final = (int, type(None))

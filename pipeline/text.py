@@ -40,11 +40,16 @@ _BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
 _NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"\S+")
-#: What tokenizers write in the place of a sign.
-_MARKS: Final = (
-    *(("-LRB-", "("), ("-RRB-", ")"), ("-LSB-", "["), ("-RSB-", "]")),
-    *(("-LCB-", "{"), ("-RCB-", "}"), ("``", '"'), ("''", '"')),
-)
+#: What treebanks write in the place of brackets and quotation marks.
+BRACKETS: Final = {
+    "-LRB-": "(",
+    "-RRB-": ")",
+    "-LSB-": "[",
+    "-RSB-": "]",
+    "-LCB-": "{",
+    "-RCB-": "}",
+}
+TREEBANK: Final = {**BRACKETS, "``": '"', "''": '"'}
 #: Words as they stand, with the marks that combine with their letters, and all else by itself.
 _RUNS: Final = re.compile(
     r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff'’-])*|\S"
@@ -94,7 +99,7 @@ def comparable(text: str) -> str:
     one as it was written are equal.
     """
     squeezed = unicodedata.normalize("NFC", "".join(text.split()))
-    for mark, sign in _MARKS:
+    for mark, sign in TREEBANK.items():
         squeezed = squeezed.replace(mark, sign)
     return squeezed
 

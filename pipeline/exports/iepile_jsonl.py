@@ -81,7 +81,7 @@ def schema(dataset: Dataset, task: str) -> Sequence[Any]:
         types += [label for label in sorted(used) if label not in types]
         if task == "SPO":
             return types, tasks.inventory(dataset, task), {}
-        items = tasks.module(task).schemas(dataset)
+        items = tasks.schemas(dataset, task)
         relations = dict.fromkeys(relation for _, relation, _ in signatures)
         return types, [*relations], {head: [*item["attributes"]] for head, item in items.items()}
     events = dataset.labels_of("event")

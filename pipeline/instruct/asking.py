@@ -31,9 +31,9 @@ class Asking(NamedTuple):
     sets: Sets | None = None
 
     @property
-    def module(self) -> Any:
-        """Return the module of the task."""
-        return tasks.module(self.task)
+    def absent(self) -> str | None:
+        """Return the answer to a label that is absent; None where only those present are asked."""
+        return tasks.ABSENT[self.task]
 
     @property
     def way(self) -> coverage.Way:
@@ -47,10 +47,8 @@ class Asking(NamedTuple):
 
     def answer_keys(self) -> list[str]:
         """Return the key of the answer of each label; two labels may share one."""
-        if not hasattr(self.module, "output_keys"):
-            return [*self.labels]
-        keys = self.module.output_keys(self.dataset)
-        return [keys[key] for key in self.labels]
+        keys = tasks.output_keys(self.dataset, self.task)
+        return [keys.get(key, key) for key in self.labels]
 
     def numbers(self) -> Any:
         """Return the number among the labels of each of the inventory, then of none; -1: none."""

@@ -13,13 +13,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import hashing, tables
+from pipeline import hashing, tables, tasks
 from pipeline.instruct import batching
 from pipeline.instruct.templates import LISTED, openings, texts_for
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, dumps, joined, json_strings
-from pipeline.tasks._described import phrasing_of, phrasings
 from pipeline.tasks._events import NOTHING
+from pipeline.tasks._labels import phrasing_of, phrasings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     names, number = _names(asking, ids)
     name = number(owner, code)
     key = names.take(pa.array(name))
-    absent = asking.module.ABSENT or ""
+    absent = asking.absent or ""
     pair = _pairs(absent, names, name, found, number(found.row, found.code), answer)
     output = _outputs(table, asking, (offsets, owner, code, key, pair))
     items, brackets = _items(asking, found, (ids, owner, code, answer), key)
@@ -120,7 +120,7 @@ def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
 
     Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
     """
-    shown, schemas = asking.answer_keys(), asking.module.schemas(asking.dataset)
+    shown, schemas = asking.answer_keys(), tasks.schemas(asking.dataset, asking.task)
     aliases = asking.dataset.aliases
     alone = all(schemas[key] == key for key in asking.labels)
     names = [[own, *aliases.get(own, ())] if alone else [own] for own in shown]
@@ -162,7 +162,8 @@ def _items(
     phrased = phrasings(asking.dataset)
     phrasing = phrasing_of(ids.to_pylist(), len(phrased))
     at = pa.array(phrasing[owner] * len(asked) + code)
-    every = [schema[key] for schema in map(asking.module.schemas, phrased) for key in asked]
+    schemas = [tasks.schemas(own, asking.task) for own in phrased]
+    every = [schema[key] for schema in schemas for key in asked]
     if every[: len(asked)] != [*asked]:
         return pa.array(map(dumps, every), pa.string()).take(at), "[]"
     if asking.dataset.descriptions.keys().isdisjoint(asked):
@@ -194,7 +195,7 @@ def _pooled(
     sizes = np.bincount(group)
     if (sizes > 1).any():
         several = np.flatnonzero(sizes[group] > 1)
-        items = asking.module.items(table, asking.dataset)
+        items = tasks.items(asking.dataset, asking.task, table)
         items = items._replace(code=asking.numbers()[items.code])
         items = items.only(items.code >= 0)
         wanted = owner[several] * len(asking.labels) + code[several]

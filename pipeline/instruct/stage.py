@@ -106,7 +106,7 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
         for job in jobs
         if job.asking.split == "train"
         and job.asking.labels
-        and job.asking.module.ABSENT is not None
+        and job.asking.absent is not None
         and job.asking.way != "present"
     ]
     todo = [Step(job.target.parents[1], f"{job.name}, counted", job) for job in counted]
@@ -186,7 +186,7 @@ def instructions(table: Any, asking: Asking) -> Any:
     asking = asking._replace(dataset=_told(asking))
     if asking.way == "pair":
         table = pairs.by_pair(table)
-    found = _recoded(asking.module.answers(table, asking.dataset), asking)
+    found = _recoded(tasks.answers(asking.dataset, asking.task, table), asking)
     ids = pairs.unit_ids(table)
     positive = np.zeros((len(ids), len(asking.labels)), bool)
     positive[found.row, found.code] = True
@@ -202,7 +202,7 @@ def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches,
     settings, k = asking.settings, asking.k
     rows, labels = positive.shape
     kind = np.where(positive, batching.POSITIVE, batching.OTHER).astype(np.int8)
-    if asking.module.ABSENT is None:
+    if asking.absent is None:
         return coverage.present(positive), kind
     if asking.way == "present":
         return coverage.present(positive, k), kind

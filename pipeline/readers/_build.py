@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +14,6 @@ from pipeline.readers._text import Text
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pipeline.readers._form import Form, List
     from pipeline.readers._paths import Path
 
@@ -84,7 +83,7 @@ def _tagged_entities(form: Form, row: Item) -> int:
         return 0
     named = _named(tags, form) if isinstance(tags, list) else []
     known = [tag if isinstance(tag, str) else "O" for tag in named]
-    return _tags.count(known, form.style)
+    return _tags.count(known, form.options)
 
 
 def _named(tags: list[Any], form: Form) -> list[Any]:
@@ -142,7 +141,7 @@ class _Builder:
         if len(tags) != len(tokens):
             detail = f"{len(tokens)} tokens, {len(tags)} tags"
             return Reject(self.origin, "length_mismatch", detail, text[:EXCERPT])
-        spans = _tags.decode(_named(tags, self.form), self.form.style)
+        spans = _tags.decode(_named(tags, self.form), self.form.options)
         if isinstance(spans, str):
             return Reject(self.origin, "unknown_tag", spans, text[:EXCERPT])
         for first, last, label in spans:

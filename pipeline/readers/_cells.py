@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from pipeline.errors import RawFileError
 from pipeline.readers._source import lines
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 #: What makes a line empty. No other white space does: Chinese text has tokens of U+3000.
 BLANK: Final = " \t\r"

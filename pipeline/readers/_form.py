@@ -33,7 +33,6 @@ class Form:
         self.title = _found(o.title, required=False)
         self.tokens = None if o.tokens is None else gatherer(o.tokens)
         self.tags = _found(o.tags)
-        self.style = o.style
         self.tag_names = dict(enumerate(o.tag_names))
         self.source_id = _found(o.source_id, required=False)
         self.annotator = _found(o.annotator, required=False)

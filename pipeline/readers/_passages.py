@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from pipeline.readers._paths import RowError
 from pipeline.readers._source import whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def joined(passages: Iterable[tuple[Any, Any]]) -> str:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 #: A blank line, or white space after an end mark and what closes with it. A run of blanks is looked
 #: at from its beginning alone: from each of its places, a long one would take for ever.

@@ -8,10 +8,12 @@ import re
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO, TextIOWrapper
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 
@@ -19,11 +21,7 @@ from pipeline.errors import RawFileError, explained
 from pipeline.readers._paths import RowError
 from pipeline.readers._tables import is_table, rows
 from pipeline.records import Reject
-from pipeline.text import like
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+from pipeline.text import BRACKETS, like
 
 _T = TypeVar("_T")
 EXCERPT: Final = 120
@@ -43,10 +41,7 @@ _OTHERS: Final = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"%PDF-": "a PDF",
 }
-_BRACKETS: Final = {"LRB": "(", "RRB": ")", "LSB": "[", "RSB": "]", "LCB": "{", "RCB": "}"}
-_ESCAPES: Final = {f"-{name}-": sign for name, sign in _BRACKETS.items()}
-_TREEBANK: Final = {"``": '"', "''": '"', **_ESCAPES}
-_ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **_ESCAPES}
+_ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **BRACKETS}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -336,11 +331,6 @@ def label_of(value: Any) -> str:
     if not isinstance(value, str):
         raise RowError(f"no label: {value!r:.80}")
     return value
-
-
-def unescaped(token: str) -> str:
-    """A token as the text has it: a treebank writes brackets and quotation marks otherwise."""
-    return _TREEBANK.get(token, token)
 
 
 def ontonotes_word(word: str) -> str:

@@ -10,14 +10,11 @@ or L ends, S or U stands alone, and what continues nothing opens. Brackets are t
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from pipeline.readers._options import Joined
 from pipeline.records import Mention
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES", "brackets"]
 #: Prefix -> (opens an entity, ends it).
@@ -32,15 +29,6 @@ _PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
 }
 
 
-class Style(NamedTuple):
-    """How tags are written: the fields of `Tagged`."""
-
-    scheme: Scheme = "IOB2"
-    outside: tuple[str, ...] = ()
-    label_first: bool = False
-    only_label: str = ""
-
-
 class Tagged(Joined, frozen=True):
     """The options of a reader of tags."""
 
@@ -52,14 +40,8 @@ class Tagged(Joined, frozen=True):
     #: The label of tags that are a place alone, B and I.
     only_label: str = ""
 
-    @property
-    def style(self) -> Style:
-        """How tags are written."""
-        return Style(self.scheme, self.outside, self.label_first, self.only_label)
 
-
-@lru_cache(maxsize=10_000)
-def _part(tag: str, style: Style) -> tuple[str, bool, bool] | None:
+def _part(tag: str, style: Tagged) -> tuple[str, bool, bool] | None:
     """(label, opens an entity, ends it) of a tag; the label of O is "". None for an odd tag.
 
     The label is what follows the first hyphen, underscore or colon, as in "B-creative-work".
@@ -78,13 +60,13 @@ def _part(tag: str, style: Style) -> tuple[str, bool, bool] | None:
     return None
 
 
-def decode(tags: Sequence[str], style: Style) -> list[tuple[int, int, str]] | str:
+def decode(tags: Sequence[str], style: Tagged) -> list[tuple[int, int, str]] | str:
     """(first token, last token, label) of every entity, or what is wrong with the first odd tag."""
     if style.scheme == "brackets":
         return _bracketed(tags)
     spans: list[tuple[int, int, str]] = []
     label, first = "", 0
-    for index, tag in enumerate(tags):
+    for index, tag in enumerate([*tags, "O"]):  # The last one ends what is open.
         if tag == "O" and not label:
             continue
         part = _part(tag, style)
@@ -101,8 +83,6 @@ def decode(tags: Sequence[str], style: Style) -> list[tuple[int, int, str]] | st
         if ends:
             spans.append((first, index, label))
             label = ""
-    if label:
-        spans.append((first, len(tags) - 1, label))
     return spans
 
 
@@ -123,7 +103,7 @@ def _bracketed(tags: Sequence[str]) -> list[tuple[int, int, str]] | str:
     return f"({opened[-1][1]} stays open" if opened else sorted(spans)
 
 
-def count(tags: Sequence[str], style: Style) -> int:
+def count(tags: Sequence[str], style: Tagged) -> int:
     """How many entities a sentence loses that has odd tags: these are read as O."""
     if style.scheme == "brackets":
         return sum(tag.count("(") for tag in tags)

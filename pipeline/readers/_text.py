@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers._paths import RowError
-from pipeline.readers._source import items, join_tokens, unescaped, whole
+from pipeline.readers._source import items, join_tokens, whole
 from pipeline.records import Mention
+from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from pipeline.readers._form import Form
     from pipeline.readers._paths import Item
 
@@ -66,7 +66,7 @@ class Text:
             if odd := [token for token in own if not isinstance(token, str)]:
                 raise RowError(f"a token is no string: {odd[0]!r:.60}")
             self.firsts.append(len(self.tokens))
-            self.tokens += map(unescaped, own) if self.options.treebank else own
+            self.tokens += [TREEBANK.get(t, t) for t in own] if self.options.treebank else own
         self.firsts.append(len(self.tokens))
         text, self.starts = join_tokens(self.tokens, self.options.language)
         return text

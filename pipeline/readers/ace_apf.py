@@ -27,22 +27,19 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, Literal, NamedTuple
 from xml.etree import ElementTree as ET
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Rows, Table
 from pipeline.readers._paths import Item
 from pipeline.readers._sentences import sentences
 from pipeline.readers._source import EXCERPT, decode, files_in, read_bytes
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _APF: Final = ".apf.xml"
 _BREAKS: Final = str.maketrans("\r\n", "  ")
@@ -68,7 +65,7 @@ class Options(Table, frozen=True):
     mention: Literal["head", "extent"] = "head"
 
 
-def _documents(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+def _documents(files: Files, _: object) -> Rows:
     for apf in files_in(files, _APF):
         name = apf.name.removesuffix(_APF)
         raw, markup = decode(read_bytes(apf.with_name(f"{name}.sgm"))), read_bytes(apf)
@@ -83,7 +80,7 @@ def _documents(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
             yield name, Item({"raw": raw, "root": root, **counted}, ((name, None),))
 
 
-def _sentences(name: str, document: Any, options: Options) -> Iterator[tuple[str, Any]]:
+def _sentences(name: str, document: Any, options: Options) -> Rows:
     """The sentences of a document, then what is lost as it is in none of them."""
     root = document["root"]
     text, spans = _cut(document["raw"], root)

@@ -11,15 +11,12 @@ since the rows do not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Found, Table
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _COLUMNS: Final = 8
 
@@ -42,7 +39,7 @@ class Options(Table, frozen=True):
     relation: str = "adverse effect"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per row; rows of the same sentence complete each other."""
     for file in files:
         rows = [_row(origin, line) for origin, line in lines(file) if line.strip()]

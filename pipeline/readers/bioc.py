@@ -19,22 +19,19 @@ goes from the first to the second; one of more is rejected. `type` is the infon 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Joined
+from pipeline.readers._options import Files, Joined, Rows
 from pipeline.readers._passages import joined
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import files_in, json_document, read_bytes
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _TODO = "check the file, or the reader: it reads BioC in XML and JSON"
 
@@ -45,7 +42,7 @@ class Options(Joined, frozen=True):
     type: str = "type"
 
 
-def _rows(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+def _rows(files: Files, _: object) -> Rows:
     for file in files_in(files, ""):
         for number, document in enumerate(_documents(file), start=1):
             yield f"{file.name}:{number}", Item(document)
@@ -86,7 +83,7 @@ def _number(value: str) -> Any:
     return int(value) if value.strip().isascii() and value.strip().isdigit() else value
 
 
-def _row(origin: str, document: Any, options: Options) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, document: Any, options: Options) -> Rows:
     """A document as a row with a text, its annotations and its relations of two nodes."""
     passages, kind = document["passages"], options.type
     parts = [part for passage in passages for part in (passage, *passage.get("sentences", []))]

@@ -23,18 +23,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from pipeline.errors import RawFileError
 from pipeline.readers._annotators import chosen
-from pipeline.readers._options import Joined
+from pipeline.readers._options import Files, Found, Joined
 from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 from pipeline.text import like
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _PASSED_OVER: Final = "AMN#*"
 _SPAN: Final = re.compile(r"T\S*\t(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(.*)")
@@ -61,13 +59,13 @@ class Options(Joined, frozen=True):
     annotators: str = ""
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per text in the order of the names, each before its unreadable lines."""
     named = _read(files, options)
     return chosen(named, options.annotators) if options.annotators else (item for _, item in named)
 
 
-def _read(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Record | Reject]]:
+def _read(files: Files, options: Options) -> Iterator[tuple[str, Record | Reject]]:
     """(folder, record or reject)."""
     for file in files:
         texts = sorted(file.rglob("*.txt")) if file.is_dir() else [file]
@@ -82,7 +80,7 @@ def _read(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Record
             yield "", Reject(path.name, "missing_text", "there are annotations, but no text")
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Kind of annotation that is passed over -> how many lines of it there are."""
     kinds = {"A": "attributes", "M": "modifications", "N": "concepts", "#": "notes", "*": "sets"}
     found: Counter[str] = Counter()
@@ -96,7 +94,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     return found
 
 
-def _document(file: Path, name: str, options: Options) -> Iterator[Record | Reject]:
+def _document(file: Path, name: str, options: Options) -> Found:
     text = decode(read_bytes(file)).rstrip()
     paths = [file.with_name(file.stem + suffix) for suffix in options.annotations]
     present = [path for path in paths if path.is_file()]

@@ -15,15 +15,12 @@ dependent. Types may be given by their last word. Offsets count UTF-16 units.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Rows, Table
 from pipeline.readers._paths import RowError
 from pipeline.readers.json_rows import rows_of, shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 class Options(Table, frozen=True):
@@ -35,7 +32,7 @@ class Options(Table, frozen=True):
     relation_feature: str = "label"
 
 
-def _row(origin: str, document: Any, options: Options) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, document: Any, options: Options) -> Rows:
     """A document with its entities and relations as lists."""
     structures = _structures(document)
     texts = [s["sofaString"] for s in structures if isinstance(s.get("sofaString"), str)]
@@ -55,7 +52,7 @@ def _row(origin: str, document: Any, options: Options) -> Iterator[tuple[str, An
 read, _ = shaped("cas_json", _row)
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Type of structures that is not read -> how many there are, texts and marks of them apart."""
     kinds = (s.get("%TYPE") for _, item in rows_of(files) for s in _structures(item.value))
     found = Counter(kind for kind in kinds if isinstance(kind, str))

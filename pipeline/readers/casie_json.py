@@ -18,23 +18,21 @@ the end of the content is what is left of it. Offsets that still fit no string a
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
+from pipeline.readers._options import Files, Rows
 from pipeline.readers._paths import Item, lister
 from pipeline.readers._source import EXCERPT, decode, files_in, parsed, read_bytes
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 #: How far from its offset a mention is looked for; the widest real shift is 12.
 _WINDOW: Final = 40
 _EVENTS: Final = lister("cyberevent.hopper.*.events")
 
 
-def _articles(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+def _articles(files: Files, _: object) -> Rows:
     """The articles in the order of the files' numbers."""
     for file in files:
         inner = files_in([file], ".json")
@@ -48,7 +46,7 @@ def _articles(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
             yield path.name, Item(article, ((name, None),))
 
 
-def _put_right(origin: str, article: Any, _: object) -> Iterator[tuple[str, Any]]:
+def _put_right(origin: str, article: Any, _: object) -> Rows:
     """An article without the shift of its offsets, and with what its end cuts off cut."""
     text, events = article["content"], [item.value for item in _EVENTS(Item(article)) or ()]
     parts = [part for e in events for part in (e["nugget"], *e.get("argument", []))]

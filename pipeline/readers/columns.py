@@ -19,17 +19,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.readers import _tags
 from pipeline.readers._cells import BLANK, cells
+from pipeline.readers._options import Files, Found
 from pipeline.readers._source import EXCERPT, files_in, join_tokens, ontonotes_word
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 class Options(Tagged, frozen=True):
@@ -73,13 +72,13 @@ class Sentence(NamedTuple):
     document: str | None
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per sentence."""
     for sentence, width in _all(files, options):
         yield record(sentence, options, width)
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Column that is not read -> in how many rows it holds something."""
     named = (options.token_column, options.tag_column, *options.layers)
     others = {options.sentence_column, options.document_column}
@@ -93,7 +92,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     return found
 
 
-def _all(files: Sequence[Path], options: Options) -> Iterator[tuple[Sentence, int]]:
+def _all(files: Files, options: Options) -> Iterator[tuple[Sentence, int]]:
     """The sentences, each with the number of cells in the first row of its file."""
     for file in files_in(files, options.ending) if options.ending else files:
         width = 0
@@ -135,11 +134,11 @@ def record(sentence: Sentence, options: Options, width: int) -> Record | Reject:
             broken = Reject(place, "malformed_token", "", options.separator.join(given)[:EXCERPT])
         tokens = [match[1] for match in matches if match]
     text, starts = join_tokens(tokens, options.language)
-    layers = [_tags.decode(layer, options.style) for layer in tags]
+    layers = [_tags.decode(layer, options) for layer in tags]
     if odd := next((spans for spans in layers if isinstance(spans, str)), None):
         broken = broken or Reject(sentence.rows[0][0], "unknown_tag", odd, text[:EXCERPT])
     if broken:
-        return broken._replace(entities=sum(_tags.count(layer, options.style) for layer in tags))
+        return broken._replace(entities=sum(_tags.count(layer, options) for layer in tags))
     spans = [span for layer in layers for span in layer if isinstance(span, tuple)]
     mentions = _tags.mentions(spans, text, tokens, starts)
     return Record(text, sentence.rows[0][0], mentions, source_id=sentence.document)

@@ -13,17 +13,14 @@ value of `key`, or all of the cell; "_" is O.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
 
 from pipeline.readers import columns
-from pipeline.readers._source import lines
+from pipeline.readers._options import Files, Found
+from pipeline.readers._source import blocks
 from pipeline.readers._tags import Tagged
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Record, Reject
 
 _COLUMNS: Final = "ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC".split()  # noqa: SIM905
 _GLOBAL: Final = "# global.columns ="
@@ -37,7 +34,7 @@ class Options(Tagged, frozen=True):
     key: str = "name"
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per sentence."""
     tagged = {name: getattr(options, name) for name in Tagged.__struct_fields__}
     form = columns.Options(**tagged)
@@ -48,21 +45,18 @@ def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
 
 def _sentences(file: Path, options: Options) -> Iterator[columns.Sentence]:
     names, document = _COLUMNS, None
-    rows: list[tuple[str, list[str]]] = []
-    for place, line in lines(file):
-        if not line.strip():
-            if rows:
-                yield columns.Sentence(rows, document)
-            rows = []
-        elif line.startswith("#") and not rows:
-            if line.startswith(_GLOBAL):
+    for block in blocks(file):
+        rows: list[tuple[str, list[str]]] = []
+        for place, line in block:
+            if not line.startswith("#") or rows:
+                if row := _word(line.split("\t"), names, options):
+                    rows.append((place, row))
+            elif line.startswith(_GLOBAL):
                 names = line.removeprefix(_GLOBAL).split()
             elif line.startswith(_DOCUMENT):
                 document = line.removeprefix(_DOCUMENT).strip()
-        elif row := _word(line.split("\t"), names, options):
-            rows.append((place, row))
-    if rows:
-        yield columns.Sentence(rows, document)
+        if rows:
+            yield columns.Sentence(rows, document)
 
 
 def _word(cells: list[str], names: Sequence[str], options: Options) -> list[str]:

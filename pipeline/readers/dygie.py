@@ -14,19 +14,17 @@ second one above would be), because an annotation left out teaches a false negat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._options import Rows
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LAYERS: Final = ("ner", "relations", "events")
 
 
-def _sentences(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+def _sentences(origin: str, row: Any, _: object) -> Rows:
     """Each sentence of a document as a document of its own."""
     sentences, first = items(row["sentences"]), 0
     layers = [items(row.get(name, [[]] * len(sentences))) for name in _LAYERS]

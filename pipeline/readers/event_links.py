@@ -17,15 +17,12 @@ the event type and the slot, and is no part of its name: "evt004arg02target" is 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from pipeline.readers._options import Joined
+from pipeline.readers._options import Joined, Rows
 from pipeline.readers._paths import RowError
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PREFIX: Final = re.compile(r"evt\d+arg\d+")
 
@@ -36,7 +33,7 @@ class Options(Joined, frozen=True):
     inclusive_end: bool = True
 
 
-def _linked(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+def _linked(origin: str, row: Any, _: object) -> Rows:
     """A row with a list of events, each with its arguments."""
     arguments: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for trigger, span, role in items(row["gold_evt_links"]):

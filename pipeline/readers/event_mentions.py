@@ -13,18 +13,16 @@ that of 担保 guarantees), so its raw label names both: "收购/sub-org".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pipeline.readers._options import Rows
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TRIGGER: Final = "trigger"
 
 
-def _parted(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+def _parted(origin: str, row: Any, _: object) -> Rows:
     """A row whose events have their trigger apart; of several, none is at a place."""
     yield origin, {**row, "events": [_event(event) for event in items(row["events"])]}
 

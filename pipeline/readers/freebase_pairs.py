@@ -10,19 +10,17 @@ twice has no offsets. The closing `###END###` is cut.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pipeline.readers._options import Rows
 from pipeline.readers._paths import RowError
 from pipeline.readers.json_rows import lines_of, shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _COLUMNS: Final = 6
 _END: Final = "###END###"
 
 
-def _pair(origin: str, line: str, _: object) -> Iterator[tuple[str, Any]]:
+def _pair(origin: str, line: str, _: object) -> Rows:
     columns = line.split("\t")
     if len(columns) != _COLUMNS:
         raise RowError(f"{len(columns)} of {_COLUMNS} columns")

@@ -10,21 +10,19 @@ slip where two braces close it; any other brace is text.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.readers._marks import unmarked
+from pipeline.readers._options import Rows
 from pipeline.readers._source import EXCERPT
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: What opens without a label is a mark, so that it is told.
 _MARK: Final = re.compile(r"\{\{?([A-Za-z_]+):|\}\}|\{\{()")
 
 
-def _row(origin: str, line: str, _: object) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, line: str, _: object) -> Rows:
     text, spans = unmarked(line.replace("\\n", "\n"), _MARK) or ("", [(0, 0, "")])
     if not all(label for *_, label in spans):
         lost = sum(bool(label) for label, _ in _MARK.findall(line))

@@ -8,19 +8,15 @@ the intent of the query; it is no part of the text. Pieces stand one blank apart
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pipeline.readers import _tags
+from pipeline.readers._options import Rows
 from pipeline.readers._source import EXCERPT
 from pipeline.readers._tags import Tagged as Options  # noqa: TC001 - the catalogue asks for it
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-
-def _row(origin: str, line: str, options: Options) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, line: str, options: Options) -> Rows:
     sentence, mark, _ = line.rpartition(" <=> ")
     pieces = [piece.rpartition(":") for piece in (sentence or line).split(" ")]
     tokens, tags = [piece[0] for piece in pieces], [piece[2] for piece in pieces]
@@ -30,7 +26,7 @@ def _row(origin: str, line: str, options: Options) -> Iterator[tuple[str, Any]]:
     why, told = "no_class", "no ` <=> ` in the line"
     if mark:
         why, told = "missing_tag", f"{tags[tokens.index('')]!r} is no token:tag"
-    lost = _tags.count(tags, options.style)
+    lost = _tags.count(tags, options)
     yield origin, Reject(origin, why, told, line[:EXCERPT], entities=lost)
 
 

@@ -15,15 +15,11 @@ with one of its blanks; where they are glued to the text, nothing is put in thei
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Found, Table
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _TAG: Final = re.compile("(</?e[12]>)")
 _COMMENT: Final = "Comment:"
@@ -36,7 +32,7 @@ class Options(Table, frozen=True):
     one_row: bool = False
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per block or row; those of the same sentence complete each other."""
     for file in files:
         if options.one_row:

@@ -13,25 +13,22 @@ ends in the other; a row with ['N'] has none. Tags are decoded as those of `colu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
+from pipeline.readers._options import Files, Rows
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import blocks, items
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _DOCUMENT: Final = "#doc"
 _NONE: Final = "['N']"
 _COLUMNS: Final = 5
 
 
-def _sentences(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+def _sentences(files: Files, _: object) -> Rows:
     """The columns of each sentence, which the files call a document, as far as they go."""
     for file in files:
         for block in blocks(file, lambda line: line.startswith(_DOCUMENT)):
@@ -45,7 +42,7 @@ def _sentences(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
                 yield block[0][0], Item(found)
 
 
-def _linked(origin: str, row: dict[str, Any], _: object) -> Iterator[tuple[str, Any]]:
+def _linked(origin: str, row: dict[str, Any], _: object) -> Rows:
     """A sentence with its relations, each between the last tokens of two entities."""
     links = []
     for last, cells in enumerate(row["rows"]):

@@ -15,17 +15,14 @@ only for documents that were annotated with names.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.readers._marks import unmarked
+from pipeline.readers._options import Files, Rows
 from pipeline.readers._paths import Item
 from pipeline.readers._source import EXCERPT, files_in, lines, ontonotes_word
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _MARK: Final = re.compile(r"<ENAMEX\b([^<>]*)>|</ENAMEX\b[^<>]*>")
 _DOCUMENT: Final = re.compile(r'\s*<DOC\s+DOCNO="([^"]*)"\s*>\s*')
@@ -34,7 +31,7 @@ _TRACE: Final = re.compile(r"\*(?:-[0-9]+|[A-Za-z?]+\*(?:-[0-9]+)*)")
 _OFFSET: Final = re.compile("[0-9]{1,9}")
 
 
-def _sentences(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+def _sentences(files: Files, _: object) -> Rows:
     """Each sentence with the number of its document."""
     for file in files_in(files, ".name"):
         document = file.stem
@@ -46,7 +43,7 @@ def _sentences(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
                 yield origin, Item((sentence, document))
 
 
-def _row(origin: str, row: tuple[str, str], _: object) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, row: tuple[str, str], _: object) -> Rows:
     sentence, document = row
     found = unmarked(sentence, _MARK, _words)
     text, spans = found or ("", [])

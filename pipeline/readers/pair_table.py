@@ -13,21 +13,17 @@ none; what it may have as head and tail is passed over.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from pipeline.errors import RawFileError
 from pipeline.readers._cells import cells
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Rows, Table
 from pipeline.readers._paths import Item
 from pipeline.readers._source import EXCERPT
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _NEEDED: Final = ("text", "head", "tail", "relation")
 
@@ -42,10 +38,11 @@ class Options(Table, frozen=True):
     header: bool = False
 
 
-def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
+def _rows(files: Files, options: Options) -> Rows:
     """The rows, each as an object of its columns."""
     for file in files:
-        rows = table(file, options.separator, quoted=options.quoted)
+        found = cells(file, options.separator, quoted=options.quoted)
+        rows = (row for row in found if any(cell.strip() for cell in row[1]))
         first = [] if options.columns and not options.header else next(rows, ("", []))[1]
         names = [*options.columns] or [name.strip() for name in first]
         if missing := [name for name in _NEEDED if names.count(name) != 1]:
@@ -62,7 +59,7 @@ def _rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]
                 yield origin, Item(Reject(origin, "malformed_record", why, row, relations=1))
 
 
-def _pair(origin: str, row: dict[str, str], _: object) -> Iterator[tuple[str, Any]]:
+def _pair(origin: str, row: dict[str, str], _: object) -> Rows:
     """A row with a list of its one pair, or of none."""
     pair: dict[str, Any] = {name: row[name] for name in ("head", "tail")}
     pair["relation"] = row["relation"].strip()
@@ -72,12 +69,6 @@ def _pair(origin: str, row: dict[str, str], _: object) -> Iterator[tuple[str, An
             pair |= {name: int(end) for name, end in ends.items()}
     pairs = [pair] if pair["relation"] else []
     yield origin, {"text": row["text"], "document": row.get("document") or None, "pairs": pairs}
-
-
-def table(file: Path, separator: str, *, quoted: bool = False) -> Iterator[tuple[str, list[str]]]:
-    """Yield (origin, cells) of the rows that are not empty."""
-    found = cells(file, separator, quoted=quoted)
-    return ((origin, row) for origin, row in found if any(cell.strip() for cell in row))
 
 
 read, unread_fields = shaped("pair_table", _pair, _rows)

@@ -24,20 +24,18 @@ role is the path to it: "Treatment.Drug", "Treatment.Combination.Trigger".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._options import Rows
 from pipeline.readers._paths import Item, lister
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TRIGGER: Final = "Trigger"
 _EVENTS: Final = lister("annotations.*.events")
 
 
-def _flat(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
+def _flat(origin: str, row: Any, _: object) -> Rows:
     """A row with a list of events, each with its trigger and with its arguments by their paths."""
     events = [_event(event.value, row.get("context")) for event in _EVENTS(Item(row)) or ()]
     yield origin, {**row, "events": events}
@@ -60,7 +58,7 @@ def _event(event: Any, text: Any) -> Any:
     }
 
 
-def _slots(node: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+def _slots(node: dict[str, Any], path: str) -> Rows:
     """Yield (role, slot) of every slot below `node`; a pseudo-event is none, but holds some."""
     for name, inner in node.items():
         role = f"{path}.{name}" if path else name

@@ -20,16 +20,15 @@ composite mention has. With `relations` it is read as one between the first ment
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Found, Table
 from pipeline.readers._source import EXCERPT, blocks
 from pipeline.records import Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     Block = list[tuple[str, str]]
 
 
@@ -39,14 +38,14 @@ class Options(Table, frozen=True):
     relations: bool = False
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per article, after the rejects of its unreadable rows."""
     for file in files:
         for block in _blocks(file):
             yield from _document(block, options)
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+def unread_fields(files: Files, options: Options) -> Counter[str]:
     """The rows of relations, where they are not read."""
     rows = (row for file in files for block in _blocks(file) for row in block)
     found = sum(_relates(line.split("\t")) for _, line in rows)
@@ -66,7 +65,7 @@ def _header(line: str) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _document(block: Block, options: Options) -> Iterator[Record | Reject]:
+def _document(block: Block, options: Options) -> Found:
     origin, first = block[0]
     article, kind, text = _header(first)
     if kind != "t":

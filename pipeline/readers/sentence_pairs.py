@@ -11,19 +11,14 @@ is in words; a name that is one word of it, once, has its span there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Joined as Options  # noqa: TC001 - the catalogue asks for it
+from pipeline.readers._options import Files, Found
+from pipeline.readers._options import Joined as Options
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per sentence and pair; those of the same text complete each other."""
     names: dict[str, str] = {}
     labels: dict[str, tuple[str, list[str]]] = {}

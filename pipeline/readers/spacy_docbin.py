@@ -9,19 +9,15 @@ read in the place of the entities, as span categorizers have them.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Found, Table
 from pipeline.readers._source import files_in
 from pipeline.records import Mention, Record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.records import Reject
 
 
 class Options(Table, frozen=True):
@@ -30,7 +26,7 @@ class Options(Table, frozen=True):
     spans: str = ""
 
 
-def read(files: Sequence[Path], options: Options) -> Iterator[Record | Reject]:
+def read(files: Files, options: Options) -> Found:
     """Yield one record per document."""
     for file in files_in(files, ".spacy"):
         for number, document in enumerate(_documents(file), start=1):

@@ -9,13 +9,10 @@ a span: label, start and end, or start, end and label. Offsets count characters,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.readers._options import Table
+from pipeline.readers._options import Rows, Table
 from pipeline.readers.json_rows import lines_of, shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Options(Table, frozen=True):
@@ -27,7 +24,7 @@ class Options(Table, frozen=True):
     inclusive_end: bool = False
 
 
-def _row(origin: str, line: Any, options: Options) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, line: Any, options: Options) -> Rows:
     text, _, rest = line.partition(options.before)
     parts = [part.strip() for part in rest.split(options.between) if part.strip()]
     yield origin, {"text": text, "spans": [_span(part, options.inside) for part in parts]}

@@ -10,20 +10,16 @@ than tokens is rejected.
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from pipeline.errors import RawFileError
+from pipeline.readers._options import Files, Rows
 from pipeline.readers._paths import Item
 from pipeline.readers._source import lines
 from pipeline.readers._tags import Tagged as Options  # noqa: F401 - the catalogue asks for it
 from pipeline.readers.json_rows import shaped, unchanged
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-
-def _paired(files: Sequence[Path], _: object) -> Iterator[tuple[str, Item]]:
+def _paired(files: Files, _: object) -> Rows:
     """Tokens and tags of each line that is not empty in both files."""
     if len(files) % 2:
         raise RawFileError(

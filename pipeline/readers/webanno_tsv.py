@@ -19,17 +19,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Table
+from pipeline.readers._options import Files, Rows, Table
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import lines
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _VALUE: Final = re.compile(r"(.*?)(?:\[(\d+)\])?", re.DOTALL)
 _SOURCE: Final = re.compile(r"(\d+-\d+(?:\.\d+)?)(?:\[(\d+)_(\d+)\])?")
@@ -54,7 +52,7 @@ class _Layers(NamedTuple):
     columns: list[tuple[str, str]]
 
 
-def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Layer and feature that are not read -> in how many rows they have a value."""
     found: Counter[str] = Counter()
     for file in files:
@@ -112,14 +110,14 @@ def _sentences(file: Path) -> Iterator[tuple[str, str, list[list[str]]]]:
         yield origin, "\n".join(texts), rows
 
 
-def _parted(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:
+def _parted(files: Files, options: Options) -> Rows:
     for file in files:
         layers = _layers(file, options)
         for origin, text, rows in _sentences(file):
             yield origin, Item((text, rows, layers))
 
 
-def _row(origin: str, sentence: Any, _: object) -> Iterator[tuple[str, Any]]:
+def _row(origin: str, sentence: Any, _: object) -> Rows:
     """A sentence as a row: the tokens of one span bear one number, a span of one token none."""
     text, rows, layers = sentence
     base = int(rows[0][1].split("-")[0])

@@ -30,13 +30,6 @@ def units(ids: Any) -> Any:
     return pc.utf8_rtrim(pc.replace_substring_regex(ids, r"/[A-Z]+/(?:(\d+)\.)?\d+$", r"/\1"), "/")
 
 
-def answer_keys(dataset: Dataset, task: str) -> Mapping[str, str]:
-    """Label -> its key in answers, of the labels where these differ: predicates of relations."""
-    module = tasks.module(task)
-    keys: Mapping[str, str] = module.output_keys(dataset) if hasattr(module, "output_keys") else {}
-    return keys
-
-
 def answers(labels: Sequence[str], output: str, keys: Mapping[str, str]) -> list[Any]:
     """The answer to every label of a row. `labels` may be asked by other names: order decides."""
     distinct = dict.fromkeys(keys.get(label, label) for label in labels)
@@ -97,7 +90,7 @@ def _shown(
     dataset: Dataset, task: str, path: Path, ids: Sequence[str], near: Mapping[str, Sequence[str]]
 ) -> Iterator[dict[str, Any]]:
     """What the page shows of the rows with these ids: every label asked, its kind, its answer."""
-    keys = answer_keys(dataset, task)
+    keys = tasks.output_keys(dataset, task)
     table = shards.read(path)
     table = table.append_column("unit", units(table["id"]))
     wanted = pc.is_in(table["id"], value_set=pa.array(ids))

@@ -37,8 +37,7 @@ def probed(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """
     results: dict[str, Any] = {}
     for task in dataset.tasks:
-        module = tasks.module(task)
-        if module.ABSENT is None or len(module.inventory(dataset)) < LABELS:
+        if tasks.ABSENT[task] is None or len(tasks.inventory(dataset, task)) < LABELS:
             continue
         paths = shards.listed(folder / task, "train-*.parquet")
         if sum(map(shards.rows, paths)) >= ROWS:
@@ -67,7 +66,7 @@ def _drawn(dataset: Dataset, task: str, paths: Sequence[Path]) -> tuple[Any, Any
     labels = np.full((len(lists), sizes.max()), -1, np.int64)
     asked_at = np.arange(labels.shape[1]) < sizes[:, None]
     labels[asked_at] = pc.index_in(pc.list_flatten(lists), value_set=inventory).to_numpy()
-    keys_of = asked.answer_keys(dataset, task)
+    keys_of = tasks.output_keys(dataset, task)
     answers = (
         asked.answers(names, output, keys_of)
         for names, output in zip(lists.to_pylist(), table["output"].to_pylist(), strict=True)

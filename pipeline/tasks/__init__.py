@@ -1,10 +1,19 @@
 """The tasks: how the annotations of records become answers, and labels become schema items.
 
-One module per task, each of the same shape:
+    task  schema item, {"description": "..."} in it if it has one      answer
+    NER   "person"                                                     ["Ines Calloway"]
+    RE    "founder"                                                    [{"subject", "object"}]
+    SPO   {"subject_type", "predicate", "object_type"}                 [{"subject", "object"}]
+    KG    {"entity_type", "attributes": ["国籍", "毕业院校"]}              {"…": {"国籍": "…"}}
+    EE    {"event_type", "trigger": true, "arguments": ["Buyer"]}      [{"trigger", "arguments"}]
+    EET   "merger"                                                     ["buys"]
+    EEA   {"event_type", "trigger": ["buys"], "arguments": ["Buyer"]}  [{"trigger", "arguments"}]
 
-    inventory(dataset)          the keys of all labels that the task asks, in declared order
-    schemas(dataset)            key -> the JSON-ready item that asks this label in an instruction
-    answers(records, dataset)   (row, key, answer[, schema item]) of every label present
+RE pools typed relations of one name: the label asked is the name alone. Two signatures of one
+predicate of SPO may be asked together: the output has one key for both. KG asks for the attributes
+of entities, which are the relations that their type may be the head of; those absent are left out.
+EET leaves events without a trigger out. EEA gives labels and triggers: only what is present is
+asked.
 
 A key is what the dictionary, the hash priorities and the column `labels` call a label: its name,
 and for typed relations `head_predicate_tail`, which is written but never split back.
@@ -12,7 +21,7 @@ and for typed relations `head_predicate_tail`, which is written but never split 
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,31 +29,54 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables import flat
-from pipeline.tasks._answers import codes, relations, typed
+from pipeline.tasks import _events
+from pipeline.tasks._answers import (
+    Answers,
+    Items,
+    attributes,
+    codes,
+    joined,
+    json_strings,
+    mentions,
+    pairs,
+    relations,
+    typed,
+)
+from pipeline.tasks._labels import KINDS, inventory, output_keys, schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pipeline.catalog import Dataset
 
 
+__all__ = ["inventory", "output_keys", "schemas"]
+
 #: Task -> the column of a record that holds its annotations.
-COLUMNS: Final = {
+COLUMNS: Final = {task: f"{kind}s" for task, kind in KINDS.items()} | {
     "NER": "mentions",
-    **dict.fromkeys(("RE", "SPO", "KG"), "relations"),
-    **dict.fromkeys(("EE", "EET", "EEA"), "events"),
+    "KG": "relations",
 }
+#: Task -> the answer to a label that is absent; None where only those present are asked.
+ABSENT: Final = {**dict.fromkeys(COLUMNS, "[]"), "KG": "{}", "EEA": None}
 
 
-def module(task: str) -> Any:
-    """The module of a task, e.g. `pipeline.tasks.ner` for "NER"."""
-    return import_module(f"pipeline.tasks.{task.lower()}")
+def answers(dataset: Dataset, task: str, table: Any) -> Answers:
+    """The answer to every label that is present in a record, its items in text order."""
+    if COLUMNS[task] == "events":
+        return _events.answers(dataset, task, table)
+    if task == "KG":
+        return attributes(table, coded(dataset, task, table))
+    return joined(items(dataset, task, table))
 
 
-def inventory(dataset: Dataset, task: str) -> list[str]:
-    """The keys of all labels that a dataset's task asks, in declared order."""
-    keys: list[str] = module(task).inventory(dataset)
-    return keys
+def items(dataset: Dataset, task: str, table: Any) -> Items:
+    """One item per annotation that NER, RE or SPO asks for: its string, or its pair of strings."""
+    found, code = mentions(table), coded(dataset, task, table)
+    if task == "NER":
+        strings = json_strings(found.text)
+        own = Items(found.row, code, found.place, np.arange(len(code)), strings)
+    else:
+        own = pairs(found, relations(table, found.first), code)
+    return own.only(code >= 0)
 
 
 def asked(dataset: Dataset, task: str, records: Iterable[Any]) -> list[str]:
@@ -64,41 +96,34 @@ def held(dataset: Dataset, task: str, table: Any) -> tuple[Any, Any]:
 
     These are the labels of the `answers`, without the answers: no text is read.
     """
-    items, row, _ = flat(table, COLUMNS[task])
+    found, row, _ = flat(table, COLUMNS[task])
     code = coded(dataset, task, table)
     there = code >= 0
     if task == "EET":
-        there &= pc.is_valid(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
+        there &= pc.is_valid(pc.struct_field(found, "trigger")).to_numpy(zero_copy_only=False)
     return row[there], code[there]
 
 
 def coded(dataset: Dataset, task: str, table: Any) -> Any:
     """The number in the inventory of each annotation in the task's column, -1 for none."""
     if task in ("SPO", "KG"):
-        mentions, _, first = flat(table, "mentions")
-        types = pc.struct_field(mentions, "label")
+        found, _, first = flat(table, "mentions")
+        types = pc.struct_field(found, "label")
         linked = relations(table, first)
         label = types.take(pa.array(linked.head)) if task == "KG" else typed(types, linked)
     else:
-        items, _, _ = flat(table, COLUMNS[task])
-        label = pc.struct_field(items, "label")
+        label = pc.struct_field(flat(table, COLUMNS[task])[0], "label")
     return codes(label, inventory(dataset, task))
 
 
 def sources(dataset: Dataset, task: str) -> dict[str, str]:
     """Key -> what the source calls that label; the first of several that are asked as one."""
-    entity = dataset.names("entity")
-    if task in ("NER", "KG"):
-        pairs = [*entity.items()]
-    elif task == "RE":
-        pairs = [*dataset.names("relation").items()]
-    elif task == "SPO":
-        relation = dataset.names("relation")
-        pairs = [
-            (f"{h}_{name}_{t}", f"{entity.get(h, h)}_{relation[name]}_{entity.get(t, t)}")
-            for name, own in dataset.signatures.items()
-            for h, t in own
-        ]
-    else:
-        pairs = [*dataset.names("event").items()]
-    return {name: raw for raw, name in reversed(pairs)}
+    if task != "SPO":
+        return {name: raw for raw, name in reversed(dataset.names(KINDS[task]).items())}
+    entity, relation = dataset.names("entity"), dataset.names("relation")
+    typed_names = [
+        (f"{h}_{name}_{t}", f"{entity.get(h, h)}_{relation[name]}_{entity.get(t, t)}")
+        for name, own in dataset.signatures.items()
+        for h, t in own
+    ]
+    return {name: raw for raw, name in reversed(typed_names)}

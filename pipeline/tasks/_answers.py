@@ -141,3 +141,30 @@ def pairs(found: Mentions, linked: Relations, code: Any) -> Items:
     json = pc.binary_join_element_wise('{"subject": ', subject, ', "object": ', object_, "}", "")
     place, then = found.place[linked.head], found.place[linked.tail]
     return Items(linked.row, code, place, then, json).only(code >= 0)
+
+
+def attributes(table: Any, code: Any) -> Answers:
+    """For KG: per head type, each head's attributes, one value as it is, several as a list.
+
+    `code` tells the head type of every relation, -1 for none.
+    """
+    found = mentions(table)
+    row, label, head, tail = relations(table, found.first)
+    labels, texts = label.to_pylist(), found.text.to_pylist()
+    merged: dict[tuple[int, int], dict[str, dict[str, dict[str, None]]]] = {}
+    for i in np.lexsort((found.place[tail], found.place[head], code, row)):
+        if code[i] >= 0:
+            heads = merged.setdefault((int(row[i]), int(code[i])), {})
+            own = heads.setdefault(texts[head[i]], {}).setdefault(labels[i], {})
+            own[texts[tail[i]]] = None
+    values = [
+        {h: {a: one_or_all([*v]) for a, v in own.items()} for h, own in heads.items()}
+        for heads in merged.values()
+    ]
+    pair = np.array([*merged], np.int64).reshape(-1, 2)
+    return Answers(pair[:, 0], pair[:, 1], pa.array(map(dumps, values), pa.string()))
+
+
+def one_or_all(values: list[str]) -> str | list[str]:
+    """One value as it is, several as a list."""
+    return values[0] if len(values) == 1 else values

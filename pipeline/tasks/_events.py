@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.tasks._answers import Answers, mentions
+from pipeline.tasks._answers import Answers, dumps, mentions, one_or_all
+from pipeline.tasks._labels import inventory, phrasing_of, phrasings, schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from pipeline.catalog import Dataset
 
 #: What stands for a role that nobody fills, and for a trigger that the source does not give.
@@ -58,18 +58,36 @@ def filled(roles: dict[str, list[str]], event: Occurrence) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for role in roles.get(event.label, ()):
         values = event.roles.get(role, [])
-        arguments[role] = NOTHING if not values else values[0] if len(values) == 1 else values
+        arguments[role] = one_or_all(values) if values else NOTHING
     return {"trigger": event.trigger or NOTHING, "arguments": arguments}
 
 
-def answers_of(table: Any, dataset: Dataset, item: Callable[[Occurrence], str | None]) -> Answers:
-    """Per (row, label) the distinct items of its events, as JSON, in text order; None is none."""
-    numbers = {label: i for i, label in enumerate(dataset.labels_of("event"))}
+def answers(dataset: Dataset, task: str, table: Any) -> Answers:
+    """Per (row, label) the distinct events, or their triggers for EET, as JSON in text order.
+
+    With EEA goes the schema item of each label, with its triggers in the record.
+    """
+    roles = dataset.roles_of()
+    numbers = {label: i for i, label in enumerate(inventory(dataset, task))}
     found: dict[tuple[int, int], dict[str, None]] = {}
+    triggers: dict[tuple[int, int], dict[str, None]] = {}
     for event in occurrences(table):
-        made = item(event)
-        if made is not None:
-            found.setdefault((event.row, numbers[event.label]), {})[made] = None
-    pair = np.array([*found], np.int64).reshape(-1, 2)
+        pair = event.row, numbers[event.label]
+        if event.trigger is not None:
+            triggers.setdefault(pair, {})[event.trigger] = None
+        if task != "EET":
+            found.setdefault(pair, {})[dumps(filled(roles, event))] = None
+    if task == "EET":
+        found = {pair: dict.fromkeys(map(dumps, own)) for pair, own in triggers.items()}
+    row, code = np.array([*found], np.int64).reshape(-1, 2).T
     values = ["[" + ", ".join(own) + "]" for own in found.values()]
-    return Answers(pair[:, 0], pair[:, 1], pa.array(values, pa.string()))
+    answers = Answers(row, code, pa.array(values, pa.string()))
+    if task != "EEA":
+        return answers
+    phrased = [[*schemas(own, task).values()] for own in phrasings(dataset)]
+    phrasing = phrasing_of(table["id"].to_pylist(), len(phrased))
+    items = [
+        dumps({**phrased[phrasing[row]][code], "trigger": [*triggers.get((row, code), ())]})
+        for row, code in found
+    ]
+    return answers._replace(schema=pa.array(items, pa.string()))

@@ -24,8 +24,6 @@ with atheris.instrument_imports(include=["pipeline"]):
     # What the project imports when it is asked for must be watched as well.
     for _reader in options.readers():
         options.module(_reader)
-    for _task in targets.TASKS:
-        targets.tasks.module(_task)
 from tests.fuzz.inputs import mutated
 
 #: Seconds for one input, and MiB for the process: more is a failure.

@@ -320,7 +320,7 @@ def _dataset(folder, content, name):
     for task in dataset.tasks:
         keys = tasks.inventory(dataset, task)
         demand(keys and len({*keys}) == len(keys), f"an odd inventory of {task}: {keys!r:.100}")
-        json.dumps(tasks.module(task).schemas(dataset))
+        json.dumps(tasks.schemas(dataset, task))
     dataset.roles_of()
     for split in dataset.splits.values():
         for file in split.files:

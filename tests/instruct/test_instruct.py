@@ -581,7 +581,7 @@ def test_labels_are_held_as_they_are_answered(own, record):
     table = to_table(records, ids, dataset="toy", split="train", language=own.language)
 
     for task in own.tasks:
-        found = tasks.module(task).answers(table, own)
+        found = tasks.answers(own, task, table)
         held = tasks.held(own, task, table.drop_columns(["text"]))
         assert {*zip(*map(list, held), strict=True)} == {
             *zip(found.row.tolist(), found.code.tolist(), strict=True)

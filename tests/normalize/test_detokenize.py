@@ -15,6 +15,8 @@ WORDS = {
     "a price of $ 5 and 7 %": "a price of $5 and 7%",
     "the dogs ' bowls": "the dogs' bowls",
     "both 's - and then": "both's - and then",
+    "said : ' Go back": "said: 'Go back",
+    "in the ' 80s": "in the '80s",
 }
 SIGNS = {
     "5 - fluorouracil ( 5 - FU )": "5-fluorouracil (5-FU)",
@@ -27,6 +29,14 @@ SIGNS = {
     "given i . v . daily , e . g . once": "given i.v. daily, e.g. once",
     "P = . 01 and p < 0 . 05": "P = .01 and p < 0.05",
     "She co - starred , did n't she ?": "She co-starred, didn't she?",
+    "from right - to - left , 1 : 2 or less than . 05": "from right-to-left, 1:2 or less than .05",
+    "was ' found ' in the rats ' brains": "was 'found' in the rats' brains",
+    "the 3 ' - end and 3 ' , 5 ' - cyclic": "the 3'-end and 3', 5'-cyclic",
+    "a change of - 0 . 5 in IL - 4": "a change of -0.5 in IL-4",
+    "Na + / K + ATPase , Ca ( 2 + ) and Na + - bound": "Na+/K+ ATPase, Ca(2+) and Na+-bound",
+    "[ 3H ] thymidine , [ Ca ] i , alpha ( 2 )": "[3H]thymidine, [Ca]i, alpha(2)",
+    "sgk1 ( - / - ) mice of ( + / - ) 5": "sgk1(-/-) mice of (+/-) 5",
+    "in 1993 - 1996 , 551 cases": "in 1993-1996, 551 cases",
 }
 
 

@@ -83,12 +83,12 @@ def test_iob1_parts_touching_entities_of_one_label(parse):
     ],
 )
 def test_tags_are_decoded(scheme, tags, expected):
-    assert _tags.decode(tags.split(), _tags.Style(scheme)) == expected
+    assert _tags.decode(tags.split(), _tags.Tagged(language="en", scheme=scheme)) == expected
 
 
 @pytest.mark.parametrize("tag", ["B", "B-", "X-A", "o", "BA", "-A", "", "S-A"])
 def test_a_tag_of_another_scheme_is_told(tag):
-    told = _tags.decode(["O", tag], _tags.Style())
+    told = _tags.decode(["O", tag], _tags.Tagged(language="en"))
 
     assert told.startswith(f"{tag!r} is no tag of IOB2")
     assert ("only_label" in told) == (tag == "B")
@@ -236,13 +236,15 @@ def tags_of(prefixes):
 
 @given(st.sampled_from(["IOB1", "IOB2"]), tags_of("BI"))
 def test_iob_agrees_with_conlleval(scheme, tags):
-    assert _tags.decode(tags, _tags.Style(scheme)) == reference(tags)
-    assert _tags.count([*tags, "odd"], _tags.Style(scheme)) == len(reference(tags))
+    assert _tags.decode(tags, _tags.Tagged(language="en", scheme=scheme)) == reference(tags)
+    assert _tags.count([*tags, "odd"], _tags.Tagged(language="en", scheme=scheme)) == len(
+        reference(tags)
+    )
 
 
 @given(st.sampled_from(["BMES", "BIOES"]), tags_of("BIMESLU"))
 def test_bioes_agrees_with_conlleval(scheme, tags):
-    assert _tags.decode(tags, _tags.Style(scheme)) == reference(tags)
+    assert _tags.decode(tags, _tags.Tagged(language="en", scheme=scheme)) == reference(tags)
 
 
 def characters(excluded):

@@ -23,7 +23,7 @@ def present(dataset, task, ws):
     for _, path in kept.record_shards(ws.folders["clean"] / dataset.id):
         table = kept.kept(path, ws.folders["dedupe"] / dataset.id)
         ids = table["id"].to_pylist()
-        answers = tasks.module(task).answers(table, dataset)
+        answers = tasks.answers(dataset, task, table)
         found.update((i, set()) for i in ids)
         for row, code in zip(answers.row.tolist(), answers.code.tolist(), strict=True):
             found[ids[row]].add(keys[code])

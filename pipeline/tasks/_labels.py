@@ -1,0 +1,120 @@
+"""The labels that tasks ask: their keys, the schema items that ask for them, and what they mean.
+
+A schema item says what its labels mean: `{name: description}`, or a description in the item. A
+dataset without descriptions, or with `instruct.descriptions: false`, is asked by names alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from pipeline import hashing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.catalog import Dataset
+
+#: Task -> the kind of label that it asks.
+KINDS: Final = {
+    "NER": "entity",
+    **dict.fromkeys(("RE", "SPO"), "relation"),
+    "KG": "entity",
+    **dict.fromkeys(("EE", "EET", "EEA"), "event"),
+}
+#: Salt: the phrasing must not follow from the text of the instruction, which hashes the id too.
+_PHRASING: Final = np.uint64(0x5048)
+
+
+def inventory(dataset: Dataset, task: str) -> list[str]:
+    """The keys of all labels that a dataset's task asks, in declared order.
+
+    Those of SPO are its signatures, `head_predicate_tail`, those of KG the types of heads.
+    """
+    if task == "SPO":
+        return [*output_keys(dataset, task)]
+    if task == "KG":
+        return [*dict.fromkeys(head for head, _, _ in dataset.signatures_of())]
+    return dataset.labels_of(KINDS[task])
+
+
+def output_keys(dataset: Dataset, task: str) -> dict[str, str]:
+    """Label -> its key in answers, of the labels where these differ: predicates of SPO."""
+    found = dataset.signatures_of() if task == "SPO" else ()
+    return {"_".join(signature): signature[1] for signature in found}
+
+
+def schemas(dataset: Dataset, task: str) -> dict[str, Any]:
+    """Key -> the JSON-ready item that asks for this label in an instruction."""
+    if task == "SPO":
+        return {
+            f"{head}_{predicate}_{tail}": {
+                "subject_type": head,
+                "predicate": predicate,
+                "object_type": tail,
+                **description(dataset, predicate),
+            }
+            for head, predicate, tail in dataset.signatures_of()
+        }
+    keys = inventory(dataset, task)
+    if task == "KG":
+        signatures = dataset.signatures_of()
+        return {
+            key: {
+                "entity_type": key,
+                **description(dataset, key),
+                "attributes": described(dataset, [r for head, r, _ in signatures if head == key]),
+            }
+            for key in keys
+        }
+    if task in ("EE", "EEA"):
+        roles = dataset.roles_of()
+        return {
+            key: {
+                "event_type": key,
+                **description(dataset, key),
+                # The triggers that EEA gives are those of a record (see `_events.answers`).
+                "trigger": True if task == "EE" else [],
+                "arguments": described(dataset, roles.get(key, [])),
+            }
+            for key in keys
+        }
+    return {key: key for key in keys}
+
+
+def phrasings(dataset: Dataset) -> list[Dataset]:
+    """The dataset as it is, then with the first paraphrases as its descriptions, and so on."""
+    others = dataset.paraphrases
+    count = max(map(len, others.values()), default=0)
+    paraphrased = (
+        {label: texts[n] for label, texts in others.items() if n < len(texts)} for n in range(count)
+    )
+    replaced = [
+        msgspec.structs.replace(dataset, descriptions={**dataset.descriptions, **texts})
+        for texts in paraphrased
+    ]
+    return [dataset, *replaced]
+
+
+def phrasing_of(ids: Sequence[str], count: int) -> Any:
+    """Which of `count` phrasings each record is asked in, by the hash of its id: int64."""
+    if count == 1:
+        return np.zeros(len(ids), np.int64)
+    mixed = hashing.mix64(hashing.hashes(ids) ^ _PHRASING)
+    return (mixed % np.uint64(count)).astype(np.int64)
+
+
+def described(dataset: Dataset, names: Sequence[str]) -> list[str] | dict[str, str]:
+    """The names of roles or attributes; where any is described, an object {name: description}."""
+    if dataset.descriptions.keys().isdisjoint(names):
+        return [*dict.fromkeys(names)]
+    return {name: dataset.descriptions.get(name, "") for name in names}
+
+
+def description(dataset: Dataset, label: str) -> dict[str, str]:
+    """The entry of a schema item that describes its label; none where nothing does."""
+    text = dataset.descriptions.get(label)
+    return {"description": text} if text else {}
