@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline import catalog
+from pipeline import catalog, readers
 from pipeline.adding import json_shape, tabular
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
-from pipeline.readers import formats
 from pipeline.readers._source import json_rows
 
 if TYPE_CHECKING:
@@ -66,8 +65,11 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
 
 def _other_ends(own: Candidate) -> Iterator[Candidate]:
     """The same with ends that are meant the other way: inclusive or exclusive."""
-    inclusive = {**defaults(own.reader["name"]), **own.reader}.get("inclusive_end")
-    if inclusive is not None:
+    options = {**defaults(own.reader["name"]), **own.reader}
+    inclusive = options.get("inclusive_end")
+    # Where a layout in a declaration names no end, none can be meant otherwise.
+    ends = readers.module_of(own.reader["name"]) != "json_rows" or "'end'" in str(options)
+    if inclusive is not None and ends:
         yield own._replace(reader={**own.reader, "inclusive_end": not inclusive})
 
 
@@ -90,7 +92,7 @@ def defaults(reader: str) -> dict[str, Any]:
     """The options of a reader with their defaults; of a format, with what it says of them."""
     kind = getattr(reader_options.module(reader), "Options", None)
     known = {f.name: f.default for f in msgspec.structs.fields(kind)} if kind else {}
-    return {k: v for k, v in known.items() if k != "language"} | formats().get(reader, {})
+    return {k: v for k, v in known.items() if k != "language"} | readers.formats().get(reader, {})
 
 
 def first_json(files: Sequence[Path]) -> list[Any] | None:

@@ -9,7 +9,7 @@ only between fields that hold the same. The options found are those of `json_row
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
 from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Options = dict[str, Any]
+#: So many items tell whether two numbers are the ends of spans.
+_ENOUGH: Final = 200
 
 
 def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
@@ -76,8 +78,11 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
     """Where the text may stand, the likeliest first; a list of tokens, or of lists of them."""
     found: dict[tuple[str, str], float] = {}
     sizes: dict[tuple[str, str], list[int]] = {}
+    strange: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        for path, value in leaves(row):
+        values = [*leaves(row)]
+        text = max((value for _, value in values if isinstance(value, str)), key=len, default="")
+        for path, value in values:
             if any(step.isdigit() for step in path.split(".")[1:]):
                 continue  # The strings of an item's list are no texts of the row.
             if isinstance(value, str):
@@ -86,9 +91,13 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                 flat = value[0] if isinstance(value[0], list) else value
                 if flat and all(isinstance(token, str) for token in flat):
                     sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
+                    standing, words = sum(token in text for token in flat), len(text.split())
+                    strange["tokens", path] += standing * 2 < len(flat) <= words * 2
     for (kind, path), own in sizes.items():
         if len(own) * 2 < len(rows) or sum(own) < 2 * len(own):
             continue
+        if strange[kind, path] * 2 > len(own):
+            continue  # Parts of speech, lemmas and the like are as many as the words of the text.
         place = _rank(kind, path)
         found[kind, path] = sum(own) / len(own) * (3 if place is not None else 1)
         if kind == "tokens":
@@ -262,7 +271,8 @@ def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, 
 def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
     """How often two numbers are the ends of a span of the text, or of the string that is given."""
     fit = 0.0
-    for text, item in own.items:
+    some = own.items[:_ENOUGH]
+    for text, item in some:
         a, b = value_at(item, start), value_at(item, end)
         if type(a) is not int or type(b) is not int or not hasattr(text, "__len__"):
             continue
@@ -270,7 +280,7 @@ def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
             continue
         given = value_at(item, string) if string and isinstance(text, str) else None
         fit += given is None or given in (text[a:b], text[a : b + 1]) or 0.5
-    return fit / len(own.items)
+    return fit / len(some)
 
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
