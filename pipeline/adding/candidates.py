@@ -16,6 +16,7 @@ from pipeline import catalog, readers
 from pipeline.adding import json_shape, tabular
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
+from pipeline.readers import argilla_responses
 from pipeline.readers._source import json_rows
 
 if TYPE_CHECKING:
@@ -55,12 +56,26 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
     text = rows is None and all(file.is_file() for file in files)
     for options in json_shape.shapes(rows) if rows else ():
         yield Candidate({"name": "json_rows", **options}, "its fields")
+    if rows and all(isinstance(row, dict) for row in rows):
+        for options in json_shape.of_one(rows):
+            yield Candidate({"name": "json_rows", **options}, "its fields")
+    objects = (row for row in rows or () if isinstance(row, dict))
+    for question in dict.fromkeys(q for row in objects for q in argilla_responses.questions(row)):
+        yield Candidate({"name": "argilla_responses", "question": question}, "its questions")
     if text:
         for options, style in tabular.tagged(files, encoding):
             yield Candidate({"name": "columns", **options}, "its columns", style.bare)
         for options in tabular.pairs(files):
             yield Candidate({"name": "pair_table", **options}, "its columns")
+        yield from _mention_tables(files)
     yield from (known for known in _known() if known.reader["name"] != "columns" or text)
+
+
+def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:
+    """Tables with a mention a row, by characters or by words, or with marks in their texts."""
+    for table, rows in tabular.tables(files):
+        for options in json_shape.of_one(rows):
+            yield Candidate({"name": "json_rows", **table, **options}, "its columns")
 
 
 def _other_ends(own: Candidate) -> Iterator[Candidate]:

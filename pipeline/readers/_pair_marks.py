@@ -27,7 +27,9 @@ def unmarked_row(row: Item, options: Options) -> Item:
     label = str(options.relations.label) if options.relations else ""
     if isinstance(name := value.get(label), str):
         head, tail = (re.sub(r"\W", "", mark) for mark in options.marks[::2])
-        directed = re.fullmatch(rf"(.*)\(({head},{tail}|{tail},{head})\)", name.strip(), re.I)
+        directed = re.fullmatch(
+            rf"(.*)\(({head},{tail}|{tail},{head})\)", name.strip(), re.IGNORECASE
+        )
         if directed:
             found[label] = directed[1]
             if directed[2].lower().startswith(f"{tail},".lower()):

@@ -1,4 +1,4 @@
-"""Rows of a table of cells as rows of JSON are: objects, with the names of the columns as fields."""
+"""Rows of a table of cells as objects of JSON, with the names of the columns as fields."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
                 yield origin, Item(Reject(origin, "malformed_record", why, excerpt))
                 continue
             values: dict[str, Any] = dict(zip(names, row, strict=True))
-            if not values.get(text) and _same_document(values, above, str(options.source_id)):
-                values[text] = above.get(text)
+            if values.get(text) == "":
+                same = _same_document(values, above, str(options.source_id))
+                values[text] = above.get(text) if same else None
             above = values
             yield origin, Item({k: _cell(v) if k in numbers else v for k, v in values.items()})
 

@@ -9,18 +9,19 @@
      "names.responses.users": ["u1"], "names.responses.status": ["submitted"]}
 
 A file holds such records as JSON lines, an array, an object of lists, or an object by ids.
-`question` names the question, where the first one that was answered with spans is not meant; `text`
-the field. `annotators` chooses among users: "first", "majority", or the id of one. What is no
-submitted answer is told as not gold; suggestions never are.
+`question` names the question, where answers to several may be spans; `text` names the field.
+`annotators` chooses among users: "first", "majority", or the id of one. What is no submitted answer
+is told as not gold; suggestions never are.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.readers._options import Table
-from pipeline.readers._paths import listed
+from pipeline.readers._paths import RowError, listed
 from pipeline.readers._source import EXCERPT
 from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject
@@ -52,7 +53,7 @@ def _answered(origin: str, row: Any, options: Options) -> Iterator[tuple[str, An
     """A row for each submitted answer to the question, a reject for any other."""
     for number, record in enumerate(_records(row), start=1):
         place = origin if record is row else f"{origin}#{number}"
-        own = _questions(record).get(_question(record, options), [])
+        own = questions(record).get(_question(record, options), [])
         fields = record.get("fields") or record
         submitted = [answer for answer in own if answer.status in (None, "submitted")]
         for answer in own:
@@ -78,16 +79,19 @@ def _records(row: Any) -> list[Any]:
     if isinstance(row.get("id"), list):
         return listed(row)
     inner = [*row.values()]
-    by_id = inner and all(isinstance(one, dict) and "id" in one and "status" in one for one in inner)
+    by_id = inner and all(
+        isinstance(one, dict) and "id" in one and "status" in one for one in inner
+    )
     return inner if by_id else [row]
 
 
-def _questions(record: dict[str, Any]) -> dict[str, list[_Answer]]:
-    """Question -> its answers."""
-    found = {
-        name: [_Answer(a.get("value"), str(a.get("user_id")), a.get("status")) for a in answers]
-        for name, answers in (record.get("responses") or {}).items()
-    }
+def questions(record: dict[str, Any]) -> dict[str, list[_Answer]]:
+    """Question -> its answers; none in a row that is no record of Argilla."""
+    found: dict[str, list[_Answer]] = {}
+    nested = record.get("responses")
+    for name, answers in nested.items() if isinstance(nested, dict) else ():
+        own = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
+        found[name] = [_Answer(a.get("value"), str(a.get("user_id")), a.get("status")) for a in own]
     for key in (key for key in record if key.endswith(_FLAT)):
         values = record[key] or []
         users = record.get(f"{key}.users") or [None] * len(values)
@@ -98,13 +102,20 @@ def _questions(record: dict[str, Any]) -> dict[str, list[_Answer]]:
 
 
 def _question(record: dict[str, Any], options: Options) -> str:
-    """The question that is asked for, or the first one with an answer of spans."""
-    found = (n for n, own in _questions(record).items() if any(_spans(a.value) for a in own))
-    return options.question or next(found, "")
+    """The question that is asked for, or the one that was answered with spans, if it is certain."""
+    every = questions(record)
+    found = [name for name, own in every.items() if own and all(_spans(a.value) for a in own)]
+    if options.question or len(found) < 2:
+        return options.question or "".join(found)
+    what = (
+        f"questions {' and '.join(map(repr, found))} may be about spans: say which, by `question`"
+    )
+    raise RowError(what)
 
 
 def _spans(value: Any) -> bool:
-    given = listed(value) if isinstance(value, list | dict) else []
+    """Whether an answer is a list of spans, or an empty one."""
+    given = listed(value) if isinstance(value, list | dict) else [value]
     return all(isinstance(span, dict) and {"start", "end"} <= {*span} for span in given)
 
 
@@ -114,16 +125,26 @@ read, _ = shaped("argilla_responses", _answered)
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Field, question or suggestion that is not read -> in how many records it is filled."""
     found: Counter[str] = Counter()
+    question = options.question
     for _, item in rows_of(files):
         for record in _records(item.value) if isinstance(item.value, dict) else ():
-            question = _question(record, options)
+            with suppress(RowError):  # `read` says what is wrong with the record.
+                question = _question(record, options)
             parts = {
                 **{f"fields.{k}": v for k, v in (record.get("fields") or {}).items()},
                 **{f"responses.{k}": v for k, v in (record.get("responses") or {}).items()},
                 **{k: v for k, v in record.items() if k not in ("fields", "responses")},
             }
-            known = (options.text, f"fields.{options.text}", f"responses.{question}", "id", "status")
+            known = (
+                options.text,
+                f"fields.{options.text}",
+                f"responses.{question}",
+                "id",
+                "status",
+            )
             flat = f"{question}{_FLAT}"
             read = {*known, flat, f"{flat}.users", f"{flat}.status"}
-            found.update(k for k, v in parts.items() if v not in (None, "", [], {}) and k not in read)
+            found.update(
+                k for k, v in parts.items() if v not in (None, "", [], {}) and k not in read
+            )
     return found

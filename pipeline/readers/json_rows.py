@@ -8,8 +8,8 @@
 
 A file is JSON lines, one array, one object, or a Parquet or Arrow file; a folder holds such files.
 With `separator` it is a table whose rows are a mention or a relation each, the row itself being its
-annotation: entities = { start = "from", end = "to", label = "kind" }. Texts come again in such rows:
-declare `one_annotation_per_row = true`.
+annotation: entities = { start = "from", end = "to", label = "kind" }. Texts come again in such
+rows: declare `one_annotation_per_row = true`.
 The options say where things stand, by paths (see `_paths`); the tables `entities`, `relations`
 and `events` say at which path their list is, and what in an item is what. The second row above is
 
@@ -37,8 +37,8 @@ from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
-from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._pair_marks import unmarked_row
+from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._rows import Arguments, Layout, Options, Span
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._table_rows import table_rows
