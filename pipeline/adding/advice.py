@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
+from pipeline import readers
 from pipeline.adding import json_lists, tags
 from pipeline.adding.candidates import first_json
 from pipeline.adding.excerpts import head_of
 from pipeline.adding.field_names import FIELDS
+from pipeline.readers._paths import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.adding.fitting import Trial
@@ -19,18 +24,83 @@ _SHOWN: Final = 72
 _OPTIONS: Final = (
     "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
 )
+#: So many fields or elements are told.
+_FIELDS: Final = 16
+#: Options of formats that are no paths, or lead to nothing that rows must have.
+_NO_PATHS: Final = frozenset(
+    ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
+)
+_ELEMENT: Final = re.compile(r"<([A-Za-z][\w:.-]*)[^<>]*>")
+_CLOSED: Final = re.compile(r"</([A-Za-z][\w:.-]*)>")
+#: How objects, lists and tuples begin that Python has printed.
+_PYTHON: Final = re.compile(rb"\s*[\[({]+\s*'")
+#: The fields of a question as SQuAD has them.
+_ANSWERED: Final = {"question", "answers"}
 _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
 
 
 def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
-    """Why nothing fits: the nearest reading, what is wrong with it, and the first row."""
+    """Why nothing fits: what the files hold, the nearest reading, and what is wrong with it."""
     lines = ["no reader fits these files"]
-    if nearest is not None:
+    names = {path.rsplit(".", 1)[-1] for path in _fields(files)}
+    if nearest is None or (names and not nearest.amount and not nearest.misplaced):
+        lines += _nearest_format(names)
+    else:
         why = nearest.found.doubt or nearest.torn or nearest.found.problem
         name = nearest.dataset.reader["name"]
         lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
+    if elements := _elements(files[0]):
+        lines.append(f"the elements: {', '.join(f'{e} (line {n})' for e, n in elements.items())}")
+    elif fields := _fields(files):
+        lines.append(f"the fields: {', '.join(fields[:_FIELDS])}"[:400])
     lines.append(f"the first row: {first_row(files)}")
     return "\n  ".join(lines)
+
+
+def _nearest_format(names: Collection[str]) -> list[str]:
+    """The format of rows of JSON that has the most of these fields, and which ones it misses."""
+    wanted = {
+        name: dict.fromkeys(_paths_in(form))
+        for name, form in readers.formats().items()
+        if readers.module_of(name) == "json_rows"
+    }
+    shares = {name: len({*own} & {*names}) / len(own) for name, own in wanted.items()}
+    best = max(shares, key=lambda name: shares[name])
+    if not shares[best]:
+        return []
+    missing = ", ".join(map(repr, (path for path in wanted[best] if path not in names)))
+    why = f"there is no field {missing}" if missing else "its fields hold something else here"
+    return [f"the nearest is {best}: {why}"[:400]]
+
+
+def _paths_in(form: Any) -> Iterator[str]:
+    """The fields that a format names."""
+    for key, value in form.items():
+        if isinstance(value, dict) and key != "only":
+            yield from _paths_in(value)
+        elif isinstance(value, str) and key not in _NO_PATHS:
+            steps = value.split(".")
+            yield from (step for step in steps if step.strip("^#*") and not step.isdigit())
+
+
+def _fields(files: Sequence[Path]) -> list[str]:
+    """The fields of the first rows of JSON, by their paths."""
+    rows = (row for row in first_json(files) or () if isinstance(row, dict))
+    return [*dict.fromkeys(path for row in rows for path, _ in json_lists.fields(row))]
+
+
+def _elements(file: Path) -> dict[str, int]:
+    """Element of XML -> the line where it is first seen; none in a file that holds no XML."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(_head_lines(file), start=1):
+        for name in _ELEMENT.findall(line):
+            found.setdefault(name, number)
+    closed = {name for line in _head_lines(file) for name in _CLOSED.findall(line)}
+    return {name: n for name, n in [*found.items()][:_FIELDS] if name in closed or n == 1}
+
+
+def _head_lines(file: Path) -> list[str]:
+    return [] if file.is_dir() else head_of(file).decode("utf-8", "replace").splitlines()
 
 
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
@@ -64,6 +134,21 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
         parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
         return f"put {parts[0].stem}.txt beside {parts[0].name}, and so on" if parts else None
     objects = [row for row in rows or () if isinstance(row, dict)]
+    if answers := next(filter(None, map(_answered, objects)), None):
+        return (
+            "answers to questions bear no label: write each as an entity, labelled with what its "
+            f"question asks for, as in\n    {answers}"
+        )
+    if rows is None and _PYTHON.match(head_of(file)):
+        whole = head_of(file).lstrip()[:1] == b"["
+        rows_of = (
+            "ast.literal_eval(sys.stdin.read())" if whole else "map(ast.literal_eval, sys.stdin)"
+        )
+        code = f"import ast, json, sys; [print(json.dumps(row)) for row in {rows_of}]"
+        return (
+            "these are values as Python prints them, not JSON: write JSON lines with\n    "
+            f"python3 -c '{code}' < FILE > NEW"
+        )
     if numbers := [key for row in objects for key in _numbered(row)]:
         names = '["O", "B-PER", "I-PER"]'
         return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
@@ -87,6 +172,23 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
         return "its lines end in commas: take them away, with `sed 's/,$//' FILE > NEW`"
     if line[:1] == b"{" and (rows is None or not objects):
         return "one object of JSON a line is wanted: write them so with `jq -c . FILE > NEW`"
+    return None
+
+
+def _answered(value: Any) -> str | None:
+    """A text with the first answer to a question about it as a row of JSON; None where none is."""
+    if isinstance(value, list):
+        return next(filter(None, map(_answered, value)), None)
+    if not isinstance(value, dict):
+        return None
+    asked = next((q for q in (*(value.get("qas") or ()), value) if {*q} >= _ANSWERED), None)
+    if asked is None or not isinstance(text := value.get("context"), str):
+        return next(filter(None, map(_answered, value.values())), None)
+    for answer in listed(asked["answers"]):
+        start, string = answer.get("answer_start"), str(answer.get("text"))
+        if type(start) is int:
+            entity = {"start": start, "end": start + len(string), "label": asked["question"]}
+            return orjson.dumps({"text": text, "entities": [entity]}).decode()[:400]
     return None
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline import catalog
+from pipeline import catalog, readers
 from pipeline.adding import json_shape, tabular
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
-from pipeline.readers import formats
+from pipeline.readers import argilla_responses
 from pipeline.readers._source import json_rows
 
 if TYPE_CHECKING:
@@ -56,18 +56,35 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
     text = rows is None and all(file.is_file() for file in files)
     for options in json_shape.shapes(rows) if rows else ():
         yield Candidate({"name": "json_rows", **options}, "its fields")
+    if rows and all(isinstance(row, dict) for row in rows):
+        for options in json_shape.of_one(rows):
+            yield Candidate({"name": "json_rows", **options}, "its fields")
+    objects = (row for row in rows or () if isinstance(row, dict))
+    for question in dict.fromkeys(q for row in objects for q in argilla_responses.questions(row)):
+        yield Candidate({"name": "argilla_responses", "question": question}, "its questions")
     if text:
         for options, style in tabular.tagged(files, encoding):
             yield Candidate({"name": "columns", **options}, "its columns", style.bare)
         for options in tabular.pairs(files):
             yield Candidate({"name": "pair_table", **options}, "its columns")
+        yield from _mention_tables(files)
     yield from (known for known in _known() if known.reader["name"] != "columns" or text)
+
+
+def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:
+    """Tables with a mention a row, by characters or by words, or with marks in their texts."""
+    for table, rows in tabular.tables(files):
+        for options in json_shape.of_one(rows):
+            yield Candidate({"name": "json_rows", **table, **options}, "its columns")
 
 
 def _other_ends(own: Candidate) -> Iterator[Candidate]:
     """The same with ends that are meant the other way: inclusive or exclusive."""
-    inclusive = {**defaults(own.reader["name"]), **own.reader}.get("inclusive_end")
-    if inclusive is not None:
+    options = {**defaults(own.reader["name"]), **own.reader}
+    inclusive = options.get("inclusive_end")
+    # Where a layout in a declaration names no end, none can be meant otherwise.
+    ends = readers.module_of(own.reader["name"]) != "json_rows" or "'end'" in str(options)
+    if inclusive is not None and ends:
         yield own._replace(reader={**own.reader, "inclusive_end": not inclusive})
 
 
@@ -90,7 +107,7 @@ def defaults(reader: str) -> dict[str, Any]:
     """The options of a reader with their defaults; of a format, with what it says of them."""
     kind = getattr(reader_options.module(reader), "Options", None)
     known = {f.name: f.default for f in msgspec.structs.fields(kind)} if kind else {}
-    return {k: v for k, v in known.items() if k != "language"} | formats().get(reader, {})
+    return {k: v for k, v in known.items() if k != "language"} | readers.formats().get(reader, {})
 
 
 def first_json(files: Sequence[Path]) -> list[Any] | None:

@@ -217,7 +217,10 @@ def _deciding(one: Trial, other: Trial) -> str:
         return f"--reader {ours['name']}"
     full, theirs_full = ({**defaults(own["name"]), **own} for own in (ours, theirs))
     keys = dict.fromkeys(["tag_column", *ours, *theirs])
-    key = next(key for key in keys if full.get(key) != theirs_full.get(key))
+    unlike = [key for key in keys if full.get(key) != theirs_full.get(key)]
+    key = next((key for key in unlike if full.get(key) is not None), None)
+    if key is None:  # Only the other reading has options that can be named.
+        return f"--reader {ours['name']} and no option {unlike[0]}"
     return f"--option '{key}={in_toml(full[key])}'"
 
 

@@ -232,7 +232,11 @@ def declared(
         labels=labels,
         roles={event: sorted(own) for event, own in sorted(survey.roles.items())},
         signatures=signatures,
-        one_annotation_per_row=_repeated(survey, pairs=bool(asked or survey.roles)),
+        one_annotation_per_row=_repeated(
+            survey,
+            pairs=bool(asked or survey.roles)
+            or dataset.reader.get("entities", {}).get("at", "-") == "",
+        ),
         split_by_hash=_HASHED if [*splits] == ["all"] else {},
     )
     full.splits = {

@@ -70,6 +70,9 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     tagged = [t for t in texts if len(_TAG_IN_TEXT.findall(t)) * 3 >= len(t.split())]
     if len(tagged) * 2 > len(texts):
         return f"the texts look like tags: {f'{tagged[0]!r:.60}'}"
+    cells = [text for text in texts if "\t" in text and "\n" not in text]
+    if len(cells) * 2 > len(texts):
+        return f"the texts hold several cells of a table: {f'{cells[0]!r:.60}'}"
     single = sum(_SINGLE.fullmatch(text) is not None for text in texts)
     if len(texts) >= MANY and single * 10 > 9 * len(texts):
         return f"the texts are single words: {shown}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -159,8 +160,12 @@ def _punctuated(text: str, end: int) -> bool:
     return last in _NO_LAST or (last == "." and not text[end:].strip())
 
 
+@lru_cache(4096)
 def _cuts(text: str, language: str) -> set[int]:
-    """Where words start and end: beside all that is no letter or digit, else as they are split."""
+    """Where words start and end: beside all that is no letter or digit, else as they are split.
+
+    All trials of a file read the same texts, and splitting Chinese is slow.
+    """
     cuts = {0, len(text)}
     for i, character in enumerate(text):
         if not character.isalnum():

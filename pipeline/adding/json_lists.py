@@ -94,6 +94,10 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
                 yield from _inside(inner, _joined(path, key), depth - 1)
     elif isinstance(value, list):
         objects = all(isinstance(item, dict) for item in value)
+        if objects and any(
+            str(key).lower() in FIELDS["annotator"] for item in value for key in item
+        ):
+            return  # What several users say of one text is not one annotation of it.
         if value and all(isinstance(item, dict | list) for item in value):
             yield path, value
         for place, item in enumerate(value if objects or depth else ()):

@@ -8,8 +8,9 @@ only between fields that hold the same. The options found are those of `json_row
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
 from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Options = dict[str, Any]
+#: A mark that closes the head or the tail of a relation in a text: </e1>, [/E1].
+_CLOSING: Final = re.compile(r"([<\[])/([A-Za-z]\w{0,9})([>\]])")
+_MARKED: Final = {
+    "head": {"at": "marks.0", "start": 0, "end": 1},
+    "tail": {"at": "marks.1", "start": 0, "end": 1},
+}
+#: So many items tell whether two numbers are the ends of spans.
+_ENOUGH: Final = 200
 
 
 def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
@@ -32,6 +41,26 @@ def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
     if len(rows) == 1 and not path:
         for inside, inner in documents(rows[0]):
             yield from shapes(inner, inside)
+
+
+def of_one(rows: Sequence[Any]) -> Iterator[Options]:
+    """Options under which each row is one mention or one relation, by characters or by words."""
+    (text, *_) = [path for own in _texts(rows) if (path := own.get("text"))] or [""]
+    words = [{**row, text: str(row[text]).split()} for row in rows if row.get(text)]
+    document = {"source_id": found} if (found := _shared(rows, text)) else {}
+    for given in (rows, words):
+        for options in shapes(given):
+            if options.get("entities", {}).get("at") == "" or "marks" in options:
+                yield {**document, **options}
+
+
+def _shared(rows: Sequence[Any], text: str) -> str | None:
+    """The field that is the same in rows of one text, and differs where texts differ."""
+    for field in (key for key in rows[0] if key != text):
+        pairs = {(str(row.get(field)), str(row.get(text))) for row in rows}
+        if len(pairs) == len({one for one, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
+            return str(field)
+    return None
 
 
 def _document(rows: Sequence[Any]) -> Options:
@@ -76,8 +105,11 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
     """Where the text may stand, the likeliest first; a list of tokens, or of lists of them."""
     found: dict[tuple[str, str], float] = {}
     sizes: dict[tuple[str, str], list[int]] = {}
+    strange: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        for path, value in leaves(row):
+        values = [*leaves(row)]
+        text = max((value for _, value in values if isinstance(value, str)), key=len, default="")
+        for path, value in values:
             if any(step.isdigit() for step in path.split(".")[1:]):
                 continue  # The strings of an item's list are no texts of the row.
             if isinstance(value, str):
@@ -86,9 +118,13 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                 flat = value[0] if isinstance(value[0], list) else value
                 if flat and all(isinstance(token, str) for token in flat):
                     sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
+                    standing, words = sum(token in text for token in flat), len(text.split())
+                    strange["tokens", path] += standing * 2 < len(flat) <= words * 2
     for (kind, path), own in sizes.items():
         if len(own) * 2 < len(rows) or sum(own) < 2 * len(own):
             continue
+        if strange[kind, path] * 2 > len(own):
+            continue  # Parts of speech, lemmas and the like are as many as the words of the text.
         place = _rank(kind, path)
         found[kind, path] = sum(own) / len(own) * (3 if place is not None else 1)
         if kind == "tokens":
@@ -117,6 +153,9 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
         yield {**text, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
     itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
+    entities += [own for own in _entities(itself, tokens=tokens) if _names_a_mention(own[1])]
+    if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
+        yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
     relations = [r for own in (*found, itself) for r in _relations(own, best)]
     events = [e for own in (*found, itself) for e in _events(own)]
     beside = {
@@ -128,10 +167,46 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     free = [own for own in entities if not _within(own[1]["at"], used)]
     for _, own in sorted(free, key=lambda e: -e[0])[:2]:
         ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
-        for more in ends:
+        for more in (*ends, *_from_one(own, relations, found)):
             yield {**text, **more, "entities": own, **beside}
     if beside:
         yield {**text, **beside}
+
+
+def _names_a_mention(table: Options) -> bool:
+    """Whether the fields of a row that may be a mention give its place, or are called so."""
+    parts = {"label": table["label"], "string": table.get("text", "")}
+    named = all(_rank(kind, str(path)) is not None for kind, path in parts.items())
+    return "end" in table or (named and parts["label"] != parts["string"])
+
+
+def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
+    """What opens and closes the head, then the tail, of a relation in most of the texts."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        own = {match.groups() for match in _CLOSING.finditer(str(value_at(row, text)))}
+        # The head is called so, or is the first by the alphabet, as e1 is.
+        heads = sorted(own, key=lambda m: (m[1].lower() not in FIELDS["head"], m[1]))
+        if len(heads) == 2:
+            found[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
+    most, n = max(found.items(), key=lambda own: own[1], default=((), 0))
+    return most if n * 2 > len(rows) else ()
+
+
+def _from_one(
+    entities: Options, relations: Sequence[tuple[float, Options]], found: Sequence[Items]
+) -> Iterator[Options]:
+    """The option that relations count entities from 1, where no relation names one by 0."""
+    table = max(relations, key=lambda r: r[0])[1] if relations else {}
+    refs = [
+        str(side["ref"]) for side in (table.get("head", {}), table.get("tail", {})) if "ref" in side
+    ]
+    own = next((o for o in found if o.path == table.get("at")), None)
+    if own is None or "id" in entities or not refs:
+        return
+    values = [value_at(item, ref) for _, item in own.items for ref in refs]
+    if values and all(type(value) is int and value > 0 for value in values):
+        yield {"first_ref": 1}
 
 
 def _without(row: Any, text: str) -> Any:
@@ -208,6 +283,16 @@ def _label(own: Items, fields: _Fields, taken: set[str | None]) -> str | None:
     return min(free, key=lambda path: (distinct[path], path), default=None)
 
 
+def _kind_of_row(own: Items) -> str | None:
+    """The field of what a whole row is: called so, or with the fewest strings, which recur."""
+    fields = _fields(own)
+    if (named := _label(own, fields, set())) is not None:
+        return named
+    kinds = {path: len({value_at(row, path) for _, row in own.items}) for path in fields.strings}
+    path = min(kinds, key=lambda path: kinds[path], default="")
+    return path if path and kinds[path] * 2 < len(own.items) else None
+
+
 def _entities(own: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
     """How the items of a list may be mentions, each with a weight."""
     fields = _fields(own)
@@ -228,7 +313,7 @@ def _entities(own: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
         if string is not None and not tokens and string != label:
             table["text"] = string
         ids = [path for path in fields.ids if path not in (start, end, label, string)]
-        if (named := _named("id", ids)) is not None:
+        if own.path and (named := _named("id", ids)) is not None:
             table["id"] = named
         yield len(own.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
     elif string is not None:
@@ -262,7 +347,8 @@ def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, 
 def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
     """How often two numbers are the ends of a span of the text, or of the string that is given."""
     fit = 0.0
-    for text, item in own.items:
+    some = own.items[:_ENOUGH]
+    for text, item in some:
         a, b = value_at(item, start), value_at(item, end)
         if type(a) is not int or type(b) is not int or not hasattr(text, "__len__"):
             continue
@@ -270,7 +356,7 @@ def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
             continue
         given = value_at(item, string) if string and isinstance(text, str) else None
         fit += given is None or given in (text[a:b], text[a : b + 1]) or 0.5
-    return fit / len(own.items)
+    return fit / len(some)
 
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:

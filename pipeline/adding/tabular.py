@@ -93,6 +93,44 @@ def pairs(files: Sequence[Path]) -> Iterator[Options]:
             yield from ({**base, **options} for options in _columns(own))
 
 
+def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]]]]:
+    """How files may be tables of named columns, with their rows as `json_rows` has them."""
+    raw = [[*_first_lines(file, "utf-8")] for file in files]
+    for separator in ("\t", ",", ";", "|"):
+        quoted = separator != "," and _quoted([row for rows in raw for row in rows], separator)
+        parted = [_cells(rows, separator, quoted=quoted or separator == ",") for rows in raw]
+        if not all(_width(rows) > 1 for rows in parted):
+            continue
+        first = parted[0][0]
+        headed = all(rows[:1] == [first] for rows in parted) and _names(first, parted[0][1:])
+        names = [c.strip() for c in first] if headed else [f"column_{n}" for n in range(len(first))]
+        options = {
+            "separator": separator,
+            **({"quoted": True} if quoted else {}),
+            **({} if headed else {"columns": names}),
+        }
+        rows = [row for own in parted for row in own[headed:] if len(row) == len(names)]
+        yield options, [*_filled(dict(zip(names, map(_value, row), strict=True)) for row in rows)]
+
+
+def _filled(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows, empty cells having what stands above them, as texts that are not repeated do."""
+    above: dict[str, Any] = {}
+    for row in rows:
+        above = {k: above.get(k) if value is None else value for k, value in row.items()}
+        yield above
+
+
+def _names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a row names the columns: each cell is like a name, and none comes again below."""
+    again = any(cell == own for row in below for cell, own in zip(first, row, strict=False))
+    return not again and len({*first}) == len(first) and all(map(tags.is_name, first))
+
+
+def _value(cell: str) -> str | int | None:
+    return int(cell) if cell.strip().isdecimal() else cell or None
+
+
 def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
     """The names of the columns; which of two names is the head cannot be seen: it comes first."""
     names = [name.strip() for name in tables[0][0]]

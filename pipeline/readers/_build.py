@@ -158,7 +158,7 @@ class _Builder:
         label = place.label(item) if place.label else None
         labels = label if isinstance(label, list) and label else [label]
         numbers = [self._add(mention._replace(label=label_of(one))) for one in labels]
-        key = place.id(item) if place.id else number
+        key = place.id(item) if place.id else number + self.form.options.first_ref
         before = self.ids.setdefault(key, numbers[0])
         if before is not None and (self.mentions[before].start or 0) > (mention.start or 0):
             self.ids[key] = numbers[0]

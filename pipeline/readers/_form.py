@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ class Form:
             _followed, (o.entities, o.relations, o.events)
         )
         tables = (self.entities, self.relations, self.events)
+        for table in tables if o.separator is not None else ():
+            if table is not None:
+                table.items = partial(_labelled, table)
         self.lists: list[List | None] = [table and table.items for table in tables]
         self.required = [table is not None and not table.optional for table in tables]
         self.arguments = self.events and self.events.arguments
@@ -60,6 +64,11 @@ class Form:
         except RowError:
             return None  # The row is none: that is told where its text is looked for.
         return str(found) if isinstance(found, int | str) else None
+
+
+def _labelled(table: Any, row: Item) -> list[Item]:
+    """The row of a table, where it has a label."""
+    return [row] if table.label(row) != "" else []
 
 
 def _found(path: Path | None, *, required: bool = True) -> Find | None:

@@ -75,6 +75,12 @@ class Options(Tagged, frozen=True):
 
     #: The path of the rows in a file that is one document, e.g. "annotations".
     rows: Path = ""
+    #: The file is a table: what parts its cells. Its first row names the fields, or `columns` do.
+    #: An empty label says that there is nothing in this row, an empty text that it is as above.
+    separator: str | None = None
+    columns: tuple[str, ...] = ()
+    #: Cells may stand in quotation marks also where no comma parts them.
+    quoted: bool = False
     #: The text; of several paths, the first one that a row has.
     text: Path | tuple[Path, ...] = "text"
     #: A title that belongs to the text: its line is put before it.
@@ -83,6 +89,9 @@ class Options(Tagged, frozen=True):
     tokens: Path | None = None
     #: Tokens and strings are written as in treebanks: -LRB- for a bracket.
     treebank: bool = False
+    #: What opens and closes the head, then the tail, of the row's relation in its text. Their
+    #: places are [start, end] in a list `marks`: head = { at = "marks.0", start = 0, end = 1 }.
+    marks: tuple[str, ...] = ()
     #: Cut blanks around a text, quotation marks around all of it, and a line end spelled out.
     trim: bool = False
     inclusive_end: bool = False
@@ -98,6 +107,8 @@ class Options(Tagged, frozen=True):
     tags: Path | None = None
     tag_names: tuple[str, ...] = ()
     entities: Entities | None = None
+    #: The place of the first entity, for what refers to entities by their places.
+    first_ref: int = 0
     relations: Relations | None = None
     events: Events | None = None
     #: The id of the row's document.

@@ -7,6 +7,9 @@
     {"text": "...", "events": [{"type": "Attack", "trigger": {"start": 4, "end": 9}, "args": []}]}
 
 A file is JSON lines, one array, one object, or a Parquet or Arrow file; a folder holds such files.
+With `separator` it is a table whose rows are a mention or a relation each, the row itself being its
+annotation: entities = { start = "from", end = "to", label = "kind" }. Texts come again in such
+rows: declare `one_annotation_per_row = true`.
 The options say where things stand, by paths (see `_paths`); the tables `entities`, `relations`
 and `events` say at which path their list is, and what in an item is what. The second row above is
 
@@ -34,9 +37,11 @@ from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._form import Form
+from pipeline.readers._pair_marks import unmarked_row
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
 from pipeline.readers._rows import Arguments, Layout, Options, Span
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
+from pipeline.readers._table_rows import table_rows
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
 
@@ -55,12 +60,18 @@ _SHARED: Final = ("inclusive_end", "annotators", *Tagged.__struct_fields__)
 
 def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
     """Yield one record per row. One without its lists of annotations is unlabelled: a reject."""
-    return _records(rows_of(files, options.rows), Form(options))
+    return _records(_rows(files, options), Form(options))
 
 
 def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
     """Field of the rows that is not read -> in how many places it stands and is not empty."""
-    return _unread(rows_of(files, options.rows), _paths(options))
+    return _unread(_rows(files, options), _paths(options))
+
+
+def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:
+    if options.separator is not None:
+        return table_rows(files, options)
+    return rows_of(files, options.rows)
 
 
 def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read, Unread]:
@@ -124,12 +135,17 @@ def _read(origin: str, row: Item, form: Form) -> Iterator[Record | Reject]:
         yield Reject(origin, "not_gold", odd, records=0)
     else:
         lost: list[Reject] = []
-        item = attempt(origin, partial(built, origin, form, lost), row)
+        item = attempt(origin, partial(_built, origin, form, lost), row)
         if isinstance(item, Reject):
             yield lost_counts(item, form, row)
         else:
             yield from lost
             yield item
+
+
+def _built(origin: str, form: Form, lost: list[Reject], row: Item) -> Record | Reject:
+    own = unmarked_row(row, form.options) if form.options.marks else row
+    return built(origin, form, lost, own)
 
 
 def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 
 import msgspec
 import pytest
@@ -50,6 +51,29 @@ def test_all_findings_are_told_at_once(tmp_path):
         "toy: unknown entity 'ORG' (1 times)",
         "toy: entity labels never seen (1 of 2): 'LOC'",
     ]
+
+
+def test_an_array_of_json_is_never_held_as_a_whole(tmp_path):
+    dataset = declared(tmp_path, DECLARATION.replace('name = "columns"', 'name = "span_json"'))
+    row = {
+        "text": "Ada is in the house of Tom. " * 100,
+        "entities": [{"start": 0, "end": 3, "label": "PER"}],
+    }
+    rows = ",\n".join(json.dumps({**row, "id": n}) for n in range(4_000))
+    assert len(rows) > 10 << 20
+
+    (tmp_path / "train.json").write_text(f"[{rows}]")
+    split = catalog.Split([catalog.File("train.json")], {"records": 4_000, "entities": 4_000})
+    manifest = catalog.Manifest({"train": split})
+    checking.check(dataset, tmp_path, manifest, 0.02)  # What is imported is not counted below.
+
+    tracemalloc.start()
+    checked = checking.check(dataset, tmp_path, manifest, 0.02)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert checked.findings == []
+    assert most < len(rows)  # Its values alone would be more.
 
 
 @pytest.mark.parametrize("odd", ["\x01", "\x0b", "\u202e", "\x9b", "\u2028"])

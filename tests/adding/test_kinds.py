@@ -60,9 +60,38 @@ def table(head, row, marks="{}"):
     return head + "\n" + "".join(f"{own}\n" for own in rows)
 
 
+def in_characters(_, start, end):
+    return start, end
+
+
+def mention_rows(form, places=in_characters):
+    """A row of text for each mention: number of the text, text, mention, label, start, end."""
+    return "".join(
+        form.format(n, f[0], f[0][start:end], label, *places(f[0], start, end))
+        for n, f in enumerate(FACTS)
+        for start, end, label in spans(*f)
+    )
+
+
+def in_words(text, start, end):
+    """The first word of a mention, and its last one."""
+    first = len(text[:start].split())
+    return first, first + len(text[start:end].split()) - 1
+
+
+def marked(fact, opening="<{}>", closing="</{}>", head="e1", tail="e2"):
+    """The text with marks around person and town."""
+    text = fact[0]
+    for string, name in ((fact[1], head), (fact[2], tail)):
+        text = text.replace(string, f"{opening.format(name)}{string}{closing.format(name)}")
+    return text
+
+
 ROWS = json_lines({"text": fact[0], "entities": entities(*fact)} for fact in FACTS)
 NER = {"records": 24, "entities": 48}
 RE = {"records": 24, "relations": 24}
+BY_MENTION = {"records": 48, "entities": 48}
+ITSELF = {"at": "", "start": "start", "end": "end", "label": "label"}
 
 #: Kind -> (file, content, options that are found, what is counted).
 READ = {
@@ -221,6 +250,95 @@ READ = {
         {"inclusive_end": True},
         NER,
     ),
+    "a mention a row, by characters": (
+        "train.csv",
+        "text,label,start,end\n" + mention_rows("{1},{3},{4},{5}\n"),
+        {"name": "json_rows", "separator": ",", "entities": ITSELF},
+        BY_MENTION,
+    ),
+    "a mention a row, by words": (
+        "train.csv",
+        "sentence_id,text,token_start,token_end,label\n"
+        + mention_rows("{0},{1},{4},{5},{3}\n", in_words),
+        {"tokens": "text", "inclusive_end": True, "source_id": "sentence_id"},
+        BY_MENTION,
+    ),
+    "a mention a row, by its string": (
+        "train.tsv",
+        "text\tmention\tlabel\n" + mention_rows("{1}\t{2}\t{3}\n"),
+        {"separator": "\t", "entities": {"at": "", "label": "label", "text": "mention"}},
+        BY_MENTION,
+    ),
+    "a mention a row without a header": (
+        "train.csv",
+        mention_rows("{1};{4};{5};{3}\n"),
+        {"separator": ";", "text": "column_0"},
+        BY_MENTION,
+    ),
+    "a mention a row of JSON": (
+        "train.jsonl",
+        mention_rows('{{"text": "{1}", "label": "{3}", "start": {4}, "end": {5}}}\n'),
+        {"entities": ITSELF},
+        BY_MENTION,
+    ),
+    "marks in a text": (
+        "train.jsonl",
+        json_lines(
+            {"sentence": marked(f), "label": f"{f[3]}({'e1,e2' if n % 2 else 'e2,e1'})"}
+            for n, f in enumerate(FACTS)
+        ),
+        {"text": "sentence", "marks": ["<e1>", "</e1>", "<e2>", "</e2>"]},
+        RE,
+    ),
+    "marks in square brackets, in a table": (
+        "train.csv",
+        "id,sentence,relation\n"
+        + "".join(
+            f"{n},{marked(f, '[{}] ', ' [/{}]', 'E1', 'E2')},{f[3]}\n" for n, f in enumerate(FACTS)
+        ),
+        {"separator": ",", "marks": ["[E1]", "[/E1]", "[E2]", "[/E2]"]},
+        RE,
+    ),
+    "marks in a table without a header": (
+        "train.tsv",
+        "".join(f"{n}\t{marked(f)}\t{f[3]}\n" for n, f in enumerate(FACTS)),
+        {"text": "column_1"},
+        RE,
+    ),
+    "relations counted from 1": (
+        "train.jsonl",
+        json_lines(
+            {
+                "text": f[0],
+                "entities": entities(*f),
+                "relations": [{"head": 1, "tail": 2, "label": f[3]}],
+            }
+            for f in FACTS
+        ),
+        {"first_ref": 1},
+        {**NER, "relations": 24},
+    ),
+    "answers of several users": (
+        "train.json",
+        json.dumps(
+            [
+                {
+                    "id": f"{n}",
+                    "status": "completed",
+                    "fields": {"text": f[0]},
+                    "responses": {
+                        "names": [
+                            {"value": entities(*f), "user_id": "u1"},
+                            {"value": entities(*f)[:1], "user_id": "u2"},
+                        ]
+                    },
+                }
+                for n, f in enumerate(FACTS)
+            ]
+        ),
+        {"name": "argilla_responses"},
+        NER,
+    ),
 }
 
 
@@ -236,6 +354,7 @@ def test_a_kind_that_is_read(kind, tmp_path):
     first = draft.choice.best.found.records[0]
     assert "Ida Moor" in {mention.text for mention in first.mentions}
     assert draft.dataset.language == "en"
+    assert draft.dataset.one_annotation_per_row == (counts == BY_MENTION)
 
 
 def wrong_places(move, strings=None, before=""):
@@ -328,6 +447,53 @@ REFUSED = {
         "train.csv",
         table("text,trigger,argument,event_type", "{},{},{},{}"),
         "no reader fits",
+        "convert the files",
+    ),
+    "questions and answers": (
+        "train.json",
+        json.dumps(
+            {
+                "data": [
+                    {
+                        "title": "a",
+                        "paragraphs": [
+                            {
+                                "context": f[0],
+                                "qas": [
+                                    {
+                                        "question": "Who?",
+                                        "answers": [{"text": f[1], "answer_start": 8}],
+                                    }
+                                ],
+                            }
+                        ],
+                    }
+                    for f in FACTS
+                ]
+            },
+            indent=1,
+        ),
+        "the fields: data.title, data.paragraphs.context, data.paragraphs.qas.question, ",
+        '"entities":[{"start":8,"end":16,"label":"Who?"}]}',
+    ),
+    "elements of XML": (
+        "train.xml",
+        "<corpus>\n"
+        + "".join(f"<s>{marked(f, head='who', tail='where')}</s>\n" for f in FACTS)
+        + "</corpus>\n",
+        "the elements: corpus (line 1), s (line 2), who (line 2), where (line 2)",
+        '{"text": "Ada met Tom", "entities"',
+    ),
+    "objects of Python": (
+        "train.txt",
+        "".join(f"{ {'text': f[0], 'entities': entities(*f)} }\n" for f in FACTS),
+        "the first row: \"{'text': 'In 1900",
+        "map(ast.literal_eval, sys.stdin)]' < FILE > NEW",
+    ),
+    "fields of a format that are not all there": (
+        "train.jsonl",
+        json_lines({"sentText": f[0], "relationMentions": [], "sentId": f[1]} for f in FACTS),
+        "the nearest is cotype_json: there is no field 'entityMentions'",
         "convert the files",
     ),
     "text alone": ("train.txt", table("A text", "{}"), "finds no annotation", "convert the files"),

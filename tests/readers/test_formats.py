@@ -11,7 +11,7 @@ import pytest
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.exports import gliner, spert
-from pipeline.records import Record, violation
+from pipeline.records import Record, Reject, violation
 
 LEFT = "Ada Falk left Oslo"
 NAMES = [("Ada Falk", "PER"), ("Oslo", "LOC")]
@@ -179,6 +179,106 @@ FORMATS = {
         [],
         ("Validated", "Discarded"),
         "status is 'Discarded'",
+    ),
+    "argilla_responses": (
+        lines(
+            {
+                "id": "1",
+                "status": "completed",
+                "fields": {"text": LEFT, "note": "old"},
+                "suggestions": {"names": {"value": [span(0, 3, label="ORG")], "agent": "m"}},
+                "responses": {
+                    "tone": [{"value": "calm", "user_id": "u1"}],
+                    "names": [
+                        {
+                            "value": [span(0, 8, label="PER"), span(14, 18, label="LOC")],
+                            "user_id": "u1",
+                        },
+                        {"value": [], "user_id": "u2"},
+                    ],
+                },
+            }
+        ),
+        {},
+        NAMES,
+        [],
+        [],
+        ('"label": "PER"', '"kind": "PER"'),
+        "no label: None",
+    ),
+    "argilla_responses flat": (
+        lines(
+            {
+                "id": "1",
+                "status": "completed",
+                "text": LEFT,
+                "names.responses": [
+                    [span(0, 8, label="PER"), span(14, 18, label="LOC")],
+                    [span(0, 3, label="ORG")],
+                ],
+                "names.responses.users": ["u1", "u2"],
+                "names.responses.status": ["submitted", "draft"],
+            }
+        ),
+        {},
+        NAMES,
+        [],
+        [],
+        ("submitted", "discarded"),
+        "the answer of u1 is discarded",
+    ),
+    "json_rows with a mention a row": (
+        tab("id~text~from~to~kind\n") + tab(f"1~{LEFT}~0~8~PER\n") + tab("1~~14~18~LOC"),
+        {
+            "separator": "\t",
+            "source_id": "id",
+            "entities": {"start": "from", "end": "to", "label": "kind"},
+        },
+        NAMES[:1],
+        [],
+        [],
+        ("\t8\t", "\teight\t"),
+        "no whole number: 'eight'",
+    ),
+    "json_rows with marks": (
+        lines({"text": "<e1>Oslo</e1> ? <e2> Ada Falk </e2> left", "kind": "left(e2,e1)"}),
+        {
+            "marks": ["<e1>", "</e1>", "<e2>", "</e2>"],
+            "relations": {
+                "label": "kind",
+                "head": {"at": "marks.0", "start": 0, "end": 1},
+                "tail": {"at": "marks.1", "start": 0, "end": 1},
+            },
+        },
+        [],
+        PAIR,
+        [],
+        ("</e1>", ""),
+        "the marks are <e1> <e2> </e2>, not <e1> </e1> <e2> </e2>",
+    ),
+    "json_rows with places from 1": (
+        lines(
+            {
+                "text": LEFT,
+                "entities": [span(0, 8, label="PER"), span(14, 18, label="LOC")],
+                "relations": [{"from": 1, "to": 2, "kind": "left"}],
+            }
+        ),
+        {
+            "first_ref": 1,
+            "entities": {"at": "entities", "start": "start", "end": "end", "label": "label"},
+            "relations": {
+                "at": "relations",
+                "label": "kind",
+                "head": {"ref": "from"},
+                "tail": {"ref": "to"},
+            },
+        },
+        NAMES,
+        PAIR,
+        [],
+        ('"from": 1', '"from": 0'),
+        "there is no entity 0",
     ),
     "spacy_pairs": (
         lines(
@@ -785,6 +885,37 @@ def test_our_own_exports_come_back(tmp_path):
         assert annotations(found) == (NAMES, PAIR, [])
 
 
+def test_an_empty_text_in_a_table_is_that_of_the_row_above_in_its_document(tmp_path):
+    content, options, *_ = FORMATS["json_rows with a mention a row"]
+
+    rows = content + tab("1~~~~") + tab("2~~0~3~PER") + tab("3~x")
+    first, second, third, fourth, fifth = read(tmp_path, "json_rows", rows, options)
+
+    assert [r.text for r in (first, second, third)] == [LEFT] * 3
+    assert [m.text for m in second.mentions] == ["Oslo"]
+    assert third.mentions == []
+    assert fourth.detail == "the text is no string: None"
+    assert fifth.detail == "2 cells in a table of 5 columns"
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    with pytest.raises(PipelineError, match="two columns are called 'text'"):
+        read(tmp_path, "json_rows", tab("text~text") + tab("a~b"), {"separator": "\t", "tags": "x"})
+
+
+def test_records_of_argilla_by_columns_and_by_ids(tmp_path):
+    record = json.loads(FORMATS["argilla_responses"][0])
+    record["responses"]["others"] = [{"value": [], "user_id": "u1"}]
+    (told,) = read(tmp_path, "argilla_responses", json.dumps(record), {})
+    assert told.detail.startswith("questions 'names' and 'others' may be about spans")
+    for whole in ({k: [v, v] for k, v in record.items()}, {"a": record, "b": record}):
+        found = read(tmp_path, "argilla_responses", json.dumps(whole), {"question": "names"})
+
+        origins = ["raw.txt:1#1", "raw.txt:1#2"]
+        assert [r.origin for r in found if isinstance(r, Reject)] == origins
+        assert [r.origin for r in found if isinstance(r, Record)] == origins
+
+
 def test_lines_of_brat_and_columns_of_tables_that_are_not_read_are_named(tmp_path):
     (tmp_path / "a.txt").write_text(LEFT)
     (tmp_path / "a.ann").write_text("T1\tPER 0 8\tAda Falk\nA1\tTitle T1\n#1\tNote T1\twho?\n")
@@ -822,6 +953,7 @@ def test_a_file_of_spacy_needs_spacy(tmp_path):
         ("spert", {}, {}),
         ("label_studio", {}, {"predictions": 1, "annotations that are not gold": 1}),
         ("argilla", {}, {"prediction": 1}),
+        ("argilla_responses", {}, {"suggestions": 1, "fields.note": 1, "responses.tone": 1}),
         ("pubtator", {"relations": False}, {"rows of relations": 1}),
         ("mrc", {}, {"query": 1, "impossible": 1, "qas_id": 1}),
         ("maven", {}, {"title": 1, "content.sentence": 2, "events.id": 1, "events.mention.id": 1,

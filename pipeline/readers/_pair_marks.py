@@ -1,0 +1,59 @@
+"""Marks in a text around the head and the tail of its relation: <e1>Ada</e1> left <e2>Oslo</e2>."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.readers._paths import Item, RowError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.readers._rows import Options
+
+
+def unmarked_row(row: Item, options: Options) -> Item:
+    """The row with its text without marks, and [start, end] of head and tail in a list `marks`.
+
+    A relation that is called "made(e2,e1)" is one of this name, from the second mark to the first.
+    """
+    field, value = str(options.text), row.value
+    text = value.get(field) if isinstance(value, dict) else None
+    if not isinstance(text, str):
+        raise RowError(f"no text with marks in a field {field!r}")
+    bare, ends = unmarked(text, options.marks)
+    found: dict[str, Any] = {**value, field: bare, "marks": ends}
+    label = str(options.relations.label) if options.relations else ""
+    if isinstance(name := value.get(label), str):
+        head, tail = (re.sub(r"\W", "", mark) for mark in options.marks[::2])
+        directed = re.fullmatch(
+            rf"(.*)\(({head},{tail}|{tail},{head})\)", name.strip(), re.IGNORECASE
+        )
+        if directed:
+            found[label] = directed[1]
+            if directed[2].lower().startswith(f"{tail},".lower()):
+                found["marks"] = ends[::-1]
+    return Item(found, row.trail)
+
+
+def unmarked(marked: str, marks: Sequence[str]) -> tuple[str, list[list[int]]]:
+    """A text without its marks, and start and end of what stood between each two of them.
+
+    Where marks are words of their own, each goes with one of its blanks. Raises RowError where each
+    mark does not stand in the text once.
+    """
+    pieces = re.split(f"({'|'.join(map(re.escape, marks))})", marked.strip())
+    if sorted(pieces[1::2]) != sorted(marks):
+        told = " ".join(pieces[1::2]) or "missing"
+        raise RowError(f"the marks are {told}, not {' '.join(marks)}", "malformed_tags")
+    text, places = pieces[0], {}
+    for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        places[mark] = len(text)
+        text += piece[1:] if piece[:1] == " " and text[-1:] in ("", " ") else piece
+    ends = []
+    for opening, closing in zip(marks[::2], marks[1::2], strict=True):
+        inner = text[places[opening] : places[closing]]
+        start = places[opening] + len(inner) - len(inner.lstrip())
+        ends.append([start, start + len(inner.strip())])
+    return text.rstrip(), ends

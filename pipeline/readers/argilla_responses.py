@@ -1,0 +1,150 @@
+"""Argilla 2's records: what each user answered to a question about spans, nested or flat.
+
+    {"id": "7", "status": "completed", "fields": {"text": "Ada left Oslo"}, "metadata": {},
+     "suggestions": {"names": {"value": [], "score": null, "agent": "a-model"}},
+     "responses": {"names": [{"value": [{"start": 0, "end": 3, "label": "PER"}], "user_id": "u1"}]}}
+
+    {"id": "7", "status": "completed", "text": "Ada left Oslo", "names.suggestion": [],
+     "names.responses": [[{"start": 0, "end": 3, "label": "PER"}]],
+     "names.responses.users": ["u1"], "names.responses.status": ["submitted"]}
+
+A file holds such records as JSON lines, an array, an object of lists, or an object by ids.
+`question` names the question, where answers to several may be spans; `text` names the field.
+`annotators` chooses among users: "first", "majority", or the id of one. What is no submitted answer
+is told as not gold; suggestions never are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.readers._options import Table
+from pipeline.readers._paths import RowError, listed
+from pipeline.readers._source import EXCERPT
+from pipeline.readers.json_rows import rows_of, shaped
+from pipeline.records import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_FLAT: Final = ".responses"
+
+
+class Options(Table, frozen=True):
+    """Which question and which field are read, and whose answers."""
+
+    question: str = ""
+    text: str = "text"
+    annotators: str = "first"
+
+
+class _Answer(NamedTuple):
+    """What a user answered; `status` may be unknown."""
+
+    value: Any
+    user: str
+    status: str | None
+
+
+def _answered(origin: str, row: Any, options: Options) -> Iterator[tuple[str, Any]]:
+    """A row for each submitted answer to the question, a reject for any other."""
+    for number, record in enumerate(_records(row), start=1):
+        place = origin if record is row else f"{origin}#{number}"
+        own = questions(record).get(_question(record, options), [])
+        fields = record.get("fields") or record
+        submitted = [answer for answer in own if answer.status in (None, "submitted")]
+        for answer in own:
+            if answer not in submitted:
+                what = f"the answer of {answer.user} is {answer.status}"
+                yield place, Reject(place, "not_gold", what, records=0)
+        if not submitted:
+            yield place, Reject(place, "unlabelled", "no answer about spans", str(record)[:EXCERPT])
+        for answer in submitted:
+            yield (
+                place,
+                {
+                    "text": fields.get(options.text),
+                    "spans": answer.value,
+                    "annotator": answer.user,
+                    "id": record.get("id"),
+                },
+            )
+
+
+def _records(row: Any) -> list[Any]:
+    """The records of a document: one, those of an object of lists, or of an object by ids."""
+    if isinstance(row.get("id"), list):
+        return listed(row)
+    inner = [*row.values()]
+    by_id = inner and all(
+        isinstance(one, dict) and "id" in one and "status" in one for one in inner
+    )
+    return inner if by_id else [row]
+
+
+def questions(record: dict[str, Any]) -> dict[str, list[_Answer]]:
+    """Question -> its answers; none in a row that is no record of Argilla."""
+    found: dict[str, list[_Answer]] = {}
+    nested = record.get("responses")
+    for name, answers in nested.items() if isinstance(nested, dict) else ():
+        own = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
+        found[name] = [_Answer(a.get("value"), str(a.get("user_id")), a.get("status")) for a in own]
+    for key in (key for key in record if key.endswith(_FLAT)):
+        values = record[key] or []
+        users = record.get(f"{key}.users") or [None] * len(values)
+        states = record.get(f"{key}.status") or [None] * len(values)
+        answers = zip(values, map(str, users), states, strict=True)
+        found[key.removesuffix(_FLAT)] = [_Answer(*answer) for answer in answers]
+    return found
+
+
+def _question(record: dict[str, Any], options: Options) -> str:
+    """The question that is asked for, or the one that was answered with spans, if it is certain."""
+    every = questions(record)
+    found = [name for name, own in every.items() if own and all(_spans(a.value) for a in own)]
+    if options.question or len(found) < 2:
+        return options.question or "".join(found)
+    what = (
+        f"questions {' and '.join(map(repr, found))} may be about spans: say which, by `question`"
+    )
+    raise RowError(what)
+
+
+def _spans(value: Any) -> bool:
+    """Whether an answer is a list of spans, or an empty one."""
+    given = listed(value) if isinstance(value, list | dict) else [value]
+    return all(isinstance(span, dict) and {"start", "end"} <= {*span} for span in given)
+
+
+read, _ = shaped("argilla_responses", _answered)
+
+
+def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
+    """Field, question or suggestion that is not read -> in how many records it is filled."""
+    found: Counter[str] = Counter()
+    question = options.question
+    for _, item in rows_of(files):
+        for record in _records(item.value) if isinstance(item.value, dict) else ():
+            with suppress(RowError):  # `read` says what is wrong with the record.
+                question = _question(record, options)
+            parts = {
+                **{f"fields.{k}": v for k, v in (record.get("fields") or {}).items()},
+                **{f"responses.{k}": v for k, v in (record.get("responses") or {}).items()},
+                **{k: v for k, v in record.items() if k not in ("fields", "responses")},
+            }
+            known = (
+                options.text,
+                f"fields.{options.text}",
+                f"responses.{question}",
+                "id",
+                "status",
+            )
+            flat = f"{question}{_FLAT}"
+            read = {*known, flat, f"{flat}.users", f"{flat}.status"}
+            found.update(
+                k for k, v in parts.items() if v not in (None, "", [], {}) and k not in read
+            )
+    return found
