@@ -159,13 +159,28 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
         return split
     import jieba
 
-    # Read anew each time, half a second: jieba would keep what it has read in the shared folder for
-    # temporary files, and believe whatever lies there.
+    listed, frequencies = chinese_dictionary()
+    # jieba looks a word up by its beginnings: those that are no words have the frequency 0.
+    beginnings = {word[:end] for word in listed for end in range(1, len(word))}
     tokenizer = jieba.Tokenizer()
-    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.FREQ = dict.fromkeys(beginnings, 0) | dict(zip(listed, frequencies, strict=True))
+    tokenizer.total = sum(frequencies)
     tokenizer.initialized = True
     # Without the HMM every word is in the dictionary, or one character, or a run of Latin.
     return lambda text: tokenizer.lcut(text, HMM=False)
+
+
+def chinese_dictionary() -> tuple[list[str], list[int]]:
+    """The words of jieba's dictionary, and how frequent each is.
+
+    Read anew each time: jieba itself would keep what it has read in the shared folder for temporary
+    files, and believe whatever lies there.
+    """
+    import jieba
+
+    with jieba.dt.get_dict_file() as file:
+        fields = file.read().decode("utf-8").split()  # a line is: word, frequency, part of speech
+    return fields[::3], [*map(int, fields[1::3])]
 
 
 def words(text: str, language: str) -> list[str]:
