@@ -315,7 +315,7 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
 
 @lru_cache(maxsize=1)
 def _parsed_yaml(text: str) -> Any:
-    """Parse YAML. The last text is remembered, because a run reads params.yaml after every stage."""
+    """Parse YAML; the last text is remembered: params.yaml is read again after each stage."""
     from ruamel.yaml import YAML
 
     return YAML(typ="safe", pure=True).load(text)

@@ -243,10 +243,11 @@ def remove_partials(path: Any) -> None:
     if not isinstance(path, Path) or not path.parent.is_dir():
         return
     start, end = f".{path.name}.", ".partial"
-    for name in os.listdir(path.parent):
-        if name.startswith(start) and name.endswith(end):
-            if not _is_running(name[len(start) : -len(end)]):
-                (path.parent / name).unlink(missing_ok=True)
+    with os.scandir(path.parent) as entries:  # much faster than `glob`, and done for every file
+        names = [e.name for e in entries if e.name.startswith(start) and e.name.endswith(end)]
+    for name in names:
+        if not _is_running(name.removeprefix(start).removesuffix(end)):
+            (path.parent / name).unlink(missing_ok=True)
 
 
 def _is_running(process_id: str) -> bool:
