@@ -11,7 +11,7 @@ After IEPile (Gui et al., ACL 2024, section 3.1).
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +24,7 @@ from pipeline.clean import chinese
 from pipeline.tables import annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.config import Clean
 
@@ -82,8 +82,14 @@ def _any_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
 
 def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:
     """The highest share of stop words that each text may have, from its pieces between blanks."""
-    weigh = lru_cache(_PIECES)(partial(_possible, stops=stops))
+    weigh = _weigher(stops)
     return np.fromiter((_most([*map(weigh, t.split())]) for t in texts), float, len(texts))
+
+
+@cache
+def _weigher(stops: frozenset[str]) -> Callable[[str], int]:
+    """`_possible` with these stop words, which remembers pieces from one shard to the next."""
+    return lru_cache(_PIECES)(partial(_possible, stops=stops))
 
 
 def _most(pieces: list[int]) -> float:
