@@ -43,7 +43,6 @@ _PIECES: Final = 1 << 16
 def mostly_non_letters(table: Any, max_share: float) -> Any:
     """Texts of which more than `max_share` of the characters are no letters."""
     letters, visible = text.letter_counts(table["text"])
-    letters, visible = letters.to_numpy(), visible.to_numpy()
     return ((visible - letters) > max_share * visible + _TOLERANCE) | (visible == 0)
 
 
@@ -131,7 +130,7 @@ def details(table: Any, reasons: Any, stop_words: Path) -> Any:
     rows = np.flatnonzero(pc.is_valid(reasons).to_numpy(zero_copy_only=False))
     if len(rows):
         part = table.take(pa.array(rows))
-        letters, visible = (column.to_pylist() for column in text.letter_counts(part["text"]))
+        letters, visible = text.letter_counts(part["text"])
         for i, row in enumerate(rows):
             sentence, reason = part["text"][i].as_py(), reasons[row].as_py()
             if reason == "mostly_non_letters":
