@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -296,12 +297,11 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
 
     Raises `DeclarationError`.
     """
-    from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        content = YAML(typ="safe", pure=True).load(_text(path))
+        content = _parsed_yaml(_text(path))
     except DuplicateKeyError as problem:
         what = f"duplicate key on line {problem.problem_mark.line + 1}"
         raise DeclarationError(what, where=path, todo="keep one of them") from None
@@ -311,6 +311,14 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
     except (YAMLError, ValueError, RecursionError) as problem:
         raise _error(problem, path, todo) from None
     return _typed({} if content is None else content, kind, path, todo)
+
+
+@lru_cache(maxsize=1)
+def _parsed_yaml(text: str) -> Any:
+    """Parse YAML; the last text is remembered: params.yaml is read again after each stage."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

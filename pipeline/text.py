@@ -13,12 +13,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-import pyarrow.compute as pc
 
 from pipeline.errors import RawFileError, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 #: A sentence of plain words and the punctuation that NLTK parts from them wherever it stands. What
@@ -35,9 +34,6 @@ HAN: Final = "㐀-䶿一-鿿豈-﫿"
 _CHINESE: Final = re.compile(rf"[{HAN}]")
 #: Plain words that it parts in two all the same.
 CONTRACTED: Final = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
-#: RE2 classes. White space, what is invisible, and marks that combine with a letter count nowhere.
-_BLANKS_AND_MARKS: Final = r"[\p{Z}\p{M}\p{Cf}\x09-\x0D\x1C-\x1F\x{85}]+"
-_NON_LETTERS: Final = r"\P{L}+"
 _WORDLIKE: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"\S+")
 #: What treebanks write in the place of brackets and quotation marks.
@@ -74,15 +70,32 @@ _ONE_LINE: Final = {**_LINES, 0x0A: "↵", 0x09: "→"}
 
 def letter_counts(texts: Any) -> tuple[Any, Any]:
     """(letters, characters that are neither white space nor combining marks) of every text."""
-    visible = pc.replace_substring_regex(texts, _BLANKS_AND_MARKS, "")
-    letters = pc.replace_substring_regex(visible, _NON_LETTERS, "")
-    return pc.utf8_length(letters), pc.utf8_length(visible)
+    codes, begins = characters(texts.to_pylist())
+    return _number_of(which(codes, str.isalpha), begins), _number_of(which(codes, _counts), begins)
+
+
+def _counts(character: str) -> bool:
+    """Whether a character counts: white space, what is invisible, and combining marks do not."""
+    category = unicodedata.category(character)
+    return not (category[0] in "ZM" or category == "Cf" or character.isspace())
+
+
+def _number_of(mask: Any, begins: Any) -> Any:
+    """How many characters of each text a mask holds for."""
+    return np.diff(np.concatenate(([0], np.cumsum(mask)))[begins])
+
+
+def characters(texts: Sequence[str]) -> tuple[Any, Any]:
+    """(the code points of all texts, where each text begins, and where the last one ends)."""
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
+    return codes, np.concatenate(([0], np.cumsum(lengths)))
 
 
 def which(codes: Any, holds: Callable[[str], bool]) -> Any:
     """Return of which characters something holds: each that occurs is asked once."""
-    occurring = np.flatnonzero(np.bincount(codes, minlength=UNICODE))
-    table = np.zeros(UNICODE, bool)
+    occurring = np.flatnonzero(np.bincount(codes))
+    table = np.zeros(occurring.max(initial=0) + 1, bool)
     table[occurring] = [holds(chr(code)) for code in occurring.tolist()]
     return table[codes]
 
@@ -164,13 +177,28 @@ def word_splitter(language: str) -> Callable[[str], list[str]]:
         return split
     import jieba
 
-    # Read anew each time, half a second: jieba would keep what it has read in the shared folder for
-    # temporary files, and believe whatever lies there.
+    listed, frequencies = chinese_dictionary()
+    # jieba looks a word up by its beginnings: those that are no words have the frequency 0.
+    beginnings = {word[:end] for word in listed for end in range(1, len(word))}
     tokenizer = jieba.Tokenizer()
-    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.FREQ = dict.fromkeys(beginnings, 0) | dict(zip(listed, frequencies, strict=True))
+    tokenizer.total = sum(frequencies)
     tokenizer.initialized = True
     # Without the HMM every word is in the dictionary, or one character, or a run of Latin.
     return lambda text: tokenizer.lcut(text, HMM=False)
+
+
+def chinese_dictionary() -> tuple[list[str], list[int]]:
+    """The words of jieba's dictionary, and how frequent each is.
+
+    Read anew each time: jieba itself would keep what it has read in the shared folder for temporary
+    files, and believe whatever lies there.
+    """
+    import jieba
+
+    with jieba.dt.get_dict_file() as file:
+        fields = file.read().decode("utf-8").split()  # a line is: word, frequency, part of speech
+    return fields[::3], [*map(int, fields[1::3])]
 
 
 def words(text: str, language: str) -> list[str]:

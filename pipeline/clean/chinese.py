@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from pipeline.text import UNICODE, which
+from pipeline.text import UNICODE, chinese_dictionary, which
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +47,7 @@ class _Neighbours(NamedTuple):
 
 @cache
 def _neighbours() -> _Neighbours:
-    import jieba
-
-    with jieba.dt.get_dict_file() as file:
-        words = [line.split(" ", 1)[0] for line in file.read().decode("utf-8").splitlines()]
+    words, _ = chinese_dictionary()
     codes = np.frombuffer("\n".join(words).encode("utf-32-le"), np.uint32)
     characters = np.setdiff1d(codes, [ord("\n")])
     number = np.zeros(UNICODE, np.uint16)

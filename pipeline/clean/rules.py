@@ -11,7 +11,7 @@ After IEPile (Gui et al., ACL 2024, section 3.1).
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +24,7 @@ from pipeline.clean import chinese
 from pipeline.tables import annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.config import Clean
 
@@ -43,7 +43,6 @@ _PIECES: Final = 1 << 16
 def mostly_non_letters(table: Any, max_share: float) -> Any:
     """Texts of which more than `max_share` of the characters are no letters."""
     letters, visible = text.letter_counts(table["text"])
-    letters, visible = letters.to_numpy(), visible.to_numpy()
     return ((visible - letters) > max_share * visible + _TOLERANCE) | (visible == 0)
 
 
@@ -82,8 +81,14 @@ def _any_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
 
 def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:
     """The highest share of stop words that each text may have, from its pieces between blanks."""
-    weigh = lru_cache(_PIECES)(partial(_possible, stops=stops))
+    weigh = _weigher(stops)
     return np.fromiter((_most([*map(weigh, t.split())]) for t in texts), float, len(texts))
+
+
+@cache
+def _weigher(stops: frozenset[str]) -> Callable[[str], int]:
+    """`_possible` with these stop words, which remembers pieces from one shard to the next."""
+    return lru_cache(_PIECES)(partial(_possible, stops=stops))
 
 
 def _most(pieces: list[int]) -> float:
@@ -125,7 +130,7 @@ def details(table: Any, reasons: Any, stop_words: Path) -> Any:
     rows = np.flatnonzero(pc.is_valid(reasons).to_numpy(zero_copy_only=False))
     if len(rows):
         part = table.take(pa.array(rows))
-        letters, visible = (column.to_pylist() for column in text.letter_counts(part["text"]))
+        letters, visible = text.letter_counts(part["text"])
         for i, row in enumerate(rows):
             sentence, reason = part["text"][i].as_py(), reasons[row].as_py()
             if reason == "mostly_non_letters":

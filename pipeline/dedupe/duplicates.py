@@ -40,6 +40,9 @@ class Shard(NamedTuple):
     dataset: int
     split: str
     path: Path
+    rows: int
+    #: Bytes before compression.
+    size: int
 
 
 #: Neighboring shards, which one job reads, one at a time.
@@ -48,27 +51,26 @@ Group = tuple[Shard, ...]
 
 def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
     """All shards of the datasets, which `clean` has a folder for each of."""
-    found = (
-        (n, split, path)
-        for n, dataset in enumerate(datasets)
-        for split, path in record_shards(clean / dataset.id)
-    )
-    return tuple(Shard(number, *shard) for number, shard in enumerate(found))
+    found = []
+    for n, dataset in enumerate(datasets):
+        for split, path in record_shards(clean / dataset.id):
+            file = shards.metadata(path)
+            size = sum(file.row_group(k).total_byte_size for k in range(file.num_row_groups))
+            found.append(Shard(len(found), n, split, path, file.num_rows, size))
+    return tuple(found)
 
 
 def grouped(found: Sequence[Shard]) -> list[Group]:
     """The shards in groups, each the work of one job: no more of them than a file has parts."""
-    files = [shards.metadata(shard.path) for shard in found]
-    sizes = [sum(f.row_group(n).total_byte_size for n in range(f.num_row_groups)) for f in files]
-    most = max(_GROUP, 2 * sum(sizes) // shuffle.FAN)
+    most = max(_GROUP, 2 * sum(shard.size for shard in found) // shuffle.FAN)
     groups: list[list[Shard]] = []
     left = 0
-    for shard, size in zip(found, sizes, strict=True):
-        if size > left:
+    for shard in found:
+        if shard.size > left:
             groups.append([])
             left = most
         groups[-1].append(shard)
-        left -= size
+        left -= shard.size
     return [tuple(group) for group in groups]
 
 

@@ -57,7 +57,7 @@ _SIMILAR: Final = pa.schema(
 
 def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> None:
     """Report (and drop) near-duplicates among what exact deduplication left in `plan.folder`."""
-    size = _BANDS_BYTES * sum(shards.rows(shard.path) for shard in plan.found)
+    size = _BANDS_BYTES * sum(shard.rows for shard in plan.found)
     plan = plan._replace(work=plan.work / "near", hashes=shuffle.even(size))
     each = [*enumerate(groups)]
     one_pass("bands", _sketch, each, plan, workers)

@@ -93,7 +93,7 @@ def dedupe(
     datasets = sorted(datasets, key=lambda d: d.id)
     found = listing(datasets, clean)
     groups = grouped(found)
-    hashes = shuffle.even(_KEY_BYTES * sum(shards.rows(shard.path) for shard in found))
+    hashes = shuffle.even(_KEY_BYTES * sum(shard.rows for shard in found))
     places = bounds(group[0] for group in groups)
     with building(out) as folder:
         plan = Plan(tuple(datasets), settings, found, folder, scratch(folder), hashes, places)

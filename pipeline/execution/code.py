@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = Path(__file__).parent.parent
 _PREFIX: Final = f"{PACKAGE}{os.sep}"
-#: Fields of the syntax tree that change nothing: type comments, and a `u` before a string.
-_IGNORED: Final = ("type_comment", "type_ignores", "kind")
+#: Fields of the syntax tree that change nothing: type comments, a `u` before a string, and whether
+#: a name is read or set, which follows from where it stands.
+_IGNORED: Final = frozenset({"type_comment", "type_ignores", "kind", "ctx"})
 _WITH_DOCSTRING: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -120,8 +121,7 @@ def _walk(node: ast.AST, words: list[str], imports: list[ast.Import | ast.Import
         return
     words.append(kind.__name__)
     for field in kind._fields:
-        value = getattr(node, field, None)
-        if value is None or value == [] or field in _IGNORED:
+        if field in _IGNORED or (value := getattr(node, field, None)) is None or value == []:
             continue
         words.append(field)
         parts = value if isinstance(value, list) else [value]

@@ -14,11 +14,12 @@ from pipeline.errors import RawFileError, explained
 from pipeline.execution import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 #: The library `datasets` reads whole row groups; larger ones make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
+_TODO: Final = "delete the folder it is in and run the stage before again"
 #: Columns whose values rarely recur: a Parquet dictionary would cost time and, mostly, space.
 _DISTINCT: Final = frozenset(
     {"id", "record_id", "source_id", "origin", "text", "instruction", "output"}
@@ -33,10 +34,12 @@ def write(table: Any, path: Path) -> None:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns. Raises `RawFileError` if that is not possible."""
-    with opened(path, columns or ()) as file:
+    with opened(path) as file:
         # For small shards, threads cost more than they save.
         many = file.metadata.num_rows > MAX_ROWS_PER_GROUP
-        return file.read(None if columns is None else [*columns], use_threads=many)
+        table = file.read(None if columns is None else [*columns], use_threads=many)
+    _check_columns(columns or (), table.column_names, path)
+    return table
 
 
 def metadata(path: Path) -> Any:
@@ -52,26 +55,29 @@ def rows(path: Path) -> int:
 
 
 @contextmanager
-def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[Any]:
+def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
     """Open one shard, to read it piece by piece.
 
     Raises `RawFileError` if it cannot be read or lacks one of the columns.
     """
-    todo = "delete the folder it is in and run the stage before again"
     try:
         with (
             atomic.stream(path, "rb") as stream,
             pq.ParquetFile(stream, page_checksum_verification=True) as file,
         ):
-            present = file.schema_arrow.names
-            if missing := [name for name in columns if name not in present]:
-                what = f"this shard has no column {missing[0]!r}"
-                raise RawFileError(what, where=path, todo=todo)
+            if columns:
+                _check_columns(columns, file.schema_arrow.names, path)
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise explained(problem, path) or RawFileError(
-            f"cannot read this shard: {problem}", where=path, todo=todo
+            f"cannot read this shard: {problem}", where=path, todo=_TODO
         ) from None
+
+
+def _check_columns(wanted: Iterable[str], present: Collection[str], path: Path) -> None:
+    if missing := [name for name in wanted if name not in present]:
+        what = f"this shard has no column {missing[0]!r}"
+        raise RawFileError(what, where=path, todo=_TODO)
 
 
 def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:

@@ -25,7 +25,7 @@ from pipeline.negatives.fusion import LENGTH
 from pipeline.records import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -258,18 +258,24 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
     the same name does, "left" where nothing does, else the label that does.
     """
     counts: dict[Any, Counter[tuple[str, str]]] = {}
+    by_name: dict[str, list[Label]] = {}
+    for label in labels:
+        by_name.setdefault(_plain(label.name), []).append(label)
     for dataset, own in sets.items():
         names = {_plain(x.name): x.name for x in own.labels if x.task == task}
         wanted: dict[str, list[Label]] = {}
-        for label in labels:
-            if label.dataset != dataset and _plain(label.name) in names:
+        for label in chain.from_iterable(by_name.get(name, ()) for name in names):
+            if label.dataset != dataset:
                 for string in label.strings:
                     wanted.setdefault(string, []).append(label)
+        first_units = _first_units(wanted, own.language)
         for text, marked in own.texts.get(task, ()):
-            inside = {part for string in marked for part in _strings(string, own.language)}
-            for string in _strings(text, own.language) & wanted.keys():
+            for string in _strings(text, own.language, first_units) & wanted.keys():
                 by = marked.get(string, [])
-                if not by and string in inside:  # a part of a longer one, which is no verdict
+                if not by and any(
+                    string in longer and string in _strings(longer, own.language, first_units)
+                    for longer in marked
+                ):  # a part of a longer one, which is no verdict
                     continue
                 for label in wanted[string]:
                     name = names[_plain(label.name)]
@@ -279,12 +285,24 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
     return counts
 
 
-def _strings(text: str, language: str) -> set[str]:
-    """All strings of whole words, or of Chinese characters, that a text holds."""
-    spans = [found.span() for found in _UNIT.get(language, _UNIT["en"]).finditer(text)]
-    starts = [start for start, _ in spans]
+def _first_units(strings: Iterable[str], language: str) -> dict[str, int]:
+    """First word, or Chinese character, of strings -> the most units that one of them has."""
+    pattern = _UNIT.get(language, _UNIT["en"])
+    most: dict[str, int] = {}
+    for string in strings:
+        if units := pattern.findall(string):
+            most[units[0]] = max(most.get(units[0], 0), len(units))
+    return most
+
+
+def _strings(text: str, language: str, first_units: Mapping[str, int]) -> set[str]:
+    """All strings of whole units in a text that begin as some string that is looked for does."""
+    longest = _LONGEST.get(language, _LONGEST["en"])
+    units = [*_UNIT.get(language, _UNIT["en"]).finditer(text)]
+    ends = [unit.end() for unit in units]
     return {
-        text[start : spans[n + more][1]]
-        for n, start in enumerate(starts)
-        for more in range(min(_LONGEST.get(language, _LONGEST["en"]), len(spans) - n))
+        text[unit.start() : end]
+        for n, unit in enumerate(units)
+        if (most := first_units.get(unit[0]))
+        for end in ends[n : n + min(most, longest)]
     }

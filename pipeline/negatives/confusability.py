@@ -19,6 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from pipeline.hashing import hashes
+from pipeline.negatives.encoders import ASCII_TOKEN
 from pipeline.negatives.evidence import EXACT, links_kept
 
 if TYPE_CHECKING:
@@ -40,17 +41,21 @@ _CELLS: Final = 2**21
 _WORD: Final = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+|[^\w\s]|_")
 
 
+def _words(text: str) -> list[str]:
+    return (ASCII_TOKEN if text.isascii() else _WORD).findall(text)
+
+
 def features(example: Example) -> list[str]:
     """What a classifier sees: strings, words and ends; the words around, the nearest twice."""
     found = [fact for fact in example.facts if fact.startswith(("head", "tail"))]
     for slot, mention in enumerate(example.mentions[:2]):
         mention = mention.lower()  # noqa: PLW2901
-        words = _WORD.findall(mention)
+        words = _words(mention)
         found += [f"{slot}={mention}", f"{slot}<{mention[:2]}", f"{slot}>{mention[-2:]}"]
         found += [f"{slot}:{word}" for word in words]
         found += [f"{slot}:{a} {b}" for a, b in pairwise(words)]
     for side, text in enumerate(example.context):
-        words = _WORD.findall(text.lower())
+        words = _words(text.lower())
         found += [f"c{side}:{word}" for word in words]
         found += [f"c{side}:{a} {b}" for a, b in pairwise(words)]
         near = {0: words[-2:], 1: [], 2: words[:2]}[side]

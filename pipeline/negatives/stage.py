@@ -9,12 +9,12 @@ other dataset.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from pipeline.catalog import raw_files
 from pipeline.dedupe.tags import record_shards
@@ -110,7 +110,7 @@ def _dictionary(
     for evidence in found:
         if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
-            with threadpool_limits(1, "blas"):
+            with _libraries().limit(limits=1, user_api="blas"):
                 near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
         else:
             near = reference.near(dataset, evidence.task, evidence.labels)
@@ -130,6 +130,12 @@ def _dictionary(
     write_dictionary(content, folder / NAME)
     shards.write_json(summary, folder / "account.json")
     return Done([folder / NAME, folder / "account.json"])
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries that start threads: looking for them takes some milliseconds."""
+    return ThreadpoolController()
 
 
 def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | None) -> None:

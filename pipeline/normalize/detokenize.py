@@ -25,7 +25,7 @@ from pipeline.text import TREEBANK
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.normalize.rewriting import Piece
+    from pipeline.normalize.rewriting import Piece, Places
     from pipeline.records import Record
 
 Tokenized = Literal["words", "punctuation"]
@@ -67,8 +67,8 @@ def detokenized(record: Record, style: Tokenized) -> Record:
     return moved(record, partial(pieces, style=style))
 
 
-def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
-    """(the text as it was written, the place there of every place of `text` and of its end)."""
+def rewritten(text: str, style: Tokenized) -> tuple[str, Places]:
+    """(the text as it was written, where the places of `text` stand in it)."""
     return written(pieces(text, style))
 
 

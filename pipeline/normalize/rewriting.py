@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,21 +23,28 @@ if TYPE_CHECKING:
 Piece = tuple[str, int]
 
 
-def written(pieces: Iterable[Piece]) -> tuple[str, Sequence[int]]:
-    """Return (the new text, the place there of every place of the old text and of its end)."""
+class Places(NamedTuple):
+    """Where the places of an old text stand in a new one."""
+
+    #: Where each piece begins in the old text and in the new one; then where the last one ends.
+    old: Sequence[int]
+    new: Sequence[int]
+
+    def of(self, place: int) -> int:
+        """Return where a place of the old text stands; what is gone, at the end of what is left."""
+        piece = bisect_right(self.old, place) - 1
+        end = self.new[min(piece + 1, len(self.new) - 1)]
+        return min(self.new[piece] + place - self.old[piece], end)
+
+
+def written(pieces: Iterable[Piece]) -> tuple[str, Places]:
+    """Return (the new text, where the places of the old one stand in it)."""
+    listed = [*pieces]
+    parts = [part for part, _ in listed]
     # Numbers of 4 bytes: a text may have 10 million characters.
-    place = array("I")
-    parts: list[str] = []
-    at = 0
-    for part, length in pieces:
-        # What is gone stands at the end of what is left of it.
-        place.extend(range(at, at + min(length, len(part))))
-        at += len(part)
-        if length > len(part):
-            place.extend([at] * (length - len(part)))
-        parts.append(part)
-    place.append(at)
-    return "".join(parts), place
+    old = array("I", accumulate((length for _, length in listed), initial=0))
+    new = array("I", accumulate(map(len, parts), initial=0))
+    return "".join(parts), Places(old, new)
 
 
 def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
@@ -43,7 +52,7 @@ def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
 
     One with a mention of which nothing would be left stays as it is.
     """
-    text, place = written(rewrite(record.text))
+    text, places = written(rewrite(record.text))
     if text == record.text:
         return record
     mentions = []
@@ -51,7 +60,7 @@ def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
         if m.start is None or m.end is None:
             mentions.append(m._replace(text=written(rewrite(m.text))[0]))
         else:
-            start, end = place[m.start], place[m.end]
+            start, end = places.of(m.start), places.of(m.end)
             mentions.append(m._replace(text=text[start:end], start=start, end=end))
     if not all(m.text for m in mentions):
         return record

@@ -68,6 +68,10 @@ def test_a_record_of_whose_mention_nothing_would_be_left_stays():
     assert not counts
 
 
+def _plain(text):
+    return text.replace("#", "").replace(" ", "")
+
+
 @given(
     words=st.lists(st.sampled_from(["&amp;", "## ", "@", "~", "ab", " ", "#"]), max_size=20),
     data=st.data(),
@@ -82,16 +86,18 @@ def test_a_repaired_record_is_sound_and_its_mentions_say_the_same(words, data):
     assert violation(new) is None
     assert bool(counts) == (new.text != text)
     (own,) = new.mentions
-    assert own.text in (mention.text, fixed(mention.text)[0].text)
+    # Of "## ", what stands across an edge stays, though the mention by itself would lose its part.
+    assert _plain(own.text) in (_plain(mention.text), _plain(fixed(mention.text)[0].text))
 
 
 @given(st.lists(st.tuples(st.text("ab", max_size=3), st.integers(0, 4))))
 def test_every_place_of_the_old_text_has_one_in_the_new(pieces):
-    text, place = written(pieces)
+    text, places = written(pieces)
+    end = sum(length for _, length in pieces)
+    place = [*map(places.of, range(end + 1))]
 
     assert text == "".join(part for part, _ in pieces)
-    assert len(place) == sum(length for _, length in pieces) + 1
-    assert [*place] == sorted(place)
+    assert place == sorted(place)
     assert place[-1] == len(text)
 
 
