@@ -209,8 +209,8 @@ class Instruct(_Section, frozen=True):
     #: `instruct/templates.py`.
     templates: Name = "default"
     #: Values of roles and attributes: as IEPile prints them (a string for one, a list for several,
-    #: "NAN" for a role of none), or always a list.
-    role_values: Literal["published", "list"] = "published"
+    #: "NAN" for a role of none), always a list, or always a string, which holds several as JSON.
+    role_values: Literal["published", "list", "string"] = "published"
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False

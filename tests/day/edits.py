@@ -26,7 +26,7 @@ PARAMS = {
     "instruct.pure_negative_ratio": (1.5, 3, None),
     "instruct.ways": (64, 1, 3),
     "instruct.remainder": ("fill", "reference"),
-    "instruct.role_values": ("published", "list"),
+    "instruct.role_values": ("published", "list", "string"),
     "clean.max_non_letter_share": (0.8, 0.3),
     "clean.min_characters": (5, 30),
     "clean.fix": ([], ["span_with_two_labels", "mention_not_in_text"]),
