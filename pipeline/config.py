@@ -192,6 +192,9 @@ class Instruct(_Section, frozen=True):
     pure_negative_ratio: Number | None = 1.5
     #: The share of train records without a positive that are asked at all.
     negative_record_rate: Share = 1.0
+    #: About how many train instructions to make: records are chosen that cover labels, datasets
+    #: and lengths evenly, see `instruct/budget.py`; null: of all records.
+    budget: Count | None = None
     #: How labels are grouped, see `instruct/confusable.py` and `instruct/batching.py`.
     grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
     #: In how many ways "confusable" divides the labels into sets.

@@ -139,9 +139,12 @@ class Chain:
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield every folder that a stage reads, with a digest of its contents."""
+        # Datasets share a budget: what one of them is asked follows from the records of all.
+        shared = stage == "instruct" and self.ws.settings.instruct.budget is not None
         for earlier in STAGES[stage].reads:
             whole = STAGES[earlier].whole
-            for dataset in self.datasets if name == ALL else (name,):
+            every = name == ALL or (shared and earlier in ("clean", "dedupe"))
+            for dataset in self.datasets if every else (name,):
                 files = self._digests(earlier, ALL if whole else dataset)
                 # Of the negatives, only the dictionary is read, not the account beside it.
                 prefix = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
@@ -254,12 +257,6 @@ def _raw(dataset: Dataset, ws: Workspace) -> str:
         if split.documents:
             files[f"list {split.documents}"] = freshness.digest(raw_files.CATALOG / split.documents)
     return freshness.contents(files)
-
-
-def compared(ws: Workspace) -> list[str]:
-    """Return the datasets among which dedupe compared texts; none if it has not been run."""
-    stamp = freshness.stamp_of(ws.place("dedupe", ALL))
-    return [*stamp.made_from["declaration"]] if stamp else []
 
 
 def gate(stage: str, chain: Chain) -> str:

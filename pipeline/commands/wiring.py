@@ -12,7 +12,7 @@ import msgspec
 import xxhash
 
 from pipeline.catalog import raw_files
-from pipeline.execution import code
+from pipeline.execution import code, freshness
 from pipeline.readers import formats, module_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used])), versions
 
 
+def compared(ws: Workspace) -> list[str]:
+    """Return the datasets among which dedupe compared texts; none if it has not been run."""
+    stamp = freshness.stamp_of(ws.place("dedupe", "all"))
+    return [*stamp.made_from["declaration"]] if stamp else []
+
+
 def overrides() -> Path | None:
     """Return the file of dictionary links changed by hand, if the current folder has one."""
     path = Path("dictionaries", "overrides.toml")
@@ -114,7 +120,8 @@ def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
     folders = ws.folders
     near_labels = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
     clean, dedupe, out = folders["clean"], folders["dedupe"], folders["instruct"]
-    instruct(datasets, clean, dedupe, near_labels, ws.settings.instruct, out, ws.workers)
+    corpus = [ws.dataset(name) for name in compared(ws)] if ws.settings.instruct.budget else ()
+    instruct(datasets, clean, dedupe, near_labels, ws.settings.instruct, out, ws.workers, corpus)
 
 
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:

@@ -21,7 +21,7 @@ from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
-from pipeline.instruct import batching, confusable, counting, coverage, pairs
+from pipeline.instruct import batching, budget, confusable, counting, coverage, pairs
 from pipeline.instruct.asking import Asking
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
@@ -56,6 +56,8 @@ class Job(NamedTuple):
     shard: Path
     dedupe: Path | None
     target: Path
+    #: The `budget.order` of the records to be asked; None for all of them.
+    chosen: bytes | None = None
 
     @property
     def size(self) -> int:
@@ -76,12 +78,16 @@ def instruct(
     settings: Instruct,
     out: Path,
     workers: Workers | int = 1,
+    corpus: Sequence[Dataset] = (),
 ) -> None:
     """Write `out/<id>/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of the datasets.
 
-    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset.
+    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset. With a budget,
+    `corpus` are all datasets that share it, and `out/<id>/budget.json` says what was chosen.
     """
     templates(settings.templates)  # whatever is wrong with them is said at once
+    asked = [*_budgeted(corpus or datasets, clean, dedupe, settings)] if settings.budget else []
+    chosen, summary = budget.chosen(asked, settings, workers) if asked else ({}, {})
     with ExitStack() as stack:
         jobs: list[Job] = []
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
@@ -89,6 +95,12 @@ def instruct(
             own = None if dedupe is None else dedupe / dataset.id
             dictionary = dictionaries[dataset.id]
             jobs += _jobs(dataset, clean / dataset.id, own, dictionary, folder, settings)
+            if summary:
+                shards.write_json(summary, folder / "budget.json")
+        jobs = [
+            job._replace(chosen=chosen.get(job.shard)) if job.asking.split == "train" else job
+            for job in jobs
+        ]
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         if settings.in_sets:
@@ -128,7 +140,7 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
 def _held(job: Job) -> Done:
     text = ["text"] if job.asking.way == "pair" else []
     columns = ["id", "dropped", *text, "mentions", "relations", "events"]
-    bits, times = counting.held(kept(job.shard, job.dedupe, columns), job.asking)
+    bits, times = counting.held(_records(job, columns), job.asking)
     return Done([], [bits.hex(), times])
 
 
@@ -158,8 +170,31 @@ def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
     return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
+def _budgeted(
+    datasets: Sequence[Dataset], clean: Path, dedupe: Path | None, settings: Instruct
+) -> Iterator[budget.Shard]:
+    """The shards of train records that share the budget."""
+    for dataset in sorted(datasets, key=lambda d: d.id):
+        named = [t for t in dataset.tasks if coverage.way(dataset, t, settings) != "never"]
+        asked = tuple(
+            Asking(dataset, t, "train", tasks.inventory(dataset, t), {}, settings) for t in named
+        )
+        for _, path in record_shards(clean / dataset.id, ("train",)):
+            if asked and dataset.use != "held-out":
+                yield budget.Shard(asked, path, None if dedupe is None else dedupe / dataset.id)
+
+
+def _records(job: Job, columns: Sequence[str]) -> Any:
+    """The kept records of a shard that the budget has room for."""
+    table = kept(job.shard, job.dedupe, columns)
+    if job.chosen is None:
+        return table
+    order = np.frombuffer(job.chosen, np.uint64)
+    return table.filter(pa.array(np.isin(budget.order(table["id"]), order)))
+
+
 def _shard(job: Job) -> Done:
-    table = kept(job.shard, job.dedupe, _READ)
+    table = _records(job, _READ)
     with shards.writer(job.target, INSTRUCTIONS) as write:
         for block in blocks(table, len(job.asking.labels), job.asking.k):
             write(instructions(block, job.asking))

@@ -2,7 +2,8 @@
 
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
                           reason and kept; annotations; the instructions of every task; what
-                          the labels asked give away; the datasets whose texts are invented
+                          the labels asked give away; the datasets whose texts are invented;
+                          what the records chosen for a budget cover
     labels.json           names of labels that mean the same, and names that mean two things
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
@@ -72,6 +73,7 @@ def report(
         "datasets": {name: dataset.counts for name, dataset in measured.items()},
         "edition": {"invented": editions.invented(measured, folders["normalize"])},
         "skipped": dict(skipped),
+        "budget": _budget(folders["instruct"], measured),
     }
     totals = figures.totals(counts)
     near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
@@ -103,6 +105,15 @@ def report(
         )
         shards.write_text(page.html(content), folder / "index.html")
     return counts
+
+
+def _budget(instructed: Path, names: Iterable[str]) -> dict[str, Any] | None:
+    """What the records cover that were chosen for `instruct.budget`; None if there is none.
+
+    Every dataset's folder holds the same.
+    """
+    path = next((p for n in names if (p := instructed / n / "budget.json").exists()), None)
+    return None if path is None else shards.read_json(path, "rows", "all")
 
 
 def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
