@@ -108,11 +108,10 @@ def test_near_duplicates_come_after_others(tmp_path):
     other = [(f"{text}, says Bo", [("Bo", "person")]) for text in strange]
     lay(tmp_path / "clean", "small", alike + other)
 
-    asked, _ = made(tmp_path / "clean", tmp_path / "out", [SMALL], budget=16)
+    asked, _ = made(tmp_path / "clean", tmp_path / "out", [SMALL], budget=30)
 
-    chosen = numbers(asked["small"])
-    assert len(chosen) >= 14
-    assert len([n for n in chosen if n < 200]) <= 6  # of a random choice, nearly all
+    # A random choice would leave out most of them.
+    assert numbers(asked["small"]) >= {*range(200, 214)}
 
 
 def test_texts_of_all_lengths_are_chosen(tmp_path):
