@@ -113,7 +113,7 @@ def _budget(instructed: Path, names: Iterable[str]) -> dict[str, Any] | None:
     Every dataset's folder holds the same.
     """
     path = next((p for n in names if (p := instructed / n / "budget.json").exists()), None)
-    return None if path is None else shards.read_json(path, "rows", "all")
+    return None if path is None else shards.read_json(path, "all")
 
 
 def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
