@@ -217,12 +217,20 @@ class Instruct(_Section, frozen=True):
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False
+    #: Whether a task of which a label means something else in another dataset, as the map of
+    #: labels finds, is asked with what its labels mean ("qualify"), or by names alone ("keep").
+    conflicts: Literal["keep", "qualify"] = "keep"
     #: Whether train records are also asked for labels by their aliases, if the dataset has any.
     aliases: bool = False
 
     def k(self, task: str) -> int:
         """Return how many labels an instruction of this task asks at most."""
         return self.labels_per_instruction[task]
+
+    @property
+    def of_corpus(self) -> bool:
+        """Whether what is asked of a dataset follows from other datasets too."""
+        return self.budget is not None or self.conflicts == "qualify"
 
     @property
     def in_sets(self) -> bool:

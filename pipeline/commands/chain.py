@@ -139,8 +139,8 @@ class Chain:
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield every folder that a stage reads, with a digest of its contents."""
-        # Datasets share a budget: what one of them is asked follows from the records of all.
-        shared = stage == "instruct" and self.ws.settings.instruct.budget is not None
+        # With a budget, for one, what a dataset is asked follows from the records of all.
+        shared = stage == "instruct" and self.ws.settings.instruct.of_corpus
         for earlier in STAGES[stage].reads:
             whole = STAGES[earlier].whole
             every = name == ALL or (shared and earlier in ("clean", "dedupe"))
@@ -154,7 +154,8 @@ class Chain:
         """Return the digests of what a stage reads of the user's: raw files, overrides."""
         if stage == "normalize":
             return {"raw files": _raw(self.datasets[name], self.ws)}
-        path = overrides() if stage == "negatives" else None
+        shared = stage == "instruct" and self.ws.settings.instruct.of_corpus
+        path = overrides() if shared or stage in ("negatives", "report") else None
         return {"overrides": freshness.digest(path)} if path else {}
 
     def _digests(self, stage: str, name: str) -> dict[str, str]:

@@ -116,12 +116,15 @@ def _negatives(datasets: Sequence[Dataset], ws: Workspace, imported: Path | None
 def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
     from pipeline.instruct.stage import instruct
     from pipeline.negatives.interchange import dictionary_for
+    from pipeline.negatives.overrides import Overrides
 
     folders = ws.folders
     near_labels = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
     clean, dedupe, out = folders["clean"], folders["dedupe"], folders["instruct"]
-    corpus = [ws.dataset(name) for name in compared(ws)] if ws.settings.instruct.budget else ()
-    instruct(datasets, clean, dedupe, near_labels, ws.settings.instruct, out, ws.workers, corpus)
+    settings = ws.settings.instruct
+    corpus = [ws.dataset(name) for name in compared(ws)] if settings.of_corpus else ()
+    pairs = Overrides.read(overrides()).pairs if settings.of_corpus else ()
+    instruct(datasets, clean, dedupe, near_labels, settings, out, ws.workers, corpus, pairs)
 
 
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
@@ -134,12 +137,14 @@ def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _report(
     datasets: Sequence[Dataset], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()
 ) -> None:
+    from pipeline.negatives.overrides import Overrides
     from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
     digest, _ = code_of("report", {d.reader["name"] for d in datasets})
     made = {"code": digest, "parameters": parameters(ws.settings)}
-    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made)
+    pairs = Overrides.read(overrides()).pairs
+    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made, pairs)
 
 
 #: In the order in which they run.

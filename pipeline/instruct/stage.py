@@ -10,6 +10,8 @@ kernels: Python touches every annotation once, never an instruction.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -19,13 +21,14 @@ import pyarrow.compute as pc
 
 from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
-from pipeline.execution import shards
+from pipeline.execution import engines, shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.instruct import batching, budget, confusable, counting, coverage, pairs
 from pipeline.instruct.asking import Asking
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
 from pipeline.instruct.templates import templates
+from pipeline.negatives import atlas
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
     from pipeline.execution.engines import Workers
+    from pipeline.negatives.overrides import Pair
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
 _CELLS: Final = 300_000
@@ -79,13 +83,21 @@ def instruct(
     out: Path,
     workers: Workers | int = 1,
     corpus: Sequence[Dataset] = (),
+    pairs_by_hand: Sequence[Pair] = (),
 ) -> None:
     """Write `out/<id>/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of the datasets.
 
-    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset. With a budget,
-    `corpus` are all datasets that share it, and `out/<id>/budget.json` says what was chosen.
+    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset. `corpus` are
+    all datasets that share a budget, of which `out/<id>/budget.json` says what was chosen, and
+    whose labels are compared, where those in conflict are qualified, with `pairs_by_hand`.
     """
     templates(settings.templates)  # whatever is wrong with them is said at once
+    qualified: set[tuple[str, str]] = set()
+    if settings.conflicts == "qualify":
+        gather = partial(_labels, clean=clean, dedupe=dedupe)
+        found = engines.run(gather, corpus or datasets, workers, attrgetter("id"))
+        labels = {d.id: own for d, own in zip(corpus or datasets, found, strict=True)}
+        qualified = atlas.qualified(atlas.compared(labels, pairs_by_hand)["conflicts"])
     asked = [*_budgeted(corpus or datasets, clean, dedupe, settings)] if settings.budget else []
     chosen, summary = budget.chosen(asked, settings, workers) if asked else ({}, {})
     with ExitStack() as stack:
@@ -98,7 +110,12 @@ def instruct(
             if summary:
                 shards.write_json(summary, folder / "budget.json")
         jobs = [
-            job._replace(chosen=chosen.get(job.shard)) if job.asking.split == "train" else job
+            job._replace(
+                chosen=chosen.get(job.shard) if job.asking.split == "train" else None,
+                asking=job.asking._replace(
+                    qualified=(job.asking.dataset.id, atlas.KINDS[job.asking.task]) in qualified
+                ),
+            )
             for job in jobs
         ]
         # The largest first, whosesoever they are, so that none is left to one process at the end.
@@ -109,6 +126,11 @@ def instruct(
             _shard, [Step(job.target.parents[1], job.name, job) for job in jobs], workers
         ):
             pass
+
+
+def _labels(dataset: Dataset, clean: Path, dedupe: Path | None) -> atlas.Labels:
+    own = None if dedupe is None else dedupe / dataset.id
+    return atlas.gathered(dataset, clean / dataset.id, own)
 
 
 def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
@@ -268,10 +290,11 @@ def _told(asking: Asking) -> Dataset:
     asked the same.
     """
     dataset, settings, train = asking.dataset, asking.settings, asking.split == "train"
+    described = settings.descriptions or asking.qualified
     return msgspec.structs.replace(
         dataset,
-        descriptions=dataset.descriptions if settings.descriptions else {},
-        paraphrases=dataset.paraphrases if settings.descriptions and train else {},
+        descriptions=dataset.descriptions if described else {},
+        paraphrases=dataset.paraphrases if described and train else {},
         aliases=dataset.aliases if settings.aliases and train else {},
     )
 

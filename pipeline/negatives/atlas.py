@@ -28,13 +28,18 @@ from pipeline.records import SPLITS
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+    from pipeline.negatives.overrides import Pair
 
 #: Strings kept of each label, and texts of each dataset in which those of others are looked for.
 _STRINGS, _TEXTS = 60, 1000
+#: Task -> the task under which its labels stand on the map.
+KINDS: Final = {"NER": "NER", **dict.fromkeys(("RE", "SPO", "KG"), "RE")} | dict.fromkeys(
+    ("EE", "EET", "EEA"), "EE"
+)
 #: Part -> its share in the vector of a label.
 _SHARES: Final = {"name": 0.3, "guideline": 0.3, "mentions": 0.4}
 _NEAREST: Final = 12
@@ -75,8 +80,7 @@ class Labels(NamedTuple):
 
 def gathered(dataset: Dataset, clean: Path, dedupe: Path | None) -> Labels:
     """The labels of a dataset with strings and texts drawn by hash."""
-    wanted = {"NER": "NER", "RE": "RE", "SPO": "RE", "EE": "EE", "EET": "EE"}
-    tasks = [*dict.fromkeys(wanted[task] for task in dataset.tasks if task in wanted)]
+    tasks = [*dict.fromkeys(KINDS[task] for task in dataset.tasks)]
     labels = [
         Label(
             dataset.id,
@@ -91,7 +95,7 @@ def gathered(dataset: Dataset, clean: Path, dedupe: Path | None) -> Labels:
     ]
     table = _drawn(clean, dedupe)
     texts = {task: [*_marked(table, task)] for task in tasks if task != "RE"}
-    partial = {wanted.get(t) for t, own in dataset.coverage.items() if own != "complete"}
+    partial = {KINDS[t] for t, own in dataset.coverage.items() if own != "complete"}
     return Labels(dataset.language, labels, texts, frozenset(tasks) - partial)
 
 
@@ -127,8 +131,11 @@ def _with_trigger(record: Any) -> Iterator[Any]:
     return (event for event in record["events"] if event["trigger"] is not None)
 
 
-def compared(found: Mapping[str, Labels]) -> dict[str, Any]:
-    """What all labels of all datasets say of each other, by dataset id: `same` and `conflicts`."""
+def compared(found: Mapping[str, Labels], pairs: Sequence[Pair] = ()) -> dict[str, Any]:
+    """What all labels of all datasets say of each other, by dataset id: `same` and `conflicts`.
+
+    `pairs` are those that a person joined or parted, whatever is found.
+    """
     result: dict[str, Any] = {"same": [], "conflicts": []}
     for language in sorted({own.language for own in found.values()}):
         sets = {name: own for name, own in sorted(found.items()) if own.language == language}
@@ -137,10 +144,11 @@ def compared(found: Mapping[str, Labels]) -> dict[str, Any]:
             if len(labels) > 1:
                 place = Map(labels)
                 about = {"language": language, "task": task}
-                result["same"] += [about | pair for pair in place.same()]
+                by_hand = [*place.by_hand(pair for pair in pairs if pair.task == task)]
                 left = _left(sets, task, labels)
-                unlike = _UNLIKE[like(language)]
-                result["conflicts"] += [about | pair for pair in place.conflicts(left, unlike)]
+                conflicts = place.conflicts(left, _UNLIKE[like(language)])
+                for key, own in (("same", place.same()), ("conflicts", conflicts)):
+                    result[key] += [about | pair for pair in _judged(key, own, by_hand)]
     result["same"].sort(key=lambda pair: (-pair["similarity"], pair["a"], pair["b"]))
     result["conflicts"].sort(
         key=lambda pair: (-pair["left"], pair["similarity"], pair["a"], pair["b"])
@@ -239,6 +247,18 @@ class Map:
                         "left_by_a": _told(sides[1]),
                     }
 
+    def by_hand(self, pairs: Iterable[Pair]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """("same" or "conflicts", entry) of the pairs whose labels are on this map."""
+        number = {(x.dataset, x.name): n for n, x in enumerate(self.labels)}
+        for pair in pairs:
+            at = sorted(number[key] for key in map(tuple, pair.labels) if key in number)
+            if len(at) == len(pair.labels):
+                entry = _pair(*(self.labels[n] for n in at)) | {"reason": pair.reason}
+                entry["similarity"] = float(self.similarity(*np.array(at)[:, None])[0])
+                if pair.verdict == "part":
+                    entry |= {"left": 0.0, "left_by_b": [], "left_by_a": []}
+                yield "same" if pair.verdict == "join" else "conflicts", entry
+
     def apart(self, first: Any, second: Any, unlike: float) -> Any:
         """Of which pairs neither guidelines nor strings are alike; both labels must have both."""
         there = np.ones(len(first), bool)
@@ -248,6 +268,20 @@ class Map:
         guidelines = self.similarity(first, second, ["guideline"])
         strings = self.similarity(first, second, ["mentions"])
         return there & (guidelines < unlike) & (strings < _STRINGS_UNLIKE)
+
+
+def _judged(
+    key: str, found: Iterable[dict[str, Any]], by_hand: Sequence[tuple[str, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What was found, without the pairs that a person judged, then those judged to be `key`."""
+    judged = [(entry["a"], entry["b"]) for _, entry in by_hand]
+    left = [entry for entry in found if (entry["a"], entry["b"]) not in judged]
+    return left + [entry for verdict, entry in by_hand if verdict == key]
+
+
+def qualified(conflicts: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """(dataset id, kind of task) of the labels in conflict."""
+    return {(pair[side][0], pair["task"]) for pair in conflicts for side in "ab"}
 
 
 def _plain(name: str) -> str:

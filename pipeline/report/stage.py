@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.execution.engines import Workers
+    from pipeline.negatives.overrides import Pair
 
 #: How a cell begins that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -60,11 +61,13 @@ def report(
     skipped: Iterable[tuple[str, str]] = (),
     workers: Workers | int = 1,
     made: Mapping[str, str] | None = None,
+    pairs: Sequence[Pair] = (),
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output.
 
     `skipped` are datasets left out, with the reason; `made` says how the corpus was made
-    (code, parameters). Raises CountError where records are lost.
+    (code, parameters); `pairs` are labels that were joined or parted by hand. Raises CountError
+    where records are lost.
     """
     datasets = sorted(datasets, key=lambda d: d.id)
     results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
@@ -81,7 +84,7 @@ def report(
     rows = [row for dataset in measured.values() for row in dataset.rows]
     rows = examples.with_partners(rows, near, folders, measured, workers)
     instructions = [row for dataset in measured.values() for row in dataset.instructions]
-    label_map = atlas.compared({name: dataset.labels for name, dataset in measured.items()})
+    label_map = atlas.compared({name: own.labels for name, own in measured.items()}, pairs)
     figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
     with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")

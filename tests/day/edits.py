@@ -26,6 +26,8 @@ PARAMS = {
     "instruct.pure_negative_ratio": (1.5, 3, None),
     "instruct.ways": (64, 1, 3),
     "instruct.remainder": ("fill", "reference"),
+    "instruct.budget": (None, 40, 200),
+    "instruct.conflicts": ("keep", "qualify"),
     "instruct.role_values": ("published", "list", "string"),
     "clean.max_non_letter_share": (0.8, 0.3),
     "clean.min_characters": (5, 30),
