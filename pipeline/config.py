@@ -165,6 +165,7 @@ class Negatives(_Section, frozen=True):
     weights: dict[str, Number] = msgspec.field(
         default_factory=lambda: {
             "name": 2.0,
+            "guideline": 0.0,
             "mentions": 1.0,
             "contexts": 0.5,
             "signature": 1.0,
