@@ -1,7 +1,8 @@
 """How good is the hard-negative dictionary? Two measures, beside what label names alone give.
 
 R-precision against hand-made dictionaries (`--reference`, the field's JSON form): for each label
-the share of its reference neighbours among as many of our first ones, averaged over labels.
+the share of its reference neighbours among as many of our first ones, averaged over labels; "cut"
+is what the dictionary holds, with its `top_k`, and "guided" has guidelines as a signal too.
 Confusion coverage: the share of a classifier's confusions, on records that the signals made of such
 confusions have not seen, that falls on the dictionary's neighbours (which is somewhat too good for
 it: other signals have seen those records); the baselines get as many neighbours per label.
@@ -33,6 +34,7 @@ from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder, unit
 from pipeline.negatives.evidence import gather
 from pipeline.negatives.interchange import r_precision
 from pipeline.negatives.stage import dictionary_tasks, neighbours
+from pipeline.tasks import inventory
 from tests.helpers import normalize_one
 
 
@@ -81,19 +83,28 @@ def ranking(labels, similarity):
 
 
 def rankings(evidence, settings, minilm):
-    """Method -> label -> ranked others, and the neighbours that the dictionary would hold."""
+    """Method -> label -> ranked others; what the dictionary would hold; the same by method.
+
+    "guided" has guidelines as a signal of weight 1.
+    """
     labels = evidence.labels
     encoder = CorpusEncoder(evidence.texts())
-    full = neighbours(
-        evidence, encoder, config.Negatives(**{**settings, "top_k": 10**6, "min_similarity": -1e9})
-    )
-    own = neighbours(evidence, encoder, config.Negatives(**settings))
+
+    def found_with(**changed):
+        near = neighbours(evidence, encoder, config.Negatives(**{**settings, **changed}))
+        return {label: [n["label"] for n in own] for label, own in near.items()}
+
+    uncut = {"top_k": 10**6, "min_similarity": -1e9}
+    guided = {"weights": {**settings["weights"], "guideline": 1.0}}
+    own = found_with()
     found = {"names": ranking(labels, by_ngrams(labels))}
     if minilm:
         rows = minilm.embed([[label] for label in labels])
         found["minilm"] = ranking(labels, rows @ rows.T)
-    found["ours"] = {label: [n["label"] for n in near] for label, near in full.items()}
-    return found, own
+    found["ours"] = found_with(**uncut)
+    found["guided"] = found_with(**uncut, **guided)
+    cut = {"ours, cut": own, "guided, cut": found_with(**guided)}
+    return found, own, cut
 
 
 def precision(ranked, reference):
@@ -113,9 +124,22 @@ def by_chance(labels, reference):
 
 
 def best_match(pool, task, source, reference):
-    """The evidence of the dataset of this source that has most of the reference's labels."""
-    able = [e for e in pool if e.task == task and source in (e.dataset.source, e.dataset.id)]
-    return max(able, key=lambda e: len({*e.labels} & {*reference}), default=None)
+    """The evidence of the dataset of this source that has most of the reference's labels.
+
+    With the reference, its published names replaced by those of the dataset.
+    """
+    able = []
+    for evidence in pool:
+        own = evidence.dataset
+        if evidence.task == task and source in (own.source, own.id):
+            published = inventory(catalog.load(own.id, names="published"), task)
+            called = dict(zip(published, evidence.labels, strict=True))
+            named = {
+                called.get(label, label): [called.get(x, x) for x in near]
+                for label, near in reference.items()
+            }
+            able.append((len({*evidence.labels} & {*named}), evidence, named))
+    return max(able, key=lambda found: found[0], default=(0, None, reference))[1:]
 
 
 def linear(evidence):
@@ -157,11 +181,11 @@ def covered(evidence, ranked, own, confused):
 def table(title, rows):
     """Print rows of method -> figure with their mean."""
     methods = [*rows[0][1]]
-    print(f"\n{title:34}" + "".join(f"{m:>9}" for m in methods))
+    print(f"\n{title:34}" + "".join(f"{m:>13}" for m in methods))
     for name, row in rows:
-        print(f"{name:34}" + "".join(f"{row[m]:9.3f}" for m in methods))
+        print(f"{name:34}" + "".join(f"{row[m]:13.3f}" for m in methods))
     means = {m: float(np.mean([row[m] for _, row in rows])) for m in methods}
-    print(f"{'mean of ' + str(len(rows)):34}" + "".join(f"{means[m]:9.3f}" for m in methods))
+    print(f"{'mean of ' + str(len(rows)):34}" + "".join(f"{means[m]:13.3f}" for m in methods))
     return means
 
 
@@ -198,12 +222,12 @@ def main():
     if given.reference:
         rows = []
         for task, sources in json.loads(given.reference.read_text(encoding="utf-8")).items():
-            for source, reference in sources.items():
-                evidence = best_match(pool, task, source, reference)
+            for source, hand_made in sources.items():
+                evidence, reference = best_match(pool, task, source, hand_made)
                 if evidence is None:
                     print(f"no dataset for {task} {source}")
                     continue
-                found = ranked[id(evidence)][0]
+                found = ranked[id(evidence)][0] | ranked[id(evidence)][2]
                 row = {m: precision(own, reference) for m, own in found.items()}
                 chance = {"random": by_chance(evidence.labels, reference)}
                 rows.append((f"{task} {source} ({evidence.split})", {**chance, **row}))
@@ -215,7 +239,7 @@ def main():
         rows = []
         for evidence in pool:
             if len(evidence.labels) >= 5 and evidence.split:
-                row = covered(evidence, *ranked[id(evidence)], confused(evidence))
+                row = covered(evidence, *ranked[id(evidence)][:2], confused(evidence))
                 if row["random"] is not None:
                     rows.append(
                         (f"{evidence.task} {evidence.dataset.id} {len(evidence.labels)}", row)

@@ -166,6 +166,7 @@ class Negatives(_Section, frozen=True):
     weights: dict[str, Number] = msgspec.field(
         default_factory=lambda: {
             "name": 2.0,
+            "guideline": 0.0,
             "mentions": 1.0,
             "contexts": 0.5,
             "signature": 1.0,
@@ -193,6 +194,9 @@ class Instruct(_Section, frozen=True):
     pure_negative_ratio: Number | None = 1.5
     #: The share of train records without a positive that are asked at all.
     negative_record_rate: Share = 1.0
+    #: About how many train instructions to make: records are chosen that cover labels, datasets
+    #: and lengths evenly, see `instruct/budget.py`; null: of all records.
+    budget: Count | None = None
     #: How labels are grouped, see `instruct/confusable.py` and `instruct/batching.py`.
     grouping: Literal["confusable", "round_robin", "shuffle", "contrast"] = "confusable"
     #: In how many ways "confusable" divides the labels into sets.
@@ -210,17 +214,25 @@ class Instruct(_Section, frozen=True):
     #: `instruct/templates.py`.
     templates: Name = "default"
     #: Values of roles and attributes: as IEPile prints them (a string for one, a list for several,
-    #: "NAN" for a role of none), or always a list.
-    role_values: Literal["published", "list"] = "published"
+    #: "NAN" for a role of none), always a list, or always a string, which holds several as JSON.
+    role_values: Literal["published", "list", "string"] = "published"
     #: Whether instructions say what labels mean, if the dataset describes them: {label:
     #: description} instead of a list, or an entry "description" if a label is asked as an object.
     descriptions: bool = False
+    #: Whether a task of which a label means something else in another dataset, as the map of
+    #: labels finds, is asked with what its labels mean ("qualify"), or by names alone ("keep").
+    conflicts: Literal["keep", "qualify"] = "keep"
     #: Whether train records are also asked for labels by their aliases, if the dataset has any.
     aliases: bool = False
 
     def k(self, task: str) -> int:
         """Return how many labels an instruction of this task asks at most."""
         return self.labels_per_instruction[task]
+
+    @property
+    def of_corpus(self) -> bool:
+        """Whether what is asked of a dataset follows from other datasets too."""
+        return self.budget is not None or self.conflicts == "qualify"
 
     @property
     def in_sets(self) -> bool:

@@ -36,6 +36,7 @@ STORED = {
     "pipeline.dedupe.tags",  # the records that are kept
     "pipeline.negatives.interchange",  # the dictionary
     "pipeline.negatives.atlas",  # the labels of all datasets
+    "pipeline.negatives.overrides",  # what a person decided about them
     "pipeline.publish.shares",
     "pipeline.report.figures",  # the counts
     "pipeline.report.examples",  # records by their ids

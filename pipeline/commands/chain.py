@@ -139,9 +139,12 @@ class Chain:
 
     def _inputs(self, stage: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield every folder that a stage reads, with a digest of its contents."""
+        # With a budget, for one, what a dataset is asked follows from the records of all.
+        shared = stage == "instruct" and self.ws.settings.instruct.of_corpus
         for earlier in STAGES[stage].reads:
             whole = STAGES[earlier].whole
-            for dataset in self.datasets if name == ALL else (name,):
+            every = name == ALL or (shared and earlier in ("clean", "dedupe"))
+            for dataset in self.datasets if every else (name,):
                 files = self._digests(earlier, ALL if whole else dataset)
                 # Of the negatives, only the dictionary is read, not the account beside it.
                 prefix = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
@@ -151,7 +154,8 @@ class Chain:
         """Return the digests of what a stage reads of the user's: raw files, overrides."""
         if stage == "normalize":
             return {"raw files": _raw(self.datasets[name], self.ws)}
-        path = overrides() if stage == "negatives" else None
+        shared = stage == "instruct" and self.ws.settings.instruct.of_corpus
+        path = overrides() if shared or stage in ("negatives", "report") else None
         return {"overrides": freshness.digest(path)} if path else {}
 
     def _digests(self, stage: str, name: str) -> dict[str, str]:
@@ -254,12 +258,6 @@ def _raw(dataset: Dataset, ws: Workspace) -> str:
         if split.documents:
             files[f"list {split.documents}"] = freshness.digest(raw_files.CATALOG / split.documents)
     return freshness.contents(files)
-
-
-def compared(ws: Workspace) -> list[str]:
-    """Return the datasets among which dedupe compared texts; none if it has not been run."""
-    stamp = freshness.stamp_of(ws.place("dedupe", ALL))
-    return [*stamp.made_from["declaration"]] if stamp else []
 
 
 def gate(stage: str, chain: Chain) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog, config
 from pipeline.commands import Arguments, workspace
-from pipeline.commands.chain import Chain, compared
+from pipeline.commands.chain import Chain
+from pipeline.commands.wiring import compared
 from pipeline.errors import RawFileError, StaleError
 from pipeline.execution import atomic, ownership, shards
 from pipeline.exports import Source, writing

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import Arguments, writing
-from pipeline.commands.chain import Chain, compared, gate
-from pipeline.commands.wiring import STAGES
+from pipeline.commands.chain import Chain, gate
+from pipeline.commands.wiring import STAGES, compared
 from pipeline.errors import DeclarationError, WorkError
 from pipeline.execution import shards
 

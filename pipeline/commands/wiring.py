@@ -12,7 +12,7 @@ import msgspec
 import xxhash
 
 from pipeline.catalog import raw_files
-from pipeline.execution import code
+from pipeline.execution import code, freshness
 from pipeline.readers import formats, module_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used])), versions
 
 
+def compared(ws: Workspace) -> list[str]:
+    """Return the datasets among which dedupe compared texts; none if it has not been run."""
+    stamp = freshness.stamp_of(ws.place("dedupe", "all"))
+    return [*stamp.made_from["declaration"]] if stamp else []
+
+
 def overrides() -> Path | None:
     """Return the file of dictionary links changed by hand, if the current folder has one."""
     path = Path("dictionaries", "overrides.toml")
@@ -110,11 +116,15 @@ def _negatives(datasets: Sequence[Dataset], ws: Workspace, imported: Path | None
 def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
     from pipeline.instruct.stage import instruct
     from pipeline.negatives.interchange import dictionary_for
+    from pipeline.negatives.overrides import Overrides
 
     folders = ws.folders
     near_labels = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
     clean, dedupe, out = folders["clean"], folders["dedupe"], folders["instruct"]
-    instruct(datasets, clean, dedupe, near_labels, ws.settings.instruct, out, ws.workers)
+    settings = ws.settings.instruct
+    corpus = [ws.dataset(name) for name in compared(ws)] if settings.of_corpus else ()
+    pairs = Overrides.read(overrides()).pairs if settings.of_corpus else ()
+    instruct(datasets, clean, dedupe, near_labels, settings, out, ws.workers, corpus, pairs)
 
 
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
@@ -127,12 +137,14 @@ def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _report(
     datasets: Sequence[Dataset], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()
 ) -> None:
+    from pipeline.negatives.overrides import Overrides
     from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
     digest, _ = code_of("report", {d.reader["name"] for d in datasets})
     made = {"code": digest, "parameters": parameters(ws.settings)}
-    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made)
+    pairs = Overrides.read(overrides()).pairs
+    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made, pairs)
 
 
 #: In the order in which they run.

@@ -29,6 +29,8 @@ class Asking(NamedTuple):
     settings: Instruct
     #: The sets that train records are asked, where the grouping has sets.
     sets: Sets | None = None
+    #: Whether a label of the task means something else in another dataset, and all are described.
+    qualified: bool = False
 
     @property
     def absent(self) -> str | None:

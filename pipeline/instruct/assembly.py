@@ -47,10 +47,10 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
     in_pairs = "pair" in table.column_names
-    lists = asking.settings.role_values == "list" and task in LISTED
-    asks = "RE_PAIR" if in_pairs else f"{task}_LIST" if lists else task
-    if lists:
-        found = found._replace(value=_in_lists(task, found.value))
+    form = asking.settings.role_values if task in LISTED else "published"
+    asks = "RE_PAIR" if in_pairs else task if form == "published" else f"{task}_{form.upper()}"
+    if form != "published":
+        found = found._replace(value=_in_form(form, task, found.value))
     texts = texts_for(asking.settings.templates, asks, dataset.language, split)
     names, number = _names(asking, ids)
     name = number(owner, code)
@@ -97,16 +97,31 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     return pa.Table.from_arrays(columns, schema=INSTRUCTIONS)
 
 
-def _in_lists(task: str, values: Any) -> Any:
-    """The answers with all values of roles or attributes as lists, [] for a role of no value."""
+def _in_form(form: str, task: str, values: Any) -> Any:
+    """The answers with all values of roles or attributes in one form: "list" or "string"."""
+    write = _as_list if form == "list" else _as_string
     answers = [orjson.loads(text) for text in values.to_pylist()]
     for answer in answers:
         slots = answer.values() if task == "KG" else (event["arguments"] for event in answer)
         for own in slots:
             for role, value in own.items():
-                several = value if isinstance(value, list) else [value]
-                own[role] = [] if value == NOTHING else several
+                own[role] = write(value)
     return pa.array(map(dumps, answers), pa.string())
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    """A value as a list: [] for "NAN"."""
+    several = value if isinstance(value, list) else [value]
+    return [] if value == NOTHING else several
+
+
+def _as_string(value: str | list[str]) -> str:
+    """A value as a string: several as a JSON list, which the scorer reads back.
+
+    One that could be taken for JSON is written as a list of one.
+    """
+    alone = isinstance(value, str) and value[:1] not in ("[", "{")
+    return value if alone else dumps(value if isinstance(value, list) else [value])
 
 
 def _given(table: Any) -> Any:

@@ -10,6 +10,8 @@ kernels: Python touches every annotation once, never an instruction.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -19,13 +21,14 @@ import pyarrow.compute as pc
 
 from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
-from pipeline.execution import shards
+from pipeline.execution import engines, shards
 from pipeline.execution.freshness import Done, Step, building, steps
-from pipeline.instruct import batching, confusable, counting, coverage, pairs
+from pipeline.instruct import batching, budget, confusable, counting, coverage, pairs
 from pipeline.instruct.asking import Asking
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
 from pipeline.instruct.templates import templates
+from pipeline.negatives import atlas
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
     from pipeline.execution.engines import Workers
+    from pipeline.negatives.overrides import Pair
 
 #: Bounds of one block: cells of the records x labels matrix, and bytes of instruction text.
 _CELLS: Final = 300_000
@@ -56,6 +60,8 @@ class Job(NamedTuple):
     shard: Path
     dedupe: Path | None
     target: Path
+    #: The `budget.order` of the records to be asked; None for all of them.
+    chosen: bytes | None = None
 
     @property
     def size(self) -> int:
@@ -76,12 +82,24 @@ def instruct(
     settings: Instruct,
     out: Path,
     workers: Workers | int = 1,
+    corpus: Sequence[Dataset] = (),
+    pairs_by_hand: Sequence[Pair] = (),
 ) -> None:
     """Write `out/<id>/<task>/<split>-NNNNN.parquet` (INSTRUCTIONS) for every task of the datasets.
 
-    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset.
+    `clean` and `dedupe` hold a folder per dataset; `dictionaries` are by dataset. `corpus` are
+    all datasets that share a budget, of which `out/<id>/budget.json` says what was chosen, and
+    whose labels are compared, where those in conflict are qualified, with `pairs_by_hand`.
     """
     templates(settings.templates)  # whatever is wrong with them is said at once
+    qualified: set[tuple[str, str]] = set()
+    if settings.conflicts == "qualify":
+        gather = partial(_labels, clean=clean, dedupe=dedupe)
+        found = engines.run(gather, corpus or datasets, workers, attrgetter("id"))
+        labels = {d.id: own for d, own in zip(corpus or datasets, found, strict=True)}
+        qualified = atlas.qualified(atlas.compared(labels, pairs_by_hand)["conflicts"])
+    asked = [*_budgeted(corpus or datasets, clean, dedupe, settings)] if settings.budget else []
+    chosen, summary = budget.chosen(asked, settings, workers) if asked else ({}, {})
     with ExitStack() as stack:
         jobs: list[Job] = []
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
@@ -89,6 +107,17 @@ def instruct(
             own = None if dedupe is None else dedupe / dataset.id
             dictionary = dictionaries[dataset.id]
             jobs += _jobs(dataset, clean / dataset.id, own, dictionary, folder, settings)
+            if summary:
+                shards.write_json(summary, folder / "budget.json")
+        jobs = [
+            job._replace(
+                chosen=chosen.get(job.shard) if job.asking.split == "train" else None,
+                asking=job.asking._replace(
+                    qualified=(job.asking.dataset.id, atlas.KINDS[job.asking.task]) in qualified
+                ),
+            )
+            for job in jobs
+        ]
         # The largest first, whosesoever they are, so that none is left to one process at the end.
         jobs.sort(key=lambda job: -job.size)
         if settings.in_sets:
@@ -97,6 +126,11 @@ def instruct(
             _shard, [Step(job.target.parents[1], job.name, job) for job in jobs], workers
         ):
             pass
+
+
+def _labels(dataset: Dataset, clean: Path, dedupe: Path | None) -> atlas.Labels:
+    own = None if dedupe is None else dedupe / dataset.id
+    return atlas.gathered(dataset, clean / dataset.id, own)
 
 
 def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
@@ -128,7 +162,7 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
 def _held(job: Job) -> Done:
     text = ["text"] if job.asking.way == "pair" else []
     columns = ["id", "dropped", *text, "mentions", "relations", "events"]
-    bits, times = counting.held(kept(job.shard, job.dedupe, columns), job.asking)
+    bits, times = counting.held(_records(job, columns), job.asking)
     return Done([], [bits.hex(), times])
 
 
@@ -158,8 +192,31 @@ def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
     return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
+def _budgeted(
+    datasets: Sequence[Dataset], clean: Path, dedupe: Path | None, settings: Instruct
+) -> Iterator[budget.Shard]:
+    """The shards of train records that share the budget."""
+    for dataset in sorted(datasets, key=lambda d: d.id):
+        named = [t for t in dataset.tasks if coverage.way(dataset, t, settings) != "never"]
+        asked = tuple(
+            Asking(dataset, t, "train", tasks.inventory(dataset, t), {}, settings) for t in named
+        )
+        for _, path in record_shards(clean / dataset.id, ("train",)):
+            if asked and dataset.use != "held-out":
+                yield budget.Shard(asked, path, None if dedupe is None else dedupe / dataset.id)
+
+
+def _records(job: Job, columns: Sequence[str]) -> Any:
+    """The kept records of a shard that the budget has room for."""
+    table = kept(job.shard, job.dedupe, columns)
+    if job.chosen is None:
+        return table
+    order = np.frombuffer(job.chosen, np.uint64)
+    return table.filter(pa.array(np.isin(budget.order(table["id"]), order)))
+
+
 def _shard(job: Job) -> Done:
-    table = kept(job.shard, job.dedupe, _READ)
+    table = _records(job, _READ)
     with shards.writer(job.target, INSTRUCTIONS) as write:
         for block in blocks(table, len(job.asking.labels), job.asking.k):
             write(instructions(block, job.asking))
@@ -233,10 +290,11 @@ def _told(asking: Asking) -> Dataset:
     asked the same.
     """
     dataset, settings, train = asking.dataset, asking.settings, asking.split == "train"
+    described = settings.descriptions or asking.qualified
     return msgspec.structs.replace(
         dataset,
-        descriptions=dataset.descriptions if settings.descriptions else {},
-        paraphrases=dataset.paraphrases if settings.descriptions and train else {},
+        descriptions=dataset.descriptions if described else {},
+        paraphrases=dataset.paraphrases if described and train else {},
         aliases=dataset.aliases if settings.aliases and train else {},
     )
 

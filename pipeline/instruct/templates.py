@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: Tasks whose answers give a string for one value of a role or attribute, and a list for several.
 LISTED: Final = ("EE", "EEA", "KG")
-#: Task -> language -> texts that say the same. RE_PAIR asks about one pair that is given, and
-#: EE_LIST and so on ask for values that are always lists.
+#: Task -> language -> texts that say the same. RE_PAIR asks about one pair that is given, EE_LIST
+#: and so on ask for values that are always lists, EE_STRING and so on for strings.
 Texts = dict[str, dict[str, list[str]]]
 OURS: Final = Path(__file__).parent / "templates.toml"
 _TODO: Final = (
@@ -72,7 +72,11 @@ def _read(path: Path, version: object = None) -> Texts:
             language = "en" if text.isascii() else "zh"
             own = texts.setdefault(task, {}).setdefault(language, [])
             own += [text] if text not in own else []
-    known = (*TASKS, "RE_PAIR", *(f"{task}_LIST" for task in LISTED))
+    known = (
+        *TASKS,
+        "RE_PAIR",
+        *(f"{task}_{form}" for task in LISTED for form in ("LIST", "STRING")),
+    )
     if unknown := sorted({*texts} - {*known}):
         raise DeclarationError(
             f"templates of no task: {unknown}", where=path, todo=f"use {', '.join(known)}"

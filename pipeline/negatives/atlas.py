@@ -3,7 +3,9 @@
 Within a language and task every label is one vector: its name, its guideline, and strings that it
 marks, each embedded over all labels of the map. One FAISS index finds the nearest labels. Names
 that differ and are each other's nearest in two datasets mean the same. A name that two datasets
-share means two things if one marks what the other, in its own texts, leaves or calls otherwise.
+share means two things if one marks what the other, in its own texts, leaves or calls otherwise, and
+more often than the one does so itself; or if neither guidelines nor strings are alike, and no text
+shows that both mark the same.
 """
 
 from __future__ import annotations
@@ -23,23 +25,33 @@ from pipeline.negatives.encoders import CorpusEncoder
 from pipeline.negatives.evidence import gather
 from pipeline.negatives.fusion import LENGTH
 from pipeline.records import SPLITS
+from pipeline.text import like
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+    from pipeline.negatives.overrides import Pair
 
 #: Strings kept of each label, and texts of each dataset in which those of others are looked for.
 _STRINGS, _TEXTS = 60, 1000
+#: Task -> the task under which its labels stand on the map.
+KINDS: Final = {"NER": "NER", **dict.fromkeys(("RE", "SPO", "KG"), "RE")} | dict.fromkeys(
+    ("EE", "EET", "EEA"), "EE"
+)
 #: Part -> its share in the vector of a label.
 _SHARES: Final = {"name": 0.3, "guideline": 0.3, "mentions": 0.4}
 _NEAREST: Final = 12
 #: From which similarity on labels of different names mean the same.
 ALIKE: Final = 0.35
-#: A name means two things if at least so many places, and this share of all places with strings of
-#: the one, are not marked by the other; or if guidelines and strings are less alike than this.
-_PLACES, _LEFT, _UNLIKE = 5, 0.5, 0.02
+#: A name means two things if the other does not mark at least so many places with strings of the
+#: one, and this share of them, and marks less than this share of what the one marks of its own.
+_PLACES, _LEFT, _OWN = 5, 0.5, 0.5
+#: Or if guidelines (by language) and strings are less alike than this. So many places of which both
+#: mark most speak against it.
+_UNLIKE: Final = {"en": 0.1, "zh": 0.2}
+_STRINGS_UNLIKE, _AGREED = 0.3, 3
 #: Words, or Chinese characters, of the longest string that is looked for.
 _LONGEST: Final = {"en": 4, "zh": 8}
 _UNIT: Final = {"en": re.compile(r"\w+"), "zh": re.compile(r"\S")}
@@ -62,12 +74,13 @@ class Labels(NamedTuple):
     language: str
     labels: list[Label]
     texts: dict[str, list[tuple[str, dict[str, list[str]]]]]
+    #: The tasks of which a string that is not marked has no label.
+    complete: frozenset[str]
 
 
 def gathered(dataset: Dataset, clean: Path, dedupe: Path | None) -> Labels:
     """The labels of a dataset with strings and texts drawn by hash."""
-    wanted = {"NER": "NER", "RE": "RE", "SPO": "RE", "EE": "EE", "EET": "EE"}
-    tasks = [*dict.fromkeys(wanted[task] for task in dataset.tasks if task in wanted)]
+    tasks = [*dict.fromkeys(KINDS[task] for task in dataset.tasks)]
     labels = [
         Label(
             dataset.id,
@@ -82,7 +95,8 @@ def gathered(dataset: Dataset, clean: Path, dedupe: Path | None) -> Labels:
     ]
     table = _drawn(clean, dedupe)
     texts = {task: [*_marked(table, task)] for task in tasks if task != "RE"}
-    return Labels(dataset.language, labels, texts)
+    partial = {KINDS[t] for t, own in dataset.coverage.items() if own != "complete"}
+    return Labels(dataset.language, labels, texts, frozenset(tasks) - partial)
 
 
 _ENDS: Final = {"NER": 1, "RE": 2, "EE": 1}
@@ -117,8 +131,11 @@ def _with_trigger(record: Any) -> Iterator[Any]:
     return (event for event in record["events"] if event["trigger"] is not None)
 
 
-def compared(found: Mapping[str, Labels]) -> dict[str, Any]:
-    """What all labels of all datasets say of each other, by dataset id: `same` and `conflicts`."""
+def compared(found: Mapping[str, Labels], pairs: Sequence[Pair] = ()) -> dict[str, Any]:
+    """What all labels of all datasets say of each other, by dataset id: `same` and `conflicts`.
+
+    `pairs` are those that a person joined or parted, whatever is found.
+    """
     result: dict[str, Any] = {"same": [], "conflicts": []}
     for language in sorted({own.language for own in found.values()}):
         sets = {name: own for name, own in sorted(found.items()) if own.language == language}
@@ -127,9 +144,11 @@ def compared(found: Mapping[str, Labels]) -> dict[str, Any]:
             if len(labels) > 1:
                 place = Map(labels)
                 about = {"language": language, "task": task}
-                result["same"] += [about | pair for pair in place.same()]
+                by_hand = [*place.by_hand(pair for pair in pairs if pair.task == task)]
                 left = _left(sets, task, labels)
-                result["conflicts"] += [about | pair for pair in place.conflicts(left)]
+                conflicts = place.conflicts(left, _UNLIKE[like(language)])
+                for key, own in (("same", place.same()), ("conflicts", conflicts)):
+                    result[key] += [about | pair for pair in _judged(key, own, by_hand)]
     result["same"].sort(key=lambda pair: (-pair["similarity"], pair["a"], pair["b"]))
     result["conflicts"].sort(
         key=lambda pair: (-pair["left"], pair["similarity"], pair["a"], pair["b"])
@@ -193,10 +212,11 @@ class Map:
             if apart and s >= ALIKE and back is not None and -back[1] == a:
                 yield {**_pair(own, other), "similarity": s}
 
-    def conflicts(self, left: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
+    def conflicts(self, left: Mapping[Any, Any], unlike: float) -> Iterator[dict[str, Any]]:
         """Labels of one name that mark different things.
 
         `left` is, by (label, dataset), what became of places of its strings there: see `_left`.
+        Guidelines less alike than `unlike` may mean different things.
         """
         groups: dict[str, list[int]] = {}
         for n, label in enumerate(self.labels):
@@ -208,13 +228,17 @@ class Map:
                 continue
             first, second = np.array(pairs).T
             alike = self.similarity(first, second, ("guideline", "mentions"))
-            for a, b, s in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True):
+            apart = self.apart(first, second, unlike)
+            for a, b, s, far in zip(
+                first.tolist(), second.tolist(), alike.tolist(), apart.tolist(), strict=True
+            ):
                 x, y = self.labels[a], self.labels[b]
                 sides = [
                     left.get((p.dataset, p.name, q.dataset, q.name)) for p, q in ((x, y), (y, x))
                 ]
-                shares = [_share(side) for side in sides]
-                if max(shares) >= _LEFT or s < _UNLIKE:
+                alone = [left.get((p.dataset, p.name) * 2) for p in (x, y)]
+                shares = [_share(*pair) for pair in zip(sides, alone, strict=True)]
+                if max(shares) >= _LEFT or (far and not any(map(_agreed, sides))):
                     yield {
                         **_pair(x, y),
                         "similarity": s,
@@ -222,6 +246,42 @@ class Map:
                         "left_by_b": _told(sides[0]),
                         "left_by_a": _told(sides[1]),
                     }
+
+    def by_hand(self, pairs: Iterable[Pair]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """("same" or "conflicts", entry) of the pairs whose labels are on this map."""
+        number = {(x.dataset, x.name): n for n, x in enumerate(self.labels)}
+        for pair in pairs:
+            at = sorted(number[key] for key in map(tuple, pair.labels) if key in number)
+            if len(at) == len(pair.labels):
+                entry = _pair(*(self.labels[n] for n in at)) | {"reason": pair.reason}
+                entry["similarity"] = float(self.similarity(*np.array(at)[:, None])[0])
+                if pair.verdict == "part":
+                    entry |= {"left": 0.0, "left_by_b": [], "left_by_a": []}
+                yield "same" if pair.verdict == "join" else "conflicts", entry
+
+    def apart(self, first: Any, second: Any, unlike: float) -> Any:
+        """Of which pairs neither guidelines nor strings are alike; both labels must have both."""
+        there = np.ones(len(first), bool)
+        for part in ("guideline", "mentions"):
+            has = np.diff(self.parts[part].indptr) > 0
+            there &= has[first] & has[second]
+        guidelines = self.similarity(first, second, ["guideline"])
+        strings = self.similarity(first, second, ["mentions"])
+        return there & (guidelines < unlike) & (strings < _STRINGS_UNLIKE)
+
+
+def _judged(
+    key: str, found: Iterable[dict[str, Any]], by_hand: Sequence[tuple[str, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What was found, without the pairs that a person judged, then those judged to be `key`."""
+    judged = [(entry["a"], entry["b"]) for _, entry in by_hand]
+    left = [entry for entry in found if (entry["a"], entry["b"]) not in judged]
+    return left + [entry for verdict, entry in by_hand if verdict == key]
+
+
+def qualified(conflicts: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """(dataset id, kind of task) of the labels in conflict."""
+    return {(pair[side][0], pair["task"]) for pair in conflicts for side in "ab"}
 
 
 def _plain(name: str) -> str:
@@ -236,13 +296,27 @@ def _pair(a: Label, b: Label) -> dict[str, Any]:
     }
 
 
-def _share(side: Counter[tuple[str, str]] | None) -> float:
-    """The share of places that are not marked by the label of that name; 0 for few places."""
-    if side is None:
-        return 0.0
-    whole = side.total()
-    gone = whole - sum(n for (_, how), n in side.items() if how == "marked")
-    return round(gone / whole, 3) if gone >= _PLACES else 0.0
+def _marked_of(side: Counter[tuple[str, str]] | None) -> tuple[int, int]:
+    """(places, those that are marked by the label of that name)."""
+    places = side or Counter()
+    return places.total(), sum(n for (_, how), n in places.items() if how == "marked")
+
+
+def _share(side: Counter[tuple[str, str]] | None, own: Counter[tuple[str, str]] | None) -> float:
+    """The share of places that are not marked by the label of that name.
+
+    0 for few places, or where its own dataset marks hardly more of its places.
+    """
+    whole, marked = _marked_of(side)
+    own_whole, own_marked = _marked_of(own)
+    more = marked * own_whole < _OWN * own_marked * whole
+    return round((whole - marked) / whole, 3) if whole - marked >= _PLACES and more else 0.0
+
+
+def _agreed(side: Counter[tuple[str, str]] | None) -> bool:
+    """Whether some places speak for one meaning: both mark most of them."""
+    whole, marked = _marked_of(side)
+    return marked >= _AGREED and 2 * marked >= whole
 
 
 def _told(side: Counter[tuple[str, str]] | None) -> list[list[Any]]:
@@ -254,8 +328,8 @@ def _told(side: Counter[tuple[str, str]] | None) -> list[list[Any]]:
 def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dict[Any, Any]:
     """(dataset A, its label, dataset B, its label of that name) -> (string, how) -> places.
 
-    Places are those in texts of B of strings that A marks; `how` is "marked" where B's label of
-    the same name does, "left" where nothing does, else the label that does.
+    Places are those in texts of B, or of A itself, of strings that A marks; `how` is "marked" where
+    B's label of the same name does, "left" where nothing does, else the label that does.
     """
     counts: dict[Any, Counter[tuple[str, str]]] = {}
     by_name: dict[str, list[Label]] = {}
@@ -265,9 +339,8 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
         names = {_plain(x.name): x.name for x in own.labels if x.task == task}
         wanted: dict[str, list[Label]] = {}
         for label in chain.from_iterable(by_name.get(name, ()) for name in names):
-            if label.dataset != dataset:
-                for string in label.strings:
-                    wanted.setdefault(string, []).append(label)
+            for string in label.strings:
+                wanted.setdefault(string, []).append(label)
         first_units = _first_units(wanted, own.language)
         for text, marked in own.texts.get(task, ()):
             for string in _strings(text, own.language, first_units) & wanted.keys():
@@ -278,6 +351,8 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
                 ):  # a part of a longer one, which is no verdict
                     continue
                 for label in wanted[string]:
+                    if not by and task not in own.complete and label.dataset != dataset:
+                        continue  # nobody looked for it there
                     name = names[_plain(label.name)]
                     how = "marked" if name in by else by[0] if by else "left"
                     key = (label.dataset, label.name, dataset, name)

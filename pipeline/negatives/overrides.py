@@ -1,4 +1,4 @@
-"""Links of the dictionary that a person added or removed: `dictionaries/overrides.toml`.
+"""What a person decided about labels: `dictionaries/overrides.toml`.
 
     [[link]]
     dataset = "wnut2017"
@@ -8,12 +8,21 @@
     remove = ["product"]
     reason = "bands and companies are both named like brands"
 
-Added links come first, in the order given.
+adds and removes links of the dictionary; added ones come first, in the order given.
+
+    [[pair]]
+    task = "NER"
+    labels = [["conll04", "location"], ["mit-restaurant", "location"]]
+    verdict = "part"
+    reason = "places by name there, any word for where here"
+
+joins or parts two labels on the map across datasets, whatever is found: "join" if they mean the
+same, "part" if they mean different things.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -21,7 +30,7 @@ from pipeline import catalog, config
 from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -38,41 +47,65 @@ class Link(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     remove: list[str] = []
 
 
+class Pair(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Two labels, each as (dataset, label), that mean the same, or different things, and why."""
+
+    task: Literal["NER", "RE", "EE"]
+    labels: tuple[tuple[str, str], tuple[str, str]]
+    verdict: Literal["join", "part"]
+    reason: str
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     link: list[Link] = []
+    pair: list[Pair] = []
 
 
 class Overrides:
-    """All links changed by hand; those of datasets that are not run are left alone."""
+    """All that was decided by hand; what is about datasets that are not run is left alone."""
 
-    def __init__(self, links: list[Link], path: Path | None = None) -> None:
+    def __init__(
+        self, links: list[Link], path: Path | None = None, pairs: Sequence[Pair] = ()
+    ) -> None:
         self._links = links
         self._path = path
+        self.pairs = pairs
 
     @classmethod
     def read(cls, path: Path | None) -> Overrides:
         """Read and validate the file; no path means no overrides."""
         if path is None:
             return cls([])
-        links: list[Link] = config.read_toml(path, _File).link
+        file: _File = config.read_toml(path, _File)
         known = {*catalog.ids()}
-        for link in links:
-            if not link.reason.strip():
+        named = [(link.dataset, link.label, link.reason) for link in file.link]
+        named += [(*label, pair.reason) for pair in file.pair for label in pair.labels]
+        for dataset, label, reason in named:
+            if not reason.strip():
                 raise DeclarationError(
-                    f"no reason given for {link.label!r}",
+                    f"no reason given for {label!r}",
                     where=path,
-                    todo="say in `reason` why the link is changed",
+                    todo="say in `reason` why this is decided by hand",
                 )
-            if link.dataset not in known:
+            if dataset not in known:
                 raise DeclarationError(
-                    f"there is no dataset {link.dataset!r}",
+                    f"there is no dataset {dataset!r}",
                     where=path,
                     todo="use an id that `iepile datasets` lists",
                 )
-        return cls(links, path)
+        return cls(file.link, path, file.pair)
 
     def check(self, dataset: Dataset, labels: Mapping[str, Collection[str]]) -> None:
-        """Refuse a link of this dataset whose task or labels it does not have."""
+        """Refuse a link or pair of this dataset whose task or labels it does not have."""
+        for pair in self.pairs:
+            kinds = ("RE", "SPO", "KG") if pair.task == "RE" else (pair.task,)
+            kind = {"NER": "entity", "RE": "relation", "EE": "event"}[pair.task]
+            own = dataset.labels_of(kind) if {*kinds} & {*labels} else []
+            for name, label in pair.labels:
+                if name == dataset.id and label not in own:
+                    what = f"{name} {pair.task} has no label {label!r}"
+                    todo = f"use one of: {', '.join(own)}"
+                    raise DeclarationError(what, where=self._path, todo=todo)
         for link in self._links:
             if link.dataset != dataset.id:
                 continue

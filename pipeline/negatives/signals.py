@@ -65,6 +65,16 @@ def name(evidence: Evidence) -> Signal:
 
 
 @signal
+def guideline(evidence: Evidence) -> Signal:
+    """What the label is declared to mean; of a typed relation, what its predicate means."""
+    told = evidence.dataset.descriptions
+    names = evidence.labels
+    if evidence.task == "SPO":
+        names = [predicate for _, predicate, _ in evidence.dataset.signatures_of()]
+    return Texts([[[told[own]] if own in told else [] for own in names]])
+
+
+@signal
 def mentions(evidence: Evidence) -> Signal:
     """The strings annotated with the label: entities, heads and tails, triggers."""
     slots = 2 if evidence.task in ("RE", "SPO") else 1

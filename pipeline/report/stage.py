@@ -2,7 +2,8 @@
 
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
                           reason and kept; annotations; the instructions of every task; what
-                          the labels asked give away; the datasets whose texts are invented
+                          the labels asked give away; the datasets whose texts are invented;
+                          what the records chosen for a budget cover
     labels.json           names of labels that mean the same, and names that mean two things
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.execution.engines import Workers
+    from pipeline.negatives.overrides import Pair
 
 #: How a cell begins that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -59,11 +61,13 @@ def report(
     skipped: Iterable[tuple[str, str]] = (),
     workers: Workers | int = 1,
     made: Mapping[str, str] | None = None,
+    pairs: Sequence[Pair] = (),
 ) -> dict[str, Any]:
     """Count everything into the folder `out`; `folders` maps each stage to its output.
 
     `skipped` are datasets left out, with the reason; `made` says how the corpus was made
-    (code, parameters). Raises CountError where records are lost.
+    (code, parameters); `pairs` are labels that were joined or parted by hand. Raises CountError
+    where records are lost.
     """
     datasets = sorted(datasets, key=lambda d: d.id)
     results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
@@ -72,6 +76,7 @@ def report(
         "datasets": {name: dataset.counts for name, dataset in measured.items()},
         "edition": {"invented": editions.invented(measured, folders["normalize"])},
         "skipped": dict(skipped),
+        "budget": _budget(folders["instruct"], measured),
     }
     totals = figures.totals(counts)
     near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
@@ -79,7 +84,7 @@ def report(
     rows = [row for dataset in measured.values() for row in dataset.rows]
     rows = examples.with_partners(rows, near, folders, measured, workers)
     instructions = [row for dataset in measured.values() for row in dataset.instructions]
-    label_map = atlas.compared({name: dataset.labels for name, dataset in measured.items()})
+    label_map = atlas.compared({name: own.labels for name, own in measured.items()}, pairs)
     figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
     with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
@@ -103,6 +108,15 @@ def report(
         )
         shards.write_text(page.html(content), folder / "index.html")
     return counts
+
+
+def _budget(instructed: Path, names: Iterable[str]) -> dict[str, Any] | None:
+    """What the records cover that were chosen for `instruct.budget`; None if there is none.
+
+    Every dataset's folder holds the same.
+    """
+    path = next((p for n in names if (p := instructed / n / "budget.json").exists()), None)
+    return None if path is None else shards.read_json(path, "all")
 
 
 def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -18,6 +18,7 @@ from pipeline.instruct import confusable, counting, templates
 from pipeline.instruct import stage as instruct
 from pipeline.instruct.asking import Asking
 from pipeline.records import Argument, Event, Mention, Record, Relation
+from pipeline.scoring import assertions
 from pipeline.tables import INSTRUCTIONS, to_table
 from pipeline.tasks import inventory
 from pipeline.tasks._answers import dumps
@@ -282,9 +283,37 @@ def test_attributes_are_always_lists_if_asked():
     assert told == {templates.templates()["KG_LIST"][SPO.language][0]}
 
 
-def test_a_task_without_roles_answers_alike_with_lists():
+@pytest.mark.parametrize("form", ["list", "string"])
+def test_a_task_without_roles_answers_alike_in_every_form(form):
     plain = rows([EVENT_RECORD], EVENTS, "EET", "dev")
-    assert rows([EVENT_RECORD], EVENTS, "EET", "dev", role_values="list") == plain
+    assert rows([EVENT_RECORD], EVENTS, "EET", "dev", role_values=form) == plain
+
+
+@pytest.mark.parametrize("task", ["EE", "EEA"])
+def test_roles_are_always_strings_if_asked(task):
+    (row,) = rows([EVENT_RECORD], EVENTS, task, "dev", role_values="string")
+
+    several = {"Buyer": '["Velmora", "Kest"]', "Price": "NAN"}
+    assert row["output"]["buy"] == [{**BUY, "arguments": several}]
+    assert row["output"]["sue"] == SUED
+    assert row["instruction"]["instruction"] == templates.templates()[f"{task}_STRING"]["en"][0]
+
+
+@pytest.mark.parametrize("form", ["list", "string"])
+def test_the_scorer_reads_the_same_values_in_every_form(form):
+    """Also of values that look like JSON, and of one that looks like a list in a string."""
+    text = 'sued over [12], {"a": 1} and ["x", "y"]'
+    strings = ["[12]", '{"a": 1}', '["x", "y"]']
+    mentions = [Mention(s, text.index(s), text.index(s) + len(s)) for s in ("sued", *strings)]
+    single = [Event("sue", 0, (Argument("Plaintiff", n),)) for n in (1, 2, 3)]
+    every = Event("sue", 0, tuple(Argument("Plaintiff", n) for n in (1, 2, 3)))
+    found = rows(
+        [Record(text, "o", mentions, [], [*single, every])], EVENTS, "EE", role_values=form
+    )
+
+    (said,) = [row["output"]["sue"] for row in found if "sue" in row["output"]]
+    read = {*assertions.READERS["EE"](said, assertions.IN_GOLD)}
+    assert read == {(0, ("sued",)), *((1, ("Plaintiff", s)) for s in strings)}
 
 
 @pytest.mark.parametrize("name", ["cmeie", "duie1", "duie2"])
@@ -432,7 +461,8 @@ def test_a_block_changes_nothing(monkeypatch, split):
 def test_templates_exist_for_every_task_and_language():
     from pipeline.records import TASKS
 
-    names = (*TASKS, "RE_PAIR", "EE_LIST", "EEA_LIST", "KG_LIST")
+    formed = (f"{task}_{form}" for task in templates.LISTED for form in ("LIST", "STRING"))
+    names = (*TASKS, "RE_PAIR", *formed)
     expected = {(task, language) for task in names for language in ("en", "zh")}
     assert expected == {(t, lang) for t, own in templates.templates().items() for lang in own}
 

@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from pipeline.errors import DeclarationError
 from pipeline.execution import shards
 from pipeline.negatives import atlas
+from pipeline.negatives.overrides import Overrides, Pair
 from tests.helpers import declared, table
 
 #: Dataset -> label -> (guideline, strings that it marks).
@@ -56,6 +58,85 @@ def test_planted_synonyms_and_conflicts_are_found_and_nothing_else(found):
     # are nothing in one.
     assert conflict["left_by_b"][0] == ["Tarn", "location", 2]
     assert {how for _, how, _ in conflict["left_by_a"]} == {"left"}
+
+
+def test_a_name_that_a_dataset_itself_often_leaves_is_no_conflict(tmp_path):
+    """Half of the places are left in both: such words are not always marked."""
+    words = [f"Thing{n}" for n in range(20)]
+    found = {}
+    for name in ("one", "two"):
+        rows = [
+            (f"they saw {w} at noon", [(w, "thing")] if n % 2 else []) for n, w in enumerate(words)
+        ]
+        rows += [
+            (f"and {w} was there", [(w, "thing")] if n % 4 == 0 else [])
+            for n, w in enumerate(words)
+        ]
+        own = declared(name, entity=["thing"], descriptions={"thing": "Some thing that is seen."})
+        shards.write(table(*rows, dataset=name), tmp_path / name / "train-00000.parquet")
+        found[name] = atlas.gathered(own, tmp_path / name, None)
+
+    assert atlas.compared(found)["conflicts"] == []
+
+
+def test_unlike_guidelines_and_strings_are_a_conflict_unless_both_mark_the_same(tmp_path):
+    sets = {
+        "one": {"light": ("A lamp or another source of brightness.", PEOPLE)},
+        "two": {"light": ("Whether a dish is easy to digest.", SHIPS)},
+    }
+
+    def found(texts):
+        for name, own in sets.items():
+            rows = [(f"they saw {s} at noon", [(s, "light")]) for s in texts[name]]
+            dataset = declared(name, entity=["light"], descriptions={"light": own["light"][0]})
+            shards.write(table(*rows, dataset=name), tmp_path / name / "train-00000.parquet")
+            yield name, atlas.gathered(dataset, tmp_path / name, None)
+
+    (conflict,) = atlas.compared(dict(found({"one": PEOPLE, "two": SHIPS})))["conflicts"]
+    assert conflict["left"] == 0
+    shared = {"one": PEOPLE + TOWNS[:3], "two": SHIPS + TOWNS[:3]}
+    assert atlas.compared(dict(found(shared)))["conflicts"] == []
+
+
+def test_an_unmarked_string_says_nothing_where_not_all_are_marked(tmp_path):
+    found = {name: written(tmp_path, name, own) for name, own in SETS.items()}
+    found["one"] = found["one"]._replace(complete=frozenset())
+
+    (conflict,) = atlas.compared(found)["conflicts"]
+    assert conflict["left_by_a"] == []
+    assert conflict["left_by_b"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "key", "other"), [("join", "same", "conflicts"), ("part", "conflicts", "same")]
+)
+def test_a_person_has_the_last_word(found, verdict, key, other):
+    labels = (
+        (("two", "place"), ("one", "place"))
+        if verdict == "join"
+        else (("one", "person"), ("two", "human"))
+    )
+    result = atlas.compared(found, [Pair("NER", labels, verdict, "read by hand")])
+
+    (pair,) = [p for p in result[key] if p.get("reason") == "read by hand"]
+    assert {(*pair["a"],), (*pair["b"],)} == {*labels}
+    assert not [p for p in result[other] if {(*p["a"],), (*p["b"],)} == {*labels}]
+
+
+def test_pairs_must_name_labels_and_give_reasons(tmp_path):
+    path = tmp_path / "overrides.toml"
+    pair = '[[pair]]\ntask = "NER"\nverdict = "join"\n'
+    pair += 'labels = [["wnut2017", "{}"], ["conll04", "location"]]\n'
+    path.write_text(pair.format("location") + 'reason = "both are places"\n')
+    own = declared("wnut2017", entity=["location"])
+    Overrides.read(path).check(own, {"NER": ["location"]})
+
+    path.write_text(pair.format("plaice") + 'reason = "both are places"\n')
+    with pytest.raises(DeclarationError, match="wnut2017 NER has no label 'plaice'"):
+        Overrides.read(path).check(own, {"NER": ["location"]})
+    path.write_text(pair.format("location") + 'reason = " "\n')
+    with pytest.raises(DeclarationError, match="no reason"):
+        Overrides.read(path)
 
 
 def test_the_map_does_not_depend_on_the_order_of_datasets(found):

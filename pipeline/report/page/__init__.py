@@ -163,6 +163,17 @@ def verdict(
         found.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
     if unseen:
         found.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
+    if (budget := counts.get("budget")) and "chosen" in budget:
+        covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
+        found.append(
+            (
+                "note",
+                f"{budget['chosen']['records']:,} records were chosen for {budget['rows']:,} "
+                "instructions. They cover {:,} labels, random ones {:,}, all {:,}.".format(
+                    *covered
+                ),
+            )
+        )
     if counts["skipped"]:
         found.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
     return found

@@ -1,0 +1,371 @@
+"""Train records for about so many instructions, that cover labels, datasets and lengths evenly.
+
+Whole records are chosen, before any set of labels is made or asked. Every label of every dataset
+("none" is one more), every dataset, and every range of lengths is owed an even share of the records
+of its kind. Whichever has least of its share takes its next record, until the chosen ones are
+expected to make as many instructions as wanted. Each takes records in the order of hashes, those
+whose text is nearly that of another after all others.
+
+One pass over the shards counts labels. Another yields some records of each label, those of the
+lowest hashes, which leave a choice of several times the budget. So memory grows with the budget,
+not with the corpus, and the choice does not depend on shards, workers or engines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from heapq import heappop, heapreplace
+from operator import add
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+
+from pipeline import tasks
+from pipeline.dedupe.tags import kept
+from pipeline.execution import engines
+from pipeline.hashing import fractions, hashes, mix64
+from pipeline.instruct import pairs
+from pipeline.records import TASKS
+from pipeline.tables import running
+from pipeline.text import like
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pipeline.config import Instruct
+    from pipeline.execution.engines import Workers
+    from pipeline.instruct.asking import Asking
+
+#: Annotations among which is chosen, for each instruction wanted.
+_CHOICE: Final = 8
+#: Expected instructions are counted in such parts of one, as whole numbers, whose sums are exact.
+_PARTS: Final = 1024
+#: Characters of the n-grams by which texts are near-duplicates.
+_NGRAM: Final = {"en": 12, "zh": 5}
+_COLUMNS: Final = ("id", "text", "mentions", "relations", "events", "dropped")
+#: Salts: the order of records, the random choice to compare with, the n-grams.
+_ORDER, _RANDOM, _GRAM = (np.uint64(n) for n in (0x4255, 0x5241, 0x4E47))
+_QUANTILES: Final = (5, 25, 50, 75, 95)
+
+
+class Shard(NamedTuple):
+    """A shard of train records, and how each task asks them."""
+
+    asked: tuple[Asking, ...]
+    path: Path
+    dedupe: Path | None
+
+    @property
+    def dataset(self) -> str:
+        """The id of the dataset."""
+        return self.asked[0].dataset.id
+
+    @property
+    def language(self) -> str:
+        """The language whose n-grams and ranges of lengths are used."""
+        return like(self.asked[0].dataset.language)
+
+
+class Records(NamedTuple):
+    """What is known of some records, by record, and their labels as pairs (`row`, `code`)."""
+
+    key: Any
+    length: Any
+    #: records x tasks x 2: sets that hold a positive, sets that hold none, in `_PARTS`.
+    sets: Any
+    row: Any
+    code: Any
+    #: Equal for texts that are nearly the same.
+    cluster: Any
+
+    def only(self, keep: Any) -> Records:
+        """Those of the records that `keep`, bool, tells."""
+        inside = keep[self.row]
+        row = (np.cumsum(keep) - 1)[self.row[inside]]
+        return Records(
+            *(part[keep] for part in self[:3]), row, self.code[inside], self.cluster[keep]
+        )
+
+
+class Covered(NamedTuple):
+    """What some records of a dataset cover: records by label and by length, and their sets."""
+
+    labels: Any
+    lengths: Counter[int]
+    sets: Any
+
+
+def order(ids: Any) -> Any:
+    """The hashes by which records are taken, and named in what is `chosen`."""
+    return mix64(hashes(ids.to_pylist()) ^ _ORDER)
+
+
+def chosen(
+    found: Sequence[Shard], settings: Instruct, workers: Workers | int = 1
+) -> tuple[dict[Path, bytes], dict[str, Any]]:
+    """(path -> the `order` of the records to be asked, as bytes; what the choice covers).
+
+    Where the budget has room for all records, there is no path, and all are asked.
+    """
+    budget = settings.budget or 0
+    whole = _summed(found, engines.run(_counted, found, workers, _name))
+    rows = sum(_rows(own.sets, settings) for own in whole.values())
+    there = np.concatenate([own.labels[:-1] > 0 for own in whole.values()])
+    summary = {"rows": budget, "all": _summary(whole.values(), there)}
+    if rows <= budget * _PARTS:
+        return {}, summary
+    most = _level(np.concatenate([own.labels for own in whole.values()]), _CHOICE * budget)
+    draw = partial(_drawn, most=most, share=budget * _PARTS / rows)
+    drawn = [*engines.run(draw, found, workers, _name)]
+    random = _summed(found, [covered for _, covered in drawn])
+    pool: dict[str, Records] = {}
+    for shard, (records, _) in zip(found, drawn, strict=True):
+        before = [pool[shard.dataset]] if shard.dataset in pool else []
+        pool[shard.dataset] = _lowest(_joined([*before, records]), most)
+    languages = {shard.dataset: shard.language for shard in found}
+    taken = _taken(pool, languages, settings)
+    keys = {name: np.sort(own.key[taken[name]]) for name, own in pool.items()}
+    covered = {
+        name: _covered(own.only(taken[name]), len(whole[name].labels)) for name, own in pool.items()
+    }
+    summary["random"] = _summary(random.values(), there)
+    summary["chosen"] = _summary(covered.values(), there)
+    return {shard.path: keys[shard.dataset].tobytes() for shard in found}, summary
+
+
+def _name(shard: Shard) -> str:
+    return f"{shard.dataset}/{shard.path.stem}, counted for the budget"
+
+
+def _counted(shard: Shard) -> Covered:
+    return _covered(*_read(shard))
+
+
+def _drawn(shard: Shard, most: int, share: float) -> tuple[Records, Covered]:
+    """The first `most` records of each label, and what a random choice of a share covers."""
+    records, labels = _read(shard)
+    random = fractions(mix64(records.key ^ _RANDOM)) < share
+    return _lowest(records, most), _covered(records.only(random), labels)
+
+
+def _read(shard: Shard) -> tuple[Records, int]:
+    """(the kept records of a shard, the number of labels of its dataset, "none" among them).
+
+    The labels are those of the first task of each kind of annotation.
+    """
+    table = kept(shard.path, shard.dedupe, _COLUMNS)
+    count, labels = table.num_rows, 0
+    sets = np.zeros((count, len(TASKS), 2), np.int64)
+    own: dict[str, Any] = {}
+    for asking in shard.asked:
+        units = pairs.by_pair(table) if asking.way == "pair" else table
+        owner = pc.index_in(units["id"], value_set=table["id"].combine_chunks()).to_numpy()
+        size = len(asking.labels)
+        held = np.unique(np.stack(tasks.held(asking.dataset, asking.task, units), 1), axis=0)
+        positives = np.bincount(held[:, 0], minlength=len(owner))
+        np.add.at(sets[:, TASKS.index(asking.task)], owner, _sets(asking, positives))
+        if tasks.COLUMNS[asking.task] not in own:
+            place = np.unique(np.stack([owner[held[:, 0]], held[:, 1] + labels], 1), axis=0)
+            own[tasks.COLUMNS[asking.task]] = place
+            labels += size
+    marks = np.concatenate([np.zeros((0, 2), np.int64), *own.values()])
+    bare = np.setdiff1d(np.arange(count), marks[:, 0])
+    row = np.concatenate([marks[:, 0], bare])
+    code = np.concatenate([marks[:, 1], np.full(len(bare), labels)])
+    length = pc.utf8_length(table["text"]).to_numpy()
+    cluster = _clusters(table["text"].to_pylist(), _NGRAM[shard.language])
+    return Records(order(table["id"]), length, sets, row, code, cluster), labels + 1
+
+
+def _sets(asking: Asking, positives: Any) -> Any:
+    """The sets that texts or pairs with so many positives are expected to hold, and others: n x 2.
+
+    As if positives fell into sets by chance.
+    """
+    if asking.module.ABSENT is None:
+        held, empty = (positives > 0).astype(float), np.zeros(len(positives))
+    elif asking.way == "present":
+        held, empty = np.ceil(positives / asking.k), np.zeros(len(positives))
+    else:
+        sets = -(-len(asking.labels) // asking.k)
+        held = sets * (1 - (1 - 1 / sets) ** positives)
+        empty = (sets - held) * np.where(positives, 1, asking.settings.negative_record_rate)
+    return np.rint(np.stack([held, empty], 1) * _PARTS).astype(np.int64)
+
+
+def _clusters(texts: Sequence[str], n: int) -> Any:
+    """The lowest hash of the n-grams of each text: that of similar texts is mostly the same."""
+    padded = [text.casefold().ljust(n, "\0") for text in texts]
+    codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    ends = np.cumsum(np.fromiter(map(len, padded), np.int64, len(padded)))
+    if not len(ends):
+        return np.zeros(0, np.uint64)
+    grams = np.zeros(len(codes) - n + 1, np.uint64)
+    for k in range(n):
+        grams = grams * np.uint64(0x100000001B3) + codes[k : len(codes) - n + 1 + k]
+    grams = mix64(grams ^ _GRAM)
+    for k in range(1, n):  # n-grams that reach into the next text are of none
+        grams[ends[:-1] - k] = np.uint64(2**64 - 1)
+    return np.minimum.reduceat(grams, np.concatenate([[0], ends[:-1]]))
+
+
+def _joined(parts: Sequence[Records]) -> Records:
+    """The records of several tables as those of one."""
+    begins = np.cumsum([0, *(len(part.key) for part in parts[:-1])])
+    moved = [p._replace(row=p.row + begin) for p, begin in zip(parts, begins, strict=True)]
+    return Records(*map(np.concatenate, zip(*moved, strict=True)))
+
+
+def _lowest(records: Records, most: int) -> Records:
+    """Those that are for any of their labels among the `most` first ones."""
+    by_label = np.lexsort((records.key[records.row], records.code))
+    stay = np.zeros(len(records.key), bool)
+    stay[records.row[by_label[running(records.code[by_label]) < most]]] = True
+    return records.only(stay)
+
+
+def _level(counts: Any, wanted: int) -> int:
+    """The lowest level at which counts that are cut there still sum to `wanted`, if any does."""
+    low, high = 1, max(int(counts.max(initial=1)), 1)
+    while low < high:
+        middle = (low + high) // 2
+        enough = int(np.minimum(counts, middle).sum()) >= wanted
+        low, high = (low, middle) if enough else (middle + 1, high)
+    return low
+
+
+def _rows(sets: Any, settings: Instruct) -> int:
+    """The instructions expected of the sets (tasks x 2) of a dataset's records, in `_PARTS`."""
+    held, empty = np.asarray(sets).T.tolist()
+    ratio = settings.pure_negative_ratio
+    return sum(
+        h + (e if ratio is None else min(e, int(ratio * h)))
+        for h, e in zip(held, empty, strict=True)
+    )
+
+
+def _taken(
+    pool: dict[str, Records], languages: dict[str, str], settings: Instruct
+) -> dict[str, Any]:
+    """Dataset -> which of its records are taken, bool."""
+    every = _joined([*pool.values()])
+    sizes = [len(own.key) for own in pool.values()]
+    dataset = np.repeat(np.arange(len(pool)), sizes)
+    script = np.array([languages[name] == "zh" for name in pool], np.int64)[dataset]
+    # Half octaves are the ranges of lengths.
+    span = np.floor(2 * np.log2(np.maximum(every.length, 1))).astype(np.int64)
+    alone = np.arange(len(dataset))
+    record, owed, weight = _owed(
+        [
+            (every.row, np.stack([dataset[every.row], every.code], 1)),
+            (alone, dataset[:, None]),
+            (alone, np.stack([script, span], 1)),
+        ]
+    )
+    queues = _grouped(owed, record, _turns(every)[record], len(weight))
+    owed_of = _grouped(record, owed, owed, len(dataset))
+    counts, taken = [0] * len(weight), np.zeros(len(dataset), bool)
+    totals = np.zeros((len(pool), *every.sets.shape[1:]), np.int64)
+    rows, spent = [0] * len(pool), 0
+    heap = [(0, n) for n in range(len(weight))]
+    while heap and spent < (settings.budget or 0) * _PARTS:
+        share, n = heap[0]
+        if share < counts[n] * weight[n]:  # it got records that others took
+            heapreplace(heap, (counts[n] * weight[n], n))
+            continue
+        while queues[n] and taken[queues[n][-1]]:
+            queues[n].pop()
+        if not queues[n]:
+            heappop(heap)
+            continue
+        one = queues[n].pop()
+        taken[one] = True
+        for other in owed_of[one]:
+            counts[other] += 1
+        at = int(dataset[one])
+        totals[at] += every.sets[one]
+        before, rows[at] = rows[at], _rows(totals[at], settings)
+        spent += rows[at] - before
+    ends = np.cumsum(sizes)
+    return dict(zip(pool, np.split(taken, ends[:-1]), strict=True))
+
+
+def _owed(kinds: Sequence[tuple[Any, Any]]) -> tuple[Any, Any, list[int]]:
+    """(record, number of what is owed a share) of all kinds, and how many its kind has of each.
+
+    A kind is given as (record, what it belongs to, as rows of integers).
+    """
+    numbers: list[Any] = []
+    weight: list[int] = []
+    for _, own in kinds:
+        distinct, number = np.unique(own, axis=0, return_inverse=True)
+        numbers.append(number.ravel() + len(weight))
+        weight += [len(distinct)] * len(distinct)
+    return np.concatenate([record for record, _ in kinds]), np.concatenate(numbers), weight
+
+
+def _turns(records: Records) -> Any:
+    """The turn of each record, the last first: of a cluster's records one, then another of each."""
+    key = records.key
+    inside = np.empty(len(key), np.int64)
+    by_cluster = np.lexsort((key, records.cluster))
+    inside[by_cluster] = running(records.cluster[by_cluster])
+    turn = np.empty(len(key), np.int64)
+    turn[np.lexsort((key, inside))[::-1]] = np.arange(len(key))
+    return turn
+
+
+def _grouped(group: Any, value: Any, turn: Any, groups: int) -> list[list[int]]:
+    """The values of each group, those of the highest turn last."""
+    at = np.lexsort((turn, group))
+    bounds = np.searchsorted(group[at], np.arange(1, groups))
+    return [own.tolist() for own in np.split(value[at], bounds)]
+
+
+def _covered(records: Records, labels: int) -> Covered:
+    lengths = np.unique(records.length, return_counts=True)
+    return Covered(
+        np.bincount(records.code, minlength=labels),
+        Counter(dict(zip(*(part.tolist() for part in lengths), strict=True))),
+        records.sets.sum(axis=0),
+    )
+
+
+def _summed(found: Sequence[Shard], parts: Iterable[Covered]) -> dict[str, Covered]:
+    """Dataset -> what its shards cover together."""
+    whole: dict[str, Covered] = {}
+    for shard, part in zip(found, parts, strict=True):
+        own = whole.get(shard.dataset)
+        whole[shard.dataset] = part if own is None else Covered(*map(add, own, part))
+    return whole
+
+
+def _summary(covered: Iterable[Covered], there: Any) -> dict[str, Any]:
+    """What some records cover: those of the labels that are `there`, datasets, lengths."""
+    covered = [*covered]
+    labels = np.concatenate([own.labels[:-1] for own in covered])[there]
+    datasets = np.array([own.lengths.total() for own in covered])
+    lengths = sum((own.lengths for own in covered), Counter())
+    sizes = np.array(sorted(lengths), np.int64)
+    passed = np.cumsum([lengths[size] for size in sizes.tolist()])
+    at = [int(np.searchsorted(passed, passed[-1] * q / 100)) for q in _QUANTILES if len(passed)]
+    return {
+        "records": int(datasets.sum()),
+        "labels": _spread(labels),
+        "datasets": _spread(datasets),
+        "lengths": {f"{q} %": int(sizes[n]) for q, n in zip(_QUANTILES, at, strict=False)},
+    }
+
+
+def _spread(counts: Any) -> dict[str, Any]:
+    """How many have a record, and how many records the least, the median and the most have."""
+    counts = counts if len(counts) else np.zeros(1, np.int64)
+    return {
+        "covered": int((counts > 0).sum()),
+        "least": int(counts.min()),
+        "median": float(np.median(counts)),
+        "most": int(counts.max()),
+    }
