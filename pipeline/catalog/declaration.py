@@ -17,6 +17,11 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Restriction = Literal[
     "non-commercial", "research-only", "share-alike", "no-redistribution", "agreement"
 ]
+#: A repository and a commit in an address of GitHub or of the Hugging Face Hub.
+_COMMIT: Final = re.compile(
+    r"https://(?:(?:raw\.githubusercontent|github)\.com|huggingface\.co(?:/datasets)?)"
+    r"/([^/]+/[^/]+)/(?:[a-z]+/)?([0-9a-f]{40})\b"
+)
 #: A file of the Hugging Face Hub at a commit, whose hash the Hub states with the file.
 _PINNED: Final = re.compile(
     r"https://huggingface\.co/(datasets/)?[^/]+/[^/]+/resolve/[0-9a-f]{40}/"
@@ -75,6 +80,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     folder: str | None = None
     #: The texts are imagined ones in the format of the real data: card and report say so.
     invented: bool = False
+    #: The version or the date of the data; "" where nobody knows it.
+    version: str = ""
     note: str = ""
 
 
@@ -120,6 +127,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     labels: Labels
     splits: dict[str, Split] = {}
     id: str = ""
+    #: What the authors call this version of the data, or its date; see `version_of_data`.
+    version: str = ""
     homepage: str = ""
     citation: str = ""
     #: Where the licence can be read, what it asks in short, and what there is to say besides.
@@ -192,6 +201,17 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
             for head, tail in pairs
         }
         return [*found]
+
+    @property
+    def version_of_data(self) -> str:
+        """The declared version of the full edition, or the commits that its addresses name.
+
+        "" where neither is known.
+        """
+        files = [file for split in self.splits.values() for file in split.files]
+        found = (_COMMIT.match(address) for file in files for address in file.addresses)
+        commits = dict.fromkeys(f"{c[1]} at commit {c[2][:10]}" for c in found if c)
+        return self.version or ", ".join(commits)
 
     @property
     def terms(self) -> str:

@@ -107,7 +107,7 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     own = raw / dataset.id / "manifest.toml"
     path = given if given and given.is_file() else own
     if not path.exists():
-        return raw / dataset.id, Manifest(splits=dataset.splits)
+        return raw / dataset.id, Manifest(splits=dataset.splits, version=dataset.version_of_data)
     if problem := shut(path, raw / dataset.id if path is own else None):
         raise problem
     manifest: Manifest = config.read_toml(path, Manifest)

@@ -53,16 +53,17 @@ def card(
     records: Mapping[str, Any],
     settings: Settings,
     corpus_hash: str,
-    invented: Sequence[str],
+    edition: Mapping[str, Any],
     code: str,
     example: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of the corpus' README.md.
 
     `made` is what every "config/split" became. `records` is, by dataset and split, how many records
-    there were, how many were dropped for each reason, and how many are kept. `invented` are the ids
-    of the datasets whose texts are invented. `code` is the digest of the code, `example` a row.
+    there were, how many were dropped for each reason, and how many are kept. `edition` is what
+    `editions.used` returns. `code` is the digest of the code, `example` a row.
     """
+    invented = edition["invented"]
     warning = editions.warning(invented, len(datasets))
     all_invented = len(invented) == len(datasets)
     licences = "The rows of each source stay under its own licence"
@@ -83,7 +84,7 @@ def card(
         unit=unit,
         rows=_table(_rows(made)),
         licences=licences,
-        sources=_table(_sources(datasets, invented)),
+        sources=_table(_sources(datasets, edition)),
         terms="\n".join(_terms(datasets)),
         personal=_PERSONAL[all_invented],
         records=_table(_records(datasets, made, records)),
@@ -216,11 +217,13 @@ def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:
         yield (*key.split("/"), sum(published.rows.values()), *published.lengths)
 
 
-def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[Sequence[object]]:
+def _sources(
+    datasets: Sequence[Dataset], edition: Mapping[str, Any]
+) -> Iterator[Sequence[object]]:
     columns = ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
     yield (*columns, "homepage", "cite")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
-        texts = "invented" if d.id in invented else "real"
+        texts = editions.in_words(d.id, edition)
         about = (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use)
         yield (*about, d.terms, str(d.quality), d.homepage, d.citation)
 

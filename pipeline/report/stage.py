@@ -70,12 +70,13 @@ def report(
     measured = {d.id: result for d, result in zip(datasets, results, strict=True)}
     counts = {
         "datasets": {name: dataset.counts for name, dataset in measured.items()},
-        "edition": {"invented": editions.invented(measured, folders["normalize"])},
+        "edition": editions.used(measured, folders["normalize"]),
         "skipped": dict(skipped),
     }
     totals = figures.totals(counts)
-    near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
-    near = shards.read_json(near_path, "pairs") if near_path.exists() else None
+    near, overlap = (
+        _of_dedupe(folders["dedupe"] / name) for name in ("near_duplicates.json", "overlap.json")
+    )
     rows = [row for dataset in measured.values() for row in dataset.rows]
     rows = examples.with_partners(rows, near, folders, measured, workers)
     instructions = [row for dataset in measured.values() for row in dataset.instructions]
@@ -98,11 +99,17 @@ def report(
             rows,
             instructions,
             near,
+            overlap,
             label_map,
             made,
         )
         shards.write_text(page.html(content), folder / "index.html")
     return counts
+
+
+def _of_dedupe(path: Path) -> dict[str, Any] | None:
+    """A report that dedupe wrote; None where the parameters did not ask for it."""
+    return shards.read_json(path, "pairs") if path.exists() else None
 
 
 def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import msgspec
 import pytest
 
 from pipeline import catalog
@@ -40,6 +41,17 @@ def test_every_file_of_an_open_dataset_has_an_address_and_is_verified():
     assert all("--edition iepile" in DATASETS[name].access_note for name in BY_HAND)
     assert len(open_ones) == 47
     assert ways == {"sha256": 95, "git": 11, "archive": 2, "revision": 2}
+
+
+def test_the_version_of_the_data_is_declared_or_stands_in_its_addresses():
+    versions = {name: d.version_of_data for name, d in DATASETS.items()}
+
+    assert versions["anatem-brat"] == "openbiocorpora/anatem at commit a0209b9d37"
+    assert versions["mit-restaurant"].count(" at commit ") == 2
+    assert versions["conll2003"] == ""
+    assert len([version for version in versions.values() if version]) == 48
+    dated = msgspec.structs.replace(DATASETS["wnut2017"], version="of 2017-08-01")
+    assert dated.version_of_data == "of 2017-08-01"
 
 
 def test_what_has_an_address_elsewhere_is_verified_as_well():
