@@ -217,9 +217,7 @@ def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:
         yield (*key.split("/"), sum(published.rows.values()), *published.lengths)
 
 
-def _sources(
-    datasets: Sequence[Dataset], edition: Mapping[str, Any]
-) -> Iterator[Sequence[object]]:
+def _sources(datasets: Sequence[Dataset], edition: Mapping[str, Any]) -> Iterator[Sequence[object]]:
     columns = ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
     yield (*columns, "homepage", "cite")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):

@@ -67,7 +67,13 @@ def report(
     """
     datasets = sorted(datasets, key=lambda d: d.id)
     results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
-    measured = {d.id: result for d, result in zip(datasets, results, strict=True)}
+    tell = workers.tell if isinstance(workers, engines.Workers) else None
+    measured: dict[str, Measured] = {}
+    for dataset, result in zip(datasets, results, strict=True):
+        measured[dataset.id] = result
+        if tell:
+            done, total = len(measured), len(datasets)
+            tell(done, total, f"{done} of {total} datasets")
     counts = {
         "datasets": {name: dataset.counts for name, dataset in measured.items()},
         "edition": editions.used(measured, folders["normalize"]),
