@@ -13,7 +13,7 @@ from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' typ
 Names = dict[str, str] | list[str]
 Kind = Literal["entity", "relation", "event", "role"]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-#: What a licence, or whoever hands the files out, asks of those who use them.
+#: What a license, or whoever hands the files out, asks of those who use them.
 Restriction = Literal[
     "non-commercial", "research-only", "share-alike", "no-redistribution", "agreement"
 ]
@@ -131,7 +131,7 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     version: str = ""
     homepage: str = ""
     citation: str = ""
-    #: Where the licence can be read, what it asks in short, and what there is to say besides.
+    #: Where the license can be read, what it asks in short, and what there is to say besides.
     license_url: str = ""
     restrictions: list[Restriction] = []
     license_note: str = ""
@@ -215,7 +215,7 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def terms(self) -> str:
-        """The licence, what it asks, and where it can be read, in one line."""
+        """The license, what it asks, and where it can be read, in one line."""
         asked = f" ({', '.join(self.restrictions)})" if self.restrictions else ""
         note = " ".join(self.license_note.split())
         return self.license + asked + "".join(f", {x}" for x in (self.license_url, note) if x)

@@ -66,9 +66,9 @@ def card(
     invented = edition["invented"]
     warning = editions.warning(invented, len(datasets))
     all_invented = len(invented) == len(datasets)
-    licences = "The rows of each source stay under its own licence"
+    licenses = "The rows of each source stay under its own license"
     if invented:
-        licences += "; where texts are invented, it is the licence of the real data"
+        licenses += "; where texts are invented, it is the license of the real data"
     tokenizer = settings.publish.tokenizer
     unit = "characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`"
     config, _, split = next(iter(made), "NER-en/train").partition("/")
@@ -83,7 +83,7 @@ def card(
         sets=_in_sets(settings.instruct) if settings.instruct.in_sets else "",
         unit=unit,
         rows=_table(_rows(made)),
-        licences=licences,
+        licenses=licenses,
         sources=_table(_sources(datasets, edition)),
         terms="\n".join(_terms(datasets)),
         personal=_PERSONAL[all_invented],
@@ -171,7 +171,7 @@ def _front_matter(
         pretty_name=name,
         language=_languages(datasets),
         license="other",
-        license_name="licences-of-the-sources",
+        license_name="licenses-of-the-sources",
         license_link="README.md",
         size_categories=next(size for least, size in reversed(_SIZES.items()) if rows >= least),
         task_categories=["text-generation", "token-classification"],
@@ -218,7 +218,7 @@ def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:
 
 
 def _sources(datasets: Sequence[Dataset], edition: Mapping[str, Any]) -> Iterator[Sequence[object]]:
-    columns = ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
+    columns = ("source", "title", "texts", "tasks", "language", "use", "license", "quality")
     yield (*columns, "homepage", "cite")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
         texts = editions.in_words(d.id, edition)
@@ -226,11 +226,11 @@ def _sources(datasets: Sequence[Dataset], edition: Mapping[str, Any]) -> Iterato
         yield (*about, d.terms, str(d.quality), d.homepage, d.citation)
 
 
-#: What a licence asks -> what that means for the whole corpus.
+#: What a license asks -> what that means for the whole corpus.
 _ASKED: Final[dict[str, str]] = {
     "non-commercial": "not for commercial use",
     "research-only": "for research alone",
-    "share-alike": "what is made of it is passed on under the same licence",
+    "share-alike": "what is made of it is passed on under the same license",
     "no-redistribution": "not to be passed on",
     "agreement": "for those alone who have signed the agreement",
 }
@@ -243,7 +243,7 @@ def _terms(datasets: Sequence[Dataset]) -> list[str]:
         if sources := [_cell(d.source) for d in datasets if restriction in d.restrictions]:
             lines.append(f"- {meaning}: {', '.join(sources)}")
     if unstated := [_cell(d.source) for d in datasets if d.license == "unstated"]:
-        lines.append(f"- no licence is stated, so ask the authors: {', '.join(unstated)}")
+        lines.append(f"- no license is stated, so ask the authors: {', '.join(unstated)}")
     return lines or ["No source asks for more than to be named."]
 
 

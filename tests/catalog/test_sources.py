@@ -1,4 +1,4 @@
-"""Where the files of the catalogue come from, what verifies them, and under which licences."""
+"""Where the files of the catalogue come from, what verifies them, and under which licenses."""
 
 import re
 from collections import Counter
@@ -72,7 +72,7 @@ def test_addresses_of_repositories_name_a_commit():
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_a_licence_is_an_expression_of_spdx_or_said_to_be_unstated(name):
+def test_a_license_is_an_expression_of_spdx_or_said_to_be_unstated(name):
     dataset = DATASETS[name]
     parts = dataset.license.split(" AND ")
 
@@ -97,7 +97,7 @@ def test_a_licence_is_an_expression_of_spdx_or_said_to_be_unstated(name):
         ),
     ],
 )
-def test_what_no_licence_or_file_can_be(change, words, tmp_path):
+def test_what_no_license_or_file_can_be(change, words, tmp_path):
     with pytest.raises(DeclarationError) as caught:
         declare(tmp_path, GOOD.replace(*change, 1))
 
@@ -111,5 +111,5 @@ def test_the_card_says_what_a_mix_may_be_used_for():
     mixed = card._terms([*free, DATASETS["multinerd-en"], DATASETS["genia2011"], DATASETS["casie"]])
     assert "- not for commercial use: MultiNERD, GENIA11" in mixed
     assert "- for research alone: GENIA11" in mixed
-    assert "- no licence is stated, so ask the authors: CASIE" in mixed
+    assert "- no license is stated, so ask the authors: CASIE" in mixed
     assert not any("passed on:" in line for line in mixed)

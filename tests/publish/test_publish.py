@@ -215,7 +215,7 @@ def test_the_hub_reads_what_the_card_says_of_itself(folders, tmp_path):
 
     data = found.data
     assert data.pretty_name == "Schema-based information-extraction instructions"
-    assert (data.license, data.license_name) == ("other", "licences-of-the-sources")
+    assert (data.license, data.license_name) == ("other", "licenses-of-the-sources")
     assert (data.language, data.size_categories) == (["en"], "n<1K")
     assert data.task_categories == ["text-generation", "token-classification"]
     assert {"information-extraction", "NER", "RE", "invented-text"} <= {*data.tags}

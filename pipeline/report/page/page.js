@@ -274,7 +274,7 @@ function datasetTable() {
     ["kept", "n medium", (d) => d.total.kept],
     ["dropped", "n", (d) => -share(d)],
     ["instructions", "n", (d) => d.total.instructions],
-    ["licence", "wide words", (d) => d.terms],
+    ["license", "wide words", (d) => d.terms],
   ];
   const lines = data.datasets.map((d) => {
     const use = [d.use === "held-out" ? "held out" : [], d.invented ? "invented" : []].flat();
@@ -311,7 +311,7 @@ function datasetTable() {
     const found = lines.filter(({ row }) => !row.hidden);
     status.textContent = `${found.length} of ${lines.length} datasets`;
   };
-  const placeholder = "name, task, licence";
+  const placeholder = "name, task, license";
   return [
     h("p", { class: "controls" },
       h("label", {}, "find", h("input", { type: "search", id: "find", placeholder, input })), status),
@@ -331,7 +331,7 @@ function dataset(parameters) {
     tasks: d.tasks.join(", "),
     use: d.use === "held-out" ? "held out: published as test alone" : "train",
     texts: d.invented ? "invented, in the format of the real data" : d.texts,
-    [d.invented ? "licence of the real data" : "licence"]: d.terms,
+    [d.invented ? "license of the real data" : "license"]: d.terms,
     homepage: d.homepage && h("a", { href: d.homepage, rel: "noreferrer noopener" }, d.homepage),
     cite: d.citation,
   };
