@@ -24,6 +24,7 @@ from pipeline import catalog
 from pipeline.adding import inferred, language
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files, reader_options
+from pipeline.catalog.declaration import COUNTED
 from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import parsed
@@ -181,7 +182,7 @@ def _split(path: Path, found: Survey) -> dict[str, Any]:
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     split = path.stem
     found.read(split, reader_options.read("iepile_jsonl", [path], language=""))
-    counts = {**dict.fromkeys(raw_files.COUNTED, 0), **found.counts[split]}
+    counts = {**dict.fromkeys(COUNTED, 0), **found.counts[split]}
     counts["rejects"] = len(found.rejects[split])
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
     return {"counts": counts, "files": [file]}

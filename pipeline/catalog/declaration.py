@@ -8,10 +8,14 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.records import SPLITS, Task
 
 Names = dict[str, str] | list[str]
 Kind = Literal["entity", "relation", "event", "role"]
+COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+Counted = Annotated[str, Meta(pattern=f"^({'|'.join(COUNTED)})$")]
+SplitName = Annotated[str, Meta(pattern=f"^({'|'.join(SPLITS)})$")]
+Name = Annotated[str, Meta(pattern=r"\S")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 #: What a license, or whoever hands the files out, asks of those who use them.
 Restriction = Literal[
@@ -67,7 +71,7 @@ class Split(msgspec.Struct, forbid_unknown_fields=True):
     """The files of one split and what they hold, counted in the source."""
 
     files: list[File]
-    counts: dict[str, int] = {}
+    counts: dict[Counted, Annotated[int, Meta(ge=0)]] = {}
     #: A file of this folder that lists the source ids of this split, one a line.
     documents: str | None = None
 
@@ -115,8 +119,8 @@ class Quality(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     """One dataset. `id` is the file's name; the rest is read from the TOML."""
 
-    title: str
-    source: str
+    title: Name
+    source: Name
     #: An SPDX expression, or "unstated".
     license: str
     #: An ISO 639 code; see `text.like` for what follows from it.
@@ -169,9 +173,9 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"
     #: Split -> share, for a source that comes without splits; its files stand under `splits.all`.
-    split_by_hash: dict[str, int] = {}
+    split_by_hash: dict[SplitName, Annotated[int, Meta(ge=1)]] = {}
     #: Split -> policy for texts annotated twice and differently.
-    conflicts: dict[str, Literal["drop", "keep", "first", "merge"]] = {}
+    conflicts: dict[SplitName, Literal["drop", "keep", "first", "merge"]] = {}
 
     def names(self, kind: str) -> dict[str, str]:
         """Raw label -> readable name of one kind (entity, relation, event or role)."""

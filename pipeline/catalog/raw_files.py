@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.catalog.declaration import Dataset, File, Split
 
-COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
 CATALOG: Final = Path(__file__).resolve().parent
@@ -55,16 +54,7 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
             where=path,
             todo=f"use one of {sorted(allowed)}",
         )
-    for name, split in splits.items():
-        if odd := sorted({*split.counts} - {*COUNTED}):
-            raise DeclarationError(
-                f"splits.{name}.counts: unknown {odd}{config.did_you_mean(odd[0], COUNTED)}",
-                where=path,
-                todo=f"use {', '.join(COUNTED)}",
-            )
-        if negative := [kind for kind, n in split.counts.items() if n < 0]:
-            what = f"splits.{name}.counts.{negative[0]} is negative"
-            raise DeclarationError(what, where=path, todo="count again, or leave it out")
+    for split in splits.values():
         for file in split.files:
             _check_inside(file.path, path)
             for address in file.addresses:
