@@ -8,9 +8,8 @@ A declaration says how its source was tokenized (`tokenized`):
 
 Each blank between two tokens goes or stays by the tokens beside it; an escaped bracket or quote is
 written as the sign it stands for. Offsets are mapped exactly, and mentions are read off the new
-text. What a blank meant cannot always be told (`P < 0 . 05` was `P<0.05` in one paper of three), so
-some texts differ from the original by blanks: of 4,000 sentences of BC5CDR, compared with the
-abstracts that they are from, 94.2 % are identical.
+text. The tokens do not always tell (`P < 0 . 05` was `P<0.05` in one paper of three), so some texts
+differ from the original by blanks. Of 4,000 sentences of BC5CDR, 94.2 % are as in their abstracts.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def detokenized(record: Record, style: Tokenized) -> Record:
 
 
 def rewritten(text: str, style: Tokenized) -> tuple[str, Sequence[int]]:
-    """(the text as it was written, the place there of every place of `text` and of its end)."""
+    """(the text as it was written, where each character of `text` and its end stand in it)."""
     return written(pieces(text, style))
 
 
@@ -88,7 +87,7 @@ def pieces(text: str, style: Tokenized) -> Iterator[Piece]:
 
 
 def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[bool]:
-    """Between each token and the next: whether the blank goes."""
+    """For each token and the next: whether the blank between them is removed."""
     glued = [_joins(new, n, style) for n in range(len(new) - 1)]
     opened: dict[str, bool] = {}
     for n, sign in enumerate(new):
@@ -148,7 +147,7 @@ def _index_joins(one: str, inside: Sequence[str]) -> bool:
 
 
 def _stop_joins(before: str, one: str, two: str, after: str, earlier: str) -> bool:
-    """Whether a full stop or comma goes on: in numbers, names of compounds, abbreviations."""
+    """Whether no blank follows a full stop or comma: in numbers, compounds, abbreviations."""
     if two in _CLOSING or two == "/":
         return True
     if before in _COMPARED and two[0].isdigit():

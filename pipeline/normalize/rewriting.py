@@ -1,8 +1,8 @@
-"""Texts written anew, with their mentions where they stand in the new text.
+"""Texts rewritten piece by piece, with the mentions moved along.
 
-A text is given as pieces: what is written now, and how many characters of the old text it stands
-for. `detokenize.py` makes them of tokens; here are those of a declaration's `repairs`: patterns of
-what a source left in its texts (entities of HTML, codes of a lost font, markup), and what each is.
+A piece is a new string, and how many characters of the old text it replaces. `detokenize.py` makes
+pieces of tokens. `repaired` makes them of a declaration's `repairs`: patterns of what a source left
+in its texts (entities of HTML, codes of a lost font, markup), and what to write instead.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Piece = tuple[str, int]
 
 
 def written(pieces: Iterable[Piece]) -> tuple[str, Sequence[int]]:
-    """Return (the new text, the place there of every place of the old text and of its end)."""
+    """Return the new text, and where each old character and the old end now stand."""
     # Numbers of 4 bytes: a text may have 10 million characters.
     place = array("I")
     parts: list[str] = []
     at = 0
     for part, length in pieces:
-        # What is gone stands at the end of what is left of it.
+        # Characters that are removed are placed at the end of their piece.
         place.extend(range(at, at + min(length, len(part))))
         at += len(part)
         if length > len(part):
@@ -41,7 +41,7 @@ def written(pieces: Iterable[Piece]) -> tuple[str, Sequence[int]]:
 def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
     """Return the record with its text and mentions as `rewrite` writes them.
 
-    One with a mention of which nothing would be left stays as it is.
+    A record stays as it is if nothing would be left of one of its mentions.
     """
     text, place = written(rewrite(record.text))
     if text == record.text:
@@ -61,7 +61,7 @@ def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
 def repaired(record: Record, repairs: Mapping[str, str], counts: Counter[str]) -> Record:
     """Return the record with what its declaration repairs; `counts` gets "repaired:<pattern>".
 
-    What only a part of a mention stands in is left as it is.
+    A match that crosses the border of a mention is left as it is.
     """
     edges = {place for m in record.mentions for place in (m.start, m.end) if place is not None}
     found: Counter[str] = Counter()
