@@ -81,6 +81,8 @@ def planted(folder, shard_rows=100, invented=()):
                     "rejected": 1,
                     "merged_rows": 0,
                     "records": rows.num_rows,
+                    "repaired": {"&amp;": 7},
+                    "omitted": {"mentions": 5},
                 }
         reject = {
             "dataset": d.id,
@@ -95,7 +97,8 @@ def planted(folder, shard_rows=100, invented=()):
             [{**reject, "split": split} for split in splits], schema=REJECTS
         )
         shards.write(rejects, folders["normalize"] / d.id / "rejects.parquet")
-        summary = {"dataset": d.id, "edition": {"invented": d.id in invented}, "splits": splits}
+        edition = {"invented": d.id in invented, "version": ""}
+        summary = {"dataset": d.id, "edition": edition, "splits": splits}
         shards.write_json(summary, folders["normalize"] / d.id / "summary.json")
         stop_words = ROOT / "pipeline" / "clean" / "stop_words"
         clean([d], folders["normalize"], Clean(), stop_words, folders["clean"])

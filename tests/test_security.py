@@ -433,12 +433,13 @@ def test_what_a_declaration_says_steers_nothing_in_markdown():
     odd = _STEERING.removesuffix("\ud800")  # half a pair is no TOML
     dataset = msgspec.structs.replace(catalog.load("wnut2017"), title=odd, license=odd, source=odd)
     records = {"wnut2017": {"train": {"records": 1, "dropped": {odd: 1}, "kept": 0}}}
+    edition = {"invented": [], "versions": {"wnut2017": odd}}
     rest = ("tasks", "language", "use", "access", "quality", "records", "raw_present")
     entries = [{**dict.fromkeys(rest)}]
     entries[0] |= {"id": "wnut2017", "title": odd, "license": odd, "source": odd}
 
     for shown in (
-        card.card([dataset], {}, records, config.Settings(), "0" * 64, [], "0" * 32),
+        card.card([dataset], {}, records, config.Settings(), "0" * 64, edition, "0" * 32),
         listing.catalogue(entries, licenses=False),
     ):
         assert "red" in shown

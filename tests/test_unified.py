@@ -349,7 +349,7 @@ def test_the_command_imports_and_refuses_to_overwrite(tmp_path, capsys, monkeypa
     assert cli.main(["datasets", "--raw", "raw"]) == 0
     assert "mine" in capsys.readouterr().out
     assert cli.main(call) == 1
-    assert "there already" in capsys.readouterr().err
+    assert "this exists already" in capsys.readouterr().err
     assert cli.main([*call, "--tasks", "XX"]) == 1
     assert "no task 'XX'" in capsys.readouterr().err
 

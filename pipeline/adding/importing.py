@@ -24,6 +24,7 @@ from pipeline import catalog
 from pipeline.adding import inferred, language
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files, reader_options
+from pipeline.catalog.declaration import COUNTED
 from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import parsed
@@ -40,13 +41,11 @@ _FILES: Final = {
     "dev": ("dev", "valid", "validation"),
     "test": ("test",),
 }
-#: What is told of the annotations.
-_TOLD: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Wanted(NamedTuple):
-    """What a user says about the dataset; what is left empty is found out."""
+    """What the user says about the dataset. What is empty is inferred from the files."""
 
     id: str = ""
     source: str = ""
@@ -64,7 +63,7 @@ def run(
 ) -> dict[str, int]:
     """Write the declaration and `<raw>/<id>/`; return what was counted.
 
-    Where no folder of declarations is given, it goes where all commands look for it.
+    Without a folder of declarations, it is written where every command looks for it.
     """
     name = wanted.id or _id(folder.resolve())
     if not _ID.fullmatch(name):
@@ -85,7 +84,9 @@ def run(
         todo = "check that they are in the unified format, and UTF-8"
         raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
     tasks = wanted.tasks or inferred.tasks(folder, found)
-    counts = Counter({key: sum(split["counts"][key] for split in splits.values()) for key in _TOLD})
+    counts = Counter(
+        {key: sum(split["counts"][key] for split in splits.values()) for key in COUNTED}
+    )
     tables = inferred.tables(schema, found, tasks, folder, counts)
     source = wanted.source or folder.resolve().name
     about: dict[str, Any] = {
@@ -98,7 +99,7 @@ def run(
         "domain": wanted.domain,
         "tasks": [*tasks],
         "access": "licensed",
-        "access_note": "Imported from files of one's own; nobody else can fetch them.",
+        "access_note": "Imported from your own files; nobody else can fetch them.",
         "use": "held-out" if wanted.held_out else "train",
     }
     _check({**about, **tables}, declaration)
@@ -106,7 +107,7 @@ def run(
         for path in files.values():
             shutil.copyfile(path, partial / path.name)
         shards.write_text(tomlkit.dumps({"splits": splits}), partial / "manifest.toml")
-        # Without its declaration a folder of just these bytes is what a killed import has left.
+        # A killed import leaves such a folder without a declaration. That one is replaced.
         if (raw / name).exists() and raw_files.digest(raw / name) != raw_files.digest(partial):
             raise _there_already(raw / name)
     shards.write_text(tomlkit.dumps({**about, **tables}), declaration)
@@ -114,18 +115,18 @@ def run(
 
 
 def _id(folder: Path) -> str:
-    """IE-en/NER/CoNLL2003 becomes "iepile-ner-conll2003", like no id of the catalogue."""
+    """IE-en/NER/CoNLL2003 becomes "iepile-ner-conll2003", which is no id of the catalog."""
     task = [folder.parent.name] if folder.parent.name in TASKS else []
     return re.sub(r"[^a-z0-9]+", "-", "-".join(["iepile", *task, folder.name]).lower()).strip("-")
 
 
 def _there_already(path: Path) -> DeclarationError:
     todo = "use another --id, or remove it"
-    return DeclarationError("this is there already", where=path, todo=todo)
+    return DeclarationError("this exists already", where=path, todo=todo)
 
 
 def _check(content: Mapping[str, Any], declaration: Path) -> None:
-    """Have the catalogue look at a declaration before it stands where every command reads it."""
+    """Check a declaration in a temporary folder, before any command can read it."""
     with TemporaryDirectory() as folder:
         shards.write_text(tomlkit.dumps(content), Path(folder, declaration.name))
         try:
@@ -151,7 +152,7 @@ def _splits(folder: Path) -> dict[str, Path]:
 
 
 def _schema(path: Path) -> Schema:
-    """The three lines of schema.json: types, roles, and the roles of each type."""
+    """The three lines of schema.json: the types, the roles, and the roles of each type."""
     todo = "three JSON lines are wanted: a list of types, a list of roles, an object type -> roles"
     try:
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
@@ -181,7 +182,7 @@ def _split(path: Path, found: Survey) -> dict[str, Any]:
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     split = path.stem
     found.read(split, reader_options.read("iepile_jsonl", [path], language=""))
-    counts = {**dict.fromkeys(raw_files.COUNTED, 0), **found.counts[split]}
+    counts = {**dict.fromkeys(COUNTED, 0), **found.counts[split]}
     counts["rejects"] = len(found.rejects[split])
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
     return {"counts": counts, "files": [file]}

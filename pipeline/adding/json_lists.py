@@ -1,4 +1,4 @@
-"""Lists and fields in rows of JSON, wherever they stand: what `json_shape` judges."""
+"""Find lists and fields in rows of JSON, at any depth, for `json_shape` to judge."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _DEEPEST: Final = 3
 
 
 class Items(NamedTuple):
-    """The list at one path: (text or tokens of the row, row, item) of each item."""
+    """The list at one path: (text or tokens of its row, item) of each item."""
 
     path: str
     items: list[tuple[Any, Any]]
 
 
 def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
-    """(path, value) of everything below a value that is no object; lists are parted as well."""
+    """(path, value) of all that is not an object below a value; short lists are taken apart."""
     if isinstance(value, dict) and depth:
         for key, inner in value.items():
             if _is_field(key):
@@ -102,7 +102,7 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
             yield path, value
         for place, item in enumerate(value if objects or depth else ()):
             if not isinstance(item, dict):
-                # In a row that is a list, an object has a place of its own.
+                # In a list of other values, an object has a path by its place.
                 continue
             if not objects:
                 yield from _inside(item, _joined(path, place), depth - 1)
@@ -112,7 +112,7 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
 
 
 def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]:
-    """Objects that stand for lists: of lists of one length, or of places by label and string."""
+    """Objects that stand for lists: columns of equal length, or label -> string -> places."""
     columns = [*value.values()]
     if columns and all(isinstance(column, list) for column in columns):
         plain = not any(isinstance(cell, dict) for column in columns for cell in column)
@@ -131,7 +131,7 @@ def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]
 
 
 def _is_field(key: Any) -> bool:
-    """Whether a field has a path of its own, and does not hold what a model or nobody decided."""
+    """Whether a path can name a field, and its name does not say that it is a prediction."""
     name = str(key).lower()
     return not ("." in name or name in FIELDS["predicted"] or name.startswith("predict"))
 

@@ -1,4 +1,4 @@
-"""The language of texts, told by their script, and among Latin scripts by their smallest words.
+"""The language of texts, from their script, and in Latin script from their most common words.
 
 Only texts that were read count: keys, tags and labels are often English around any text.
 """
@@ -27,7 +27,7 @@ _NEAR: Final = [frozenset(group) for group in _DATA["near"]["groups"]]
 #: Languages in which only one end of a mention need be where a word ends.
 AFFIXED: Final = frozenset(_DATA["words"]["affixed"])
 _TOKEN: Final = re.compile(r"[^\W\d_]+")
-#: So many characters tell enough.
+#: No more texts are read after this many characters.
 _ENOUGH: Final = 400_000
 
 
@@ -41,7 +41,7 @@ def disagreement(declared: str, texts: Iterable[str]) -> str | None:
 
 
 def spoken(texts: Iterable[str]) -> str | None:
-    """The ISO 639-1 code of the language that most of the texts are in; None where none shows."""
+    """The ISO 639-1 code of the language of most texts; None if they hold no letters."""
     scripts: Counter[str] = Counter()
     words: Counter[str] = Counter()
     read = 0
@@ -69,5 +69,5 @@ def spoken(texts: Iterable[str]) -> str | None:
         return best if best and own[best] * 100 > scripts[script] else script
     hits = {code: sum(words[w] for w in small) for code, small in _WORDS.items()}
     best = max(hits, key=lambda code: hits[code])
-    # Two hits more than English are no evidence: names and titles bring them along.
+    # Names and titles bring a few foreign words: a lead of two over English is no evidence.
     return best if hits[best] > hits["en"] * 1.2 + 2 else "en"

@@ -1,4 +1,4 @@
-"""The files that a user brings: which split each is, and whether it is a file that can be read."""
+"""The files that a user brings: the split of each, and whether it can be read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
 def splits_of(path: Path) -> Splits:
-    """The splits of a file or folder, by the names in it; all in `all` where no name tells.
+    """The splits of a file or folder, by its names; everything is `all` if no name tells a split.
 
     Raises RawFileError where a folder holds no data file.
     """
@@ -87,7 +87,7 @@ def splits_of(path: Path) -> Splits:
 
 
 def left_out(given: Sequence[Path], splits: Splits) -> list[Path]:
-    """The files below the folders that a user named which are in no split."""
+    """The files in the user's folders that are in no split."""
     taken = [path for own in splits.values() for path in own]
     below = (path for folder in given if folder.is_dir() for path in sorted(folder.rglob("*")))
     return [p for p in below if p.is_file() and not {p, *p.parents} & {*taken}]
@@ -107,8 +107,8 @@ def _refuse_packed_splits(path: Path) -> None:
 def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     """(split, file) of files and folders whose names tell the splits.
 
-    Several files of which none tells a split have none of their own. Raises RawFileError where a
-    path is missing.
+    If no name tells a split, all files are of the split `all`. Raises RawFileError if a path is
+    missing, DeclarationError if only some names tell a split.
     """
     found: Splits = {}
     for given in paths:
@@ -188,7 +188,7 @@ def refuse_binary(path: Path) -> None:
 def encoding(head: bytes) -> str | None:
     """The encoding that the first bytes of a file look like; None for UTF-8.
 
-    A few lines that are no UTF-8 are slips, which readers reject; XML names its encoding itself.
+    A few lines that are not UTF-8 are slips, and readers reject them. XML names its own encoding.
     """
     if head.startswith(_READ):
         return None

@@ -36,10 +36,10 @@ _REGULAR: Final = 0.8
 
 
 def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Style]]:
-    """Every column of tags, as options of `columns`: certain ones first, and of these the last.
+    """Options of `columns` for every column that may hold tags, the likeliest first.
 
-    Where tags stand in a column without a scheme, as parts of speech do, it comes after those that
-    have one.
+    Columns with a tagging scheme come before those without one, such as parts of speech; of equals,
+    the last column comes first.
     """
     raw = [line for f in files for line in ("", *_first_lines(f, encoding))]
     comment = _comment(raw)
@@ -132,7 +132,7 @@ def _value(cell: str) -> str | int | None:
 
 
 def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
-    """The names of the columns; which of two names is the head cannot be seen: it comes first."""
+    """Possible names of the columns. Nothing shows which of two is the head: the first is taken."""
     names = [name.strip() for name in tables[0][0]]
     if {*_PAIR} <= {*names}:
         yield {}
@@ -152,7 +152,7 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a table has a header: nothing in its first row stands in the text or returns below.
+    """Whether a table has a header: no cell of its first row is in the text or occurs below.
 
     The text is the longest column; in most other rows two columns, head and tail, stand in it.
     """
@@ -215,7 +215,7 @@ def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str
 
 
 def _token_column(columns: Sequence[Sequence[str]], tag: int, sentence: int | None) -> int:
-    """The first column beside the tags whose cells are no counts and differ from each other."""
+    """The first column, except the tags, whose cells are not numbers and not all the same."""
     for place, column in enumerate(columns):
         counts = all(map(_COUNT.fullmatch, column[1:]))
         if place not in (tag, sentence) and not counts and len({*column}) > 1:
@@ -228,9 +228,9 @@ def _first_lines(file: Path, encoding: str) -> Iterator[str]:
 
 
 def _comment(rows: Sequence[str]) -> dict[str, str]:
-    """The option `comment`, where most lines above sentences that begin with # hold no tag.
+    """The option `comment`, if most lines with # above a sentence hold no tag.
 
-    What begins with more of them, as ###MEDLINE:90210001, names a document.
+    A line that begins with several #, such as ###MEDLINE:90210001, names a document.
     """
     begun = [row for before, row in pairwise(rows) if not before.strip(" \t")]
     above = [row for row in begun if row.startswith("#") and not row.startswith("##")]
@@ -253,7 +253,7 @@ def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
 
 
 def _width(cells: Sequence[Sequence[str]]) -> int:
-    """How many columns nearly all rows have; 0 where they differ."""
+    """How many columns nearly all rows have; 0 if the widths differ."""
     widths = Counter(map(len, cells))
     most, n = max(widths.items(), key=lambda own: own[1], default=(0, 0))
     return most if n >= _REGULAR * len(cells) else 0

@@ -18,7 +18,7 @@ from pipeline.catalog.declaration import Dataset, File, Labels, Manifest, Names,
 from pipeline.catalog.raw_files import catalogs, check_splits
 from pipeline.catalog.renaming import renamed, wrong_names
 from pipeline.errors import DeclarationError
-from pipeline.records import SPLITS, TASKS
+from pipeline.records import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,8 +118,6 @@ def _validate(dataset: Dataset, path: Path) -> None:
         f"{dataset.language!r} is no code of a language",
         "use the two or three letters of ISO 639, as in en, zh or de",
     )
-    for key in ("title", "source"):
-        demand(getattr(dataset, key).strip(), f"{key} is blank", "give it a name")
     demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")
     demand(len({*dataset.tasks}) == len(dataset.tasks), "a task stands twice", "name each once")
     needs = {
@@ -189,11 +187,6 @@ def _validate(dataset: Dataset, path: Path) -> None:
         f'quality.use = "{dataset.quality.use}" without why',
         "say what is to be taken care of",
     )
-    for table in ("split_by_hash", "conflicts"):
-        unknown = sorted({*getattr(dataset, table)} - {*SPLITS})
-        demand(not unknown, f"[{table}] of no split: {unknown}", f"use {', '.join(SPLITS)}")
-    shares = dataset.split_by_hash.values()
-    demand(all(share > 0 for share in shares), "a share of split_by_hash is below 1", "correct it")
     check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
 
 

@@ -8,15 +8,24 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.records import SPLITS, Task
 
 Names = dict[str, str] | list[str]
 Kind = Literal["entity", "relation", "event", "role"]
+COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+Counted = Annotated[str, Meta(pattern=f"^({'|'.join(COUNTED)})$")]
+SplitName = Annotated[str, Meta(pattern=f"^({'|'.join(SPLITS)})$")]
+Name = Annotated[str, Meta(pattern=r"\S")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-#: What a licence, or whoever hands the files out, asks of those who use them.
+#: What a license, or whoever hands the files out, asks of those who use them.
 Restriction = Literal[
     "non-commercial", "research-only", "share-alike", "no-redistribution", "agreement"
 ]
+#: A repository and a commit in an address of GitHub or of the Hugging Face Hub.
+_COMMIT: Final = re.compile(
+    r"https://(?:(?:raw\.githubusercontent|github)\.com|huggingface\.co(?:/datasets)?)"
+    r"/([^/]+/[^/]+)/(?:[a-z]+/)?([0-9a-f]{40})\b"
+)
 #: A file of the Hugging Face Hub at a commit, whose hash the Hub states with the file.
 _PINNED: Final = re.compile(
     r"https://huggingface\.co/(datasets/)?[^/]+/[^/]+/resolve/[0-9a-f]{40}/"
@@ -62,7 +71,7 @@ class Split(msgspec.Struct, forbid_unknown_fields=True):
     """The files of one split and what they hold, counted in the source."""
 
     files: list[File]
-    counts: dict[str, int] = {}
+    counts: dict[Counted, Annotated[int, Meta(ge=0)]] = {}
     #: A file of this folder that lists the source ids of this split, one a line.
     documents: str | None = None
 
@@ -75,6 +84,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     folder: str | None = None
     #: The texts are imagined ones in the format of the real data: card and report say so.
     invented: bool = False
+    #: The version or the date of the data; "" where nobody knows it.
+    version: str = ""
     note: str = ""
 
 
@@ -108,8 +119,8 @@ class Quality(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     """One dataset. `id` is the file's name; the rest is read from the TOML."""
 
-    title: str
-    source: str
+    title: Name
+    source: Name
     #: An SPDX expression, or "unstated".
     license: str
     #: An ISO 639 code; see `text.like` for what follows from it.
@@ -120,9 +131,11 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     labels: Labels
     splits: dict[str, Split] = {}
     id: str = ""
+    #: What the authors call this version of the data, or its date; see `version_of_data`.
+    version: str = ""
     homepage: str = ""
     citation: str = ""
-    #: Where the licence can be read, what it asks in short, and what there is to say besides.
+    #: Where the license can be read, what it asks in short, and what there is to say besides.
     license_url: str = ""
     restrictions: list[Restriction] = []
     license_note: str = ""
@@ -160,9 +173,9 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"
     #: Split -> share, for a source that comes without splits; its files stand under `splits.all`.
-    split_by_hash: dict[str, int] = {}
+    split_by_hash: dict[SplitName, Annotated[int, Meta(ge=1)]] = {}
     #: Split -> policy for texts annotated twice and differently.
-    conflicts: dict[str, Literal["drop", "keep", "first", "merge"]] = {}
+    conflicts: dict[SplitName, Literal["drop", "keep", "first", "merge"]] = {}
 
     def names(self, kind: str) -> dict[str, str]:
         """Raw label -> readable name of one kind (entity, relation, event or role)."""
@@ -194,8 +207,19 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         return [*found]
 
     @property
+    def version_of_data(self) -> str:
+        """The declared version of the full edition, or the commits that its addresses name.
+
+        "" where neither is known.
+        """
+        files = [file for split in self.splits.values() for file in split.files]
+        found = (_COMMIT.match(address) for file in files for address in file.addresses)
+        commits = dict.fromkeys(f"{c[1]} at commit {c[2][:10]}" for c in found if c)
+        return self.version or ", ".join(commits)
+
+    @property
     def terms(self) -> str:
-        """The licence, what it asks, and where it can be read, in one line."""
+        """The license, what it asks, and where it can be read, in one line."""
         asked = f" ({', '.join(self.restrictions)})" if self.restrictions else ""
         note = " ".join(self.license_note.split())
         return self.license + asked + "".join(f", {x}" for x in (self.license_url, note) if x)

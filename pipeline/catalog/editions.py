@@ -99,11 +99,25 @@ def _edited(named: Path | None) -> Iterator[Any]:
         shards.write_text(text.getvalue(), file)
 
 
-def invented(names: Iterable[str], normalized: Path) -> list[str]:
-    """Those of these datasets whose texts are invented, as stage 1 found in their manifests."""
+def used(names: Iterable[str], normalized: Path) -> dict[str, list[str] | dict[str, str]]:
+    """Which editions stage 1 read, as it found in their manifests.
+
+    `invented`   the datasets whose texts are invented
+    `versions`   dataset -> the version of its data, a commit or a date; "" where it is not known
+    """
     paths = {name: normalized / name / "summary.json" for name in sorted(names)}
     found = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
-    return [name for name, edition in found.items() if edition["invented"]]
+    return {
+        "invented": [name for name, edition in found.items() if edition["invented"]],
+        "versions": {name: edition["version"] for name, edition in found.items()},
+    }
+
+
+def in_words(name: str, edition: Mapping[str, Any]) -> str:
+    """What the texts of a dataset are: "invented", or "real" and the version of the data."""
+    if name in edition["invented"]:
+        return "invented"
+    return f"real, {edition['versions'].get(name) or 'version not known'}"
 
 
 def warning(invented: Sequence[str], datasets: int) -> str:

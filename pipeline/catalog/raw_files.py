@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.catalog.declaration import Dataset, File, Split
 
-COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
 CATALOG: Final = Path(__file__).resolve().parent
@@ -55,16 +54,7 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
             where=path,
             todo=f"use one of {sorted(allowed)}",
         )
-    for name, split in splits.items():
-        if odd := sorted({*split.counts} - {*COUNTED}):
-            raise DeclarationError(
-                f"splits.{name}.counts: unknown {odd}{config.did_you_mean(odd[0], COUNTED)}",
-                where=path,
-                todo=f"use {', '.join(COUNTED)}",
-            )
-        if negative := [kind for kind, n in split.counts.items() if n < 0]:
-            what = f"splits.{name}.counts.{negative[0]} is negative"
-            raise DeclarationError(what, where=path, todo="count again, or leave it out")
+    for split in splits.values():
         for file in split.files:
             _check_inside(file.path, path)
             for address in file.addresses:
@@ -107,7 +97,7 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     own = raw / dataset.id / "manifest.toml"
     path = given if given and given.is_file() else own
     if not path.exists():
-        return raw / dataset.id, Manifest(splits=dataset.splits)
+        return raw / dataset.id, Manifest(splits=dataset.splits, version=dataset.version_of_data)
     if problem := shut(path, raw / dataset.id if path is own else None):
         raise problem
     manifest: Manifest = config.read_toml(path, Manifest)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pipeline import report
 from pipeline.commands import Arguments, reading
 from pipeline.errors import DeclarationError
-from pipeline.execution import shards
+from pipeline.execution import atomic, shards
+from pipeline.report import figures, page
 from pipeline.terminal import listing
 
 if TYPE_CHECKING:
@@ -42,10 +43,6 @@ def run(arguments: Arguments) -> int:
 
 def _compare(arguments: Arguments, here: Path) -> None:
     """Print what differs from another run; with --page, write the page that tells so."""
-    from pipeline.execution import atomic, shards
-    from pipeline.report import figures, page
-    from pipeline.terminal import listing
-
     there = atomic.place(str(arguments.against)) / "reports"
     counts = [shards.read_json(f / "counts.json", "datasets") for f in (there, here)]
     rows = figures.changes(*counts)

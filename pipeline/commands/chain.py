@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (
-    *("title", "homepage", "citation", "domain", "note", "coverage_source", "quality"),
+    *("title", "version", "homepage", "citation", "domain", "note", "coverage_source"),
     *("license", "license_url", "license_note", "restrictions"),
-    *("access", "access_note", "splits"),
+    *("quality", "access", "access_note", "splits"),
 )
 #: Key of `made_from` -> what has changed, in an error.
 _CHANGED: Final = {

@@ -109,7 +109,7 @@ def _fetched(
         *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
     ) as bar:
         for dataset in datasets:
-            terms = visible(f"{dataset.id}: licence {dataset.terms}")
+            terms = visible(f"{dataset.id}: license {dataset.terms}")
             bar.print(terms, soft_wrap=True, markup=False, highlight=False)
             task = bar.add_task(dataset.id, total=None)
 

@@ -18,11 +18,11 @@ def run(arguments: Arguments) -> int:
         if not path.is_file():  # nothing has been run yet: try the dictionary that is in git
             path = Path("dictionaries", "hard_negatives", f"{arguments.dataset}.json")
         rows = neighbors(path, arguments.label, arguments.task)
-    signals = [*dict.fromkeys(name for row in rows for name in row["signals"])]
     cells = []
     for row in rows:
-        scores = [row["score"], *(row["signals"].get(name) for name in signals)]
-        numbers = ["-" if score is None else f"{score:.2f}" for score in scores]
-        cells.append([row["task"], row["label"], *numbers])
-    print(table(["task", "label", "score", *signals], cells))
+        score = "-" if row["score"] is None else f"{row['score']:.2f}"
+        signals = sorted(row["signals"].items(), key=lambda signal: -signal[1])
+        why = [f"{name.replace('_', ' ')} {value:.2f}" for name, value in signals]
+        cells.append([row["task"], row["label"], score, ", ".join(why)])
+    print(table(["task", "label", "score", "why: signals, strongest first"], cells))
     return 0

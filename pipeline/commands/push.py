@@ -20,7 +20,7 @@ from pipeline.execution import ownership, shards
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Restrictions of a licence under which texts must not be handed on freely.
+#: Restrictions of a license under which texts must not be handed on freely.
 _CLOSED = {"no-redistribution", "agreement"}
 #: What the Hub answers -> what is wrong, and what to do.
 _REFUSED = {
@@ -91,7 +91,7 @@ def _check(arguments: Arguments) -> None:
         if dataset.access == "licensed" or _CLOSED & {*dataset.restrictions}
     ]
     if closed and not arguments.allow_licensed:
-        what = f"the licences of {', '.join(closed)} do not let everybody hand them on"
+        what = f"the licenses of {', '.join(closed)} do not let everybody hand them on"
         _refuse(what, arguments, "--allow-licensed")
 
 

@@ -229,15 +229,14 @@ def steps(
     left = [step for step, value in zip(todo, noted, strict=True) if value is None]
     new = engines.run(partial(_step, job=job), left, workers, _name)
     tell = workers.tell if isinstance(workers, engines.Workers) else None
-    datasets = [step.name.partition("/")[0] for step in todo]
-    steps_left = Counter(datasets)
+    steps_left = Counter(step.folder for step in todo)  # a folder for each dataset, or one for all
     total, finished = len(steps_left), 0
-    for number, (dataset, value) in enumerate(zip(datasets, noted, strict=True), start=1):
+    for number, (step, value) in enumerate(zip(todo, noted, strict=True), start=1):
         yield msgspec.json.decode(next(new) if value is None else value)
-        steps_left[dataset] -= 1
-        finished += not steps_left[dataset]
+        steps_left[step.folder] -= 1
+        finished += not steps_left[step.folder]
         if tell:
-            tell(number, len(todo), f"{finished} of {total} datasets")
+            tell(number, len(todo), f"{finished} of {total} datasets" if total > 1 else "")
 
 
 class _Note(msgspec.Struct):

@@ -61,7 +61,7 @@ def instruction(
         return FetchError("the mirror has no such file", where=names, todo=todo)
     words = {
         "open": "no address is known for this",
-        "licensed": "this is handed out under a licence",
+        "licensed": "this is handed out under a license",
         "unavailable": "this cannot be had",
     }
     return FetchError(

@@ -87,7 +87,7 @@ def pieces(text: str, style: Tokenized) -> Iterator[Piece]:
 
 
 def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[bool]:
-    """Between each token and the next: whether the blank goes."""
+    """For each token and the next: whether the blank between them is removed."""
     glued = [_joins(new, n, style) for n in range(len(new) - 1)]
     opened: dict[str, bool] = {}
     for n, sign in enumerate(new):
@@ -190,7 +190,7 @@ def _index_joins(one: str, inside: Sequence[str]) -> bool:
 
 
 def _stop_joins(before: str, one: str, two: str, after: str, earlier: str) -> bool:
-    """Whether a full stop or comma goes on: in numbers, names of compounds, abbreviations."""
+    """Whether no blank follows a full stop or comma: in numbers, compounds, abbreviations."""
     if two in _CLOSING or two == "/":
         return True
     if before in _COMPARED and two[0].isdigit():

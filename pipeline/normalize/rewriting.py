@@ -1,8 +1,8 @@
-"""Texts written anew, with their mentions where they stand in the new text.
+"""Texts rewritten piece by piece, with the mentions moved along.
 
-A text is given as pieces: what is written now, and how many characters of the old text it stands
-for. `detokenize.py` makes them of tokens; here are those of a declaration's `repairs`: patterns of
-what a source left in its texts (entities of HTML, codes of a lost font, markup), and what each is.
+A piece is a new string, and how many characters of the old text it replaces. `detokenize.py` makes
+pieces of tokens. `repaired` makes them of a declaration's `repairs`: patterns of what a source left
+in its texts (entities of HTML, codes of a lost font, markup), and what to write instead.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def written(pieces: Iterable[Piece]) -> tuple[str, Places]:
 def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
     """Return the record with its text and mentions as `rewrite` writes them.
 
-    One with a mention of which nothing would be left stays as it is.
+    A record stays as it is if nothing would be left of one of its mentions.
     """
     text, places = written(rewrite(record.text))
     if text == record.text:
@@ -70,7 +70,7 @@ def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
 def repaired(record: Record, repairs: Mapping[str, str], counts: Counter[str]) -> Record:
     """Return the record with what its declaration repairs; `counts` gets "repaired:<pattern>".
 
-    What only a part of a mention stands in is left as it is.
+    A match that crosses the border of a mention is left as it is.
     """
     edges = {place for m in record.mentions for place in (m.start, m.end) if place is not None}
     found: Counter[str] = Counter()

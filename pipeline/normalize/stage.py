@@ -120,8 +120,9 @@ def _finish(source: Source, found: Mapping[str, Any], folder: Path) -> None:
     rejects = [reject for own in found.values() for reject in own["rejects"]]
     shards.write(pa.Table.from_pylist(rejects, schema=REJECTS), folder / "rejects.parquet")
     summary = {split: own["summary"] for split, own in found.items()}
-    head = {"dataset": dataset.id, "edition": {"invented": source.manifest.invented}}
-    shards.write_json({**head, "splits": summary}, folder / "summary.json")
+    told = {"invented": source.manifest.invented, "version": source.manifest.version}
+    content = {"dataset": dataset.id, "edition": told, "splits": summary}
+    shards.write_json(content, folder / "summary.json")
 
 
 def _write(

@@ -5,8 +5,8 @@ and events cross it, and as late as possible. A sentence longer than the limit s
 annotation needs must stand in its window:
 
 - a relation goes to every window that holds both its ends; one that crosses a cut is left out;
-- an event goes to the window of its trigger (without one, of most of its arguments); arguments in
-  other windows are left out;
+- an event goes to the window of its trigger, or, if it has none, of most of its arguments;
+  arguments in other windows are left out;
 - a mention without offsets goes wherever its string occurs; one that occurs nowhere, and the value
   of an enum role, goes along with what uses it;
 - a discontinuous mention goes to a window that holds all its pieces; where a cut parts them, it is
@@ -91,7 +91,7 @@ def windows(
 
 
 def _spans(record: Record, window_chars: int, language: str) -> list[tuple[int, int]]:
-    """Where the windows begin and end."""
+    """(start, end) of every window."""
     gaps = _gaps(record, language)
     crossed = _crossings(record, gaps)
     spans: list[tuple[int, int]] = []
@@ -113,7 +113,7 @@ def _spans(record: Record, window_chars: int, language: str) -> list[tuple[int, 
 
 
 def _gaps(record: Record, language: str) -> list[tuple[int, int]]:
-    """(end of a sentence, begin of the next) wherever no mention stands in between."""
+    """(end of a sentence, start of the next), where no mention crosses the gap."""
     text = record.text
     ends = sorted((m.start, m.end) for m in record.mentions if m.start is not None and m.end)
     found = []
@@ -132,7 +132,7 @@ def _gaps(record: Record, language: str) -> list[tuple[int, int]]:
 
 
 def _crossings(record: Record, gaps: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """How many relations and events stand on both sides of each gap."""
+    """How many relations and events reach across each gap."""
     places = [m.start for m in record.mentions]
     links: list[tuple[int, ...]] = [(r.head, r.tail) for r in record.relations]
     links += [

@@ -1,7 +1,7 @@
 """The rows of a corpus to ask, as chats, with examples before them.
 
-Examples are rows of the same config and dataset from train, dealt by hash and never of the row's
-own record; a dataset without train rows, such as a held-out one, has none.
+The examples of a row are train rows of its config and dataset, chosen by hash, never of its own
+record. A dataset without train rows, such as a held-out one, has no examples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: Rows of a dataset that examples are taken from.
+#: The most rows of a dataset among which examples are chosen.
 _POOL: Final = 256
 
 Messages = list[dict[str, str]]
@@ -88,7 +88,7 @@ def _dataset(row: Mapping[str, Any]) -> str:
 
 
 def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
-    """Dataset -> the rows that examples are taken from: those with the lowest hashes."""
+    """Dataset -> the rows among which examples are chosen: those with the lowest hashes."""
     pools: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for _, table in _tables(part, "train", config):
         rows = table.select(["id", "record_id", "instruction", "output"]).to_pylist()

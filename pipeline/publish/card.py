@@ -53,21 +53,22 @@ def card(
     records: Mapping[str, Any],
     settings: Settings,
     corpus_hash: str,
-    invented: Sequence[str],
+    edition: Mapping[str, Any],
     code: str,
     example: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of the corpus' README.md.
 
     `made` is what every "config/split" became. `records` is, by dataset and split, how many records
-    there were, how many were dropped for each reason, and how many are kept. `invented` are the ids
-    of the datasets whose texts are invented. `code` is the digest of the code, `example` a row.
+    there were, how many were dropped for each reason, and how many are kept. `edition` is what
+    `editions.used` returns. `code` is the digest of the code, `example` a row.
     """
+    invented = edition["invented"]
     warning = editions.warning(invented, len(datasets))
     all_invented = len(invented) == len(datasets)
-    licences = "The rows of each source stay under its own licence"
+    licenses = "The rows of each source stay under its own license"
     if invented:
-        licences += "; where texts are invented, it is the licence of the real data"
+        licenses += "; where texts are invented, it is the license of the real data"
     tokenizer = settings.publish.tokenizer
     unit = "characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`"
     config, _, split = next(iter(made), "NER-en/train").partition("/")
@@ -82,8 +83,8 @@ def card(
         sets=_in_sets(settings.instruct) if settings.instruct.in_sets else "",
         unit=unit,
         rows=_table(_rows(made)),
-        licences=licences,
-        sources=_table(_sources(datasets, invented)),
+        licenses=licenses,
+        sources=_table(_sources(datasets, edition)),
         terms="\n".join(_terms(datasets)),
         personal=_PERSONAL[all_invented],
         records=_table(_records(datasets, made, records)),
@@ -170,7 +171,7 @@ def _front_matter(
         pretty_name=name,
         language=_languages(datasets),
         license="other",
-        license_name="licences-of-the-sources",
+        license_name="licenses-of-the-sources",
         license_link="README.md",
         size_categories=next(size for least, size in reversed(_SIZES.items()) if rows >= least),
         task_categories=["text-generation", "token-classification"],
@@ -216,20 +217,20 @@ def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:
         yield (*key.split("/"), sum(published.rows.values()), *published.lengths)
 
 
-def _sources(datasets: Sequence[Dataset], invented: Sequence[str]) -> Iterator[Sequence[object]]:
-    columns = ("source", "title", "texts", "tasks", "language", "use", "licence", "quality")
+def _sources(datasets: Sequence[Dataset], edition: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    columns = ("source", "title", "texts", "tasks", "language", "use", "license", "quality")
     yield (*columns, "homepage", "cite")
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
-        texts = "invented" if d.id in invented else "real"
+        texts = editions.in_words(d.id, edition)
         about = (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use)
         yield (*about, d.terms, str(d.quality), d.homepage, d.citation)
 
 
-#: What a licence asks -> what that means for the whole corpus.
+#: What a license asks -> what that means for the whole corpus.
 _ASKED: Final[dict[str, str]] = {
     "non-commercial": "not for commercial use",
     "research-only": "for research alone",
-    "share-alike": "what is made of it is passed on under the same licence",
+    "share-alike": "what is made of it is passed on under the same license",
     "no-redistribution": "not to be passed on",
     "agreement": "for those alone who have signed the agreement",
 }
@@ -242,7 +243,7 @@ def _terms(datasets: Sequence[Dataset]) -> list[str]:
         if sources := [_cell(d.source) for d in datasets if restriction in d.restrictions]:
             lines.append(f"- {meaning}: {', '.join(sources)}")
     if unstated := [_cell(d.source) for d in datasets if d.license == "unstated"]:
-        lines.append(f"- no licence is stated, so ask the authors: {', '.join(unstated)}")
+        lines.append(f"- no license is stated, so ask the authors: {', '.join(unstated)}")
     return lines or ["No source asks for more than to be named."]
 
 

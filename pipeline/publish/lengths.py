@@ -36,14 +36,14 @@ def _lengths(column: Any, tokenizer: str | None) -> Any:
 
 
 def counted(lengths: Sequence[Any]) -> list[list[int]]:
-    """[the lengths that occur, how many rows have each], of arrays of lengths."""
+    """Two lists: the lengths that occur, and how many rows have each."""
     every = np.concatenate([np.zeros(0, np.int64), *lengths])
     values, counts = np.unique(every, return_counts=True)
     return [values.tolist(), counts.tolist()]
 
 
 def summary(shards: Sequence[Sequence[Sequence[int]]]) -> Lengths:
-    """The figures over all rows, from what `counted` made of each shard."""
+    """The figures over all rows, from what `counted` returned for each shard."""
     values, counts = (
         np.array([n for shard in shards for n in shard[part]], np.int64) for part in (0, 1)
     )

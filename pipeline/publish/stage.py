@@ -115,11 +115,11 @@ def publish(
         records = {
             d.id: account(folders["clean"] / d.id, folders["dedupe"] / d.id) for d in datasets
         }
-        invented = editions.invented((d.id for d in datasets), folders["normalize"])
+        edition = editions.used((d.id for d in datasets), folders["normalize"])
         first = next((path for key in made for path in sorted(folder.glob(f"{key}-*"))), None)
         rows = shards.read(first).slice(0, 1000).to_pylist() if first else [None]
         example = max(rows, key=lambda row: row is not None and row["n_positive"] > 0)
-        text = card(datasets, made, records, settings, corpus_hash(folder), invented, code, example)
+        text = card(datasets, made, records, settings, corpus_hash(folder), edition, code, example)
         shards.write_text(text, folder / "README.md")
         rows_by_split = {key: sum(published.rows.values()) for key, published in made.items()}
         loading.check(folder, rows_by_split)

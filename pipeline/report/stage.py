@@ -71,16 +71,23 @@ def report(
     """
     datasets = sorted(datasets, key=lambda d: d.id)
     results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
-    measured = {d.id: result for d, result in zip(datasets, results, strict=True)}
+    tell = workers.tell if isinstance(workers, engines.Workers) else None
+    measured: dict[str, Measured] = {}
+    for dataset, result in zip(datasets, results, strict=True):
+        measured[dataset.id] = result
+        if tell:
+            done, total = len(measured), len(datasets)
+            tell(done, total, f"{done} of {total} datasets")
     counts = {
         "datasets": {name: dataset.counts for name, dataset in measured.items()},
-        "edition": {"invented": editions.invented(measured, folders["normalize"])},
+        "edition": editions.used(measured, folders["normalize"]),
         "skipped": dict(skipped),
         "budget": _budget(folders["instruct"], measured),
     }
     totals = figures.totals(counts)
-    near_path = folders["dedupe"] / "near_duplicates.json"  # absent if dedupe did not look for them
-    near = shards.read_json(near_path, "pairs") if near_path.exists() else None
+    near, overlap = (
+        _of_dedupe(folders["dedupe"] / name) for name in ("near_duplicates.json", "overlap.json")
+    )
     rows = [row for dataset in measured.values() for row in dataset.rows]
     rows = examples.with_partners(rows, near, folders, measured, workers)
     instructions = [row for dataset in measured.values() for row in dataset.instructions]
@@ -103,6 +110,7 @@ def report(
             rows,
             instructions,
             near,
+            overlap,
             label_map,
             made,
         )
@@ -117,6 +125,11 @@ def _budget(instructed: Path, names: Iterable[str]) -> dict[str, Any] | None:
     """
     path = next((p for n in names if (p := instructed / n / "budget.json").exists()), None)
     return None if path is None else shards.read_json(path, "all")
+
+
+def _of_dedupe(path: Path) -> dict[str, Any] | None:
+    """A report that dedupe wrote; None where the parameters did not ask for it."""
+    return shards.read_json(path, "pairs") if path.exists() else None
 
 
 def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

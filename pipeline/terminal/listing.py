@@ -121,7 +121,7 @@ def _reasons(dropped: Mapping[str, int], most: int) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in by_count[:most] if n)
 
 
-#: The columns of the catalogue, and of its licences.
+#: The columns of the catalogue, and of its licenses.
 _FIELDS: Final = (
     *("id", "title", "tasks", "language", "use", "access", "license", "records"),
     *("quality", "raw_present"),
@@ -131,7 +131,7 @@ _LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "l
 
 
 def catalogue(entries: Sequence[dict[str, Any]], *, licenses: bool) -> str:
-    """The catalogue as a table, a row per dataset: what it is, or what its licence asks."""
+    """The catalogue as a table, a row per dataset: what it is, or what its license asks."""
     fields, spare = (_LICENSES, _LICENSES[-2:]) if licenses else (_FIELDS, _SPARE)
     names = ["raw" if field == "raw_present" else field for field in fields]
     rows = [[_cell(entry[field]) for field in fields] for entry in entries]

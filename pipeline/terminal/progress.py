@@ -33,17 +33,17 @@ def _bar(stage: str) -> Iterator[Tell]:
 
     columns = (
         TextColumn("{task.description:10}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[parts]}  {task.completed} of {task.total} steps"),
-        TextColumn("{task.fields[rate]}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[steps]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(stage, total=None, parts="", rate="")
+        bar = progress.add_task(stage, total=None, steps="")
 
         def tell(done: int, total: int, parts: str) -> None:
             speed = progress.tasks[0].speed
-            rate = f"{speed:.1f}/s" if speed else ""
-            progress.update(bar, completed=done, total=total, parts=parts, rate=rate)
+            rate = f"{speed:.1f} a second" if speed else ""
+            words = ", ".join(filter(None, (parts, f"{done} of {total} steps", rate)))
+            progress.update(bar, completed=done, total=total, steps=words)
 
         yield tell

@@ -1,8 +1,9 @@
-"""Where the files of the catalogue come from, what verifies them, and under which licences."""
+"""Where the files of the catalogue come from, what verifies them, and under which licenses."""
 
 import re
 from collections import Counter
 
+import msgspec
 import pytest
 
 from pipeline import catalog
@@ -42,6 +43,17 @@ def test_every_file_of_an_open_dataset_has_an_address_and_is_verified():
     assert ways == {"sha256": 95, "git": 11, "archive": 2, "revision": 2}
 
 
+def test_the_version_of_the_data_is_declared_or_stands_in_its_addresses():
+    versions = {name: d.version_of_data for name, d in DATASETS.items()}
+
+    assert versions["anatem-brat"] == "openbiocorpora/anatem at commit a0209b9d37"
+    assert versions["mit-restaurant"].count(" at commit ") == 2
+    assert versions["conll2003"] == ""
+    assert len([version for version in versions.values() if version]) == 48
+    dated = msgspec.structs.replace(DATASETS["wnut2017"], version="of 2017-08-01")
+    assert dated.version_of_data == "of 2017-08-01"
+
+
 def test_what_has_an_address_elsewhere_is_verified_as_well():
     unverified = [
         f.path for d in DATASETS.values() for f in files(d) if f.addresses and not f.verified_by
@@ -60,7 +72,7 @@ def test_addresses_of_repositories_name_a_commit():
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_a_licence_is_an_expression_of_spdx_or_said_to_be_unstated(name):
+def test_a_license_is_an_expression_of_spdx_or_said_to_be_unstated(name):
     dataset = DATASETS[name]
     parts = dataset.license.split(" AND ")
 
@@ -85,7 +97,7 @@ def test_a_licence_is_an_expression_of_spdx_or_said_to_be_unstated(name):
         ),
     ],
 )
-def test_what_no_licence_or_file_can_be(change, words, tmp_path):
+def test_what_no_license_or_file_can_be(change, words, tmp_path):
     with pytest.raises(DeclarationError) as caught:
         declare(tmp_path, GOOD.replace(*change, 1))
 
@@ -99,5 +111,5 @@ def test_the_card_says_what_a_mix_may_be_used_for():
     mixed = card._terms([*free, DATASETS["multinerd-en"], DATASETS["genia2011"], DATASETS["casie"]])
     assert "- not for commercial use: MultiNERD, GENIA11" in mixed
     assert "- for research alone: GENIA11" in mixed
-    assert "- no licence is stated, so ask the authors: CASIE" in mixed
+    assert "- no license is stated, so ask the authors: CASIE" in mixed
     assert not any("passed on:" in line for line in mixed)

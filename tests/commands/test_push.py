@@ -126,7 +126,7 @@ def test_the_whole_folder_is_uploaded(hub, tmp_path):
     [
         (["wnut2017"], ["wnut2017"], "--allow-sample", "All texts are invented"),
         (["wnut2017", "phee"], ["phee"], "--allow-sample", "1 of 2 datasets (phee)"),
-        (["ace2005", "wnut2017"], [], "--allow-licensed", "the licences of ace2005 do not let"),
+        (["ace2005", "wnut2017"], [], "--allow-licensed", "the licenses of ace2005 do not let"),
     ],
 )
 def test_what_must_not_be_handed_on_is_refused(hub, tmp_path, datasets, invented, option, words):

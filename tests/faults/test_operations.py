@@ -61,7 +61,7 @@ MORE = {
         for name in (*STAGES, "normalize one", "run", "run in an empty folder")
     },
     # That an import is done already may be said.
-    "import": {"again": ["this is there already"]},
+    "import": {"again": ["this exists already"]},
     # What was downloaded is kept to go on with.
     "fetch": {"keeps": "fetched/.fetch"},
 }

@@ -489,7 +489,7 @@ def test_the_edition_of_iepile_is_fetched_and_imported(server, tmp_path, capsys,
 
     told = "".join(capsys.readouterr())
     assert "iepile-ner-toy: nothing is published for dev, test" in told
-    assert "iepile-ner-toy: licence CC-BY-NC-SA-4.0 (non-commercial)" in told
+    assert "iepile-ner-toy: license CC-BY-NC-SA-4.0 (non-commercial)" in told
     assert "iepile-ner-toy: 3 records imported" in told
     law = catalog.load("iepile-ee-law")
     assert (law.use, law.language, law.names("event")) == ("held-out", "zh", {"盗窃": "盗窃"})
@@ -567,7 +567,7 @@ def test_how_to_get_what_cannot_be_downloaded(tmp_path):
 
     told = [str(fetch(d, tmp_path).problems[0]) for d in (licensed, gone, toy(File("a.txt")))]
 
-    assert "handed out under a licence" in told[0]
+    assert "handed out under a license" in told[0]
     assert "Ask Bo for it. It belongs in" in told[0]
     assert "this cannot be had" in told[1]
     assert "https://example.org/toy" in told[2]
@@ -869,7 +869,7 @@ def test_the_command(server, tmp_path, capsys, monkeypatch):
     assert cli.main(["fetch", "toy", "deed", "--raw", str(tmp_path)]) == 1
 
     told = "".join(capsys.readouterr())
-    assert "toy: licence CC0-1.0 (non-commercial), https://example.org/l" in told
+    assert "toy: license CC0-1.0 (non-commercial), https://example.org/l" in told
     assert "toy: 1 files ready" in told
     assert "Ask Bo. It belongs in" in told
 

@@ -55,7 +55,7 @@ def folders(tmp_path_factory):
                 shards.write(table, path)
         for stage, schema in (("clean", RECORDS), ("dedupe", TAGS)):
             shards.write(schema.empty_table(), out / stage / name / "train-00000.parquet")
-        edition = {"edition": {"invented": name == "scierc"}}
+        edition = {"edition": {"invented": name == "scierc", "version": "commit 0123456789"}}
         shards.write_json(edition, out / "normalize" / name / "summary.json")
     return {stage: out / stage for stage in ("normalize", "instruct", "clean", "dedupe")}
 
@@ -198,7 +198,7 @@ def test_the_card_says_whose_texts_are_invented(folders, tmp_path):
     _, front, body = text.split("---\n", 2)
     assert msgspec.yaml.decode(front.encode())["edition"] == {"invented": ["scierc"]}
     assert body.lstrip().startswith("**The texts of 1 of 2 datasets (scierc) are invented:")
-    for name, texts in (("wnut2017", "real"), ("scierc", "invented")):
+    for name, texts in (("wnut2017", "real, commit 0123456789"), ("scierc", "invented")):
         d = catalog.load(name)
         assert f"| {d.source} | {d.title} | {texts} |" in text
         assert f"| {d.homepage} | {d.citation} |" in text
@@ -215,7 +215,7 @@ def test_the_hub_reads_what_the_card_says_of_itself(folders, tmp_path):
 
     data = found.data
     assert data.pretty_name == "Schema-based information-extraction instructions"
-    assert (data.license, data.license_name) == ("other", "licences-of-the-sources")
+    assert (data.license, data.license_name) == ("other", "licenses-of-the-sources")
     assert (data.language, data.size_categories) == (["en"], "n<1K")
     assert data.task_categories == ["text-generation", "token-classification"]
     assert {"information-extraction", "NER", "RE", "invented-text"} <= {*data.tags}

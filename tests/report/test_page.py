@@ -203,7 +203,7 @@ def test_near_duplicates_stand_side_by_side(browser):
     assert "its partner toy/train/10" in first
     assert "A leak" not in second
     visit(browser, "")
-    assert "Near-duplicates that stay: 2." in " ".join(texts(browser, ".verdict li"))
+    assert "Near-duplicates, reported and kept: 2." in " ".join(texts(browser, ".verdict li"))
     assert "toy/train" in " ".join(texts(browser, "table:not(#datasets) td"))
     visit(browser, "dataset=toy")
     assert "trainspan with two labels1" in "".join(texts(browser, "tr"))
@@ -331,15 +331,19 @@ return poor;
 
 
 @pytest.mark.parametrize("address", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out(browser, scheme, address):
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+@pytest.mark.parametrize(("scheme", "medium"), [("light", ""), ("dark", ""), ("dark", "print")])
+def test_texts_stand_out(browser, scheme, medium, address):
+    scheme = {"name": "prefers-color-scheme", "value": scheme}
+    media = {"media": medium, "features": [scheme]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     visit(browser, address)
     for details in browser.find_elements("css selector", "details"):
         browser.execute_script("arguments[0].open = true", details)
 
     assert browser.execute_script(CONTRAST) == []
+    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (medium == "print")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -378,6 +382,28 @@ def test_the_keyboard_skips_to_the_content(browser):
     assert browser.switch_to.active_element.text == "Skip to the content"
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     assert browser.switch_to.active_element.get_attribute("id") == "main"
+
+
+def test_what_reading_repaired_and_left_out_is_counted(browser):
+    visit(browser, "dataset=toy")
+
+    rows = texts(browser, "main tr")
+    assert "trainrepaired in the text&amp;7" in rows
+    assert "trainleft out: fragments that the source joinsmentions5" in rows
+
+
+def test_passages_shared_with_tests_are_counted(chromium, tmp_path):
+    folders = planted(tmp_path)
+    pair = {"dataset": "toy", "split": "train", "test": "a/benchmark.jsonl", "records": 3}
+    found = {"words": 13, "characters": 20, "policy": "drop", "pairs": [{**pair, "examples": []}]}
+    (folders["dedupe"] / "overlap.json").write_text(json.dumps(found), encoding="utf-8")
+    report(DATASETS, folders, tmp_path / "reports")
+    chromium.get((tmp_path / "reports" / "index.html").as_uri())
+
+    assert "toy/traina/benchmark.jsonl3" in texts(chromium, "main tr")
+    told = "Records that share a long passage with a test, dropped: 3."
+    assert any(told in text for text in texts(chromium, ".verdict li"))
+    assert any("iepile audit --against DIR" in text for text in texts(chromium, "main p"))
 
 
 def test_the_page_tells_what_differs_from_another_run(chromium, html, tmp_path):

@@ -251,7 +251,7 @@ def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     told = "All texts are invented: imagined in the format of the real data."
     content = content_of(folders["report"] / "index.html")
 
-    assert counts["edition"] == {"invented": sorted(SOME)}
+    assert counts["edition"]["invented"] == sorted(SOME)
     assert content["edition"] == "Sample: invented text."
     assert content["warning"].startswith(told)
     assert all(dataset["invented"] for dataset in content["datasets"])
@@ -267,7 +267,7 @@ def test_the_page_says_which_texts_are_invented(tmp_path, invented):
     content = content_of(tmp_path / "reports" / "index.html")
 
     told = "The texts of 1 of 2 datasets (wan) are invented"
-    assert counts["edition"] == {"invented": [*invented]}
+    assert counts["edition"] == {"invented": [*invented], "versions": {"toy": "", "wan": ""}}
     assert (
         (told in content["warning"])
         == (told in listing.summary(counts, tmp_path))
@@ -484,7 +484,7 @@ def large(datasets, labels):
     all_counts = {
         "datasets": dict.fromkeys(ids, counts),
         "skipped": {},
-        "edition": {"invented": []},
+        "edition": {"invented": [], "versions": {}},
     }
     by_id = dict.fromkeys(ids, counted)
     return page.html(
@@ -526,7 +526,7 @@ def verdict(corpus, **leak):
     counts["datasets"]["toy"]["leak"] = leak
     totals = figures.totals(corpus[0])
     counted = {"toy": {"labels": {"NER": {"ship": 1, "raft": 0}}}}
-    return page.verdict(counts, totals, counted, None, {"conflicts": []})
+    return page.verdict(counts, totals, counted, None, None, {"conflicts": []})
 
 
 def test_the_verdict_tells_leaks_and_labels_that_never_occur(corpus):

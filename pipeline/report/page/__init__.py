@@ -39,6 +39,8 @@ ROWS_BYTES: Final = 1_100_000
 _LABELS, _LEAST, _MOST, _NEIGHBORS, _PAIRS, _NAMED = 1000, 5, 15, 4, 150, 5
 #: From which gain over frequency on the labels asked are said to give the answer away.
 _LEAK: Final = 0.02
+#: What normalize counts by name, besides rows and annotations.
+_READING: Final = ("repaired", "omitted", "without_offset", "dropped_labels")
 #: What the outcomes of records mean.
 GLOSSARY: Final = {
     "mostly_non_letters": "too many characters are not letters",
@@ -69,6 +71,7 @@ def data(
     rows: Sequence[Mapping[str, Any]],
     instructions: Sequence[Mapping[str, Any]],
     near: Mapping[str, Any] | None = None,
+    overlap: Mapping[str, Any] | None = None,
     label_map: Mapping[str, Any] | None = None,
     made: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -76,8 +79,8 @@ def data(
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under "";
     `figures_by_dataset` what `figures.figures` counted; `near_labels` the dictionaries; `rows` and
-    `instructions` are examples; `near` is near_duplicates.json, where dedupe looked for them;
-    `label_map` is labels.json; `made` says how the corpus was made.
+    `instructions` are examples; `near` and `overlap` are near_duplicates.json and overlap.json,
+    where dedupe looked for them; `label_map` is labels.json; `made` says how the corpus was made.
     """
     labels = label_map or {"same": [], "conflicts": []}
     rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
@@ -89,7 +92,7 @@ def data(
     return {
         "edition": "Sample: invented text." if len(invented) == len(datasets) else "Invented text.",
         "warning": editions.warning(invented, len(datasets)),
-        "verdict": verdict(counts, totals, figures_by_dataset, near, labels),
+        "verdict": verdict(counts, totals, figures_by_dataset, near, overlap, labels),
         "total": totals[""],
         "tasks": _by_task(counts),
         "skipped": counts["skipped"],
@@ -107,6 +110,7 @@ def data(
         "told": told,
         "instructions_each": instructions_each,
         "near": near,
+        "overlap": overlap,
         "labels": {key: found[:_PAIRS] for key, found in labels.items()},
         "labels_found": {key: len(found) for key, found in labels.items()},
         "made": {"version": version("iepile-pipeline"), **(made or {})},
@@ -126,6 +130,7 @@ def verdict(
     totals: Mapping[str, Any],
     figures_by_dataset: Mapping[str, Any],
     near: Mapping[str, Any] | None,
+    overlap: Mapping[str, Any] | None,
     labels: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
     """What was checked, as ("good", "note" or "bad", a sentence)."""
@@ -142,10 +147,10 @@ def verdict(
         for by_label in dataset["labels"].values()
         for n in by_label.values()
     )
-    overlaps = total["dropped"].get("train_text_in_test", 0)
+    leaked = total["dropped"].get("train_text_in_test", 0)
     found = [
         ("good", f"All {total['rows']:,} rows read are accounted for: kept, dropped or rejected."),
-        ("good", f"No train text stands in a test split; {overlaps:,} were removed for that."),
+        ("good", f"No train text stands in a test split; {leaked:,} were removed for that."),
     ]
     if leaks:
         names = ", ".join(leaks[:_NAMED]) + (" and more" if leaks[_NAMED:] else "")
@@ -155,10 +160,12 @@ def verdict(
         found.append(("good", told))
     else:
         found.append(("note", "No task has rows enough to probe whether labels give answers away."))
-    if near and near["pairs"]:
-        alike = sum(pair["records"] for pair in near["pairs"])
-        what = "were dropped" if near["policy"] == "drop" else "stay"
-        found.append(("note", f"Near-duplicates that {what}: {alike:,}."))
+    alike = (("Near-duplicates", near), ("Records that share a long passage with a test", overlap))
+    for what, reported in alike:
+        if reported and reported["pairs"]:
+            records = sum(pair["records"] for pair in reported["pairs"])
+            fate = "dropped" if reported["policy"] == "drop" else "reported and kept"
+            found.append(("note", f"{what}, {fate}: {records:,}."))
     if labels["conflicts"]:
         found.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
     if unseen:
@@ -210,9 +217,16 @@ def _dataset(
         if dataset.homepage.startswith(("https://", "http://"))
         else "",
         "invented": dataset.id in counts["edition"]["invented"],
+        "texts": editions.in_words(dataset.id, counts["edition"]),
         "total": total,
         "by_task": _by_task({"datasets": {"": own}}),
         "splits": own["records"],
+        "reading": [
+            (split, kind, name, number)
+            for split, read in own["read"].items()
+            for kind in _READING
+            for name, number in read.get(kind, {}).items()
+        ],
         "asked": figures.asked(own["instructions"]),
         "odd": {split: kinds for split, kinds in own["hygiene"].items() if kinds},
         "leak": own["leak"],

@@ -1,5 +1,12 @@
 // The pages: an overview, one for each dataset, and three lists to search.
 const STEP = 20;
+const PAIRS = 40;
+const READING = {
+  repaired: "repaired in the text",
+  omitted: "left out: fragments that the source joins",
+  without_offset: "no single place in the text",
+  dropped_labels: "left out by the declaration",
+};
 const KINDS = {
   positive: ["+", "occurs in the text"],
   hard: ["≈", "absent, but near one that occurs"],
@@ -192,7 +199,7 @@ function labels(parameters) {
 }
 
 function overview() {
-  const { total, near, tasks, glossary } = data;
+  const { total, near, overlap, tasks, glossary } = data;
   const languages = [...new Set(data.datasets.map(({ language }) => language))].sort();
   const signs = { good: "✓", note: "•", bad: "!" };
   const checks = data.verdict.map(([level, text]) =>
@@ -203,7 +210,7 @@ function overview() {
     h("li", {}, h("b", {}, name), ` ${why}`));
   const lost = { ...total.dropped, merged: total.merged_rows, rejected: total.rejected };
   const reasons = Object.entries(lost).filter(([, n]) => n);
-  const pairs = near?.pairs.slice(0, 40) ?? [];
+  const pairs = near?.pairs.slice(0, PAIRS) ?? [];
   return [
     h("h1", {}, `${number(total.kept)} of ${number(total.records)} records became
       ${number(total.instructions)} instructions`),
@@ -216,7 +223,7 @@ function overview() {
         skipped.length
           ? h("details", {}, h("summary", {}, "datasets left out"), h("ul", {}, skipped))
           : null)),
-    changes && differences(),
+    changes ? differences() : compare(),
     h("h2", {}, "Datasets"), datasetTable(),
     h("h2", {}, "Reasons"),
     table(["outcome", "number", ["meaning", "words"]],
@@ -230,7 +237,20 @@ function overview() {
             pairs.map((p) => [`${p.dataset}/${p.split}`, `${p.other}/${p.other_split}`, p.records]),
             "Near-duplicates by pairs of splits")]
       : null,
+    overlap?.pairs.length
+      ? [h("h2", {}, "Passages shared with tests"),
+          h("p", {}, `Records with ${overlap.words} words in a row of a test, or ${overlap.characters}
+            characters where blanks do not part words: ${overlap.policy === "drop" ? "dropped" : "reported and kept"}.`),
+          table(["in", "test", "records"],
+            overlap.pairs.slice(0, PAIRS).map((p) => [`${p.dataset}/${p.split}`, p.test, p.records]),
+            "Shared passages by split and test")]
+      : null,
   ];
+}
+
+function compare() {
+  const command = "iepile audit --against DIR --page changes.html";
+  return h("p", { class: "dim" }, "What differs from another run in the folder DIR: ", h("code", {}, command));
 }
 
 function differences() {
@@ -254,7 +274,7 @@ function datasetTable() {
     ["kept", "n medium", (d) => d.total.kept],
     ["dropped", "n", (d) => -share(d)],
     ["instructions", "n", (d) => d.total.instructions],
-    ["licence", "wide words", (d) => d.terms],
+    ["license", "wide words", (d) => d.terms],
   ];
   const lines = data.datasets.map((d) => {
     const use = [d.use === "held-out" ? "held out" : [], d.invented ? "invented" : []].flat();
@@ -291,7 +311,7 @@ function datasetTable() {
     const found = lines.filter(({ row }) => !row.hidden);
     status.textContent = `${found.length} of ${lines.length} datasets`;
   };
-  const placeholder = "name, task, licence";
+  const placeholder = "name, task, license";
   return [
     h("p", { class: "controls" },
       h("label", {}, "find", h("input", { type: "search", id: "find", placeholder, input })), status),
@@ -310,15 +330,20 @@ function dataset(parameters) {
     domain: d.domain,
     tasks: d.tasks.join(", "),
     use: d.use === "held-out" ? "held out: published as test alone" : "train",
-    texts: d.invented ? "invented, in the format of the real data" : "real",
-    [d.invented ? "licence of the real data" : "licence"]: d.terms,
+    texts: d.invented ? "invented, in the format of the real data" : d.texts,
+    [d.invented ? "license of the real data" : "license"]: d.terms,
     homepage: d.homepage && h("a", { href: d.homepage, rel: "noreferrer noopener" }, d.homepage),
     cite: d.citation,
   };
   const to = (view, name) => link({ view, dataset: d.id }, name);
   const lost = Object.keys(total.dropped).filter((reason) => total.dropped[reason]);
-  const splits = Object.entries(d.splits).map(([split, own]) =>
-    [split, own.records, ...lost.map((reason) => own.dropped[reason] ?? 0), own.kept]);
+  const splits = Object.values(d.splits);
+  const outcomes = [
+    ["records", ...splits.map(({ records }) => records)],
+    ...lost.map((reason) => [words(reason), ...splits.map(({ dropped }) => dropped[reason] ?? 0)]),
+    ["kept", ...splits.map(({ kept }) => kept)],
+  ];
+  const reading = d.reading.map(([split, kind, name, n]) => [split, READING[kind], name, n]);
   const odd = Object.entries(d.odd).flatMap(([split, kinds]) =>
     Object.entries(kinds).map(([kind, n]) => [split, words(kind), n]));
   const asked = d.asked.map((row) => [`${row.task} ${row.split}`, row.instructions,
@@ -347,7 +372,10 @@ function dataset(parameters) {
       value ? h("div", {}, h("dt", {}, name), h("dd", {}, value)) : null)),
     d.note ? h("p", { class: "lead note" }, d.note) : null,
     h("h2", {}, "Records"), flow(total, d.by_task),
-    table(["split", "records", ...lost.map(words), "kept"], splits, "Records by split"),
+    table(["outcome", ...Object.keys(d.splits)], outcomes, "Records by split"),
+    reading.length
+      ? table(["split", "in reading", ["what", "words"], "number"], reading, "Repaired and left out in reading")
+      : null,
     odd.length ? table(["split", "odd annotation", "found"], odd, "Odd annotations") : null,
     h("h2", {}, "Instructions"),
     table(["task and split", "rows", ...shares, "records asked nothing"], asked, "Labels asked, by kind"),
