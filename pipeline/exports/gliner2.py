@@ -11,6 +11,8 @@
 A train row asks one set of near labels, as the instructions do; see `gliner`. Entities are asked
 where a dataset declares NER. GLiNER2 has no place for a relation or an event that is asked in vain,
 so that rows which ask some and find none are counted, and those that would be empty left out.
+GLiNER2 looks its strings up in the text. One that the text does not hold, such as the joined parts
+of a discontinuous mention, is left out and counted; a relation with such an end is left out too.
 """
 
 from __future__ import annotations
@@ -34,37 +36,37 @@ def row(
     roles: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """The output of one record that asks these labels by task."""
-    mentions = record["mentions"]
+    strings = [m["text"] if m["text"] in record["text"] else "" for m in record["mentions"]]
     output: dict[str, Any] = {}
     if "NER" in asked:
         entities: dict[str, list[str]] = {label: [] for label in asked["NER"]}
-        for mention in mentions:
+        for mention, string in zip(record["mentions"], strings, strict=True):
             own = entities.get(mention["label"])
-            if own is not None and mention["text"] not in own:
-                own.append(mention["text"])
+            if own is not None and string and string not in own:
+                own.append(string)
         output["entities"] = entities
         if described := {x: descriptions[x] for x in entities if x in descriptions}:
             output["entity_descriptions"] = described
     if "RE" in asked:
-        ends = [
-            (r["label"], mentions[r["head"]]["text"], mentions[r["tail"]]["text"])
-            for r in record["relations"]
+        ends = [(r["label"], strings[r["head"]], strings[r["tail"]]) for r in record["relations"]]
+        output["relations"] = [
+            {r: {"head": h, "tail": t}} for r, h, t in dict.fromkeys(ends) if h and t
         ]
-        output["relations"] = [{r: {"head": h, "tail": t}} for r, h, t in dict.fromkeys(ends)]
     if "EE" in asked:
         output["json_structures"] = [
-            {event["label"]: _fields(event, mentions, roles.get(event["label"], ()))}
+            {event["label"]: _fields(event, strings, roles.get(event["label"], ()))}
             for event in record["events"]
         ]
     return output
 
 
-def _fields(event: Any, mentions: Sequence[Any], roles: Sequence[str]) -> dict[str, Any]:
+def _fields(event: Any, strings: Sequence[str], roles: Sequence[str]) -> dict[str, Any]:
     """The trigger and all roles of an event: a string, several as a list, none as an empty one."""
-    trigger = "" if event["trigger"] is None else mentions[event["trigger"]]["text"]
+    trigger = "" if event["trigger"] is None else strings[event["trigger"]]
     fillers: dict[str, list[str]] = {role: [] for role in roles}
     for argument in event["arguments"]:
-        fillers.setdefault(argument["role"], []).append(mentions[argument["mention"]]["text"])
+        filler = strings[argument["mention"]]
+        fillers.setdefault(argument["role"], []).extend([filler] if filler else [])
     values = {r: own if len(own) > 1 else "".join(own) for r, own in fillers.items()}
     return {"trigger": trigger, **values}
 
@@ -74,7 +76,8 @@ def rows(
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The rows of one record, and what became of its annotations."""
     made = []
-    counts: Counter[str] = Counter()
+    absent = sum(m["text"] not in record["text"] for m in record["mentions"])
+    counts = Counter({"lost: strings that the text does not hold": absent})
     roles = sets["EE"].roles if "EE" in sets else {}
     for part, labels in parts(record, sets):
         asked = {

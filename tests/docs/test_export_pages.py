@@ -143,7 +143,11 @@ def gliner(folder):
         model.save_pretrained("urchade/gliner_small-v2.1")
 
 
-@pytest.mark.parametrize("code", PYTHON, ids=lambda c: re.findall(r"from (\w+)", c)[-1])
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param(code, marks=pytest.mark.soak if "gliner" in code else ()) for code in PYTHON],
+    ids=lambda c: re.findall(r"from (\w+)", c)[-1],
+)
 def test_python_blocks_run_as_written(code, place, monkeypatch):
     for package in {*re.findall(r"^(?:from|import) (\w+)", code, flags=re.MULTILINE)}:
         pytest.importorskip(package, reason=f"{package} is not installed")
@@ -182,6 +186,10 @@ def test_the_llamafactory_file_names_what_was_exported(place):
     entry = json.loads((folder / "dataset_info.json").read_bytes())[settings["dataset"]]
 
     assert {path.suffix for path in (folder / entry["file_name"]).iterdir()} == {".jsonl"}
+
+
+@pytest.mark.soak
+def test_llamafactory_trains_as_written(place):
     pytest.importorskip("llamafactory", reason="LLaMA-Factory is not installed")
     subprocess.run(["llamafactory-cli", "train", "sft.yaml"], cwd=place, check=True)
 
@@ -219,21 +227,30 @@ def test_paddlenlp_reads_what_was_exported(place):
             assert row["content"][span["start"] : span["end"]] == span["text"]
 
 
-def test_ms_swift_reads_what_was_exported(place, monkeypatch):
-    """Rows as ms-swift documents them; its own loader where it is installed."""
+def exported_for_swift(place):
+    """The files that the call of ms-swift names, and their rows."""
     (command,) = (c for c in TRAINERS if c[0] == "swift")
     (pattern,) = options(command)["dataset"]
     files = sorted(place.glob(pattern))
-    rows = [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+    return files, [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+
+
+def test_rows_are_as_ms_swift_documents_them(place):
+    _, rows = exported_for_swift(place)
 
     assert len(rows) > 100
     assert {(*row,) for row in rows} == {("messages", "id", "record_id")}
     assert {tuple(turn["role"] for turn in row["messages"]) for row in rows} == {
         ("user", "assistant")
     }
+
+
+@pytest.mark.soak
+def test_ms_swift_reads_what_was_exported(place, monkeypatch):
     pytest.importorskip("swift.dataset", reason="ms-swift is not installed")
     from swift.dataset import load_dataset
 
+    files, rows = exported_for_swift(place)
     monkeypatch.chdir(place)
     train, _ = load_dataset([*map(str, files)])
     assert [row["messages"] for row in train] == [row["messages"] for row in rows]

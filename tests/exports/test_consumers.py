@@ -1,16 +1,21 @@
 """Real consumers take the exports as they are, with tiny random models and no download.
 
-A consumer that is not installed is skipped with the reason; `pip install -e '.[consumers]'` brings
-TRL, PEFT and Accelerate. GLiNER and LLaMA-Factory are tested where they are installed by hand.
+`pip install -e '.[consumers]'` brings TRL, PEFT and Accelerate. The others pin versions
+of their own and need an environment each: their tests are part of `make soak`, and run where they
+are installed (see docs/trainers.md).
 """
 
 import json
+import re
+import runpy
 from types import SimpleNamespace
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import load_dataset
 
+from pipeline import cli
 from tests.conftest import ROOT
 
 
@@ -133,6 +138,7 @@ def test_whole_words_are_masked_together(exported, offline, tmp_path):
     assert [group for group in groups if len(group) > 1 and all(group)]
 
 
+@pytest.mark.soak
 def test_gliner_reads_its_export(exported, offline):
     """GLiNER's own processor makes training batches, with the labels that the rows ask."""
     pytest.importorskip("gliner", reason="GLiNER is not installed: pip install gliner")
@@ -159,6 +165,7 @@ def test_gliners_rule_of_spans_holds(exported):
         assert row["ner_negatives"] or {label for _, _, label in row["ner"]}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("form", ["alpaca", "sharegpt", "messages", "prompt-completion"])
 def test_llamafactory_loads_its_list_of_datasets(form, exported, tmp_path):
     """LLaMA-Factory's own loader and converter, on `dataset_info.json` as it is written."""
@@ -175,6 +182,122 @@ def test_llamafactory_loads_its_list_of_datasets(form, exported, tmp_path):
         data = _load_single_dataset(entry, model, arguments, training)
         assert data.num_rows > 100
         assert [turn["role"] for turn in data[0]["_prompt"]] == ["user"]
+
+
+@pytest.mark.soak
+def test_gliner2_finds_nothing_wrong_with_its_export(exported):
+    """GLiNER2's own check of training data: every string is in its text, fields agree by type."""
+    data = pytest.importorskip("gliner2.training.data", reason="GLiNER2 is not installed")
+    paths = files(exported("gliner2"), "*/*.jsonl")
+    rows = data.DataLoader_Factory.load(paths, shuffle=False)
+
+    assert len(rows) > 100
+    assert not [problem for row in rows for problem in data.InputExample.from_dict(row).validate()]
+    for path in paths:
+        assert not data.TrainingDataset.load(path).validate_relation_consistency()
+
+
+@pytest.mark.soak
+def test_verl_reads_rows_and_reward(exported, offline, tmp_path):
+    """Its dataset keeps every row, and the reward that it loads by path gives gold 1."""
+    rl_dataset = pytest.importorskip("verl.utils.dataset.rl_dataset", reason="no verl installed")
+    from omegaconf import OmegaConf
+    from verl.trainer.ppo.reward import get_custom_reward_fn
+
+    paths = files(exported("verl"), "train/*.parquet")
+    rows = load_dataset("parquet", data_files=paths, split="train", cache_dir=str(tmp_path))
+    asked = [turn["content"] for prompt in rows["prompt"] for turn in prompt]
+    limits = {"max_prompt_length": 10_000, "filter_overlong_prompts_workers": 1}
+    settings = OmegaConf.create({**limits, "cache_dir": str(tmp_path / "verl")})
+    found = rl_dataset.RLHFDataset(paths, offline.chat_tokenizer(asked), settings)
+    own = {"path": str(ROOT / "pipeline" / "scoring" / "reward.py"), "name": "compute_score"}
+    reward = get_custom_reward_fn(OmegaConf.create({"reward": {"custom_reward_function": own}}))
+
+    assert len(found) == len(rows) > 100
+    for row in found:
+        gold = row["reward_model"]["ground_truth"]
+        more = {key: row[key] for key in ("data_source", "extra_info")}
+        assert reward(solution_str=gold, ground_truth=gold, **more) == 1
+
+
+@pytest.mark.soak
+def test_ms_swift_takes_the_reward_of_the_plugin(exported):
+    rewards = pytest.importorskip("swift.rewards", reason="ms-swift is not installed")
+    runpy.run_path(str(exported("swift-grpo") / "plugin.py"))
+    (path, *_) = files(exported("swift-grpo"), "train/NER-en-*.jsonl")
+    rows = load_dataset("json", data_files=path, split="train")
+    gold = rows["solution"][:]
+
+    assert rewards.orms["iepile"]()(gold, solution=gold, task=rows["task"][:]) == [1] * len(gold)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("dataset", ["conll04", "crossner-ai", "genia"])
+def test_evalscope_writes_tags_as_markup_and_back(dataset, exported):
+    """Names of its tags are one word; `entity_type_map` of its NERAdapter maps ours to them."""
+    ner = pytest.importorskip("evalscope.utils.ner", reason="EvalScope is not installed")
+    from seqeval.metrics import f1_score
+
+    folder = exported("bio-strings") / dataset
+    tags = json.loads((folder / "labels.json").read_bytes())
+    names = {tag[2:]: re.sub(r"\W+", "_", tag[2:]) for tag in tags[1:]}
+    back = {name.lower(): label for label, name in names.items()}
+    gold, answered = [], []
+    for path in folder.glob("*.jsonl"):
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            markup = ner.create_target_text(row["tokens"], row["ner_tags"], names)
+            answer = ner.clean_prediction(markup, ner.DEFAULT_TAG_FIX_PATTERNS)
+            gold.append(row["ner_tags"])
+            answered.append(ner.xml_to_bio_tags(answer, row["tokens"], back))
+
+    assert f1_score(gold, answered) == 1
+
+
+@pytest.mark.soak
+def test_lm_eval_scores_as_iepile_score_does(run, exported, tmp_path):
+    """The harness asks a model that answers from gold, now and then without the last label."""
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed")
+    from lm_eval import simple_evaluate
+    from lm_eval.api.model import LM
+    from lm_eval.tasks import TaskManager
+
+    folder = exported("lm-eval")
+    rows = [
+        row for path in folder.glob("data/*/*.parquet") for row in pq.read_table(path).to_pylist()
+    ]
+    gold = {row["instruction"]: row["output"] for row in rows}
+
+    class Spoilt(LM):
+        loglikelihood = loglikelihood_rolling = None
+
+        def generate_until(self, requests):
+            answers = [json.loads(gold[request.args[0]]) for request in requests]
+            for answer in answers[::3]:
+                answer.popitem()
+            return [*map(json.dumps, answers)]
+
+    tasks = TaskManager(include_path=str(folder))
+    done = simple_evaluate(Spoilt(), tasks=["iepile"], task_manager=tasks, log_samples=True)
+    answers = tmp_path / "samples_all.jsonl"
+    samples = [sample for own in done["samples"].values() for sample in own]
+    answers.write_text("".join(f"{json.dumps(sample)}\n" for sample in samples), "utf-8")
+    scores = tmp_path / "scores.json"
+    call = ["score", str(answers), "--corpus", str(run / "corpus"), "--out", str(scores)]
+    assert cli.main(call) == 0
+
+    ours = {}
+    for entry in json.loads(scores.read_bytes())["languages"]:
+        use, language = entry["dataset"].split(", ")
+        config = "heldout_" * (use == "all held-out") + f"{entry['task']}_{language}".lower()
+        ours[f"iepile_{config}_{entry['split']}", f"{entry['measure']}_f1,none"] = entry["f1"]
+    theirs = {
+        (task, name): round(value, 2)
+        for task, metrics in done["results"].items()
+        for name, value in metrics.items()
+        if name.endswith("_f1,none")
+    }
+    assert theirs == ours
+    assert len({*theirs.values()}) > 3
 
 
 def test_spert_rows_are_what_spert_reads(exported):

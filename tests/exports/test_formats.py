@@ -3,8 +3,11 @@
 import json
 import random
 import re
+import runpy
+import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import orjson
@@ -233,6 +236,44 @@ def test_gliner2_holds_the_strings_of_the_records(run, exported):
                 (r["label"], mentions[r["head"]]["text"], mentions[r["tail"]]["text"])
                 for r in record["relations"]
             }
+
+
+def strings_in(value):
+    """All strings of a value, at any depth."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value
+    return [string for own in inner for string in strings_in(own)]
+
+
+def test_gliner2_finds_every_string_in_its_text(run, exported):
+    """Joined parts of a discontinuous mention are no part of the text: PHEE has some."""
+    discontinuous = [
+        mention
+        for split in ("train", "dev", "test")
+        for record in kept(run, "phee", split)
+        for mention in record["mentions"]
+        if mention["text"] not in record["text"]
+    ]
+    rows = [*rows_in(exported("gliner2"))]
+    for row in rows:
+        output = {key: own for key, own in row["output"].items() if key != "entity_descriptions"}
+        assert all(string in row["input"] for string in strings_in(output))
+    counts = json.loads((exported("gliner2") / "export.json").read_bytes())["counts"]
+    assert counts["lost: strings that the text does not hold"] >= len(discontinuous) > 0
+
+
+def test_the_plugin_of_swift_grpo_registers_the_reward(exported, monkeypatch):
+    """With stand-ins for what ms-swift 4 has in `swift.rewards`."""
+    orms = {}
+    stand_in = SimpleNamespace(ORM=object, orms=orms)
+    monkeypatch.setitem(sys.modules, "swift", SimpleNamespace(rewards=stand_in))
+    monkeypatch.setitem(sys.modules, "swift.rewards", stand_in)
+    runpy.run_path(str(exported("swift-grpo") / "plugin.py"))
+    rows = [row for row in rows_in(exported("swift-grpo")) if json.loads(row["solution"])]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+
+    assert {*orms["iepile"]()(columns["solution"], **columns)} == {1.0}
 
 
 @pytest.mark.parametrize("form", RECORDS)
