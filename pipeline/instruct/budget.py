@@ -185,7 +185,7 @@ def _sets(asking: Asking, positives: Any) -> Any:
 
     As if positives fell into sets by chance.
     """
-    if asking.module.ABSENT is None:
+    if asking.absent is None:
         held, empty = (positives > 0).astype(float), np.zeros(len(positives))
     elif asking.way == "present":
         held, empty = np.ceil(positives / asking.k), np.zeros(len(positives))
