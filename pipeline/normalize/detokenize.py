@@ -95,7 +95,7 @@ def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[
             continue
         opening = tokens[n] == "``" or (tokens[n] != "''" and not opened.get(sign))
         if sign == "'" and opening and "'" not in new[n + 1 :]:
-            # An apostrophe: nothing closes it. At a beginning, or before a decade, it begins a word.
+            # An apostrophe: nothing closes it. It may begin a word, or a decade.
             decade = any(map(_DECADE.match, new[n + 1 : n + 2]))
             opening = decade or n == 0 or new[n - 1] == ":" or new[n - 1] in _OPENING
         opened[sign] = opening
