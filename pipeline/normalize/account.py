@@ -7,6 +7,7 @@ reads all records through a `Tally`, which checks the sum against the declared c
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import catalog
@@ -24,8 +25,6 @@ from pipeline.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from pipeline.catalog import Dataset, Split
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
@@ -82,7 +81,7 @@ class Tally:
     def _readable(self, record: Record) -> Record:
         mentions, raw = self._mentions(record), record.mentions
         relations = [x for r in record.relations if (x := self._relation(r, raw, mentions))]
-        events = [x for e in record.events if (x := self._event(e))]
+        events = [event for e in record.events if (event := self._event(e))]
         return record._replace(mentions=mentions, relations=relations, events=events)
 
     def _mentions(self, record: Record) -> list[Mention]:
@@ -226,7 +225,7 @@ class Tally:
         return {own: n for (kind, _, own), n in names if kind == prefix}
 
 
-def _held(item: Record | Reject) -> dict[str, int]:
+def _held(item: Record | Reject) -> dict[str, Any]:
     """How many records and annotations an item is, or the loss of."""
     if isinstance(item, Reject):
         return {kind: getattr(item, kind) for kind in ("records", *KINDS)}

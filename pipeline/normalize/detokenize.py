@@ -16,6 +16,7 @@ abstracts that they are from, 95.1 % are identical.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -23,8 +24,6 @@ from pipeline.normalize.rewriting import moved, written
 from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pipeline.normalize.rewriting import Piece
     from pipeline.records import Record
 
