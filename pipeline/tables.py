@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _STRING: Final = pa.string()
 _INT: Final = pa.int32()

@@ -7,18 +7,16 @@ import re
 import sys
 import unicodedata
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from pipeline.errors import RawFileError, explained
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 #: A sentence of plain words and the punctuation that NLTK parts from them wherever it stands. What
 #: matched is never given back: else a text of 10 MB would take 1.4 GB to remember where it might.

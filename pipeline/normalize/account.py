@@ -7,6 +7,7 @@ reads all records through a `Tally`, which checks the sum against the declared c
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import catalog
@@ -24,8 +25,6 @@ from pipeline.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from pipeline.catalog import Dataset, Split
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
@@ -51,35 +50,23 @@ class Tally:
         """Yield (ordinal in the source, record with readable labels); keep account of the rest."""
         ordinal = 0
         for item in items:
+            held = _held(item)
+            for kind, n in held.items():  # `update` would take longer than all the rest
+                self.counts[kind] += n
             if isinstance(item, Reject):
                 self.rejects.append(item)
-                self._count(item)
-                ordinal += item.records
-                continue
-            self.counts["records"] += 1
-            found: dict[str, Any] = {
-                "entities": sum([m.label is not None for m in item.mentions]),
-                "relations": len(item.relations),
-                "events": len(item.events),
-                "arguments": sum([len(e.arguments) for e in item.events]),
-            }
-            for kind, n in found.items():  # `update` would take longer than all the rest
-                self.counts[kind] += n
-            broken = violation(item)
-            if broken is None and self.dataset.discontinuous == "drop":
-                torn = next((m.text for m in item.mentions if m.discontinuous), None)
-                broken = None if torn is None else ("discontinuous_mention", torn)
-            if broken is None:
+            elif broken := violation(item) or self._torn(item):
+                self.rejects.append(Reject(item.origin, *broken, _excerpt(item.text), **held))
+            else:
                 self.counts["kept"] += 1
                 yield ordinal, self._readable(item)
-            else:
-                reject = Reject(item.origin, *broken, _excerpt(item.text))
-                self.rejects.append(reject._replace(**found))
-            ordinal += 1
+            ordinal += held["records"]
 
-    def _count(self, reject: Reject) -> None:
-        self.counts["records"] += reject.records
-        self.counts.update({kind: getattr(reject, kind) for kind in KINDS})
+    def _torn(self, record: Record) -> tuple[str, str] | None:
+        """Why a record of a discontinuous mention is rejected, where the dataset wants that."""
+        torn = [m.text for m in record.mentions if m.discontinuous]
+        drop = torn and self.dataset.discontinuous == "drop"
+        return ("discontinuous_mention", torn[0]) if drop else None
 
     def _name(self, kind: str, raw: str) -> str | None:
         """The readable name of a raw label; None where it is dropped on purpose (or unknown)."""
@@ -92,14 +79,10 @@ class Tally:
         return name
 
     def _readable(self, record: Record) -> Record:
-        events = [e for e in map(self._event, record.events) if e is not None]
-        mentions = self._mentions(record)
-        relations = [
-            x
-            for x in (self._relation(r, record.mentions, mentions) for r in record.relations)
-            if x is not None
-        ]
-        return Record(record.text, record.origin, mentions, relations, events, record.source_id)
+        mentions, raw = self._mentions(record), record.mentions
+        relations = [x for r in record.relations if (x := self._relation(r, raw, mentions))]
+        events = [event for e in record.events if (event := self._event(e))]
+        return record._replace(mentions=mentions, relations=relations, events=events)
 
     def _mentions(self, record: Record) -> list[Mention]:
         values = {
@@ -240,6 +223,19 @@ class Tally:
     def _named(self, prefix: str) -> dict[str, int]:
         names = ((key.partition(":"), n) for key, n in sorted(self.counts.items()) if n)
         return {own: n for (kind, _, own), n in names if kind == prefix}
+
+
+def _held(item: Record | Reject) -> dict[str, Any]:
+    """How many records and annotations an item is, or the loss of."""
+    if isinstance(item, Reject):
+        return {kind: getattr(item, kind) for kind in ("records", *KINDS)}
+    return {
+        "records": 1,
+        "entities": sum([m.label is not None for m in item.mentions]),
+        "relations": len(item.relations),
+        "events": len(item.events),
+        "arguments": sum([len(e.arguments) for e in item.events]),
+    }
 
 
 def without_fragments(record: Record, counts: Counter[str]) -> Record:

@@ -16,6 +16,7 @@ abstracts that they are from, 95.1 % are identical.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -23,8 +24,6 @@ from pipeline.normalize.rewriting import moved, written
 from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pipeline.normalize.rewriting import Piece, Places
     from pipeline.records import Record
 
@@ -95,7 +94,7 @@ def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[
             continue
         opening = tokens[n] == "``" or (tokens[n] != "''" and not opened.get(sign))
         if sign == "'" and opening and "'" not in new[n + 1 :]:
-            # An apostrophe: nothing closes it. At a beginning, or before a decade, it begins a word.
+            # An apostrophe: nothing closes it. It may begin a word, or a decade.
             decade = any(map(_DECADE.match, new[n + 1 : n + 2]))
             opening = decade or n == 0 or new[n - 1] == ":" or new[n - 1] in _OPENING
         opened[sign] = opening

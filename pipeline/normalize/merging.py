@@ -7,8 +7,11 @@ that memory is bounded.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -17,11 +20,6 @@ import pyarrow as pa
 from pipeline import hashing
 from pipeline.execution import atomic, shuffle
 from pipeline.records import Record, merge
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 _PLACED: Final = pa.schema([("ordinal", pa.uint64()), ("record", pa.large_binary())])
 

@@ -8,9 +8,11 @@ what its source holds = what was kept + what was rejected + what was dropped on 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -28,9 +30,6 @@ from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset, Manifest
     from pipeline.config import Normalize
     from pipeline.execution.engines import Workers

@@ -20,13 +20,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from pipeline.records import Event, Mention, Record, Relation, locate, renumbered, used_by
 from pipeline.text import in_pieces, like
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
 #: Where a sentence ends: the white space after it, if any, belongs to neither window.
 _ENDS: Final = {

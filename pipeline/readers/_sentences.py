@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pipeline.readers._source import trimmed
+
 #: A blank line, or white space after an end mark and what closes with it. A run of blanks is looked
 #: at from its beginning alone: from each of its places, a long one would take for ever.
 _BOUNDARY: Final = re.compile(r"(?<![ \t])[ \t]*\n[ \t]*\n\s*|(?<=[.!?])([\"'”’)\]]{0,3})\s+")
@@ -36,7 +38,7 @@ def sentences(
     `whole` are sorted spans that no sentence may break.
     """
     lasts = _running_ends(whole)
-    begin = start
+    begin, cuts = start, list[tuple[int, int]]()
     for found in _BOUNDARY.finditer(text, start, end):
         cut = found.end(1) if found[1] is not None else found.start()
         if found[1] is not None and not _ends(text, found.start(), found.end(), end):
@@ -45,9 +47,10 @@ def sentences(
         before = bisect_left(whole, (cut, -1))
         if before and lasts[before - 1] > cut:
             continue
-        yield from _trimmed(text, begin, cut)
+        cuts.append((begin, cut))
         begin = found.end()
-    yield from _trimmed(text, begin, end)
+    spans = (trimmed(text, *span) for span in [*cuts, (begin, end)])
+    yield from ((first, last) for first, last in spans if first < last)
 
 
 def _running_ends(spans: Sequence[tuple[int, int]]) -> list[int]:
@@ -73,10 +76,3 @@ def _ends(text: str, mark: int, after: int, end: int) -> bool:
         return not following.isdigit()
     # U.S. and a.m. may end a sentence, which is likely before a quote only.
     return following in _OPENING if "." in last else True
-
-
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    piece = text[start:end]
-    if kept := piece.strip():
-        first = start + len(piece) - len(piece.lstrip())
-        yield first, first + len(kept)

@@ -76,11 +76,11 @@ def opened(path: Path) -> Iterator[tuple[str, Any]]:
             yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)
         elif head.startswith(_ZIP):
             with zipfile.ZipFile(stream) as packed:
-                names = [n for n in sorted(packed.namelist()) if not n.endswith("/")]
-                for name in (n for n in names if not n.startswith("__MACOSX/")):
-                    inner: Any
-                    with packed.open(name) as inner:
-                        yield name, BufferedReader(inner, HEAD)
+                for name in sorted(packed.namelist()):
+                    if not name.endswith("/") and not name.startswith("__MACOSX/"):
+                        inner: Any
+                        with packed.open(name) as inner:
+                            yield name, BufferedReader(inner, HEAD)
         else:
             yield path.name, stream
 
@@ -338,6 +338,13 @@ def ontonotes_word(word: str) -> str:
     if "\\" in word:
         word = word.replace("\\/", "/").replace("\\*", "*")
     return _ONTONOTES.get(word, word)
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without the blanks at its ends."""
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return start, start + len(piece.strip())
 
 
 def join_tokens(tokens: Sequence[str], language: str) -> tuple[str, list[int]]:

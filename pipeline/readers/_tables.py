@@ -82,6 +82,8 @@ def _named(value: Any, feature: Any) -> Any:
         return value
     names = feature.get("names")
     if feature.get("_type") == "ClassLabel" and isinstance(names, list):
+        if isinstance(value, list):  # In an object of lists, see below.
+            return [_named(part, feature) for part in value]
         known = type(value) is int and 0 <= value < len(names)
         return names[value] if known else value
     inner = feature.get("feature", None if "_type" in feature else feature)
@@ -89,15 +91,5 @@ def _named(value: Any, feature: Any) -> Any:
         return [_named(part, inner) for part in value]
     if isinstance(value, dict) and isinstance(inner, dict):
         # A `Sequence` of an object is an object of lists.
-        return {name: _each(part, inner.get(name)) for name, part in value.items()}
+        return {name: _named(part, inner.get(name)) for name, part in value.items()}
     return value
-
-
-def _each(value: Any, feature: Any) -> Any:
-    if (
-        isinstance(value, list)
-        and isinstance(feature, dict)
-        and feature.get("_type") == "ClassLabel"
-    ):
-        return [_named(part, feature) for part in value]
-    return _named(value, feature)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pipeline.readers._options import Rows
 from pipeline.readers._paths import RowError
+from pipeline.readers._source import trimmed
 from pipeline.readers.json_rows import lines_of, shaped
 
 _COLUMNS: Final = 6
@@ -40,8 +41,8 @@ def _mention(raw: str, name: str) -> dict[str, Any]:
     start = _only_word(raw, name)
     if start < 0:
         return {"text": spelled.strip()}
-    start += len(spelled) - len(spelled.lstrip())
-    return {"text": spelled.strip(), "start": start, "end": start + len(spelled.strip())}
+    first, end = trimmed(spelled, 0, len(spelled))
+    return {"text": spelled.strip(), "start": start + first, "end": start + end}
 
 
 def _only_word(raw: str, name: str) -> int:

@@ -10,11 +10,11 @@ slip where two braces close it; any other brace is text.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from pipeline.readers._marks import unmarked
 from pipeline.readers._options import Rows
-from pipeline.readers._source import EXCERPT
+from pipeline.readers._source import EXCERPT, trimmed
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
 
@@ -28,14 +28,7 @@ def _row(origin: str, line: str, _: object) -> Rows:
         lost = sum(bool(label) for label, _ in _MARK.findall(line))
         yield origin, Reject(origin, "unbalanced_braces", "", line[:EXCERPT], entities=lost)
     else:
-        yield origin, {"text": text, "spans": [_trimmed(text, *span) for span in spans]}
-
-
-def _trimmed(text: str, start: int, end: int, label: str) -> list[Any]:
-    """The span without the blanks at its ends."""
-    string = text[start:end]
-    start += len(string) - len(string.lstrip())
-    return [label, start, start + len(string.strip())]
+        yield origin, {"text": text, "spans": [[x, *trimmed(text, s, e)] for s, e, x in spans]}
 
 
 read, _ = shaped("spans", _row, lines_of)

@@ -18,7 +18,7 @@ import re
 from typing import Final
 
 from pipeline.readers._options import Files, Found, Table
-from pipeline.readers._source import EXCERPT, lines
+from pipeline.readers._source import EXCERPT, lines, trimmed
 from pipeline.records import Mention, Record, Reject, Relation
 
 _TAG: Final = re.compile("(</?e[12]>)")
@@ -77,16 +77,11 @@ def pair(origin: str, marked: str, label: str) -> Record | Reject:
         why = f"tags are {' '.join(pieces[1::2]) or 'missing'}"
         return Reject(origin, "malformed_tags", why, marked[:EXCERPT], relations=1)
     text = text.rstrip()
-    mentions = [_mention(text, at["<e1>"], at["</e1>"]), _mention(text, at["<e2>"], at["</e2>"])]
+    # An empty mention is for `normalize` to reject.
+    spans = [trimmed(text, at[f"<{end}>"], at[f"</{end}>"]) for end in ("e1", "e2")]
+    mentions = [Mention(text[start:stop], start, stop) for start, stop in spans]
     head, tail = 0, 1
     if label.endswith("(e2,e1)"):
         head, tail = tail, head
     bare = label.removesuffix("(e1,e2)").removesuffix("(e2,e1)")
     return Record(text, origin, mentions, [Relation(bare, head, tail)])
-
-
-def _mention(text: str, start: int, end: int) -> Mention:
-    """The mention without its outer blanks. An empty one is for `normalize` to reject."""
-    inner = text[start:end]
-    start += len(inner) - len(inner.lstrip())
-    return Mention(inner.strip(), start, start + len(inner.strip()))

@@ -22,14 +22,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.readers._options import Files, Found, Table
 from pipeline.readers._source import EXCERPT, blocks
 from pipeline.records import Mention, Record, Reject, Relation
 
-if TYPE_CHECKING:
-    Block = list[tuple[str, str]]
+#: (origin, row) of each row of an article.
+Block = list[tuple[str, str]]
 
 
 class Options(Table, frozen=True):

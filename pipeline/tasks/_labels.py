@@ -6,6 +6,7 @@ dataset without descriptions, or with `instruct.descriptions: false`, is asked b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,8 +15,6 @@ import numpy as np
 from pipeline import hashing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.catalog import Dataset
 
 #: Task -> the kind of label that it asks.
