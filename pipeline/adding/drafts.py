@@ -19,7 +19,7 @@ import tomlkit
 
 from pipeline import catalog
 from pipeline.adding import naming
-from pipeline.adding.excerpts import cut, head_of, is_array
+from pipeline.adding.excerpts import cut, is_array
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError, RawFileError
@@ -134,7 +134,7 @@ def _cut(dataset: Dataset, path: Path, to: Path) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place)
         return
-    if is_table(path) or is_array(head_of(path)):
+    if is_table(path) or is_array(path):
         cut(path, to, STUB, _LARGE)
     elif (end := _line_after(dataset, path)) is not None:
         kept = [line for _, line in islice(lines(path), end - 1)]
@@ -177,9 +177,7 @@ def toml(dataset: Dataset) -> str:
         document[key].comment({"source": "the name in the corpus"}.get(key, "REVIEW"))
     for kind, names in labels.items():
         for raw in naming.unreadable(names, dataset.language) if isinstance(names, dict) else ():
-            document["labels"][kind][raw].comment(
-                "NAME: a word that a reader of the text would use"
-            )
+            document["labels"][kind][raw].comment(_NAME)
     return tomlkit.dumps(document)
 
 

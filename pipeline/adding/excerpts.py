@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from pipeline.readers._source import decode, opened
+from pipeline.errors import RawFileError
+from pipeline.readers._source import HEAD, json_rows, opened, shape
 from pipeline.readers._tables import batches, is_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _BOM: Final = b"\xef\xbb\xbf"
 _ZIP: Final = b"PK\x03\x04"
-_HEAD: Final = 1 << 16
 
 
 def excerpts(paths: Sequence[Path], folder: Path, rows: int, size: int) -> list[Path]:
@@ -48,10 +47,9 @@ def cut(path: Path, to: Path, rows: int, size: int) -> None:
         raw = stream.read(size)
         whole = not stream.read(1)
         break
-    if is_array(raw):
-        elements = [*islice(_elements(decode(raw)), rows)]
-        to.write_text("[\n" + ",\n".join(elements) + "\n]\n", "utf-8", "surrogateescape")
-    elif _is_one_object(raw):
+    if is_array(path):
+        to.write_bytes(b"[\n" + b",\n".join(_first(path, rows, size)) + b"\n]\n")
+    elif shape(raw) == "object":
         _cut_object(path, to, rows)
     elif whole:
         to.write_bytes(raw)
@@ -66,49 +64,26 @@ def cut(path: Path, to: Path, rows: int, size: int) -> None:
 def head_of(path: Path) -> bytes:
     """The first bytes of a file."""
     with path.open("rb") as stream:
-        return stream.read(_HEAD)
+        return stream.read(HEAD)
 
 
-def is_array(head: bytes) -> bool:
-    """Whether a file that begins so is one array of JSON; text and JSON lines may begin with [."""
-    raw = head.removeprefix(_BOM).lstrip()
-    if raw[:1] != b"[":
-        return False
-    first, _, rest = raw.partition(b"\n")
-    if rest.strip() and _is_json(first):
-        return False
-    return next(_elements(decode(raw)), None) is not None
-
-
-def _is_json(raw: bytes) -> bool:
+def is_array(path: Path) -> bool:
+    """Whether a file is one array of JSON; text and JSON lines may begin with [, too."""
     try:
-        json.loads(raw)
-    except ValueError:
+        heads = [shape(stream.peek(HEAD)[:HEAD]) for _, stream in opened(path)]
+        return heads == ["array"] and next(json_rows(path), None) is not None
+    except RawFileError:
         return False
-    return True
 
 
-def _elements(text: str) -> Iterator[str]:
-    """The elements of a JSON array as they are written, as far as the text goes."""
-    decoder = json.JSONDecoder()
-    place = text.index("[") + 1
-    while True:
-        while place < len(text) and text[place] in " \t\r\n,":
-            place += 1
-        if place >= len(text) or text[place] == "]":
+def _first(path: Path, rows: int, size: int) -> Iterator[bytes]:
+    """The first elements of an array of JSON: so many, or as many as fill so many bytes."""
+    for _, value in islice(json_rows(path), rows):
+        raw = orjson.dumps(value)
+        yield raw
+        size -= len(raw)
+        if size < 0:
             return
-        try:
-            _, end = decoder.raw_decode(text, place)
-        except ValueError:
-            return
-        yield text[place:end]
-        place = end
-
-
-def _is_one_object(raw: bytes) -> bool:
-    """Whether a file that begins so is one object over many lines, and no JSON lines."""
-    lines = raw.removeprefix(_BOM).strip().split(b"\n", 1)
-    return lines[0][:1] == b"{" and (len(lines) == 1 or not _is_json(lines[0]))
 
 
 def _cut_object(path: Path, to: Path, rows: int) -> None:

@@ -83,34 +83,32 @@ def _tagged(
 
 def pairs(files: Sequence[Path]) -> Iterator[Options]:
     """What the columns of a table of pairs may be, as options of `pair_table`."""
-    tables = [[*_first_lines(file, "utf-8")] for file in files]
-    for separator in ("\t", ",", ";", "|"):
+    for separator, quoted, parted in _parted(files):
         base: Options = {"separator": separator} if separator != "\t" else {}
-        if separator != "," and _quoted([row for rows in tables for row in rows], separator):
-            base["quoted"] = True
-        own = [_cells(rows, separator, quoted="quoted" in base) for rows in tables]
-        if all(_width(rows) >= len(_PAIR) for rows in own):
-            yield from ({**base, **options} for options in _columns(own))
+        if all(_width(rows) >= len(_PAIR) for rows in parted):
+            yield from ({**base, **quoted, **options} for options in _columns(parted))
 
 
 def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]]]]:
     """How files may be tables of named columns, with their rows as `json_rows` has them."""
-    raw = [[*_first_lines(file, "utf-8")] for file in files]
-    for separator in ("\t", ",", ";", "|"):
-        quoted = separator != "," and _quoted([row for rows in raw for row in rows], separator)
-        parted = [_cells(rows, separator, quoted=quoted or separator == ",") for rows in raw]
+    for separator, quoted, parted in _parted(files):
         if not all(_width(rows) > 1 for rows in parted):
             continue
         first = parted[0][0]
-        headed = all(rows[:1] == [first] for rows in parted) and _names(first, parted[0][1:])
+        headed = all(rows[0] == first for rows in parted) and _names(first, parted[0][1:])
         names = [c.strip() for c in first] if headed else [f"column_{n}" for n in range(len(first))]
-        options = {
-            "separator": separator,
-            **({"quoted": True} if quoted else {}),
-            **({} if headed else {"columns": names}),
-        }
+        options = {"separator": separator, **quoted, **({} if headed else {"columns": names})}
         rows = [row for own in parted for row in own[headed:] if len(row) == len(names)]
         yield options, [*_filled(dict(zip(names, map(_value, row), strict=True)) for row in rows)]
+
+
+def _parted(files: Sequence[Path]) -> Iterator[tuple[str, Options, list[list[list[str]]]]]:
+    """(separator, option `quoted`, first rows of each file in cells) for every separator."""
+    raw = [[*_first_lines(file, "utf-8")] for file in files]
+    for separator in ("\t", ",", ";", "|"):
+        quoted = separator != "," and _quoted([row for rows in raw for row in rows], separator)
+        parted = [_cells(rows, separator, quoted=quoted) for rows in raw]
+        yield separator, ({"quoted": True} if quoted else {}), parted
 
 
 def _filled(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

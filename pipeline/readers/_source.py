@@ -176,7 +176,7 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         return
     with unpacking(path):
         for name, stream in opened(path):
-            kind = _shape(stream.peek(HEAD))
+            kind = shape(stream.peek(HEAD))
             if kind == "array":
                 try:
                     for number, value in enumerate(_elements(stream), start=1):
@@ -196,7 +196,7 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
                     yield _row(f"{name}:{number}", line)
 
 
-def _shape(head: bytes) -> Literal["lines", "array", "object"]:
+def shape(head: bytes) -> Literal["lines", "array", "object"]:
     """Which kind of JSON file begins so. Lines may be arrays: then the second one is like it."""
     first, *others = [
         line.strip() for line in head.removeprefix(_BOM).split(b"\n") if line.strip()
