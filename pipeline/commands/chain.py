@@ -154,9 +154,15 @@ class Chain:
         """Return the digests of what a stage reads of the user's: raw files, overrides."""
         if stage == "normalize":
             return {"raw files": _raw(self.datasets[name], self.ws)}
-        shared = stage == "instruct" and self.ws.settings.instruct.of_corpus
-        path = overrides() if shared or stage in ("negatives", "report") else None
-        return {"overrides": freshness.digest(path)} if path else {}
+        if stage == "negatives":
+            path = overrides()
+            return {"overrides": freshness.digest(path)} if path else {}
+        if stage == "report" or (stage == "instruct" and self.ws.settings.instruct.of_corpus):
+            from pipeline.negatives.overrides import Overrides
+
+            pairs = Overrides.read(overrides()).pairs
+            return {"pairs": _digest_of_json(pairs)} if pairs else {}
+        return {}
 
     def _digests(self, stage: str, name: str) -> dict[str, str]:
         """Return the digests of the files that a stage left; computed once."""

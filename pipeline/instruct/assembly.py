@@ -120,8 +120,9 @@ def _as_string(value: str | list[str]) -> str:
 
     One that could be taken for JSON is written as a list of one.
     """
-    alone = isinstance(value, str) and value[:1] not in ("[", "{")
-    return value if alone else dumps(value if isinstance(value, list) else [value])
+    if isinstance(value, str) and value[:1] not in ("[", "{"):
+        return value
+    return dumps(value if isinstance(value, list) else [value])
 
 
 def _given(table: Any) -> Any:

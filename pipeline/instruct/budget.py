@@ -85,9 +85,10 @@ class Records(NamedTuple):
         """Those of the records that `keep`, bool, tells."""
         inside = keep[self.row]
         row = (np.cumsum(keep) - 1)[self.row[inside]]
-        return Records(
-            *(part[keep] for part in self[:3]), row, self.code[inside], self.cluster[keep]
+        key, length, sets, cluster = (
+            part[keep] for part in (self.key, self.length, self.sets, self.cluster)
         )
+        return Records(key, length, sets, row, self.code[inside], cluster)
 
 
 class Covered(NamedTuple):

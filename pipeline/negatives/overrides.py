@@ -22,7 +22,7 @@ same, "part" if they mean different things.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.catalog import Dataset
+
+
+#: Task of a pair -> what its labels are labels of.
+_KINDS: Final = {"NER": "entity", "RE": "relation", "EE": "event"}
 
 
 class Link(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -97,15 +101,7 @@ class Overrides:
 
     def check(self, dataset: Dataset, labels: Mapping[str, Collection[str]]) -> None:
         """Refuse a link or pair of this dataset whose task or labels it does not have."""
-        for pair in self.pairs:
-            kinds = ("RE", "SPO", "KG") if pair.task == "RE" else (pair.task,)
-            kind = {"NER": "entity", "RE": "relation", "EE": "event"}[pair.task]
-            own = dataset.labels_of(kind) if {*kinds} & {*labels} else []
-            for name, label in pair.labels:
-                if name == dataset.id and label not in own:
-                    what = f"{name} {pair.task} has no label {label!r}"
-                    todo = f"use one of: {', '.join(own)}"
-                    raise DeclarationError(what, where=self._path, todo=todo)
+        self._check_pairs(dataset)
         for link in self._links:
             if link.dataset != dataset.id:
                 continue
@@ -121,6 +117,17 @@ class Overrides:
             if what:
                 todo = f"use one of: {', '.join(known)}"
                 raise DeclarationError(what, where=self._path, todo=todo)
+
+    def _check_pairs(self, dataset: Dataset) -> None:
+        for pair in self.pairs:
+            known = dataset.labels_of(_KINDS[pair.task])
+            for name, label in pair.labels:
+                if name == dataset.id and label not in known:
+                    raise DeclarationError(
+                        f"{name} {pair.task} has no label {label!r}",
+                        where=self._path,
+                        todo=f"use one of: {', '.join(known)}",
+                    )
 
     def applied(
         self, dataset: Dataset, task: str, near: dict[str, list[dict[str, Any]]]

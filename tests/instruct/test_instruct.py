@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 
+import jsonschema
 import msgspec
 import numpy as np
 import orjson
@@ -14,13 +15,15 @@ from pipeline import catalog, tasks
 from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
 from pipeline.errors import DeclarationError
+from pipeline.execution import shards
 from pipeline.instruct import confusable, counting, templates
 from pipeline.instruct import stage as instruct
 from pipeline.instruct.asking import Asking
 from pipeline.records import Argument, Event, Mention, Record, Relation
-from pipeline.scoring import assertions
+from pipeline.scoring import assertions, evaluation, predictions
+from pipeline.scoring.counting import Options
 from pipeline.tables import INSTRUCTIONS, to_table
-from pipeline.tasks import inventory
+from pipeline.tasks import inventory, json_schema
 from pipeline.tasks._answers import dumps
 
 ODD = 'a "b" \\ c/d_e'
@@ -297,6 +300,25 @@ def test_roles_are_always_strings_if_asked(task):
     assert row["output"]["buy"] == [{**BUY, "arguments": several}]
     assert row["output"]["sue"] == SUED
     assert row["instruction"]["instruction"] == templates.templates()[f"{task}_STRING"]["en"][0]
+
+
+@pytest.mark.parametrize("form", ["published", "list", "string"])
+@pytest.mark.parametrize(
+    ("record", "own", "task"),
+    [(EVENT_RECORD, EVENTS, "EE"), (EVENT_RECORD, EVENTS, "EEA"), (SPO_RECORD, SPO, "KG")],
+)
+def test_gold_scores_100_and_fits_its_schema_in_every_form(record, own, task, form, tmp_path):
+    found = rows([record], own, task, "test", role_values=form)
+    for row in found:
+        schema = json_schema.answer_schema(task, row["instruction"]["schema"])
+        jsonschema.Draft202012Validator(schema).validate(row["output"])
+    flat = [{**r, **{key: json.dumps(r[key]) for key in ("instruction", "output")}} for r in found]
+    path = tmp_path / f"{task}-{own.language}" / "test-00000-of-00001.parquet"
+    shards.write(pa.Table.from_pylist(flat, schema=INSTRUCTIONS), path)
+
+    scores = evaluation.score(predictions.read(tmp_path), tmp_path, Options(samples=0))
+    for entry in scores["scores"]:
+        assert entry["gold"] == entry["predicted"] == entry["correct"] > 0
 
 
 @pytest.mark.parametrize("form", ["list", "string"])
