@@ -6,6 +6,7 @@ import argparse
 import sys
 import tomllib
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -16,16 +17,9 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _ABOUT: Final = "Turn raw information-extraction datasets into an instruction corpus."
 
 
-def _count(text: str) -> int:
-    """Return a whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+def _whole(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)
 
 
@@ -61,7 +55,7 @@ def _option(text: str) -> tuple[str, Any]:
 #: The types that `commands.toml` names.
 TYPES: Final[dict[str, Callable[[str], Any]]] = {
     "path": Path,
-    "count": _count,
+    "count": partial(_whole, least=1),
     "whole": _whole,
     "names": _names,
     "home": _home,

@@ -26,16 +26,8 @@ if TYPE_CHECKING:
     from pipeline.publish.lengths import Lengths
 
 _LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
-#: The Hub's classes of size, by the rows from which on they are used.
-_SIZES: Final = {
-    0: "n<1K",
-    10**3: "1K<n<10K",
-    10**4: "10K<n<100K",
-    10**5: "100K<n<1M",
-    10**6: "1M<n<10M",
-    10**7: "10M<n<100M",
-    10**8: "100M<n<1B",
-}
+#: The Hub's classes of size, by the digits of the number of rows, from four digits on.
+_SIZES: Final = ("1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
 
 
 class Published(NamedTuple):
@@ -173,7 +165,7 @@ def _front_matter(
         license="other",
         license_name="licenses-of-the-sources",
         license_link="README.md",
-        size_categories=next(size for least, size in reversed(_SIZES.items()) if rows >= least),
+        size_categories="n<1K" if rows < 1000 else _SIZES[min(len(str(rows)) - 4, 5)],
         task_categories=["text-generation", "token-classification"],
         tags=[
             *("information-extraction", "instruction-tuning", *sorted(tasks)),

@@ -25,13 +25,7 @@ if TYPE_CHECKING:
     #: Stage -> its output folder.
     Folders = Mapping[str, Path]
 
-_LOSSES: Final = {
-    "records": "record",
-    "entities": "entity",
-    "relations": "relation",
-    "events": "event",
-    "arguments": "argument",
-}
+_LOSSES: Final = ("records", "entities", "relations", "events", "arguments")
 
 
 class Wanted(NamedTuple):
@@ -93,11 +87,7 @@ def rejects(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator
         and (wanted.grep is None or wanted.grep in row["excerpt"])
     ]
     for row in rows[: wanted.most]:
-        lost = (
-            f"{row[kind]:,} {one if row[kind] == 1 else kind}"
-            for kind, one in _LOSSES.items()
-            if row[kind]
-        )
+        lost = (f"{kind} {row[kind]:,}" for kind in _LOSSES if row[kind])
         yield Text(drawn(f"{row['dataset']}/{row['split']}/{row['origin']}"), style="bold")
         yield Text(drawn(": ".join(filter(None, (row["reason"], row["detail"])))), style="red")
         yield from drawing.marked(row["excerpt"], [], width)

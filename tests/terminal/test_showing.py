@@ -90,7 +90,7 @@ def test_rejects_with_what_is_lost(show):
 
     assert lines[0] == "duie2/train/duie_train.json:10"
     assert lines[1].startswith("malformed_json: unexpected end of data")
-    assert "  lost: 1 record" in lines
+    assert "  lost: records 1" in lines
 
 
 @pytest.mark.parametrize(
