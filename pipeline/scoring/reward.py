@@ -2,7 +2,7 @@
 
     f1_reward(task, gold, answer)       the reward itself, from 0 to 1
     trl_reward                          TRL's GRPOTrainer(reward_funcs=[trl_reward]), Axolotl
-    compute_score                       verl: custom_reward_function.path and .name
+    compute_score                       verl: reward.custom_reward_function.path and .name
     swift_reward                        ms-swift, by the plugin beside `iepile export swift-grpo`
 
 The annotations of all measures of a row are counted together. An answer that cannot be read says

@@ -8,6 +8,7 @@ are installed (see docs/trainers.md).
 import json
 import re
 import runpy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow.parquet as pq
@@ -218,6 +219,21 @@ def test_verl_reads_rows_and_reward(exported, offline, tmp_path):
         gold = row["reward_model"]["ground_truth"]
         more = {key: row[key] for key in ("data_source", "extra_info")}
         assert reward(solution_str=gold, ground_truth=gold, **more) == 1
+
+
+@pytest.mark.soak
+def test_vllm_reads_requests_of_batches(exported):
+    """The model of a request that its batch runner reads; the schema becomes structured output."""
+    runner = pytest.importorskip("vllm.entrypoints.launchers.run_batch", reason="vLLM is missing")
+    (path, *_) = files(exported("batch"), "test/NER-en-*.jsonl")
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    requests = [runner.BatchRequestInput.model_validate_json(line) for line in lines]
+
+    for request in requests:
+        asked = request.body.response_format.json_schema.json_schema
+        assert request.body.to_sampling_params(100, {}).structured_outputs.json == asked
+        assert asked["required"]
+    assert requests
 
 
 @pytest.mark.soak
