@@ -150,7 +150,15 @@ def test_one_dataset_has_nothing_to_be_compared_with(found):
 
 
 def test_strings_are_whole_words_and_of_chinese_runs_of_characters():
-    assert atlas._strings("in New York.", "en") == {
+    def strings(text, language, *wanted):
+        return atlas._strings(text, language, atlas._first_units(wanted, language))
+
+    assert strings("in New York.", "en", "in New York", "New York", "York") == {
         *("in", "New", "York", "in New", "New York", "in New York")
     }
-    assert atlas._strings("在上海", "zh") == {"在", "上", "海", "在上", "上海", "在上海"}
+    every = {"在", "上", "海", "在上", "上海", "在上海"}
+    assert strings("在上海", "zh", "在上海", "上海", "海") == every
+    # Only what begins as a wanted string, and is no longer than the longest of these.
+    assert strings("in New York.", "en", "New", "Newark") == {"New"}
+    assert strings("在上海", "zh", "上午", "(") == {"上", "上海"}
+    assert strings("in New York.", "en") == set()
