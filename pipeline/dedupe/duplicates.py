@@ -51,7 +51,7 @@ Group = tuple[Shard, ...]
 
 def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
     """All shards of the datasets, which `clean` has a folder for each of."""
-    found = []
+    found: list[Shard] = []
     for n, dataset in enumerate(datasets):
         for split, path in record_shards(clean / dataset.id):
             file = shards.metadata(path)
