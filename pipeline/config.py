@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from pipeline.errors import DeclarationError, explained
-from pipeline.records import SPLITS, TASKS
+from pipeline.records import TASKS, Split, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +29,6 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Number = Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
-_Task = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(TASKS)})$")]
-_Split = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(SPLITS)})$")]
 #: The file of parameters, unless another is named.
 PARAMS: Final = Path("params.yaml")
 #: Old name of a parameter -> its name now.
@@ -121,7 +119,7 @@ class Dedupe(_Section, frozen=True):
     """What to do with texts that occur more than once."""
 
     #: Split -> what to do with a text that has different annotations; datasets may override it.
-    conflicts: dict[_Split, Policy] = msgspec.field(
+    conflicts: dict[Split, Policy] = msgspec.field(
         default_factory=lambda: {"train": "drop", "dev": "keep", "test": "keep"}
     )
     #: Whether train texts are looked for in the test splits of all datasets, or only of their own.
@@ -186,7 +184,7 @@ class Instruct(_Section, frozen=True):
     #: Another seed gives other label batches.
     seed: int = 0
     #: Task -> how many labels an instruction asks at most.
-    labels_per_instruction: dict[_Task, Count] = msgspec.field(
+    labels_per_instruction: dict[Task, Count] = msgspec.field(
         default_factory=lambda: {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
     )
     #: How many label batches without a positive are asked for each with one: on average over a
@@ -389,7 +387,7 @@ def _error(problem: Exception, path: Path, todo: str = _TODO) -> DeclarationErro
 def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     """Say in plain words what is wrong with a value that should be of this kind: `key: what`."""
     message, _, place = str(problem).partition(" - at `")
-    key = place.rstrip("`").removeprefix("key in ").removeprefix("$").removeprefix(".")
+    key = place.rstrip("`").removeprefix("key` in `").removeprefix("$").removeprefix(".")
     if found := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         what = f"unknown key {found[1]!r}"
         if kind is Settings and (new := _RENAMED.get(f"{key}.{found[1]}")):
@@ -399,9 +397,8 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     elif found := re.fullmatch(r"Object missing required field `(.*)`", message):
         what = f"the key {found[1]!r} is missing"
     elif found := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):
-        values = _words(msgspec.inspect.type_info(kind), keys=False)
-        hint = did_you_mean(found[1], values)
-        what = f"{found[1]!r} is none of the possible values{hint}"
+        values = [*_words(_kind_at(place, kind), keys=False)]
+        what = f"{found[1]!r} is none of {', '.join(values)}{did_you_mean(found[1], values)}"
     elif found := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", message):
         bound = {"<": "below", "<=": "at most", ">=": "at least"}[found[1]]
         what = f"it must be {bound} {found[2].removesuffix('.0')}"
@@ -410,8 +407,6 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
         what = f"it must be {wanted}, not {_KINDS.get(found[2], found[2])}"
     elif found := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", message):
         what = f"it must be a list of {found[1]}, not of {found[2]}"
-    elif found := re.fullmatch(r"Expected `str` matching regex '\^\((.+)\)\$'", message):
-        what = f"a key is none of {found[1].replace('|', ', ')}"
     else:
         blank = message.endswith(r"matching regex '\\S'")
         what = (
@@ -422,6 +417,17 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     if key.endswith("[...]"):  # a table in which any key is allowed
         key, what = key.removesuffix("[...]"), what.replace("it must", "every value must")
     return f"{key}: {what}" if key else what
+
+
+def _kind_at(place: str, kind: Any) -> Any:
+    """Return the type at a place that a message names: `$.splits[...].counts`, or a key there."""
+    inside = msgspec.inspect.type_info(kind)
+    path = place.removeprefix("key` in `")
+    for step in re.findall(r"\w+|\[", path):
+        by_name = {field.encode_name: field.type for field in getattr(inside, "fields", ())}
+        inner = (getattr(inside, name, None) for name in ("value_type", "item_type"))
+        inside = by_name.get(step) or next(filter(None, inner), inside)
+    return inside.key_type if path != place else inside
 
 
 def _words(kind: Any, *, keys: bool = True) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 _OFFSET: Final = (int, type(None))
 _STRING: Final = (str, type(None))
 Task = Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]
-SPLITS: Final = ("train", "dev", "test")
+Split = Literal["train", "dev", "test"]
+SPLITS: Final = get_args(Split)
 TASKS: Final[tuple[Task, ...]] = get_args(Task)
 
 

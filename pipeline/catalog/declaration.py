@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
-from pipeline.records import SPLITS, Task
+from pipeline.records import Split as SplitName  # noqa: TC001
+from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
 
 Names = dict[str, str] | list[str]
 Kind = Literal["entity", "relation", "event", "role"]
-COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
-Counted = Annotated[str, Meta(pattern=f"^({'|'.join(COUNTED)})$")]
-SplitName = Annotated[str, Meta(pattern=f"^({'|'.join(SPLITS)})$")]
+Counted = Literal["records", "entities", "relations", "events", "arguments", "rejects"]
+COUNTED: Final = get_args(Counted)
 Name = Annotated[str, Meta(pattern=r"\S")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 #: What a license, or whoever hands the files out, asks of those who use them.

@@ -21,9 +21,8 @@ from scipy.sparse import hstack
 
 from pipeline.dedupe import tags
 from pipeline.hashing import hashes, mix64
-from pipeline.negatives.encoders import CorpusEncoder
+from pipeline.negatives.encoders import LENGTH, CorpusEncoder
 from pipeline.negatives.evidence import gather
-from pipeline.negatives.fusion import LENGTH
 from pipeline.records import SPLITS
 from pipeline.text import like
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 DIMENSIONS: Final = 4096
+#: Rows of integers of at most this length have inner products below 2**24, exact in float32.
+LENGTH: Final = 4000.0
 #: Runs of Chinese characters, other words, single signs.
 _TOKEN: Final = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+|[^\w\s]|_")
 #: The same in ASCII texts, and twice as fast.

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array, diags_array, eye_array, hstack
 
 from pipeline.hashing import hashes
 from pipeline.negatives import candidates
-from pipeline.negatives.encoders import unit
+from pipeline.negatives.encoders import LENGTH, unit
 from pipeline.negatives.evidence import EXACT
 from pipeline.negatives.signals import SIGNALS, Pairs, Vectors
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 #: With fewer labels similarities have no deviation to speak of: cosines are added as they are, and
 #: pairs, which have no scale of their own, are left out.
 FEWEST: Final = 4
-#: Rows of integers of at most this length have inner products below 2**24, exact in float32.
-LENGTH: Final = 4000.0
 _DIGITS: Final = 6
 #: Cosines of texts that deviate by less than this say little: scaling must not blow them up.
 _NOISE: Final = 0.03

@@ -203,8 +203,9 @@ def test_the_tree_of_the_output_folder_is_complete(base):
     absent = [path for path, form in forms.items() if not any(map(form.fullmatch, files))]
 
     assert unknown == []
-    # What DVC and users write; what only conflicting rows or merges make.
+    # What DVC and users write; what only conflicting rows, merges or a budget make.
     optional = ("output/gates", "dictionaries/overrides", "output/dedupe/<id>/merged-")
+    optional += ("output/instruct/<id>/budget.json",)
     assert [path for path in absent if not path.startswith(optional)] == []
 
 
