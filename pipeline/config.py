@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from pipeline.errors import DeclarationError, explained
-from pipeline.records import TASKS, Split, Task
+from pipeline.records import TASKS, SplitKey, TaskKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -119,7 +119,7 @@ class Dedupe(_Section, frozen=True):
     """What to do with texts that occur more than once."""
 
     #: Split -> what to do with a text that has different annotations; datasets may override it.
-    conflicts: dict[Split, Policy] = msgspec.field(
+    conflicts: dict[SplitKey, Policy] = msgspec.field(
         default_factory=lambda: {"train": "drop", "dev": "keep", "test": "keep"}
     )
     #: Whether train texts are looked for in the test splits of all datasets, or only of their own.
@@ -184,7 +184,7 @@ class Instruct(_Section, frozen=True):
     #: Another seed gives other label batches.
     seed: int = 0
     #: Task -> how many labels an instruction asks at most.
-    labels_per_instruction: dict[Task, Count] = msgspec.field(
+    labels_per_instruction: dict[TaskKey, Count] = msgspec.field(
         default_factory=lambda: {**dict.fromkeys(TASKS, 4), "NER": 6, "KG": 1}
     )
     #: How many label batches without a positive are asked for each with one: on average over a
@@ -427,7 +427,7 @@ def _kind_at(place: str, kind: Any) -> Any:
         by_name = {field.encode_name: field.type for field in getattr(inside, "fields", ())}
         inner = (getattr(inside, name, None) for name in ("value_type", "item_type"))
         inside = by_name.get(step) or next(filter(None, inner), inside)
-    return inside.key_type if path != place else inside
+    return getattr(inside, "key_type", inside) if path != place else inside
 
 
 def _words(kind: Any, *, keys: bool = True) -> Iterator[str]:

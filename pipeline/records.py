@@ -8,7 +8,7 @@ are stored. Offsets always count Unicode code points of `text`, half-open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 _OFFSET: Final = (int, type(None))
 _STRING: Final = (str, type(None))
@@ -16,6 +16,12 @@ Task = Literal["NER", "RE", "SPO", "EE", "EET", "EEA", "KG"]
 Split = Literal["train", "dev", "test"]
 SPLITS: Final = get_args(Split)
 TASKS: Final[tuple[Task, ...]] = get_args(Task)
+# As keys of a table: msgspec refuses other strings, and mypy lets any string look a key up.
+if TYPE_CHECKING:
+    TaskKey = str
+    SplitKey = str
+else:
+    TaskKey, SplitKey = Task, Split
 
 
 class Mention(NamedTuple):

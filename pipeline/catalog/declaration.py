@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from pipeline.records import Split as SplitName  # noqa: TC001
-from pipeline.records import Task  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.records import SplitKey, Task  # noqa: TC001 - msgspec reads the fields' types
 
 Names = dict[str, str] | list[str]
 Kind = Literal["entity", "relation", "event", "role"]
-Counted = Literal["records", "entities", "relations", "events", "arguments", "rejects"]
-COUNTED: Final = get_args(Counted)
+COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
+if TYPE_CHECKING:
+    Counted = str
+else:
+    Counted = Literal[COUNTED]
 Name = Annotated[str, Meta(pattern=r"\S")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 #: What a license, or whoever hands the files out, asks of those who use them.
@@ -173,9 +175,9 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
     one_annotation_per_row: bool = False
     discontinuous: Literal["join", "drop"] = "join"
     #: Split -> share, for a source that comes without splits; its files stand under `splits.all`.
-    split_by_hash: dict[SplitName, Annotated[int, Meta(ge=1)]] = {}
+    split_by_hash: dict[SplitKey, Annotated[int, Meta(ge=1)]] = {}
     #: Split -> policy for texts annotated twice and differently.
-    conflicts: dict[SplitName, Literal["drop", "keep", "first", "merge"]] = {}
+    conflicts: dict[SplitKey, Literal["drop", "keep", "first", "merge"]] = {}
 
     def names(self, kind: str) -> dict[str, str]:
         """Raw label -> readable name of one kind (entity, relation, event or role)."""
