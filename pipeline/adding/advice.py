@@ -64,7 +64,7 @@ def _nearest_format(names: Collection[str]) -> list[str]:
         for name, form in readers.formats().items()
         if readers.module_of(name) == "json_rows"
     }
-    shares = {name: len({*own} & {*names}) / len(own) for name, own in wanted.items()}
+    shares = {name: len({*paths} & {*names}) / len(paths) for name, paths in wanted.items()}
     best = max(shares, key=lambda name: shares[name])
     if not shares[best]:
         return []
@@ -91,12 +91,12 @@ def _fields(files: Sequence[Path]) -> list[str]:
 
 def _elements(file: Path) -> dict[str, int]:
     """Element of XML -> the line where it is first seen; none in a file that holds no XML."""
-    found: dict[str, int] = {}
+    line_of_element: dict[str, int] = {}
     for number, line in enumerate(_head_lines(file), start=1):
         for name in _ELEMENT.findall(line):
-            found.setdefault(name, number)
+            line_of_element.setdefault(name, number)
     closed = {name for line in _head_lines(file) for name in _CLOSED.findall(line)}
-    return {name: n for name, n in [*found.items()][:_FIELDS] if name in closed or n == 1}
+    return {name: n for name, n in [*line_of_element.items()][:_FIELDS] if name in closed or n == 1}
 
 
 def _head_lines(file: Path) -> list[str]:

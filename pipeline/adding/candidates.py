@@ -41,12 +41,12 @@ def candidates(files: Sequence[Path], encoding: str = "utf-8") -> Iterator[Candi
     seen: set[str] = set()
     rows = first_json(files)
     gold = json_shape.gold(rows or ())
-    for own in _all(files, rows, encoding):
-        if gold and "only" in defaults(own.reader["name"]):
+    for base in _all(files, rows, encoding):
+        if gold and "only" in defaults(base.reader["name"]):
             # Which rows are gold does not hang on where their annotations stand.
-            reader = {"name": "", **reader_options.merged(gold, own.reader)}
-            own = own._replace(reader=reader)  # noqa: PLW2901
-        for candidate in (own, *_other_ends(own)):
+            reader = {"name": "", **reader_options.merged(gold, base.reader)}
+            base = base._replace(reader=reader)  # noqa: PLW2901
+        for candidate in (base, *_other_ends(base)):
             if (key := str(sorted(candidate.reader.items(), key=str))) not in seen:
                 seen.add(key)
                 yield candidate
@@ -78,28 +78,28 @@ def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:
             yield Candidate({"name": "json_rows", **table, **options}, "its columns")
 
 
-def _other_ends(own: Candidate) -> Iterator[Candidate]:
+def _other_ends(candidate: Candidate) -> Iterator[Candidate]:
     """The same with ends that are meant the other way: inclusive or exclusive."""
-    options = {**defaults(own.reader["name"]), **own.reader}
+    options = {**defaults(candidate.reader["name"]), **candidate.reader}
     inclusive = options.get("inclusive_end")
     # Where a layout in a declaration names no end, none can be meant otherwise.
-    ends = readers.module_of(own.reader["name"]) != "json_rows" or "'end'" in str(options)
+    ends = readers.module_of(candidate.reader["name"]) != "json_rows" or "'end'" in str(options)
     if inclusive is not None and ends:
-        yield own._replace(reader={**own.reader, "inclusive_end": not inclusive})
+        yield candidate._replace(reader={**candidate.reader, "inclusive_end": not inclusive})
 
 
 @cache
 def _known() -> list[Candidate]:
     """The readings that the catalogue declares, and every reader and format as it is."""
-    found: dict[str, Candidate] = {}
+    by_reader: dict[str, Candidate] = {}
     for name in reader_options.readers():
-        found[str({"name": name})] = Candidate({"name": name}, f"the format {name}")
+        by_reader[str({"name": name})] = Candidate({"name": name}, f"the format {name}")
     for name in catalog.ids():
         reader = catalog.load(name).reader
         if "tag_names" in reader:
             continue  # Only its own files give the numbers these names.
-        found.setdefault(str(reader), Candidate(reader, f"the layout of {name}"))
-    return [*found.values()]
+        by_reader.setdefault(str(reader), Candidate(reader, f"the layout of {name}"))
+    return [*by_reader.values()]
 
 
 @cache
@@ -112,7 +112,7 @@ def defaults(reader: str) -> dict[str, Any]:
 
 def first_json(files: Sequence[Path]) -> list[Any] | None:
     """The first rows of JSON files, or of tables in Parquet and the like; None for other files."""
-    found: list[Any] = []
+    rows: list[Any] = []
     for file in files:
         if file.is_dir():
             return None
@@ -120,9 +120,9 @@ def first_json(files: Sequence[Path]) -> list[Any] | None:
             # Of many files, a few rows of each are enough.
             for _, row in islice(json_rows(file), max(1, _ROWS // len(files))):
                 if isinstance(row, dict | list):
-                    found.append(row)
-                elif not found:
+                    rows.append(row)
+                elif not rows:
                     return None
         except PipelineError:
             return None
-    return found
+    return rows

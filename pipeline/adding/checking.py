@@ -74,21 +74,23 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         files = [folder / file.path for file in split.files]
         findings += _read(dataset, files, split, tally, survey, where, first=not number)
         findings += _rejected(tally, split, where)
-        findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
+        findings += [
+            Finding(where, f"counts differ: {difference}") for difference in tally.miscounts(split)
+        ]
         findings += _unplaced(tally, max_reject_rate, where)
         fit = fitting.fit(dataset, files)
         passed = unread_in(dataset, files)
         unread = passed if unread is None else unread + (passed or Counter())
         if other := choosing.better(dataset, files, fit):
-            told = choosing.explained(dataset, other)
-            findings.append(Finding(where, f"likely mistake: {told}"))
+            explanation = choosing.explained(dataset, other)
+            findings.append(Finding(where, f"likely mistake: {explanation}"))
         elif torn := fitting.torn(fit, dataset.language):
             findings.append(Finding(where, torn))
         counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
         declared = dataset.splits.get(name, split)
         full = declared is split or "records" in declared.counts
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
-    findings += [Finding(dataset.id, told) for told in _odd(dataset, survey, unknown)]
+    findings += [Finding(dataset.id, oddity) for oddity in _odd(dataset, survey, unknown)]
     if whole:
         findings += _never_seen(dataset, survey.labels)
     return Checked(findings, counts, whole, unread)
@@ -139,8 +141,10 @@ def _read(
         for _, record in tally.read(survey.noted(items)):
             if dataset.split_by_hash:
                 name = record.source_id or record.text
-                own = hashing.share_of(name, dataset.split_by_hash)
-                documents.setdefault(own, set()).add(xxhash.xxh3_64_intdigest(name.encode()))
+                hashed_split = hashing.share_of(name, dataset.split_by_hash)
+                documents.setdefault(hashed_split, set()).add(
+                    xxhash.xxh3_64_intdigest(name.encode())
+                )
     except PipelineError as problem:
         place = f" ({problem.where})" if problem.where else ""
         yield Finding(where, f"cannot be read: {problem.what}{place}")
@@ -155,11 +159,11 @@ def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
     for reject in tally.rejects:
         reasons.setdefault(reject.reason, []).append(reject)
     rows = tally.counts["records"]
-    for reason, own in sorted(reasons.items()):
-        lost = sum(r.records for r in own)
-        told = f"{lost:,} of {rows:,} records" if lost else f"{len(own):,} annotations"
-        first = own[0].detail or repr(own[0].excerpt)
-        yield Finding(f"{where}/{own[0].origin}", f"{reason} in {told}, the first: {first}")
+    for reason, rejects in sorted(reasons.items()):
+        lost = sum(r.records for r in rejects)
+        amount = f"{lost:,} of {rows:,} records" if lost else f"{len(rejects):,} annotations"
+        first = rejects[0].detail or repr(rejects[0].excerpt)
+        yield Finding(f"{where}/{rejects[0].origin}", f"{reason} in {amount}, the first: {first}")
 
 
 def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
@@ -175,17 +179,17 @@ def _unparted(
     """Splits that get nothing by hash, where the records are not just few."""
     empty = [name for name in dataset.split_by_hash if name not in documents]
     if empty and tally.counts["kept"] >= _FEW:
-        kept, own = tally.counts["kept"], sum(map(len, documents.values()))
-        told = f"split_by_hash leaves {' and '.join(empty)} empty"
-        why = f"a document is never torn apart, and {kept:,} records are of {own:,}"
-        yield Finding(where, f"{told}: {why}")
+        kept, document_count = tally.counts["kept"], sum(map(len, documents.values()))
+        problem = f"split_by_hash leaves {' and '.join(empty)} empty"
+        why = f"a document is never torn apart, and {kept:,} records are of {document_count:,}"
+        yield Finding(where, f"{problem}: {why}")
 
 
 def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:
     for kind, counts in seen.items():
         missing = [raw for raw in dataset.names(kind) if raw not in counts]
         if missing:
-            told = ", ".join(map(repr, missing[:_SHOWN]))
+            shown = ", ".join(map(repr, missing[:_SHOWN]))
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             of = f"{len(missing)} of {len(dataset.names(kind))}"
-            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {told}{more}")
+            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {shown}{more}")

@@ -87,9 +87,9 @@ def _sorted(tried: Sequence[Trial]) -> list[Trial]:
 
 def _oddity(trial: Trial) -> tuple[Any, ...]:
     """Of readings that say about as much, the one with the least of this is told."""
-    found, options = trial.found, str(trial.dataset.reader)
-    fit = (-round(trial.quality, 2), len(found.records), trial.rank, -round(found.labels, 1))
-    return (*fit, len(options), options)
+    fit, options = trial.found, str(trial.dataset.reader)
+    key = (-round(trial.quality, 2), len(fit.records), trial.rank, -round(fit.labels, 1))
+    return (*key, len(options), options)
 
 
 def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
@@ -97,14 +97,14 @@ def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) 
         catalog.reader(start)
     except PipelineError:
         return None
-    found = fitting.fit(start, files)
-    if not found.records:
+    fit = fitting.fit(start, files)
+    if not fit.records:
         # Offsets that never fit are still told, where nothing else does.
-        return Trial(start, found, why) if found.problem.startswith("offset_") else None
-    own = spoken or language.spoken(r.text for r in found.records) or "en"
-    if own == start.language:
-        return Trial(start, found, why)
-    start = msgspec.structs.replace(start, language=own)
+        return Trial(start, fit, why) if fit.problem.startswith("offset_") else None
+    language_code = spoken or language.spoken(r.text for r in fit.records) or "en"
+    if language_code == start.language:
+        return Trial(start, fit, why)
+    start = msgspec.structs.replace(start, language=language_code)
     return Trial(start, fitting.fit(start, files), why)
 
 
@@ -136,7 +136,7 @@ def chosen(
     if rival := next((trial for trial in others if _second_tags(best, trial)), None):
         raise RawFileError(
             "two columns hold tags of the same labels, which may be layers of annotation, or a "
-            f"model's answers beside gold:\n  {told(best)}\n  {told(rival)}\n"
+            f"model's answers beside gold:\n  {summary(best)}\n  {summary(rival)}\n"
             f"  the first rows: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
@@ -144,7 +144,7 @@ def chosen(
     unlike = [trial for trial in others if not same(trial, best)]
     if rival := next((trial for trial in unlike if _close(best, trial)), None):
         raise RawFileError(
-            f"two readings fit equally well:\n  {told(best)}\n  {told(rival)}\n"
+            f"two readings fit equally well:\n  {summary(best)}\n  {summary(rival)}\n"
             f"  the first row: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
@@ -178,9 +178,15 @@ def _key(record: Record) -> tuple[Any, ...]:
 def _second_tags(best: Trial, other: Trial) -> bool:
     """Whether another column has tags of the same labels at other places."""
     readers = (best.dataset.reader, other.dataset.reader)
-    if any(own["name"] != "columns" for own in readers) or other.quality < best.quality - _NEAR:
+    if (
+        any(reader["name"] != "columns" for reader in readers)
+        or other.quality < best.quality - _NEAR
+    ):
         return False
-    if len({str(own.get("scheme", "IOB2")) for own in readers} & {"IO"}) or "layers" in readers[0]:
+    if (
+        len({str(reader.get("scheme", "IOB2")) for reader in readers} & {"IO"})
+        or "layers" in readers[0]
+    ):
         return False
     ours, theirs = (evidence.labels_in(t.found.records)["entity"] for t in (best, other))
     spans, others = (
@@ -215,7 +221,7 @@ def _deciding(one: Trial, other: Trial) -> str:
     ours, theirs = one.dataset.reader, other.dataset.reader
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
-    full, theirs_full = ({**defaults(own["name"]), **own} for own in (ours, theirs))
+    full, theirs_full = ({**defaults(reader["name"]), **reader} for reader in (ours, theirs))
     keys = dict.fromkeys(["tag_column", *ours, *theirs])
     unlike = [key for key in keys if full.get(key) != theirs_full.get(key)]
     key = next((key for key in unlike if full.get(key) is not None), None)
@@ -224,19 +230,19 @@ def _deciding(one: Trial, other: Trial) -> str:
     return f"--option '{key}={in_toml(full[key])}'"
 
 
-def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
+def better(dataset: Dataset, files: Sequence[Path], fit: Fit | None = None) -> Dataset | None:
     """The dataset with the fewest other options of its reader that fit clearly better, if any."""
-    own = own or fitting.fit(dataset, files)
+    fit = fit or fitting.fit(dataset, files)
     # What is annotated now must be read then, unless it cannot be what the file means.
-    declared, amount = dataset.reader, 0 if own.doubt else evidence.weight(own.records)
-    best, score = None, own.score + _MARGIN
+    declared, amount = dataset.reader, 0 if fit.doubt else evidence.weight(fit.records)
+    best, score = None, fit.score + _MARGIN
     kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
         for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
             other = _with(dataset, _pruned({**base, **known.reader, **kept}))
-            found = fitting.fit(other, files)
-            if found.score > score and evidence.weight(found.records) >= _AS_MUCH * amount:
-                best, score = other, found.score
+            other_fit = fitting.fit(other, files)
+            if other_fit.score > score and evidence.weight(other_fit.records) >= _AS_MUCH * amount:
+                best, score = other, other_fit.score
     if best is None:
         return None
     for key in sorted({*best.reader, *declared}):
@@ -272,7 +278,7 @@ def in_toml(value: Any) -> str:
     return str(tomlkit.item(value).as_string())
 
 
-def told(trial: Trial) -> str:
+def summary(trial: Trial) -> str:
     """A reading in one line."""
     reader = trial.dataset.reader
     options = ", ".join(f"{k} = {in_toml(v)}" for k, v in reader.items() if k != "name")

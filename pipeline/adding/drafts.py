@@ -58,8 +58,8 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
         )
     pairs = [
         (path, full / file.path)
-        for split, own in splits.items()
-        for path, file in zip(own, dataset.splits[split].files, strict=True)
+        for split, paths in splits.items()
+        for path, file in zip(paths, dataset.splits[split].files, strict=True)
     ]
     for path, to in pairs:
         _refuse_other(path, to)
@@ -147,10 +147,10 @@ def _line_after(dataset: Dataset, path: Path) -> int | None:
     """The line where the record after the stub's starts; None where origins name no lines."""
     last = 0
     for n, item in enumerate(catalog.reader(dataset)([path])):
-        found = re.fullmatch(rf"{re.escape(path.name)}:(\d+)", item.origin)
-        if not found:
+        match = re.fullmatch(rf"{re.escape(path.name)}:(\d+)", item.origin)
+        if not match:
             return None
-        last = int(found[1])
+        last = int(match[1])
         if n == STUB:
             return last
     return last + 1_000_000_000
@@ -198,9 +198,9 @@ def _splits(splits: Mapping[str, Split]) -> dict[str, Any]:
 def _item(value: Any) -> Any:
     """A value as TOML: long lists over several lines, counts in one."""
     if isinstance(value, dict) and value and all(type(v) is int for v in value.values()):
-        own = tomlkit.inline_table()
-        own.update(value)
-        return own
+        inline = tomlkit.inline_table()
+        inline.update(value)
+        return inline
     if isinstance(value, dict):
         table = tomlkit.table(is_super_table=all(isinstance(v, dict) for v in value.values()))
         for key, inner in value.items():

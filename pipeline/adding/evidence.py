@@ -35,14 +35,16 @@ _ALPHABET: Final = re.compile(r"[A-Za-z\u00c0-\u04ff]")
 
 def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
     """Kind -> raw label -> how often it occurs."""
-    found: dict[str, Counter[str]] = {k: Counter() for k in ("entity", "relation", "event", "role")}
+    counts: dict[str, Counter[str]] = {
+        k: Counter() for k in ("entity", "relation", "event", "role")
+    }
     for record in records:
-        found["entity"].update(m.label for m in record.mentions if m.label is not None)
-        found["relation"].update(r.label for r in record.relations)
-        found["event"].update(e.label for e in record.events)
-        found["role"].update(a.role for e in record.events for a in e.arguments)
-        found["role"].update(q.role for r in record.relations for q in r.qualifiers)
-    return found
+        counts["entity"].update(m.label for m in record.mentions if m.label is not None)
+        counts["relation"].update(r.label for r in record.relations)
+        counts["event"].update(e.label for e in record.events)
+        counts["role"].update(a.role for e in record.events for a in e.arguments)
+        counts["role"].update(q.role for r in record.relations for q in r.qualifiers)
+    return counts
 
 
 def weight(records: Sequence[Record]) -> int:
@@ -93,11 +95,11 @@ def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> s
     asked = labels["relation"] + labels["event"] or labels["entity"]
     if not asked:
         return None
-    for own in (labels["entity"], labels["relation"] + labels["event"]):
-        if odd := _odd_names(own):
+    for counts in (labels["entity"], labels["relation"] + labels["event"]):
+        if odd := _odd_names(counts):
             return odd
-    if told := crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"]):
-        return told
+    if problem := crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"]):
+        return problem
     return _odd_mentions(records)
 
 
@@ -132,9 +134,9 @@ def _words_of_text(records: Sequence[Record], entities: Counter[str]) -> str | N
     standing = total = 0
     for record in records:
         words = {*_WORD.findall(record.text)}
-        own = [m.label for m in record.mentions if m.label is not None]
-        total += len(own)
-        standing += sum(label in words for label in own)
+        labels = [m.label for m in record.mentions if m.label is not None]
+        total += len(labels)
+        standing += sum(label in words for label in labels)
     if standing * 2 > total:
         return f"the labels are words of the texts: {_some(entities)}"
     return None

@@ -22,16 +22,16 @@ _ZIP: Final = b"PK\x03\x04"
 
 def excerpts(paths: Sequence[Path], folder: Path, rows: int, size: int) -> list[Path]:
     """The same files; of those with more bytes than `size`, the first rows, copied to `folder`."""
-    found = []
+    places = []
     for number, path in enumerate(paths):
         if path.is_dir() or path.stat().st_size <= size or head_of(path).startswith(_ZIP):
-            found.append(path)
+            places.append(path)
             continue
         place = folder / str(number) / path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         cut(path, place, rows, size)
-        found.append(place)
-    return found
+        places.append(place)
+    return places
 
 
 def cut(path: Path, to: Path, rows: int, size: int) -> None:

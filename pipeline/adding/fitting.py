@@ -53,7 +53,7 @@ _MOVES: Final[dict[str, Callable[[str, int, int], tuple[int, int]]]] = {
     "look counted from 1": lambda _, start, end: (start - 1, end - 1),
     "look counted from 1, and the ends inclusive": lambda _, start, end: (start - 1, end),
     "look like starts and lengths": lambda _, start, end: (start, start + end),
-    "look like counts of bytes": lambda text, *own: tuple(_of_bytes(text, n) for n in own),
+    "look like counts of bytes": lambda text, *offsets: tuple(_of_bytes(text, n) for n in offsets),
 }
 _UNKNOWN: Final = "are the offsets 1-based, or counts of bytes or of UTF-16?"
 
@@ -75,8 +75,8 @@ class Fit(NamedTuple):
     @property
     def score(self) -> float:
         """How plausible the reading is, from 0 to 1."""
-        own = self.read * self.placed * self.edges * self.labels
-        return own / 4 if self.doubt else own
+        product = self.read * self.placed * self.edges * self.labels
+        return product / 4 if self.doubt else product
 
 
 def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
@@ -101,8 +101,8 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
             first.setdefault(broken[0], ": ".join(in_words(part) for part in broken if part))
             lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as problem:
-        told = problem.what if isinstance(problem, PipelineError) else in_words(problem)
-        return Fit(records, problem=told)
+        message = problem.what if isinstance(problem, PipelineError) else in_words(problem)
+        return Fit(records, problem=message)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
         return Fit(records, problem=next(iter(problems), "the files hold no record"))
@@ -121,12 +121,12 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
 def in_words(problem: Exception | str) -> str:
     """A problem without the words of an exception, which say nothing to a user."""
     text = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
-    found = _EXCEPTION.match(text)
-    if not found:
+    match = _EXCEPTION.match(text)
+    if not match:
         return text
-    if found[1] == "KeyError":
-        return f"there is no field {found[2]}"
-    return "the row has another shape" if found[1] != "ValueError" else found[2]
+    if match[1] == "KeyError":
+        return f"there is no field {match[2]}"
+    return "the row has another shape" if match[1] != "ValueError" else match[2]
 
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
@@ -178,17 +178,17 @@ def _cuts(text: str, language: str) -> set[int]:
     return cuts
 
 
-def torn(found: Fit, language: str) -> str | None:
+def torn(fit: Fit, language: str) -> str | None:
     """What to say of mentions that do not begin and end where words do."""
-    if found.edges >= _TORN or sum(len(r.mentions) for r in found.records) < MANY:
+    if fit.edges >= _TORN or sum(len(r.mentions) for r in fit.records) < MANY:
         return None
     whole = {
-        words: _places([_moved(r, move) for r in found.records], language)[1]
+        words: _places([_moved(r, move) for r in fit.records], language)[1]
         for words, move in _MOVES.items()
     }
     likely = max(whole, key=lambda words: whole[words])
-    told = f"the offsets {likely}" if whole[likely] > max(_TORN, found.edges) else _UNKNOWN
-    return f"only {found.edges:.0%} of the mentions begin and end where words do: {told}"
+    guess = f"the offsets {likely}" if whole[likely] > max(_TORN, fit.edges) else _UNKNOWN
+    return f"only {fit.edges:.0%} of the mentions begin and end where words do: {guess}"
 
 
 def _moved(record: Record, move: Callable[[str, int, int], tuple[int, int]]) -> Record:
@@ -218,13 +218,13 @@ def steering(labels: Iterable[str]) -> str | None:
 
 def _labels(records: Sequence[Record], dataset: Dataset) -> float:
     """Share of annotations with a known or plausible label; less where labels are many."""
-    found = evidence.labels_in(records)
+    counts = evidence.labels_in(records)
     # Roles and the types of heads and tails follow from what they belong to.
-    asked = found["relation"] + found["event"] or found["entity"]
+    asked = counts["relation"] + counts["event"] or counts["entity"]
     total = asked.total()
     if not total:
         return 0.1
-    kinds = ("relation", "event") if found["relation"] + found["event"] else ("entity",)
+    kinds = ("relation", "event") if counts["relation"] + counts["event"] else ("entity",)
     known = {
         raw
         for kind in kinds

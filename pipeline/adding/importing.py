@@ -78,16 +78,16 @@ def run(
     for path in (*files.values(), folder / "schema.json"):
         if path.exists() and (problem := raw_files.shut(path)):
             raise problem
-    schema, found = _schema(folder / "schema.json"), Survey()
-    splits = {split: _split(path, found) for split, path in files.items()}
-    if not found.records:
+    schema, survey = _schema(folder / "schema.json"), Survey()
+    splits = {split: _split(path, survey) for split, path in files.items()}
+    if not survey.records:
         todo = "check that they are in the unified format, and UTF-8"
         raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
-    tasks = wanted.tasks or inferred.tasks(folder, found)
+    tasks = wanted.tasks or inferred.tasks(folder, survey)
     counts = Counter(
         {key: sum(split["counts"][key] for split in splits.values()) for key in COUNTED}
     )
-    tables = inferred.tables(schema, found, tasks, folder, counts)
+    tables = inferred.tables(schema, survey, tasks, folder, counts)
     source = wanted.source or folder.resolve().name
     about: dict[str, Any] = {
         "title": f"{source}, from IEPile's unified format",
@@ -95,7 +95,7 @@ def run(
         "license": wanted.license,
         **({"license_url": wanted.license_url} if wanted.license_url else {}),
         **({"restrictions": [*wanted.restrictions]} if wanted.restrictions else {}),
-        "language": wanted.language or language.spoken(found.texts) or "en",
+        "language": wanted.language or language.spoken(survey.texts) or "en",
         "domain": wanted.domain,
         "tasks": [*tasks],
         "access": "licensed",
@@ -137,18 +137,18 @@ def _check(content: Mapping[str, Any], declaration: Path) -> None:
 
 def _splits(folder: Path) -> dict[str, Path]:
     """Split -> its file."""
-    found = {}
+    files = {}
     for split, names in _FILES.items():
         paths = (folder / f"{name}{end}" for name in names for end in (".json", ".jsonl"))
-        if there := [path for path in paths if path.exists() and not path.is_dir()]:
-            found[split] = there[0]
-    if not found:
+        if existing := [path for path in paths if path.exists() and not path.is_dir()]:
+            files[split] = existing[0]
+    if not files:
         raise RawFileError(
             "there is no train.json, dev.json or test.json here",
             where=folder,
             todo="name a folder of one dataset, such as IE-en/NER/CoNLL2003",
         )
-    return found
+    return files
 
 
 def _schema(path: Path) -> Schema:
@@ -175,14 +175,14 @@ def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
 
 
-def _split(path: Path, found: Survey) -> dict[str, Any]:
-    """A split of the manifest, counted as `normalize` will; what occurs is added to `found`."""
+def _split(path: Path, survey: Survey) -> dict[str, Any]:
+    """A split of the manifest, counted as `normalize` will; what occurs is added to `survey`."""
     if not path.stat().st_size:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     split = path.stem
-    found.read(split, reader_options.read("iepile_jsonl", [path], language=""))
-    counts = {**dict.fromkeys(COUNTED, 0), **found.counts[split]}
-    counts["rejects"] = len(found.rejects[split])
+    survey.read(split, reader_options.read("iepile_jsonl", [path], language=""))
+    counts = {**dict.fromkeys(COUNTED, 0), **survey.counts[split]}
+    counts["rejects"] = len(survey.rejects[split])
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
     return {"counts": counts, "files": [file]}

@@ -72,14 +72,14 @@ def value_at(row: Any, path: str) -> Any:
 
 def lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
     """Every list of objects or lists in the rows, with the text that each item is about."""
-    found: dict[str, list[tuple[Any, Any]]] = {}
+    items_of_path: dict[str, list[tuple[Any, Any]]] = {}
     for row in rows:
         words = value_at(row, text)
         if tokens and isinstance(words, list) and words and isinstance(words[0], list):
             words = [token for sentence in words for token in sentence]
-        for path, own in _inside(row, "", _DEEPEST):
-            found.setdefault(path, []).extend((words, item) for item in own)
-    for path, items in found.items():
+        for path, values in _inside(row, "", _DEEPEST):
+            items_of_path.setdefault(path, []).extend((words, item) for item in values)
+    for path, items in items_of_path.items():
         if items:
             yield Items(path, items)
 

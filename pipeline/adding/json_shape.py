@@ -45,9 +45,9 @@ def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
 
 def of_one(rows: Sequence[Any]) -> Iterator[Options]:
     """Options under which each row is one mention or one relation, by characters or by words."""
-    (text, *_) = [path for own in _texts(rows) if (path := own.get("text"))] or [""]
+    (text, *_) = [path for place in _texts(rows) if (path := place.get("text"))] or [""]
     words = [{**row, text: str(row[text]).split()} for row in rows if row.get(text)]
-    document = {"source_id": found} if (found := _shared(rows, text)) else {}
+    document = {"source_id": field} if (field := _shared(rows, text)) else {}
     for given in (rows, words):
         for options in shapes(given):
             if options.get("entities", {}).get("at") == "" or "marks" in options:
@@ -58,7 +58,7 @@ def _shared(rows: Sequence[Any], text: str) -> str | None:
     """The field that is the same in rows of one text, and differs where texts differ."""
     for field in (key for key in rows[0] if key != text):
         pairs = {(str(row.get(field)), str(row.get(text))) for row in rows}
-        if len(pairs) == len({one for one, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
+        if len(pairs) == len({v for v, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
             return str(field)
     return None
 
@@ -67,10 +67,10 @@ def _document(rows: Sequence[Any]) -> Options:
     """The field of the document's id, where its name says so."""
     named = FIELDS["source_id"]
     keys = {key for row in rows if isinstance(row, dict) for key in row}
-    found = next((key for name in named for key in keys if key.lower() == name), None)
-    values = [row.get(found) for row in rows if isinstance(row, dict)] if found else []
+    id_key = next((key for name in named for key in keys if key.lower() == name), None)
+    values = [row.get(id_key) for row in rows if isinstance(row, dict)] if id_key else []
     sound = values and all(isinstance(v, str | int) for v in values) and len({*values}) > 1
-    return {"source_id": found} if sound else {}
+    return {"source_id": id_key} if sound else {}
 
 
 def gold(rows: Sequence[Any]) -> Options:
@@ -78,21 +78,21 @@ def gold(rows: Sequence[Any]) -> Options:
 
     An annotator is of interest where several annotate the same texts.
     """
-    found: dict[str, list[str | bool]] = {}
+    approved: dict[str, list[str | bool]] = {}
     objects = [row for row in rows if isinstance(row, dict)]
     for row in objects:
         for key, value in row.items():
             known = APPROVED.get(str(key).lower())
             if known and isinstance(value, bool | str):
-                own = found.setdefault(key, [])
-                if value not in own and str(value).lower() in known:
-                    own.append(value)
+                values = approved.setdefault(key, [])
+                if value not in values and str(value).lower() in known:
+                    values.append(value)
     keys = {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}
     for key in sorted(keys):
         pairs = {(str(max(row.values(), key=_length)), str(row.get(key))) for row in objects}
         if len(pairs) > len({text for text, _ in pairs}):
-            return {"annotator": key, **({"only": found} if found else {})}
-    return {"only": found} if found else {}
+            return {"annotator": key, **({"only": approved} if approved else {})}
+    return {"only": approved} if approved else {}
 
 
 def _length(value: Any) -> int:
@@ -103,7 +103,7 @@ def _length(value: Any) -> int:
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
     """Where the text may stand, the likeliest first; a list of tokens, or of lists of them."""
-    found: dict[tuple[str, str], float] = {}
+    scores: dict[tuple[str, str], float] = {}
     sizes: dict[tuple[str, str], list[int]] = {}
     strange: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -120,16 +120,16 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                     sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
                     standing, words = sum(token in text for token in flat), len(text.split())
                     strange["tokens", path] += standing * 2 < len(flat) <= words * 2
-    for (kind, path), own in sizes.items():
-        if len(own) * 2 < len(rows) or sum(own) < 2 * len(own):
+    for (kind, path), lengths in sizes.items():
+        if len(lengths) * 2 < len(rows) or sum(lengths) < 2 * len(lengths):
             continue
-        if strange[kind, path] * 2 > len(own):
+        if strange[kind, path] * 2 > len(lengths):
             continue  # Parts of speech, lemmas and the like are as many as the words of the text.
         place = _rank(kind, path)
-        found[kind, path] = sum(own) / len(own) * (3 if place is not None else 1)
+        scores[kind, path] = sum(lengths) / len(lengths) * (3 if place is not None else 1)
         if kind == "tokens":
-            found[kind, path] /= 2  # A text is better than its tokens, where both are there.
-    best = sorted(found, key=lambda key: (-found[key], key))[:3]
+            scores[kind, path] /= 2  # A text is better than its tokens, where both are there.
+    best = sorted(scores, key=lambda key: (-scores[key], key))[:3]
     return [{kind: path} for kind, path in best]
 
 
@@ -147,30 +147,32 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     """A text with its annotations: everything that is found beside it."""
     ((kind, where),) = text.items()
     tokens = kind == "tokens"
-    found = [*lists(rows, where, tokens=tokens)]
-    entities = [o for own in found for o in _entities(own, tokens=tokens)]
+    listings = [*lists(rows, where, tokens=tokens)]
+    entities = [o for listing in listings for o in _entities(listing, tokens=tokens)]
     for tags in _tags(rows, where) if tokens else ():
         yield {**text, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
     itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
-    entities += [own for own in _entities(itself, tokens=tokens) if _names_a_mention(own[1])]
+    entities += [
+        entity for entity in _entities(itself, tokens=tokens) if _names_a_mention(entity[1])
+    ]
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
-    relations = [r for own in (*found, itself) for r in _relations(own, best)]
-    events = [e for own in (*found, itself) for e in _events(own)]
-    beside = {
+    relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
+    events = [e for listing in (*listings, itself) for e in _events(listing)]
+    others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
         **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
     }
-    used = [table["at"] for table in beside.values()]
-    used += [table["arguments"]["at"] for table in beside.values() if "arguments" in table]
-    free = [own for own in entities if not _within(own[1]["at"], used)]
-    for _, own in sorted(free, key=lambda e: -e[0])[:2]:
-        ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
-        for more in (*ends, *_from_one(own, relations, found)):
-            yield {**text, **more, "entities": own, **beside}
-    if beside:
-        yield {**text, **beside}
+    used = [table["at"] for table in others.values()]
+    used += [table["arguments"]["at"] for table in others.values() if "arguments" in table]
+    free = [entity for entity in entities if not _within(entity[1]["at"], used)]
+    for _, table in sorted(free, key=lambda e: -e[0])[:2]:
+        ends = ({}, {"inclusive_end": True}) if table.get("end") is not None else ({},)
+        for extra in (*ends, *_from_one(table, relations, listings)):
+            yield {**text, **extra, "entities": table, **others}
+    if others:
+        yield {**text, **others}
 
 
 def _names_a_mention(table: Options) -> bool:
@@ -182,29 +184,29 @@ def _names_a_mention(table: Options) -> bool:
 
 def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
     """What opens and closes the head, then the tail, of a relation in most of the texts."""
-    found: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
     for row in rows:
-        own = {match.groups() for match in _CLOSING.finditer(str(value_at(row, text)))}
+        marks = {match.groups() for match in _CLOSING.finditer(str(value_at(row, text)))}
         # The head is called so, or is the first by the alphabet, as e1 is.
-        heads = sorted(own, key=lambda m: (m[1].lower() not in FIELDS["head"], m[1]))
+        heads = sorted(marks, key=lambda m: (m[1].lower() not in FIELDS["head"], m[1]))
         if len(heads) == 2:
-            found[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
-    most, n = max(found.items(), key=lambda own: own[1], default=((), 0))
+            counts[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
+    most, n = max(counts.items(), key=lambda item: item[1], default=((), 0))
     return most if n * 2 > len(rows) else ()
 
 
 def _from_one(
-    entities: Options, relations: Sequence[tuple[float, Options]], found: Sequence[Items]
+    entities: Options, relations: Sequence[tuple[float, Options]], listings: Sequence[Items]
 ) -> Iterator[Options]:
     """The option that relations count entities from 1, where no relation names one by 0."""
     table = max(relations, key=lambda r: r[0])[1] if relations else {}
     refs = [
         str(side["ref"]) for side in (table.get("head", {}), table.get("tail", {})) if "ref" in side
     ]
-    own = next((o for o in found if o.path == table.get("at")), None)
-    if own is None or "id" in entities or not refs:
+    listing = next((o for o in listings if o.path == table.get("at")), None)
+    if listing is None or "id" in entities or not refs:
         return
-    values = [value_at(item, ref) for _, item in own.items for ref in refs]
+    values = [value_at(item, ref) for _, item in listing.items for ref in refs]
     if values and all(type(value) is int and value > 0 for value in values):
         yield {"first_ref": 1}
 
@@ -229,18 +231,18 @@ class _Fields(NamedTuple):
     ids: list[str]
 
 
-def _fields(own: Items) -> _Fields:
+def _fields(listing: Items) -> _Fields:
     values: dict[str, list[tuple[Any, Any]]] = {}
-    for text, item in own.items:
+    for text, item in listing.items:
         for path, value in leaves(item):
             values.setdefault(path, []).append((text, value))
     numbers: list[str] = []
     strings: list[str] = []
     labels: list[str] = []
     ids: list[str] = []
-    total = len(own.items)
-    for path, found in values.items():
-        kept = [(text, v) for text, v in found if v is not None]
+    total = len(listing.items)
+    for path, pairs in values.items():
+        kept = [(text, v) for text, v in pairs if v is not None]
         if len(kept) * 2 < total and len(kept) < 5:
             continue
         if all(type(v) is int for _, v in kept):
@@ -270,68 +272,73 @@ def _named(kind: str, paths: Iterable[str]) -> str | None:
     return min(ranked)[1] if ranked else None
 
 
-def _label(own: Items, fields: _Fields, taken: set[str | None]) -> str | None:
+def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | None:
     """The field of the label: by its name, else the one of fewest values that recur."""
     # A short label may stand in the text by chance: `name` may be a label as well as a string.
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
-    if (found := _named("label", free)) is not None and found.rsplit(".", 1)[-1] not in ("0", "1"):
-        return found
+    if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
+        return path
     distinct = {
-        path: len({str(value_at(item, path)) for _, item in own.items}) for path in fields.labels
+        path: len({str(value_at(item, path)) for _, item in listing.items})
+        for path in fields.labels
     }
     free = [path for path in fields.labels if path not in taken]
     return min(free, key=lambda path: (distinct[path], path), default=None)
 
 
-def _kind_of_row(own: Items) -> str | None:
+def _kind_of_row(listing: Items) -> str | None:
     """The field of what a whole row is: called so, or with the fewest strings, which recur."""
-    fields = _fields(own)
-    if (named := _label(own, fields, set())) is not None:
+    fields = _fields(listing)
+    if (named := _label(listing, fields, set())) is not None:
         return named
-    kinds = {path: len({value_at(row, path) for _, row in own.items}) for path in fields.strings}
+    kinds = {
+        path: len({value_at(row, path) for _, row in listing.items}) for path in fields.strings
+    }
     path = min(kinds, key=lambda path: kinds[path], default="")
-    return path if path and kinds[path] * 2 < len(own.items) else None
+    return path if path and kinds[path] * 2 < len(listing.items) else None
 
 
-def _entities(own: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
+def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
     """How the items of a list may be mentions, each with a weight."""
-    fields = _fields(own)
+    fields = _fields(listing)
     string = _named("string", fields.strings) or next(iter(fields.strings), None)
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
-        yield 2.0 * len(own.items), {"at": own.path, **places}
+        yield 2.0 * len(listing.items), {"at": listing.path, **places}
         return
-    label = _label(own, fields, {string})
+    label = _label(listing, fields, {string})
     if label is None and len(fields.strings) == 1:
         label, string = string, None
     if label is None:
         return
-    start, end, fitting = _ends(own, fields, string)
-    table = {"at": own.path, "label": label}
+    start, end, fitting = _ends(listing, fields, string)
+    table = {"at": listing.path, "label": label}
     if start is not None:
         table |= {"start": start, "end": end} if end is not None else {"start": start}
         if string is not None and not tokens and string != label:
             table["text"] = string
         ids = [path for path in fields.ids if path not in (start, end, label, string)]
-        if own.path and (named := _named("id", ids)) is not None:
+        if listing.path and (named := _named("id", ids)) is not None:
             table["id"] = named
-        yield len(own.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
+        yield len(listing.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
     elif string is not None:
-        yield len(own.items) * 0.5, {**table, "text": string}
+        yield len(listing.items) * 0.5, {**table, "text": string}
 
 
 def _position(path: str) -> str | int:
     return int(path) if path.isdigit() else path
 
 
-def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, str | None, float]:
+def _ends(
+    listing: Items, fields: _Fields, string: str | None
+) -> tuple[str | None, str | None, float]:
     """The fields of start and end: those that fit the texts most often, by name where equal."""
     best: tuple[float, int, str, str] | None = None
     for start in fields.numbers:
         for end in fields.numbers:
             if start == end:
                 continue
-            fit = _fitting(own, start, end, string)
+            fit = _fitting(listing, start, end, string)
             names = [_rank("start", start), _rank("end", end)]
             known = sum(rank is not None for rank in names)
             if fit > 0.5 and (best is None or (-fit - known, 0, start, end) < best):
@@ -344,10 +351,10 @@ def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, 
     return None, None, 0.0
 
 
-def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
+def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
     """How often two numbers are the ends of a span of the text, or of the string that is given."""
     fit = 0.0
-    some = own.items[:_ENOUGH]
+    some = listing.items[:_ENOUGH]
     for text, item in some:
         a, b = value_at(item, start), value_at(item, end)
         if type(a) is not int or type(b) is not int or not hasattr(text, "__len__"):
@@ -361,50 +368,50 @@ def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
     """Lists as long as the list of tokens, of strings or numbers that recur."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     kinds: dict[str, set[Any]] = {}
     for row in rows:
         size = len(value_at(row, tokens) or ())
         for path, value in leaves(row):
             parallel = isinstance(value, list) and len(value) == size > 0 and path != tokens
             if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
-                found[path] += 1
+                counts[path] += 1
                 kinds.setdefault(path, set()).update(value)
-    sound = [path for path, n in found.items() if n * 2 > len(rows)]
+    sound = [path for path, n in counts.items() if n * 2 > len(rows)]
     for path in sorted(sound, key=lambda p: (99 if (r := _rank("tags", p)) is None else r, p)):
         numbers = any(type(tag) is int for tag in kinds[path])
         if numbers or "O" in kinds[path] or len(kinds[path]) < 50:
             schemes = ("IOB2",) if numbers else ("IOB2", "BIOES", "IO")
             for scheme in schemes:
-                more = {} if scheme == "IOB2" else {"scheme": scheme}
-                yield {"tags": path, **more}
+                options = {} if scheme == "IOB2" else {"scheme": scheme}
+                yield {"tags": path, **options}
 
 
-def _relations(own: Items, entities: Options) -> Iterator[tuple[float, Options]]:
+def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
     """How the items of a list may be relations: by ids, places or strings of their ends."""
-    fields = _fields(own)
+    fields = _fields(listing)
     if (
         len(fields.strings) == 2
         and fields.labels
-        and all(isinstance(i, list) for _, i in own.items)
+        and all(isinstance(i, list) for _, i in listing.items)
     ):
         # A triple of strings: the head comes first.
         head, tail = ({"text": _position(path)} for path in fields.strings)
-        table: Options = {"at": own.path, "label": _position(fields.labels[0])}
-        yield float(3 * len(own.items)), {**table, "head": head, "tail": tail}
+        table: Options = {"at": listing.path, "label": _position(fields.labels[0])}
+        yield float(3 * len(listing.items)), {**table, "head": head, "tail": tail}
         return
     sides = {side: _side(side, fields) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         return
     head, tail = sides["head"] or {}, sides["tail"] or {}
     taken: set[str | None] = {str(path) for side in (head, tail) for path in side.values()}
-    label = _label(own, fields, taken)
+    label = _label(listing, fields, taken)
     if label is None:
         return
-    if "ref" in head and (not entities or own.path == entities.get("at")):
+    if "ref" in head and (not entities or listing.path == entities.get("at")):
         return
-    table = {"at": own.path, "label": label, "head": head, "tail": tail}
-    yield float(len(own.items)), table
+    table = {"at": listing.path, "label": label, "head": head, "tail": tail}
+    yield float(len(listing.items)), table
 
 
 def _side(side: str, fields: _Fields) -> Options | None:
@@ -431,28 +438,29 @@ def _is_side(side: str, path: str) -> bool:
     )
 
 
-def _events(own: Items) -> Iterator[tuple[float, Options]]:
+def _events(listing: Items) -> Iterator[tuple[float, Options]]:
     """How the items of a list may be events: with a trigger, or with a list of roles."""
-    objects = [(text, item) for text, item in own.items if isinstance(item, dict)]
+    objects = [(text, item) for text, item in listing.items if isinstance(item, dict)]
     keys = Counter(key for _, item in objects for key in item)
     trigger = _named("trigger", [k for k in keys if keys[k] * 4 > len(objects)])
     arguments = _named("arguments", [k for k in keys if keys[k] * 4 > len(objects)])
     if trigger is None and arguments is None:
         return
     flat = Items(
-        own.path, [(t, {k: v for k, v in i.items() if k != arguments}) for t, i in objects]
+        listing.path, [(t, {k: v for k, v in i.items() if k != arguments}) for t, i in objects]
     )
     fields = _fields(flat)
     label = _label(flat, fields, {trigger})
     if label is None:
         return
-    table: Options = {"at": own.path, "label": label}
+    table: Options = {"at": listing.path, "label": label}
     if trigger is not None:
         inside = [i.get(trigger) for _, i in objects]
         nested = any(isinstance(value, dict) for value in inside)
         table["trigger"] = _span(
             Items(
-                own.path, [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)]
+                listing.path,
+                [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)],
             )
             if nested
             else flat,
@@ -472,12 +480,12 @@ def _events(own: Items) -> Iterator[tuple[float, Options]]:
     yield float(len(objects) * 2), table
 
 
-def _span(own: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
+def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
     """The span of a trigger or an argument in its object: string, start and end."""
-    fields = _fields(own)
+    fields = _fields(listing)
     strings = [p for p in fields.strings if p not in taken]
     text = base.get("text") or _named("argument", strings) or next(iter(strings), None)
-    start, end, _ = _ends(own, fields, text)
+    start, end, _ = _ends(listing, fields, text)
     if start is None:
         starts = [p for p in fields.numbers if "start" in p and (kind in p or "at" in base)]
         start = next(iter(starts), None)

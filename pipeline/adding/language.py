@@ -19,8 +19,8 @@ _DATA: Final[dict[str, Any]] = tomllib.loads(
 )
 _LETTERS: Final = {code: re.compile(f"[{span}]") for code, span in _DATA["scripts"].items()}
 _VARIANTS: Final = {
-    script: {code: re.compile(pattern) for code, pattern in own.items()}
-    for script, own in _DATA["variants"].items()
+    script: {code: re.compile(pattern) for code, pattern in patterns.items()}
+    for script, patterns in _DATA["variants"].items()
 }
 _WORDS: Final = {code: frozenset(words.split()) for code, words in _DATA["small_words"].items()}
 _NEAR: Final = [frozenset(group) for group in _DATA["near"]["groups"]]
@@ -33,11 +33,11 @@ _ENOUGH: Final = 400_000
 
 def disagreement(declared: str, texts: Iterable[str]) -> str | None:
     """The language that texts are in, where it is clearly not the one that is declared."""
-    found = spoken(texts)
+    detected = spoken(texts)
     known = {*_LETTERS, *_WORDS}.union(*_NEAR)
-    if found is None or found == declared or declared not in known:
+    if detected is None or detected == declared or declared not in known:
         return None
-    return None if any({found, declared} <= near for near in _NEAR) else found
+    return None if any({detected, declared} <= near for near in _NEAR) else detected
 
 
 def spoken(texts: Iterable[str]) -> str | None:
@@ -49,9 +49,9 @@ def spoken(texts: Iterable[str]) -> str | None:
     for text in texts:
         read += len(text)
         kept.append(text)
-        found = {code: len(pattern.findall(text)) for code, pattern in _LETTERS.items()}
-        scripts.update({code: n for code, n in found.items() if n})
-        scripts["latin"] += sum(map(str.isalpha, text)) - sum(found.values())
+        letters = {code: len(pattern.findall(text)) for code, pattern in _LETTERS.items()}
+        scripts.update({code: n for code, n in letters.items() if n})
+        scripts["latin"] += sum(map(str.isalpha, text)) - sum(letters.values())
         words.update(_TOKEN.findall(text.lower()))
         if read > _ENOUGH:
             break
@@ -64,9 +64,9 @@ def spoken(texts: Iterable[str]) -> str | None:
     script = max(sorted(weights), key=lambda code: weights[code])
     if script != "latin":
         variants = _VARIANTS.get(script, {})
-        own = {code: sum(len(p.findall(t)) for t in kept) for code, p in variants.items()}
-        best = max(sorted(own), key=lambda code: own[code], default=None)
-        return best if best and own[best] * 100 > scripts[script] else script
+        variant_hits = {code: sum(len(p.findall(t)) for t in kept) for code, p in variants.items()}
+        best = max(sorted(variant_hits), key=lambda code: variant_hits[code], default=None)
+        return best if best and variant_hits[best] * 100 > scripts[script] else script
     hits = {code: sum(words[w] for w in small) for code, small in _WORDS.items()}
     best = max(hits, key=lambda code: hits[code])
     # Names and titles bring a few foreign words: a lead of two over English is no evidence.

@@ -46,14 +46,16 @@ def _known_names(language: str) -> dict[str, str]:
                 for raw, readable in dataset.names(kind).items():
                     if raw != readable:
                         votes.setdefault(raw, Counter())[readable] += 1
-    return {raw: min(own, key=lambda n: (-own[n], n)) for raw, own in votes.items()} | _OWN_NAMES
+    return {
+        raw: min(counts, key=lambda n: (-counts[n], n)) for raw, counts in votes.items()
+    } | _OWN_NAMES
 
 
 def readable(
     labels: Iterable[str], language: str, names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Raw label -> a readable name: as told, as in other datasets, or the words it is made of."""
-    found: dict[str, str] = {}
+    name_of: dict[str, str] = {}
     for raw in labels:
         words = [w for w in _WORDS.split(raw) if w]
         acronym = raw.isupper() and len(raw) <= 4
@@ -61,22 +63,22 @@ def readable(
         if language != "zh" and not acronym:
             plain = plain.lower()
         name = (names or {}).get(raw) or _known_names(language).get(raw, plain)
-        found[raw] = raw if name in found.values() else name
-    return found
+        name_of[raw] = raw if name in name_of.values() else name
+    return name_of
 
 
 def prepared(survey: Survey, language: str, names: Mapping[str, str]) -> dict[str, Any]:
     """The tables of [labels] for the raw labels that were counted."""
-    found: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
     for kind, counts in survey.labels.items():
         nothing = {raw for raw in counts if kind == "relation" and says_nothing(raw)}
         if nothing:
-            found["no_relation"] = sorted(nothing)
-        own = readable(sorted({*counts} - nothing), language, names)
-        if own:
-            same = all(raw == name for raw, name in own.items())
-            found[kind] = [*own] if same and not unreadable(own, language) else own
-    return found
+            tables["no_relation"] = sorted(nothing)
+        name_of = readable(sorted({*counts} - nothing), language, names)
+        if name_of:
+            same = all(raw == name for raw, name in name_of.items())
+            tables[kind] = [*name_of] if same and not unreadable(name_of, language) else name_of
+    return tables
 
 
 def says_nothing(relation: str) -> bool:

@@ -67,28 +67,28 @@ def splits_of(path: Path) -> Splits:
         folders = {_split_named(p): p for p in sorted(path.iterdir()) if p.is_dir()}
         named = {split: [p] for split, p in folders.items() if split}
         return named or {_split_named(path) or "all": [path]}
-    found: Splits = {}
+    splits: Splits = {}
     for file in files:
         if split := _split_named(file, path):
-            found.setdefault(split, []).append(file)
-    found = found or {"all": files}
-    for split, own in found.items():
-        kinds = Counter(p.suffix for p in own)
+            splits.setdefault(split, []).append(file)
+    splits = splits or {"all": files}
+    for split, group in splits.items():
+        kinds = Counter(p.suffix for p in group)
         if len(kinds) > 1:
-            told = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
+            shown = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
             raise RawFileError(
-                f"this folder holds files of several kinds for one split: {told}",
+                f"this folder holds files of several kinds for one split: {shown}",
                 where=path,
-                todo=f"give those that are meant, as with --split {split}={own[0]}",
+                todo=f"give those that are meant, as with --split {split}={group[0]}",
             )
-        for file in own:
+        for file in group:
             _refuse_packed_splits(file)
-    return found
+    return splits
 
 
 def left_out(given: Sequence[Path], splits: Splits) -> list[Path]:
     """The files in the user's folders that are in no split."""
-    taken = [path for own in splits.values() for path in own]
+    taken = [path for paths in splits.values() for path in paths]
     below = (path for folder in given if folder.is_dir() for path in sorted(folder.rglob("*")))
     return [p for p in below if p.is_file() and not {p, *p.parents} & {*taken}]
 
@@ -99,9 +99,9 @@ def _refuse_packed_splits(path: Path) -> None:
         with zipfile.ZipFile(path) as packed:
             names = {_split_named(Path(name)) for name in packed.namelist()} - {None}
         if len(names) > 1:
-            told = f"this zip holds files of {', '.join(sorted(map(str, names)))}"
+            problem = f"this zip holds files of {', '.join(sorted(map(str, names)))}"
             todo = f"unpack it with `unzip {path.name} -d FOLDER`, and give the folder"
-            raise RawFileError(told, where=path, todo=todo)
+            raise RawFileError(problem, where=path, todo=todo)
 
 
 def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -110,20 +110,20 @@ def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     If no name tells a split, all files are of the split `all`. Raises RawFileError if a path is
     missing, DeclarationError if only some names tell a split.
     """
-    found: Splits = {}
+    splits: Splits = {}
     for given in paths:
         path = fetched(str(given)) if str(given).startswith(_HUB) else given
         if not path.exists():
             raise RawFileError("there is no such file", where=path, todo="check the path")
         for split, files in splits_of(path).items():
-            found.setdefault(split, []).extend(files)
-    if "all" in found and len(found) > 1:
+            splits.setdefault(split, []).extend(files)
+    if "all" in splits and len(splits) > 1:
         raise DeclarationError(
-            f"the name of {found['all'][0].name} tells no split, and others do",
-            where=found["all"][0],
+            f"the name of {splits['all'][0].name} tells no split, and others do",
+            where=splits["all"][0],
             todo="give every file with --split train=FILE, dev=FILE or test=FILE",
         )
-    return [(split, file) for split, files in found.items() for file in files]
+    return [(split, file) for split, files in splits.items() for file in files]
 
 
 def fetched(address: str) -> Path:
@@ -161,8 +161,8 @@ def _split_named(path: Path, root: Path | None = None) -> str | None:
     parts = [path.name, *(path.relative_to(root).parts[-2::-1] if root else ())]
     for part in parts:
         words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part).lower())
-        if found := [_SPLIT_OF[word] for word in words if word in _SPLIT_OF]:
-            return found[0]
+        if splits := [_SPLIT_OF[word] for word in words if word in _SPLIT_OF]:
+            return splits[0]
     return None
 
 
@@ -181,8 +181,8 @@ def refuse_binary(path: Path) -> None:
         )
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
     if strange > 8 and strange * 50 > len(head) and encoding(head) != "utf-16":
-        told = f"this is a binary file, it begins with {head[:8]!r}"
-        raise RawFileError(told, where=path, todo="bring the annotations as text or JSON")
+        problem = f"this is a binary file, it begins with {head[:8]!r}"
+        raise RawFileError(problem, where=path, todo="bring the annotations as text or JSON")
 
 
 def encoding(head: bytes) -> str | None:

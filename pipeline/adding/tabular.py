@@ -45,9 +45,9 @@ def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Styl
     comment = _comment(raw)
     rows = [*_uncommented(raw, comment.get("comment", ""))]
     for separator in _SEPARATORS:
-        own = [*_tagged(rows, raw, separator)]
-        yield from (({**comment, **options}, style) for options, style in own)
-        if any(style.certain for _, style in own):
+        readings = [*_tagged(rows, raw, separator)]
+        yield from (({**comment, **options}, style) for options, style in readings)
+        if any(style.certain for _, style in readings):
             return
 
 
@@ -64,7 +64,7 @@ def _tagged(
     columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
     base |= _sentences(columns, raw)
     irregular = any(len(row) != width for row in cells)
-    found = []
+    readings = []
     for place, column in enumerate(columns):
         style = tags.style([tag.strip() for tag in column[1:]])
         if style is None:
@@ -76,9 +76,9 @@ def _tagged(
             options["tag_column"] = place
         if token := _token_column(columns, place, options.get("sentence_column")):
             options["token_column"] = token
-        found.append((options, style))
-    found.reverse()
-    yield from sorted(found, key=lambda own: not own[1].certain)
+        readings.append((options, style))
+    readings.reverse()
+    yield from sorted(readings, key=lambda reading: not reading[1].certain)
 
 
 def pairs(files: Sequence[Path]) -> Iterator[Options]:
@@ -98,7 +98,7 @@ def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]
         headed = all(rows[0] == first for rows in parted) and _names(first, parted[0][1:])
         names = [c.strip() for c in first] if headed else [f"column_{n}" for n in range(len(first))]
         options = {"separator": separator, **quoted, **({} if headed else {"columns": names})}
-        rows = [row for own in parted for row in own[headed:] if len(row) == len(names)]
+        rows = [row for table in parted for row in table[headed:] if len(row) == len(names)]
         yield options, [*_filled(dict(zip(names, map(_value, row), strict=True)) for row in rows)]
 
 
@@ -121,7 +121,7 @@ def _filled(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a row names the columns: each cell is like a name, and none comes again below."""
-    again = any(cell == own for row in below for cell, own in zip(first, row, strict=False))
+    again = any(name == cell for row in below for name, cell in zip(first, row, strict=False))
     return not again and len({*first}) == len(first) and all(map(tags.is_name, first))
 
 
@@ -176,8 +176,8 @@ def _place(kind: str, names: Sequence[str]) -> int | None:
 
 def _cells(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
     """The cells of the first rows that are not empty."""
-    found = _split([row for row in rows if row.strip()], separator, quoted=quoted)
-    return [row for row in found if any(cell.strip() for cell in row)][:_ROWS]
+    cells = _split([row for row in rows if row.strip()], separator, quoted=quoted)
+    return [row for row in cells if any(cell.strip() for cell in row)][:_ROWS]
 
 
 def _split(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
@@ -253,5 +253,5 @@ def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
 def _width(cells: Sequence[Sequence[str]]) -> int:
     """How many columns nearly all rows have; 0 if the widths differ."""
     widths = Counter(map(len, cells))
-    most, n = max(widths.items(), key=lambda own: own[1], default=(0, 0))
+    most, n = max(widths.items(), key=lambda item: item[1], default=(0, 0))
     return most if n >= _REGULAR * len(cells) else 0

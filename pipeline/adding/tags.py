@@ -50,8 +50,8 @@ def style(tags: Sequence[str]) -> Style | None:
     if _most(rest, _PREFIXED):
         return Style({"scheme": _scheme(tags, _PREFIXED, 1), **options})
     if _most(rest, _SUFFIXED):
-        own = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
-        return Style({**own, **options})
+        suffixed = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
+        return Style({**suffixed, **options})
     if _most(rest, _BARE):
         return Style({"scheme": _scheme(tags, _BARE, 0), **options}, bare=True)
     if "0" in outside or "_" in outside:
@@ -87,8 +87,8 @@ def _most(counts: Counter[str], pattern: re.Pattern[str]) -> bool:
 
 def _scheme(tags: Sequence[str], pattern: re.Pattern[str], group: int) -> str:
     """The scheme that the positions in tags tell: B, I, E and so on."""
-    found = [pattern.fullmatch(tag) for tag in tags]
-    places = [match[group].upper() if match else "O" for match in found]
+    matches = [pattern.fullmatch(tag) for tag in tags]
+    places = [match[group].upper() if match else "O" for match in matches]
     letters = {*places} - {"O"}
     if "M" in letters:
         return "BMES"

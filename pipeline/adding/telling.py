@@ -25,9 +25,9 @@ def decision(draft: Draft) -> Iterator[str]:
     """How the files are read, and why."""
     best, second = draft.choice
     dataset = draft.dataset
-    yield f"read by {choosing.told(best)}"
+    yield f"read by {choosing.summary(best)}"
     if second is not None and second.amount:
-        yield f"  runner-up: {choosing.told(second)}: {_why_not(second, best)}"[:300]
+        yield f"  runner-up: {choosing.summary(second)}: {_why_not(second, best)}"[:300]
     yield f"language: {dataset.language}; tasks: {', '.join(dataset.tasks)}"
 
 
@@ -60,8 +60,8 @@ def _placed(record: Record) -> Record:
 def counts(draft: Draft) -> Iterator[str]:
     """What the splits hold, what could not be read, and the labels with their names."""
     dataset, survey = draft.dataset, draft.survey
-    for split, own in survey.counts.items():
-        held = ", ".join(f"{n:,} {kind}" for kind, n in own.items())
+    for split, numbers in survey.counts.items():
+        held = ", ".join(f"{n:,} {kind}" for kind, n in numbers.items())
         yield f"{split}: {held or 'no record'}"
         reasons: dict[str, list[str]] = {}
         for reject in survey.rejects[split]:
@@ -118,16 +118,16 @@ def warnings(draft: Draft) -> Iterator[str]:
     """What a human should look at first."""
     best, survey, dataset = draft.choice.best.found, draft.survey, draft.dataset
     crowded = evidence.crowded(survey.labels["entity"])
-    for told in (
+    for warning in (
         best.doubt,
         fitting.torn(best, dataset.language),
         None if "entity labels for" in (best.doubt or "") else crowded,
         fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
     ):
-        if told:
-            yield told
-    for split, own in survey.counts.items():
-        if not any(n for kind, n in own.items() if kind != "records"):
+        if warning:
+            yield warning
+    for split, numbers in survey.counts.items():
+        if not any(n for kind, n in numbers.items() if kind != "records"):
             yield f"{split} has no annotation at all: is it gold? Leave it out if it is not"
     for kind in survey.labels:
         if odd := naming.unreadable(dataset.names(kind), dataset.language):
