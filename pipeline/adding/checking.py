@@ -1,8 +1,8 @@
 """What is wrong with the raw files of a dataset, or with what its declaration says of them.
 
-`normalize` stops at the first problem; here all are found: files and hashes, pieces that cannot be
-read, broken offsets, counts, labels that are unknown or never seen, and the likely mistake in the
-reader's options.
+`normalize` stops at the first problem. This module reports them all: files and hashes, pieces that
+cannot be read, broken offsets, counts, labels that are unknown or never seen, and likely mistakes
+in the reader's options.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.records import Reject
 
 _SHOWN: Final = 12
-#: With fewer records a split may well get none by chance.
+#: With fewer records than this, a split may be empty by chance.
 _FEW: Final = 50
 
 
@@ -42,19 +42,19 @@ class Finding(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What was found in an edition of a dataset."""
+    """The result of checking an edition of a dataset."""
 
     findings: list[Finding]
     #: Records, entities, relations, events and arguments that were read.
     counts: Counter[str]
-    #: The edition is the whole dataset as declared, so that every label should be there.
+    #: Whether the edition is the whole dataset as declared, so that every label should occur.
     whole: bool
     #: What the reader passes over, in the words of the files; None where it cannot tell.
     unread: Counter[str] | None
 
 
 def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: float) -> Checked:
-    """Look at every file and record of an edition."""
+    """Check every file and record of an edition."""
     findings: list[Finding] = []
     unknown: Counter[tuple[str, str]] = Counter()
     survey = Survey()
@@ -97,27 +97,27 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
 
 
 def _odd(dataset: Dataset, survey: Survey, unknown: Counter[tuple[str, str]]) -> Iterator[str]:
-    """What is odd about the labels and the language of all splits."""
+    """Yield what is odd about the labels and the language of all splits."""
     for (kind, label), n in sorted(unknown.items()):
         yield f"unknown {kind} {label!r:.80} ({n} times)"
     if spoken := language.disagreement(dataset.language, survey.texts):
         yield f"language is {dataset.language!r}, and the texts look like {spoken!r}"
     if many := evidence.crowded(survey.labels["entity"]):
         yield many
-    # A raw label may be as odd as it likes where the declaration gives it another name.
+    # An odd raw label does no harm if the declaration gives it another name.
     asked = (name for kind in survey.labels for name in dataset.names(kind).values())
     if odd := fitting.steering([*asked, *(label for _, label in unknown)]):
         yield odd
 
 
 def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
-    """What the dataset's reader passes over in these files, with counts; None if it cannot tell."""
+    """Count what the dataset's reader skips in these files; None if it cannot tell."""
     options = {key: value for key, value in dataset.reader.items() if key != "name"}
     name = dataset.reader["name"]
     try:
         return reader_options.unread(name, files, language=dataset.language, **options)
     except PipelineError:
-        return None  # What stops the reader is told where it reads.
+        return None  # `_read` reports what stops the reader.
 
 
 def _inside(path: Any, folder: Path) -> str:
@@ -134,7 +134,7 @@ def _read(
     *,
     first: bool,
 ) -> Iterator[Finding]:
-    """Read a split to its end into the tally; yield what stops it, and what gets no document."""
+    """Read a split into the tally; yield what stops the reader, and the splits left empty."""
     documents: dict[str, set[int]] = {}
     try:
         items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
@@ -152,7 +152,7 @@ def _read(
 
 
 def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
-    """One finding per reason, unless the edition declares how many rejects it has."""
+    """Yield one finding per reason, unless the edition declares this number of rejects."""
     if split.counts.get("rejects") == len(tally.rejects):
         return
     reasons: dict[str, list[Reject]] = {}
@@ -167,7 +167,7 @@ def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
 
 
 def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
-    """Mentions whose string is not in their text, where they are too many to be slips."""
+    """Yield a finding if too many mentions are missing from their text to be slips."""
     lost = tally.counts["without_offset:not_in_text"]
     if lost > most * max(tally.mentions, 1):
         yield Finding(where, f"{lost:,} of {tally.mentions:,} mentions are not in their text")
@@ -176,7 +176,7 @@ def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
 def _unparted(
     dataset: Dataset, tally: Tally, documents: dict[str, set[int]], where: str
 ) -> Iterator[Finding]:
-    """Splits that get nothing by hash, where the records are not just few."""
+    """Yield a finding if `split_by_hash` leaves splits empty although there are many records."""
     empty = [name for name in dataset.split_by_hash if name not in documents]
     if empty and tally.counts["kept"] >= _FEW:
         kept, document_count = tally.counts["kept"], sum(map(len, documents.values()))
