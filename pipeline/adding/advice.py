@@ -58,7 +58,7 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
 
 
 def _nearest_format(names: Collection[str]) -> list[str]:
-    """Name the JSON row format that shares the most fields with the files, and those they lack."""
+    """Name the format of JSON rows that has the most of these fields, and its missing fields."""
     wanted = {
         name: dict.fromkeys(_paths_in(form))
         for name, form in readers.formats().items()

@@ -117,7 +117,7 @@ def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
     try:
         return reader_options.unread(name, files, language=dataset.language, **options)
     except PipelineError:
-        return None  # `_read` reports what stops the reader.
+        return None  # What stops the reader is reported where the files are read.
 
 
 def _inside(path: Any, folder: Path) -> str:

@@ -270,7 +270,7 @@ def _tasks(survey: Survey, asked: Mapping[Any, int]) -> list[str]:
 
 
 def places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
-    """Return the place of every file in the raw folder: its name, under its split if names clash."""
+    """Return where every file goes in the raw folder: its name, below its split if names clash."""
     names = [file.name for paths in splits.values() for file in {*paths}]
     clash = len({*names}) < len({f.resolve() for paths in splits.values() for f in paths})
     return {s: [f"{s}/{f.name}" if clash else f.name for f in paths] for s, paths in splits.items()}

@@ -117,7 +117,10 @@ def _odd_names(counts: Counter[str]) -> str | None:
 
 
 def crowded(entities: Counter[str], share: float = 0.5) -> str | None:
-    """Warn if there are nearly as many entity labels as entities; None if there are fewer."""
+    """Warn if there are nearly as many entity labels as entities; None if there are fewer.
+
+    Relations are not judged: an excerpt may hold as many labels of relations as relations.
+    """
     if len(entities) < MANY or len(entities) <= share * entities.total():
         return None
     return (
@@ -143,12 +146,12 @@ def _words_of_text(records: Sequence[Record], entities: Counter[str]) -> str | N
 
 
 def _odd_mentions(records: Sequence[Record]) -> str | None:
-    labelled = [(r, m) for r in records for m in r.mentions if m.label is not None]
-    if len(labelled) < MANY:
+    labeled = [(r, m) for r in records for m in r.mentions if m.label is not None]
+    if len(labeled) < MANY:
         return None
-    single = sum(len(m.text) == 1 and bool(_ALPHABET.match(m.text)) for _, m in labelled)
-    if single * 2 > len(labelled):
-        return f"the entities are single letters: {f'{labelled[0][1].text!r:.40}'}"
+    single = sum(len(m.text) == 1 and bool(_ALPHABET.match(m.text)) for _, m in labeled)
+    if single * 2 > len(labeled):
+        return f"the entities are single letters: {f'{labeled[0][1].text!r:.40}'}"
     covered = everything = 0
     for record in records:
         taken: set[int] = set()

@@ -3,7 +3,7 @@
     IE-en/NER/CoNLL2003/  train.json  dev.json  test.json  schema.json
 
 The annotations are copied into a raw folder as they are, with a manifest (hashes and counts); the
-declaration is written into the catalogue. schema.json names the labels and their order. It holds no
+declaration is written into the catalog. schema.json names the labels and their order. It holds no
 tail types for KG, and its labels may lack some that occur: signatures come from the annotations,
 labels that occur but are not listed are added at the end, and what is only listed and cannot be
 declared is left out. All three are counted.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.adding.inferred import Schema
 
-#: How the files of a split may be called.
+#: The names that the files of a split may have.
 _FILES: Final = {
     "train": ("train",),
     "dev": ("dev", "valid", "validation"),
@@ -45,7 +45,7 @@ _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Wanted(NamedTuple):
-    """What the user says about the dataset. What is empty is inferred from the files."""
+    """What the user says about the dataset. Empty fields are inferred from the files."""
 
     id: str = ""
     source: str = ""
@@ -61,7 +61,7 @@ class Wanted(NamedTuple):
 def run(
     folder: Path, wanted: Wanted, raw: Path, declarations: Path | None = None
 ) -> dict[str, int]:
-    """Write the declaration and `<raw>/<id>/`; return what was counted.
+    """Write the declaration and `<raw>/<id>/`; return the counts.
 
     Without a folder of declarations, it is written where every command looks for it.
     """
@@ -136,7 +136,7 @@ def _check(content: Mapping[str, Any], declaration: Path) -> None:
 
 
 def _splits(folder: Path) -> dict[str, Path]:
-    """Split -> its file."""
+    """Return the file of each split."""
     files = {}
     for split, names in _FILES.items():
         paths = (folder / f"{name}{end}" for name in names for end in (".json", ".jsonl"))
@@ -152,7 +152,7 @@ def _splits(folder: Path) -> dict[str, Path]:
 
 
 def _schema(path: Path) -> Schema:
-    """The three lines of schema.json: the types, the roles, and the roles of each type."""
+    """Read the three lines of schema.json: the types, the roles, and the roles of each type."""
     todo = "three JSON lines are wanted: a list of types, a list of roles, an object type -> roles"
     try:
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
@@ -176,7 +176,7 @@ def _strings(value: Any) -> bool:
 
 
 def _split(path: Path, survey: Survey) -> dict[str, Any]:
-    """A split of the manifest, counted as `normalize` will; what occurs is added to `survey`."""
+    """Return a split of the manifest, counted as `normalize` does; add its contents to `survey`."""
     if not path.stat().st_size:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)

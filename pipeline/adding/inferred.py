@@ -1,4 +1,4 @@
-"""What the annotations of an imported dataset say about it: tasks, labels, signatures."""
+"""Infer the tasks, labels and signatures of an imported dataset from its annotations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Signature = tuple[str, str, str]
 
 
 def tasks(folder: Path, survey: Survey) -> tuple[str, ...]:
-    """The task that the folder above is named after, or all that the annotations allow."""
+    """Return the task that the parent folder is named after, or all that the annotations allow."""
     above = folder.resolve().parent.name
     if above in TASKS:
         return (above,)
@@ -41,7 +41,7 @@ def tasks(folder: Path, survey: Survey) -> tuple[str, ...]:
 def tables(
     schema: Schema, survey: Survey, tasks: Sequence[str], folder: Path, counts: Counter[str]
 ) -> dict[str, Any]:
-    """The tables of the declaration: reader, labels, roles of events, and signatures."""
+    """Return the tables of the declaration: reader, labels, roles of events, and signatures."""
     types, roles, roles_of = schema
     events = any(task in ("EE", "EET", "EEA") for task in tasks)
     signatures: list[Signature] = []
@@ -82,10 +82,10 @@ def tables(
 def _signatures(
     schema: Schema, survey: Survey, folder: Path, counts: Counter[str]
 ) -> list[Signature]:
-    """Signatures in the order of schema.json: those that occur, and those it spells out.
+    """Return the signatures in the order of schema.json: those that occur, and those it spells out.
 
-    It lists them as `head_predicate_tail`, which is parted only where its own types allow one way,
-    or as bare predicates, whose types are those that occur.
+    The file lists them as `head_predicate_tail`, which is split only if its types allow just one
+    split, or as bare predicates, whose types are those that occur.
     """
     types, roles, roles_of = schema
     untyped = sum(n for (head, _, tail), n in survey.signatures.items() if not (head and tail))

@@ -1,9 +1,9 @@
-"""Where things stand in rows of JSON whose fields nobody named: found from what the fields hold.
+"""Infer from their contents which fields of JSON rows hold the text and the annotations.
 
-The longest string is the text. A list of objects with two numbers that fit the text, or with a
-string of it, is one of mentions; one whose values are ids or places of mentions, or two strings of
-the text, is one of relations; one with a trigger or a list of roles is one of events. Names decide
-only between fields that hold the same. The options found are those of `json_rows`.
+The longest string is the text. A list of objects holds mentions if they have two numbers that fit
+the text, or a string of it. It holds relations if their values are ids or places of mentions, or
+two strings of the text. It holds events if they have a trigger or a list of roles. Names decide
+only between fields with the same kind of contents. The results are options of `json_rows`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MARKED: Final = {
     "head": {"at": "marks.0", "start": 0, "end": 1},
     "tail": {"at": "marks.1", "start": 0, "end": 1},
 }
-#: So many items tell whether two numbers are the ends of spans.
+#: How many items are inspected to see whether two numbers are the ends of spans.
 _ENOUGH: Final = 200
 
 
 def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
-    """Options under which the rows may be read, the likeliest first.
+    """Yield options with which the rows may be read, the likeliest first.
 
-    The rows are those at a path of documents, or the documents themselves.
+    The rows are the documents themselves, or lie at `path` in a document.
     """
     places = {"rows": path} if path else {}
     for text in _texts(rows):
@@ -44,7 +44,7 @@ def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
 
 
 def of_one(rows: Sequence[Any]) -> Iterator[Options]:
-    """Options under which each row is one mention or one relation, by characters or by words."""
+    """Yield options that read each row as one mention or relation, by characters or by words."""
     (text, *_) = [path for place in _texts(rows) if (path := place.get("text"))] or [""]
     words = [{**row, text: str(row[text]).split()} for row in rows if row.get(text)]
     document = {"source_id": field} if (field := _shared(rows, text)) else {}
@@ -55,7 +55,7 @@ def of_one(rows: Sequence[Any]) -> Iterator[Options]:
 
 
 def _shared(rows: Sequence[Any], text: str) -> str | None:
-    """The field that is the same in rows of one text, and differs where texts differ."""
+    """Return the field that is the same in rows of one text, and differs if texts differ."""
     for field in (key for key in rows[0] if key != text):
         pairs = {(str(row.get(field)), str(row.get(text))) for row in rows}
         if len(pairs) == len({v for v, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
@@ -64,7 +64,7 @@ def _shared(rows: Sequence[Any], text: str) -> str | None:
 
 
 def _document(rows: Sequence[Any]) -> Options:
-    """The field of the document's id, where its name says so."""
+    """Return the option that names the field of the document's id, if there is such a field."""
     named = FIELDS["source_id"]
     keys = {key for row in rows if isinstance(row, dict) for key in row}
     id_key = next((key for name in named for key in keys if key.lower() == name), None)
@@ -74,9 +74,9 @@ def _document(rows: Sequence[Any]) -> Options:
 
 
 def gold(rows: Sequence[Any]) -> Options:
-    """The fields that say which rows somebody has approved, and who annotated them.
+    """Return the options that name approved rows, and the field of the annotator.
 
-    An annotator is of interest where several annotate the same texts.
+    The annotator matters only if several annotate the same texts.
     """
     approved: dict[str, list[str | bool]] = {}
     objects = [row for row in rows if isinstance(row, dict)]
@@ -96,13 +96,13 @@ def gold(rows: Sequence[Any]) -> Options:
 
 
 def _length(value: Any) -> int:
-    """How long a string is, or a list of them; everything else is short."""
+    """Return the length of a string, or of a list of strings; 0 for anything else."""
     words = value if isinstance(value, list) and all(map(_is_string, value)) else [value]
     return sum(len(word) for word in words if isinstance(word, str))
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
-    """Where the text may stand, the likeliest first; a list of tokens, or of lists of them."""
+    """Return where the text may be, the likeliest first: a string, or tokens, nested or not."""
     scores: dict[tuple[str, str], float] = {}
     sizes: dict[tuple[str, str], list[int]] = {}
     strange: Counter[tuple[str, str]] = Counter()
@@ -111,7 +111,7 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
         text = max((value for _, value in values if isinstance(value, str)), key=len, default="")
         for path, value in values:
             if any(step.isdigit() for step in path.split(".")[1:]):
-                continue  # The strings of an item's list are no texts of the row.
+                continue  # The strings of an item in a list are not the text of the row.
             if isinstance(value, str):
                 sizes.setdefault(("text", path), []).append(len(value))
             elif isinstance(value, list) and value:
@@ -124,17 +124,17 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
         if len(lengths) * 2 < len(rows) or sum(lengths) < 2 * len(lengths):
             continue
         if strange[kind, path] * 2 > len(lengths):
-            continue  # Parts of speech, lemmas and the like are as many as the words of the text.
+            continue  # Parts of speech and lemmas are also one per word of the text.
         place = _rank(kind, path)
         scores[kind, path] = sum(lengths) / len(lengths) * (3 if place is not None else 1)
         if kind == "tokens":
-            scores[kind, path] /= 2  # A text is better than its tokens, where both are there.
+            scores[kind, path] /= 2  # A text is better than its tokens, if both exist.
     best = sorted(scores, key=lambda key: (-scores[key], key))[:3]
     return [{kind: path} for kind, path in best]
 
 
 def _rank(kind: str, path: str) -> int | None:
-    """How likely a name is for a field of this kind, 0 first; None where it says nothing."""
+    """Rank a name for a field of this kind, the likeliest 0; None if the name says nothing."""
     name = path.rsplit(".", 1)[-1].lower()
     parts = path.lower().split(".")
     names = FIELDS[kind]
@@ -144,7 +144,7 @@ def _rank(kind: str, path: str) -> int | None:
 
 
 def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
-    """A text with its annotations: everything that is found beside it."""
+    """Yield options for a text with all annotations that the rows hold for it."""
     ((kind, where),) = text.items()
     tokens = kind == "tokens"
     listings = [*lists(rows, where, tokens=tokens)]
@@ -176,18 +176,18 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
 
 
 def _names_a_mention(table: Options) -> bool:
-    """Whether the fields of a row that may be a mention give its place, or are called so."""
+    """Whether a row that may be a mention gives its place, or names its label and its string."""
     parts = {"label": table["label"], "string": table.get("text", "")}
     named = all(_rank(kind, str(path)) is not None for kind, path in parts.items())
     return "end" in table or (named and parts["label"] != parts["string"])
 
 
 def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
-    """What opens and closes the head, then the tail, of a relation in most of the texts."""
+    """Return the marks that open and close the head, then the tail, in most of the texts."""
     counts: Counter[tuple[str, ...]] = Counter()
     for row in rows:
         marks = {match.groups() for match in _CLOSING.finditer(str(value_at(row, text)))}
-        # The head is called so, or is the first by the alphabet, as e1 is.
+        # The head is named so, or comes first in the alphabet, as e1 does.
         heads = sorted(marks, key=lambda m: (m[1].lower() not in FIELDS["head"], m[1]))
         if len(heads) == 2:
             counts[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
@@ -198,7 +198,7 @@ def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
 def _from_one(
     entities: Options, relations: Sequence[tuple[float, Options]], listings: Sequence[Items]
 ) -> Iterator[Options]:
-    """The option that relations count entities from 1, where no relation names one by 0."""
+    """Yield the option that relations count entities from 1, if none refers to entity 0."""
     table = max(relations, key=lambda r: r[0])[1] if relations else {}
     refs = [
         str(side["ref"]) for side in (table.get("head", {}), table.get("tail", {})) if "ref" in side
@@ -212,20 +212,20 @@ def _from_one(
 
 
 def _without(row: Any, text: str) -> Any:
-    """A row that may be a relation or an event itself, without its text."""
+    """Return the row without its text: what is left may be a relation or an event."""
     return {k: v for k, v in row.items() if k != text} if isinstance(row, dict) else row
 
 
 def _within(path: str, others: Sequence[str]) -> bool:
-    """Whether a list is one of these, or a list inside of their items."""
+    """Whether a list is one of these, or inside their items."""
     return any(path == other or path.startswith(f"{other}.*.") for other in others)
 
 
 class _Fields(NamedTuple):
-    """What the fields of the items of a list hold, over all items."""
+    """The fields of the items of a list, by what they hold over all items."""
 
     numbers: list[str]
-    #: Strings that stand in the text; other strings that recur, or lists of them.
+    #: Strings of the text; then, as labels, other strings, or lists of them.
     strings: list[str]
     labels: list[str]
     ids: list[str]
@@ -267,14 +267,14 @@ def _is_string(value: Any) -> bool:
 
 
 def _named(kind: str, paths: Iterable[str]) -> str | None:
-    """The path whose name is the likeliest for a field of this kind; None where none is."""
+    """Return the path with the likeliest name for a field of this kind; None if no name fits."""
     ranked = [(rank, path) for path in paths if (rank := _rank(kind, path)) is not None]
     return min(ranked)[1] if ranked else None
 
 
 def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | None:
-    """The field of the label: by its name, else the one of fewest values that recur."""
-    # A short label may stand in the text by chance: `name` may be a label as well as a string.
+    """Return the field of the label: by its name, else the one with the fewest values."""
+    # A short label may occur in the text by chance: `name` may be a label or a string.
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
     if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
         return path
@@ -287,7 +287,7 @@ def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | Non
 
 
 def _kind_of_row(listing: Items) -> str | None:
-    """The field of what a whole row is: called so, or with the fewest strings, which recur."""
+    """Return the field that labels a whole row: by its name, or with the fewest values."""
     fields = _fields(listing)
     if (named := _label(listing, fields, set())) is not None:
         return named
@@ -299,7 +299,7 @@ def _kind_of_row(listing: Items) -> str | None:
 
 
 def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
-    """How the items of a list may be mentions, each with a weight."""
+    """Yield (weight, options) for reading the items of a list as mentions."""
     fields = _fields(listing)
     string = _named("string", fields.strings) or next(iter(fields.strings), None)
     if "^^#" in fields.labels + fields.strings:
@@ -332,7 +332,7 @@ def _position(path: str) -> str | int:
 def _ends(
     listing: Items, fields: _Fields, string: str | None
 ) -> tuple[str | None, str | None, float]:
-    """The fields of start and end: those that fit the texts most often, by name where equal."""
+    """Return the fields of start and end, and their score: fit to the texts, and known names."""
     best: tuple[float, int, str, str] | None = None
     for start in fields.numbers:
         for end in fields.numbers:
@@ -352,7 +352,7 @@ def _ends(
 
 
 def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
-    """How often two numbers are the ends of a span of the text, or of the string that is given."""
+    """Return how often two numbers are the ends of a span, or of the given string, in the text."""
     fit = 0.0
     some = listing.items[:_ENOUGH]
     for text, item in some:
@@ -367,7 +367,7 @@ def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
 
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
-    """Lists as long as the list of tokens, of strings or numbers that recur."""
+    """Yield options for lists of tags: as long as the tokens, of recurring strings or numbers."""
     counts: Counter[str] = Counter()
     kinds: dict[str, set[Any]] = {}
     for row in rows:
@@ -388,7 +388,7 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
 
 
 def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
-    """How the items of a list may be relations: by ids, places or strings of their ends."""
+    """Yield (weight, options) for items as relations, by ids, places or strings of their ends."""
     fields = _fields(listing)
     if (
         len(fields.strings) == 2
@@ -415,7 +415,7 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
 
 
 def _side(side: str, fields: _Fields) -> Options | None:
-    """How the head or the tail of a relation is told."""
+    """Return the options of the head or the tail of a relation; None if no field names it."""
     paths = (*fields.strings, *fields.labels, *fields.numbers)
     named = [path for path in paths if _is_side(side, path)]
     strings = [path for path in named if path in fields.strings]
@@ -429,7 +429,7 @@ def _side(side: str, fields: _Fields) -> Options | None:
 
 
 def _is_side(side: str, path: str) -> bool:
-    """Whether a path names the head, or the tail, of a relation: subject_type, em1Text, from_id."""
+    """Whether a path names this end of a relation, such as subject_type, em1Text or from_id."""
     first = path.lower().split(".")[0]
     names = FIELDS[side]
     return first in names or any(
@@ -439,7 +439,7 @@ def _is_side(side: str, path: str) -> bool:
 
 
 def _events(listing: Items) -> Iterator[tuple[float, Options]]:
-    """How the items of a list may be events: with a trigger, or with a list of roles."""
+    """Yield (weight, options) for items as events, with a trigger or a list of roles."""
     objects = [(text, item) for text, item in listing.items if isinstance(item, dict)]
     keys = Counter(key for _, item in objects for key in item)
     trigger = _named("trigger", [k for k in keys if keys[k] * 4 > len(objects)])
@@ -481,7 +481,7 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
 
 
 def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
-    """The span of a trigger or an argument in its object: string, start and end."""
+    """Return the options of the span of a trigger or an argument: string, start and end."""
     fields = _fields(listing)
     strings = [p for p in fields.strings if p not in taken]
     text = base.get("text") or _named("argument", strings) or next(iter(strings), None)

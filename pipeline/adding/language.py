@@ -1,6 +1,6 @@
-"""The language of texts, from their script, and in Latin script from their most common words.
+"""Detect the language of texts by their script, and in Latin script by their most common words.
 
-Only texts that were read count: keys, tags and labels are often English around any text.
+Only the texts count: keys, tags and labels are often English whatever the language of the text.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _VARIANTS: Final = {
 }
 _WORDS: Final = {code: frozenset(words.split()) for code, words in _DATA["small_words"].items()}
 _NEAR: Final = [frozenset(group) for group in _DATA["near"]["groups"]]
-#: Languages in which only one end of a mention need be where a word ends.
+#: Languages in which only one end of a mention must be at the end of a word.
 AFFIXED: Final = frozenset(_DATA["words"]["affixed"])
 _TOKEN: Final = re.compile(r"[^\W\d_]+")
-#: No more texts are read after this many characters.
+#: Reading stops after this many characters.
 _ENOUGH: Final = 400_000
 
 
 def disagreement(declared: str, texts: Iterable[str]) -> str | None:
-    """The language that texts are in, where it is clearly not the one that is declared."""
+    """Return the language of the texts if it clearly differs from the declared one, else None."""
     detected = spoken(texts)
     known = {*_LETTERS, *_WORDS}.union(*_NEAR)
     if detected is None or detected == declared or declared not in known:
@@ -41,7 +41,7 @@ def disagreement(declared: str, texts: Iterable[str]) -> str | None:
 
 
 def spoken(texts: Iterable[str]) -> str | None:
-    """The ISO 639-1 code of the language of most texts; None if they hold no letters."""
+    """Return the ISO 639-1 code of the language of most texts; None if they hold no letters."""
     scripts: Counter[str] = Counter()
     words: Counter[str] = Counter()
     read = 0
@@ -69,5 +69,5 @@ def spoken(texts: Iterable[str]) -> str | None:
         return best if best and variant_hits[best] * 100 > scripts[script] else script
     hits = {code: sum(words[w] for w in small) for code, small in _WORDS.items()}
     best = max(hits, key=lambda code: hits[code])
-    # Names and titles bring a few foreign words: a lead of two over English is no evidence.
+    # Names and titles contain a few foreign words: two more hits than English prove nothing.
     return best if hits[best] > hits["en"] * 1.2 + 2 else "en"
