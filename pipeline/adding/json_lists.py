@@ -47,7 +47,7 @@ def documents(value: Any, path: str = "", depth: int = 2) -> Iterator[tuple[str,
 
 
 def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (path, value) for all below a value, at any depth; items get the path of a list."""
+    """Yield (path, value) for all below a value, at any depth; items get their list's path."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from fields(inner, _joined(path, key))
