@@ -1,4 +1,4 @@
-"""What to say of files that no reader fits: what stands in the way, and what to do about it."""
+"""Explain why no reader fits some files, and what the user can do about it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SHOWN: Final = 72
 _OPTIONS: Final = (
     "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
 )
-#: So many fields or elements are told.
+#: How many fields or elements a message lists at most.
 _FIELDS: Final = 16
-#: Options of formats that are no paths, or lead to nothing that rows must have.
+#: Options of formats that are not paths, or whose paths may be missing from rows.
 _NO_PATHS: Final = frozenset(
     ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
 )
 _ELEMENT: Final = re.compile(r"<([A-Za-z][\w:.-]*)[^<>]*>")
 _CLOSED: Final = re.compile(r"</([A-Za-z][\w:.-]*)>")
-#: How objects, lists and tuples begin that Python has printed.
+#: The start of an object, list or tuple as Python prints it.
 _PYTHON: Final = re.compile(rb"\s*[\[({]+\s*'")
 #: The fields of a question as SQuAD has them.
 _ANSWERED: Final = {"question", "answers"}
@@ -40,7 +40,7 @@ _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", 
 
 
 def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
-    """Why nothing fits: what the files hold, the nearest reading, and what is wrong with it."""
+    """Say why nothing fits: what the files hold, the nearest reading, and what is wrong with it."""
     lines = ["no reader fits these files"]
     names = {path.rsplit(".", 1)[-1] for path in _fields(files)}
     if nearest is None or (names and not nearest.amount and not nearest.misplaced):
@@ -58,13 +58,13 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
 
 
 def _nearest_format(names: Collection[str]) -> list[str]:
-    """The format of rows of JSON that has the most of these fields, and which ones it misses."""
+    """Name the format of JSON rows that has the most of these fields, and its missing fields."""
     wanted = {
         name: dict.fromkeys(_paths_in(form))
         for name, form in readers.formats().items()
         if readers.module_of(name) == "json_rows"
     }
-    shares = {name: len({*own} & {*names}) / len(own) for name, own in wanted.items()}
+    shares = {name: len({*paths} & {*names}) / len(paths) for name, paths in wanted.items()}
     best = max(shares, key=lambda name: shares[name])
     if not shares[best]:
         return []
@@ -74,7 +74,7 @@ def _nearest_format(names: Collection[str]) -> list[str]:
 
 
 def _paths_in(form: Any) -> Iterator[str]:
-    """The fields that a format names."""
+    """Yield the fields that a format names."""
     for key, value in form.items():
         if isinstance(value, dict) and key != "only":
             yield from _paths_in(value)
@@ -84,19 +84,19 @@ def _paths_in(form: Any) -> Iterator[str]:
 
 
 def _fields(files: Sequence[Path]) -> list[str]:
-    """The fields of the first rows of JSON, by their paths."""
+    """Return the paths of the fields in the first rows of JSON."""
     rows = (row for row in first_json(files) or () if isinstance(row, dict))
     return [*dict.fromkeys(path for row in rows for path, _ in json_lists.fields(row))]
 
 
 def _elements(file: Path) -> dict[str, int]:
-    """Element of XML -> the line where it is first seen; none in a file that holds no XML."""
-    found: dict[str, int] = {}
+    """Map each XML element to the line where it first occurs; empty if the file is not XML."""
+    line_of_element: dict[str, int] = {}
     for number, line in enumerate(_head_lines(file), start=1):
         for name in _ELEMENT.findall(line):
-            found.setdefault(name, number)
+            line_of_element.setdefault(name, number)
     closed = {name for line in _head_lines(file) for name in _CLOSED.findall(line)}
-    return {name: n for name, n in [*found.items()][:_FIELDS] if name in closed or n == 1}
+    return {name: n for name, n in [*line_of_element.items()][:_FIELDS] if name in closed or n == 1}
 
 
 def _head_lines(file: Path) -> list[str]:
@@ -104,7 +104,7 @@ def _head_lines(file: Path) -> list[str]:
 
 
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
-    """What to do about files that no reader fits, or not the one that is named."""
+    """Say what to do about files that no reader fits, or that the named reader does not fit."""
     if slip := _slip(files, first_json(files)):
         return slip
     if nearest is not None and "one sentence" in (nearest.found.doubt or ""):
@@ -128,7 +128,7 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
 
 
 def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
-    """What to do about files that need one change to be read."""
+    """Say what to do about files that become readable with one change; None for other files."""
     file = files[0]
     if file.is_dir():
         parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
@@ -176,7 +176,7 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
 
 
 def _answered(value: Any) -> str | None:
-    """A text with the first answer to a question about it as a row of JSON; None where none is."""
+    """Return a text with the first answer to its question as a JSON row; None if there is none."""
     if isinstance(value, list):
         return next(filter(None, map(_answered, value)), None)
     if not isinstance(value, dict):
@@ -193,14 +193,14 @@ def _answered(value: Any) -> str | None:
 
 
 def _numbered(row: dict[str, Any]) -> list[str]:
-    """Fields of a row that hold a list of numbers as long as one of strings."""
+    """Return the fields that hold a list of integers as long as some list of strings in the row."""
     lists = {key: value for key, value in row.items() if isinstance(value, list) and value}
     words = {len(v) for v in lists.values() if all(isinstance(x, str) for x in v)}
     return [k for k, v in lists.items() if len(v) in words and all(type(x) is int for x in v)]
 
 
 def first_row(files: Sequence[Path]) -> str:
-    """The first row of the files with all its fields, each cut short."""
+    """Return the first row of the files with all its fields, each shortened."""
     rows = first_json(files)
     if rows and isinstance(rows[0], dict):
         return "; ".join(f"{key} = {f'{value!r}'[:_SHOWN]}" for key, value in rows[0].items())[:600]

@@ -1,7 +1,7 @@
-"""Every way in which files might be read: readers with options that are worth a trial.
+"""The readers, with options, that are worth trying on some files.
 
-They are what the first rows look like, the layouts that the catalogue declares, and the formats as
-they are.
+They come from what the first rows look like, from the layouts that the catalog declares, and from
+the named formats.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class Candidate(NamedTuple):
 
 
 def candidates(files: Sequence[Path], encoding: str = "utf-8") -> Iterator[Candidate]:
-    """Every reading worth a trial, each once."""
+    """Yield every reader with options that is worth trying, each once."""
     seen: set[str] = set()
     rows = first_json(files)
     gold = json_shape.gold(rows or ())
-    for own in _all(files, rows, encoding):
-        if gold and "only" in defaults(own.reader["name"]):
-            # Which rows are gold does not hang on where their annotations stand.
-            reader = {"name": "", **reader_options.merged(gold, own.reader)}
-            own = own._replace(reader=reader)  # noqa: PLW2901
-        for candidate in (own, *_other_ends(own)):
+    for base in _all(files, rows, encoding):
+        if gold and "only" in defaults(base.reader["name"]):
+            # Which rows are gold does not depend on where their annotations are.
+            reader = {"name": "", **reader_options.merged(gold, base.reader)}
+            base = base._replace(reader=reader)  # noqa: PLW2901
+        for candidate in (base, *_other_ends(base)):
             if (key := str(sorted(candidate.reader.items(), key=str))) not in seen:
                 seen.add(key)
                 yield candidate
@@ -72,47 +72,47 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
 
 
 def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:
-    """Tables with a mention a row, by characters or by words, or with marks in their texts."""
+    """Yield readings of tables with one mention per row, or with marks in their texts."""
     for table, rows in tabular.tables(files):
         for options in json_shape.of_one(rows):
             yield Candidate({"name": "json_rows", **table, **options}, "its columns")
 
 
-def _other_ends(own: Candidate) -> Iterator[Candidate]:
-    """The same with ends that are meant the other way: inclusive or exclusive."""
-    options = {**defaults(own.reader["name"]), **own.reader}
+def _other_ends(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield the same candidate with inclusive ends instead of exclusive ones, or the reverse."""
+    options = {**defaults(candidate.reader["name"]), **candidate.reader}
     inclusive = options.get("inclusive_end")
-    # Where a layout in a declaration names no end, none can be meant otherwise.
-    ends = readers.module_of(own.reader["name"]) != "json_rows" or "'end'" in str(options)
+    # A layout that names no end has no end to read differently.
+    ends = readers.module_of(candidate.reader["name"]) != "json_rows" or "'end'" in str(options)
     if inclusive is not None and ends:
-        yield own._replace(reader={**own.reader, "inclusive_end": not inclusive})
+        yield candidate._replace(reader={**candidate.reader, "inclusive_end": not inclusive})
 
 
 @cache
 def _known() -> list[Candidate]:
-    """The readings that the catalogue declares, and every reader and format as it is."""
-    found: dict[str, Candidate] = {}
+    """Return the readings that the catalog declares, and every reader and format as it is."""
+    by_reader: dict[str, Candidate] = {}
     for name in reader_options.readers():
-        found[str({"name": name})] = Candidate({"name": name}, f"the format {name}")
+        by_reader[str({"name": name})] = Candidate({"name": name}, f"the format {name}")
     for name in catalog.ids():
         reader = catalog.load(name).reader
         if "tag_names" in reader:
-            continue  # Only its own files give the numbers these names.
-        found.setdefault(str(reader), Candidate(reader, f"the layout of {name}"))
-    return [*found.values()]
+            continue  # These names of numbers hold only for that dataset's files.
+        by_reader.setdefault(str(reader), Candidate(reader, f"the layout of {name}"))
+    return [*by_reader.values()]
 
 
 @cache
 def defaults(reader: str) -> dict[str, Any]:
-    """The options of a reader with their defaults; of a format, with what it says of them."""
+    """Return the options of a reader with their defaults, or with the values that a format sets."""
     kind = getattr(reader_options.module(reader), "Options", None)
     known = {f.name: f.default for f in msgspec.structs.fields(kind)} if kind else {}
     return {k: v for k, v in known.items() if k != "language"} | readers.formats().get(reader, {})
 
 
 def first_json(files: Sequence[Path]) -> list[Any] | None:
-    """The first rows of JSON files, or of tables in Parquet and the like; None for other files."""
-    found: list[Any] = []
+    """Return the first rows of JSON files, or of Parquet and similar tables; None for others."""
+    rows: list[Any] = []
     for file in files:
         if file.is_dir():
             return None
@@ -120,9 +120,9 @@ def first_json(files: Sequence[Path]) -> list[Any] | None:
             # Of many files, a few rows of each are enough.
             for _, row in islice(json_rows(file), max(1, _ROWS // len(files))):
                 if isinstance(row, dict | list):
-                    found.append(row)
-                elif not found:
+                    rows.append(row)
+                elif not rows:
                     return None
         except PipelineError:
             return None
-    return found
+    return rows

@@ -1,8 +1,8 @@
 """What is wrong with the raw files of a dataset, or with what its declaration says of them.
 
-`normalize` stops at the first problem; here all are found: files and hashes, pieces that cannot be
-read, broken offsets, counts, labels that are unknown or never seen, and the likely mistake in the
-reader's options.
+`normalize` stops at the first problem. This module reports them all: files and hashes, pieces that
+cannot be read, broken offsets, counts, labels that are unknown or never seen, and likely mistakes
+in the reader's options.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.records import Reject
 
 _SHOWN: Final = 12
-#: With fewer records a split may well get none by chance.
+#: With fewer records than this, a split may be empty by chance.
 _FEW: Final = 50
 
 
@@ -42,19 +42,19 @@ class Finding(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What was found in an edition of a dataset."""
+    """The result of checking an edition of a dataset."""
 
     findings: list[Finding]
     #: Records, entities, relations, events and arguments that were read.
     counts: Counter[str]
-    #: The edition is the whole dataset as declared, so that every label should be there.
+    #: Whether the edition is the whole dataset as declared, so that every label should occur.
     whole: bool
     #: What the reader passes over, in the words of the files; None where it cannot tell.
     unread: Counter[str] | None
 
 
 def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: float) -> Checked:
-    """Look at every file and record of an edition."""
+    """Check every file and record of an edition."""
     findings: list[Finding] = []
     unknown: Counter[tuple[str, str]] = Counter()
     survey = Survey()
@@ -74,48 +74,50 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         files = [folder / file.path for file in split.files]
         findings += _read(dataset, files, split, tally, survey, where, first=not number)
         findings += _rejected(tally, split, where)
-        findings += [Finding(where, f"counts differ: {told}") for told in tally.miscounts(split)]
+        findings += [
+            Finding(where, f"counts differ: {difference}") for difference in tally.miscounts(split)
+        ]
         findings += _unplaced(tally, max_reject_rate, where)
         fit = fitting.fit(dataset, files)
         passed = unread_in(dataset, files)
         unread = passed if unread is None else unread + (passed or Counter())
         if other := choosing.better(dataset, files, fit):
-            told = choosing.explained(dataset, other)
-            findings.append(Finding(where, f"likely mistake: {told}"))
+            explanation = choosing.explained(dataset, other)
+            findings.append(Finding(where, f"likely mistake: {explanation}"))
         elif torn := fitting.torn(fit, dataset.language):
             findings.append(Finding(where, torn))
         counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
         declared = dataset.splits.get(name, split)
         full = declared is split or "records" in declared.counts
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
-    findings += [Finding(dataset.id, told) for told in _odd(dataset, survey, unknown)]
+    findings += [Finding(dataset.id, oddity) for oddity in _odd(dataset, survey, unknown)]
     if whole:
         findings += _never_seen(dataset, survey.labels)
     return Checked(findings, counts, whole, unread)
 
 
 def _odd(dataset: Dataset, survey: Survey, unknown: Counter[tuple[str, str]]) -> Iterator[str]:
-    """What is odd about the labels and the language of all splits."""
+    """Yield what is odd about the labels and the language of all splits."""
     for (kind, label), n in sorted(unknown.items()):
         yield f"unknown {kind} {label!r:.80} ({n} times)"
     if spoken := language.disagreement(dataset.language, survey.texts):
         yield f"language is {dataset.language!r}, and the texts look like {spoken!r}"
     if many := evidence.crowded(survey.labels["entity"]):
         yield many
-    # A raw label may be as odd as it likes where the declaration gives it another name.
+    # An odd raw label does no harm if the declaration gives it another name.
     asked = (name for kind in survey.labels for name in dataset.names(kind).values())
     if odd := fitting.steering([*asked, *(label for _, label in unknown)]):
         yield odd
 
 
 def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
-    """What the dataset's reader passes over in these files, with counts; None if it cannot tell."""
+    """Count what the dataset's reader skips in these files; None if it cannot tell."""
     options = {key: value for key, value in dataset.reader.items() if key != "name"}
     name = dataset.reader["name"]
     try:
         return reader_options.unread(name, files, language=dataset.language, **options)
     except PipelineError:
-        return None  # What stops the reader is told where it reads.
+        return None  # What stops the reader is reported where the files are read.
 
 
 def _inside(path: Any, folder: Path) -> str:
@@ -132,15 +134,17 @@ def _read(
     *,
     first: bool,
 ) -> Iterator[Finding]:
-    """Read a split to its end into the tally; yield what stops it, and what gets no document."""
+    """Read a split into the tally; yield what stops the reader, and the splits left empty."""
     documents: dict[str, set[int]] = {}
     try:
         items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
         for _, record in tally.read(survey.noted(items)):
             if dataset.split_by_hash:
                 name = record.source_id or record.text
-                own = hashing.share_of(name, dataset.split_by_hash)
-                documents.setdefault(own, set()).add(xxhash.xxh3_64_intdigest(name.encode()))
+                hashed_split = hashing.share_of(name, dataset.split_by_hash)
+                documents.setdefault(hashed_split, set()).add(
+                    xxhash.xxh3_64_intdigest(name.encode())
+                )
     except PipelineError as problem:
         place = f" ({problem.where})" if problem.where else ""
         yield Finding(where, f"cannot be read: {problem.what}{place}")
@@ -148,22 +152,22 @@ def _read(
 
 
 def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
-    """One finding per reason, unless the edition declares how many rejects it has."""
+    """Yield one finding per reason, unless the edition declares this number of rejects."""
     if split.counts.get("rejects") == len(tally.rejects):
         return
     reasons: dict[str, list[Reject]] = {}
     for reject in tally.rejects:
         reasons.setdefault(reject.reason, []).append(reject)
     rows = tally.counts["records"]
-    for reason, own in sorted(reasons.items()):
-        lost = sum(r.records for r in own)
-        told = f"{lost:,} of {rows:,} records" if lost else f"{len(own):,} annotations"
-        first = own[0].detail or repr(own[0].excerpt)
-        yield Finding(f"{where}/{own[0].origin}", f"{reason} in {told}, the first: {first}")
+    for reason, rejects in sorted(reasons.items()):
+        lost = sum(r.records for r in rejects)
+        amount = f"{lost:,} of {rows:,} records" if lost else f"{len(rejects):,} annotations"
+        first = rejects[0].detail or repr(rejects[0].excerpt)
+        yield Finding(f"{where}/{rejects[0].origin}", f"{reason} in {amount}, the first: {first}")
 
 
 def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
-    """Mentions whose string is not in their text, where they are too many to be slips."""
+    """Yield a finding if too many mentions are missing from their text to be slips."""
     lost = tally.counts["without_offset:not_in_text"]
     if lost > most * max(tally.mentions, 1):
         yield Finding(where, f"{lost:,} of {tally.mentions:,} mentions are not in their text")
@@ -172,20 +176,20 @@ def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
 def _unparted(
     dataset: Dataset, tally: Tally, documents: dict[str, set[int]], where: str
 ) -> Iterator[Finding]:
-    """Splits that get nothing by hash, where the records are not just few."""
+    """Yield a finding if `split_by_hash` leaves splits empty although there are many records."""
     empty = [name for name in dataset.split_by_hash if name not in documents]
     if empty and tally.counts["kept"] >= _FEW:
-        kept, own = tally.counts["kept"], sum(map(len, documents.values()))
-        told = f"split_by_hash leaves {' and '.join(empty)} empty"
-        why = f"a document is never torn apart, and {kept:,} records are of {own:,}"
-        yield Finding(where, f"{told}: {why}")
+        kept, document_count = tally.counts["kept"], sum(map(len, documents.values()))
+        problem = f"split_by_hash leaves {' and '.join(empty)} empty"
+        why = f"a document is never torn apart, and {kept:,} records are of {document_count:,}"
+        yield Finding(where, f"{problem}: {why}")
 
 
 def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:
     for kind, counts in seen.items():
         missing = [raw for raw in dataset.names(kind) if raw not in counts]
         if missing:
-            told = ", ".join(map(repr, missing[:_SHOWN]))
+            shown = ", ".join(map(repr, missing[:_SHOWN]))
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             of = f"{len(missing)} of {len(dataset.names(kind))}"
-            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {told}{more}")
+            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {shown}{more}")

@@ -1,8 +1,8 @@
-"""Which reader, with which options, reads the files that a user brings.
+"""Choose the reader and its options for the files that a user brings.
 
-Candidates are the layouts that the catalogue declares, the named formats, and what the first rows
-look like. Each is tried on the first rows and judged by the records that it yields. Where two that
-read differently fit equally well, or none fits, the user is asked the one question that decides.
+Candidates are the layouts that the catalog declares, the named formats, and what the first rows
+look like. Each is tried on the first rows and judged by the records that it yields. If two differ
+but fit equally well, or none fits, the user is asked the one question that decides.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.records import Record
 
-#: A reading that scores less is no fit.
+#: A reading that scores less does not fit.
 _SOUND: Final = 0.35
-#: Other options must fit so much better before those declared are called a mistake.
+#: The declared options are called a mistake if others score at least this much more.
 _MARGIN: Final = 0.1
-#: Readings that score so much less than the best are out of the question.
+#: Readings that score this much less than the best are ruled out.
 _NEAR: Final = 0.12
-#: Readings with so large a share of the most annotation that any has say about as much.
+#: A reading with at least this share of the most annotation says about as much.
 _AS_MUCH: Final = 0.9
-#: Readings that differ in a smaller share of their records differ in slips of the files.
+#: If a smaller share of the records differs, the cause is slips in the files.
 _DIFFERENT: Final = 0.2
 
 
@@ -47,10 +47,10 @@ class Choice(NamedTuple):
 def trials(
     start: Dataset, given: Mapping[str, Any], files: Sequence[Path], spoken: str | None
 ) -> list[Trial]:
-    """All candidates that yield a record, the best first.
+    """Return the trials of all candidates that yield a record, the best first.
 
-    `given` are the reader, if it is named, and options: only readers that have them are tried.
-    `spoken` is the language, if it is told.
+    `given` holds the reader, if it is named, and options: only readers that have them are tried.
+    `spoken` is the language, if the user gave it.
     """
     tried = []
     for known in candidates(files, given.get("encoding", "utf-8")):
@@ -65,18 +65,18 @@ def trials(
 
 
 def _named(reader: str, name: str | None) -> bool:
-    """Whether a reader is the named one; fields of rows are those of a format that is named."""
+    """Whether a reader is the named one, or the module that the named format belongs to."""
     return name is None or reader in (name, readers.module_of(name))
 
 
 def _pruned(reader: dict[str, Any]) -> dict[str, Any]:
-    """The options of a reader without those that its format says already."""
+    """Return the options of a reader without those that its format already sets."""
     said = readers.formats().get(reader["name"], {})
     return {key: value for key, value in reader.items() if key == "name" or said.get(key) != value}
 
 
 def _sorted(tried: Sequence[Trial]) -> list[Trial]:
-    """The trials, the best first: sound records, then much annotation, then the fewest oddities."""
+    """Sort the trials by soundness of records, then amount of annotation, then fewest oddities."""
     most = max((trial.quality for trial in tried), default=0)
     sound = [trial for trial in tried if trial.quality > max(most - _NEAR, 0)]
     amount = max((trial.amount for trial in sound), default=0)
@@ -86,10 +86,10 @@ def _sorted(tried: Sequence[Trial]) -> list[Trial]:
 
 
 def _oddity(trial: Trial) -> tuple[Any, ...]:
-    """Of readings that say about as much, the one with the least of this is told."""
-    found, options = trial.found, str(trial.dataset.reader)
-    fit = (-round(trial.quality, 2), len(found.records), trial.rank, -round(found.labels, 1))
-    return (*fit, len(options), options)
+    """Return the sort key among readings that say about as much: the smallest is preferred."""
+    fit, options = trial.found, str(trial.dataset.reader)
+    key = (-round(trial.quality, 2), len(fit.records), trial.rank, -round(fit.labels, 1))
+    return (*key, len(options), options)
 
 
 def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
@@ -97,23 +97,23 @@ def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) 
         catalog.reader(start)
     except PipelineError:
         return None
-    found = fitting.fit(start, files)
-    if not found.records:
-        # Offsets that never fit are still told, where nothing else does.
-        return Trial(start, found, why) if found.problem.startswith("offset_") else None
-    own = spoken or language.spoken(r.text for r in found.records) or "en"
-    if own == start.language:
-        return Trial(start, found, why)
-    start = msgspec.structs.replace(start, language=own)
+    fit = fitting.fit(start, files)
+    if not fit.records:
+        # Keep offsets that never fit: they are reported if nothing else fits.
+        return Trial(start, fit, why) if fit.problem.startswith("offset_") else None
+    language_code = spoken or language.spoken(r.text for r in fit.records) or "en"
+    if language_code == start.language:
+        return Trial(start, fit, why)
+    start = msgspec.structs.replace(start, language=language_code)
     return Trial(start, fitting.fit(start, files), why)
 
 
 def chosen(
     tried: Sequence[Trial], files: Sequence[Path], named: Sequence[Path] | None = None
 ) -> Choice:
-    """The best trial, if it fits well and no other fits as well.
+    """Return the best trial, if it fits well and no other fits as well.
 
-    `named` are the files as the user named them, where others are their first rows.
+    `named` are the files that the user named, if `files` hold only their first rows.
     Raises RawFileError with the question that decides, or with what stands in the way.
     """
     where = ", ".join(map(str, named or files))
@@ -136,7 +136,7 @@ def chosen(
     if rival := next((trial for trial in others if _second_tags(best, trial)), None):
         raise RawFileError(
             "two columns hold tags of the same labels, which may be layers of annotation, or a "
-            f"model's answers beside gold:\n  {told(best)}\n  {told(rival)}\n"
+            f"model's answers beside gold:\n  {summary(best)}\n  {summary(rival)}\n"
             f"  the first rows: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
@@ -144,7 +144,7 @@ def chosen(
     unlike = [trial for trial in others if not same(trial, best)]
     if rival := next((trial for trial in unlike if _close(best, trial)), None):
         raise RawFileError(
-            f"two readings fit equally well:\n  {told(best)}\n  {told(rival)}\n"
+            f"two readings fit equally well:\n  {summary(best)}\n  {summary(rival)}\n"
             f"  the first row: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
@@ -159,7 +159,7 @@ def same(one: Trial, other: Trial) -> bool:
 
 
 def _difference(one: Trial, other: Trial) -> float:
-    """Share of the records of one trial that the other one reads otherwise."""
+    """Return the share of the records of one trial that the other reads differently."""
     theirs = {_key(record) for record in other.found.records}
     ours = [_key(record) for record in one.found.records]
     return sum(key not in theirs for key in ours) / len(ours)
@@ -176,11 +176,17 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def _second_tags(best: Trial, other: Trial) -> bool:
-    """Whether another column has tags of the same labels at other places."""
+    """Whether the other trial reads another column, with the same labels at other places."""
     readers = (best.dataset.reader, other.dataset.reader)
-    if any(own["name"] != "columns" for own in readers) or other.quality < best.quality - _NEAR:
+    if (
+        any(reader["name"] != "columns" for reader in readers)
+        or other.quality < best.quality - _NEAR
+    ):
         return False
-    if len({str(own.get("scheme", "IOB2")) for own in readers} & {"IO"}) or "layers" in readers[0]:
+    if (
+        len({str(reader.get("scheme", "IOB2")) for reader in readers} & {"IO"})
+        or "layers" in readers[0]
+    ):
         return False
     ours, theirs = (evidence.labels_in(t.found.records)["entity"] for t in (best, other))
     spans, others = (
@@ -191,31 +197,31 @@ def _second_tags(best: Trial, other: Trial) -> bool:
 
 
 def _close(best: Trial, second: Trial) -> bool:
-    """Whether a second reading cannot be told from the best by how it fits."""
+    """Whether the second reading fits as well as the best."""
     if second.quality < best.quality - 0.02:
         return False
-    # One that makes many records of a row has not come as far in the file.
+    # A reading that makes many records of one row has not read as far into the file.
     whole = len(second.found.records) < fitting.ROWS
     if whole and second.amount < _AS_MUCH * best.amount:
         return False
     if _difference(best, second) < _DIFFERENT:
         return False
-    # A format that has a name knows more of its files than their first rows show.
+    # A named format knows more about its files than their first rows show.
     if best.rank < second.rank and best.quality >= second.quality:
         return False
     if abs(best.found.labels - second.found.labels) > 0.1:
         return False
-    # Several columns of tags are layers of one file; the last one is the one of names.
+    # Several columns of tags are layers of one file; the last one holds the names.
     names = {best.dataset.reader["name"], second.dataset.reader["name"]}
     return names != {"columns"}
 
 
 def _deciding(one: Trial, other: Trial) -> str:
-    """The option that names a reading and not the other one."""
+    """Return the option that selects the first reading and not the other."""
     ours, theirs = one.dataset.reader, other.dataset.reader
     if ours["name"] != theirs["name"]:
         return f"--reader {ours['name']}"
-    full, theirs_full = ({**defaults(own["name"]), **own} for own in (ours, theirs))
+    full, theirs_full = ({**defaults(reader["name"]), **reader} for reader in (ours, theirs))
     keys = dict.fromkeys(["tag_column", *ours, *theirs])
     unlike = [key for key in keys if full.get(key) != theirs_full.get(key)]
     key = next((key for key in unlike if full.get(key) is not None), None)
@@ -224,23 +230,23 @@ def _deciding(one: Trial, other: Trial) -> str:
     return f"--option '{key}={in_toml(full[key])}'"
 
 
-def better(dataset: Dataset, files: Sequence[Path], own: Fit | None = None) -> Dataset | None:
-    """The dataset with the fewest other options of its reader that fit clearly better, if any."""
-    own = own or fitting.fit(dataset, files)
-    # What is annotated now must be read then, unless it cannot be what the file means.
-    declared, amount = dataset.reader, 0 if own.doubt else evidence.weight(own.records)
-    best, score = None, own.score + _MARGIN
+def better(dataset: Dataset, files: Sequence[Path], fit: Fit | None = None) -> Dataset | None:
+    """Return the dataset with the fewest changes to its reader that fit clearly better, if any."""
+    fit = fit or fitting.fit(dataset, files)
+    # The other options must read as much annotation, unless the records now are doubtful.
+    declared, amount = dataset.reader, 0 if fit.doubt else evidence.weight(fit.records)
+    best, score = None, fit.score + _MARGIN
     kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
         for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
             other = _with(dataset, _pruned({**base, **known.reader, **kept}))
-            found = fitting.fit(other, files)
-            if found.score > score and evidence.weight(found.records) >= _AS_MUCH * amount:
-                best, score = other, found.score
+            other_fit = fitting.fit(other, files)
+            if other_fit.score > score and evidence.weight(other_fit.records) >= _AS_MUCH * amount:
+                best, score = other, other_fit.score
     if best is None:
         return None
     for key in sorted({*best.reader, *declared}):
-        # What may stay as it is declared is no mistake.
+        # An option that fits as well as declared is no mistake.
         back = {k: v for k, v in {**best.reader, key: declared.get(key)}.items() if v is not None}
         if back != best.reader and fitting.fit(_with(dataset, back), files).score >= score:
             best = _with(dataset, back)
@@ -252,19 +258,19 @@ def _with(dataset: Dataset, reader: dict[str, Any]) -> Dataset:
 
 
 def changed(dataset: Dataset, other: Dataset) -> dict[str, Any]:
-    """The options of another reading that differ, with their values."""
+    """Return the options of another reading that differ, with their values."""
     ours, theirs = ({**defaults(d.reader["name"]), **d.reader} for d in (dataset, other))
     return {key: value for key, value in theirs.items() if ours.get(key) != value}
 
 
 def explained(dataset: Dataset, other: Dataset) -> str:
-    """In words, what to try instead of the options of a dataset."""
+    """Say which options to try instead of those of the dataset."""
     options = ", ".join(f"{k} = {in_toml(v)}" for k, v in changed(dataset, other).items())
     return f"other options of the reader fit clearly better: try {options}"
 
 
 def in_toml(value: Any) -> str:
-    """A value of an option as a declaration has it, on one line."""
+    """Return the value of an option in TOML, on one line."""
     import tomlkit
 
     if isinstance(value, dict):
@@ -272,8 +278,8 @@ def in_toml(value: Any) -> str:
     return str(tomlkit.item(value).as_string())
 
 
-def told(trial: Trial) -> str:
-    """A reading in one line."""
+def summary(trial: Trial) -> str:
+    """Describe a reading in one line."""
     reader = trial.dataset.reader
     options = ", ".join(f"{k} = {in_toml(v)}" for k, v in reader.items() if k != "name")
     return f"{reader['name']} ({options or 'no options'}), by {trial.why}"

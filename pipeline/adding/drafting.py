@@ -1,7 +1,7 @@
-"""A declaration drafted from files: `iepile new`. A human reviews what it writes.
+"""Draft a declaration from files, for `iepile new`. A human reviews the draft.
 
-The reader and its options are chosen on the first rows; then the files are read once, to the end
-or, where they are large, as far as tells what they hold. Nothing is written here.
+The reader and its options are chosen on the first rows. Then the files are read once: to the end,
+or, if they are large, far enough to show what they hold. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-#: How many files of a folder tell the encoding.
+#: How many files of a folder are inspected for their encoding.
 _LOOKED_AT: Final = 50
-#: (rows of an array or a table, bytes of other files): readers are tried on so much of a file,
+#: (rows of an array or a table, bytes of other files): readers are tried on this much of a file,
 _TRIED: Final = (400, 1 << 20)
-#: and what it holds is counted in so much of it.
+#: and what it holds is counted in this much of it.
 _SURVEYED: Final = (20_000, 1 << 22)
 _HASHED: Final = {"train": 80, "dev": 10, "test": 10}
 
@@ -46,11 +46,11 @@ class Draft(NamedTuple):
     dataset: Dataset
     survey: Survey
     choice: Choice
-    #: What the reader passes over, in the words of the files; None where it cannot tell.
+    #: What the reader skips, in the words of the files; None if it cannot tell.
     unread: Counter[str] | None
     #: Label -> how far several annotators of the same texts agree.
     agreement: Mapping[str, Any]
-    #: Files that are so large that only their first rows were surveyed.
+    #: Large files, of which only the first rows were surveyed.
     cut: list[Path]
 
 
@@ -62,12 +62,12 @@ def draft(
     spoken: str | None,
     names: Mapping[str, str] | None = None,
 ) -> Draft:
-    """The dataset that the files seem to be, read by `reader` or by the one that fits them.
+    """Draft a dataset from the files, read by `reader` or else by the reader that fits them.
 
-    `spoken` is the language, if it is told; `names` are readable names of labels by raw ones.
+    `spoken` is the language, if the user gave it; `names` maps raw labels to readable names.
     """
     _refuse(name, splits)
-    files = [file for own in splits.values() for file in own]
+    files = [file for paths in splits.values() for file in paths]
     for file in files:
         if file.is_file():
             sources.refuse_binary(file)
@@ -93,8 +93,8 @@ def draft(
             choice = choosing.chosen(choosing.trials(start, given, first, spoken), first, files)
         dataset, survey = choice.best.dataset, Survey()
         parts = dict(zip(files, surveyed, strict=True))
-        for split, own in splits.items():
-            survey.read(split, catalog.reader(dataset)([parts[file] for file in own]))
+        for split, paths in splits.items():
+            survey.read(split, catalog.reader(dataset)([parts[file] for file in paths]))
         unread = checking.unread_in(dataset, surveyed)
         agreement = _agreement(dataset, survey, surveyed)
     cut = [file for file, part in parts.items() if file != part]
@@ -103,8 +103,8 @@ def draft(
 
 
 def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mapping[str, Any]:
-    """How far annotators agree, where the rows of some were passed over."""
-    rejects = (reject for own in survey.rejects.values() for reject in own)
+    """Return how far annotators agree, if the rows of some were skipped; else an empty mapping."""
+    rejects = (reject for group in survey.rejects.values() for reject in group)
     if not any(reject.detail.startswith("annotator ") for reject in rejects):
         return {}
     form = {key: value for key, value in dataset.reader.items() if key != "name"}
@@ -115,7 +115,7 @@ def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mappi
 def _settled(
     start: Dataset, first: Sequence[Path], files: Sequence[Path], spoken: str | None
 ) -> Trial:
-    """The named reader with the options that fit best, those given included."""
+    """Try the named reader with the given options and others; return the trial that fits best."""
     where = ", ".join(map(str, files))
     tried = choosing.trials(start, start.reader, first, spoken)
     as_named = Trial(start, fitting.fit(start, first), "--reader")
@@ -150,7 +150,7 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
             where=catalog.file_of(name),
             todo="choose another id, edit the file, or remove it to draft it anew",
         )
-    for file in (f for own in splits.values() for f in own):
+    for file in (f for paths in splits.values() for f in paths):
         if not file.exists():
             raise RawFileError("there is no such file", where=file, todo="check the path")
         if problem := raw_files.shut(file):
@@ -162,23 +162,25 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
 
 
 def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Sequence[Path]) -> None:
-    """Refuse bytes that are no UTF-8, where no other encoding is told: else every row would be."""
+    """Refuse files that are not UTF-8 if no encoding is given: every row would be rejected."""
     for path in files:
         for file in sorted(path.rglob("*.txt"))[:_LOOKED_AT] if path.is_dir() else [path]:
-            found = sources.encoding(head_of(file))
-            if found is None or ("encoding" in given and found != "utf-16"):
+            encoding = sources.encoding(head_of(file))
+            if encoding is None or ("encoding" in given and encoding != "utf-16"):
                 continue
             option = reader is not None and "encoding" in options.options_of(reader)
-            own = f", or give --option encoding={found}" if option and found != "utf-16" else ""
+            hint = (
+                f", or give --option encoding={encoding}" if option and encoding != "utf-16" else ""
+            )
             raise RawFileError(
-                f"these bytes are no UTF-8, they look like {found}",
+                f"these bytes are no UTF-8, they look like {encoding}",
                 where=file,
-                todo=f"convert them with `iconv -f {found} -t utf-8 FILE > NEW`{own}",
+                todo=f"convert them with `iconv -f {encoding} -t utf-8 FILE > NEW`{hint}",
             )
 
 
 def examples() -> str:
-    """The readers with raw lines that they read."""
+    """List the readers with examples of the raw lines that they read."""
     parts = []
     for name in options.readers():
         about, lines = _about(name)
@@ -187,11 +189,11 @@ def examples() -> str:
 
 
 def _about(reader: str) -> tuple[str, list[str]]:
-    """What a reader reads, in one line, and raw lines of it."""
+    """Return what a reader reads, in one line, and examples of raw lines."""
     if reader in readers.formats():
         text = (readers.FOLDER / "formats.toml").read_text(encoding="utf-8")
-        own = tomllib.loads(text)[reader]
-        return own["about"], [own["example"]] if "example" in own else []
+        entry = tomllib.loads(text)[reader]
+        return entry["about"], [entry["example"]] if "example" in entry else []
     about = (options.module(reader).__doc__ or "").strip().splitlines()
     block = [i for i, line in enumerate(about) if line.startswith("    ")]
     last = next((i for i in block if i + 1 not in block), -1)
@@ -206,22 +208,22 @@ def declared(
     best: Trial,
     names: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """The dataset with labels, tasks, roles, signatures, files and counts filled in.
+    """Fill in the labels, tasks, roles, signatures, files and counts of a dataset.
 
     A split with a file in `cut` was not read to its end: it has no counts.
     """
-    found = naming.prepared(survey, dataset.language, names or {})
-    labels = msgspec.convert(found, catalog.Labels)
+    tables = naming.prepared(survey, dataset.language, names or {})
+    labels = msgspec.convert(tables, catalog.Labels)
     asked = {s: n for s, n in survey.signatures.items() if s[1] not in labels.no_relation}
     tasks = _tasks(survey, asked)
     if not tasks:
-        # What is left are the rows without annotations, if all others were rejected.
+        # If all other rows were rejected, only rows without annotations are left.
         problem = best.found.problem
         lost = f"no annotation could be read, the most frequent problem: {problem}"
         raise RawFileError(
             lost if problem else "the files hold no annotation",
-            where=", ".join(str(f) for own in splits.values() for f in own),
-            todo=advice.way_out([f for own in splits.values() for f in own], best, named=True),
+            where=", ".join(str(f) for paths in splits.values() for f in paths),
+            todo=advice.way_out([f for paths in splits.values() for f in paths], best, named=True),
         )
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():
@@ -230,7 +232,7 @@ def declared(
         dataset,
         tasks=tasks,
         labels=labels,
-        roles={event: sorted(own) for event, own in sorted(survey.roles.items())},
+        roles={event: sorted(roles) for event, roles in sorted(survey.roles.items())},
         signatures=signatures,
         one_annotation_per_row=_repeated(
             survey,
@@ -241,10 +243,10 @@ def declared(
     )
     full.splits = {
         split: catalog.Split(
-            [_file(path, place) for path, place in zip(own, places(splits)[split], strict=True)],
-            {} if {*cut} & {*own} else survey.counts[split],
+            [_file(path, place) for path, place in zip(paths, places(splits)[split], strict=True)],
+            {} if {*cut} & {*paths} else survey.counts[split],
         )
-        for split, own in splits.items()
+        for split, paths in splits.items()
     }
     return full
 
@@ -255,7 +257,7 @@ def _repeated(survey: Survey, *, pairs: bool) -> bool:
 
 
 def _tasks(survey: Survey, asked: Mapping[Any, int]) -> list[str]:
-    """The tasks that the annotations allow."""
+    """Return the tasks that the annotations allow."""
     typed = asked and all(head and tail for head, _, tail in asked)
     tasks = ["NER"] if survey.free else []
     tasks += ["RE"] if asked else []
@@ -268,10 +270,10 @@ def _tasks(survey: Survey, asked: Mapping[Any, int]) -> list[str]:
 
 
 def places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
-    """Where every file goes in the raw folder: by its name, under its split where names collide."""
-    names = [file.name for own in splits.values() for file in {*own}]
-    clash = len({*names}) < len({f.resolve() for own in splits.values() for f in own})
-    return {s: [f"{s}/{f.name}" if clash else f.name for f in own] for s, own in splits.items()}
+    """Return where every file goes in the raw folder: its name, below its split if names clash."""
+    names = [file.name for paths in splits.values() for file in {*paths}]
+    clash = len({*names}) < len({f.resolve() for paths in splits.values() for f in paths})
+    return {s: [f"{s}/{f.name}" if clash else f.name for f in paths] for s, paths in splits.items()}
 
 
 def _file(path: Path, place: str) -> catalog.File:

@@ -1,6 +1,6 @@
 """Write a drafted dataset where a human reviews it.
 
-catalog/<id>.toml             what was found and guessed; in the project pipeline/catalog/
+catalog/<id>.toml             the drafted declaration; in the project pipeline/catalog/
 raw/full/<id>/                the files
 raw/sample/<id>/              a stub of the sample edition: the first records of every split
 """
@@ -38,14 +38,14 @@ _NAME: Final = "NAME: a word that a reader of the text would use"
 STUB: Final = 12
 #: A file that cannot be cut is copied whole into the stub up to this size.
 _WHOLE: Final = 1 << 18
-#: Of an array of JSON, the first records are looked for in so many bytes.
+#: How many bytes of a JSON array are searched for the first records.
 _LARGE: Final = 1 << 22
 
 
 def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> list[Path]:
     """Write raw files, the stub of the sample edition and the declaration; return what was written.
 
-    Where one of them cannot be written, those that were are taken away again.
+    If one of them cannot be written, those already written are removed.
     """
     full, sample = raw / "full" / dataset.id, raw / "sample" / dataset.id
     for place in (full, sample):
@@ -58,8 +58,8 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
         )
     pairs = [
         (path, full / file.path)
-        for split, own in splits.items()
-        for path, file in zip(own, dataset.splits[split].files, strict=True)
+        for split, paths in splits.items()
+        for path, file in zip(paths, dataset.splits[split].files, strict=True)
     ]
     for path, to in pairs:
         _refuse_other(path, to)
@@ -85,7 +85,7 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
 
 
 def _refuse_other(path: Path, to: Path) -> None:
-    """Refuse to write over another file; the same one may lie in its place already."""
+    """Refuse to overwrite a different file; the same file may already be there."""
     same = to.resolve() == path.resolve()
     if to.exists() and not same and raw_files.digest(to) != raw_files.digest(path):
         raise RawFileError(
@@ -105,7 +105,7 @@ def _write_stub(stub: Mapping[str, Split], cut: Path, sample: Path) -> None:
 
 
 def _stub(dataset: Dataset, full: Path, sample: Path) -> dict[str, Split]:
-    """Cut the first records out of every split; none where a file is too large to copy."""
+    """Copy the first records of every split; return nothing if a file is too large to copy."""
     stub = {}
     for name, split in dataset.splits.items():
         for file in split.files:
@@ -144,20 +144,20 @@ def _cut(dataset: Dataset, path: Path, to: Path) -> None:
 
 
 def _line_after(dataset: Dataset, path: Path) -> int | None:
-    """The line where the record after the stub's starts; None where origins name no lines."""
+    """Return the line where the first record after the stub starts; None if origins lack lines."""
     last = 0
     for n, item in enumerate(catalog.reader(dataset)([path])):
-        found = re.fullmatch(rf"{re.escape(path.name)}:(\d+)", item.origin)
-        if not found:
+        match = re.fullmatch(rf"{re.escape(path.name)}:(\d+)", item.origin)
+        if not match:
             return None
-        last = int(found[1])
+        last = int(match[1])
         if n == STUB:
             return last
     return last + 1_000_000_000
 
 
 def toml(dataset: Dataset) -> str:
-    """The declaration as TOML, with a comment where a human must look."""
+    """Return the declaration as TOML, with a comment wherever a human must look."""
     labels = {k: v for k, v in msgspec.structs.asdict(dataset.labels).items() if v}
     content = {
         **{key: getattr(dataset, key) for key in _PLAIN},
@@ -182,7 +182,7 @@ def toml(dataset: Dataset) -> str:
 
 
 def _splits(splits: Mapping[str, Split]) -> dict[str, Any]:
-    """What declarations and manifests say of splits."""
+    """Return the table of splits, as declarations and manifests have it."""
     return {
         name: {
             "counts": split.counts,
@@ -196,11 +196,11 @@ def _splits(splits: Mapping[str, Split]) -> dict[str, Any]:
 
 
 def _item(value: Any) -> Any:
-    """A value as TOML: long lists over several lines, counts in one."""
+    """Convert a value to TOML: long lists on several lines, counts on one."""
     if isinstance(value, dict) and value and all(type(v) is int for v in value.values()):
-        own = tomlkit.inline_table()
-        own.update(value)
-        return own
+        inline = tomlkit.inline_table()
+        inline.update(value)
+        return inline
     if isinstance(value, dict):
         table = tomlkit.table(is_super_table=all(isinstance(v, dict) for v in value.values()))
         for key, inner in value.items():

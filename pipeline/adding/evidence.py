@@ -1,7 +1,7 @@
-"""What speaks for or against a reading, in the records that it gives.
+"""Judge a reading by the records that it gives.
 
-Text is text, labels recur and are few, mentions are words of their text. A reading that breaks one
-of these is no fit, however many rows it accepts: `doubt` says in words what is wrong with it.
+Texts are text, labels are few and recur, and mentions are words of their text. A reading that
+breaks one of these rules does not fit, however many rows it accepts. `doubt` says which.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from pipeline.records import Record
 
-#: Fewer labels or mentions than these say nothing about a file.
+#: Fewer labels or mentions than this say nothing about a file.
 MANY: Final = 12
-#: Labels that are what remains of a tag, or a whole one: B, I-PER, per-b, E_LOC.
+#: Labels that are whole tags or parts of them: B, I-PER, per-b, E_LOC.
 _TAGLIKE: Final = re.compile(r"(?i)[BIESMLUO](?:[-_:].+)?|.+[-_:][BIESMLU]|[-_.]+")
-#: What stands in place of a label: a number of a list that lies elsewhere, a blank cell.
+#: What may replace a label: an index into a list kept elsewhere, or a mark for an empty cell.
 _NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)?|_|-")
 _WORD: Final = re.compile(r"\w+")
-#: A tag inside a text, or a cell of a table: the text is a row, not a sentence.
+#: A tag inside a text: the text is then a row of a table, not a sentence.
 _TAG_IN_TEXT: Final = re.compile(r"(?:^|\s)(?:O|[BIESMLU][-_][A-Za-z]\S*)(?=\s|$)")
-#: Above this share of its characters, a text is said to be all annotation.
+#: Above this share of annotated characters, nearly all of the text is annotated.
 _DENSE: Final = 0.92
 _SINGLE: Final = re.compile(r"[A-Za-z\u00c0-\u04ff-]{1,24}")
 _LONGEST_SENTENCE: Final = 20_000
@@ -34,25 +34,27 @@ _ALPHABET: Final = re.compile(r"[A-Za-z\u00c0-\u04ff]")
 
 
 def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
-    """Kind -> raw label -> how often it occurs."""
-    found: dict[str, Counter[str]] = {k: Counter() for k in ("entity", "relation", "event", "role")}
+    """Count the raw labels of each kind: kind -> raw label -> count."""
+    counts: dict[str, Counter[str]] = {
+        k: Counter() for k in ("entity", "relation", "event", "role")
+    }
     for record in records:
-        found["entity"].update(m.label for m in record.mentions if m.label is not None)
-        found["relation"].update(r.label for r in record.relations)
-        found["event"].update(e.label for e in record.events)
-        found["role"].update(a.role for e in record.events for a in e.arguments)
-        found["role"].update(q.role for r in record.relations for q in r.qualifiers)
-    return found
+        counts["entity"].update(m.label for m in record.mentions if m.label is not None)
+        counts["relation"].update(r.label for r in record.relations)
+        counts["event"].update(e.label for e in record.events)
+        counts["role"].update(a.role for e in record.events for a in e.arguments)
+        counts["role"].update(q.role for r in record.relations for q in r.qualifiers)
+    return counts
 
 
 def weight(records: Sequence[Record]) -> int:
-    """How many labels the records bear; those of relations and events weigh more than of spans."""
+    """Count the labels of the records, weighted: relations and events weigh more than spans."""
     weights = {"entity": 1, "relation": 3, "event": 3, "role": 1}
     return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())
 
 
 def doubt(records: Sequence[Record], *, sentences: bool = False) -> str | None:
-    """Why these records cannot be what the file means; None where nothing speaks against them.
+    """Say why these records cannot be what the file means; None if nothing speaks against them.
 
     `sentences` says that each record should be one sentence, as in files of tokens and tags.
     """
@@ -93,16 +95,16 @@ def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> s
     asked = labels["relation"] + labels["event"] or labels["entity"]
     if not asked:
         return None
-    for own in (labels["entity"], labels["relation"] + labels["event"]):
-        if odd := _odd_names(own):
+    for counts in (labels["entity"], labels["relation"] + labels["event"]):
+        if odd := _odd_names(counts):
             return odd
-    if told := crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"]):
-        return told
+    if problem := crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"]):
+        return problem
     return _odd_mentions(records)
 
 
 def _odd_names(counts: Counter[str]) -> str | None:
-    """Labels that are tags, numbers, or sentences."""
+    """Say if most labels look like tags, numbers or texts; None if they do not."""
     total = counts.total()
     for pattern, words in ((_NUMBER, "numbers"), (_TAGLIKE, "tags of another scheme")):
         odd = Counter({label: n for label, n in counts.items() if pattern.fullmatch(label)})
@@ -115,7 +117,10 @@ def _odd_names(counts: Counter[str]) -> str | None:
 
 
 def crowded(entities: Counter[str], share: float = 0.5) -> str | None:
-    """What to say of nearly as many entity labels as entities; of relations a cut has as many."""
+    """Warn if there are nearly as many entity labels as entities; None if there are fewer.
+
+    Relations are not judged: an excerpt may hold as many labels of relations as relations.
+    """
     if len(entities) < MANY or len(entities) <= share * entities.total():
         return None
     return (
@@ -126,27 +131,27 @@ def crowded(entities: Counter[str], share: float = 0.5) -> str | None:
 
 
 def _words_of_text(records: Sequence[Record], entities: Counter[str]) -> str | None:
-    """Labels that stand as words in the very texts that bear them."""
+    """Say if most labels are words of the texts that they label; None if they are not."""
     if len(entities) < 4:
         return None
     standing = total = 0
     for record in records:
         words = {*_WORD.findall(record.text)}
-        own = [m.label for m in record.mentions if m.label is not None]
-        total += len(own)
-        standing += sum(label in words for label in own)
+        labels = [m.label for m in record.mentions if m.label is not None]
+        total += len(labels)
+        standing += sum(label in words for label in labels)
     if standing * 2 > total:
         return f"the labels are words of the texts: {_some(entities)}"
     return None
 
 
 def _odd_mentions(records: Sequence[Record]) -> str | None:
-    labelled = [(r, m) for r in records for m in r.mentions if m.label is not None]
-    if len(labelled) < MANY:
+    labeled = [(r, m) for r in records for m in r.mentions if m.label is not None]
+    if len(labeled) < MANY:
         return None
-    single = sum(len(m.text) == 1 and bool(_ALPHABET.match(m.text)) for _, m in labelled)
-    if single * 2 > len(labelled):
-        return f"the entities are single letters: {f'{labelled[0][1].text!r:.40}'}"
+    single = sum(len(m.text) == 1 and bool(_ALPHABET.match(m.text)) for _, m in labeled)
+    if single * 2 > len(labeled):
+        return f"the entities are single letters: {f'{labeled[0][1].text!r:.40}'}"
     covered = everything = 0
     for record in records:
         taken: set[int] = set()

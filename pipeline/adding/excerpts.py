@@ -1,4 +1,4 @@
-"""The first rows of files, in files of their own: so a file of any size is judged at once."""
+"""Copy the first rows of files to smaller files, so that files of any size are judged quickly."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _ZIP: Final = b"PK\x03\x04"
 
 
 def excerpts(paths: Sequence[Path], folder: Path, rows: int, size: int) -> list[Path]:
-    """The same files; of those with more bytes than `size`, the first rows, copied to `folder`."""
-    found = []
+    """Return the files, but copies in `folder` of the first rows of those larger than `size`."""
+    places = []
     for number, path in enumerate(paths):
         if path.is_dir() or path.stat().st_size <= size or head_of(path).startswith(_ZIP):
-            found.append(path)
+            places.append(path)
             continue
         place = folder / str(number) / path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         cut(path, place, rows, size)
-        found.append(place)
-    return found
+        places.append(place)
+    return places
 
 
 def cut(path: Path, to: Path, rows: int, size: int) -> None:
-    """Write the first rows of a file: of a table or an array of JSON so many, else whole sentences.
+    """Write the first `rows` rows of a table or JSON array, or the first sentences of other files.
 
-    Of one JSON object the first entries of all its long lists and objects are taken; `size` bounds
-    the bytes that are read of anything else. A file packed as gzip is unpacked.
+    Of one JSON object, the first entries of all its long lists and objects are kept. `size` limits
+    the bytes that are read of anything else. A gzip file is unpacked.
     """
     if is_table(path):
         _cut_table(path, to, rows)
@@ -55,20 +55,20 @@ def cut(path: Path, to: Path, rows: int, size: int) -> None:
         to.write_bytes(raw)
     else:
         ends = [raw.rfind(mark) for mark in (b"\n\n", b"\n\r\n", b"\n")]
-        # What stands after the last empty line is half a sentence, where empty lines part them.
+        # If empty lines separate sentences, what follows the last one is cut off.
         sentences = raw.count(b"\n\n") * 200 > raw.count(b"\n")
         end = max(ends[:2]) if sentences and max(ends[:2]) > 0 else ends[2]
         to.write_bytes(raw[: end + 1])
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file."""
+    """Return the first bytes of a file."""
     with path.open("rb") as stream:
         return stream.read(HEAD)
 
 
 def is_array(path: Path) -> bool:
-    """Whether a file is one array of JSON; text and JSON lines may begin with [, too."""
+    """Whether a file is one JSON array; text and JSON lines may also begin with [."""
     try:
         heads = [shape(stream.peek(HEAD)[:HEAD]) for _, stream in opened(path)]
         return heads == ["array"] and next(json_rows(path), None) is not None
@@ -77,7 +77,7 @@ def is_array(path: Path) -> bool:
 
 
 def _first(path: Path, rows: int, size: int) -> Iterator[bytes]:
-    """The first elements of an array of JSON: so many, or as many as fill so many bytes."""
+    """Yield at most `rows` elements of a JSON array; stop early once they fill `size` bytes."""
     for _, value in islice(json_rows(path), rows):
         raw = orjson.dumps(value)
         yield raw
@@ -96,7 +96,7 @@ def _cut_object(path: Path, to: Path, rows: int) -> None:
 
 
 def _shorter(value: Any, most: int, depth: int) -> Any:
-    """A value whose long lists and objects have only their first entries."""
+    """Return the value with only the first entries of long lists and objects."""
     if isinstance(value, dict):
         kept = list(value.items())[: 4 * most]
         return {k: _shorter(v, most, depth - 1) if depth else v for k, v in kept}

@@ -1,7 +1,7 @@
 """How well a reader's options fit its files, judged by the first records.
 
-A reading is good where rows become records, mentions stand in their text and end where words end,
-and labels are few and known.
+A reading is good if rows become records, mentions occur in their text and end where words end, and
+labels are few and known.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
 
 ROWS: Final = 200
-#: A smaller share of mentions that end where words do has been seen in no sound dataset.
+#: In every sound dataset so far, at least this share of mentions ends where words do.
 _TORN: Final = 0.7
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
-#: What is passed over rightly: rows that nobody has annotated, or that are no gold.
+#: Rows that are rightly skipped: nobody has annotated them, or they are not gold.
 _NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
@@ -48,35 +48,35 @@ _FAILURES: Final = (
 )
 
 
-#: What offsets may be, in words -> the offsets that are meant.
+#: What offsets may be, in words -> a function to the offsets that are meant.
 _MOVES: Final[dict[str, Callable[[str, int, int], tuple[int, int]]]] = {
     "look counted from 1": lambda _, start, end: (start - 1, end - 1),
     "look counted from 1, and the ends inclusive": lambda _, start, end: (start - 1, end),
     "look like starts and lengths": lambda _, start, end: (start, start + end),
-    "look like counts of bytes": lambda text, *own: tuple(_of_bytes(text, n) for n in own),
+    "look like counts of bytes": lambda text, *offsets: tuple(_of_bytes(text, n) for n in offsets),
 }
 _UNKNOWN: Final = "are the offsets 1-based, or counts of bytes or of UTF-16?"
 
 
 class Fit(NamedTuple):
-    """What the first records look like under some options; shares are of 1."""
+    """How the first records look under some options; shares are from 0 to 1."""
 
     records: list[Record]
     #: Rows that became sound records, mentions with a place, mentions that end where words do.
     read: float = 0
     placed: float = 0
     edges: float = 0
-    #: Annotations whose label is known (or no tag, where none is known yet); less for many labels.
+    #: Annotations whose label is known (or, if none is known yet, not a tag); less for many labels.
     labels: float = 0
     problem: str = ""
-    #: Why the records cannot be what the files mean, if anything speaks against them.
+    #: Why the records cannot be what the files mean; None if nothing speaks against them.
     doubt: str | None = None
 
     @property
     def score(self) -> float:
         """How plausible the reading is, from 0 to 1."""
-        own = self.read * self.placed * self.edges * self.labels
-        return own / 4 if self.doubt else own
+        product = self.read * self.placed * self.edges * self.labels
+        return product / 4 if self.doubt else product
 
 
 def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
@@ -101,8 +101,8 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
             first.setdefault(broken[0], ": ".join(in_words(part) for part in broken if part))
             lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as problem:
-        told = problem.what if isinstance(problem, PipelineError) else in_words(problem)
-        return Fit(records, problem=told)
+        message = problem.what if isinstance(problem, PipelineError) else in_words(problem)
+        return Fit(records, problem=message)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
         return Fit(records, problem=next(iter(problems), "the files hold no record"))
@@ -119,18 +119,18 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
 
 
 def in_words(problem: Exception | str) -> str:
-    """A problem without the words of an exception, which say nothing to a user."""
+    """Return a problem without the name of its exception, which means nothing to a user."""
     text = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
-    found = _EXCEPTION.match(text)
-    if not found:
+    match = _EXCEPTION.match(text)
+    if not match:
         return text
-    if found[1] == "KeyError":
-        return f"there is no field {found[2]}"
-    return "the row has another shape" if found[1] != "ValueError" else found[2]
+    if match[1] == "KeyError":
+        return f"there is no field {match[2]}"
+    return "the row has another shape" if match[1] != "ValueError" else match[2]
 
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
-    """Share of mentions that have a place in their text; share of these that end where words do."""
+    """Return the share of mentions with a place in their text, and of these at ends of words."""
     total = placed = whole = 0
     for record in records:
         cuts: set[int] | None = None
@@ -140,7 +140,7 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
             total += 1
             start, end = mention.start, mention.end
             if start is None or end is None:
-                # A value that is no place at all still counts where its string is in the text.
+                # A mention without offsets still counts if its string is in the text.
                 placed += mention.text in record.text
                 start, end = locate(record.text, mention.text)
                 whole += mention.text in record.text if start is None else 0
@@ -155,14 +155,14 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
 
 
 def _punctuated(text: str, end: int) -> bool:
-    """Whether what ends here ends in a mark that belongs to the sentence, and to no name."""
+    """Whether the span that ends here includes a punctuation mark of the sentence."""
     last = text[end - 1]
     return last in _NO_LAST or (last == "." and not text[end:].strip())
 
 
 @lru_cache(4096)
 def _cuts(text: str, language: str) -> set[int]:
-    """Where words start and end: beside all that is no letter or digit, else as they are split.
+    """Return where words start and end: around all but letters and digits, and by Chinese words.
 
     All trials of a file read the same texts, and splitting Chinese is slow.
     """
@@ -178,21 +178,21 @@ def _cuts(text: str, language: str) -> set[int]:
     return cuts
 
 
-def torn(found: Fit, language: str) -> str | None:
-    """What to say of mentions that do not begin and end where words do."""
-    if found.edges >= _TORN or sum(len(r.mentions) for r in found.records) < MANY:
+def torn(fit: Fit, language: str) -> str | None:
+    """Warn if many mentions do not begin and end where words do; None if most do."""
+    if fit.edges >= _TORN or sum(len(r.mentions) for r in fit.records) < MANY:
         return None
     whole = {
-        words: _places([_moved(r, move) for r in found.records], language)[1]
+        words: _places([_moved(r, move) for r in fit.records], language)[1]
         for words, move in _MOVES.items()
     }
     likely = max(whole, key=lambda words: whole[words])
-    told = f"the offsets {likely}" if whole[likely] > max(_TORN, found.edges) else _UNKNOWN
-    return f"only {found.edges:.0%} of the mentions begin and end where words do: {told}"
+    guess = f"the offsets {likely}" if whole[likely] > max(_TORN, fit.edges) else _UNKNOWN
+    return f"only {fit.edges:.0%} of the mentions begin and end where words do: {guess}"
 
 
 def _moved(record: Record, move: Callable[[str, int, int], tuple[int, int]]) -> Record:
-    """The record with the offsets that it would have if the file's were meant otherwise."""
+    """Return the record with offsets changed by `move`, less the mentions that then do not fit."""
     places = (
         (m, *move(record.text, m.start, m.end))
         for m in record.mentions
@@ -207,7 +207,7 @@ def _of_bytes(text: str, place: int) -> int:
 
 
 def steering(labels: Iterable[str]) -> str | None:
-    """What to say of labels with characters that nobody sees, and that instructions would ask."""
+    """Warn of labels with invisible characters, which instructions would contain; None if none."""
     odd = sorted({label for label in labels if drawn(label) != label})
     if not odd:
         return None
@@ -217,14 +217,14 @@ def steering(labels: Iterable[str]) -> str | None:
 
 
 def _labels(records: Sequence[Record], dataset: Dataset) -> float:
-    """Share of annotations with a known or plausible label; less where labels are many."""
-    found = evidence.labels_in(records)
-    # Roles and the types of heads and tails follow from what they belong to.
-    asked = found["relation"] + found["event"] or found["entity"]
+    """Return the share of annotations with a known or plausible label; less if labels are many."""
+    counts = evidence.labels_in(records)
+    # Roles, and the types of heads and tails, are not counted: they follow from their owners.
+    asked = counts["relation"] + counts["event"] or counts["entity"]
     total = asked.total()
     if not total:
         return 0.1
-    kinds = ("relation", "event") if found["relation"] + found["event"] else ("entity",)
+    kinds = ("relation", "event") if counts["relation"] + counts["event"] else ("entity",)
     known = {
         raw
         for kind in kinds
@@ -249,23 +249,23 @@ class Trial(NamedTuple):
     why: str
     #: The tags bear no labels, see `tags.Style`.
     bare: bool = False
-    #: Of two readings that say the same, the one of the lower rank is told.
+    #: Of two readings that say the same, the one of the lower rank is preferred.
     rank: int = 0
 
     @property
     def quality(self) -> float:
-        """How sound the records are, whatever their number."""
+        """How sound the records are, from 0 to 1, whatever their number."""
         fit = self.found
         return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
 
     @property
     def torn(self) -> str | None:
-        """What is wrong with offsets that cut words, in words."""
+        """Say what is wrong with offsets that cut words; None if they do not."""
         return torn(self.found, self.dataset.language)
 
     @property
     def misplaced(self) -> bool:
-        """Whether offsets are what stands in the way."""
+        """Whether the offsets are the problem."""
         return bool(self.torn) or self.found.problem.startswith("offset_")
 
     @property

@@ -3,7 +3,7 @@
     IE-en/NER/CoNLL2003/  train.json  dev.json  test.json  schema.json
 
 The annotations are copied into a raw folder as they are, with a manifest (hashes and counts); the
-declaration is written into the catalogue. schema.json names the labels and their order. It holds no
+declaration is written into the catalog. schema.json names the labels and their order. It holds no
 tail types for KG, and its labels may lack some that occur: signatures come from the annotations,
 labels that occur but are not listed are added at the end, and what is only listed and cannot be
 declared is left out. All three are counted.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.adding.inferred import Schema
 
-#: How the files of a split may be called.
+#: The names that the files of a split may have.
 _FILES: Final = {
     "train": ("train",),
     "dev": ("dev", "valid", "validation"),
@@ -45,7 +45,7 @@ _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Wanted(NamedTuple):
-    """What the user says about the dataset. What is empty is inferred from the files."""
+    """What the user says about the dataset. Empty fields are inferred from the files."""
 
     id: str = ""
     source: str = ""
@@ -61,7 +61,7 @@ class Wanted(NamedTuple):
 def run(
     folder: Path, wanted: Wanted, raw: Path, declarations: Path | None = None
 ) -> dict[str, int]:
-    """Write the declaration and `<raw>/<id>/`; return what was counted.
+    """Write the declaration and `<raw>/<id>/`; return the counts.
 
     Without a folder of declarations, it is written where every command looks for it.
     """
@@ -78,16 +78,16 @@ def run(
     for path in (*files.values(), folder / "schema.json"):
         if path.exists() and (problem := raw_files.shut(path)):
             raise problem
-    schema, found = _schema(folder / "schema.json"), Survey()
-    splits = {split: _split(path, found) for split, path in files.items()}
-    if not found.records:
+    schema, survey = _schema(folder / "schema.json"), Survey()
+    splits = {split: _split(path, survey) for split, path in files.items()}
+    if not survey.records:
         todo = "check that they are in the unified format, and UTF-8"
         raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
-    tasks = wanted.tasks or inferred.tasks(folder, found)
+    tasks = wanted.tasks or inferred.tasks(folder, survey)
     counts = Counter(
         {key: sum(split["counts"][key] for split in splits.values()) for key in COUNTED}
     )
-    tables = inferred.tables(schema, found, tasks, folder, counts)
+    tables = inferred.tables(schema, survey, tasks, folder, counts)
     source = wanted.source or folder.resolve().name
     about: dict[str, Any] = {
         "title": f"{source}, from IEPile's unified format",
@@ -95,7 +95,7 @@ def run(
         "license": wanted.license,
         **({"license_url": wanted.license_url} if wanted.license_url else {}),
         **({"restrictions": [*wanted.restrictions]} if wanted.restrictions else {}),
-        "language": wanted.language or language.spoken(found.texts) or "en",
+        "language": wanted.language or language.spoken(survey.texts) or "en",
         "domain": wanted.domain,
         "tasks": [*tasks],
         "access": "licensed",
@@ -136,23 +136,23 @@ def _check(content: Mapping[str, Any], declaration: Path) -> None:
 
 
 def _splits(folder: Path) -> dict[str, Path]:
-    """Split -> its file."""
-    found = {}
+    """Return the file of each split."""
+    files = {}
     for split, names in _FILES.items():
         paths = (folder / f"{name}{end}" for name in names for end in (".json", ".jsonl"))
-        if there := [path for path in paths if path.exists() and not path.is_dir()]:
-            found[split] = there[0]
-    if not found:
+        if existing := [path for path in paths if path.exists() and not path.is_dir()]:
+            files[split] = existing[0]
+    if not files:
         raise RawFileError(
             "there is no train.json, dev.json or test.json here",
             where=folder,
             todo="name a folder of one dataset, such as IE-en/NER/CoNLL2003",
         )
-    return found
+    return files
 
 
 def _schema(path: Path) -> Schema:
-    """The three lines of schema.json: the types, the roles, and the roles of each type."""
+    """Read the three lines of schema.json: the types, the roles, and the roles of each type."""
     todo = "three JSON lines are wanted: a list of types, a list of roles, an object type -> roles"
     try:
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
@@ -175,14 +175,14 @@ def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
 
 
-def _split(path: Path, found: Survey) -> dict[str, Any]:
-    """A split of the manifest, counted as `normalize` will; what occurs is added to `found`."""
+def _split(path: Path, survey: Survey) -> dict[str, Any]:
+    """Return a split of the manifest, counted as `normalize` does; add its contents to `survey`."""
     if not path.stat().st_size:
         todo = "leave it out, or get it again"
         raise RawFileError("this file is empty: not one record", where=path, todo=todo)
     split = path.stem
-    found.read(split, reader_options.read("iepile_jsonl", [path], language=""))
-    counts = {**dict.fromkeys(COUNTED, 0), **found.counts[split]}
-    counts["rejects"] = len(found.rejects[split])
+    survey.read(split, reader_options.read("iepile_jsonl", [path], language=""))
+    counts = {**dict.fromkeys(COUNTED, 0), **survey.counts[split]}
+    counts["rejects"] = len(survey.rejects[split])
     file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
     return {"counts": counts, "files": [file]}

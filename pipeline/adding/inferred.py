@@ -1,4 +1,4 @@
-"""What the annotations of an imported dataset say about it: tasks, labels, signatures."""
+"""Infer the tasks, labels and signatures of an imported dataset from its annotations."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Schema = tuple[list[str], list[str], dict[str, list[str]]]
 Signature = tuple[str, str, str]
 
 
-def tasks(folder: Path, found: Survey) -> tuple[str, ...]:
-    """The task that the folder above is named after, or all that the annotations allow."""
+def tasks(folder: Path, survey: Survey) -> tuple[str, ...]:
+    """Return the task that the parent folder is named after, or all that the annotations allow."""
     above = folder.resolve().parent.name
     if above in TASKS:
         return (above,)
-    tasks: list[str] = ["NER"] if found.free else []
-    if found.signatures:
-        typed = all(head and tail for head, _, tail in found.signatures)
+    tasks: list[str] = ["NER"] if survey.free else []
+    if survey.signatures:
+        typed = all(head and tail for head, _, tail in survey.signatures)
         tasks += ["RE", "SPO", "KG"] if typed else ["RE"]
-    if found.labels["event"]:
-        tasks += ["EE", "EET", "EEA"] if found.labels["role"] else ["EET"]
+    if survey.labels["event"]:
+        tasks += ["EE", "EET", "EEA"] if survey.labels["role"] else ["EET"]
     if not tasks:
         raise RawFileError(
             "no annotation anywhere in these files",
@@ -39,14 +39,14 @@ def tasks(folder: Path, found: Survey) -> tuple[str, ...]:
 
 
 def tables(
-    schema: Schema, found: Survey, tasks: Sequence[str], folder: Path, counts: Counter[str]
+    schema: Schema, survey: Survey, tasks: Sequence[str], folder: Path, counts: Counter[str]
 ) -> dict[str, Any]:
-    """The tables of the declaration: reader, labels, roles of events, and signatures."""
+    """Return the tables of the declaration: reader, labels, roles of events, and signatures."""
     types, roles, roles_of = schema
     events = any(task in ("EE", "EET", "EEA") for task in tasks)
     signatures: list[Signature] = []
     if {"SPO", "KG"} & {*tasks}:
-        signatures = _signatures(schema, found, folder, counts)
+        signatures = _signatures(schema, survey, folder, counts)
     spelled = {"_".join(signature): signature[1] for signature in signatures}
     relations = [spelled[role] for role in roles if role in spelled] or roles
     listed = {
@@ -57,36 +57,38 @@ def tables(
     }
     labels: dict[str, list[str]] = {}
     for kind, known in listed.items():
-        new = sorted({*found.labels[kind]} - {*known})
+        new = sorted({*survey.labels[kind]} - {*known})
         counts["labels that schema.json lacks"] += len(new)
         labels[kind] = [*dict.fromkeys([*known, *new])]
-    own: dict[str, list[str]] = {}
+    roles_by_event: dict[str, list[str]] = {}
     for event in labels["event"] if labels["role"] else ():
-        new = sorted({*found.roles.get(event, ())} - {*roles_of.get(event, ())})
+        new = sorted({*survey.roles.get(event, ())} - {*roles_of.get(event, ())})
         counts["roles of events that schema.json lacks"] += len(new)
-        own[event] = [*dict.fromkeys([*roles_of.get(event, ()), *new])]
-    labels["role"] = [*dict.fromkeys([*labels["role"], *(r for rs in own.values() for r in rs)])]
+        roles_by_event[event] = [*dict.fromkeys([*roles_of.get(event, ()), *new])]
+    labels["role"] = [
+        *dict.fromkeys([*labels["role"], *(r for rs in roles_by_event.values() for r in rs)])
+    ]
     pairs: dict[str, list[list[str]]] = {}
     for head, relation, tail in signatures:
         pairs.setdefault(relation, []).append([head, tail])
     return {
         "reader": {"name": "iepile_jsonl"},
         "labels": {kind: known for kind, known in labels.items() if known},
-        "roles": own,
+        "roles": roles_by_event,
         "signatures": pairs,
     }
 
 
 def _signatures(
-    schema: Schema, found: Survey, folder: Path, counts: Counter[str]
+    schema: Schema, survey: Survey, folder: Path, counts: Counter[str]
 ) -> list[Signature]:
-    """Signatures in the order of schema.json: those that occur, and those it spells out.
+    """Return the signatures in the order of schema.json: those that occur, and those it spells out.
 
-    It lists them as `head_predicate_tail`, which is parted only where its own types allow one way,
-    or as bare predicates, whose types are those that occur.
+    The file lists them as `head_predicate_tail`, which is split only if its types allow just one
+    split, or as bare predicates, whose types are those that occur.
     """
     types, roles, roles_of = schema
-    untyped = sum(n for (head, _, tail), n in found.signatures.items() if not (head and tail))
+    untyped = sum(n for (head, _, tail), n in survey.signatures.items() if not (head and tail))
     if untyped:
         todo = "leave out SPO and KG with --tasks, or give every relation its types"
         raise DeclarationError(
@@ -94,26 +96,26 @@ def _signatures(
         )
     place = {label: i for i, label in enumerate(dict.fromkeys([*roles_of, *types]))}
     occurring: list[Signature] = sorted(
-        ((head or "", relation, tail or "") for head, relation, tail in found.signatures),
+        ((head or "", relation, tail or "") for head, relation, tail in survey.signatures),
         key=lambda s: (place.get(s[0], len(place)), place.get(s[2], len(place)), s),
     )
     ordered: dict[Signature, None] = {}
     for role in roles:
-        same = [s for s in occurring if "_".join(s) == role]
-        same = same or [s for s in occurring if s[1] == role]
-        if not same and role not in {r for own in roles_of.values() for r in own}:
+        matches = [s for s in occurring if "_".join(s) == role]
+        matches = matches or [s for s in occurring if s[1] == role]
+        if not matches and role not in {r for names in roles_of.values() for r in names}:
             ends = (
                 (head, role[len(head) + 1 : -len(tail) - 1], tail)
                 for head in types
                 for tail in types
                 if role.startswith(f"{head}_") and role.endswith(f"_{tail}")
             )
-            same = [s for s in ends if s[1]]
-            if len(same) != 1:
+            matches = [s for s in ends if s[1]]
+            if len(matches) != 1:
                 counts["relations listed that no types are known of"] += 1
                 continue
-        ordered.update(dict.fromkeys(same))
+        ordered.update(dict.fromkeys(matches))
     pairs = {(head, relation) for head, relation, _ in occurring}
-    left_out = sum((head, r) not in pairs for head, own in roles_of.items() for r in own)
+    left_out = sum((head, r) not in pairs for head, names in roles_of.items() for r in names)
     counts["attributes listed that never occur"] += left_out
     return [*dict.fromkeys([*ordered, *occurring])]

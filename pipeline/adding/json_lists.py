@@ -13,14 +13,14 @@ _DEEPEST: Final = 3
 
 
 class Items(NamedTuple):
-    """The list at one path: (text or tokens of its row, item) of each item."""
+    """The lists at one path of all rows: each item as (text or tokens of its row, item)."""
 
     path: str
     items: list[tuple[Any, Any]]
 
 
 def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
-    """(path, value) of all that is not an object below a value; short lists are taken apart."""
+    """Yield (path, value) for all but objects below a value; short lists also item by item."""
     if isinstance(value, dict) and depth:
         for key, inner in value.items():
             if _is_field(key):
@@ -34,7 +34,7 @@ def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[
 
 
 def documents(value: Any, path: str = "", depth: int = 2) -> Iterator[tuple[str, list[Any]]]:
-    """(path, rows) of lists of objects in a document, and of objects that hold nothing but them."""
+    """Yield (path, rows): lists of objects in a document, or objects of objects with equal keys."""
     inner = [*value.values()] if isinstance(value, dict) else value
     if isinstance(inner, list) and len(inner) > 1 and all(isinstance(v, dict) for v in inner):
         if isinstance(value, list):
@@ -47,7 +47,7 @@ def documents(value: Any, path: str = "", depth: int = 2) -> Iterator[tuple[str,
 
 
 def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of everything below a value, at any depth; items of lists share its path."""
+    """Yield (path, value) for all below a value, at any depth; items get their list's path."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from fields(inner, _joined(path, key))
@@ -59,7 +59,7 @@ def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def value_at(row: Any, path: str) -> Any:
-    """The value at a path of names and places, or None."""
+    """Return the value at a path of names and indexes, or None."""
     for step in path.split(".") if path else ():
         if isinstance(row, dict):
             row = row.get(step)
@@ -71,21 +71,21 @@ def value_at(row: Any, path: str) -> Any:
 
 
 def lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
-    """Every list of objects or lists in the rows, with the text that each item is about."""
-    found: dict[str, list[tuple[Any, Any]]] = {}
+    """Yield every list of objects or lists in the rows, each item with the text of its row."""
+    items_of_path: dict[str, list[tuple[Any, Any]]] = {}
     for row in rows:
         words = value_at(row, text)
         if tokens and isinstance(words, list) and words and isinstance(words[0], list):
             words = [token for sentence in words for token in sentence]
-        for path, own in _inside(row, "", _DEEPEST):
-            found.setdefault(path, []).extend((words, item) for item in own)
-    for path, items in found.items():
+        for path, values in _inside(row, "", _DEEPEST):
+            items_of_path.setdefault(path, []).extend((words, item) for item in values)
+    for path, items in items_of_path.items():
         if items:
             yield Items(path, items)
 
 
 def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
-    """(path, list) of every list of objects or lists below a value."""
+    """Yield (path, list) for every list of objects or lists below a value."""
     if isinstance(value, dict) and depth:
         if path:
             yield from _turned(value, path)
@@ -97,12 +97,12 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
         if objects and any(
             str(key).lower() in FIELDS["annotator"] for item in value for key in item
         ):
-            return  # What several users say of one text is not one annotation of it.
+            return  # Annotations of one text by several users are not one annotation.
         if value and all(isinstance(item, dict | list) for item in value):
             yield path, value
         for place, item in enumerate(value if objects or depth else ()):
             if not isinstance(item, dict):
-                # In a list of other values, an object has a path by its place.
+                # In a list of mixed values, the path of an object ends in its index.
                 continue
             if not objects:
                 yield from _inside(item, _joined(path, place), depth - 1)
@@ -112,7 +112,7 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
 
 
 def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]:
-    """Objects that stand for lists: columns of equal length, or label -> string -> places."""
+    """Yield lists made from objects: columns of equal length, or label -> string -> places."""
     columns = [*value.values()]
     if columns and all(isinstance(column, list) for column in columns):
         plain = not any(isinstance(cell, dict) for column in columns for cell in column)
@@ -131,7 +131,7 @@ def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]
 
 
 def _is_field(key: Any) -> bool:
-    """Whether a path can name a field, and its name does not say that it is a prediction."""
+    """Whether a path can name this field; fields that hold predictions do not count."""
     name = str(key).lower()
     return not ("." in name or name in FIELDS["predicted"] or name.startswith("predict"))
 

@@ -1,9 +1,9 @@
-"""Where things stand in rows of JSON whose fields nobody named: found from what the fields hold.
+"""Infer from their contents which fields of JSON rows hold the text and the annotations.
 
-The longest string is the text. A list of objects with two numbers that fit the text, or with a
-string of it, is one of mentions; one whose values are ids or places of mentions, or two strings of
-the text, is one of relations; one with a trigger or a list of roles is one of events. Names decide
-only between fields that hold the same. The options found are those of `json_rows`.
+The longest string is the text. A list of objects holds mentions if they have two numbers that fit
+the text, or a string of it. It holds relations if their values are ids or places of mentions, or
+two strings of the text. It holds events if they have a trigger or a list of roles. Names decide
+only between fields with the same kind of contents. The results are options of `json_rows`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MARKED: Final = {
     "head": {"at": "marks.0", "start": 0, "end": 1},
     "tail": {"at": "marks.1", "start": 0, "end": 1},
 }
-#: So many items tell whether two numbers are the ends of spans.
+#: How many items are inspected to see whether two numbers are the ends of spans.
 _ENOUGH: Final = 200
 
 
 def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
-    """Options under which the rows may be read, the likeliest first.
+    """Yield options with which the rows may be read, the likeliest first.
 
-    The rows are those at a path of documents, or the documents themselves.
+    The rows are the documents themselves, or lie at `path` in a document.
     """
     places = {"rows": path} if path else {}
     for text in _texts(rows):
@@ -44,10 +44,10 @@ def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
 
 
 def of_one(rows: Sequence[Any]) -> Iterator[Options]:
-    """Options under which each row is one mention or one relation, by characters or by words."""
-    (text, *_) = [path for own in _texts(rows) if (path := own.get("text"))] or [""]
+    """Yield options that read each row as one mention or relation, by characters or by words."""
+    (text, *_) = [path for place in _texts(rows) if (path := place.get("text"))] or [""]
     words = [{**row, text: str(row[text]).split()} for row in rows if row.get(text)]
-    document = {"source_id": found} if (found := _shared(rows, text)) else {}
+    document = {"source_id": field} if (field := _shared(rows, text)) else {}
     for given in (rows, words):
         for options in shapes(given):
             if options.get("entities", {}).get("at") == "" or "marks" in options:
@@ -55,55 +55,55 @@ def of_one(rows: Sequence[Any]) -> Iterator[Options]:
 
 
 def _shared(rows: Sequence[Any], text: str) -> str | None:
-    """The field that is the same in rows of one text, and differs where texts differ."""
+    """Return the field that is the same in rows of one text, and differs if texts differ."""
     for field in (key for key in rows[0] if key != text):
         pairs = {(str(row.get(field)), str(row.get(text))) for row in rows}
-        if len(pairs) == len({one for one, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
+        if len(pairs) == len({v for v, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
             return str(field)
     return None
 
 
 def _document(rows: Sequence[Any]) -> Options:
-    """The field of the document's id, where its name says so."""
+    """Return the option that names the field of the document's id, if there is such a field."""
     named = FIELDS["source_id"]
     keys = {key for row in rows if isinstance(row, dict) for key in row}
-    found = next((key for name in named for key in keys if key.lower() == name), None)
-    values = [row.get(found) for row in rows if isinstance(row, dict)] if found else []
+    id_key = next((key for name in named for key in keys if key.lower() == name), None)
+    values = [row.get(id_key) for row in rows if isinstance(row, dict)] if id_key else []
     sound = values and all(isinstance(v, str | int) for v in values) and len({*values}) > 1
-    return {"source_id": found} if sound else {}
+    return {"source_id": id_key} if sound else {}
 
 
 def gold(rows: Sequence[Any]) -> Options:
-    """The fields that say which rows somebody has approved, and who annotated them.
+    """Return the options that name approved rows, and the field of the annotator.
 
-    An annotator is of interest where several annotate the same texts.
+    The annotator matters only if several annotate the same texts.
     """
-    found: dict[str, list[str | bool]] = {}
+    approved: dict[str, list[str | bool]] = {}
     objects = [row for row in rows if isinstance(row, dict)]
     for row in objects:
         for key, value in row.items():
             known = APPROVED.get(str(key).lower())
             if known and isinstance(value, bool | str):
-                own = found.setdefault(key, [])
-                if value not in own and str(value).lower() in known:
-                    own.append(value)
+                values = approved.setdefault(key, [])
+                if value not in values and str(value).lower() in known:
+                    values.append(value)
     keys = {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}
     for key in sorted(keys):
         pairs = {(str(max(row.values(), key=_length)), str(row.get(key))) for row in objects}
         if len(pairs) > len({text for text, _ in pairs}):
-            return {"annotator": key, **({"only": found} if found else {})}
-    return {"only": found} if found else {}
+            return {"annotator": key, **({"only": approved} if approved else {})}
+    return {"only": approved} if approved else {}
 
 
 def _length(value: Any) -> int:
-    """How long a string is, or a list of them; everything else is short."""
+    """Return the length of a string, or of a list of strings; 0 for anything else."""
     words = value if isinstance(value, list) and all(map(_is_string, value)) else [value]
     return sum(len(word) for word in words if isinstance(word, str))
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
-    """Where the text may stand, the likeliest first; a list of tokens, or of lists of them."""
-    found: dict[tuple[str, str], float] = {}
+    """Return where the text may be, the likeliest first: a string, or tokens, nested or not."""
+    scores: dict[tuple[str, str], float] = {}
     sizes: dict[tuple[str, str], list[int]] = {}
     strange: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -111,7 +111,7 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
         text = max((value for _, value in values if isinstance(value, str)), key=len, default="")
         for path, value in values:
             if any(step.isdigit() for step in path.split(".")[1:]):
-                continue  # The strings of an item's list are no texts of the row.
+                continue  # The strings of an item in a list are not the text of the row.
             if isinstance(value, str):
                 sizes.setdefault(("text", path), []).append(len(value))
             elif isinstance(value, list) and value:
@@ -120,21 +120,21 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                     sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
                     standing, words = sum(token in text for token in flat), len(text.split())
                     strange["tokens", path] += standing * 2 < len(flat) <= words * 2
-    for (kind, path), own in sizes.items():
-        if len(own) * 2 < len(rows) or sum(own) < 2 * len(own):
+    for (kind, path), lengths in sizes.items():
+        if len(lengths) * 2 < len(rows) or sum(lengths) < 2 * len(lengths):
             continue
-        if strange[kind, path] * 2 > len(own):
-            continue  # Parts of speech, lemmas and the like are as many as the words of the text.
+        if strange[kind, path] * 2 > len(lengths):
+            continue  # Parts of speech and lemmas are also one per word of the text.
         place = _rank(kind, path)
-        found[kind, path] = sum(own) / len(own) * (3 if place is not None else 1)
+        scores[kind, path] = sum(lengths) / len(lengths) * (3 if place is not None else 1)
         if kind == "tokens":
-            found[kind, path] /= 2  # A text is better than its tokens, where both are there.
-    best = sorted(found, key=lambda key: (-found[key], key))[:3]
+            scores[kind, path] /= 2  # A text is better than its tokens, if both exist.
+    best = sorted(scores, key=lambda key: (-scores[key], key))[:3]
     return [{kind: path} for kind, path in best]
 
 
 def _rank(kind: str, path: str) -> int | None:
-    """How likely a name is for a field of this kind, 0 first; None where it says nothing."""
+    """Rank a name for a field of this kind, the likeliest 0; None if the name says nothing."""
     name = path.rsplit(".", 1)[-1].lower()
     parts = path.lower().split(".")
     names = FIELDS[kind]
@@ -144,103 +144,105 @@ def _rank(kind: str, path: str) -> int | None:
 
 
 def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
-    """A text with its annotations: everything that is found beside it."""
+    """Yield options for a text with all annotations that the rows hold for it."""
     ((kind, where),) = text.items()
     tokens = kind == "tokens"
-    found = [*lists(rows, where, tokens=tokens)]
-    entities = [o for own in found for o in _entities(own, tokens=tokens)]
+    listings = [*lists(rows, where, tokens=tokens)]
+    entities = [o for listing in listings for o in _entities(listing, tokens=tokens)]
     for tags in _tags(rows, where) if tokens else ():
         yield {**text, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
     itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
-    entities += [own for own in _entities(itself, tokens=tokens) if _names_a_mention(own[1])]
+    entities += [
+        entity for entity in _entities(itself, tokens=tokens) if _names_a_mention(entity[1])
+    ]
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
-    relations = [r for own in (*found, itself) for r in _relations(own, best)]
-    events = [e for own in (*found, itself) for e in _events(own)]
-    beside = {
+    relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
+    events = [e for listing in (*listings, itself) for e in _events(listing)]
+    others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
         **({"events": max(events, key=lambda e: e[0])[1]} if events else {}),
     }
-    used = [table["at"] for table in beside.values()]
-    used += [table["arguments"]["at"] for table in beside.values() if "arguments" in table]
-    free = [own for own in entities if not _within(own[1]["at"], used)]
-    for _, own in sorted(free, key=lambda e: -e[0])[:2]:
-        ends = ({}, {"inclusive_end": True}) if own.get("end") is not None else ({},)
-        for more in (*ends, *_from_one(own, relations, found)):
-            yield {**text, **more, "entities": own, **beside}
-    if beside:
-        yield {**text, **beside}
+    used = [table["at"] for table in others.values()]
+    used += [table["arguments"]["at"] for table in others.values() if "arguments" in table]
+    free = [entity for entity in entities if not _within(entity[1]["at"], used)]
+    for _, table in sorted(free, key=lambda e: -e[0])[:2]:
+        ends = ({}, {"inclusive_end": True}) if table.get("end") is not None else ({},)
+        for extra in (*ends, *_from_one(table, relations, listings)):
+            yield {**text, **extra, "entities": table, **others}
+    if others:
+        yield {**text, **others}
 
 
 def _names_a_mention(table: Options) -> bool:
-    """Whether the fields of a row that may be a mention give its place, or are called so."""
+    """Whether a row that may be a mention gives its place, or names its label and its string."""
     parts = {"label": table["label"], "string": table.get("text", "")}
     named = all(_rank(kind, str(path)) is not None for kind, path in parts.items())
     return "end" in table or (named and parts["label"] != parts["string"])
 
 
 def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
-    """What opens and closes the head, then the tail, of a relation in most of the texts."""
-    found: Counter[tuple[str, ...]] = Counter()
+    """Return the marks that open and close the head, then the tail, in most of the texts."""
+    counts: Counter[tuple[str, ...]] = Counter()
     for row in rows:
-        own = {match.groups() for match in _CLOSING.finditer(str(value_at(row, text)))}
-        # The head is called so, or is the first by the alphabet, as e1 is.
-        heads = sorted(own, key=lambda m: (m[1].lower() not in FIELDS["head"], m[1]))
+        marks = {match.groups() for match in _CLOSING.finditer(str(value_at(row, text)))}
+        # The head is named so, or comes first in the alphabet, as e1 does.
+        heads = sorted(marks, key=lambda m: (m[1].lower() not in FIELDS["head"], m[1]))
         if len(heads) == 2:
-            found[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
-    most, n = max(found.items(), key=lambda own: own[1], default=((), 0))
+            counts[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
+    most, n = max(counts.items(), key=lambda item: item[1], default=((), 0))
     return most if n * 2 > len(rows) else ()
 
 
 def _from_one(
-    entities: Options, relations: Sequence[tuple[float, Options]], found: Sequence[Items]
+    entities: Options, relations: Sequence[tuple[float, Options]], listings: Sequence[Items]
 ) -> Iterator[Options]:
-    """The option that relations count entities from 1, where no relation names one by 0."""
+    """Yield the option that relations count entities from 1, if none refers to entity 0."""
     table = max(relations, key=lambda r: r[0])[1] if relations else {}
     refs = [
         str(side["ref"]) for side in (table.get("head", {}), table.get("tail", {})) if "ref" in side
     ]
-    own = next((o for o in found if o.path == table.get("at")), None)
-    if own is None or "id" in entities or not refs:
+    listing = next((o for o in listings if o.path == table.get("at")), None)
+    if listing is None or "id" in entities or not refs:
         return
-    values = [value_at(item, ref) for _, item in own.items for ref in refs]
+    values = [value_at(item, ref) for _, item in listing.items for ref in refs]
     if values and all(type(value) is int and value > 0 for value in values):
         yield {"first_ref": 1}
 
 
 def _without(row: Any, text: str) -> Any:
-    """A row that may be a relation or an event itself, without its text."""
+    """Return the row without its text: what is left may be a relation or an event."""
     return {k: v for k, v in row.items() if k != text} if isinstance(row, dict) else row
 
 
 def _within(path: str, others: Sequence[str]) -> bool:
-    """Whether a list is one of these, or a list inside of their items."""
+    """Whether a list is one of these, or inside their items."""
     return any(path == other or path.startswith(f"{other}.*.") for other in others)
 
 
 class _Fields(NamedTuple):
-    """What the fields of the items of a list hold, over all items."""
+    """The fields of the items of a list, by what they hold over all items."""
 
     numbers: list[str]
-    #: Strings that stand in the text; other strings that recur, or lists of them.
+    #: Strings of the text; then, as labels, other strings, or lists of them.
     strings: list[str]
     labels: list[str]
     ids: list[str]
 
 
-def _fields(own: Items) -> _Fields:
+def _fields(listing: Items) -> _Fields:
     values: dict[str, list[tuple[Any, Any]]] = {}
-    for text, item in own.items:
+    for text, item in listing.items:
         for path, value in leaves(item):
             values.setdefault(path, []).append((text, value))
     numbers: list[str] = []
     strings: list[str] = []
     labels: list[str] = []
     ids: list[str] = []
-    total = len(own.items)
-    for path, found in values.items():
-        kept = [(text, v) for text, v in found if v is not None]
+    total = len(listing.items)
+    for path, pairs in values.items():
+        kept = [(text, v) for text, v in pairs if v is not None]
         if len(kept) * 2 < total and len(kept) < 5:
             continue
         if all(type(v) is int for _, v in kept):
@@ -265,73 +267,78 @@ def _is_string(value: Any) -> bool:
 
 
 def _named(kind: str, paths: Iterable[str]) -> str | None:
-    """The path whose name is the likeliest for a field of this kind; None where none is."""
+    """Return the path with the likeliest name for a field of this kind; None if no name fits."""
     ranked = [(rank, path) for path in paths if (rank := _rank(kind, path)) is not None]
     return min(ranked)[1] if ranked else None
 
 
-def _label(own: Items, fields: _Fields, taken: set[str | None]) -> str | None:
-    """The field of the label: by its name, else the one of fewest values that recur."""
-    # A short label may stand in the text by chance: `name` may be a label as well as a string.
+def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | None:
+    """Return the field of the label: by its name, else the one with the fewest values."""
+    # A short label may occur in the text by chance: `name` may be a label or a string.
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
-    if (found := _named("label", free)) is not None and found.rsplit(".", 1)[-1] not in ("0", "1"):
-        return found
+    if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
+        return path
     distinct = {
-        path: len({str(value_at(item, path)) for _, item in own.items}) for path in fields.labels
+        path: len({str(value_at(item, path)) for _, item in listing.items})
+        for path in fields.labels
     }
     free = [path for path in fields.labels if path not in taken]
     return min(free, key=lambda path: (distinct[path], path), default=None)
 
 
-def _kind_of_row(own: Items) -> str | None:
-    """The field of what a whole row is: called so, or with the fewest strings, which recur."""
-    fields = _fields(own)
-    if (named := _label(own, fields, set())) is not None:
+def _kind_of_row(listing: Items) -> str | None:
+    """Return the field that labels a whole row: by its name, or with the fewest values."""
+    fields = _fields(listing)
+    if (named := _label(listing, fields, set())) is not None:
         return named
-    kinds = {path: len({value_at(row, path) for _, row in own.items}) for path in fields.strings}
+    kinds = {
+        path: len({value_at(row, path) for _, row in listing.items}) for path in fields.strings
+    }
     path = min(kinds, key=lambda path: kinds[path], default="")
-    return path if path and kinds[path] * 2 < len(own.items) else None
+    return path if path and kinds[path] * 2 < len(listing.items) else None
 
 
-def _entities(own: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
-    """How the items of a list may be mentions, each with a weight."""
-    fields = _fields(own)
+def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
+    """Yield (weight, options) for reading the items of a list as mentions."""
+    fields = _fields(listing)
     string = _named("string", fields.strings) or next(iter(fields.strings), None)
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
-        yield 2.0 * len(own.items), {"at": own.path, **places}
+        yield 2.0 * len(listing.items), {"at": listing.path, **places}
         return
-    label = _label(own, fields, {string})
+    label = _label(listing, fields, {string})
     if label is None and len(fields.strings) == 1:
         label, string = string, None
     if label is None:
         return
-    start, end, fitting = _ends(own, fields, string)
-    table = {"at": own.path, "label": label}
+    start, end, fitting = _ends(listing, fields, string)
+    table = {"at": listing.path, "label": label}
     if start is not None:
         table |= {"start": start, "end": end} if end is not None else {"start": start}
         if string is not None and not tokens and string != label:
             table["text"] = string
         ids = [path for path in fields.ids if path not in (start, end, label, string)]
-        if own.path and (named := _named("id", ids)) is not None:
+        if listing.path and (named := _named("id", ids)) is not None:
             table["id"] = named
-        yield len(own.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
+        yield len(listing.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
     elif string is not None:
-        yield len(own.items) * 0.5, {**table, "text": string}
+        yield len(listing.items) * 0.5, {**table, "text": string}
 
 
 def _position(path: str) -> str | int:
     return int(path) if path.isdigit() else path
 
 
-def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, str | None, float]:
-    """The fields of start and end: those that fit the texts most often, by name where equal."""
+def _ends(
+    listing: Items, fields: _Fields, string: str | None
+) -> tuple[str | None, str | None, float]:
+    """Return the fields of start and end, and their score: fit to the texts, and known names."""
     best: tuple[float, int, str, str] | None = None
     for start in fields.numbers:
         for end in fields.numbers:
             if start == end:
                 continue
-            fit = _fitting(own, start, end, string)
+            fit = _fitting(listing, start, end, string)
             names = [_rank("start", start), _rank("end", end)]
             known = sum(rank is not None for rank in names)
             if fit > 0.5 and (best is None or (-fit - known, 0, start, end) < best):
@@ -344,10 +351,10 @@ def _ends(own: Items, fields: _Fields, string: str | None) -> tuple[str | None, 
     return None, None, 0.0
 
 
-def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
-    """How often two numbers are the ends of a span of the text, or of the string that is given."""
+def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
+    """Return how often two numbers are the ends of a span, or of the given string, in the text."""
     fit = 0.0
-    some = own.items[:_ENOUGH]
+    some = listing.items[:_ENOUGH]
     for text, item in some:
         a, b = value_at(item, start), value_at(item, end)
         if type(a) is not int or type(b) is not int or not hasattr(text, "__len__"):
@@ -360,55 +367,55 @@ def _fitting(own: Items, start: str, end: str, string: str | None) -> float:
 
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
-    """Lists as long as the list of tokens, of strings or numbers that recur."""
-    found: Counter[str] = Counter()
+    """Yield options for lists of tags: as long as the tokens, of recurring strings or numbers."""
+    counts: Counter[str] = Counter()
     kinds: dict[str, set[Any]] = {}
     for row in rows:
         size = len(value_at(row, tokens) or ())
         for path, value in leaves(row):
             parallel = isinstance(value, list) and len(value) == size > 0 and path != tokens
             if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
-                found[path] += 1
+                counts[path] += 1
                 kinds.setdefault(path, set()).update(value)
-    sound = [path for path, n in found.items() if n * 2 > len(rows)]
+    sound = [path for path, n in counts.items() if n * 2 > len(rows)]
     for path in sorted(sound, key=lambda p: (99 if (r := _rank("tags", p)) is None else r, p)):
         numbers = any(type(tag) is int for tag in kinds[path])
         if numbers or "O" in kinds[path] or len(kinds[path]) < 50:
             schemes = ("IOB2",) if numbers else ("IOB2", "BIOES", "IO")
             for scheme in schemes:
-                more = {} if scheme == "IOB2" else {"scheme": scheme}
-                yield {"tags": path, **more}
+                options = {} if scheme == "IOB2" else {"scheme": scheme}
+                yield {"tags": path, **options}
 
 
-def _relations(own: Items, entities: Options) -> Iterator[tuple[float, Options]]:
-    """How the items of a list may be relations: by ids, places or strings of their ends."""
-    fields = _fields(own)
+def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
+    """Yield (weight, options) for items as relations, by ids, places or strings of their ends."""
+    fields = _fields(listing)
     if (
         len(fields.strings) == 2
         and fields.labels
-        and all(isinstance(i, list) for _, i in own.items)
+        and all(isinstance(i, list) for _, i in listing.items)
     ):
         # A triple of strings: the head comes first.
         head, tail = ({"text": _position(path)} for path in fields.strings)
-        table: Options = {"at": own.path, "label": _position(fields.labels[0])}
-        yield float(3 * len(own.items)), {**table, "head": head, "tail": tail}
+        table: Options = {"at": listing.path, "label": _position(fields.labels[0])}
+        yield float(3 * len(listing.items)), {**table, "head": head, "tail": tail}
         return
     sides = {side: _side(side, fields) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         return
     head, tail = sides["head"] or {}, sides["tail"] or {}
     taken: set[str | None] = {str(path) for side in (head, tail) for path in side.values()}
-    label = _label(own, fields, taken)
+    label = _label(listing, fields, taken)
     if label is None:
         return
-    if "ref" in head and (not entities or own.path == entities.get("at")):
+    if "ref" in head and (not entities or listing.path == entities.get("at")):
         return
-    table = {"at": own.path, "label": label, "head": head, "tail": tail}
-    yield float(len(own.items)), table
+    table = {"at": listing.path, "label": label, "head": head, "tail": tail}
+    yield float(len(listing.items)), table
 
 
 def _side(side: str, fields: _Fields) -> Options | None:
-    """How the head or the tail of a relation is told."""
+    """Return the options of the head or the tail of a relation; None if no field names it."""
     paths = (*fields.strings, *fields.labels, *fields.numbers)
     named = [path for path in paths if _is_side(side, path)]
     strings = [path for path in named if path in fields.strings]
@@ -422,7 +429,7 @@ def _side(side: str, fields: _Fields) -> Options | None:
 
 
 def _is_side(side: str, path: str) -> bool:
-    """Whether a path names the head, or the tail, of a relation: subject_type, em1Text, from_id."""
+    """Whether a path names this end of a relation, such as subject_type, em1Text or from_id."""
     first = path.lower().split(".")[0]
     names = FIELDS[side]
     return first in names or any(
@@ -431,28 +438,29 @@ def _is_side(side: str, path: str) -> bool:
     )
 
 
-def _events(own: Items) -> Iterator[tuple[float, Options]]:
-    """How the items of a list may be events: with a trigger, or with a list of roles."""
-    objects = [(text, item) for text, item in own.items if isinstance(item, dict)]
+def _events(listing: Items) -> Iterator[tuple[float, Options]]:
+    """Yield (weight, options) for items as events, with a trigger or a list of roles."""
+    objects = [(text, item) for text, item in listing.items if isinstance(item, dict)]
     keys = Counter(key for _, item in objects for key in item)
     trigger = _named("trigger", [k for k in keys if keys[k] * 4 > len(objects)])
     arguments = _named("arguments", [k for k in keys if keys[k] * 4 > len(objects)])
     if trigger is None and arguments is None:
         return
     flat = Items(
-        own.path, [(t, {k: v for k, v in i.items() if k != arguments}) for t, i in objects]
+        listing.path, [(t, {k: v for k, v in i.items() if k != arguments}) for t, i in objects]
     )
     fields = _fields(flat)
     label = _label(flat, fields, {trigger})
     if label is None:
         return
-    table: Options = {"at": own.path, "label": label}
+    table: Options = {"at": listing.path, "label": label}
     if trigger is not None:
         inside = [i.get(trigger) for _, i in objects]
         nested = any(isinstance(value, dict) for value in inside)
         table["trigger"] = _span(
             Items(
-                own.path, [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)]
+                listing.path,
+                [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)],
             )
             if nested
             else flat,
@@ -472,12 +480,12 @@ def _events(own: Items) -> Iterator[tuple[float, Options]]:
     yield float(len(objects) * 2), table
 
 
-def _span(own: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
-    """The span of a trigger or an argument in its object: string, start and end."""
-    fields = _fields(own)
+def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
+    """Return the options of the span of a trigger or an argument: string, start and end."""
+    fields = _fields(listing)
     strings = [p for p in fields.strings if p not in taken]
     text = base.get("text") or _named("argument", strings) or next(iter(strings), None)
-    start, end, _ = _ends(own, fields, text)
+    start, end, _ = _ends(listing, fields, text)
     if start is None:
         starts = [p for p in fields.numbers if "start" in p and (kind in p or "at" in base)]
         start = next(iter(starts), None)

@@ -1,6 +1,6 @@
-"""The language of texts, from their script, and in Latin script from their most common words.
+"""Detect the language of texts by their script, and in Latin script by their most common words.
 
-Only texts that were read count: keys, tags and labels are often English around any text.
+Only the texts count: keys, tags and labels are often English whatever the language of the text.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ _DATA: Final[dict[str, Any]] = tomllib.loads(
 )
 _LETTERS: Final = {code: re.compile(f"[{span}]") for code, span in _DATA["scripts"].items()}
 _VARIANTS: Final = {
-    script: {code: re.compile(pattern) for code, pattern in own.items()}
-    for script, own in _DATA["variants"].items()
+    script: {code: re.compile(pattern) for code, pattern in patterns.items()}
+    for script, patterns in _DATA["variants"].items()
 }
 _WORDS: Final = {code: frozenset(words.split()) for code, words in _DATA["small_words"].items()}
 _NEAR: Final = [frozenset(group) for group in _DATA["near"]["groups"]]
-#: Languages in which only one end of a mention need be where a word ends.
+#: Languages in which only one end of a mention must be at the end of a word.
 AFFIXED: Final = frozenset(_DATA["words"]["affixed"])
 _TOKEN: Final = re.compile(r"[^\W\d_]+")
-#: No more texts are read after this many characters.
+#: Reading stops after this many characters.
 _ENOUGH: Final = 400_000
 
 
 def disagreement(declared: str, texts: Iterable[str]) -> str | None:
-    """The language that texts are in, where it is clearly not the one that is declared."""
-    found = spoken(texts)
+    """Return the language of the texts if it clearly differs from the declared one, else None."""
+    detected = spoken(texts)
     known = {*_LETTERS, *_WORDS}.union(*_NEAR)
-    if found is None or found == declared or declared not in known:
+    if detected is None or detected == declared or declared not in known:
         return None
-    return None if any({found, declared} <= near for near in _NEAR) else found
+    return None if any({detected, declared} <= near for near in _NEAR) else detected
 
 
 def spoken(texts: Iterable[str]) -> str | None:
-    """The ISO 639-1 code of the language of most texts; None if they hold no letters."""
+    """Return the ISO 639-1 code of the language of most texts; None if they hold no letters."""
     scripts: Counter[str] = Counter()
     words: Counter[str] = Counter()
     read = 0
@@ -49,9 +49,9 @@ def spoken(texts: Iterable[str]) -> str | None:
     for text in texts:
         read += len(text)
         kept.append(text)
-        found = {code: len(pattern.findall(text)) for code, pattern in _LETTERS.items()}
-        scripts.update({code: n for code, n in found.items() if n})
-        scripts["latin"] += sum(map(str.isalpha, text)) - sum(found.values())
+        letters = {code: len(pattern.findall(text)) for code, pattern in _LETTERS.items()}
+        scripts.update({code: n for code, n in letters.items() if n})
+        scripts["latin"] += sum(map(str.isalpha, text)) - sum(letters.values())
         words.update(_TOKEN.findall(text.lower()))
         if read > _ENOUGH:
             break
@@ -64,10 +64,10 @@ def spoken(texts: Iterable[str]) -> str | None:
     script = max(sorted(weights), key=lambda code: weights[code])
     if script != "latin":
         variants = _VARIANTS.get(script, {})
-        own = {code: sum(len(p.findall(t)) for t in kept) for code, p in variants.items()}
-        best = max(sorted(own), key=lambda code: own[code], default=None)
-        return best if best and own[best] * 100 > scripts[script] else script
+        variant_hits = {code: sum(len(p.findall(t)) for t in kept) for code, p in variants.items()}
+        best = max(sorted(variant_hits), key=lambda code: variant_hits[code], default=None)
+        return best if best and variant_hits[best] * 100 > scripts[script] else script
     hits = {code: sum(words[w] for w in small) for code, small in _WORDS.items()}
     best = max(hits, key=lambda code: hits[code])
-    # Names and titles bring a few foreign words: a lead of two over English is no evidence.
+    # Names and titles contain a few foreign words: two more hits than English prove nothing.
     return best if hits[best] > hits["en"] * 1.2 + 2 else "en"

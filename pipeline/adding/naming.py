@@ -1,4 +1,4 @@
-"""Readable names for raw labels, as other datasets have them, and the tables of [labels]."""
+"""Find readable names for raw labels, and make the tables of [labels]."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ NO_RELATION: Final = frozenset(
         *("无", "无关系", "未知", "没有关系", "其他关系"),
     )
 )
-#: What other datasets call otherwise, for reasons of their own.
+#: Names that override those of other datasets.
 _OWN_NAMES: Final = {"MISC": "miscellaneous", "Misc": "miscellaneous", "misc": "miscellaneous"}
 
 
 @cache
 def _known_names(language: str) -> dict[str, str]:
-    """Raw label -> the readable name that most datasets of a language have for it."""
+    """Map raw labels to the readable names that most datasets of a language use."""
     votes: dict[str, Counter[str]] = {}
     for name in catalog.ids():
         dataset = catalog.load(name)
@@ -46,14 +46,16 @@ def _known_names(language: str) -> dict[str, str]:
                 for raw, readable in dataset.names(kind).items():
                     if raw != readable:
                         votes.setdefault(raw, Counter())[readable] += 1
-    return {raw: min(own, key=lambda n: (-own[n], n)) for raw, own in votes.items()} | _OWN_NAMES
+    return {
+        raw: min(counts, key=lambda n: (-counts[n], n)) for raw, counts in votes.items()
+    } | _OWN_NAMES
 
 
 def readable(
     labels: Iterable[str], language: str, names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Raw label -> a readable name: as told, as in other datasets, or the words it is made of."""
-    found: dict[str, str] = {}
+    """Map raw labels to readable names: as given, as in other datasets, or from their words."""
+    name_of: dict[str, str] = {}
     for raw in labels:
         words = [w for w in _WORDS.split(raw) if w]
         acronym = raw.isupper() and len(raw) <= 4
@@ -61,31 +63,31 @@ def readable(
         if language != "zh" and not acronym:
             plain = plain.lower()
         name = (names or {}).get(raw) or _known_names(language).get(raw, plain)
-        found[raw] = raw if name in found.values() else name
-    return found
+        name_of[raw] = raw if name in name_of.values() else name
+    return name_of
 
 
 def prepared(survey: Survey, language: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """The tables of [labels] for the raw labels that were counted."""
-    found: dict[str, Any] = {}
+    """Return the tables of [labels] for the raw labels that were counted."""
+    tables: dict[str, Any] = {}
     for kind, counts in survey.labels.items():
         nothing = {raw for raw in counts if kind == "relation" and says_nothing(raw)}
         if nothing:
-            found["no_relation"] = sorted(nothing)
-        own = readable(sorted({*counts} - nothing), language, names)
-        if own:
-            same = all(raw == name for raw, name in own.items())
-            found[kind] = [*own] if same and not unreadable(own, language) else own
-    return found
+            tables["no_relation"] = sorted(nothing)
+        name_of = readable(sorted({*counts} - nothing), language, names)
+        if name_of:
+            same = all(raw == name for raw, name in name_of.items())
+            tables[kind] = [*name_of] if same and not unreadable(name_of, language) else name_of
+    return tables
 
 
 def says_nothing(relation: str) -> bool:
-    """Whether a relation's label says that there is none."""
+    """Whether a label of a relation says that there is no relation."""
     return relation.strip().lower() in NO_RELATION
 
 
 def unreadable(names: Mapping[str, str], language: str) -> list[str]:
-    """Raw labels whose names a model could only guess at: codes, or words of another language."""
+    """Return raw labels whose names a model must guess at: codes, or words of another language."""
     return [raw for raw, name in names.items() if _is_code(name) or _foreign(name, language)]
 
 
@@ -103,9 +105,9 @@ def _foreign(name: str, language: str) -> bool:
 
 
 def told_names(path: Path) -> dict[str, str]:
-    """Raw label -> name of a table: CSV or TSV of two columns, JSON, or lines of `name number`.
+    """Read raw label -> name: two columns of CSV or TSV, JSON, or lines of `name number`.
 
-    Raises RawFileError where it is none of these.
+    Raises RawFileError if the file is none of these.
     """
     text = decode(path.read_bytes()).removeprefix("\ufeff")
     todo = "two columns are wanted, the raw label and its name; or a JSON object of the same"
@@ -123,7 +125,7 @@ def told_names(path: Path) -> dict[str, str]:
     if not pairs or not all(isinstance(cell, str | int) for pair in pairs for cell in pair):
         raise RawFileError("this is no table of names", where=path, todo=todo)
     cells = [(str(a).strip(), str(b).strip()) for a, b in pairs]
-    # Lists that give each name a number are read from the number to the name.
+    # Lists of names with numbers are read as number -> name.
     turned = all(b.isdigit() for _, b in cells) and not all(a.isdigit() for a, _ in cells)
     return {b: a for a, b in cells} if turned else dict(cells)
 

@@ -27,12 +27,12 @@ _NAMES: Final = {
 _SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words}
 _HUB: Final = "hub:"
 _HUB_FILES: Final = ("*.parquet", "*.arrow", "*.json", "*.jsonl", "*.csv", "*.tsv", "*.txt")
-#: Files that lie beside data and hold none.
+#: Files that often accompany data and hold none.
 _ABOUT: Final = re.compile(
     r"(?i)(readme|licen[cs]e|copying|citation|changelog|dataset_infos?|state|manifest)\b.*"
 )
 _NO_DATA: Final = frozenset({".md", ".py", ".pdf", ".html", ".png", ".jpg", ".yaml", ".yml", ".sh"})
-#: First bytes of what readers open: gzip, zip, Parquet, Arrow.
+#: First bytes of the binary files that readers open: gzip, zip, Parquet, Arrow.
 _READ: Final = (b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 #: First bytes -> (what it is, what to do).
 _BINARY: Final = {
@@ -52,9 +52,9 @@ _NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
 def splits_of(path: Path) -> Splits:
-    """The splits of a file or folder, by its names; everything is `all` if no name tells a split.
+    """Return the splits of a file or folder by its names; `all` alone if no name has a split.
 
-    Raises RawFileError where a folder holds no data file.
+    Raises RawFileError if a folder holds no data file, or several kinds for one split.
     """
     if path.is_file():
         _refuse_packed_splits(path)
@@ -62,75 +62,75 @@ def splits_of(path: Path) -> Splits:
     files = [p for p in sorted(path.rglob("*")) if p.is_file() and is_data(p)]
     if not files:
         raise RawFileError("no data file is in this folder", where=path, todo="check the path")
-    # A folder of documents beside their annotations is read whole.
+    # A folder of documents with their annotations is read as a whole.
     if any(p.suffix == ".ann" or p.name.endswith(".apf.xml") for p in files):
         folders = {_split_named(p): p for p in sorted(path.iterdir()) if p.is_dir()}
         named = {split: [p] for split, p in folders.items() if split}
         return named or {_split_named(path) or "all": [path]}
-    found: Splits = {}
+    splits: Splits = {}
     for file in files:
         if split := _split_named(file, path):
-            found.setdefault(split, []).append(file)
-    found = found or {"all": files}
-    for split, own in found.items():
-        kinds = Counter(p.suffix for p in own)
+            splits.setdefault(split, []).append(file)
+    splits = splits or {"all": files}
+    for split, group in splits.items():
+        kinds = Counter(p.suffix for p in group)
         if len(kinds) > 1:
-            told = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
+            shown = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
             raise RawFileError(
-                f"this folder holds files of several kinds for one split: {told}",
+                f"this folder holds files of several kinds for one split: {shown}",
                 where=path,
-                todo=f"give those that are meant, as with --split {split}={own[0]}",
+                todo=f"give those that are meant, as with --split {split}={group[0]}",
             )
-        for file in own:
+        for file in group:
             _refuse_packed_splits(file)
-    return found
+    return splits
 
 
 def left_out(given: Sequence[Path], splits: Splits) -> list[Path]:
-    """The files in the user's folders that are in no split."""
-    taken = [path for own in splits.values() for path in own]
+    """Return the files in the user's folders that are in no split."""
+    taken = [path for paths in splits.values() for path in paths]
     below = (path for folder in given if folder.is_dir() for path in sorted(folder.rglob("*")))
     return [p for p in below if p.is_file() and not {p, *p.parents} & {*taken}]
 
 
 def _refuse_packed_splits(path: Path) -> None:
-    """Refuse a zip of several splits: its files would be read as one."""
+    """Refuse a zip with several splits: its files would be read as one split."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as packed:
             names = {_split_named(Path(name)) for name in packed.namelist()} - {None}
         if len(names) > 1:
-            told = f"this zip holds files of {', '.join(sorted(map(str, names)))}"
+            problem = f"this zip holds files of {', '.join(sorted(map(str, names)))}"
             todo = f"unpack it with `unzip {path.name} -d FOLDER`, and give the folder"
-            raise RawFileError(told, where=path, todo=todo)
+            raise RawFileError(problem, where=path, todo=todo)
 
 
 def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """(split, file) of files and folders whose names tell the splits.
+    """Return (split, file) of files and folders, by their names.
 
-    If no name tells a split, all files are of the split `all`. Raises RawFileError if a path is
-    missing, DeclarationError if only some names tell a split.
+    If no name has a split, all files belong to the split `all`. Raises RawFileError if a path is
+    missing, DeclarationError if only some names have a split.
     """
-    found: Splits = {}
+    splits: Splits = {}
     for given in paths:
         path = fetched(str(given)) if str(given).startswith(_HUB) else given
         if not path.exists():
             raise RawFileError("there is no such file", where=path, todo="check the path")
         for split, files in splits_of(path).items():
-            found.setdefault(split, []).extend(files)
-    if "all" in found and len(found) > 1:
+            splits.setdefault(split, []).extend(files)
+    if "all" in splits and len(splits) > 1:
         raise DeclarationError(
-            f"the name of {found['all'][0].name} tells no split, and others do",
-            where=found["all"][0],
+            f"the name of {splits['all'][0].name} tells no split, and others do",
+            where=splits["all"][0],
             todo="give every file with --split train=FILE, dev=FILE or test=FILE",
         )
-    return [(split, file) for split, files in found.items() for file in files]
+    return [(split, file) for split, files in splits.items() for file in files]
 
 
 def fetched(address: str) -> Path:
-    """The folder of a dataset of the Hub, `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION`.
+    """Return the folder of a dataset of the Hub, `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION`.
 
-    Its data files are fetched, or taken from the cache of huggingface_hub. Raises FetchError where
-    they cannot be had.
+    Its data files are fetched, or taken from the cache of huggingface_hub. Raises FetchError if
+    they cannot be fetched.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -151,23 +151,23 @@ def fetched(address: str) -> Path:
 
 
 def is_data(path: Path) -> bool:
-    """Whether a file may hold records, as its name says."""
+    """Whether a file may hold records, by its name."""
     hidden = any(part.startswith(".") for part in path.parts[-2:])
     return not (hidden or _ABOUT.fullmatch(path.name) or path.suffix.lower() in _NO_DATA)
 
 
 def _split_named(path: Path, root: Path | None = None) -> str | None:
-    """The split that the name of a file tells, or of the folders that it lies in below `root`."""
+    """Return the split in the name of a file, else of its folders below `root`; None if none."""
     parts = [path.name, *(path.relative_to(root).parts[-2::-1] if root else ())]
     for part in parts:
         words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part).lower())
-        if found := [_SPLIT_OF[word] for word in words if word in _SPLIT_OF]:
-            return found[0]
+        if splits := [_SPLIT_OF[word] for word in words if word in _SPLIT_OF]:
+            return splits[0]
     return None
 
 
 def refuse_binary(path: Path) -> None:
-    """Refuse a file whose first bytes say that it is no text, but for those that readers open."""
+    """Refuse a file whose first bytes show that it is binary, except those that readers open."""
     head = head_of(path)
     if head.startswith(_READ) and not (head.startswith(_READ[0]) and tarfile.is_tarfile(path)):
         return
@@ -181,14 +181,14 @@ def refuse_binary(path: Path) -> None:
         )
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
     if strange > 8 and strange * 50 > len(head) and encoding(head) != "utf-16":
-        told = f"this is a binary file, it begins with {head[:8]!r}"
-        raise RawFileError(told, where=path, todo="bring the annotations as text or JSON")
+        problem = f"this is a binary file, it begins with {head[:8]!r}"
+        raise RawFileError(problem, where=path, todo="bring the annotations as text or JSON")
 
 
 def encoding(head: bytes) -> str | None:
-    """The encoding that the first bytes of a file look like; None for UTF-8.
+    """Guess the encoding of a file from its first bytes; None for UTF-8.
 
-    A few lines that are not UTF-8 are slips, and readers reject them. XML names its own encoding.
+    A few lines that are not UTF-8 are slips, and readers reject them. XML declares its encoding.
     """
     if head.startswith(_READ):
         return None
@@ -199,7 +199,7 @@ def encoding(head: bytes) -> str | None:
     broken = [row for row in strange if not _is_utf8(row)]
     if head.startswith(b"<?xml") or len(broken) * 2 <= len(strange) or len(broken) * 50 < len(rows):
         return None
-    # A Chinese character is two bytes, of which most are no ASCII; a letter with an accent is one.
+    # A Chinese character is two bytes, mostly not ASCII; an accented letter is one byte.
     runs = [len(run) for row in broken for run in _NO_ASCII.findall(row)]
     return "gb18030" if sum(runs) >= 2 * len(runs) else "latin-1"
 
@@ -214,9 +214,9 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def checked_splits(given: Sequence[tuple[str, Path]]) -> Splits:
-    """The splits that a user named, each with its files.
+    """Return the splits that a user named, each with its files.
 
-    Raises DeclarationError where none is named, or `all` beside others.
+    Raises DeclarationError if none is named, or if `all` is not the only one.
     """
     splits: Splits = {}
     for split, path in given:

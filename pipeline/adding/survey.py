@@ -1,4 +1,4 @@
-"""One pass over all files of a dataset: everything that its declaration needs to know of them."""
+"""Collect in one pass over the files of a dataset all that its declaration needs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.records import Record, Reject, violation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: How many texts tell the language.
+#: How many texts are kept to detect the language.
 _TEXTS: Final = 1000
 
 
-#: `normalize` counts before it names labels, so that none need be known.
+#: A dataset without labels: `normalize` counts before it names labels.
 _NAMELESS: Final = Dataset("", "", "", "en", "", [], {}, Labels())
 
 
@@ -31,7 +31,7 @@ class Survey:
         }
         #: Event label -> how often it has each role.
         self.roles: dict[str, Counter[str]] = {}
-        #: (type of the head, relation, type of the tail) -> how often.
+        #: (type of the head, relation, type of the tail) -> count.
         self.signatures: Counter[tuple[str | None, str, str | None]] = Counter()
         #: Split -> records, entities, ... as `normalize` counts them, rejects included.
         self.counts: dict[str, dict[str, int]] = {}
@@ -40,15 +40,15 @@ class Survey:
         #: Sound records; those with one relation or event at most; distinct texts.
         self.records = self.single = 0
         self._texts: set[int] = set()
-        #: Labelled mentions that stand for themselves: with a place of their own, or in no relation
-        #: or event. (The types of triples without offsets belong to these.) Events with a trigger.
+        #: Labeled mentions that are annotations by themselves: with offsets, or in no relation
+        #: or event. (The types of triples without offsets are not counted.) Events with a trigger.
         self.free = self.triggers = 0
         #: The first texts.
         self.texts: list[str] = []
 
     @property
     def distinct_texts(self) -> int:
-        """How many records differ in their texts."""
+        """How many distinct texts the records have."""
         return len(self._texts)
 
     def read(self, split: str, items: Iterable[Record | Reject]) -> None:
@@ -60,7 +60,7 @@ class Survey:
         self.rejects[split] = tally.rejects
 
     def noted(self, items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
-        """The items as they are; what the sound records among them hold is noted."""
+        """Yield the items unchanged, and note what the sound records among them hold."""
         for item in items:
             if isinstance(item, Record) and violation(item) is None:
                 self.add(item)

@@ -1,4 +1,4 @@
-"""How files of rows and columns may be read: separator, columns, header, comments, tags."""
+"""Infer how to read files of rows and columns: separator, columns, header, comments, tags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LINES: Final = 2000
 _ROWS: Final = 200
 _SEPARATORS: Final = ("\t", " ", "", ",", ";", "|")
-#: A cell in quotation marks with doubled ones in it, and one that begins with a mark alone.
+#: A cell in quotation marks with doubled marks inside, and a cell that only begins with a mark.
 _DOUBLED: Final = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _OPEN: Final = re.compile(r'"|"(?:[^"]|"")*[^"]')
 _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
@@ -31,12 +31,12 @@ _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
 _PAIR: Final = ("text", "head", "tail", "relation")
 #: A table of pairs that is wider must name its columns.
 _WIDEST: Final = 6
-#: Share of the rows that must be as wide as most are.
+#: The share of rows that must have the most frequent width.
 _REGULAR: Final = 0.8
 
 
 def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Style]]:
-    """Options of `columns` for every column that may hold tags, the likeliest first.
+    """Yield options of `columns` for every column that may hold tags, the likeliest first.
 
     Columns with a tagging scheme come before those without one, such as parts of speech; of equals,
     the last column comes first.
@@ -45,9 +45,9 @@ def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Styl
     comment = _comment(raw)
     rows = [*_uncommented(raw, comment.get("comment", ""))]
     for separator in _SEPARATORS:
-        own = [*_tagged(rows, raw, separator)]
-        yield from (({**comment, **options}, style) for options, style in own)
-        if any(style.certain for _, style in own):
+        readings = [*_tagged(rows, raw, separator)]
+        yield from (({**comment, **options}, style) for options, style in readings)
+        if any(style.certain for _, style in readings):
             return
 
 
@@ -64,7 +64,7 @@ def _tagged(
     columns = [*zip(*(row for row in cells if len(row) == width), strict=True)]
     base |= _sentences(columns, raw)
     irregular = any(len(row) != width for row in cells)
-    found = []
+    readings = []
     for place, column in enumerate(columns):
         style = tags.style([tag.strip() for tag in column[1:]])
         if style is None:
@@ -76,13 +76,13 @@ def _tagged(
             options["tag_column"] = place
         if token := _token_column(columns, place, options.get("sentence_column")):
             options["token_column"] = token
-        found.append((options, style))
-    found.reverse()
-    yield from sorted(found, key=lambda own: not own[1].certain)
+        readings.append((options, style))
+    readings.reverse()
+    yield from sorted(readings, key=lambda reading: not reading[1].certain)
 
 
 def pairs(files: Sequence[Path]) -> Iterator[Options]:
-    """What the columns of a table of pairs may be, as options of `pair_table`."""
+    """Yield options of `pair_table` that the files may be read with."""
     for separator, quoted, parted in _parted(files):
         base: Options = {"separator": separator} if separator != "\t" else {}
         if all(_width(rows) >= len(_PAIR) for rows in parted):
@@ -90,7 +90,7 @@ def pairs(files: Sequence[Path]) -> Iterator[Options]:
 
 
 def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]]]]:
-    """How files may be tables of named columns, with their rows as `json_rows` has them."""
+    """Yield options for files as tables of named columns, and the rows as `json_rows` has them."""
     for separator, quoted, parted in _parted(files):
         if not all(_width(rows) > 1 for rows in parted):
             continue
@@ -98,12 +98,12 @@ def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]
         headed = all(rows[0] == first for rows in parted) and _names(first, parted[0][1:])
         names = [c.strip() for c in first] if headed else [f"column_{n}" for n in range(len(first))]
         options = {"separator": separator, **quoted, **({} if headed else {"columns": names})}
-        rows = [row for own in parted for row in own[headed:] if len(row) == len(names)]
+        rows = [row for table in parted for row in table[headed:] if len(row) == len(names)]
         yield options, [*_filled(dict(zip(names, map(_value, row), strict=True)) for row in rows)]
 
 
 def _parted(files: Sequence[Path]) -> Iterator[tuple[str, Options, list[list[list[str]]]]]:
-    """(separator, option `quoted`, first rows of each file in cells) for every separator."""
+    """Yield (separator, option `quoted`, first rows of each file in cells) for every separator."""
     raw = [[*_first_lines(file, "utf-8")] for file in files]
     for separator in ("\t", ",", ";", "|"):
         quoted = separator != "," and _quoted([row for rows in raw for row in rows], separator)
@@ -112,7 +112,7 @@ def _parted(files: Sequence[Path]) -> Iterator[tuple[str, Options, list[list[lis
 
 
 def _filled(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows, empty cells having what stands above them, as texts that are not repeated do."""
+    """Yield the rows with empty cells filled from above: some tables write a text only once."""
     above: dict[str, Any] = {}
     for row in rows:
         above = {k: above.get(k) if value is None else value for k, value in row.items()}
@@ -120,8 +120,8 @@ def _filled(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Whether a row names the columns: each cell is like a name, and none comes again below."""
-    again = any(cell == own for row in below for cell, own in zip(first, row, strict=False))
+    """Whether a row names the columns: each cell looks like a name, and none recurs below."""
+    again = any(name == cell for row in below for name, cell in zip(first, row, strict=False))
     return not again and len({*first}) == len(first) and all(map(tags.is_name, first))
 
 
@@ -130,13 +130,13 @@ def _value(cell: str) -> str | int | None:
 
 
 def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
-    """Possible names of the columns. Nothing shows which of two is the head: the first is taken."""
+    """Yield possible names of the columns. Of the two ends of a pair, the first is the head."""
     names = [name.strip() for name in tables[0][0]]
     if {*_PAIR} <= {*names}:
         yield {}
         return
     if {name.lower() for name in names} & {*FIELDS["trigger"]}:
-        return  # These are events, and no pairs.
+        return  # These are events, not pairs.
     header = {"header": True} if all(map(_headed, tables)) else {}
     known = {name: _place(name, names) for name in _PAIR}
     if header and None not in known.values() and len({*known.values()}) == len(_PAIR):
@@ -152,7 +152,7 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
     """Whether a table has a header: no cell of its first row is in the text or occurs below.
 
-    The text is the longest column; in most other rows two columns, head and tail, stand in it.
+    The text is the longest column. In most other rows it contains two columns: head and tail.
     """
     width = len(rows[0])
     below = [row for row in rows[1:] if len(row) == width]
@@ -169,19 +169,19 @@ def _headed(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _place(kind: str, names: Sequence[str]) -> int | None:
-    """The place of a column of a pair table among the names of a header."""
+    """Return the index of a column of a pair table among the names of a header, or None."""
     lower = [name.lower() for name in names]
     return next((lower.index(name) for name in FIELDS[kind] if name in lower), None)
 
 
 def _cells(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
-    """The cells of the first rows that are not empty."""
-    found = _split([row for row in rows if row.strip()], separator, quoted=quoted)
-    return [row for row in found if any(cell.strip() for cell in row)][:_ROWS]
+    """Return the cells of the first rows that are not empty."""
+    cells = _split([row for row in rows if row.strip()], separator, quoted=quoted)
+    return [row for row in cells if any(cell.strip() for cell in row)][:_ROWS]
 
 
 def _split(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
-    """The cells of rows, as the reader parts them."""
+    """Split rows into cells as the reader does."""
     if quoted or separator == ",":
         try:
             return [*csv.reader((f"{row}\n" for row in rows), delimiter=separator, strict=True)]
@@ -191,16 +191,16 @@ def _split(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[st
 
 
 def _quoted(rows: Sequence[str], separator: str) -> bool:
-    """Whether cells stand in quotation marks as spreadsheets write them: marks inside are doubled.
+    """Whether cells are quoted as spreadsheets do it: quotation marks inside are doubled.
 
-    A token that is a quotation mark alone stands in many files as it is.
+    In many files a token that is a single quotation mark is written without quoting.
     """
     cells = [cell for row in rows for cell in row.split(separator)]
     return any(map(_DOUBLED.fullmatch, cells)) and not any(map(_OPEN.fullmatch, cells))
 
 
 def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str, int]:
-    """The column that names sentences, in the first row or in all, where no empty lines do."""
+    """Return the option for the column that names sentences, if no empty lines separate them."""
     if sum(not row.strip() for row in raw) > 3:
         return {}
     for place, (first, *column) in enumerate(columns):
@@ -213,7 +213,7 @@ def _sentences(columns: Sequence[Sequence[str]], raw: Sequence[str]) -> dict[str
 
 
 def _token_column(columns: Sequence[Sequence[str]], tag: int, sentence: int | None) -> int:
-    """The first column, except the tags, whose cells are not numbers and not all the same."""
+    """Return the first column but the tags whose cells are not numbers and not all the same."""
     for place, column in enumerate(columns):
         counts = all(map(_COUNT.fullmatch, column[1:]))
         if place not in (tag, sentence) and not counts and len({*column}) > 1:
@@ -226,7 +226,7 @@ def _first_lines(file: Path, encoding: str) -> Iterator[str]:
 
 
 def _comment(rows: Sequence[str]) -> dict[str, str]:
-    """The option `comment`, if most lines with # above a sentence hold no tag.
+    """Return the option `comment`, if most lines with # above a sentence hold no tag.
 
     A line that begins with several #, such as ###MEDLINE:90210001, names a document.
     """
@@ -235,12 +235,12 @@ def _comment(rows: Sequence[str]) -> dict[str, str]:
     tagged = sum(row.split()[-1:] == ["O"] or tags.style(row.split()) is not None for row in above)
     if tagged * 2 >= len(above):
         return {}
-    # A hashtag that is the first token of a sentence has no blank.
+    # A hashtag as the first token of a sentence has no space after #.
     return {"comment": "# " if all(row.startswith("# ") for row in above) else "#"}
 
 
 def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
-    """The rows of tokens, as the reader takes them."""
+    """Yield the rows of tokens, as the reader sees them."""
     inside = False
     for row in rows:
         if not row.strip(" \t") or row.startswith("-DOCSTART-"):
@@ -251,7 +251,7 @@ def _uncommented(rows: Iterable[str], comment: str) -> Iterator[str]:
 
 
 def _width(cells: Sequence[Sequence[str]]) -> int:
-    """How many columns nearly all rows have; 0 if the widths differ."""
+    """Return how many columns nearly all rows have; 0 if the widths differ."""
     widths = Counter(map(len, cells))
-    most, n = max(widths.items(), key=lambda own: own[1], default=(0, 0))
+    most, n = max(widths.items(), key=lambda item: item[1], default=(0, 0))
     return most if n >= _REGULAR * len(cells) else 0

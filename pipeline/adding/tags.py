@@ -1,4 +1,4 @@
-"""What a column of tags says of itself: which scheme its tags follow, and how they are written."""
+"""Infer the scheme and the spelling of a column of tags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Tags of tokens outside of all entities, as files write them.
+#: Tags of tokens outside all entities, as files write them.
 _OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")
 _PREFIXED: Final = re.compile(r"([BIMESLUbimeslu])[-_:](\S.*)")
 _SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUbimeslu])")
@@ -23,16 +23,16 @@ class Style(NamedTuple):
     """How tags are written, as options of the readers of tags."""
 
     options: dict[str, Any]
-    #: The tags bear no labels: whoever brings the file must name the one that all have.
+    #: The tags have no labels: the user must name the one label of all.
     bare: bool = False
-    #: How sure it is: tags with a scheme are, bare labels need other evidence.
+    #: Whether the style is certain: tags with a scheme are, labels without one are not.
     certain: bool = True
 
 
 def style(tags: Sequence[str]) -> Style | None:
-    """The style of a column; None where it does not look like tags.
+    """Return the style of a column; None if it does not look like tags.
 
-    A few odd tags are slips: a column is judged by what nearly all of it is.
+    A few odd tags are slips: a column is judged by nearly all of its tags.
     """
     counts = Counter(tag for tag in tags if tag)
     if not counts:
@@ -50,8 +50,8 @@ def style(tags: Sequence[str]) -> Style | None:
     if _most(rest, _PREFIXED):
         return Style({"scheme": _scheme(tags, _PREFIXED, 1), **options})
     if _most(rest, _SUFFIXED):
-        own = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
-        return Style({**own, **options})
+        suffixed = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
+        return Style({**suffixed, **options})
     if _most(rest, _BARE):
         return Style({"scheme": _scheme(tags, _BARE, 0), **options}, bare=True)
     if "0" in outside or "_" in outside:
@@ -64,19 +64,19 @@ def style(tags: Sequence[str]) -> Style | None:
 
 
 def seen(tags: Sequence[str]) -> set[str]:
-    """The tags that occur."""
+    """Return the tags that occur."""
     return {tag.strip() for tag in tags}
 
 
 def is_name(cell: str) -> bool:
-    """Whether a cell may be the name of a column, and is no tag."""
+    """Whether a cell may be the name of a column, and is not a tag."""
     word = cell.strip()
     tag = _PREFIXED.fullmatch(word) or _SUFFIXED.fullmatch(word) or _BARE.fullmatch(word)
     return bool(_LABEL.fullmatch(word)) and not tag and word not in _OUTSIDE
 
 
 def _schemed(rest: Counter[str]) -> bool:
-    """Whether a column without a single O may be one of tags all the same."""
+    """Whether a column without a single O may still hold tags."""
     return _most(rest, _PREFIXED) or _most(rest, _SUFFIXED)
 
 
@@ -86,9 +86,9 @@ def _most(counts: Counter[str], pattern: re.Pattern[str]) -> bool:
 
 
 def _scheme(tags: Sequence[str], pattern: re.Pattern[str], group: int) -> str:
-    """The scheme that the positions in tags tell: B, I, E and so on."""
-    found = [pattern.fullmatch(tag) for tag in tags]
-    places = [match[group].upper() if match else "O" for match in found]
+    """Return the scheme of tags by their positions: B, I, E and so on."""
+    matches = [pattern.fullmatch(tag) for tag in tags]
+    places = [match[group].upper() if match else "O" for match in matches]
     letters = {*places} - {"O"}
     if "M" in letters:
         return "BMES"

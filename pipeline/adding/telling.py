@@ -1,4 +1,4 @@
-"""What `iepile new` tells of a draft, so that it fits one screen."""
+"""Describe a draft for `iepile new`, on one screen."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LABELS: Final = 12
 
 
 def decision(draft: Draft) -> Iterator[str]:
-    """How the files are read, and why."""
+    """Say how the files are read, and why."""
     best, second = draft.choice
     dataset = draft.dataset
-    yield f"read by {choosing.told(best)}"
+    yield f"read by {choosing.summary(best)}"
     if second is not None and second.amount:
-        yield f"  runner-up: {choosing.told(second)}: {_why_not(second, best)}"[:300]
+        yield f"  runner-up: {choosing.summary(second)}: {_why_not(second, best)}"[:300]
     yield f"language: {dataset.language}; tasks: {', '.join(dataset.tasks)}"
 
 
 def _why_not(second: Trial, best: Trial) -> str:
-    """Why a reading was not chosen, in words."""
+    """Say why a reading was not chosen."""
     if second.found.doubt:
         return second.found.doubt
     if second.quality < best.quality:
@@ -41,13 +41,13 @@ def _why_not(second: Trial, best: Trial) -> str:
 
 
 def shown(draft: Draft) -> Iterator[Record]:
-    """The first annotated records."""
+    """Yield the first annotated records."""
     records = (r for r in draft.choice.best.found.records if r.mentions or r.events)
     yield from map(_placed, islice(records, _SHOWN))
 
 
 def _placed(record: Record) -> Record:
-    """The record with the places that `normalize` finds for mentions without offsets."""
+    """Return the record with the offsets that `normalize` finds for mentions without any."""
     mentions = []
     for m in record.mentions:
         start, end = m.start, m.end
@@ -58,15 +58,15 @@ def _placed(record: Record) -> Record:
 
 
 def counts(draft: Draft) -> Iterator[str]:
-    """What the splits hold, what could not be read, and the labels with their names."""
+    """Say what the splits hold, what could not be read, and the labels with their names."""
     dataset, survey = draft.dataset, draft.survey
-    for split, own in survey.counts.items():
-        held = ", ".join(f"{n:,} {kind}" for kind, n in own.items())
+    for split, numbers in survey.counts.items():
+        held = ", ".join(f"{n:,} {kind}" for kind, n in numbers.items())
         yield f"{split}: {held or 'no record'}"
         reasons: dict[str, list[str]] = {}
         for reject in survey.rejects[split]:
             words = fitting.in_words(reject.detail or reject.excerpt)
-            # What a field says of its row is a reason of its own: answer is 'reject'.
+            # A row that its field marks as not gold is grouped by that field: answer is 'reject'.
             reason = words if reject.reason == "not_gold" else f"{reject.reason}: {words}"
             key = reason if reject.reason == "not_gold" else reject.reason
             reasons.setdefault(key, []).append(f"{reject.origin}, {reason}")
@@ -97,7 +97,7 @@ def counts(draft: Draft) -> Iterator[str]:
 
 
 def left_out(files: Sequence[Path]) -> str | None:
-    """The files of a folder that are in no split, in one line."""
+    """List the files of a folder that are in no split, in one line."""
     if not files:
         return None
     names = ", ".join(file.name for file in files[:_LABELS])
@@ -106,7 +106,7 @@ def left_out(files: Sequence[Path]) -> str | None:
 
 
 def unread(counts: Counter[str] | None) -> str | None:
-    """What is passed over, in one line."""
+    """List what the reader skips, in one line; None if nothing."""
     if not counts:
         return None
     parts = [f"{name} ({n:,})" for name, n in counts.most_common(_LABELS)]
@@ -115,19 +115,19 @@ def unread(counts: Counter[str] | None) -> str | None:
 
 
 def warnings(draft: Draft) -> Iterator[str]:
-    """What a human should look at first."""
+    """Yield what a human should check first."""
     best, survey, dataset = draft.choice.best.found, draft.survey, draft.dataset
     crowded = evidence.crowded(survey.labels["entity"])
-    for told in (
+    for warning in (
         best.doubt,
         fitting.torn(best, dataset.language),
         None if "entity labels for" in (best.doubt or "") else crowded,
         fitting.steering(name for kind in survey.labels for name in dataset.names(kind).values()),
     ):
-        if told:
-            yield told
-    for split, own in survey.counts.items():
-        if not any(n for kind, n in own.items() if kind != "records"):
+        if warning:
+            yield warning
+    for split, numbers in survey.counts.items():
+        if not any(n for kind, n in numbers.items() if kind != "records"):
             yield f"{split} has no annotation at all: is it gold? Leave it out if it is not"
     for kind in survey.labels:
         if odd := naming.unreadable(dataset.names(kind), dataset.language):
