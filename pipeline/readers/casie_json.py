@@ -69,7 +69,7 @@ def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
     for word, start, _ in spans:
         before = text.rfind(word, max(0, start - _WINDOW), max(0, start + len(word)))
         after = text.find(word, max(0, start), max(0, start + _WINDOW) + len(word))
-        votes.update({found - start for found in (before, after) if found >= 0})
+        votes.update({place - start for place in (before, after) if place >= 0})
     return votes.most_common(1)[0][0] if votes else 0
 
 

@@ -29,9 +29,9 @@ def read(files: Files, options: Options) -> Found:
                 names[number.strip()] = name
         elif file.name.startswith("sent_relation"):
             for origin, line in lines(file):
-                pair, _, told = line.partition("\t")
+                pair, _, cell = line.partition("\t")
                 if pair.strip():
-                    labels[pair] = origin, told.split()
+                    labels[pair] = origin, cell.split()
     if not names or not labels:
         raise RawFileError(
             "no file of relations, or none of their numbers",
