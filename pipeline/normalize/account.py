@@ -63,7 +63,7 @@ class Tally:
             ordinal += held["records"]
 
     def _torn(self, record: Record) -> tuple[str, str] | None:
-        """Why a record of a discontinuous mention is rejected, where the dataset wants that."""
+        """Return why a record with a discontinuous mention is rejected (if so declared)."""
         torn = [m.text for m in record.mentions if m.discontinuous]
         drop = torn and self.dataset.discontinuous == "drop"
         return ("discontinuous_mention", torn[0]) if drop else None
@@ -194,7 +194,7 @@ class Tally:
                 )
 
     def miscounts(self, split: Split) -> list[str]:
-        """The declared counts that are not what was found."""
+        """List the declared counts that differ from the actual ones."""
         counts = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
         return [
             f"{k}: declared {n}, found {counts[k]}"
@@ -228,7 +228,7 @@ class Tally:
 
 
 def _held(item: Record | Reject) -> dict[str, Any]:
-    """How many records and annotations an item is, or the loss of."""
+    """Count the records and annotations of an item, or those that a reject loses."""
     if isinstance(item, Reject):
         return {kind: getattr(item, kind) for kind in ("records", *KINDS)}
     return {
@@ -241,9 +241,9 @@ def _held(item: Record | Reject) -> dict[str, Any]:
 
 
 def without_fragments(record: Record, counts: Counter[str]) -> Record:
-    """The record without mentions joined from fragments, and without what they fill.
+    """Return the record without discontinuous mentions, and without what refers to them.
 
-    Events whose trigger is one go whole. All that goes is counted.
+    An event whose trigger is such a mention goes as a whole. All that goes is counted.
     """
     joined = {i for i, m in enumerate(record.mentions) if m.discontinuous}
     if not joined:
@@ -265,7 +265,7 @@ def _excerpt(text: object) -> str:
 
 
 def writable(reject: Reject) -> Reject:
-    """The reject without bytes that are no UTF-8, which a reader may quote, or a file be named."""
+    """Return the reject without invalid UTF-8, which its excerpt or its file name may hold."""
     origin = reject.origin.encode("utf-8", "replace").decode()
     return reject._replace(
         origin=origin, detail=_excerpt(reject.detail), excerpt=_excerpt(reject.excerpt)

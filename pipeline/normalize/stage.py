@@ -53,7 +53,7 @@ class _Job(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes of its raw files: about how much work it is."""
+        """The size of its raw files in bytes: a measure of the work."""
         paths = [self.source.folder / f.path for f in self.source.manifest.splits[self.split].files]
         return sum(raw_files.size(path) for path in paths)
 
@@ -85,7 +85,7 @@ def normalize(
 
 
 def _split(job: _Job, settings: Normalize) -> Done:
-    """Write the records of one split; tell what became of its rows."""
+    """Write the records of one split; return what became of its rows."""
     dataset, folder, manifest = job.source
     split = manifest.splits[job.split]
     unknown: Counter[tuple[str, str]] = Counter()

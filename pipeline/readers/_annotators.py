@@ -39,7 +39,7 @@ class Agreement(NamedTuple):
 
 
 def chosen(items: Iterable[tuple[str, Record | Reject]], choice: str) -> Iterator[Record | Reject]:
-    """The records that count of (annotator, record); those of others are told as not gold."""
+    """Yield the records of the chosen annotator; those of others become rejects, "not_gold"."""
     texts: dict[str, dict[str, Record]] = {}
     for annotator, item in items:
         if isinstance(item, Reject):
@@ -59,7 +59,7 @@ def chosen(items: Iterable[tuple[str, Record | Reject]], choice: str) -> Iterato
 
 
 def _majority(records: list[Record]) -> Iterator[Record | Reject]:
-    """The record of what more than half of the annotators say, and what is lost of the rest."""
+    """Yield the record of what more than half of the annotators say, and a reject for the rest."""
     votes: list[Counter[Any]] = [Counter(), Counter(), Counter()]
     for record in records:
         for counter, parts in zip(votes, _spelled_out(record), strict=True):
@@ -142,6 +142,6 @@ def _agreed(pairs: list[list[_Pair]], label: str) -> Agreement:
 
 
 def _tokens(text: str, mentions: set[Mention]) -> set[int]:
-    """Where the tokens start that stand in mentions."""
+    """Return where each token inside a mention starts."""
     spans = [(m.start, m.end) for m in mentions if m.start is not None and m.end is not None]
     return {t.start() for s, e in spans for t in _TOKEN.finditer(text, s, e)}

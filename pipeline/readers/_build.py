@@ -94,7 +94,7 @@ def _named(tags: list[Any], form: Form) -> list[Any]:
 
 
 class _Builder:
-    """The mentions of one row while they are found, and its record in the end."""
+    """Collects the mentions of one row, and builds its record."""
 
     def __init__(self, origin: str, form: Form, row: Item, *, utf16: bool) -> None:
         self.origin, self.form, self.row = origin, form, row

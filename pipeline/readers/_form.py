@@ -50,7 +50,7 @@ class Form:
         self.arguments = self.events and self.events.arguments
 
     def not_gold(self, row: Item) -> str:
-        """Which field says that a row is no gold, "" if none does."""
+        """Return which field says that a row is not gold, or "" if none does."""
         if not isinstance(row.value, dict):
             return ""
         values = ((field, find(row), gold) for field, find, gold in self.only)
@@ -62,7 +62,7 @@ class Form:
         try:
             identifier = self.source_id(row) if self.source_id else None
         except RowError:
-            return None  # The row is none: that is told where its text is looked for.
+            return None  # No row: this is reported where its text is looked up.
         return str(identifier) if isinstance(identifier, int | str) else None
 
 
@@ -76,7 +76,7 @@ def _found(path: Path | None, *, required: bool = True) -> Find | None:
 
 
 def _followed(table: Table | None) -> Any:
-    """The table with functions in the place of its paths; `items` is that of the list it tells."""
+    """Replace the paths of a table by functions; `items` finds the list that `at` names."""
     if table is None:
         return None
     parts: dict[str, Any] = {"at": None, "items": None}

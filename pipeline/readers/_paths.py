@@ -89,7 +89,7 @@ def _inside(value: Any, step: str | int) -> Any:
 
 
 def lacking(value: Any, step: str | int) -> str:
-    """What to say of a part that a value does not have."""
+    """Return the message about a part that a value does not have."""
     if isinstance(value, dict):
         names = [repr(key) for key in value]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -100,7 +100,7 @@ def lacking(value: Any, step: str | int) -> str:
 
 
 def gatherer(path: Path) -> Callable[[Item], Any]:
-    """What finds the value at a path; with `*` in it, the list of all values."""
+    """Return a function that finds the value at a path; with `*` in it, a list of all values."""
     path_steps = steps(path)
     if EACH not in path_steps:
         return finder(path)

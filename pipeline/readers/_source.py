@@ -209,7 +209,7 @@ def shape(head: bytes) -> Literal["lines", "array", "object"]:
 def _elements(stream: Any) -> Iterator[Any]:
     """The values of an array. It is read in blocks, for it may be larger than memory.
 
-    Each is parsed as a line of JSON is, so that nothing is lost that is told there. Only before a
+    Each is parsed as a line of JSON is, so that no value of a repeated key is lost. Only before a
     comma or the end is a value whole: a number at the end of a block may go on in the next one.
     """
     texts = TextIOWrapper(stream, "utf-8", "surrogateescape")

@@ -65,6 +65,6 @@ def _number_columns(options: Options) -> Iterator[str]:
 
 
 def _cell(cell: str) -> int | str | None:
-    """The number in a cell; an empty cell is none, and what is no number is told as that."""
+    """Return the number in a cell: None if it is empty, its text if that is not a number."""
     bare = cell.strip()
     return int(bare) if bare.removeprefix("-").isdecimal() else bare or None

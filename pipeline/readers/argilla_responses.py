@@ -11,7 +11,7 @@
 A file holds such records as JSON lines, an array, an object of lists, or an object by ids.
 `question` names the question, where answers to several may be spans; `text` names the field.
 `annotators` chooses among users: "first", "majority", or the id of one. What is no submitted answer
-is told as not gold; suggestions never are.
+is reported as not gold; suggestions never are.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _put_right(origin: str, article: Any, _: object) -> Rows:
 
 
 def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
-    """What is to be added to all offsets of an article: the distance that most mentions are off."""
+    """Return what to add to all offsets of an article: the error of most mentions."""
     if all(text[start:end] == word for word, start, end in spans):
         return 0
     votes: Counter[int] = Counter()

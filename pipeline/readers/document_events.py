@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def _sentences(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
-    """Each sentence of a document as a row of its own, then what is lost of its events."""
+    """Yield each sentence of a document as a row, then what is lost of its events."""
     lost = []
     for number, sentence in enumerate(_parted(row), start=1):
         place = f"{origin}#{number}"

@@ -25,7 +25,7 @@ _LAYERS: Final = ("ner", "relations", "events")
 
 
 def _sentences(origin: str, row: Any, _: object) -> Rows:
-    """Each sentence of a document as a document of its own."""
+    """Yield each sentence of a document as a document."""
     sentences, first = items(row["sentences"]), 0
     layers = [items(row.get(name, [[]] * len(sentences))) for name in _LAYERS]
     parted = zip(sentences, *layers, strict=True)

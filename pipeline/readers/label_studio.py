@@ -9,8 +9,8 @@
 
 Where an annotation is the ground truth, it is read; else those that were not cancelled, of which
 `annotators` chooses: "first", "majority", or the number or address of one (`completed_by`). The
-others are told as not gold. Predictions never are. `text` names the field of the data. A relation
-of direction "left" goes from the second to the first, one of "bi" both ways.
+others are reported as not gold. Predictions are never read. `text` names the field of the data. A
+relation of direction "left" goes from the second to the first, one of "bi" both ways.
 """
 
 from __future__ import annotations
@@ -71,16 +71,10 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
 def _annotations(task: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(the annotations that may be gold, the others)."""
     given = task.get("annotations") if isinstance(task, dict) else None
-    annotations = (
-        [annotation for annotation in given if isinstance(annotation, dict)]
-        if isinstance(given, list)
-        else []
-    )
-    valid = [
-        a for a in annotations if not a.get("was_cancelled") and isinstance(a.get("result"), list)
-    ]
-    gold = [annotation for annotation in valid if annotation.get("ground_truth")][:1] or valid
-    return gold, [annotation for annotation in annotations if annotation not in gold]
+    objects = [a for a in given if isinstance(a, dict)] if isinstance(given, list) else []
+    valid = [a for a in objects if not a.get("was_cancelled") and isinstance(a.get("result"), list)]
+    gold = [a for a in valid if a.get("ground_truth")][:1] or valid
+    return gold, [a for a in objects if a not in gold]
 
 
 def _results(annotation: dict[str, Any]) -> list[dict[str, Any]]:
