@@ -43,7 +43,7 @@ class Tally:
         self._names = {k: dataset.names(k) for k in ("entity", "relation", "event", "role")}
         self._dropped = {k: {*dataset.labels.dropped.get(k, ())} for k in self._names}  # type: ignore[call-overload]
         self._dropped["relation"] |= {*dataset.labels.no_relation} - {*self._names["relation"]}
-        self._roles = {e: {*own} for e, own in dataset.roles.items()}
+        self._roles = {e: {*roles} for e, roles in dataset.roles.items()}
         self._signatures = {*dataset.signatures_of()}
 
     def read(self, items: Iterable[Record | Reject]) -> Iterator[tuple[int, Record]]:
@@ -63,7 +63,7 @@ class Tally:
             ordinal += held["records"]
 
     def _torn(self, record: Record) -> tuple[str, str] | None:
-        """Why a record of a discontinuous mention is rejected, where the dataset wants that."""
+        """Return why a record with a discontinuous mention is rejected (if so declared)."""
         torn = [m.text for m in record.mentions if m.discontinuous]
         drop = torn and self.dataset.discontinuous == "drop"
         return ("discontinuous_mention", torn[0]) if drop else None
@@ -153,9 +153,9 @@ class Tally:
         lost = sum(r.records for r in self.rejects)
         # What has an unknown label is not counted: all of these are named when all is read.
         if (wrong := self.miscounts(split)) and not self.unknown:
-            told = "; ".join(wrong)
+            differences = "; ".join(wrong)
             raise CountError(
-                f"the files do not hold what is declared: {told}",
+                f"the files do not hold what is declared: {differences}",
                 where=where,
                 todo="check the files and the reader's options, or correct the counts",
             )
@@ -194,10 +194,12 @@ class Tally:
                 )
 
     def miscounts(self, split: Split) -> list[str]:
-        """The declared counts that are not what was found."""
-        found = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
+        """List the declared counts that differ from the actual ones."""
+        counts = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
         return [
-            f"{k}: declared {n}, found {found[k]}" for k, n in split.counts.items() if n != found[k]
+            f"{k}: declared {n}, found {counts[k]}"
+            for k, n in split.counts.items()
+            if n != counts[k]
         ]
 
     def summary(self) -> dict[str, Any]:
@@ -222,11 +224,11 @@ class Tally:
 
     def _named(self, prefix: str) -> dict[str, int]:
         names = ((key.partition(":"), n) for key, n in sorted(self.counts.items()) if n)
-        return {own: n for (kind, _, own), n in names if kind == prefix}
+        return {name: n for (kind, _, name), n in names if kind == prefix}
 
 
 def _held(item: Record | Reject) -> dict[str, Any]:
-    """How many records and annotations an item is, or the loss of."""
+    """Count the records and annotations of an item, or those that a reject loses."""
     if isinstance(item, Reject):
         return {kind: getattr(item, kind) for kind in ("records", *KINDS)}
     return {
@@ -239,9 +241,9 @@ def _held(item: Record | Reject) -> dict[str, Any]:
 
 
 def without_fragments(record: Record, counts: Counter[str]) -> Record:
-    """The record without mentions joined from fragments, and without what they fill.
+    """Return the record without discontinuous mentions, and without what refers to them.
 
-    Events whose trigger is one go whole. All that goes is counted.
+    An event whose trigger is such a mention goes as a whole. All that goes is counted.
     """
     joined = {i for i, m in enumerate(record.mentions) if m.discontinuous}
     if not joined:
@@ -249,7 +251,7 @@ def without_fragments(record: Record, counts: Counter[str]) -> Record:
     number = {i: n for n, i in enumerate(i for i in range(len(record.mentions)) if i not in joined)}
     stay = [e for e in record.events if e.trigger not in joined]
     relations, events = renumbered(record.relations, stay, number)
-    slots = [[slot for e in own for slot in e.arguments] for own in (record.events, events)]
+    slots = [[slot for e in group for slot in e.arguments] for group in (record.events, events)]
     counts["omitted:mentions"] += len(joined)
     counts["omitted:relations"] += len(record.relations) - len(relations)
     counts["omitted:events"] += len(record.events) - len(events)
@@ -263,7 +265,7 @@ def _excerpt(text: object) -> str:
 
 
 def writable(reject: Reject) -> Reject:
-    """The reject without bytes that are no UTF-8, which a reader may quote, or a file be named."""
+    """Return the reject without invalid UTF-8, which its excerpt or its file name may hold."""
     origin = reject.origin.encode("utf-8", "replace").decode()
     return reject._replace(
         origin=origin, detail=_excerpt(reject.detail), excerpt=_excerpt(reject.excerpt)
@@ -272,7 +274,9 @@ def writable(reject: Reject) -> Reject:
 
 def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
     """The error that names all labels which are neither named nor dropped."""
-    told = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items()))
+    listing = ", ".join(
+        f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items())
+    )
     kinds = {kind for kind, _ in unknown}
     ways = {
         "signature": "add the types of head and tail to the relation under [signatures]",
@@ -282,7 +286,7 @@ def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> Unkno
     if kinds - {*ways}:
         todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
     return UnknownLabelError(
-        f"{len(unknown)} raw labels are neither named nor dropped: {told}",
+        f"{len(unknown)} raw labels are neither named nor dropped: {listing}",
         where=catalog.file_of(dataset.id),
         todo="; ".join(todo),
     )

@@ -8,7 +8,7 @@ A declaration says how its source was tokenized (`tokenized`):
 
 Each blank between two tokens goes or stays by the tokens beside it; an escaped bracket or quote is
 written as the sign it stands for. Offsets are mapped exactly, and mentions are read off the new
-text. What a blank meant cannot always be told (`P < 0 . 05` was `P<0.05` in one paper of three), so
+text. What a blank meant is not always certain (`P < 0 . 05` was `P<0.05` in one paper of three), so
 some texts differ from the original by blanks: of the 13,938 sentences of BC5CDR, compared with the
 abstracts that they are from, 95.1 % are identical.
 """

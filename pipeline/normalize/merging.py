@@ -29,7 +29,7 @@ def merged(
 ) -> Iterator[tuple[int, Record]]:
     """Yield (ordinal of its first row, record with the annotations of all rows) of each text.
 
-    In the order of the source. `folder` is for files that are gone in the end; `counts` is told the
+    In the order of the source. `folder` holds files that are removed in the end; `counts` gets
     "merged_rows".
     """
     texts, back = folder / "texts", folder / "back"

@@ -72,18 +72,18 @@ def repaired(record: Record, repairs: Mapping[str, str], counts: Counter[str]) -
     A match that crosses the border of a mention is left as it is.
     """
     edges = {place for m in record.mentions for place in (m.start, m.end) if place is not None}
-    found: Counter[str] = Counter()
-    pieces = partial(_pieces, repairs=repairs, edges=edges, found=found)
+    counts_by_pattern: Counter[str] = Counter()
+    pieces = partial(_pieces, repairs=repairs, edges=edges, counts_by_pattern=counts_by_pattern)
     # A mention without offsets is a text by itself, and has no edges inside.
-    strings = partial(_pieces, repairs=repairs, edges=(), found=Counter())
+    strings = partial(_pieces, repairs=repairs, edges=(), counts_by_pattern=Counter())
     new = moved(record, lambda text: (pieces if text is record.text else strings)(text))
     if new is not record:
-        counts.update({f"repaired:{pattern}": n for pattern, n in found.items()})
+        counts.update({f"repaired:{pattern}": n for pattern, n in counts_by_pattern.items()})
     return new
 
 
 def _pieces(
-    text: str, repairs: Mapping[str, str], edges: Collection[int], found: Counter[str]
+    text: str, repairs: Mapping[str, str], edges: Collection[int], counts_by_pattern: Counter[str]
 ) -> Iterator[Piece]:
     before = 0
     patterns = [*repairs]
@@ -94,7 +94,7 @@ def _pieces(
         yield text[before:start], start - before
         pattern = patterns[(match.lastindex or 1) - 1]
         yield repairs[pattern], end - start
-        found[pattern] += 1
+        counts_by_pattern[pattern] += 1
         before = end
     yield text[before:], len(text) - before
 

@@ -53,7 +53,7 @@ class _Job(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes of its raw files: about how much work it is."""
+        """The size of its raw files in bytes: a measure of the work."""
         paths = [self.source.folder / f.path for f in self.source.manifest.splits[self.split].files]
         return sum(raw_files.size(path) for path in paths)
 
@@ -78,14 +78,14 @@ def normalize(
         jobs.sort(key=lambda job: -job.size)  # so that none is left to one process at the end
         todo = [Step(job.target, f"{job.source.dataset.id}/{job.split}", job) for job in jobs]
         done = zip(jobs, steps(partial(_split, settings=settings), todo, workers), strict=True)
-        told = {(job.target, job.split): found for job, found in done}
+        results = {(job.target, job.split): result for job, result in done}
         for source, folder in zip(sources, folders, strict=True):
-            found = {split: told[folder, split] for split in source.manifest.splits}
-            _finish(source, found, folder)
+            by_split = {split: results[folder, split] for split in source.manifest.splits}
+            _finish(source, by_split, folder)
 
 
 def _split(job: _Job, settings: Normalize) -> Done:
-    """Write the records of one split; tell what became of its rows."""
+    """Write the records of one split; return what became of its rows."""
     dataset, folder, manifest = job.source
     split = manifest.splits[job.split]
     unknown: Counter[tuple[str, str]] = Counter()
@@ -102,25 +102,25 @@ def _split(job: _Job, settings: Normalize) -> Done:
         rows = merged(rows, scratch(job.target) / job.split, tally.counts)
     files = _write(dataset, job.split, rows, settings, job.target, tally.counts)
     tally.check(f"{dataset.id}/{job.split}", split, settings.max_reject_rate)
-    own = {"dataset": dataset.id, "split": job.split}
-    rejects = [{**own, **writable(reject)._asdict()} for reject in tally.rejects]
+    columns = {"dataset": dataset.id, "split": job.split}
+    rejects = [{**columns, **writable(reject)._asdict()} for reject in tally.rejects]
     labels = [[kind, label, n] for (kind, label), n in unknown.items()]
     return Done(files, {"summary": tally.summary(), "rejects": rejects, "unknown": labels})
 
 
-def _finish(source: Source, found: Mapping[str, Any], folder: Path) -> None:
+def _finish(source: Source, results: Mapping[str, Any], folder: Path) -> None:
     """Write what became of the rows of all splits of a dataset."""
     dataset = source.dataset
     unknown: Counter[tuple[str, str]] = Counter()
-    for own in found.values():
-        unknown.update({(kind, label): n for kind, label, n in own["unknown"]})
+    for result in results.values():
+        unknown.update({(kind, label): n for kind, label, n in result["unknown"]})
     if unknown:
         raise unknown_labels(dataset, unknown)
-    rejects = [reject for own in found.values() for reject in own["rejects"]]
+    rejects = [reject for result in results.values() for reject in result["rejects"]]
     shards.write(pa.Table.from_pylist(rejects, schema=REJECTS), folder / "rejects.parquet")
-    summary = {split: own["summary"] for split, own in found.items()}
-    told = {"invented": source.manifest.invented, "version": source.manifest.version}
-    content = {"dataset": dataset.id, "edition": told, "splits": summary}
+    summary = {split: result["summary"] for split, result in results.items()}
+    edition = {"invented": source.manifest.invented, "version": source.manifest.version}
+    content = {"dataset": dataset.id, "edition": edition, "splits": summary}
     shards.write_json(content, folder / "summary.json")
 
 
@@ -139,21 +139,21 @@ def _write(
     while batch := _batch(rows, settings.records_per_shard):
         parts: dict[str, list[tuple[str, Record]]] = {}
         for ordinal, record in batch:
-            own = _split_of(dataset, record) if dataset.split_by_hash else split
-            found = _windows(dataset, record, settings.window_chars, counts)
-            numbers = range(1, len(found) + 1) if len(found) > 1 else [0]
-            ids = (record_id(dataset.id, own, ordinal, n) for n in numbers)
-            parts.setdefault(own, []).extend(zip(ids, found, strict=True))
-        for own, part in sorted(parts.items()):
+            target_split = _split_of(dataset, record) if dataset.split_by_hash else split
+            pieces = _windows(dataset, record, settings.window_chars, counts)
+            numbers = range(1, len(pieces) + 1) if len(pieces) > 1 else [0]
+            ids = (record_id(dataset.id, target_split, ordinal, n) for n in numbers)
+            parts.setdefault(target_split, []).extend(zip(ids, pieces, strict=True))
+        for target_split, part in sorted(parts.items()):
             table = to_table(
                 [record for _, record in part],
                 [identifier for identifier, _ in part],
                 dataset=dataset.id,
-                split=own,
+                split=target_split,
                 language=dataset.language,
             )
-            number = shard[own] = shard.get(own, -1) + 1
-            written.append(folder / f"{own}-{number:05d}.parquet")
+            number = shard[target_split] = shard.get(target_split, -1) + 1
+            written.append(folder / f"{target_split}-{number:05d}.parquet")
             shards.write(invariant.checked(table, dataset), written[-1])
     return written
 
@@ -166,12 +166,12 @@ def _windows(
         return [record]
     names = dataset.names("role")
     enum_roles = {names[role] for role in dataset.enum_roles if role in names}
-    found, crossing = windows(record, window_chars, dataset.language, enum_roles)
-    counts["windows:texts"] += len(found) > 1
-    counts["windows:windows"] += len(found) if len(found) > 1 else 0
-    counts["windows:longer"] += sum(len(w.text) > window_chars for w in found)
+    pieces, crossing = windows(record, window_chars, dataset.language, enum_roles)
+    counts["windows:texts"] += len(pieces) > 1
+    counts["windows:windows"] += len(pieces) if len(pieces) > 1 else 0
+    counts["windows:longer"] += sum(len(w.text) > window_chars for w in pieces)
     counts.update({f"windows:crossing {kind}": n for kind, n in crossing.items()})
-    return found
+    return pieces
 
 
 def _batch(rows: Iterator[tuple[int, Record]], most: int) -> list[tuple[int, Record]]:

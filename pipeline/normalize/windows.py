@@ -64,11 +64,11 @@ def windows(
     lost["mentions"] += len(torn)
     may = [h if h or i in torn else everywhere for i, h in enumerate(homes)]
     for r in record.relations:
-        own = may[r.head] & may[r.tail]
+        shared = may[r.head] & may[r.tail]
         if not (homes[r.head] or homes[r.tail]):
-            own &= {0}
-        lost["relations"] += not own
-        for w in own:
+            shared &= {0}
+        lost["relations"] += not shared
+        for w in shared:
             near = tuple(q for q in r.qualifiers if w in may[q.mention])
             lost["qualifiers"] += len(r.qualifiers) - len(near)
             relations[w].append(r._replace(qualifiers=near))
@@ -114,7 +114,7 @@ def _gaps(record: Record, language: str) -> list[tuple[int, int]]:
     """(end of a sentence, start of the next), where no mention crosses the gap."""
     text = record.text
     ends = sorted((m.start, m.end) for m in record.mentions if m.start is not None and m.end)
-    found = []
+    gaps = []
     held, at = 0, 0  # the furthest end of the mentions that begin before the next sentence
     for match in _ENDS[like(language)].finditer(text):
         end, begin = match.span(1 if match[1] is not None else 2)
@@ -125,8 +125,8 @@ def _gaps(record: Record, language: str) -> list[tuple[int, int]]:
         if not 0 < end <= begin < len(text) or held > end:
             continue
         if not (abbreviated and _ABBREVIATED.search(text, max(0, end - 12), end)):
-            found.append((end, begin))
-    return found
+            gaps.append((end, begin))
+    return gaps
 
 
 def _crossings(record: Record, gaps: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
@@ -138,7 +138,7 @@ def _crossings(record: Record, gaps: Sequence[tuple[int, int]]) -> dict[tuple[in
         for e in record.events
     ]
     reach = [[p for i in link if (p := places[i]) is not None] for link in links]
-    bounds = [(min(own), max(own)) for own in reach if own]
+    bounds = [(min(starts), max(starts)) for starts in reach if starts]
     return {gap: sum(low < gap[0] <= high for low, high in bounds) for gap in gaps}
 
 
@@ -155,8 +155,8 @@ def _homes(mention: Mention, text: str, spans: Sequence[tuple[int, int]]) -> fro
 def _home(event: Event, homes: Sequence[frozenset[int]]) -> int:
     """The window of an event: of its trigger, and of most of its arguments."""
     votes = Counter(w for a in event.arguments for w in homes[a.mention])
-    own = frozenset() if event.trigger is None else homes[event.trigger]
-    return min(own or votes or (0,), key=lambda w: (-votes[w], w))
+    preferred = frozenset() if event.trigger is None else homes[event.trigger]
+    return min(preferred or votes or (0,), key=lambda w: (-votes[w], w))
 
 
 def _window(
@@ -186,5 +186,5 @@ def _window(
             place = (None, None) if known else locate(text, m.text)
         mentions.append(m._replace(start=place[0], end=place[1]))
 
-    own = renumbered(relations, events, number_of)
-    return Record(text, record.origin, mentions, *own, record.source_id)
+    links = renumbered(relations, events, number_of)
+    return Record(text, record.origin, mentions, *links, record.source_id)

@@ -32,9 +32,9 @@ def layouts() -> dict[str, dict[str, Any]]:
 @cache
 def formats() -> dict[str, dict[str, Any]]:
     """Format -> the options of its reader that read it."""
-    own = ("about", "example", "reader")
+    other_keys = ("about", "example", "reader")
     return {
-        name: {key: value for key, value in options.items() if key not in own}
+        name: {key: value for key, value in options.items() if key not in other_keys}
         for name, options in _declared().items()
     }
 
@@ -46,8 +46,8 @@ def _declared() -> dict[str, dict[str, Any]]:
 
 def module_of(name: str) -> str:
     """The module that reads a format."""
-    found = _declared().get(name)
-    return name if found is None else found.get("reader", "json_rows")
+    options = _declared().get(name)
+    return name if options is None else options.get("reader", "json_rows")
 
 
 def names() -> list[str]:

@@ -39,7 +39,7 @@ class Agreement(NamedTuple):
 
 
 def chosen(items: Iterable[tuple[str, Record | Reject]], choice: str) -> Iterator[Record | Reject]:
-    """The records that count of (annotator, record); those of others are told as not gold."""
+    """Yield the records of the chosen annotator; those of others become rejects, "not_gold"."""
     texts: dict[str, dict[str, Record]] = {}
     for annotator, item in items:
         if isinstance(item, Reject):
@@ -59,12 +59,12 @@ def chosen(items: Iterable[tuple[str, Record | Reject]], choice: str) -> Iterato
 
 
 def _majority(records: list[Record]) -> Iterator[Record | Reject]:
-    """The record of what more than half of the annotators say, and what is lost of the rest."""
+    """Yield the record of what more than half of the annotators say, and a reject for the rest."""
     votes: list[Counter[Any]] = [Counter(), Counter(), Counter()]
     for record in records:
         for counter, parts in zip(votes, _spelled_out(record), strict=True):
             counter.update(dict.fromkeys(parts, 1))
-    most = [[part for part, n in own.items() if 2 * n > len(records)] for own in votes]
+    most = [[part for part, n in counts.items() if 2 * n > len(records)] for counts in votes]
     mentions: dict[Mention, int] = {}
 
     def number(mention: Mention) -> int:
@@ -75,11 +75,11 @@ def _majority(records: list[Record]) -> Iterator[Record | Reject]:
 
     for mention in most[0]:
         number(mention)
-    relations = [Relation(x, number(h), number(t), arguments(more)) for x, h, t, more in most[1]]
-    events = [Event(x, at and number(at), arguments(more)) for x, at, more in most[2]]
+    relations = [Relation(x, number(h), number(t), arguments(slots)) for x, h, t, slots in most[1]]
+    events = [Event(x, at and number(at), arguments(slots)) for x, at, slots in most[2]]
     first = records[0]
     yield first._replace(mentions=[*mentions], relations=relations, events=events)
-    lost = [len(own) - len(kept) for own, kept in zip(votes, most, strict=True)]
+    lost = [len(counts) - len(kept) for counts, kept in zip(votes, most, strict=True)]
     if any(lost):
         why = f"{sum(lost)} parts of {len(records)} annotators"
         reject = Reject(first.origin, "outvoted", why, first.text[:EXCERPT], records=0)
@@ -112,14 +112,14 @@ def agreement(records: Iterable[Record | Reject]) -> dict[str, Agreement]:
     texts: dict[str, dict[str, set[Mention]]] = {}
     for record in records:
         if isinstance(record, Record):
-            own = {mention for mention in record.mentions if mention.label is not None}
-            texts.setdefault(record.text, {})[record.origin.rpartition(_BY)[2]] = own
+            labeled = {mention for mention in record.mentions if mention.label is not None}
+            texts.setdefault(record.text, {})[record.origin.rpartition(_BY)[2]] = labeled
     compared: dict[tuple[str, str], list[_Pair]] = {}
     for text, by in texts.items():
         for one, other in combinations(sorted(by), 2):
             compared.setdefault((one, other), []).append((text, by[one], by[other]))
     pairs = [*compared.values()]
-    labels = {m.label for rows in pairs for _, *both in rows for own in both for m in own}
+    labels = {m.label for rows in pairs for _, *both in rows for mentions in both for m in mentions}
     return {label: _agreed(pairs, label) for label in sorted(filter(None, labels))}
 
 
@@ -142,6 +142,6 @@ def _agreed(pairs: list[list[_Pair]], label: str) -> Agreement:
 
 
 def _tokens(text: str, mentions: set[Mention]) -> set[int]:
-    """Where the tokens start that stand in mentions."""
+    """Return where each token inside a mention starts."""
     spans = [(m.start, m.end) for m in mentions if m.start is not None and m.end is not None]
     return {t.start() for s, e in spans for t in _TOKEN.finditer(text, s, e)}

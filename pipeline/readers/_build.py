@@ -55,7 +55,7 @@ def lost_counts(reject: Reject, form: Form, row: Item, paths: Mapping[str, Path]
 
     `paths` says of some kinds which list in the row holds as many.
     """
-    entities, relations, events = (_sound(own, row) for own in form.lists)
+    entities, relations, events = (_sound(find, row) for find in form.lists)
     arguments = [_sound(form.arguments and form.arguments.items, event) for event in events]
     counts = {
         "records": 1,
@@ -94,7 +94,7 @@ def _named(tags: list[Any], form: Form) -> list[Any]:
 
 
 class _Builder:
-    """The mentions of one row while they are found, and its record in the end."""
+    """Collects the mentions of one row, and builds its record."""
 
     def __init__(self, origin: str, form: Form, row: Item, *, utf16: bool) -> None:
         self.origin, self.form, self.row = origin, form, row
@@ -109,16 +109,16 @@ class _Builder:
 
     def record(self) -> Record | Reject:
         form, row = self.form, self.row
-        found = [own and own(row) for own in form.lists]
-        parts = zip(LISTS, found, form.required, strict=True)
-        missing = [name for name, own, needed in parts if needed and own is None]
-        some = form.tags or any(own is not None for own in found)
+        lists = [find and find(row) for find in form.lists]
+        parts = zip(LISTS, lists, form.required, strict=True)
+        missing = [name for name, given, needed in parts if needed and given is None]
+        some = form.tags or any(given is not None for given in lists)
         if form.options.unlabelled == "reject" and (missing or not some):
             why = f"no list of {' and '.join(missing) or 'annotations'}"
             return Reject(self.origin, "unlabelled", why, self.text.string[:EXCERPT])
         if form.tags and (odd := self._tagged(items(form.tags(row)))):
             return odd
-        entities, relations, events = (own or [] for own in found)
+        entities, relations, events = (given or [] for given in lists)
         for number, entity in enumerate(entities):
             self._entity(number, entity)
         pairs = [self._relation(relation) for relation in relations]
@@ -157,7 +157,7 @@ class _Builder:
         mention = self._mention(place, item)
         label = place.label(item) if place.label else None
         labels = label if isinstance(label, list) and label else [label]
-        numbers = [self._add(mention._replace(label=label_of(one))) for one in labels]
+        numbers = [self._add(mention._replace(label=label_of(name))) for name in labels]
         key = place.id(item) if place.id else number + self.form.options.first_ref
         before = self.ids.setdefault(key, numbers[0])
         if before is not None and (self.mentions[before].start or 0) > (mention.start or 0):

@@ -37,7 +37,7 @@ class Form:
         self.tag_names = dict(enumerate(o.tag_names))
         self.source_id = _found(o.source_id, required=False)
         self.annotator = _found(o.annotator, required=False)
-        self.only = [(field, finder(field, required=False), own) for field, own in o.only.items()]
+        self.only = [(field, finder(field, required=False), gold) for field, gold in o.only.items()]
         self.entities, self.relations, self.events = map(
             _followed, (o.entities, o.relations, o.events)
         )
@@ -50,20 +50,20 @@ class Form:
         self.arguments = self.events and self.events.arguments
 
     def not_gold(self, row: Item) -> str:
-        """Which field says that a row is no gold, "" if none does."""
+        """Return which field says that a row is not gold, or "" if none does."""
         if not isinstance(row.value, dict):
             return ""
-        found = ((field, find(row), gold) for field, find, gold in self.only)
-        odd = (f"{f} is {v!r:.40}" for f, v, gold in found if v is not None and v not in gold)
+        values = ((field, find(row), gold) for field, find, gold in self.only)
+        odd = (f"{f} is {v!r:.40}" for f, v, gold in values if v is not None and v not in gold)
         return next(odd, "")
 
     def document(self, row: Item) -> str | None:
         """The id of the document that a row is from."""
         try:
-            found = self.source_id(row) if self.source_id else None
+            identifier = self.source_id(row) if self.source_id else None
         except RowError:
-            return None  # The row is none: that is told where its text is looked for.
-        return str(found) if isinstance(found, int | str) else None
+            return None  # No row: this is reported where its text is looked up.
+        return str(identifier) if isinstance(identifier, int | str) else None
 
 
 def _labelled(table: Any, row: Item) -> list[Item]:
@@ -76,21 +76,21 @@ def _found(path: Path | None, *, required: bool = True) -> Find | None:
 
 
 def _followed(table: Table | None) -> Any:
-    """The table with functions in the place of its paths; `items` is that of the list it tells."""
+    """Replace the paths of a table by functions; `items` finds the list that `at` names."""
     if table is None:
         return None
-    found: dict[str, Any] = {"at": None, "items": None}
+    parts: dict[str, Any] = {"at": None, "items": None}
     for name in table.__struct_fields__:
         value = getattr(table, name)
         if isinstance(value, bool):
-            found[name] = value
+            parts[name] = value
         elif name == "at" and type(table) is not Span:
-            found["items"] = lister(value)
+            parts["items"] = lister(value)
         elif name == "pieces":
-            found[name] = None if value is None else lister(value)
+            parts[name] = None if value is None else lister(value)
         elif isinstance(value, Table | None):
-            found[name] = _followed(value)
+            parts[name] = _followed(value)
         elif name != "at" or value != "":
             maybe = name in _MAYBE or (name == "label" and isinstance(table, Span))
-            found[name] = finder(value, required=not maybe)
-    return SimpleNamespace(**found)
+            parts[name] = finder(value, required=not maybe)
+    return SimpleNamespace(**parts)

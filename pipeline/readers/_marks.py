@@ -17,11 +17,11 @@ def unmarked(
     text, position = "", 0
     opened: list[tuple[int, str]] = []
     spans: list[tuple[int, int, str]] = []
-    for found in mark.finditer(line):
-        text += words(line[position : found.start()])
-        position = found.end()
-        if found.lastindex:
-            opened.append((len(text), found[found.lastindex]))
+    for match in mark.finditer(line):
+        text += words(line[position : match.start()])
+        position = match.end()
+        if match.lastindex:
+            opened.append((len(text), match[match.lastindex]))
         elif opened:
             start, said = opened.pop()
             spans.append((start, len(text), said))

@@ -23,7 +23,7 @@ def unmarked_row(row: Item, options: Options) -> Item:
     if not isinstance(text, str):
         raise RowError(f"no text with marks in a field {field!r}")
     bare, ends = unmarked(text, options.marks)
-    found: dict[str, Any] = {**value, field: bare, "marks": ends}
+    unmarked_value: dict[str, Any] = {**value, field: bare, "marks": ends}
     label = str(options.relations.label) if options.relations else ""
     if isinstance(name := value.get(label), str):
         head, tail = (re.sub(r"\W", "", mark) for mark in options.marks[::2])
@@ -31,10 +31,10 @@ def unmarked_row(row: Item, options: Options) -> Item:
             rf"(.*)\(({head},{tail}|{tail},{head})\)", name.strip(), re.IGNORECASE
         )
         if directed:
-            found[label] = directed[1]
+            unmarked_value[label] = directed[1]
             if directed[2].lower().startswith(f"{tail},".lower()):
-                found["marks"] = ends[::-1]
-    return Item(found, row.trail)
+                unmarked_value["marks"] = ends[::-1]
+    return Item(unmarked_value, row.trail)
 
 
 def unmarked(marked: str, marks: Sequence[str]) -> tuple[str, list[list[int]]]:
@@ -45,8 +45,8 @@ def unmarked(marked: str, marks: Sequence[str]) -> tuple[str, list[list[int]]]:
     """
     pieces = re.split(f"({'|'.join(map(re.escape, marks))})", marked.strip())
     if sorted(pieces[1::2]) != sorted(marks):
-        told = " ".join(pieces[1::2]) or "missing"
-        raise RowError(f"the marks are {told}, not {' '.join(marks)}", "malformed_tags")
+        marks_there = " ".join(pieces[1::2]) or "missing"
+        raise RowError(f"the marks are {marks_there}, not {' '.join(marks)}", "malformed_tags")
     text, places = pieces[0], {}
     for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         places[mark] = len(text)

@@ -19,7 +19,7 @@ def joined(passages: Iterable[tuple[Any, Any]]) -> str:
         if not isinstance(passage, str):
             raise RowError(f"a passage is no string: {passage!r:.60}")
         if whole(offset) < len(text):
-            what = f"a passage begins at {offset}, in the one before it"
-            raise RowError(f"{what}: the offsets may be of bytes")
+            problem = f"a passage begins at {offset}, in the one before it"
+            raise RowError(f"{problem}: the offsets may be of bytes")
         text = f"{text:{offset}}{passage}"
     return text

@@ -58,11 +58,11 @@ def finder(path: Path, *, required: bool = True) -> Callable[[Item], Any]:
     up = len(str(path)) - len(rest)
     if rest == "#":
         return lambda item: item.trail[-up][0]
-    own = steps(rest)
+    path_steps = steps(rest)
 
     def find(item: Item) -> Any:
         value = item.trail[-up][1] if up else item.value
-        for step in own:
+        for step in path_steps:
             if type(value) is dict and step in value:  # It nearly always is.
                 value = value[step]
             elif (inner := _inside(value, step)) is not _NOTHING:
@@ -89,7 +89,7 @@ def _inside(value: Any, step: str | int) -> Any:
 
 
 def lacking(value: Any, step: str | int) -> str:
-    """What to say of a part that a value does not have."""
+    """Return the message about a part that a value does not have."""
     if isinstance(value, dict):
         names = [repr(key) for key in value]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -100,11 +100,11 @@ def lacking(value: Any, step: str | int) -> str:
 
 
 def gatherer(path: Path) -> Callable[[Item], Any]:
-    """What finds the value at a path; with `*` in it, the list of all values."""
-    own = steps(path)
-    if EACH not in own:
+    """Return a function that finds the value at a path; with `*` in it, a list of all values."""
+    path_steps = steps(path)
+    if EACH not in path_steps:
         return finder(path)
-    return lambda item: [value for value, _ in _walked(item.value, item.trail, own)]
+    return lambda item: [value for value, _ in _walked(item.value, item.trail, path_steps)]
 
 
 def lister(path: Path) -> Callable[[Item], list[Item] | None]:
@@ -114,10 +114,10 @@ def lister(path: Path) -> Callable[[Item], list[Item] | None]:
     """
     if path == "":
         return lambda item: [item]
-    own = steps(path)
-    through = [number for number, step in enumerate(own) if step in (EACH, VALUES)]
-    bare = own[: through[0]] if through else own
-    first, after = finder(".".join(map(str, bare)), required=False), own[len(bare) :]
+    path_steps = steps(path)
+    through = [number for number, step in enumerate(path_steps) if step in (EACH, VALUES)]
+    bare = path_steps[: through[0]] if through else path_steps
+    first, after = finder(".".join(map(str, bare)), required=False), path_steps[len(bare) :]
 
     def items(item: Item) -> list[Item] | None:
         value = first(item)
@@ -129,15 +129,15 @@ def lister(path: Path) -> Callable[[Item], list[Item] | None]:
     return items
 
 
-def _walked(value: Any, trail: Trail, own: Steps) -> Iterator[tuple[Any, Trail]]:
-    for number, step in enumerate(own):
+def _walked(value: Any, trail: Trail, path_steps: Steps) -> Iterator[tuple[Any, Trail]]:
+    for number, step in enumerate(path_steps):
         if step in (EACH, VALUES):
             if not isinstance(value, list if step == EACH else dict):
                 kind = "list" if step == EACH else "object"
                 raise RowError(f"no {kind}: {value!r:.60}")
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
             for key, inner in pairs:
-                yield from _walked(inner, (*trail, (key, inner)), own[number + 1 :])
+                yield from _walked(inner, (*trail, (key, inner)), path_steps[number + 1 :])
             return
         if (inner := _inside(value, step)) is _NOTHING:
             raise RowError(lacking(value, step))

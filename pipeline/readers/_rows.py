@@ -119,7 +119,7 @@ class Options(Tagged, frozen=True):
     annotator: Path | None = None
     #: Whose rows count: of the first for a text, of one by name, or what most of them have.
     annotators: str = "first"
-    #: Field -> the values of rows that are gold; others are passed over, and told.
+    #: Field -> the values of rows that are gold; others are skipped, and reported.
     only: dict[str, tuple[str | bool, ...]] = msgspec.field(default_factory=dict)
 
 

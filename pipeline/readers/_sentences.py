@@ -39,16 +39,16 @@ def sentences(
     """
     lasts = _running_ends(whole)
     begin, cuts = start, list[tuple[int, int]]()
-    for found in _BOUNDARY.finditer(text, start, end):
-        cut = found.end(1) if found[1] is not None else found.start()
-        if found[1] is not None and not _ends(text, found.start(), found.end(), end):
+    for match in _BOUNDARY.finditer(text, start, end):
+        cut = match.end(1) if match[1] is not None else match.start()
+        if match[1] is not None and not _ends(text, match.start(), match.end(), end):
             continue
         # The spans that start before the cut must all end before it.
         before = bisect_left(whole, (cut, -1))
         if before and lasts[before - 1] > cut:
             continue
         cuts.append((begin, cut))
-        begin = found.end()
+        begin = match.end()
     spans = (trimmed(text, *span) for span in [*cuts, (begin, end)])
     yield from ((first, last) for first, last in spans if first < last)
 

@@ -47,14 +47,14 @@ _ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **BRA
 def read_bytes(path: Path) -> bytes:
     """The bytes of a raw file, unpacked."""
     with unpacking(path):
-        found = [stream.read() for _, stream in opened(path)]
-    if len(found) != 1:
+        contents = [stream.read() for _, stream in opened(path)]
+    if len(contents) != 1:
         raise RawFileError(
-            f"this zip holds {len(found)} files, where one is expected",
+            f"this zip holds {len(contents)} files, where one is expected",
             where=path,
             todo="unpack it, and name the file that is meant",
         )
-    whole: bytes = found[0]
+    whole: bytes = contents[0]
     return whole
 
 
@@ -70,8 +70,8 @@ def opened(path: Path) -> Iterator[tuple[str, Any]]:
         stream = BufferedReader(stream, HEAD)
     with stream:
         head = stream.peek(HEAD)
-        if what := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
-            raise RawFileError(f"this is {what}", where=path, todo="unpack it, or save it as text")
+        if kind := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
+            raise RawFileError(f"this is {kind}", where=path, todo="unpack it, or save it as text")
         if head.startswith(_GZIP):
             yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)
         elif head.startswith(_ZIP):
@@ -209,7 +209,7 @@ def shape(head: bytes) -> Literal["lines", "array", "object"]:
 def _elements(stream: Any) -> Iterator[Any]:
     """The values of an array. It is read in blocks, for it may be larger than memory.
 
-    Each is parsed as a line of JSON is, so that nothing is lost that is told there. Only before a
+    Each is parsed as a line of JSON is, so that no value of a repeated key is lost. Only before a
     comma or the end is a value whole: a number at the end of a block may go on in the next one.
     """
     texts = TextIOWrapper(stream, "utf-8", "surrogateescape")
@@ -226,8 +226,8 @@ def _elements(stream: Any) -> Iterator[Any]:
             if held[after] == "]":
                 break
             place, start, size = after + 1, -1, _BLOCK
-        elif more := texts.read(size):
-            held, start = held[place:] + more, start - place
+        elif block := texts.read(size):
+            held, start = held[place:] + block, start - place
             place, size = 0, size * 2  # A long value is read in ever larger blocks.
         else:
             parsed(held[begin:])  # It nearly always says what is wrong.
@@ -293,8 +293,8 @@ def json_document(path: Path) -> Any:
 
 
 def _no_document(problem: Exception, path: Path) -> RawFileError:
-    what = f"not a JSON document: {problem}"
-    return RawFileError(what, where=path, todo="check the file or the reader")
+    message = f"not a JSON document: {problem}"
+    return RawFileError(message, where=path, todo="check the file or the reader")
 
 
 def attempt(origin: str, build: Callable[[Any], _T], row: Any) -> _T | Reject:

@@ -31,8 +31,8 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
     numbers = {*_number_columns(options)}
     text = str(options.text if options.tokens is None else options.tokens)
     for file in files:
-        found = cells(file, options.separator or "\t", quoted=options.quoted)
-        rows = ((at, row) for at, row in found if any(cell.strip() for cell in row))
+        all_rows = cells(file, options.separator or "\t", quoted=options.quoted)
+        rows = ((at, row) for at, row in all_rows if any(cell.strip() for cell in row))
         names = [*options.columns] or [name.strip() for name in next(rows, ("", []))[1]]
         if twin := next((name for name in names if names.count(name) > 1), None):
             todo = "name the columns in `columns` of [reader], or correct the first row"
@@ -65,6 +65,6 @@ def _number_columns(options: Options) -> Iterator[str]:
 
 
 def _cell(cell: str) -> int | str | None:
-    """The number in a cell; an empty cell is none, and what is no number is told as that."""
+    """Return the number in a cell: None if it is empty, its text if that is not a number."""
     bare = cell.strip()
     return int(bare) if bare.removeprefix("-").isdecimal() else bare or None

@@ -62,11 +62,11 @@ class Text:
         self.tokens = []
         sentences: list[Any] = given if nested else [given]  # type: ignore[assignment]
         for sentence in sentences:
-            own = sentence.split() if isinstance(sentence, str) else items(sentence)
-            if odd := [token for token in own if not isinstance(token, str)]:
+            tokens = sentence.split() if isinstance(sentence, str) else items(sentence)
+            if odd := [token for token in tokens if not isinstance(token, str)]:
                 raise RowError(f"a token is no string: {odd[0]!r:.60}")
             self.firsts.append(len(self.tokens))
-            self.tokens += [TREEBANK.get(t, t) for t in own] if self.options.treebank else own
+            self.tokens += [TREEBANK.get(t, t) for t in tokens] if self.options.treebank else tokens
         self.firsts.append(len(self.tokens))
         text, self.starts = join_tokens(self.tokens, self.options.language)
         return text

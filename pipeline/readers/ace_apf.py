@@ -90,12 +90,12 @@ def _sentences(name: str, document: Any, options: Options) -> Rows:
 
     def place(part: _Part) -> tuple[int, dict[str, Any]] | None:
         """(sentence, span in it) of a part; None where it is in no sentence."""
-        (start, end), own = part.span, bisect_right(starts, part.span[0]) - 1
-        found = html.unescape(text[start:end])
-        if own < 0 or end > spans[own][1] or found.split() != part.text.split():
+        (start, end), sentence = part.span, bisect_right(starts, part.span[0]) - 1
+        string = html.unescape(text[start:end])
+        if sentence < 0 or end > spans[sentence][1] or string.split() != part.text.split():
             return None
-        begin = len(html.unescape(text[spans[own][0] : start]))
-        return own, {"start": begin, "end": begin + len(found)}
+        begin = len(html.unescape(text[spans[sentence][0] : start]))
+        return sentence, {"start": begin, "end": begin + len(string)}
 
     def lose(part: _Part, reason: str, detail: str, **counts: Any) -> None:
         reject = Reject(name, reason, detail, part.text[:EXCERPT], 0, source_id=name)
@@ -135,8 +135,8 @@ def _sentences(name: str, document: Any, options: Options) -> Rows:
                 arguments.append({"role": role, **at[1]})
             else:
                 lose(anchor, "argument_in_other_sentence", f"{role} {number}", arguments=1)
-        found = {"label": label, "trigger": trigger[1], "arguments": arguments}
-        rows[trigger[0]]["events"].append(found)
+        event_row = {"label": label, "trigger": trigger[1], "arguments": arguments}
+        rows[trigger[0]]["events"].append(event_row)
     yield from ((f"{name}:{number}", row) for number, row in enumerate(rows, start=1))
     yield from lost
 
@@ -176,27 +176,27 @@ def _untagged(raw: str) -> tuple[str, list[Span]]:
 
 def _parts(root: ET.Element, *, heads: bool) -> dict[str, _Part]:
     """Everything that has an id and a place, entities with their type as label."""
-    found = {}
+    parts = {}
     for entity in root.iter("entity"):
         for mention in entity.iter("entity_mention"):
             head = mention.find("head") if heads else None
             chosen = mention.find("extent") if head is None else head
-            found[mention.attrib["ID"]] = _Part(*_span(chosen), entity.attrib["TYPE"])
+            parts[mention.attrib["ID"]] = _Part(*_span(chosen), entity.attrib["TYPE"])
     for tag in ("value_mention", "timex2_mention"):
         for mention in root.iter(tag):
-            found[mention.attrib["ID"]] = _Part(*_span(mention.find("extent")), None)
-    return found
+            parts[mention.attrib["ID"]] = _Part(*_span(mention.find("extent")), None)
+    return parts
 
 
 def _span(element: ET.Element | None) -> tuple[Span, str]:
     """The half-open span of an extent, a head or an anchor, and its string."""
-    found = None if element is None else element.find("charseq")
-    if found is None:
+    charseq = None if element is None else element.find("charseq")
+    if charseq is None:
         raise ValueError("an annotation without <charseq>")
-    start, end = int(found.attrib["START"]), int(found.attrib["END"]) + 1
+    start, end = int(charseq.attrib["START"]), int(charseq.attrib["END"]) + 1
     if not 0 <= start < end:
         raise ValueError(f"no span: {start} to {end - 1}")
-    return (start, end), found.text or ""
+    return (start, end), charseq.text or ""
 
 
 read, _ = shaped("ace_apf", _sentences, _documents)

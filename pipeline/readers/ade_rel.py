@@ -46,8 +46,8 @@ def read(files: Files, options: Options) -> Found:
         bases: dict[tuple[str, str], set[int]] = {}
         for row in rows:
             if isinstance(row, _Row):
-                key, own = row[1:3], _bases(row)
-                bases[key] = bases[key] & own if key in bases else own
+                key, row_bases = row[1:3], _bases(row)
+                bases[key] = bases[key] & row_bases if key in bases else row_bases
         for row in rows:
             yield (
                 row if isinstance(row, Reject) else _record(row, bases[row[1:3]], options.relation)

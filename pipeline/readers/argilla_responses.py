@@ -11,7 +11,7 @@
 A file holds such records as JSON lines, an array, an object of lists, or an object by ids.
 `question` names the question, where answers to several may be spans; `text` names the field.
 `annotators` chooses among users: "first", "majority", or the id of one. What is no submitted answer
-is told as not gold; suggestions never are.
+is reported as not gold; suggestions never are.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def _answered(origin: str, row: Any, options: Options) -> Iterator[tuple[str, An
     """A row for each submitted answer to the question, a reject for any other."""
     for number, record in enumerate(_records(row), start=1):
         place = origin if record is row else f"{origin}#{number}"
-        own = questions(record).get(_question(record, options), [])
+        answers = questions(record).get(_question(record, options), [])
         fields = record.get("fields") or record
-        submitted = [answer for answer in own if answer.status in (None, "submitted")]
-        for answer in own:
+        submitted = [answer for answer in answers if answer.status in (None, "submitted")]
+        for answer in answers:
             if answer not in submitted:
-                what = f"the answer of {answer.user} is {answer.status}"
-                yield place, Reject(place, "not_gold", what, records=0)
+                detail = f"the answer of {answer.user} is {answer.status}"
+                yield place, Reject(place, "not_gold", detail, records=0)
         if not submitted:
             yield place, Reject(place, "unlabelled", "no answer about spans", str(record)[:EXCERPT])
         for answer in submitted:
@@ -80,37 +80,41 @@ def _records(row: Any) -> list[Any]:
         return listed(row)
     inner = [*row.values()]
     by_id = inner and all(
-        isinstance(one, dict) and "id" in one and "status" in one for one in inner
+        isinstance(value, dict) and "id" in value and "status" in value for value in inner
     )
     return inner if by_id else [row]
 
 
 def questions(record: dict[str, Any]) -> dict[str, list[_Answer]]:
     """Question -> its answers; none in a row that is no record of Argilla."""
-    found: dict[str, list[_Answer]] = {}
+    answers_by_question: dict[str, list[_Answer]] = {}
     nested = record.get("responses")
     for name, answers in nested.items() if isinstance(nested, dict) else ():
-        own = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
-        found[name] = [_Answer(a.get("value"), str(a.get("user_id")), a.get("status")) for a in own]
+        valid = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
+        answers_by_question[name] = [
+            _Answer(a.get("value"), str(a.get("user_id")), a.get("status")) for a in valid
+        ]
     for key in (key for key in record if key.endswith(_FLAT)):
         values = record[key] or []
         users = record.get(f"{key}.users") or [None] * len(values)
         states = record.get(f"{key}.status") or [None] * len(values)
         answers = zip(values, map(str, users), states, strict=True)
-        found[key.removesuffix(_FLAT)] = [_Answer(*answer) for answer in answers]
-    return found
+        answers_by_question[key.removesuffix(_FLAT)] = [_Answer(*answer) for answer in answers]
+    return answers_by_question
 
 
 def _question(record: dict[str, Any], options: Options) -> str:
     """The question that is asked for, or the one that was answered with spans, if it is certain."""
     every = questions(record)
-    found = [name for name, own in every.items() if own and all(_spans(a.value) for a in own)]
-    if options.question or len(found) < 2:
-        return options.question or "".join(found)
-    what = (
-        f"questions {' and '.join(map(repr, found))} may be about spans: say which, by `question`"
+    names = [
+        name for name, answers in every.items() if answers and all(_spans(a.value) for a in answers)
+    ]
+    if options.question or len(names) < 2:
+        return options.question or "".join(names)
+    message = (
+        f"questions {' and '.join(map(repr, names))} may be about spans: say which, by `question`"
     )
-    raise RowError(what)
+    raise RowError(message)
 
 
 def _spans(value: Any) -> bool:
@@ -124,7 +128,7 @@ read, _ = shaped("argilla_responses", _answered)
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Field, question or suggestion that is not read -> in how many records it is filled."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     question = options.question
     for _, item in rows_of(files):
         for record in _records(item.value) if isinstance(item.value, dict) else ():
@@ -144,7 +148,7 @@ def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
             )
             flat = f"{question}{_FLAT}"
             read = {*known, flat, f"{flat}.users", f"{flat}.status"}
-            found.update(
+            counts.update(
                 k for k, v in parts.items() if v not in (None, "", [], {}) and k not in read
             )
-    return found
+    return counts

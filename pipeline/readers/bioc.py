@@ -58,25 +58,25 @@ def _documents(file: Path) -> list[Any]:
         return [_of_xml(document) for document in root.iter("document")]
     value = json_document(file)
     inner = value.get("documents", value.get("PubTator3")) if isinstance(value, dict) else value
-    found = [value] if inner is None else inner
-    if not isinstance(found, list):
+    documents = [value] if inner is None else inner
+    if not isinstance(documents, list):
         raise RawFileError("no list of documents", where=file, todo=_TODO)
-    return found
+    return documents
 
 
 def _of_xml(element: Any) -> Any:
     """An element as the JSON of BioC has it."""
     many = {"passage": "passages", "annotation": "annotations", "relation": "relations"}
     many |= {"location": "locations", "node": "nodes", "sentence": "sentences"}
-    found: dict[str, Any] = {key: _number(value) for key, value in element.attrib.items()}
+    fields: dict[str, Any] = {key: _number(value) for key, value in element.attrib.items()}
     for child in element:
         if child.tag == "infon":
-            found.setdefault("infons", {})[child.attrib.get("key")] = child.text or ""
+            fields.setdefault("infons", {})[child.attrib.get("key")] = child.text or ""
         elif child.tag in many:
-            found.setdefault(many[child.tag], []).append(_of_xml(child))
+            fields.setdefault(many[child.tag], []).append(_of_xml(child))
         else:
-            found[child.tag] = _number(child.text or "") if child.tag == "offset" else child.text
-    return found
+            fields[child.tag] = _number(child.text or "") if child.tag == "offset" else child.text
+    return fields
 
 
 def _number(value: str) -> Any:
@@ -103,13 +103,17 @@ def _row(origin: str, document: Any, options: Options) -> Rows:
 def _entity(annotation: dict[str, Any], kind: str, text: str) -> dict[str, Any]:
     """An annotation, its string beside its place where it has one place alone."""
     pieces = annotation["locations"]
-    own = {"id": str(annotation.get("id")), "label": annotation["infons"][kind], "pieces": pieces}
+    entity = {
+        "id": str(annotation.get("id")),
+        "label": annotation["infons"][kind],
+        "pieces": pieces,
+    }
     if len(pieces) == 1 and annotation.get("text"):
         start, length = pieces[0]["offset"], pieces[0]["length"]
         if text[start : start + length] != annotation["text"]:
-            what = f"{annotation['text']!r:.60} does not stand at {start}"
-            raise RowError(f"{what}: the offsets may be of bytes", "offset_mismatch")
-    return own
+            problem = f"{annotation['text']!r:.60} does not stand at {start}"
+            raise RowError(f"{problem}: the offsets may be of bytes", "offset_mismatch")
+    return entity
 
 
 read, _ = shaped("bioc", _row, _rows)

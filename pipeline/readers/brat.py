@@ -75,23 +75,25 @@ def _read(files: Files, options: Options) -> Iterator[tuple[str, Record | Reject
             name = text.relative_to(file if file.is_dir() else file.parent).with_suffix("")
             for item in _document(text, name.as_posix(), options):
                 yield name.parts[0], item
-        beside = {p.with_suffix(".txt") for s in options.annotations for p in file.rglob(f"*{s}")}
-        for path in sorted(beside.difference(texts)):
+        annotated = {
+            p.with_suffix(".txt") for s in options.annotations for p in file.rglob(f"*{s}")
+        }
+        for path in sorted(annotated.difference(texts)):
             yield "", Reject(path.name, "missing_text", "there are annotations, but no text")
 
 
 def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Kind of annotation that is passed over -> how many lines of it there are."""
     kinds = {"A": "attributes", "M": "modifications", "N": "concepts", "#": "notes", "*": "sets"}
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for file in files:
         for suffix in options.annotations:
             places = (
                 sorted(file.rglob(f"*{suffix}")) if file.is_dir() else [file.with_suffix(suffix)]
             )
             rows = (line for path in places if path.is_file() for _, line in lines(path))
-            found.update(kinds[line[0]] for line in rows if line[:1] in _PASSED_OVER and line)
-    return found
+            counts.update(kinds[line[0]] for line in rows if line[:1] in _PASSED_OVER and line)
+    return counts
 
 
 def _document(file: Path, name: str, options: Options) -> Found:

@@ -55,19 +55,21 @@ read, _ = shaped("cas_json", _row)
 def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Type of structures that is not read -> how many there are, texts and marks of them apart."""
     kinds = (s.get("%TYPE") for _, item in rows_of(files) for s in _structures(item.value))
-    found = Counter(kind for kind in kinds if isinstance(kind, str))
-    own = (options.type, options.relation_type)
+    counts = Counter(kind for kind in kinds if isinstance(kind, str))
+    types_read = (options.type, options.relation_type)
     return Counter(
-        {k: n for k, n in found.items() if not _is(k, own) and not k.startswith("uima.")}
+        {k: n for k, n in counts.items() if not _is(k, types_read) and not k.startswith("uima.")}
     )
 
 
 def _structures(document: Any) -> list[dict[str, Any]]:
-    found = document.get("%FEATURE_STRUCTURES") if isinstance(document, dict) else None
+    structures = document.get("%FEATURE_STRUCTURES") if isinstance(document, dict) else None
     # Older exports have an object of structures by their id.
-    if isinstance(found, dict):
-        found = [{"%ID": key, **own} for key, own in found.items() if isinstance(own, dict)]
-    return [s for s in found if isinstance(s, dict)] if isinstance(found, list) else []
+    if isinstance(structures, dict):
+        structures = [
+            {"%ID": key, **fields} for key, fields in structures.items() if isinstance(fields, dict)
+        ]
+    return [s for s in structures if isinstance(s, dict)] if isinstance(structures, list) else []
 
 
 def _of(
@@ -79,5 +81,5 @@ def _of(
             yield structure, structure.get(feature)
 
 
-def _is(found: Any, wanted: Sequence[str]) -> bool:
-    return isinstance(found, str) and (found in wanted or found.rpartition(".")[2] in wanted)
+def _is(kind: Any, wanted: Sequence[str]) -> bool:
+    return isinstance(kind, str) and (kind in wanted or kind.rpartition(".")[2] in wanted)

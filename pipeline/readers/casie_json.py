@@ -62,14 +62,14 @@ def _put_right(origin: str, article: Any, _: object) -> Rows:
 
 
 def _shift(text: str, spans: Sequence[tuple[str, int, int]]) -> int:
-    """What is to be added to all offsets of an article: the distance that most mentions are off."""
+    """Return what to add to all offsets of an article: the error of most mentions."""
     if all(text[start:end] == word for word, start, end in spans):
         return 0
     votes: Counter[int] = Counter()
     for word, start, _ in spans:
         before = text.rfind(word, max(0, start - _WINDOW), max(0, start + len(word)))
         after = text.find(word, max(0, start), max(0, start + _WINDOW) + len(word))
-        votes.update({found - start for found in (before, after) if found >= 0})
+        votes.update({place - start for place in (before, after) if place >= 0})
     return votes.most_common(1)[0][0] if votes else 0
 
 

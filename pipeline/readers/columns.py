@@ -82,14 +82,16 @@ def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Column that is not read -> in how many rows it holds something."""
     named = (options.token_column, options.tag_column, *options.layers)
     others = {options.sentence_column, options.document_column}
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for sentence, width in _all(files, options):
         for _, given in sentence.rows:
             row = _whole(given, options, width)
-            own = {column % len(row) for column in named} | others
-            rest = (n for n, cell in enumerate(row) if n not in own and cell not in ("", "_"))
-            found.update(f"column {n}" for n in rest)
-    return found
+            columns_read = {column % len(row) for column in named} | others
+            rest = (
+                n for n, cell in enumerate(row) if n not in columns_read and cell not in ("", "_")
+            )
+            counts.update(f"column {n}" for n in rest)
+    return counts
 
 
 def _all(files: Files, options: Options) -> Iterator[tuple[Sentence, int]]:

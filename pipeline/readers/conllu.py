@@ -68,7 +68,7 @@ def _word(cells: list[str], names: Sequence[str], options: Options) -> list[str]
     name = options.column
     column = name if isinstance(name, int) else names.index(name) if name in names else len(cells)
     if not -len(cells) <= column < len(cells) or form >= len(cells):
-        return cells[form : form + 1]  # It is told as a row without the column.
+        return cells[form : form + 1]  # It is reported as a row without the column.
     cell = cells[column]
     pairs = dict(part.partition("=")[::2] for part in cell.split("|"))
     tag = pairs.get(options.key, "_") if "=" in cell else cell

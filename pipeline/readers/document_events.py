@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def _sentences(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
-    """Each sentence of a document as a row of its own, then what is lost of its events."""
+    """Yield each sentence of a document as a row, then what is lost of its events."""
     lost = []
     for number, sentence in enumerate(_parted(row), start=1):
         place = f"{origin}#{number}"
@@ -50,9 +50,9 @@ def _elsewhere(place: str, sentence: dict[str, Any]) -> list[Reject]:
     for event in sentence["event_mentions"]:
         for argument in event["arguments"]:
             if argument["entity_id"] not in known:
-                told = f"{argument['role']} {argument['text']!r} of {event['id']}"
+                detail = f"{argument['role']} {argument['text']!r} of {event['id']}"
                 why, text = "argument_in_other_sentence", sentence["text"][:EXCERPT]
-                lost.append(Reject(place, why, told, text, records=0, arguments=1))
+                lost.append(Reject(place, why, detail, text, records=0, arguments=1))
     for event in sentence["event_mentions"]:
         event["arguments"] = [a for a in event["arguments"] if a["entity_id"] in known]
     return lost
@@ -62,8 +62,8 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
     """The sentences of a document with their annotations, offsets counted in each one's string."""
     sentences: list[dict[str, Any]] = []
     tokens: list[tuple[int, Any]] = []
-    for own, text in items(row["sentences"]):
-        tokens += [(len(sentences), token) for token in items(own)]
+    for sentence_tokens, text in items(row["sentences"]):
+        tokens += [(len(sentences), token) for token in items(sentence_tokens)]
         lists: dict[str, list[Any]] = {"entity_mentions": [], "event_mentions": []}
         sentences.append({"doc_id": row["doc_id"], "text": text, **lists})
     bases = {number: token[1] for number, token in reversed(tokens)}
@@ -79,8 +79,12 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
     for entity in items(row["entity_mentions"]):
         _at(sentences, entity["sent_idx"])["entity_mentions"].append(moved(entity))
     for event in items(row["event_mentions"]):
-        own = {**event, "trigger": moved(event["trigger"]), "arguments": items(event["arguments"])}
-        _at(sentences, event["trigger"]["sent_idx"])["event_mentions"].append(own)
+        local_event = {
+            **event,
+            "trigger": moved(event["trigger"]),
+            "arguments": items(event["arguments"]),
+        }
+        _at(sentences, event["trigger"]["sent_idx"])["event_mentions"].append(local_event)
     return sentences
 
 

@@ -25,15 +25,15 @@ _LAYERS: Final = ("ner", "relations", "events")
 
 
 def _sentences(origin: str, row: Any, _: object) -> Rows:
-    """Each sentence of a document as a document of its own."""
+    """Yield each sentence of a document as a document."""
     sentences, first = items(row["sentences"]), 0
     layers = [items(row.get(name, [[]] * len(sentences))) for name in _LAYERS]
     parted = zip(sentences, *layers, strict=True)
-    for number, (tokens, *own) in enumerate(parted, start=1):
-        found = {"doc_key": row.get("doc_key"), "sentences": [items(tokens)]}
-        for name, part in zip(_LAYERS, own, strict=True):
-            found[name] = [_moved(part, first)] if isinstance(part, list) else part
-        yield f"{origin}#{number}", found
+    for number, (tokens, *parts) in enumerate(parted, start=1):
+        sentence = {"doc_key": row.get("doc_key"), "sentences": [items(tokens)]}
+        for name, part in zip(_LAYERS, parts, strict=True):
+            sentence[name] = [_moved(part, first)] if isinstance(part, list) else part
+        yield f"{origin}#{number}", sentence
         first += len(tokens)
 
 

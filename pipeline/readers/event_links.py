@@ -41,10 +41,10 @@ def _linked(origin: str, row: Any, _: object) -> Rows:
         arguments.setdefault((trigger[0], trigger[1]), []).append(argument)
     events = []
     for first, last, labels in items(row["evt_triggers"]):
-        own = arguments.get((first, last), [])
+        linked = arguments.get((first, last), [])
         for label in labels if isinstance(labels, list) and labels else [labels]:
             name = label[0] if isinstance(label, list) and label else label
-            events.append({"label": name, "trigger": [first, last], "arguments": own})
+            events.append({"label": name, "trigger": [first, last], "arguments": linked})
     triggers = {tuple(event["trigger"]) for event in events}
     if nowhere := [key for key in arguments if key not in triggers]:
         raise RowError(f"a link from {nowhere[0]}, where no trigger is")

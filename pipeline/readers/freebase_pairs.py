@@ -47,15 +47,15 @@ def _mention(raw: str, name: str) -> dict[str, Any]:
 
 def _only_word(raw: str, name: str) -> int:
     """Where `name` stands as a word, if only once, else -1."""
-    found, start = -1, raw.find(name) if name else -1
+    place, start = -1, raw.find(name) if name else -1
     while start >= 0:
         end = start + len(name)
         if not raw[start - 1 : start].isalnum() and not raw[end : end + 1].isalnum():
-            if found >= 0:
+            if place >= 0:
                 return -1
-            found = start
+            place = start
         start = raw.find(name, start + 1)
-    return found
+    return place
 
 
 read, _ = shaped("pair", _pair, lines_of)

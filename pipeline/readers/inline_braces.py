@@ -18,7 +18,7 @@ from pipeline.readers._source import EXCERPT, trimmed
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
 
-#: What opens without a label is a mark, so that it is told.
+#: An opening brace without a label is a mark too, so that it is reported.
 _MARK: Final = re.compile(r"\{\{?([A-Za-z_]+):|\}\}|\{\{()")
 
 

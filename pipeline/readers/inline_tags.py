@@ -23,11 +23,11 @@ def _row(origin: str, line: str, options: Options) -> Rows:
     if mark and all(tokens):
         yield origin, {"tokens": tokens, "tags": tags}
         return
-    why, told = "no_class", "no ` <=> ` in the line"
+    why, detail = "no_class", "no ` <=> ` in the line"
     if mark:
-        why, told = "missing_tag", f"{tags[tokens.index('')]!r} is no token:tag"
+        why, detail = "missing_tag", f"{tags[tokens.index('')]!r} is no token:tag"
     lost = _tags.count(tags, options)
-    yield origin, Reject(origin, why, told, line[:EXCERPT], entities=lost)
+    yield origin, Reject(origin, why, detail, line[:EXCERPT], entities=lost)
 
 
 read, _ = shaped("tagged", _row, lines_of)

@@ -84,23 +84,26 @@ def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read,
     raw_rows = source or (lambda files, _: rows_of(files))
 
     def read(files: Sequence[File], options: Any = None) -> Iterator[Record | Reject]:
-        own = _layout(name, options)
-        form = Form(own)
+        layout = _layout(name, options)
+        form = Form(layout)
 
         def rows() -> Iterator[tuple[str, Item]]:
             for origin, item in raw_rows(files, options):
-                found = attempt(origin, partial(_all, shape, origin, options), item.value)
-                if isinstance(found, Reject):
-                    odd = item.value is not found
-                    yield origin, Item(lost_counts(found, form, item, own.lost) if odd else found)
+                result = attempt(origin, partial(_all, shape, origin, options), item.value)
+                if isinstance(result, Reject):
+                    odd = item.value is not result
+                    yield (
+                        origin,
+                        Item(lost_counts(result, form, item, layout.lost) if odd else result),
+                    )
                 else:
-                    yield from ((place, Item(row, item.trail)) for place, row in found)
+                    yield from ((place, Item(row, item.trail)) for place, row in result)
 
         return _records(rows(), form)
 
     def unread_fields(files: Sequence[File], options: Any = None) -> Counter[str]:
-        own = _layout(name, options)
-        return _unread(raw_rows(files, options), [*_paths(own), *map(steps, own.whole)])
+        layout = _layout(name, options)
+        return _unread(raw_rows(files, options), [*_paths(layout), *map(steps, layout.whole)])
 
     return read, unread_fields
 
@@ -112,8 +115,8 @@ def _all(shape: Shape, origin: str, options: Any, row: Any) -> list[tuple[str, A
 def _layout(reader: str, given: Any) -> Layout:
     """The options for the rows of a format that has a shape; some are those of its reader."""
     declared = {"language": "", **{**formats(), **layouts()}[reader]}
-    more = {name: getattr(given, name) for name in _SHARED if hasattr(given, name)}
-    return msgspec.convert({**declared, **more}, Layout)
+    shared = {name: getattr(given, name) for name in _SHARED if hasattr(given, name)}
+    return msgspec.convert({**declared, **shared}, Layout)
 
 
 def _records(rows: Iterable[tuple[str, Item]], form: Form) -> Iterator[Record | Reject]:
@@ -144,8 +147,8 @@ def _read(origin: str, row: Item, form: Form) -> Iterator[Record | Reject]:
 
 
 def _built(origin: str, form: Form, lost: list[Reject], row: Item) -> Record | Reject:
-    own = unmarked_row(row, form.options) if form.options.marks else row
-    return built(origin, form, lost, own)
+    bare_row = unmarked_row(row, form.options) if form.options.marks else row
+    return built(origin, form, lost, bare_row)
 
 
 def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]]:
@@ -156,13 +159,13 @@ def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]
             yield from ((origin, Item(value, held)) for origin, value in json_rows(file))
             continue
         try:
-            found = lister(path)(Item(json_document(file)))
+            rows = lister(path)(Item(json_document(file)))
         except RowError as problem:
             raise _no_rows(file, path, str(problem)) from None
-        if found is None:
+        if rows is None:
             raise _no_rows(file, path, "there is nothing")
         numbers: Counter[str] = Counter()
-        for item in found:
+        for item in rows:
             keys = "".join(f"{key}#" for key, _ in item.trail)
             numbers[keys] += 1
             yield f"{file.name}:{keys}{numbers[keys]}", item
@@ -179,8 +182,8 @@ def lines_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
 
 
 def _no_rows(file: File, path: Path, why: str) -> RawFileError:
-    what = f"the rows do not stand at {path!r}: {why}"
-    return RawFileError(what, where=file, todo="correct `rows` in [reader], or the file")
+    message = f"the rows do not stand at {path!r}: {why}"
+    return RawFileError(message, where=file, todo="correct `rows` in [reader], or the file")
 
 
 def _unread(rows: Iterable[tuple[str, Item]], paths: Iterable[Steps]) -> Counter[str]:

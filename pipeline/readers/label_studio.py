@@ -9,8 +9,8 @@
 
 Where an annotation is the ground truth, it is read; else those that were not cancelled, of which
 `annotators` chooses: "first", "majority", or the number or address of one (`completed_by`). The
-others are told as not gold. Predictions never are. `text` names the field of the data. A relation
-of direction "left" goes from the second to the first, one of "bi" both ways.
+others are reported as not gold. Predictions are never read. `text` names the field of the data. A
+relation of direction "left" goes from the second to the first, one of "bi" both ways.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def _gold(origin: str, task: Any, options: Options) -> Iterator[tuple[str, Any]]
     """A reject per annotation that is not gold, and a row for each that may be."""
     gold, others = _annotations(task)
     for other in others:
-        what = f"annotation {other.get('id')!r:.40}"
-        yield origin, Reject(origin, "not_gold", what, records=0)
+        detail = f"annotation {other.get('id')!r:.40}"
+        yield origin, Reject(origin, "not_gold", detail, records=0)
     if not gold:
-        what = "no annotation that was not cancelled"
-        yield origin, Reject(origin, "unlabelled", what, str(task)[:EXCERPT])
+        detail = "no annotation that was not cancelled"
+        yield origin, Reject(origin, "unlabelled", detail, str(task)[:EXCERPT])
     for annotation in gold:
         who = annotation.get("completed_by")
         name = who.get("email", who.get("id")) if isinstance(who, dict) else who
@@ -55,26 +55,26 @@ read, _ = shaped("label_studio", _gold)
 
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Kind of result, or field of the data, that is not read -> how often it occurs."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for _, item in rows_of(files):
         task = item.value if isinstance(item.value, dict) else {}
         gold, others = _annotations(task)
         results = [result for annotation in gold for result in _results(annotation)]
         data = task.get("data") or {}
-        found.update(f"data.{k}" for k, v in data.items() if v and k != options.text)
-        found.update(f"result of type {r.get('type')}" for r in results if not _is_read(r))
-        found["annotations that are not gold"] += len(others)
-        found["predictions"] += len(task.get("predictions") or ())
-    return +found
+        counts.update(f"data.{k}" for k, v in data.items() if v and k != options.text)
+        counts.update(f"result of type {r.get('type')}" for r in results if not _is_read(r))
+        counts["annotations that are not gold"] += len(others)
+        counts["predictions"] += len(task.get("predictions") or ())
+    return +counts
 
 
 def _annotations(task: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(the annotations that may be gold, the others)."""
     given = task.get("annotations") if isinstance(task, dict) else None
-    found = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
-    valid = [a for a in found if not a.get("was_cancelled") and isinstance(a.get("result"), list)]
-    gold = [one for one in valid if one.get("ground_truth")][:1] or valid
-    return gold, [one for one in found if one not in gold]
+    objects = [a for a in given if isinstance(a, dict)] if isinstance(given, list) else []
+    valid = [a for a in objects if not a.get("was_cancelled") and isinstance(a.get("result"), list)]
+    gold = [a for a in valid if a.get("ground_truth")][:1] or valid
+    return gold, [a for a in objects if a not in gold]
 
 
 def _results(annotation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -99,8 +99,8 @@ def _row(task: dict[str, Any], results: list[dict[str, Any]], options: Options) 
             relations += [{"label": x, "head": h, "tail": t} for h, t in pairs for x in labels]
         else:
             value = result["value"]
-            own = {key: value.get(key) for key in ("start", "end", "text")}
+            span = {key: value.get(key) for key in ("start", "end", "text")}
             label = value.get(result["type"], value.get("labels"))
-            entities.append({**own, "id": result.get("id"), "label": label})
+            entities.append({**span, "id": result.get("id"), "label": label})
     text = data.get(options.text) if isinstance(data, dict) else None
     return {"text": text, "entities": entities, "relations": relations}

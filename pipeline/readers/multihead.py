@@ -38,8 +38,8 @@ def _sentences(files: Files, _: object) -> Rows:
                 tags = [row[2] for row in rows if len(row) > 2]
                 labels = [_names(row[3]) for row in rows if len(row) > 3]
                 document = "".join(heads).removeprefix(_DOCUMENT).strip() or None
-                found = {"document": document, "rows": rows, "tags": tags, "labels": labels}
-                yield block[0][0], Item(found)
+                columns = {"document": document, "rows": rows, "tags": tags, "labels": labels}
+                yield block[0][0], Item(columns)
 
 
 def _linked(origin: str, row: dict[str, Any], _: object) -> Rows:

@@ -45,12 +45,12 @@ def _sentences(files: Files, _: object) -> Rows:
 
 def _row(origin: str, row: tuple[str, str], _: object) -> Rows:
     sentence, document = row
-    found = unmarked(sentence, _MARK, _words)
-    text, spans = found or ("", [])
+    text_and_spans = unmarked(sentence, _MARK, _words)
+    text, spans = text_and_spans or ("", [])
     names = [_name(*span) for span in spans]
-    if found is None or None in names:
-        reason = "malformed_mark" if found else "unbalanced_marks"
-        detail = spans[names.index(None)][2].strip() if found else ""
+    if text_and_spans is None or None in names:
+        reason = "malformed_mark" if text_and_spans else "unbalanced_marks"
+        detail = spans[names.index(None)][2].strip() if text_and_spans else ""
         lost = sentence.count("<ENAMEX")
         yield origin, Reject(origin, reason, detail, sentence[:EXCERPT], entities=lost)
     else:

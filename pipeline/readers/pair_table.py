@@ -41,8 +41,8 @@ class Options(Table, frozen=True):
 def _rows(files: Files, options: Options) -> Rows:
     """The rows, each as an object of its columns."""
     for file in files:
-        found = cells(file, options.separator, quoted=options.quoted)
-        rows = (row for row in found if any(cell.strip() for cell in row[1]))
+        all_rows = cells(file, options.separator, quoted=options.quoted)
+        rows = (row for row in all_rows if any(cell.strip() for cell in row[1]))
         first = [] if options.columns and not options.header else next(rows, ("", []))[1]
         names = [*options.columns] or [name.strip() for name in first]
         if missing := [name for name in _NEEDED if names.count(name) != 1]:

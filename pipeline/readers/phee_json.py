@@ -75,7 +75,7 @@ def _fillers(slot: Any, text: Any) -> list[list[list[int]]]:
     starts = slot.get("start") if isinstance(slot, dict) else None
     if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
         return [[]] * (len(texts) if isinstance(texts, list) else 1)
-    return [_pieces(own, at, text) for own, at in zip(texts, starts, strict=True)]
+    return [_pieces(strings, at, text) for strings, at in zip(texts, starts, strict=True)]
 
 
 def _pieces(strings: Any, starts: Any, text: Any) -> list[list[int]]:

@@ -47,8 +47,8 @@ def read(files: Files, options: Options) -> Found:
 def unread_fields(files: Files, options: Options) -> Counter[str]:
     """The rows of relations, where they are not read."""
     rows = (row for file in files for block in _blocks(file) for row in block)
-    found = sum(_relates(line.split("\t")) for _, line in rows)
-    return Counter({"rows of relations": found} if found and not options.relations else {})
+    count = sum(_relates(line.split("\t")) for _, line in rows)
+    return Counter({"rows of relations": count} if count and not options.relations else {})
 
 
 def _blocks(file: Path) -> Iterator[Block]:
@@ -84,16 +84,16 @@ def _document(block: Block, options: Options) -> Found:
         if _relates(columns):
             pairs.append((place, line, columns))
             continue
-        found = _mention(columns, article, text)
-        if not isinstance(found, Mention):
-            yield Reject(place, *found, line[:EXCERPT], records=0, entities=1)
+        parsed = _mention(columns, article, text)
+        if not isinstance(parsed, Mention):
+            yield Reject(place, *parsed, line[:EXCERPT], records=0, entities=1)
             continue
-        kinds = [found._replace(label=kind.strip()) for kind in (found.label or "").split(",")]
+        kinds = [parsed._replace(label=kind.strip()) for kind in (parsed.label or "").split(",")]
         for mention in kinds:
             mentions.setdefault(mention, len(mentions))
         for concept in columns[5:6]:
             known = concepts.setdefault(concept.strip(), kinds[0])
-            if (found.start or 0) < (known.start or 0):
+            if (parsed.start or 0) < (known.start or 0):
                 concepts[concept.strip()] = kinds[0]
     relations = []
     for place, line, columns in pairs if options.relations else ():

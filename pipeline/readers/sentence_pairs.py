@@ -4,7 +4,7 @@ r"""Sentences with a pair of names, and relations by number in files beside them
     sent_relation_test.txt   TEST_SENT_ID_000001<TAB>13
     relation2id.txt          人物关系/亲属关系/血亲/自然血亲/子女/女儿<TAB>13
 
-Which file is which is told by its name: `relation2id*` and `sent_relation*` are what they say, the
+The name of a file says what it is: `relation2id*` and `sent_relation*` are what they say, the
 others hold sentences. A row of relations may hold several numbers between blanks. The sentence
 is in words; a name that is one word of it, once, has its span there.
 """
@@ -29,9 +29,9 @@ def read(files: Files, options: Options) -> Found:
                 names[number.strip()] = name
         elif file.name.startswith("sent_relation"):
             for origin, line in lines(file):
-                pair, _, told = line.partition("\t")
+                pair, _, cell = line.partition("\t")
                 if pair.strip():
-                    labels[pair] = origin, told.split()
+                    labels[pair] = origin, cell.split()
     if not names or not labels:
         raise RawFileError(
             "no file of relations, or none of their numbers",

@@ -45,9 +45,9 @@ def _documents(file: Path) -> Iterator[Any]:
             todo="install it with `pip install spacy`, or export the documents as JSON lines",
         ) from None
     try:
-        found = tokens.DocBin().from_disk(file)
+        documents = tokens.DocBin().from_disk(file)
     except (OSError, ValueError, KeyError, zlib.error) as problem:
         raise RawFileError(
             f"no file of spaCy: {problem!r:.80}", where=file, todo="check the file or the reader"
         ) from None
-    yield from found.get_docs(spacy.blank("xx").vocab)
+    yield from documents.get_docs(spacy.blank("xx").vocab)

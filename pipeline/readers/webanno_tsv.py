@@ -54,16 +54,18 @@ class _Layers(NamedTuple):
 
 def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Layer and feature that are not read -> in how many rows they have a value."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for file in files:
         layers = _layers(file, options)
-        own = (layers.spans, layers.relations, layers.sources)
+        columns_read = (layers.spans, layers.relations, layers.sources)
         for _, _, rows in _sentences(file):
             for row in rows:
                 cells = enumerate(row[_TOKEN_CELLS:])
-                other = [n for n, cell in cells if cell not in ("_", "*", "") and n not in own]
-                found.update("|".join(layers.columns[n]) for n in other if n < len(layers.columns))
-    return found
+                other = [
+                    n for n, cell in cells if cell not in ("_", "*", "") and n not in columns_read
+                ]
+                counts.update("|".join(layers.columns[n]) for n in other if n < len(layers.columns))
+    return counts
 
 
 def _layers(file: Path, options: Options) -> _Layers:
@@ -78,8 +80,10 @@ def _layers(file: Path, options: Options) -> _Layers:
         elif not line.startswith("#") and line.strip():
             break
     layer = options.layer or next((n for n, kind in kinds.items() if kind == "SP"), "")
-    own = [n for n, column in enumerate(columns) if column[0] == layer]
-    named = [n for n in own if columns[n][1] == options.feature] if options.feature else own
+    of_layer = [n for n, column in enumerate(columns) if column[0] == layer]
+    named = (
+        [n for n in of_layer if columns[n][1] == options.feature] if options.feature else of_layer
+    )
     if not named:
         there = ", ".join(f"{name}|{feature}" for name, feature in columns) or "none"
         raise RawFileError(
@@ -129,19 +133,19 @@ def _row(origin: str, sentence: Any, _: object) -> Rows:
             key = f"#{number}" if number != "0" else place
             if value == "*":
                 raise RowError(f"a span without a value: {row[2]!r:.60}")
-            own = entities.setdefault(key, {"id": key, "label": value, "start": start})
-            own["end"] = end
+            entity = entities.setdefault(key, {"id": key, "label": value, "start": start})
+            entity["end"] = end
         if layers.relations is None or layers.sources is None:
             continue
         labels = _values(row[_TOKEN_CELLS + layers.relations])
         cell = row[_TOKEN_CELLS + layers.sources]
         sources = [] if cell == "_" else cell.split("|")
         for (label, _), source in zip(labels, sources, strict=True):
-            found = _SOURCE.fullmatch(source)
-            if not found or label == "*":
+            match = _SOURCE.fullmatch(source)
+            if not match or label == "*":
                 raise RowError(f"a relation without a label or a source: {source!r:.60}")
-            head, tail = ((n if n and n != "0" else "") for n in (found[2], found[3]))
-            ends = [f"#{n}" if n else token for n, token in ((head, found[1]), (tail, place))]
+            head, tail = ((n if n and n != "0" else "") for n in (match[2], match[3]))
+            ends = [f"#{n}" if n else token for n, token in ((head, match[1]), (tail, place))]
             relations.append({"label": label, "head": ends[0], "tail": ends[1]})
     yield origin, {"text": text, "entities": [*entities.values()], "relations": relations}
 
@@ -153,5 +157,5 @@ def _values(cell: str) -> list[tuple[str, str]]:
     """(value, number or "0") of what is stacked in a cell."""
     if cell == "_":
         return []
-    found = [_VALUE.fullmatch(part) for part in re.split(r"(?<!\\)\|", cell)]
-    return [(_ESCAPED.sub(r"\1", m[1]), m[2] or "0") for m in found if m]
+    matches = [_VALUE.fullmatch(part) for part in re.split(r"(?<!\\)\|", cell)]
+    return [(_ESCAPED.sub(r"\1", m[1]), m[2] or "0") for m in matches if m]
