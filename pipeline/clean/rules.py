@@ -67,8 +67,8 @@ def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:
             texts = table["text"].take(pa.array(rows)).to_pylist()
             # Parting a text into words costs fifty times more than a bound that mostly settles it.
             for i in np.flatnonzero(most(texts, stops) > max_share + _TOLERANCE):
-                found = text.words(texts[i], language)
-                share = sum(word in stops for word in found) / max(len(found), 1)
+                words = text.words(texts[i], language)
+                share = sum(word in stops for word in words) / max(len(words), 1)
                 out[rows[i]] = share > max_share + _TOLERANCE
     return out
 
@@ -139,7 +139,7 @@ def details(table: Any, reasons: Any, stop_words: Path) -> Any:
                 out[row] = f"{len(sentence.strip())} characters"
             else:
                 language = part["language"][i].as_py()
-                found = text.words(sentence, language)
+                words = text.words(sentence, language)
                 stops = text.stop_words(stop_words, language)
-                out[row] = f"{sum(w in stops for w in found)} of {len(found)} words are stop words"
+                out[row] = f"{sum(w in stops for w in words)} of {len(words)} words are stop words"
     return pa.array(out, pa.string())

@@ -272,7 +272,7 @@ class Map:
 def _judged(
     key: str, found: Iterable[dict[str, Any]], by_hand: Sequence[tuple[str, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """What was found, without the pairs that a person judged, then those judged to be `key`."""
+    """The pairs without those that a person judged, then those judged to be `key`."""
     judged = [(entry["a"], entry["b"]) for _, entry in by_hand]
     left = [entry for entry in found if (entry["a"], entry["b"]) not in judged]
     return left + [entry for verdict, entry in by_hand if verdict == key]

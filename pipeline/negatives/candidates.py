@@ -23,15 +23,15 @@ _WIDTH: Final = 1024
 _STEP: Final = 1024
 
 
-def pairs(found: Sequence[Any], top_k: int, length: float) -> tuple[Any, Any]:
+def pairs(blocks: Sequence[Any], top_k: int, length: float) -> tuple[Any, Any]:
     """The numbers of the labels of each pair, both ways round, sorted.
 
     Rows are rounded to integers of at most `length`, whose inner products are exact in float32.
     """
     import faiss
 
-    size = found[0].query.shape[0]
-    whole = _sketch(found)
+    size = blocks[0].query.shape[0]
+    whole = _sketch(blocks)
     whole *= length / max(float(np.sqrt((whole * whole).sum(axis=1).max())), 1e-9)
     whole = np.ascontiguousarray(np.rint(whole, out=whole), np.float32)
     index = faiss.IndexFlatIP(whole.shape[1])
@@ -41,7 +41,7 @@ def pairs(found: Sequence[Any], top_k: int, length: float) -> tuple[Any, Any]:
     for at in range(0, size, _STEP):
         _, near = index.search(whole[at : at + _STEP], wanted)
         codes.append((np.arange(at, at + len(near))[:, None] * size + near).ravel())
-    for block in found:
+    for block in blocks:
         if block.links is not None:
             linked = block.links.tocoo()
             codes.append(linked.row.astype(np.int64) * size + linked.col)
@@ -52,18 +52,18 @@ def pairs(found: Sequence[Any], top_k: int, length: float) -> tuple[Any, Any]:
     return first[first != second], second[first != second]
 
 
-def _sketch(found: Sequence[Any]) -> Any:
+def _sketch(blocks: Sequence[Any]) -> Any:
     """Labels x dimensions: rows whose inner products are about the fused similarity."""
-    size = found[0].query.shape[0]
+    size = blocks[0].query.shape[0]
     folded, beside, seed = np.zeros((size, _WIDTH)), [], 0
-    for block in found:
+    for block in blocks:
         root = np.sqrt(block.factor)
         if isinstance(block.query, np.ndarray):
             beside.append(block.query * root)
         elif block.links is None:
             rows, known = block.query[:, :-2], block.query[:, [-2]].toarray()
-            own = (rows @ _fold(rows.shape[1], seed)).toarray()
-            folded += root * (own - known * (own.sum(axis=0) / known.sum()))
+            projected = (rows @ _fold(rows.shape[1], seed)).toarray()
+            folded += root * (projected - known * (projected.sum(axis=0) / known.sum()))
             seed += rows.shape[1]
     return np.hstack([folded, *beside])
 

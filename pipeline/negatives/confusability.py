@@ -47,20 +47,20 @@ def _words(text: str) -> list[str]:
 
 def features(example: Example) -> list[str]:
     """What a classifier sees: strings, words and ends; the words around, the nearest twice."""
-    found = [fact for fact in example.facts if fact.startswith(("head", "tail"))]
+    strings = [fact for fact in example.facts if fact.startswith(("head", "tail"))]
     for slot, mention in enumerate(example.mentions[:2]):
         mention = mention.lower()  # noqa: PLW2901
         words = _words(mention)
-        found += [f"{slot}={mention}", f"{slot}<{mention[:2]}", f"{slot}>{mention[-2:]}"]
-        found += [f"{slot}:{word}" for word in words]
-        found += [f"{slot}:{a} {b}" for a, b in pairwise(words)]
+        strings += [f"{slot}={mention}", f"{slot}<{mention[:2]}", f"{slot}>{mention[-2:]}"]
+        strings += [f"{slot}:{word}" for word in words]
+        strings += [f"{slot}:{a} {b}" for a, b in pairwise(words)]
     for side, text in enumerate(example.context):
         words = _words(text.lower())
-        found += [f"c{side}:{word}" for word in words]
-        found += [f"c{side}:{a} {b}" for a, b in pairwise(words)]
+        strings += [f"c{side}:{word}" for word in words]
+        strings += [f"c{side}:{a} {b}" for a, b in pairwise(words)]
         near = {0: words[-2:], 1: [], 2: words[:2]}[side]
-        found += [f"n{side}:{word}" for word in near]
-    return found
+        strings += [f"n{side}:{word}" for word in near]
+    return strings
 
 
 def hashed_features(examples: Sequence[Example]) -> Any:
@@ -86,11 +86,11 @@ def confusions(evidence: Evidence, half: int, *, soft: bool) -> Any:
     likeliest labels of each annotation, and the largest shares of each label, are kept.
     """
     size = len(evidence.labels)
-    points = [hashes([e.record for e in own]) for own in evidence.examples]
+    points = [hashes([e.record for e in examples]) for examples in evidence.examples]
     rows = [
         (label, int(point), example)
-        for label, own in enumerate(evidence.examples)
-        for point, example in zip(points[label], own, strict=True)
+        for label, examples in enumerate(evidence.examples)
+        for point, example in zip(points[label], examples, strict=True)
         if int(point) % 2 == half
     ]
     share = csr_array((size, size), dtype=np.float64)
@@ -197,8 +197,8 @@ def coverage(confused: Any, near: list[list[int]]) -> float | None:
     total = float(mass.sum())
     if total == 0:
         return None
-    rows = np.repeat(np.arange(len(near)), [len(own) for own in near])
-    columns = np.array([j for own in near for j in own], np.int64)
+    rows = np.repeat(np.arange(len(near)), [len(neighbours) for neighbours in near])
+    columns = np.array([j for neighbours in near for j in neighbours], np.int64)
     return (
         float(mass.multiply(csr_array((np.ones(len(rows)), (rows, columns)), mass.shape)).sum())
         / total

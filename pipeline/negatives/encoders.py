@@ -105,19 +105,19 @@ class CorpusEncoder:
         """The tokens of a text: words, and the longest known pieces of Chinese runs."""
         if text.isascii():
             return runs(text)
-        found = []
+        grams = []
         for run in runs(text):
             if not _IS_HAN.match(run):
-                found.append(run)
+                grams.append(run)
                 continue
             start = 0
             while start < len(run):
                 for n in range(min(_LONGEST, len(run) - start), 0, -1):
                     if n == 1 or run[start : start + n] in self._pieces:
-                        found.append(run[start : start + n])
+                        grams.append(run[start : start + n])
                         start += n
                         break
-        return found
+        return grams
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
         """Tokens count by the logarithm of their frequency, times that of their rarity."""

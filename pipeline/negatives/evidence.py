@@ -73,7 +73,7 @@ class Evidence:
     def texts(self) -> Iterator[str]:
         """Every string of the labels and their examples, for an encoder to be trained on."""
         yield from self.labels
-        for example in (e for own in self.examples for e in own):
+        for example in (e for examples in self.examples for e in examples):
             yield from (*example.mentions, *example.context, *example.facts)
 
 
@@ -86,10 +86,12 @@ def gather(
     dataset: Dataset, names: Sequence[str], clean: Path, dedupe: Path | None, cap: int
 ) -> list[Evidence]:
     """The evidence of every task named, from the first of train, dev, test that has any."""
-    found: dict[str, Evidence] = {}
+    gathered: dict[str, Evidence] = {}
     labels = {task: tasks.inventory(dataset, task) for task in names}
     for split in SPLITS:
-        best: dict[str, list[_Heap]] = {t: [[] for _ in labels[t]] for t in names if t not in found}
+        best: dict[str, list[_Heap]] = {
+            t: [[] for _ in labels[t]] for t in names if t not in gathered
+        }
         if not best:
             break
         for _, shard in tags.record_shards(clean, [split]):
@@ -100,10 +102,10 @@ def gather(
                 _collect(table, dataset, task, labels[task], most, heaps)
         for task, heaps in best.items():
             if any(heaps):
-                examples = [[entry[3] for entry in sorted(own, reverse=True)] for own in heaps]
-                found[task] = Evidence(dataset, task, labels[task], split, examples)
+                examples = [[entry[3] for entry in sorted(heap, reverse=True)] for heap in heaps]
+                gathered[task] = Evidence(dataset, task, labels[task], split, examples)
     return [
-        found.get(t) or Evidence(dataset, t, labels[t], None, [[] for _ in labels[t]])
+        gathered.get(t) or Evidence(dataset, t, labels[t], None, [[] for _ in labels[t]])
         for t in names
     ]
 

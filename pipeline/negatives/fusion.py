@@ -84,29 +84,33 @@ def fused(evidence: Evidence, encoder: Encoder, settings: Negatives) -> Fused:
     """All signals as one similarity, and each signal's share in it, of all pairs or candidates."""
     size = len(evidence.labels)
     sample = sampled(evidence.labels)
-    found = blocks(evidence, encoder, settings, sample) if size > 1 else {}
-    if found and settings.shared_neighbours > 0 and size >= FEWEST:
-        together = np.sum([block.similarity() for block in found.values()], axis=0)
-        own = _shared(found, together, sample)
-        if own is not None:
+    blocks_by_signal = blocks(evidence, encoder, settings, sample) if size > 1 else {}
+    if blocks_by_signal and settings.shared_neighbours > 0 and size >= FEWEST:
+        together = np.sum([block.similarity() for block in blocks_by_signal.values()], axis=0)
+        shared = _shared(blocks_by_signal, together, sample)
+        if shared is not None:
             # The signals together deviate by less than 1, because they do not agree in all.
             deviation = together[_apart(len(together))].std()
             factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbours
-            found["shared_neighbours"] = _scaled(own, factor)
-    if size > EXACT and found:
-        first, second = candidates.pairs([*found.values()], settings.top_k, LENGTH)
-        inner = np.sum([block.similarity() for block in found.values()], axis=0)
-        parts = {signal: block.of(first, second) for signal, block in found.items()}
+            blocks_by_signal["shared_neighbours"] = _scaled(shared, factor)
+    if size > EXACT and blocks_by_signal:
+        first, second = candidates.pairs([*blocks_by_signal.values()], settings.top_k, LENGTH)
+        inner = np.sum([block.similarity() for block in blocks_by_signal.values()], axis=0)
+        parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
         whole = np.sum([*parts.values()], axis=0)
     else:
         first, second = np.nonzero(_apart(size))
-        inner = inner_products([*found.values()]) if found else np.zeros((size, size))
-        parts = {signal: block.of(first, second) for signal, block in found.items()}
+        inner = (
+            inner_products([*blocks_by_signal.values()])
+            if blocks_by_signal
+            else np.zeros((size, size))
+        )
+        parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
         whole = inner[first, second]
     if size < FEWEST:
         return Fused(first, second, whole, parts)
     deviation = float(inner[_apart(len(inner))].std()) or 1.0
-    for signal, block in found.items():
+    for signal, block in blocks_by_signal.items():
         parts[signal] = (parts[signal] - block.similarity()[_apart(len(inner))].mean()) / deviation
     return Fused(first, second, standardized(whole, inner), parts)
 
@@ -122,7 +126,7 @@ def blocks(
     evidence: Evidence, encoder: Encoder, settings: Negatives, sample: Any
 ) -> dict[str, Block]:
     """Signal -> its block, centred, scaled and weighted. Signals without evidence are left out."""
-    found: dict[str, tuple[float, Block]] = {}
+    weighted: dict[str, tuple[float, Block]] = {}
     for signal, weight in settings.weights.items():
         said = SIGNALS[signal](evidence) if weight > 0 else None
         if said is None:
@@ -135,9 +139,9 @@ def blocks(
             rows = [csr_array(encoder.embed(slot)) for slot in said.slots]
             block = _of_rows(hstack(rows, "csr") / np.sqrt(max(len(rows), 1)), sample, _NOISE)
         if block is not None:
-            found[signal] = (weight, block)
-    total = sum(weight for weight, _ in found.values())
-    return {signal: _scaled(block, weight / total) for signal, (weight, block) in found.items()}
+            weighted[signal] = (weight, block)
+    total = sum(weight for weight, _ in weighted.values())
+    return {signal: _scaled(block, weight / total) for signal, (weight, block) in weighted.items()}
 
 
 def _of_rows(rows: Any, sample: Any, noise: float = 0.0) -> Block | None:
@@ -186,15 +190,15 @@ def _of_pairs(said: Pairs, sample: Any) -> Block | None:
     return None if block is None else block._replace(links=links)
 
 
-def _shared(found: dict[str, Block], together: Any, sample: Any) -> Block | None:
+def _shared(blocks_by_signal: dict[str, Block], together: Any, sample: Any) -> Block | None:
     """A block whose inner product says whether two labels are near to the same labels."""
-    near = np.sum([block.with_sample(sample) for block in found.values()], axis=0)
-    own = (sample, np.arange(len(sample)))
+    near = np.sum([block.with_sample(sample) for block in blocks_by_signal.values()], axis=0)
+    sample_itself = (sample, np.arange(len(sample)))
     near = standardized(near, together)
-    near[own] = 0
+    near[sample_itself] = 0
     if not near.any():
         return None
-    near[own] = near.max()
+    near[sample_itself] = near.max()
     rows = unit(near - near.mean(axis=0))
     return _standard(rows, rows, sample)
 
@@ -225,7 +229,7 @@ def standardized(similarity: Any, among: Any) -> Any:
     return np.round((similarity - known.mean()) / deviation, _DIGITS)
 
 
-def inner_products(found: list[Block]) -> Any:
+def inner_products(block_list: list[Block]) -> Any:
     """The sum of the blocks' similarities, labels x labels.
 
     Coordinates are rounded to integers small enough that float32 adds up their products exactly,
@@ -233,10 +237,10 @@ def inner_products(found: list[Block]) -> Any:
     """
     scales = []
     for side in ("query", "key"):
-        squares = [((m := getattr(b, side)) * m).sum(axis=1) * b.factor for b in found]
+        squares = [((m := getattr(b, side)) * m).sum(axis=1) * b.factor for b in block_list]
         scales.append(LENGTH / max(float(np.sqrt(np.sum(squares, axis=0).max())), 1e-9))
-    inner = np.zeros((found[0].query.shape[0],) * 2)
-    for block in found:
+    inner = np.zeros((block_list[0].query.shape[0],) * 2)
+    for block in block_list:
         root = np.sqrt(block.factor)
         query, key = (
             np.rint(rows * (root * scale)).astype(np.float32)

@@ -54,12 +54,12 @@ def laid_out(value: Any, levels: int, pad: str = "") -> str:
     if isinstance(value, dict):
         first, last = "{}"
         entries = [
-            f"{orjson.dumps(key).decode()}: {laid_out(own, levels - 1, inner)}"
-            for key, own in value.items()
+            f"{orjson.dumps(key).decode()}: {laid_out(child, levels - 1, inner)}"
+            for key, child in value.items()
         ]
     else:
         first, last = "[]"
-        entries = [laid_out(own, levels - 1, inner) for own in value]
+        entries = [laid_out(child, levels - 1, inner) for child in value]
     lines = ",\n".join(inner + entry for entry in entries)
     return f"{first}\n{lines}\n{pad}{last}"
 
@@ -81,11 +81,11 @@ def gather(names: Iterable[str], folder: Path, target: Path) -> None:
     Writes `target/hard_negatives/<id>.json` and `target/hard_negatives.json`, where they differ.
     """
     texts = {name: (folder / name / NAME).read_bytes() for name in sorted(names)}
-    own = target / "hard_negatives"
-    for path in own.glob("*.json"):
+    target_folder = target / "hard_negatives"
+    for path in target_folder.glob("*.json"):
         if path.stem not in texts:
             path.unlink()
-    files = {own / f"{name}.json": text for name, text in texts.items()}
+    files = {target_folder / f"{name}.json": text for name, text in texts.items()}
     files[target / "hard_negatives.json"] = in_the_fields_form(
         merged(orjson.loads(text) for text in texts.values())
     ).encode()
@@ -99,9 +99,9 @@ def merged(contents: Iterable[dict[str, Any]]) -> Merged:
     lists: Merged = {}
     for content in contents:
         for task, labels in content["tasks"].items():
-            own = lists.setdefault(task, {}).setdefault(content["source"], {})
+            near_of_label = lists.setdefault(task, {}).setdefault(content["source"], {})
             for label, near in labels.items():
-                known = own.setdefault(label, [])
+                known = near_of_label.setdefault(label, [])
                 known += [n["label"] for n in near if n["label"] not in known]
     return lists
 
@@ -113,8 +113,8 @@ def read(path: Path) -> Merged:
         raise DeclarationError("there is no such file or folder", where=path, todo=todo)
     if (path / "hard_negatives").is_dir():  # the project's folder `dictionaries`
         path = path / "hard_negatives"
-    own = sorted(path.glob(f"*/{NAME}"))  # the folder `negatives` of a run
-    files = (own or sorted(path.glob("*.json"))) if path.is_dir() else [path]
+    dictionaries = sorted(path.glob(f"*/{NAME}"))  # the folder `negatives` of a run
+    files = (dictionaries or sorted(path.glob("*.json"))) if path.is_dir() else [path]
     if not files:
         raise DeclarationError("no dictionary is in this folder", where=path, todo=_TODO)
     contents = [(file, shards.read_json(file)) for file in files]
@@ -151,8 +151,10 @@ def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
         raise StaleError(f"there is no dictionary of {dataset.id}", where=path, todo=todo)
     near = dictionary_of(path)
     for task in dataset.tasks:
-        own = near.get("EE" if task in ("EET", "EEA") else task, {})
-        if lacking := [label for label in tasks.inventory(dataset, task) if label not in own]:
+        near_of_label = near.get("EE" if task in ("EET", "EEA") else task, {})
+        if lacking := [
+            label for label in tasks.inventory(dataset, task) if label not in near_of_label
+        ]:
             what = f"the dictionary of {dataset.id} does not know the label {lacking[0]!r}"
             raise StaleError(what, where=path, todo=todo)
     return near
@@ -174,20 +176,24 @@ class Imported:
     def near(self, dataset: Dataset, task: str, labels: list[str]) -> dict[str, Near]:
         """The lists for one inventory, found under the dataset's source or its id."""
         sources = self._lists.get(task, {})
-        own = sources.get(dataset.source, sources.get(dataset.id))
-        if own is None:
+        near_of_label = sources.get(dataset.source, sources.get(dataset.id))
+        if near_of_label is None:
             self._absent.append(f"{dataset.id} {task}")
-            own = {}
+            near_of_label = {}
         known = {*labels}
         # The file may use the other names: those that IEPile prints, or our readable ones.
         others = tasks.inventory(renamed(dataset), task)
         ours = {b: a for a, b in zip(labels, others, strict=True) if b not in known}
-        own = {ours.get(x, x): [ours.get(y, y) for y in near] for x, near in own.items()}
-        self._counts["unknown_labels"] += len({*own} - known)
-        self._counts["labels_without_entry"] += len(known - {*own})
+        near_of_label = {
+            ours.get(x, x): [ours.get(y, y) for y in near] for x, near in near_of_label.items()
+        }
+        self._counts["unknown_labels"] += len({*near_of_label} - known)
+        self._counts["labels_without_entry"] += len(known - {*near_of_label})
         result: dict[str, Near] = {}
         for label in labels:
-            listed = [other for other in dict.fromkeys(own.get(label, ())) if other != label]
+            listed = [
+                other for other in dict.fromkeys(near_of_label.get(label, ())) if other != label
+            ]
             kept = [other for other in listed if other in known]
             self._counts["links"] += len(kept)
             self._counts["dangling_links"] += len(listed) - len(kept)

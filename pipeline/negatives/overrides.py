@@ -105,9 +105,9 @@ class Overrides:
         for link in self._links:
             if link.dataset != dataset.id:
                 continue
-            own = labels.get(link.task, ())
-            strange = sorted({link.label, *link.add, *link.remove} - {*own})
-            what, known = None, own
+            labels_of_task = labels.get(link.task, ())
+            strange = sorted({link.label, *link.add, *link.remove} - {*labels_of_task})
+            what, known = None, labels_of_task
             if link.task not in labels:
                 what, known = f"{dataset.id} has no dictionary for {link.task!r}", labels
             elif strange:

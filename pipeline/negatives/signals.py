@@ -67,11 +67,11 @@ def name(evidence: Evidence) -> Signal:
 @signal
 def guideline(evidence: Evidence) -> Signal:
     """What the label is declared to mean; of a typed relation, what its predicate means."""
-    told = evidence.dataset.descriptions
+    descriptions = evidence.dataset.descriptions
     names = evidence.labels
     if evidence.task == "SPO":
         names = [predicate for _, predicate, _ in evidence.dataset.signatures_of()]
-    return Texts([[[told[own]] if own in told else [] for own in names]])
+    return Texts([[[descriptions[label]] if label in descriptions else [] for label in names]])
 
 
 @signal
@@ -80,7 +80,10 @@ def mentions(evidence: Evidence) -> Signal:
     slots = 2 if evidence.task in ("RE", "SPO") else 1
     return Texts(
         [
-            [[e.mentions[slot] for e in own if len(e.mentions) > slot] for own in evidence.examples]
+            [
+                [e.mentions[slot] for e in examples if len(e.mentions) > slot]
+                for examples in evidence.examples
+            ]
             for slot in range(slots)
         ]
     )
@@ -92,9 +95,9 @@ def contexts(evidence: Evidence) -> Signal:
     near = _NEAR[like(evidence.dataset.language)]
     return Texts(
         [
-            [[e.context[0][-near:] for e in own] for own in evidence.examples],
-            [[e.context[1] for e in own] for own in evidence.examples],
-            [[e.context[2][:near] for e in own] for own in evidence.examples],
+            [[e.context[0][-near:] for e in examples] for examples in evidence.examples],
+            [[e.context[1] for e in examples] for examples in evidence.examples],
+            [[e.context[2][:near] for e in examples] for examples in evidence.examples],
         ]
     )
 
@@ -115,7 +118,7 @@ def signature(evidence: Evidence) -> Signal:
         ends = [(head, tail) for head, _, tail in dataset.signatures_of()]
         return Texts([[[pair[end]] for pair in ends] for end in (0, 1)])
     if evidence.task == "RE":
-        return Texts([[[f for e in own for f in e.facts] for own in evidence.examples]])
+        return Texts([[[f for e in examples for f in e.facts] for examples in evidence.examples]])
     return None
 
 

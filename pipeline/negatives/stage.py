@@ -99,15 +99,15 @@ def _dictionary(
 ) -> Done:
     """Write the dictionary of one dataset, and the account of it."""
     dataset, folder = item
-    found = gather(
+    evidences = gather(
         dataset,
         dictionary_tasks(dataset),
         clean / dataset.id,
         None if dedupe is None else dedupe / dataset.id,
         settings.mentions_per_label,
     )
-    tasks, told = {}, {}
-    for evidence in found:
+    tasks, accounts = {}, {}
+    for evidence in evidences:
         if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
             with _libraries().limit(limits=1, user_api="blas"):
@@ -115,16 +115,16 @@ def _dictionary(
         else:
             near = reference.near(dataset, evidence.task, evidence.labels)
         tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
-        told[evidence.task] = account(evidence, tasks[evidence.task])
+        accounts[evidence.task] = account(evidence, tasks[evidence.task])
     content = {
         "dataset": dataset.id,
         "source": dataset.source,
         "encoder": settings.encoder if reference is None else "imported",
         **about,
-        "split": next((e.split for e in found if e.split), None),
+        "split": next((e.split for e in evidences if e.split), None),
         "tasks": tasks,
     }
-    summary = {"split": content["split"], "tasks": told}
+    summary = {"split": content["split"], "tasks": accounts}
     if reference is not None:
         summary["imported"] = reference.account()
     write_dictionary(content, folder / NAME)
@@ -159,14 +159,14 @@ def encoder_identity(settings: Negatives) -> dict[str, str | None]:
     folder = Path(settings.encoder)
     if not folder.is_dir():
         return {"encoder_revision": settings.encoder_revision}
-    found = raw_files.digest(folder)
-    if settings.encoder_sha256 not in (None, found):
+    digest = raw_files.digest(folder)
+    if settings.encoder_sha256 not in (None, digest):
         raise DeclarationError(
-            f"sha256 is {found}, negatives.encoder_sha256 is {settings.encoder_sha256}",
+            f"sha256 is {digest}, negatives.encoder_sha256 is {settings.encoder_sha256}",
             where=folder,
             todo="get the model again, or correct params.yaml",
         )
-    return {"encoder_sha256": found}
+    return {"encoder_sha256": digest}
 
 
 def dictionary_tasks(dataset: Dataset) -> list[str]:
@@ -177,15 +177,15 @@ def dictionary_tasks(dataset: Dataset) -> list[str]:
 def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Near]:
     """Label -> its neighbours with scores and the share of each signal, best first."""
     labels = evidence.labels
-    found = fused(evidence, encoder, settings)
+    links = fused(evidence, encoder, settings)
     near: dict[str, Near] = {label: [] for label in labels}
-    for n in _chosen(labels, found, settings).tolist():
+    for n in _chosen(labels, links, settings).tolist():
         entry = {
-            "label": labels[found.second[n]],
-            "score": _short(found.score[n]),
-            "signals": {signal: _short(part[n]) for signal, part in found.parts.items()},
+            "label": labels[links.second[n]],
+            "score": _short(links.score[n]),
+            "signals": {signal: _short(part[n]) for signal, part in links.parts.items()},
         }
-        near[labels[found.first[n]]].append(entry)
+        near[labels[links.first[n]]].append(entry)
     return near
 
 
@@ -193,17 +193,17 @@ def _short(value: float) -> float:
     return round(float(value), DIGITS) + 0.0  # no negative zero
 
 
-def _chosen(labels: list[str], found: Fused, settings: Negatives) -> Any:
+def _chosen(labels: list[str], links: Fused, settings: Negatives) -> Any:
     """The numbers of the pairs that make neighbours, by label, best first; equal ones by name."""
     name = np.empty(len(labels), np.int64)
     name[sorted(range(len(labels)), key=labels.__getitem__)] = np.arange(len(labels))
-    rounded = np.round(found.score, DIGITS)
-    order = np.lexsort((name[found.second], -rounded, found.first))
-    place = np.arange(len(order)) - np.searchsorted(found.first, found.first)
+    rounded = np.round(links.score, DIGITS)
+    order = np.lexsort((name[links.second], -rounded, links.first))
+    place = np.arange(len(order)) - np.searchsorted(links.first, links.first)
     chosen = (place < settings.top_k) & (rounded[order] > settings.min_similarity)
     if settings.symmetric:
-        code = found.first * len(labels) + found.second
-        back = found.second * len(labels) + found.first
+        code = links.first * len(labels) + links.second
+        back = links.second * len(labels) + links.first
         chosen |= np.isin(back[order], code[order][chosen])
     return order[chosen]
 
@@ -221,13 +221,13 @@ def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
     confused = confusions(evidence, YARDSTICK, soft=False)
     covered = coverage(confused, chosen)
     mass = off_diagonal(confused).sum(axis=1)
-    chance = [len(own) / max(len(labels) - 1, 1) for own in chosen]
+    chance = [len(negatives) / max(len(labels) - 1, 1) for negatives in chosen]
     return {
         "labels": len(labels),
         "neighbours": sum(map(len, chosen)),
         "without_neighbours": [label for label in labels if not near[label]],
         "without_examples": [
-            label for label, own in zip(labels, evidence.examples, strict=True) if not own
+            label for label, examples in zip(labels, evidence.examples, strict=True) if not examples
         ],
         "coverage": None if covered is None else round(covered, 3),
         "by_chance": None if covered is None else round(float(mass @ chance / mass.sum()), 3),

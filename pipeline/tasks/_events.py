@@ -30,11 +30,11 @@ class Occurrence(NamedTuple):
 
 def occurrences(table: Any) -> Iterator[Occurrence]:
     """All events of a table, record by record, in text order of their triggers."""
-    found = mentions(table)
-    texts, places = found.text.to_pylist(), found.place.tolist()
+    spans = mentions(table)
+    texts, places = spans.text.to_pylist(), spans.place.tolist()
     for row, events in enumerate(table["events"].to_pylist()):
-        first = int(found.first[row])
-        own = []
+        first = int(spans.first[row])
+        events_of_row = []
         for event in events:
             slots = sorted(
                 (places[first + a["mention"]], n, a["role"], texts[first + a["mention"]])
@@ -49,8 +49,8 @@ def occurrences(table: Any) -> Iterator[Occurrence]:
             if trigger is not None:
                 place = places[first + trigger]
             name = None if trigger is None else texts[first + trigger]
-            own.append(Occurrence(row, event["label"], place, name, roles))
-        yield from sorted(own, key=lambda event: event.place)
+            events_of_row.append(Occurrence(row, event["label"], place, name, roles))
+        yield from sorted(events_of_row, key=lambda event: event.place)
 
 
 def filled(roles: dict[str, list[str]], event: Occurrence) -> dict[str, Any]:
@@ -69,25 +69,27 @@ def answers(dataset: Dataset, task: str, table: Any) -> Answers:
     """
     roles = dataset.roles_of()
     numbers = {label: i for i, label in enumerate(inventory(dataset, task))}
-    found: dict[tuple[int, int], dict[str, None]] = {}
+    events_of_pair: dict[tuple[int, int], dict[str, None]] = {}
     triggers: dict[tuple[int, int], dict[str, None]] = {}
     for event in occurrences(table):
         pair = event.row, numbers[event.label]
         if event.trigger is not None:
             triggers.setdefault(pair, {})[event.trigger] = None
         if task != "EET":
-            found.setdefault(pair, {})[dumps(filled(roles, event))] = None
+            events_of_pair.setdefault(pair, {})[dumps(filled(roles, event))] = None
     if task == "EET":
-        found = {pair: dict.fromkeys(map(dumps, own)) for pair, own in triggers.items()}
-    row, code = np.array([*found], np.int64).reshape(-1, 2).T
-    values = ["[" + ", ".join(own) + "]" for own in found.values()]
+        events_of_pair = {
+            pair: dict.fromkeys(map(dumps, texts)) for pair, texts in triggers.items()
+        }
+    row, code = np.array([*events_of_pair], np.int64).reshape(-1, 2).T
+    values = ["[" + ", ".join(texts) + "]" for texts in events_of_pair.values()]
     answers = Answers(row, code, pa.array(values, pa.string()))
     if task != "EEA":
         return answers
-    phrased = [[*schemas(own, task).values()] for own in phrasings(dataset)]
+    phrased = [[*schemas(phrased_dataset, task).values()] for phrased_dataset in phrasings(dataset)]
     phrasing = phrasing_of(table["id"].to_pylist(), len(phrased))
     items = [
         dumps({**phrased[phrasing[row]][code], "trigger": [*triggers.get((row, code), ())]})
-        for row, code in found
+        for row, code in events_of_pair
     ]
     return answers._replace(schema=pa.array(items, pa.string()))
