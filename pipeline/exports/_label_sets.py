@@ -51,11 +51,11 @@ class LabelSets:
         self.seed = asking.seed
         asked = Asking(dataset, task, split, self.inventory, near, asking)
         self.only_present = asked.way not in ("text", "sure")
-        held_by_record = [
+        held_by_table = [
             counting.held(table, asked)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
         ]
-        self.sets = held_by_record and counting.sets_of(asked, held_by_record)
+        self.sets = held_by_table and counting.sets_of(asked, held_by_table)
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""
