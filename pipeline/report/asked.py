@@ -26,7 +26,7 @@ _ANSWER: Final = 400
 
 
 def units(ids: Any) -> Any:
-    """The record of each row, or its pair of entities where a row asks about one: `record/number`."""
+    """The record of each row, or the pair of entities that it asks about, as `record/number`."""
     return pc.utf8_rtrim(pc.replace_substring_regex(ids, r"/[A-Z]+/(?:(\d+)\.)?\d+$", r"/\1"), "/")
 
 

@@ -28,7 +28,7 @@ MANY: Final = 10
 
 
 def asked_tasks(dataset: Dataset) -> list[str]:
-    """The tasks with distinct labels: without EET and EEA where EE is there, which has their events."""
+    """The tasks with distinct labels: without EET and EEA beside EE, whose events they ask."""
     same_as_ee = {"EET", "EEA"} if "EE" in dataset.tasks else set()
     return [task for task in dataset.tasks if task not in same_as_ee]
 
@@ -131,7 +131,7 @@ def _summed(parts: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
 
 def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[list[Any]]:
-    """[dataset, split, figure, count there, count here] of the figures that differ between two runs.
+    """[dataset, split, figure, count there, count here] of figures that differ between two runs.
 
     Both are counts.json. A figure that a run lacks counts as 0.
     """

@@ -84,7 +84,7 @@ def excerpt(text: str, spans: Sequence[Span]) -> tuple[str, list[Span], list[str
 
 
 def _window(text: str, spans: Sequence[Span]) -> tuple[int, int]:
-    """(start, end) of the excerpt: from just before the first span; no mention is cut at the end."""
+    """(start, end) of an excerpt that begins before the first span, with whole spans at its end."""
     if len(text) <= _EXCERPT:
         return 0, len(text)
     first = max(0, min((span.start for span in spans), default=0) - _BEFORE)

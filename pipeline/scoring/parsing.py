@@ -51,9 +51,9 @@ def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
     """The object that a text holds, or None where it holds none.
 
     A model may repeat the question, or write an object for each label. Objects that answer
-    different `keys` are merged. Of objects that share a key, the one with the most keys counts, or
-    the first of several such. Where no object has any of the keys, the first empty one counts,
-    else the one at the first brace; never a part of a broken answer.
+    different `keys` are merged. Where two answer the same key, only the object with the most keys
+    counts, the first of several such. Where no object has any of the keys, the first empty one
+    counts, else the one at the first brace; never a part of a broken answer.
     """
     if not text:
         return None

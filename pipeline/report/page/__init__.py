@@ -147,33 +147,31 @@ def verdict(
         for n in by_label.values()
     )
     leaked = total["dropped"].get("train_text_in_test", 0)
-    checks = [
+    lines = [
         ("good", f"All {total['rows']:,} rows read are accounted for: kept, dropped or rejected."),
         ("good", f"No train text stands in a test split; {leaked:,} were removed for that."),
     ]
     if leaks:
         names = ", ".join(leaks[:_NAMED]) + (" and more" if leaks[_NAMED:] else "")
-        checks.append(("bad", f"Tasks whose labels give answers away: {len(leaks)} ({names})."))
+        lines.append(("bad", f"Tasks whose labels give answers away: {len(leaks)} ({names})."))
     elif probes:
         no_leak = f"The labels asked give no answer away; tasks probed: {len(probes)}."
-        checks.append(("good", no_leak))
+        lines.append(("good", no_leak))
     else:
-        checks.append(
-            ("note", "No task has rows enough to probe whether labels give answers away.")
-        )
+        lines.append(("note", "No task has rows enough to probe whether labels give answers away."))
     alike = (("Near-duplicates", near), ("Records that share a long passage with a test", overlap))
     for subject, reported in alike:
         if reported and reported["pairs"]:
             records = sum(pair["records"] for pair in reported["pairs"])
             fate = "dropped" if reported["policy"] == "drop" else "reported and kept"
-            checks.append(("note", f"{subject}, {fate}: {records:,}."))
+            lines.append(("note", f"{subject}, {fate}: {records:,}."))
     if labels["conflicts"]:
-        checks.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
+        lines.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
     if unseen:
-        checks.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
+        lines.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if (budget := counts.get("budget")) and "chosen" in budget:
         covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
-        checks.append(
+        lines.append(
             (
                 "note",
                 f"{budget['chosen']['records']:,} records were chosen for {budget['rows']:,} "
@@ -183,8 +181,8 @@ def verdict(
             )
         )
     if counts["skipped"]:
-        checks.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
-    return checks
+        lines.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
+    return lines
 
 
 def _by_task(counts: Mapping[str, Any]) -> dict[str, int]:
