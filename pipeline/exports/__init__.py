@@ -1,7 +1,7 @@
 """Exports: the corpus in the formats of trainers and harnesses, which formats.toml lists.
 
-What they are made from is here: kept records and published rows as a stream of small tables, in the
-order of datasets, splits and rows. No more than one table is held at a time. `writing` writes them.
+This module reads their input: kept records and published rows as a stream of small tables, in the
+order of datasets, splits and rows. Memory holds one table at a time. `writing` writes the exports.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
 
-#: What is counted where a format holds no task of a dataset.
+#: The count of records whose datasets have no task that the format holds.
 OTHER_TASKS: Final = "lost: records of other tasks"
 _ROWS: Final = 5_000
 
@@ -43,22 +43,22 @@ class Source(NamedTuple):
     splits: tuple[str, ...] = SPLITS
     #: How labels are asked.
     asking: Instruct = Instruct()
-    #: Only so many records of every dataset, split and config.
+    #: The most records of every dataset, split and config.
     limit: int | None = None
     #: The model that batches ask.
     model: str = ""
-    #: Where the export will lie once it is whole.
+    #: The final folder of the export, once it is complete.
     place: Path | None = None
-    #: Only records that were dropped, or that `comments` has something to say about.
+    #: Only records that were dropped, or that have `comments`.
     suspicious: bool = False
 
 
 def records(
     source: Source, tasks: Collection[str] = (), counts: Counter[str] | None = None
 ) -> Iterator[tuple[Dataset, str, Any]]:
-    """(dataset, split, table of RECORDS) of all kept records; of held-out sets, test alone.
+    """(dataset, split, table of RECORDS) of all kept records; of held-out sets, only test.
 
-    With `tasks`, the records of datasets that declare none of these are counted and left out.
+    With `tasks`, records of datasets that declare none of these are only counted.
     """
     for dataset in source.datasets:
         splits = ("test",) if dataset.use == "held-out" else SPLITS
@@ -98,21 +98,21 @@ def suspicious_tables(
 
 
 def comments(record: Mapping[str, Any], language: str) -> list[str]:
-    """What is odd about a record: why it was dropped, and mentions that do not fit its text."""
-    found = []
+    """The problems of a record: why it was dropped, and mentions that do not fit its text."""
+    oddities = []
     if record["dropped"]:
         why = (record["dropped"], record["drop_detail"], record["drop_partner"])
-        found.append(": ".join(filter(None, why)))
+        oddities.append(": ".join(filter(None, why)))
     text = record["text"]
     for mention in record["mentions"]:
         start, end = mention["start"], mention["end"]
         if start is None:
-            found.append(f"no place in the text: {mention['text']}")
+            oddities.append(f"no place in the text: {mention['text']}")
         elif like(language) == "en" and any(
             text[max(cut - 1, 0) : cut + 1].isalnum() for cut in (start, end) if 0 < cut < len(text)
         ):
-            found.append(f"cuts a word: {mention['text']}")
-    return found
+            oddities.append(f"cuts a word: {mention['text']}")
+    return oddities
 
 
 def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
@@ -130,9 +130,9 @@ def instructions(source: Source) -> Iterator[tuple[str, str, Any]]:
 def rows_of(
     paths: Iterable[Path], datasets: Collection[str] | None, limit: int | None
 ) -> Iterator[Any]:
-    """Tables of INSTRUCTIONS of these shards, with all rows of at most `limit` records a dataset.
+    """Tables of INSTRUCTIONS of these shards: all rows of at most `limit` records per dataset.
 
-    None takes all datasets, and all records.
+    None stands for all datasets, or all records.
     """
     wanted = pa.array(datasets, pa.string()) if datasets is not None else None
     chosen: dict[str, set[str]] = {}
@@ -145,9 +145,9 @@ def rows_of(
             if limit is not None:
                 ids = rows["record_id"].to_pylist()
                 for record_id in ids:
-                    own = chosen.setdefault(record_id.partition("/")[0], set())
-                    if len(own) < limit:
-                        own.add(record_id)
+                    record_ids = chosen.setdefault(record_id.partition("/")[0], set())
+                    if len(record_ids) < limit:
+                        record_ids.add(record_id)
                 kept = set[str]().union(*chosen.values())
                 rows = rows.filter(pa.array([record_id in kept for record_id in ids], pa.bool_()))
             if rows.num_rows:

@@ -23,9 +23,9 @@ ROWS_PER_SHARD: Final = 200_000
 def sharded(out: Path, kind: str, per_shard: int = ROWS_PER_SHARD) -> Iterator[Callable[..., None]]:
     """Yield `write(name, rows, schema=None)`, which appends rows to the shards of a name.
 
-    `kind` is the ending of the files: jsonl, json or parquet, for which the schema follows from the
-    first rows where none is given. The rows of one name may come in pieces, but all in a row; only
-    the shard written last is open.
+    `kind` is the ending of the files: jsonl, json or parquet. Without `schema`, that of a Parquet
+    file follows from its first rows. The rows of one name may come in pieces, but one after the
+    other: only the shard written last is open.
     """
     name, rows = "", 0
     append: Any = None

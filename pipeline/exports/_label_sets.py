@@ -1,8 +1,8 @@
-"""Which labels an export asks, where its format has room for negatives.
+"""The labels that an export asks, where its format has room for negatives.
 
-Train records are asked sets of near labels, as the instructions are. A row asks one set: how many
-sets, and which, are asked of a record tells what it holds. Dev and test records are asked for the
-whole inventory, of their split where splits differ.
+Train records are asked for sets of near labels, as in the instructions. A row asks one set. The
+labels in a record decide how many sets, and which, are asked of it. Dev and test records are asked
+for the whole inventory, that of their split where splits differ.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-#: What a model is prompted with -> the tasks that say so. Typed relations are asked as relations,
-#: triggers alone as events without roles.
+#: Kind of prompt -> the tasks that it serves. Typed relations are asked as relations, triggers
+#: alone as events without roles.
 _PROMPTS: Final = {"NER": {"NER"}, "RE": {"RE", "SPO", "KG"}, "EE": {"EE", "EET"}}
 Record = dict[str, Any]
 
@@ -35,7 +35,7 @@ Record = dict[str, Any]
 class LabelSets:
     """The inventory of a dataset's task in one split, and the sets that train records are asked."""
 
-    #: Whether what is absent from a text is no answer, because nobody looked for it there.
+    #: Whether to ask only the labels in a text, because absent ones may not have been annotated.
     only_present = False
 
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
@@ -51,11 +51,11 @@ class LabelSets:
         self.seed = asking.seed
         asked = Asking(dataset, task, split, self.inventory, near, asking)
         self.only_present = asked.way not in ("text", "sure")
-        held = [
+        held_by_table = [
             counting.held(table, asked)
             for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
         ]
-        self.sets = held and counting.sets_of(asked, held)
+        self.sets = held_by_table and counting.sets_of(asked, held_by_table)
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""
@@ -68,7 +68,7 @@ class LabelSets:
         return [[self.inventory[code] for code in row] for row in batches.labels.tolist()]
 
     def absent(self, record_id: str, positives: Collection[str], split: str) -> list[str]:
-        """The labels to ask one by one that are not there, in the order of the inventory."""
+        """The absent labels to ask one by one, in the order of the inventory."""
         asked = {label for row in self.rows(record_id, positives, split) for label in row}
         return [label for label in self.inventory if label in asked and label not in positives]
 
@@ -76,7 +76,7 @@ class LabelSets:
 def records_and_labels(
     source: Source, wanted: Collection[str], counts: Counter[str]
 ) -> Iterator[tuple[Dataset, str, Any, dict[str, LabelSets]]]:
-    """(dataset, split, table of RECORDS, task -> what is asked) of datasets with a wanted task."""
+    """(dataset, split, table of RECORDS, task -> labels to ask) of datasets with a wanted task."""
     made_for = None
     asked: dict[str, LabelSets] = {}
     for dataset, split, table in records(source, wanted, counts):
@@ -93,10 +93,10 @@ def records_and_labels(
 def parts(
     record: Record, asked: Mapping[str, LabelSets]
 ) -> Iterator[tuple[Record, dict[str, Any]]]:
-    """(what a row holds of a record, task -> the labels that it asks), for every row.
+    """(record with the annotations of a row, task -> labels that the row asks), for every row.
 
     Relations are asked set by set, with all entity labels; entities set by set where there are no
-    relations to ask; events in rows of their own.
+    relations to ask; events in separate rows.
     """
     present = {
         "NER": {mention["label"] for mention in record["mentions"]},
@@ -112,7 +112,7 @@ def parts(
 
 
 def _only(record: Record, asked: Mapping[str, Sequence[str]]) -> Record:
-    """A record with the annotations that are asked; of the ends of relations their types stay."""
+    """A record with the annotations that are asked; the ends of relations keep their types."""
     keep = {task: {*labels} for task, labels in asked.items()}
     entities = keep.get("NER", set())
     return {

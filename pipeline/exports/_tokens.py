@@ -1,8 +1,8 @@
-"""Tokens with their places: how character spans become token spans.
+"""Tokens with their places, to turn character spans into token spans.
 
-The tokenization is the one that BERT models begin with: a Chinese character is a token, so is a
-punctuation mark; what white space, punctuation and Chinese characters part is a token. It needs no
-model and knows no label, so that a text without annotations is parted in the same way:
+The tokenization is the first step of BERT models: a Chinese character is a token, and so is a
+punctuation mark; these and white space separate the other tokens. It needs no model and does not
+depend on labels, so a text without annotations is split in the same way:
 
     "Dr. Vale joined 雾港 in 2019"  ->  Dr | . | Vale | joined | 雾 | 港 | in | 2019
 
@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The blocks of CJK ideographs that BERT's own tokenizer sets apart.
+#: The blocks of CJK ideographs that BERT's tokenizer makes single tokens.
 _HAN: Final = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0002a6df\U0002a700-\U0002b73f\U0002b740-\U0002b81f\U0002b820-\U0002ceaf"
     "\U0002f800-\U0002fa1f"
 )
-#: A combining mark is no word character to `re`, but BERT leaves it with its letter.
+#: A combining mark is not a word character in `re`, but BERT leaves it with its letter.
 _MARKS: Final = "\u0300-\u036f"
 _TOKEN: Final = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}_])[\w{_MARKS}])+|[^\w\s]|_")
 
 
 class Tokens(NamedTuple):
-    """The tokens of a text, and the token that begins or ends at a character."""
+    """The tokens of a text, and the index of the token that begins or ends at a character."""
 
     words: list[str]
     begins: dict[int, int]
@@ -45,12 +45,12 @@ class Tokens(NamedTuple):
 
 
 def tokens(text: str) -> Tokens:
-    """Part a text into tokens."""
-    found = [*_TOKEN.finditer(text)]
+    """Split a text into tokens."""
+    matches = [*_TOKEN.finditer(text)]
     return Tokens(
-        [match.group() for match in found],
-        {match.start(): i for i, match in enumerate(found)},
-        {match.end(): i for i, match in enumerate(found)},
+        [match.group() for match in matches],
+        {match.start(): i for i, match in enumerate(matches)},
+        {match.end(): i for i, match in enumerate(matches)},
     )
 
 
@@ -66,7 +66,7 @@ class Aligned(NamedTuple):
 def aligned(text: str, mentions: Sequence[dict[str, Any]]) -> Aligned:
     """The tokens of a text and the token spans of its mentions.
 
-    White space at the ends of a mention is not part of any token, so it is set aside.
+    White space at the ends of a mention is ignored, because it belongs to no token.
     """
     parts = tokens(text)
     spans: dict[int, tuple[int, int]] = {}
@@ -76,8 +76,10 @@ def aligned(text: str, mentions: Sequence[dict[str, Any]]) -> Aligned:
         if start is None or end is None:
             lost["without offsets"] += 1
             continue
-        own = mention["text"]
-        span = parts.span(start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip()))
+        surface = mention["text"]
+        span = parts.span(
+            start + len(surface) - len(surface.lstrip()), end - len(surface) + len(surface.rstrip())
+        )
         if span is None:
             lost["inside a token"] += 1
         else:
@@ -91,15 +93,15 @@ class Graph(NamedTuple):
     words: list[str]
     #: (first token, token after the last, label), distinct, in their order.
     entities: list[tuple[int, int, str]]
-    #: (head, tail, label), the ends as places in `entities`.
+    #: (head, tail, label); head and tail are indices into `entities`.
     relations: list[tuple[int, int, str]]
     counts: dict[str, int]
 
 
 def graph(record: dict[str, Any], untyped: str = "") -> Graph:
-    """The entities and relations of a record over its tokens, and what of them was lost.
+    """The entities and relations of a record over its tokens, and counts of those kept and lost.
 
-    Ends of relations without a label are entities of the label `untyped`, if there is one.
+    Ends of relations without a label become entities with the label `untyped`, unless it is "".
     """
     mentions, relations = record["mentions"], record["relations"]
     ends = {i for x in relations for i in (x["head"], x["tail"])} if untyped else set()
@@ -110,14 +112,14 @@ def graph(record: dict[str, Any], untyped: str = "") -> Graph:
     }
     entities = sorted({*spans.values()})
     number = {entity: i for i, entity in enumerate(entities)}
-    held = [x for x in relations if x["head"] in spans and x["tail"] in spans]
+    kept = [x for x in relations if x["head"] in spans and x["tail"] in spans]
     linked = dict.fromkeys(
-        (number[spans[x["head"]]], number[spans[x["tail"]]], x["label"]) for x in held
+        (number[spans[x["head"]]], number[spans[x["tail"]]], x["label"]) for x in kept
     )
     counts = {
         "entities": len(entities),
         "relations": len(linked),
         **{f"lost: entities {why}": n for why, n in placed.lost.items()},
-        "lost: relations of which an end is lost": len(relations) - len(held),
+        "lost: relations of which an end is lost": len(relations) - len(kept),
     }
     return Graph(placed.tokens.words, entities, [*linked], counts)

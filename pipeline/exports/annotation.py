@@ -1,9 +1,9 @@
 """`label-studio`, `doccano`, `brat`: records for people to repair, which `iepile new` reads again.
 
 With `--only suspicious` these are the records that were dropped, and those with a mention that has
-no place in its text or begins or ends inside a word; the reason stands in a comment. Of all formats
-brat alone has events. Ends of relations without a type are of the type "entity". A mention without
-offsets cannot be drawn: it is lost, with the relations and arguments that need it.
+no place in its text or begins or ends inside a word; a comment gives the reason. Only brat has
+events. Ends of relations without a type get the type "entity". A mention without offsets cannot be
+drawn: it is lost, with the relations and arguments that need it.
 
     brat      conll04/train/7.txt and 7.ann; blanks and colons in names are written `_`; the comment
               is a note; records.tsv says which record a file is
@@ -28,7 +28,7 @@ _UNTYPED: Final = "entity"
 
 
 class _Drawn:
-    """What of a record can be drawn, by the number of the mention."""
+    """The annotations of a record that can be drawn; labels by the index of the mention."""
 
     def __init__(self, record: dict[str, Any], dataset: Dataset, *, events: bool = False) -> None:
         mentions = record["mentions"]
@@ -134,8 +134,8 @@ def _brat(record: dict[str, Any], drawn: _Drawn) -> Iterator[str]:
         yield span(f"T{i + 1}", label, i)
     for n, event in enumerate(drawn.events, len(record["mentions"]) + 1):
         yield span(f"T{n}", event["label"], event["trigger"])
-        held = [a for a in event["arguments"] if a["mention"] in drawn.labels]
-        roles = [f"{_name(a['role'])}:T{a['mention'] + 1}" for a in held]
+        arguments = [a for a in event["arguments"] if a["mention"] in drawn.labels]
+        roles = [f"{_name(a['role'])}:T{a['mention'] + 1}" for a in arguments]
         yield f"E{n}\t" + " ".join([f"{_name(event['label'])}:T{n}", *roles])
     for n, r in enumerate(drawn.relations, 1):
         yield f"R{n}\t{_name(r['label'])} Arg1:T{r['head'] + 1} Arg2:T{r['tail'] + 1}"

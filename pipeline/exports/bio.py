@@ -3,8 +3,8 @@
     {"tokens": ["林", "夏", "在"], "ner_tags": [1, 2, 0], "id": "msra/train/7", ...}
 
 Parquet, one folder per dataset; `load_dataset` shows `ner_tags` as ClassLabel, and labels.json
-lists the names for everybody else: O, then B-x and I-x of every label. Tags are flat: of mentions
-that overlap the longest stays, of equally long ones the first; the others count as nested.
+lists the names for other programs: O, then B-x and I-x of every label. Tags are flat: of mentions
+that overlap, the longest is kept, of equally long ones the first; the others count as nested.
 
 `bio-strings` writes the tags as strings in JSON lines, as EvalScope and seqeval read them.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def names(dataset: Dataset) -> list[str]:
-    """The tags of a dataset; a tag's number is its place."""
+    """The tags of a dataset; a tag's number is its index."""
     return ["O", *(f"{prefix}-{label}" for label in dataset.labels_of("entity") for prefix in "BI")]
 
 
 def rows(
     record: dict[str, Any], dataset: Dataset, _: object = None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The row of one record, and what became of its entities."""
+    """The row of one record, and counts of entities written and lost."""
     labels = dataset.labels_of("entity")
     mentions = [m for m in record["mentions"] if m["label"] is not None]
     placed = aligned(record["text"], mentions)
@@ -52,7 +52,7 @@ def rows(
 def rows_of_strings(
     record: dict[str, Any], dataset: Dataset, _: object = None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The same with the names of the tags."""
+    """The row of one record, with tags as strings instead of numbers, and the same counts."""
     (row,), counts = rows(record, dataset)
     tags = names(dataset)
     return [{**row, "ner_tags": [tags[number] for number in row["ner_tags"]]}], counts

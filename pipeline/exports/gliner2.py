@@ -9,10 +9,10 @@
         {"merger": {"trigger": "buys", "Buyer": "Velmora", "Target": ["A", "B"], "Price": ""}}]}}
 
 A train row asks one set of near labels, as the instructions do; see `gliner`. Entities are asked
-where a dataset declares NER. GLiNER2 has no place for a relation or an event that is asked in vain,
-so that rows which ask some and find none are counted, and those that would be empty left out.
-GLiNER2 looks its strings up in the text. One that the text does not hold, such as the joined parts
-of a discontinuous mention, is left out and counted; a relation with such an end is left out too.
+where a dataset declares NER. GLiNER2 cannot state that a relation or an event is absent, so rows
+that ask only absent ones are counted, and left out where they would be empty. GLiNER2 looks its
+strings up in the text. A string that is not in the text, such as the joined parts of a
+discontinuous mention, is left out and counted; so is a relation with such an end.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def row(
     if "NER" in asked:
         entities: dict[str, list[str]] = {label: [] for label in asked["NER"]}
         for mention, string in zip(record["mentions"], strings, strict=True):
-            own = entities.get(mention["label"])
-            if own is not None and string and string not in own:
-                own.append(string)
+            of_label = entities.get(mention["label"])
+            if of_label is not None and string and string not in of_label:
+                of_label.append(string)
         output["entities"] = entities
         if described := {x: descriptions[x] for x in entities if x in descriptions}:
             output["entity_descriptions"] = described
@@ -61,27 +61,27 @@ def row(
 
 
 def _fields(event: Any, strings: Sequence[str], roles: Sequence[str]) -> dict[str, Any]:
-    """The trigger and all roles of an event: a string, several as a list, none as an empty one."""
+    """The trigger and all roles of an event: one filler as a string, several as a list."""
     trigger = "" if event["trigger"] is None else strings[event["trigger"]]
     fillers: dict[str, list[str]] = {role: [] for role in roles}
     for argument in event["arguments"]:
         filler = strings[argument["mention"]]
         fillers.setdefault(argument["role"], []).extend([filler] if filler else [])
-    values = {r: own if len(own) > 1 else "".join(own) for r, own in fillers.items()}
+    values = {r: texts if len(texts) > 1 else "".join(texts) for r, texts in fillers.items()}
     return {"trigger": trigger, **values}
 
 
 def rows(
     record: dict[str, Any], dataset: Dataset, sets: Mapping[str, LabelSets]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The rows of one record, and what became of its annotations."""
+    """The rows of one record, and counts of annotations written and lost."""
     made = []
     absent = sum(m["text"] not in record["text"] for m in record["mentions"])
     counts = Counter({"lost: strings that the text does not hold": absent})
     roles = sets["EE"].roles if "EE" in sets else {}
     for part, labels in parts(record, sets):
         asked = {
-            task: own for task, own in labels.items() if task != "NER" or task in dataset.tasks
+            task: names for task, names in labels.items() if task != "NER" or task in dataset.tasks
         }
         output = row(part, asked, dataset.descriptions, roles)
         counts["entities"] += sum(map(len, output.get("entities", {}).values()))

@@ -11,9 +11,9 @@ record, as below) and schema.json (three lines: types, roles, roles by type):
     EET       the same without arguments
 
 The format has no offsets, no qualifiers of relations, and in schema.json no tail types for KG; a
-missing trigger is "NAN". As it has no ids either, ids/<dataset>/<split>.txt names the records, line
+missing trigger is "NAN". It has no ids either, so ids/<dataset>/<split>.txt names the records, line
 by line. `iepile import iepile-jsonl` reads such a folder. From instructions come rows with task,
-source, instruction and output, and an id beyond the field's four columns.
+source, instruction and output, and with an id, which IEPile does not have.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _append(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def _count_losses(row: dict[str, Any], counts: Counter[str]) -> None:
-    """Count qualifiers, and mentions of which nobody can tell any more where they stand."""
+    """Count qualifiers, and mentions whose places in the text are no longer certain."""
     counts["lost: places of mentions that occur more than once"] += sum(
         mention["start"] is not None and row["text"].count(mention["text"]) > 1
         for mention in row["mentions"]
@@ -88,7 +88,7 @@ def schema(dataset: Dataset, task: str) -> Sequence[Any]:
     if task == "EET":
         return events, [], {}
     roles = dataset.roles_of()
-    named = dict.fromkeys(role for own in roles.values() for role in own)
+    named = dict.fromkeys(role for roles_of_event in roles.values() for role in roles_of_event)
     return events, [*named], {event: roles.get(event, []) for event in events}
 
 
@@ -121,18 +121,18 @@ def _events(row: dict[str, Any], task: str) -> list[dict[str, Any]]:
     out = []
     for event in row["events"]:
         trigger = NOTHING if event["trigger"] is None else texts[event["trigger"]]
-        own: dict[str, Any] = {"event_trigger": trigger, "event_type": event["label"]}
+        entry: dict[str, Any] = {"event_trigger": trigger, "event_type": event["label"]}
         if task != "EET":
-            own["arguments"] = [
+            entry["arguments"] = [
                 {"argument": texts[a["mention"]], "role": a["role"]} for a in event["arguments"]
             ]
         elif event["trigger"] is None:
             continue
-        out.append(own)
+        out.append(entry)
     return out
 
 
-#: Column of a record -> what the format calls it, and how it is written.
+#: Column of a record -> its name in the format, and the function that makes its value.
 _SHAPES: Final[dict[str, tuple[str, Callable[[dict[str, Any], str], list[dict[str, Any]]]]]] = {
     "mentions": ("entity", _entities),
     "relations": ("relation", _relations),

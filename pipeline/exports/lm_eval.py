@@ -1,11 +1,11 @@
-"""`lm-eval`: a folder of tasks that lm-evaluation-harness runs as it stands.
+"""`lm-eval`: a folder of tasks that lm-evaluation-harness runs without changes.
 
     lm_eval --model hf --model_args pretrained=... --tasks iepile --include_path DIR
 
 A task per config and split (`iepile_ner_en_test`), all in the group tag `iepile`. Its metrics are
 those of `iepile score`: micro-F1 over the datasets of the config, per measure, the label batches of
-a record pooled. The harness imports this package for that. Rows lie in data/, as absolute paths in
-the tasks: export again after moving the folder. Train rows make no task.
+a record pooled. For this the harness imports this package. Rows are in data/; the tasks name them
+by absolute paths, so export again after moving the folder. Train rows make no task.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ process_results = measured
 
 
 def finish(source: Source, out: Path, counts: Counter[str]) -> None:
-    """Write a task for each config and split of the rows that lie in data/."""
+    """Write a task for each config and split of the rows in data/."""
     place = source.place or out
     for path in shards.listed(out / "data", "*/*-00000.parquet"):
         config, split = path.parent.name, path.name.partition("-")[0]
         name = f"iepile_{config}_{split}".lower().replace("-", "_")
         task = config.removeprefix("heldout-").partition("-")[0]
         paths = shards.listed(path.parent, f"{split}-*.parquet")
-        files = [str(place / own.relative_to(out)) for own in paths]
+        files = [str(place / shard.relative_to(out)) for shard in paths]
         shards.write_text(_yaml(name, task, files), out / f"{name}.yaml")
         counts["tasks"] += 1
     functions = "".join(

@@ -2,10 +2,10 @@
 
     {"id": "duie2/train/7", "text": "《 雾港 来信 》 是 作家 林 夏 的 第一部 长篇小说"}
 
-Chinese words are jieba's; in English texts a word is a token as the other exports part it.
-Whole-word collators take tokens that touch each other for one word: BERT's tokenizer parts 作家
-into characters that touch, and blanks, which it drops, keep words apart. `text.split(" ")` gives
-the words.
+Chinese words are jieba's; in English texts a word is a token of the other exports. Whole-word
+collators take tokens that touch each other for one word: BERT's tokenizer splits 作家 into
+characters that touch, and the blanks, which it drops, separate words. `text.split(" ")` gives the
+words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def words(text: str, language: str) -> list[str]:
-    """The words of a text, punctuation included, white space not."""
+    """The words and punctuation marks of a text, without white space."""
     if language == "en":
         return tokens(text).words
     parts = (piece for word in word_splitter(language)(text) for piece in word.split())

@@ -5,10 +5,10 @@
                    {"type": "place", "start": 3, "end": 4}],
       "relations": [{"type": "lives in", "head": 0, "tail": 1}], "orig_id": "conll04/train/7"}]
 
-An array per split and dataset, ends exclusive, heads and tails as places in `entities`; types.json
-names the types. Span models draw their negatives from all other spans and pairs, so that only the
-datasets are fit for entities that annotate every one (those with the task NER). Where a relation's
-ends have no type they are of the type "entity".
+There is an array per split and dataset. Ends are exclusive; heads and tails are indices into
+`entities`; types.json names the types. Span models draw their negatives from all other spans and
+pairs, so entities can be learned only from datasets that annotate all of them (those with the task
+NER). Ends of relations without a type get the type "entity".
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ UNTYPED: Final = "entity"
 def rows(
     record: dict[str, Any], _: object = None, __: object = None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The row of one record, and what became of its annotations."""
-    found = graph(record, UNTYPED)
+    """The row of one record, and counts of annotations written and lost."""
+    tokenized = graph(record, UNTYPED)
     row = {
-        "tokens": found.words,
-        "entities": [{"type": kind, "start": s, "end": e} for s, e, kind in found.entities],
-        "relations": [{"type": label, "head": h, "tail": t} for h, t, label in found.relations],
+        "tokens": tokenized.words,
+        "entities": [{"type": kind, "start": s, "end": e} for s, e, kind in tokenized.entities],
+        "relations": [{"type": label, "head": h, "tail": t} for h, t, label in tokenized.relations],
         "orig_id": record["id"],
         "id": record["id"],
     }
-    return [row], found.counts
+    return [row], tokenized.counts
 
 
 def types(dataset: Dataset) -> dict[str, Any]:

@@ -11,11 +11,11 @@ Ends are exclusive and count characters. The prompts, in Chinese and English:
     event label's triggers           裁员触发词          layoff trigger
     the trigger's (or event's) role  裁员的裁员方        company of laid off
 
-Labels that are absent are asked too, with an empty list: in train those of the sets of near labels
-that the instructions ask, in dev and test all; of a subject the relations of such sets; of an event
-all its roles, unless its dataset declares triggers alone. A prompt of which an answer has no place
-in the text is left out as a whole, and its answers counted: the rest would teach that there is
-nothing more.
+Absent labels are asked too, with an empty list: in train those in the sets of near labels that the
+instructions ask, in dev and test all. A subject is asked the relations of such sets; an event all
+its roles, unless its dataset declares triggers alone. Where an answer to a prompt has no place in
+the text, the whole prompt is left out and its answers counted, because the other answers alone
+would teach that there are no more.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 _OF: Final = {"zh": "{owner}的{slot}", "en": "{slot} of {owner}"}
 _TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}
 
-#: Prompt -> the mentions that answer it.
+#: Prompt -> the indices of the mentions that answer it.
 Prompts = dict[str, list[int]]
 
 
 def prompts(record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]) -> Prompts:
     """The prompts of one record with the mentions that answer them."""
-    found: Prompts = {}
+    answers_by_prompt: Prompts = {}
 
     def add(prompt: str, *answers: int) -> None:
-        found.setdefault(prompt, []).extend(answers)
+        answers_by_prompt.setdefault(prompt, []).extend(answers)
 
     if "NER" in asked:
         _entities(record, asked["NER"], add)
@@ -51,7 +51,7 @@ def prompts(record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets
         _relations(record, asked["RE"], _OF[like(dataset.language)], add)
     if "EE" in asked:
         _events(record, dataset, asked["EE"], add)
-    return found
+    return answers_by_prompt
 
 
 def _entities(record: dict[str, Any], sets: LabelSets, add: Callable[..., None]) -> None:
@@ -71,7 +71,7 @@ def _relations(record: dict[str, Any], sets: LabelSets, of: str, add: Callable[.
         subjects.setdefault(owner, {})[relation["label"]] = None
         add(of.format(owner=owner, slot=relation["label"]), relation["tail"])
     for owner, present in subjects.items():
-        # The subject is gold in any split, so that dev and test are asked as train is.
+        # The subject is gold in every split, so dev and test are asked in the same way as train.
         for label in sets.absent(f"{record['id']}/{owner}", present, "train"):
             add(of.format(owner=owner, slot=label))
 
@@ -97,7 +97,7 @@ def _events(
 def rows(
     record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The rows of a record's prompts, and what became of their answers."""
+    """The rows of a record's prompts, and counts of answers written and lost."""
     text, mentions = record["text"], record["mentions"]
     made = []
     counts = Counter({"answers": 0, "rows without an answer": 0})
@@ -107,8 +107,8 @@ def rows(
             counts["lost: prompts"] += 1
             counts["lost: answers"] += len(answers)
             continue
-        found = [{"text": text[s:e], "start": s, "end": e} for s, e in sorted(spans)]
-        made.append({"content": text, "result_list": found, "prompt": prompt})
-        counts["answers"] += len(found)
-        counts["rows without an answer"] += not found
+        results = [{"text": text[s:e], "start": s, "end": e} for s, e in sorted(spans)]
+        made.append({"content": text, "result_list": results, "prompt": prompt})
+        counts["answers"] += len(results)
+        counts["rows without an answer"] += not results
     return made, counts

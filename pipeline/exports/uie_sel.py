@@ -6,14 +6,14 @@
      "spot": ["person", "place"], "asoc": ["lives in"],
      "ssi": "<spot> organization <spot> person <spot> place <asoc> lives in <extra_id_2> ", ...}
 
-A spot is an entity or an event's trigger, its associations are its relations or arguments, in
+A spot is an entity or an event's trigger; its associations are its relations or arguments, in
 text order. `record` is the answer as one string, `spot_asoc` the same as a tree; `entity`,
 `relation` and `event` are the gold with token offsets, empty where a string has no token span
 (counted: the answer keeps the string). `spot` and `asoc` are the labels present. `ssi`, the
 structural schema instructor, asks these and absent ones; put it before the text. A train row asks
-one set of near labels, as the instructions do, and holds what it asks: a record has a row for every
-set. Relations are asked with all entity labels, events with their roles. The files *.schema hold
-the spot labels, the association labels, and which spots take which associations, a line each.
+one set of near labels, as the instructions do, and holds only their annotations: a record has a row
+for every set. Relations are asked with all entity labels, events with their roles. Each file
+*.schema has three lines: the spot labels, the association labels, and the associations by spot.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def sel(spots: Iterable[dict[str, Any]]) -> str:
 def row(
     record: dict[str, Any], spots_asked: Iterable[str] = (), asked: Iterable[str] = ()
 ) -> tuple[dict[str, Any], dict[str, int]]:
-    """The row of one record that asks these spots and associations, and what became of it all."""
+    """The row of one record that asks these spots and associations, and counts."""
     text, mentions = record["text"], record["mentions"]
-    found = aligned(text, mentions)
+    alignment = aligned(text, mentions)
 
     def place(index: int) -> tuple[int, int]:
         mention = mentions[index]
@@ -59,10 +59,10 @@ def row(
         at = text.find(mention["text"]) if start is None else start
         return (at if at >= 0 else len(text), index)
 
-    def gold(index: int, **more: str) -> dict[str, Any]:
+    def gold(index: int, **fields: str) -> dict[str, Any]:
         return {
-            **more,
-            "offset": [*range(*found.spans.get(index, (0, 0)))],
+            **fields,
+            "offset": [*range(*alignment.spans.get(index, (0, 0)))],
             "text": mentions[index]["text"],
         }
 
@@ -88,12 +88,12 @@ def row(
     counts = {
         "spots": len(tree),
         "associations": sum(len(spot["asoc"]) for spot in tree),
-        "strings without a token span": len(used - {*found.spans}),
+        "strings without a token span": len(used - {*alignment.spans}),
         "lost: events without a trigger": len(record["events"]) - len(triggered),
     }
     return {
         "text": text,
-        "tokens": found.tokens.words,
+        "tokens": alignment.tokens.words,
         "record": sel(tree),
         "entity": [gold(i, type=k) for i, k in kind.items()],
         "relation": [
@@ -120,7 +120,7 @@ def _attach(spot: dict[str, Any], label: str, span: str) -> None:
 
 
 def _instructor(spots: Iterable[str], associations: Iterable[str]) -> str:
-    """The labels to ask, those present among absent ones, in alphabetical order."""
+    """The labels to ask, present and absent together, in alphabetical order."""
     labels = [f"<spot> {label}" for label in sorted(spots)]
     labels += [f"<asoc> {label}" for label in sorted(associations)]
     return " ".join([*labels, TEXT, ""])
@@ -129,7 +129,7 @@ def _instructor(spots: Iterable[str], associations: Iterable[str]) -> str:
 def rows(
     record: dict[str, Any], _: object, asked: dict[str, LabelSets]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The rows of one record, and what became of its annotations."""
+    """The rows of one record, and counts of annotations written and lost."""
     made = []
     for part, labels in parts(record, asked):
         events = labels.get("EE", [])
@@ -148,8 +148,8 @@ def beside(dataset: Dataset) -> dict[str, bytes]:
         relations = dataset.labels_of("relation")
         typed = dataset.signatures_of()
         for kind in dataset.labels_of("entity") or [UNTYPED]:
-            own = dict.fromkeys(r for head, r, _ in typed if head == kind) if typed else relations
-            heads[kind] = [*own]
+            names = dict.fromkeys(r for head, r, _ in typed if head == kind) if typed else relations
+            heads[kind] = [*names]
     entities: dict[str, list[str]] = (
         {kind: [] for kind in dataset.labels_of("entity")} if ner else {}
     )
@@ -160,5 +160,5 @@ def beside(dataset: Dataset) -> dict[str, bytes]:
 
 
 def _lines(part: dict[str, list[str]]) -> bytes:
-    roles = [*dict.fromkeys(role for own in part.values() for role in own)]
+    roles = [*dict.fromkeys(role for names in part.values() for role in names)]
     return b"".join(orjson.dumps(line) + b"\n" for line in ([*part], roles, part))

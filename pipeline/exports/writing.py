@@ -1,16 +1,16 @@
 """Write an export as formats.toml describes it.
 
 A format of instructions is a template of its rows: `$name` stands for a column of the corpus, for
-the model that is asked, or for the JSON Schema of the answer. Rows go to one folder per split (with
-nothing in it but shards: LLaMA-Factory loads a folder as one dataset), and the test rows of
-held-out sets to heldout/. A format of records has a module:
+the model that is asked, or for the JSON Schema of the answer. Rows go to one folder per split. It
+holds only shards, because LLaMA-Factory loads a folder as one dataset. The test rows of held-out
+sets go to heldout/. A format of records has a module:
 
     rows(record, dataset, asked) -> (rows, counts)   `asked` are the labels to ask, by prompt
     schema(dataset)                                  of the columns, where the rows are Parquet
     beside(dataset) -> {name: content}               files of a dataset, where it needs any
 
-Where rows have no `id` they get the record's and their number, and `record_id` always. `counts`
-tells what was written and, in words that begin with "lost", what the format could not hold.
+Rows without an `id` get the record's id and their number; all rows get `record_id`. `counts` says
+what was written and, under keys that begin with "lost", what the format could not hold.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pipeline.exports import Source
 
-#: What a template may name beside the columns of a row.
+#: The names that a template may use besides the columns of a row.
 _COMPUTED: Final[dict[str, Callable[[Mapping[str, Any]], Any]]] = {
     "schema": json_schema.of_row,
     # As a string: the columns of a dataset have one type.
@@ -52,7 +52,7 @@ def formats() -> dict[str, Any]:
 
 
 def export(name: str, source: Source, out: Path) -> dict[str, int]:
-    """Write the source in a format under the folder `out`; say what was written, and what lost."""
+    """Write the source in a format under the folder `out`; return counts of written and lost."""
     form = formats()[name]
     counts = Counter(rows=0)
     if source.kind == "instructions":
@@ -98,7 +98,7 @@ def _records(form: Mapping[str, Any], source: Source, out: Path, counts: Counter
 
 
 def with_ids(record: Mapping[str, Any], rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """The rows of a record with ids: their own or `<record id>#<number>`, and the record's."""
+    """Add to the rows of a record `record_id` and, where absent, `id`: `<record id>#<number>`."""
     for number, row in enumerate(rows):
         yield {**row, "id": row.get("id", f"{record['id']}#{number}"), "record_id": record["id"]}
 
@@ -113,9 +113,9 @@ def _instructions(form: Mapping[str, Any], source: Source, out: Path, counts: Co
             name = form.get("name", "{folder}/{plain}").format(
                 config=config, split=split, folder=folder, plain=config.removeprefix("heldout-")
             )
-            more = {"model": source.model}
+            model = {"model": source.model}
             rows = (
-                filled(form["row"], {**row, **more, "index": counts["rows"] + number})
+                filled(form["row"], {**row, **model, "index": counts["rows"] + number})
                 for number, row in enumerate(table.to_pylist())
             )
             write(name, rows)
@@ -134,9 +134,9 @@ def filled(template: Any, row: Mapping[str, Any]) -> Any:
     """A template with the values of a row; "$name" alone keeps the type of the value."""
     match template:
         case dict():
-            return {key: filled(own, row) for key, own in template.items()}
+            return {key: filled(value, row) for key, value in template.items()}
         case list():
-            return [filled(own, row) for own in template]
+            return [filled(item, row) for item in template]
         case str() if template[:1] == "$" and template[1:].isidentifier():
             name = template[1:]
             return row[name] if name in row else _COMPUTED[name](row)

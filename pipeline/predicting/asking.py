@@ -1,10 +1,10 @@
-"""Ask many questions at once, patiently: what fails for a while is asked again.
+"""Ask many questions at once, and retry after temporary failures.
 
-The client asks again after rate limits (429), server errors, timeouts and broken connections, with
-a pause that doubles, or that the server names. A server that refuses JSON Schema is asked without.
-A row that the server refuses for good is written without an answer; a wrong key or model ends it
-all. Every answer is a line of the file as soon as it is there, so that a run which was stopped goes
-on where it was.
+The client retries after rate limits (429), server errors, timeouts and broken connections, with a
+pause that doubles, or that the server names. If a server refuses JSON Schema, questions are sent
+without it. A row that the server refuses permanently is written without an answer; a wrong key or
+model ends the run. Every answer is written as one line as soon as it arrives, so that a stopped
+run can resume.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ class Settings(NamedTuple):
 
     endpoint: str
     model: str
-    #: Send the JSON Schema of every answer, as long as the server takes it.
+    #: Send the JSON Schema of every answer, as long as the server accepts it.
     schema: bool = True
     concurrency: int = 8
     max_tokens: int = 2048
     temperature: float = 0.0
     #: Seconds that an answer may take.
     timeout: float = 120.0
-    #: How often a question is asked again.
+    #: How often a question is retried.
     retries: int = 8
 
 
 def answered(path: Path, model: str) -> set[str]:
-    """The ids that a file of answers holds. Half a line at its end, of a killed run, is removed.
+    """The ids in a file of answers. An incomplete last line, left by a killed run, is removed.
 
-    RawFileError where another model wrote it, or no run of this command.
+    Raises RawFileError where another model or program wrote the file.
     """
     if not path.exists():
         return set()
@@ -76,13 +76,13 @@ async def ask_all(
     write: Callable[[dict[str, Any]], None],
     counts: Counter[str],
 ) -> None:
-    """Ask all questions, some at a time, and write each answer when it comes.
+    """Ask all questions, several at a time, and write each answer when it arrives.
 
-    `counts` gets what became of them: answered, refused, failed, asked again, tokens.
+    `counts` adds up questions answered, refused, failed and asked again, and tokens.
     """
     async with openai.AsyncOpenAI(
         base_url=settings.endpoint,
-        # Servers of one's own take any key.
+        # Local servers accept any key.
         api_key=os.environ.get("OPENAI_API_KEY") or "none",
         timeout=settings.timeout,
         max_retries=settings.retries,
@@ -104,17 +104,17 @@ async def ask_all(
 async def _answer(
     client: openai.AsyncOpenAI, question: Question, settings: Settings, counts: Counter[str]
 ) -> dict[str, Any] | None:
-    """The row of an answer; None where the server gave none in time."""
+    """The row of an answer; None where the server gave none after all retries."""
     for _ in range(settings.retries + 1):
         with_schema = settings.schema and not counts["asked without a schema"]
-        more: dict[str, Any] = {"response_format": question.response_format} if with_schema else {}
+        extra: dict[str, Any] = {"response_format": question.response_format} if with_schema else {}
         try:
             reply = await client.chat.completions.with_raw_response.create(
                 model=settings.model,
                 messages=question.messages,  # type: ignore[arg-type]
                 temperature=settings.temperature,
                 max_tokens=settings.max_tokens,
-                **more,
+                **extra,
             )
             counts["asked again"] += reply.retries_taken
             return _row(question.id, settings.model, reply.parse(), counts)
@@ -129,7 +129,7 @@ async def _answer(
             ) from None
         except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
             return None
-        except (_NoAnswerError, ValueError):  # ValueError: no JSON
+        except (_NoAnswerError, ValueError):  # ValueError: not JSON
             counts["asked again"] += 1
         except openai.APIStatusError as problem:
             about_schema = any(word in problem.message for word in ("schema", "response_format"))
@@ -147,7 +147,7 @@ async def _answer(
 
 
 class _NoAnswerError(Exception):
-    """The server answered with something that is no chat completion."""
+    """The server answered with something other than a chat completion."""
 
 
 def _row(id_: str, model: str, reply: Any, counts: Counter[str]) -> dict[str, Any]:

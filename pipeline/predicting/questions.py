@@ -1,6 +1,6 @@
-"""The rows of a corpus to ask, as chats, with examples before them.
+"""Turn rows of a corpus into chats, with examples before the question.
 
-The examples of a row are train rows of its config and dataset, chosen by hash, never of its own
+The examples of a row are train rows of its config and dataset, chosen by hash, never of the same
 record. A dataset without train rows, such as a held-out one, has no examples.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: The most rows of a dataset among which examples are chosen.
+#: The most rows of a dataset from which examples are chosen.
 _POOL: Final = 256
 
 Messages = list[dict[str, str]]
@@ -38,17 +38,17 @@ class Part(NamedTuple):
     """Which rows of a corpus to ask."""
 
     corpus: Path
-    #: Folders of the corpus; all if there are none.
+    #: Folders of the corpus; all where empty.
     configs: Sequence[str] = ()
     split: str = "test"
     datasets: Sequence[str] | None = None
-    #: Only so many records of every dataset and config.
+    #: The most records of every dataset and config.
     limit: int | None = None
     shots: int = 0
 
 
 def count(part: Part) -> int:
-    """How many rows there are to ask."""
+    """The number of rows to ask."""
     return sum(table.num_rows for _, table in _tables(part, part.split))
 
 
@@ -61,7 +61,7 @@ def questions(part: Part) -> Iterator[Question]:
             examples, examples_of = _examples(part, config), config
         for row in table.to_pylist():
             shown = _chosen(row, examples.get(_dataset(row), ()), part.shots)
-            turns = [(one["instruction"], one["output"]) for one in shown]
+            turns = [(example["instruction"], example["output"]) for example in shown]
             messages = [
                 {"role": role, "content": text}
                 for turn in turns
@@ -88,7 +88,7 @@ def _dataset(row: Mapping[str, Any]) -> str:
 
 
 def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
-    """Dataset -> the rows among which examples are chosen: those with the lowest hashes."""
+    """Dataset -> the rows from which examples are chosen: those with the lowest hashes."""
     pools: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for _, table in _tables(part, "train", config):
         rows = table.select(["id", "record_id", "instruction", "output"]).to_pylist()
@@ -96,17 +96,17 @@ def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
             hashing.hashes([row["id"] for row in rows]).tolist(), rows, strict=True
         ):
             pools.setdefault(_dataset(row), []).append((key, row))
-        for dataset, own in pools.items():
-            own.sort(key=lambda pair: (pair[0], pair[1]["id"]))
-            pools[dataset] = own[:_POOL]
-    return {dataset: [row for _, row in own] for dataset, own in pools.items()}
+        for dataset, candidates in pools.items():
+            candidates.sort(key=lambda pair: (pair[0], pair[1]["id"]))
+            pools[dataset] = candidates[:_POOL]
+    return {dataset: [row for _, row in candidates] for dataset, candidates in pools.items()}
 
 
 def _chosen(
     row: Mapping[str, Any], pool: Sequence[dict[str, Any]], number: int
 ) -> list[dict[str, Any]]:
-    others = [one for one in pool if one["record_id"] != row["record_id"]]
+    others = [other for other in pool if other["record_id"] != row["record_id"]]
     if not others or not number:
         return []
-    keys = hashing.hashes([f"{row['id']} {one['id']}" for one in others])
+    keys = hashing.hashes([f"{row['id']} {other['id']}" for other in others])
     return [others[int(index)] for index in np.argsort(keys, kind="stable")[:number]]

@@ -1,4 +1,4 @@
-"""Stage 7: what became of every record, for programs and for people."""
+"""Stage 7: a report on the fate of every record, for programs and for people."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ PLOTTED: Final = ("drops", "label_frequency", "text_length", "positives", "pure_
 def tables(out: Path | str) -> dict[str, DataFrame]:
     """The report of the run in the folder or URL `out`, as tables for a notebook.
 
-    `datasets`         what became of the rows and records of each, a column for every drop reason
-    `splits`           the same of each split
-    `instructions`     of each dataset, task and split, with the shares of labels by kind
+    `datasets`         the rows and records of each by outcome, with a column for every drop reason
+    `splits`           the same for each split
+    `instructions`     for each dataset, task and split, with the shares of labels by kind
     `odd_annotations`  how many of each kind cleaning found
     `leak`             average precision of finding positive labels, or pure negative rows, from
                        the labels asked alone (`probe`) and from frequencies (`prior`), and the
                        95 % interval of the difference (`low`, `high`)
     `drops`, `label_frequency`, `text_length`, `positives`, `pure_negative`
-                       what `dvc plots` draws; a name that a spreadsheet would calculate has a
+                       the data of `dvc plots`; a name that a spreadsheet would calculate has a
                        quote before it, one that would end a script a backslash in it
 
-    Shares are of 1; a share of nothing is NaN. Raises RawFileError where there is no report.
+    Shares are from 0 to 1; a share of nothing is NaN. Raises RawFileError without a report.
     """
     import pandas as pd
 
@@ -49,9 +49,9 @@ def tables(out: Path | str) -> dict[str, DataFrame]:
         ]
         rows["instructions"] += [of | row for row in figures.asked(dataset["instructions"])]
         rows["odd_annotations"] += [
-            of | {"split": split, "kind": kind, "found": found}
+            of | {"split": split, "kind": kind, "found": number}
             for split, kinds in dataset["hygiene"].items()
-            for kind, found in kinds.items()
+            for kind, number in kinds.items()
         ]
         rows["leak"] += [
             of | {"task": task, "finding": kind} | probe[kind]

@@ -1,4 +1,4 @@
-"""What instructions ask and answer: counted for every task and split, and a few rows to read."""
+"""Labels and answers of instructions: counts for every task and split, and rows to read."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ANSWER: Final = 400
 
 
 def units(ids: Any) -> Any:
-    """The record of each row; where a row asks about a pair of it, the pair: `record/number`."""
+    """The record of each row, or the pair of entities that it asks about, as `record/number`."""
     return pc.utf8_rtrim(pc.replace_substring_regex(ids, r"/[A-Z]+/(?:(\d+)\.)?\d+$", r"/\1"), "/")
 
 
 def answers(labels: Sequence[str], output: str, keys: Mapping[str, str]) -> list[Any]:
-    """The answer to every label of a row. `labels` may be asked by other names: order decides."""
+    """The answer to every label of a row. The output may name labels differently: order decides."""
     distinct = dict.fromkeys(keys.get(label, label) for label in labels)
     by_key = dict(zip(distinct, orjson.loads(output).values(), strict=True))
     return [by_key[keys.get(label, label)] for label in labels]
@@ -40,7 +40,7 @@ def answers(labels: Sequence[str], output: str, keys: Mapping[str, str]) -> list
 def counted(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[str, Any]:
     """Task -> split -> instructions, labels asked by kind, and pure-negative instructions.
 
-    `asked_nothing` are the kept records of `records` that no instruction asks of.
+    `asked_nothing` counts the kept records of `records` without an instruction.
     """
     counts: dict[str, Any] = {}
     for task in dataset.tasks:
@@ -64,13 +64,13 @@ def counted(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[
 def chosen(
     dataset: Dataset, folder: Path, near: Mapping[str, Any], most: int
 ) -> list[dict[str, Any]]:
-    """Rows of instructions to show: at most `most` with a positive, and without, by task and split.
+    """Rows of instructions to show: per task and split `most` with a positive and `most` without.
 
     `near` is the dataset's dictionary: task -> label -> its near labels.
     """
     rows: list[dict[str, Any]] = []
     for task in dataset.tasks:
-        own = near.get("EE" if task in ("EET", "EEA") else task, {})
+        near_of_task = near.get("EE" if task in ("EET", "EEA") else task, {})
         for split in dict.fromkeys(split for split, _ in record_shards(folder / task)):
             groups: examples.Groups = {}
             for _, path in record_shards(folder / task, [split]):
@@ -82,14 +82,14 @@ def chosen(
             for _, name, row in (row for group in groups.values() for row in group):
                 by_shard.setdefault(row["path"], []).append(name)
             for shard, ids in sorted(by_shard.items()):
-                rows += _shown(dataset, task, folder / task / shard, ids, own)
+                rows += _shown(dataset, task, folder / task / shard, ids, near_of_task)
     return rows
 
 
 def _shown(
     dataset: Dataset, task: str, path: Path, ids: Sequence[str], near: Mapping[str, Sequence[str]]
 ) -> Iterator[dict[str, Any]]:
-    """What the page shows of the rows with these ids: every label asked, its kind, its answer."""
+    """The data that the page shows of rows: every label asked, with its kind and answer."""
     keys = tasks.output_keys(dataset, task)
     table = shards.read(path)
     table = table.append_column("unit", units(table["id"]))
@@ -104,7 +104,7 @@ def _shown(
             near_positive.update(near.get(label, ()) if answer else ())
     for row in rows:
         if row["id"] in ids:
-            # Dev and test rows ask every label in its turn, so that none is hard or other there.
+            # Dev and test rows ask every label in turn, so no label is a hard negative there.
             hard_here = hard[row["unit"]] if row["n_hard"] else set()
             instruction = orjson.loads(row["instruction"])
             yield {
@@ -123,8 +123,8 @@ def _shown(
 
 
 def _asked(label: str, item: Any, answer: Any, hard: set[str]) -> list[Any]:
-    """[label, kind, answer, what the schema says of it beside the label]."""
+    """[label, kind, answer, schema item where it is more than the label]."""
     kind = "positive" if answer else "hard" if label in hard else "other"
-    told = "" if isinstance(item, str) else marks.cut(orjson.dumps(item).decode(), _ANSWER)
+    schema_text = "" if isinstance(item, str) else marks.cut(orjson.dumps(item).decode(), _ANSWER)
     text = orjson.dumps(answer).decode()
-    return [label, kind, answer if len(text) <= _ANSWER else marks.cut(text, _ANSWER), told]
+    return [label, kind, answer if len(text) <= _ANSWER else marks.cut(text, _ANSWER), schema_text]

@@ -1,7 +1,7 @@
 """Rows for people: a few kept, dropped and rejected ones per dataset and reason, by hash.
 
-Which rows are shown depends on their ids alone, so that the same rows come out of any number of
-shards and workers. Of each only an excerpt is held.
+The choice depends only on the ids of the rows, so it is the same for any number of shards and
+workers. Only an excerpt of each row is kept.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _FACTS: Final = 6
 _FACT_LENGTH: Final = 160
 _REJECT_LENGTH: Final = 420
 
-#: Reason -> its rows of least hash, as (hash, name, row).
+#: Reason -> its rows with the least hashes, as (hash, name, row).
 Groups = dict[str, list[tuple[int, str, dict[str, Any]]]]
 
 
 def choose(groups: Groups, table: Any, reasons: Any, name: str, most: int) -> None:
     """Keep in `groups` at most `most` rows per reason: those with the least hash of their names.
 
-    `reasons` are as many as rows; null is "". `name` is the column that holds the names.
+    `reasons` has one reason per row; null counts as "". `name` is the column that holds the names.
     """
     reasons = pc.fill_null(reasons, "")
     hashes = pa.array(hashing.mix64(hashing.hashes(table[name].to_pylist())))
@@ -51,8 +51,8 @@ def choose(groups: Groups, table: Any, reasons: Any, name: str, most: int) -> No
         rows = pc.indices_nonzero(pc.equal(reasons, reason))
         least = rows.take(pc.sort_indices(order.take(rows), by_hash)[:most])
         columns = (hashes, table[name], table)
-        found = zip(*(c.take(least).to_pylist() for c in columns), strict=True)
-        groups[reason] = sorted([*groups.get(reason, []), *found], key=lambda row: row[:2])[:most]
+        fresh = zip(*(c.take(least).to_pylist() for c in columns), strict=True)
+        groups[reason] = sorted([*groups.get(reason, []), *fresh], key=lambda row: row[:2])[:most]
 
 
 def chosen(dataset: Dataset, groups: Groups, normalized: Path, most: int) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ def chosen(dataset: Dataset, groups: Groups, normalized: Path, most: int) -> lis
 
 
 def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]:
-    """Pieces of raw files that became no record, or lost annotations on the way to one."""
+    """Pieces of raw files that did not become a record, or lost annotations when they did."""
     table = shards.read(folder / "rejects.parquet", REJECTS.names)
     name = pc.binary_join_element_wise(table["origin"], table["reason"], table["detail"], " ")
     groups: Groups = {}
@@ -89,11 +89,11 @@ def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page shows of a row of RECORDS."""
+    """The data that the page shows of a row of RECORDS."""
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
     text, spans, hidden = marks.excerpt(record.text, marks.spans(record))
     facts = [f"{label}: {marks.cut(words, _FACT_LENGTH)}" for label, words in marks.facts(record)]
-    more = [f"{len(facts) - _FACTS:,} more annotations"] if len(facts) > _FACTS else []
+    not_listed = [f"{len(facts) - _FACTS:,} more annotations"] if len(facts) > _FACTS else []
     return {
         "id": row["id"],
         "dataset": row["dataset"],
@@ -104,25 +104,25 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "partner_id": row["drop_partner"],
         "text": text,
         "spans": [[*span] for span in spans],
-        "facts": [*facts[:_FACTS], *more, *hidden],
+        "facts": [*facts[:_FACTS], *not_listed, *hidden],
     }
 
 
 def few(
     rows: Sequence[Mapping[str, Any]], kind: Sequence[str], most_bytes: int
 ) -> tuple[list[Mapping[str, Any]], int]:
-    """(rows in their order, how many of each kind at most): as many of each kind as have room.
+    """(rows in their order, most rows of one kind): as many of each kind as fit in `most_bytes`.
 
-    Rows are of one kind that have the same values of the keys `kind`. First every kind gets its
-    first row, then its second, and so on; whose turn it is within a round follows from a hash.
+    Rows with the same values of the keys `kind` are of one kind. First every kind gets its first
+    row, then its second, and so on; within a round, hashes decide the order.
     """
     rows_of_kind: Counter[tuple[Any, ...]] = Counter()
     turns = []
     hashes = hashing.hashes([row["id"] for row in rows]).tolist()
     for i, row in enumerate(rows):
-        own = tuple(row[key] for key in kind)
-        rows_of_kind[own] += 1
-        turns.append((rows_of_kind[own], hashes[i], i))
+        kind_of_row = tuple(row[key] for key in kind)
+        rows_of_kind[kind_of_row] += 1
+        turns.append((rows_of_kind[kind_of_row], hashes[i], i))
     chosen = {}
     for turn, _, i in sorted(turns):
         most_bytes -= len(orjson.dumps(rows[i]))
@@ -139,9 +139,10 @@ def with_partners(
     known: Container[str],
     workers: Workers | int,
 ) -> list[dict[str, Any]]:
-    """The rows and pairs of near-duplicates, each with the record that it lost against, or is like.
+    """The rows, and the pairs of near-duplicates, each with its `partner`.
 
-    That record is the row's `partner`. `near` is near_duplicates.json, where dedupe looked.
+    That is the record for which it was dropped, or that it resembles. `near` is
+    near_duplicates.json, or None where dedupe wrote none.
     """
     pairs = [pair for entry in (near or {"pairs": []})["pairs"] for pair in entry["examples"]]
     wanted = {row["partner_id"] for row in rows if row.get("partner_id")}
@@ -151,8 +152,8 @@ def with_partners(
         if (dataset := place(identifier)[0]) in known:
             ids_by_dataset.setdefault(dataset, []).append(identifier)
     find = partial(_by_id, folders=folders)
-    found = engines.run(find, [*ids_by_dataset.values()], workers, itemgetter(0))
-    by_id = {row["id"]: row for some in found for row in some}
+    rows_by_dataset = engines.run(find, [*ids_by_dataset.values()], workers, itemgetter(0))
+    by_id = {row["id"]: row for records_of_dataset in rows_by_dataset for row in records_of_dataset}
     alike = [
         {
             **by_id[pair["id"]],
@@ -171,7 +172,7 @@ def _by_id(ids: Sequence[str], folders: Mapping[str, Path]) -> list[dict[str, An
 
 
 def records(ids: Sequence[str], folders: Mapping[str, Path]) -> Iterator[dict[str, Any]]:
-    """The rows of RECORDS with these ids, with what dedupe says of them."""
+    """The rows of RECORDS with these ids, with the tags of dedupe."""
     wanted = pa.array(ids, pa.string())
     for dataset, split in sorted({place(identifier)[:2] for identifier in ids}):
         for _, path in record_shards(folders["clean"] / dataset, [split]):

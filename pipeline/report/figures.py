@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     #: The names of a table's columns, and its rows.
     Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
 
-#: The lower bounds of the text lengths that are counted together, in characters.
+#: The lower bounds of the classes of text lengths, in characters.
 LENGTHS: Final = (0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
 #: Records with at least this many positive labels are counted together.
 MANY: Final = 10
 
 
 def asked_tasks(dataset: Dataset) -> list[str]:
-    """The tasks whose labels differ: EET and EEA ask the events of EE."""
+    """The tasks with distinct labels: without EET and EEA beside EE, whose events they ask."""
     same_as_ee = {"EET", "EEA"} if "EE" in dataset.tasks else set()
     return [task for task in dataset.tasks if task not in same_as_ee]
 
 
 def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
-    """Count what the published records of one dataset hold, given in tables.
+    """Count labels and lengths of the published records of one dataset, given as tables.
 
     `labels`     task -> label -> records in which it is positive, in the order of the inventory
     `positives`  task -> records with 0, 1, ... MANY or more positive labels
@@ -64,7 +64,7 @@ def figures(dataset: Dataset, tables: Iterable[Any]) -> dict[str, Any]:
 
 
 def asked(instructions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The instructions of every task and split, what they ask, and records asked nothing."""
+    """The instructions of every task and split, with shares of labels and records asked nothing."""
     return [
         {"task": task, "split": split, **shares(sums), "asked_nothing": sums["asked_nothing"]}
         for task, by_split in instructions.items()
@@ -88,12 +88,12 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def totals(counts: Mapping[str, Any]) -> dict[str, Any]:
-    """What became of every dataset as a whole, and of all of them under "".
+    """The summary of every dataset, and of all of them under "".
 
-    Every entry counts the same drop reasons, in the same order. Rows read are rejected, merged into
-    the record of the same text, or a record; `windows` is how many records were added by cutting
-    long texts. Records are kept or dropped. `leak` is by how much the labels alone tell the
-    positive better than their frequencies do, for the task where that is most.
+    Every entry counts the same drop reasons, in the same order. A row is rejected, merged into the
+    record of the same text, or becomes a record; `windows` counts the records that were added by
+    cutting long texts. Records are kept or dropped. `leak` says by how much the labels asked find
+    the positive ones better than frequencies do, for the task where that is most.
     """
     datasets = counts["datasets"]
     records = [split for dataset in datasets.values() for split in dataset["records"].values()]
@@ -131,9 +131,9 @@ def _summed(parts: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
 
 def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[list[Any]]:
-    """[dataset, split, figure, count there, count here] of all that differs between two runs.
+    """[dataset, split, figure, count there, count here] of figures that differ between two runs.
 
-    Both are counts.json. What a run does not have counts 0.
+    Both are counts.json. A figure that a run lacks counts as 0.
     """
     before, after = _by_split(there), _by_split(here)
     return [
@@ -145,23 +145,23 @@ def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[list[Any]
 
 def _by_split(counts: Mapping[str, Any]) -> dict[tuple[str, str, str], int]:
     """(dataset, split, figure) -> count."""
-    found: dict[tuple[str, str, str], int] = {}
+    count_by_key: dict[tuple[str, str, str], int] = {}
     for name, dataset in counts["datasets"].items():
         for split, records in dataset["records"].items():
-            found[name, split, "records"] = records["records"]
-            found[name, split, "kept"] = records["kept"]
+            count_by_key[name, split, "records"] = records["records"]
+            count_by_key[name, split, "kept"] = records["kept"]
             for reason, n in records["dropped"].items():
-                found[name, split, f"dropped: {reason}"] = n
+                count_by_key[name, split, f"dropped: {reason}"] = n
         for task, by_split in dataset["instructions"].items():
             for split, sums in by_split.items():
-                found[name, split, f"instructions: {task}"] = sums["instructions"]
-    return found
+                count_by_key[name, split, f"instructions: {task}"] = sums["instructions"]
+    return count_by_key
 
 
 def plots(
     counts: Mapping[str, Any], totals: Mapping[str, Any], figures: Mapping[str, Any]
 ) -> dict[str, Table]:
-    """The data of the plots in dvc.yaml, of `counts`, their `totals` and all datasets' figures."""
+    """The data of the plots in dvc.yaml, from `counts`, `totals` and the figures by dataset."""
     tables: dict[str, Table] = {
         "drops": (("dataset", "reason", "records", "share"), []),
         "label_frequency": (("dataset", "task", "label", "records"), []),

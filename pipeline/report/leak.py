@@ -1,9 +1,9 @@
 """Do the labels asked give the answer away? A probe sees the labels of a row, never its text.
 
 From half of the records a classifier learns which of the labels asked are positive, from each label
-and from those that stand beside it. On the other half it must do no better than the frequencies of
-the labels. A second classifier tells rows without a positive from the others. Which rows and
-records are used follows from hashes.
+and from the others in its row. On the other half it must do no better than the frequencies of the
+labels. A second classifier separates rows without a positive from the others. Hashes decide which
+rows and records are used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
 
-#: Smaller inventories and fewer rows say nothing. Of more rows than the last, so many are drawn.
+#: The least labels and rows to probe. Of more than MOST_ROWS rows, about MOST_ROWS are drawn.
 LABELS, ROWS, MOST_ROWS = 8, 600, 12_000
 _RESAMPLES: Final = 200
 _HALF, _ROW = (np.uint64(n) for n in (0x4841, 0x524F))
@@ -33,7 +33,7 @@ _HALF, _ROW = (np.uint64(n) for n in (0x4841, 0x524F))
 def probed(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Task -> the result of `probe` on the train rows of a dataset's instructions in `folder`.
 
-    A task of which too little is asked, or in which no probed row has a positive, is left out.
+    Tasks with too few labels or rows, or without a positive in the probed rows, are left out.
     """
     results: dict[str, Any] = {}
     for task in dataset.tasks:
@@ -48,7 +48,7 @@ def probed(dataset: Dataset, folder: Path) -> dict[str, Any]:
 
 
 def _drawn(dataset: Dataset, task: str, paths: Sequence[Path]) -> tuple[Any, Any, Any, list[str]]:
-    """What `probe` takes: all rows of as many records, or pairs, as MOST_ROWS has room for."""
+    """The arguments of `probe`: all rows of as many records, or pairs, as fit in MOST_ROWS."""
     keys = [_keys(asked.units(shards.read(path, ["id"])["id"])) for path in paths]
     order = np.sort(np.concatenate(keys))
     most = order[MOST_ROWS] if len(order) > MOST_ROWS else np.uint64(2**64 - 1)
@@ -78,12 +78,12 @@ def _drawn(dataset: Dataset, task: str, paths: Sequence[Path]) -> tuple[Any, Any
 
 
 def _keys(units: Any) -> Any:
-    """A hash for every record or pair, so that all its rows are drawn or none."""
+    """A hash for every record or pair, so that either all of its rows are drawn or none."""
     return hashing.mix64(hashing.hashes(units.to_pylist()) ^ _ROW)
 
 
 def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> dict[str, Any]:
-    """What the labels alone give away, as average precision.
+    """How far the labels alone give the answers away, as average precision.
 
     `labels` is rows x width, codes padded with -1; `positive` records x labels, bool; `owner` the
     record of each row; `record_ids` the ids of the records. Where instructions ask about a pair,
@@ -92,8 +92,8 @@ def probe(labels: Any, positive: Any, owner: Any, record_ids: Sequence[str]) -> 
     `positive` is for finding the positive labels of a row, `pure` for finding rows without any.
     Each has the average precision of the classifier (`probe`) and of the frequencies alone
     (`prior`), and the 95 % interval of their difference over records (`low`, `high`); it is None
-    where there is nothing to tell apart. For rows the prior is the share of records that hold none
-    of the labels: that some labels occur together belongs to the data and is no leak.
+    where all examples are alike. For rows the prior is the share of records that hold none of the
+    labels: that some labels occur together is a property of the data, not a leak.
     """
     row, column = np.nonzero(labels >= 0)
     label = labels[row, column]
@@ -120,13 +120,13 @@ def _share_without(labels: Any, positive: Any) -> Any:
     """For every row, the share of records that hold none of its labels."""
     sets, set_of_row = np.unique(np.sort(labels, axis=1), axis=0, return_inverse=True)
     held, times = np.unique(positive, axis=0, return_counts=True)
-    holders = np.pad(held.T, ((0, 1), (0, 0))).copy()  # the row that -1 finds: held by no record
+    holders = np.pad(held.T, ((0, 1), (0, 0))).copy()  # row -1, for padding: no record holds it
     shares = [times @ ~holders[labels_of_set].any(axis=0) for labels_of_set in sets]
     return np.array(shares)[set_of_row] / max(len(positive), 1)
 
 
 def _beside(labels: Any, row: Any, column: Any, size: int) -> Any:
-    """The features of every label asked: itself, and itself beside each of the others."""
+    """The features of every label asked: the label, and its pairs with the others of the row."""
     label = labels[row, column][:, None]
     others = labels[row]
     itself = np.arange(labels.shape[1]) == column[:, None]
@@ -152,14 +152,14 @@ def _one_hot(codes: Any, present: Any) -> Any:
 
 
 def _gain(features: Any, truth: Any, prior: Any, fit: Any, owner: Any) -> dict[str, float] | None:
-    """Average precision of a classifier and of the prior on the half that is not to fit."""
+    """Average precision of a classifier and of the prior, on the rows where `fit` is false."""
     from sklearn.linear_model import LogisticRegression
 
     to_fit, truth_to_find = truth[fit], truth[~fit]
     if to_fit.all() or not to_fit.any() or not truth_to_find.any():
         return None
     model = LogisticRegression(solver="liblinear").fit(features[fit], to_fit)
-    # Rounded, so that the last bits of a sum decide no tie.
+    # Rounded, so that the last bits of a sum do not decide ties.
     scores = np.round(model.decision_function(features[~fit]), 6)
     _, record = np.unique(owner[~fit], return_inverse=True)
     records = record.max() + 1

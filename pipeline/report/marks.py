@@ -1,6 +1,6 @@
-"""What a record says, for people: the spans to mark in its text, and facts in words.
+"""The annotations of a record, for people: spans to mark in its text, and facts in words.
 
-The page and `iepile show` draw the same spans and tell the same facts, each in its own way.
+The page and `iepile show` both show these spans and facts, each in its own form.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pipeline.records import Argument, Record
 
-#: Characters of an excerpt, and those of them before its first annotation.
+#: Characters of an excerpt, and how many of them come before its first annotation.
 _EXCERPT: Final = 420
 _BEFORE: Final = 80
 
@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
 
 def spans(record: Record) -> list[Span]:
-    """What is marked in the text: entities, triggers, arguments, heads and tails, in text order."""
+    """The spans to mark: entities, triggers, arguments, heads and tails, in text order."""
     labels: list[dict[str, None]] = [{} for _ in record.mentions]
     for i, mention in enumerate(record.mentions):
         if mention.label is not None:
@@ -41,12 +41,12 @@ def spans(record: Record) -> list[Span]:
         for mention_index, name in ((relation.head, "head"), (relation.tail, "tail")):
             if not labels[mention_index]:
                 labels[mention_index][name] = None
-    found = {
+    marked = {
         Span(mention.start, mention.end, ", ".join(labels[i]))
         for i, mention in enumerate(record.mentions)
         if mention.start is not None and mention.end is not None
     }
-    return sorted(found, key=lambda span: (span.start, -span.end, span.label))
+    return sorted(marked, key=lambda span: (span.start, -span.end, span.label))
 
 
 def facts(record: Record) -> Iterator[tuple[str, str]]:
@@ -68,7 +68,7 @@ def _slots(slots: Sequence[Argument], texts: Sequence[str]) -> str:
 
 
 def excerpt(text: str, spans: Sequence[Span]) -> tuple[str, list[Span], list[str]]:
-    """(a piece of the text, the spans in it, what is left out, in words); `spans` in text order."""
+    """(excerpt of the text, the spans in it, a note on omitted parts); `spans` in text order."""
     first, last = _window(text, spans)
     before, after = "…" if first else "", "…" if last < len(text) else ""
     shift = len(before) - first
@@ -79,12 +79,12 @@ def excerpt(text: str, spans: Sequence[Span]) -> tuple[str, list[Span], list[str
     ]
     left_out = len(spans) - len(inside)
     hidden = first + len(text) - last
-    more = [f"{hidden:,} more characters, {left_out:,} more mentions"] if hidden else []
-    return before + text[first:last] + after, inside, more
+    omitted = [f"{hidden:,} more characters, {left_out:,} more mentions"] if hidden else []
+    return before + text[first:last] + after, inside, omitted
 
 
 def _window(text: str, spans: Sequence[Span]) -> tuple[int, int]:
-    """The excerpt of a long text: where its annotations begin, and whole mentions at its end."""
+    """(start, end) of an excerpt that begins before the first span, with whole spans at its end."""
     if len(text) <= _EXCERPT:
         return 0, len(text)
     first = max(0, min((span.start for span in spans), default=0) - _BEFORE)
@@ -94,5 +94,5 @@ def _window(text: str, spans: Sequence[Span]) -> tuple[int, int]:
 
 
 def cut(text: str, length: int) -> str:
-    """The text, or its beginning in so many characters."""
+    """The text, or its beginning, in at most `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"

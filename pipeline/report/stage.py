@@ -1,15 +1,15 @@
-"""Stage 7: what became of every record, from the shards themselves, for programs and for people.
+"""Stage 7: report the fate of every record, from the shards, for programs and for people.
 
     counts.json           per dataset and split: rows read, rejected, merged, dropped by each
-                          reason and kept; annotations; the instructions of every task; what
-                          the labels asked give away; the datasets whose texts are invented;
-                          what the records chosen for a budget cover
-    labels.json           names of labels that mean the same, and names that mean two things
+                          reason and kept; annotations; the instructions of every task; how
+                          far the labels asked give the answer away; the datasets whose texts
+                          are invented; how much the records chosen for a budget cover
+    labels.json           label names that mean the same, and names that mean two things
     metrics/<id>.json     one dataset on one line of `dvc metrics show`; total.json sums them up
     plots/*.csv           the data of the plots that dvc.yaml declares
     index.html            the audit page: all of this, and rows to read, in one file
 
-The sums are checked: a record that is unaccounted for is an error. Shards are read one at a time.
+The sums are checked: a record that is not accounted for is an error. Shards are read one at a time.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from pipeline.execution.engines import Workers
     from pipeline.negatives.overrides import Pair
 
-#: How a cell begins that a spreadsheet would calculate.
+#: The beginnings of cells that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 class Measured(NamedTuple):
-    """All that the report says of one dataset."""
+    """The report on one dataset."""
 
     counts: dict[str, Any]
     figures: dict[str, Any]
@@ -63,11 +63,11 @@ def report(
     made: Mapping[str, str] | None = None,
     pairs: Sequence[Pair] = (),
 ) -> dict[str, Any]:
-    """Count everything into the folder `out`; `folders` maps each stage to its output.
+    """Write the report into the folder `out`; `folders` maps each stage to its output.
 
-    `skipped` are datasets left out, with the reason; `made` says how the corpus was made
-    (code, parameters); `pairs` are labels that were joined or parted by hand. Raises CountError
-    where records are lost.
+    `skipped` lists datasets left out, with the reason; `made` says how the corpus was made
+    (code, parameters); `pairs` lists labels that were joined or separated by hand. Raises
+    CountError where records are lost.
     """
     datasets = sorted(datasets, key=lambda d: d.id)
     results = engines.run(partial(_measure, folders=folders), datasets, workers, attrgetter("id"))
@@ -91,7 +91,7 @@ def report(
     rows = [row for dataset in measured.values() for row in dataset.rows]
     rows = examples.with_partners(rows, near, folders, measured, workers)
     instructions = [row for dataset in measured.values() for row in dataset.instructions]
-    label_map = atlas.compared({name: own.labels for name, own in measured.items()}, pairs)
+    label_map = atlas.compared({name: result.labels for name, result in measured.items()}, pairs)
     figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
     with building(out) as folder:
         shards.write_json(counts, folder / "counts.json")
@@ -119,9 +119,9 @@ def report(
 
 
 def _budget(instructed: Path, names: Iterable[str]) -> dict[str, Any] | None:
-    """What the records cover that were chosen for `instruct.budget`; None if there is none.
+    """How much the records chosen for `instruct.budget` cover; None without a budget.
 
-    Every dataset's folder holds the same.
+    The folders of all datasets hold the same file.
     """
     path = next((p for n in names if (p := instructed / n / "budget.json").exists()), None)
     return None if path is None else shards.read_json(path, "all")
@@ -141,7 +141,7 @@ def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[obje
 
 
 def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula, and that ends no script of `dvc plots`."""
+    """A cell that cannot act as a formula in a spreadsheet or end a script of `dvc plots`."""
     if not isinstance(value, str):
         return value
     text = re.sub("<(?=[/!])", r"<\\", drawn(value))
@@ -191,7 +191,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
 
 
 def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> None:
-    """Refuse records that are not as many as normalize wrote."""
+    """Raise CountError unless there are as many records as normalize wrote."""
     written, present = (sum(split["records"] for split in s.values()) for s in (read, records))
     if written != present:
         raise CountError(

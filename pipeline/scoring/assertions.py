@@ -3,10 +3,10 @@
     NER  entity     (string)                     RE, SPO  relation  (subject, object)
     EET  trigger    (string)                     KG       attribute (head, attribute, value)
     EE   trigger    (string), argument (role, string)
-    EEA  argument   (role, string): its triggers are given, so that they are no finding
+    EEA  argument   (role, string): its triggers are given, so they do not count
 
-The label is the key of the output under which a value stands; it is no part of the annotation. An
-argument is not tied to its trigger. "NAN", an empty string or list and null stand for nothing.
+The label is the key of the value in the output, and is not part of the annotation. An argument is
+not tied to its trigger. "NAN", an empty string or list and null stand for nothing.
 
 Values that a model writes loosely are read as they are meant: one string for a list of one, one
 object for a list of one, an object with a `text` for a string, `head` and `tail` for `subject` and
@@ -24,11 +24,11 @@ from pipeline.tasks._events import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-#: (number of the measure, its strings); None stands for something that the task does not know.
+#: (number of the measure, its strings); None stands for a value that the task does not know.
 Annotation = tuple[int, tuple[str, ...]] | None
-#: What stands for nothing in the gold.
+#: The strings that stand for nothing in the gold.
 IN_GOLD: Final = frozenset({"", NOTHING})
-#: What models write for nothing; a word of these that the gold holds is an answer.
+#: The strings that models write for nothing; one that the gold holds counts as an answer.
 IN_ANSWERS: Final = IN_GOLD | {
     *("NaN", "nan", "Nan", "NA", "N/A", "n/a", "None", "none", "NONE", "null", "Null", "NULL"),
     *("无", "空", "没有"),
@@ -38,7 +38,7 @@ _TEXT: Final = ("text", "argument", "value", "entity", "name")
 
 
 def _flat(value: Any, nothing: Collection[str]) -> Iterator[Any]:
-    """The strings, numbers and objects of a value, however deep in lists, but for nothings."""
+    """The strings, numbers and objects of a value, at any depth of lists, without `nothing`."""
     left = [_decoded(value)]
     if isinstance(left[0], list):
         left = left[0][::-1]
@@ -49,18 +49,18 @@ def _flat(value: Any, nothing: Collection[str]) -> Iterator[Any]:
         elif isinstance(item, str):
             if item not in nothing:
                 yield item
-        elif item not in (None, False, {}) and item == item:  # noqa: PLR0124  NaN is no number
+        elif item not in (None, False, {}) and item == item:  # noqa: PLR0124  NaN is not a number
             yield item
 
 
 def _decoded(value: Any) -> Any:
-    """A list or object that was written as a string of JSON."""
+    """The value, decoded where it is a list or object as a string of JSON."""
     if isinstance(value, str) and value[:1] in ("[", "{") and value[-1:] in ("]", "}"):
         try:
-            found = json.loads(value)
+            decoded = json.loads(value)
         except (ValueError, RecursionError):
             return value
-        return found if isinstance(found, list | dict) else value
+        return decoded if isinstance(decoded, list | dict) else value
     return value
 
 

@@ -2,10 +2,10 @@
 
 The answers to all label batches of a record are pooled; a label's first asking counts, and what is
 answered under a label that was not asked is wrong. Annotations (see `assertions`) are compared as
-strings: `multiset` counts one as often as it is given, `set` once; `overlap` also counts as right
-what holds a gold string, or is held by one, where no equal one is left; `span` compares entities by
-their offsets where an answer gives them, and takes a string without for all its places in the gold.
-An answer that cannot be read, or is missing, answers nothing.
+strings. `multiset` counts an annotation as often as it is given, `set` once. `overlap` also counts
+as right an annotation that contains a gold string, or is contained in one, where no equal one is
+left. `span` compares entities by their offsets; an answer without offsets stands for all places of
+its string in the gold. An answer that cannot be read, or is missing, counts as empty.
 
 With `strict`, relations are also counted as right only where the answers to the record's NER rows
 give both ends the types that they have in the gold.
@@ -72,10 +72,11 @@ class Row(NamedTuple):
 
 
 class Group:
-    """What is counted for one task, dataset and split.
+    """The counts of one task, dataset and split.
 
-    `near` is the dictionary of hard negatives, `config` the folder of the corpus. With `places`
-    entities are compared by them. `types` are written by NER and make relations strict.
+    `near` is the dictionary of hard negatives, `config` the folder of the corpus. With `places`,
+    entities are compared by place. With `types`, the group of NER stores the types of entities
+    there, and the group of RE also has the measure `strict`.
     """
 
     def __init__(
@@ -97,9 +98,9 @@ class Group:
         self.rows: Counter[str] = Counter()
         #: Reason -> answers that could not be read.
         self.unreadable: Counter[str] = Counter()
-        #: Per measure: how many records have these counts.
+        #: Per measure: counts -> how many records have them.
         self.records: list[Counter[Counts]] = [Counter() for _ in self.measures]
-        #: Per measure: how many records have these counts of this model and of another.
+        #: Per measure: (counts of this model, of another) -> how many records have them.
         self.pairs: list[Counter[tuple[Counts, Counts]]] = [Counter() for _ in self.measures]
         #: Per measure: label -> counts.
         self.labels = [defaultdict[str, list[int]](lambda: [0, 0, 0]) for _ in self.measures]
@@ -107,20 +108,20 @@ class Group:
 
 
 def normal(string: str) -> str:
-    """A string without what `normalize` sets aside."""
+    """A string without the differences that `normalize` ignores."""
     folded = " ".join(unicodedata.normalize("NFKC", string).lower().split())
     return _ARTICLES.sub("", folded)
 
 
 def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Counts]:
-    """Count one record: its label batches in the order in which they were asked.
+    """Count one record; `rows` are its label batches in the order in which they were asked.
 
     Returns the counts of every measure.
     """
     totals = [[0, 0, 0] for _ in group.measures]
     asked: set[str] = set()
     earlier: dict[str, tuple[list[Any], list[Any]]] = {}
-    found: list[tuple[str, list[Any], list[Any]]] = []
+    compared: list[tuple[str, list[Any], list[Any]]] = []
     record_id = ""
     for row in rows:
         gold: dict[str, Any] = orjson.loads(row.gold)
@@ -143,43 +144,43 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
                 of_gold, of_answer = _without_earlier(
                     earlier, label, of_gold, of_answer, asked_before=asked_before
                 )
-            found.append((label, of_gold, of_answer))
+            compared.append((label, of_gold, of_answer))
         asked.update(row.labels or gold)
         for value in answer.values():
             stray = _read(group, value, assertions.IN_ANSWERS, options, malformed=True)
             group.rows["answers_not_asked"] += len(stray)
-            found.append((NOT_ASKED, [], stray))
+            compared.append((NOT_ASKED, [], stray))
     group.rows["records"] += 1
     if group.types is not None:
-        _type(group, record_id, found)
-    left = [_count(group, *own, totals, options.match) for own in found]
+        _type(group, record_id, compared)
+    left = [_count(group, *entry, totals, options.match) for entry in compared]
     if options.examples:
-        labels = [label for label, _, _ in found]
+        labels = [label for label, _, _ in compared]
         all_gold, missed, wrong = (
-            _by_label(labels, own, typed=len(group.measures) > len(MEASURES[group.task]))
-            for own in ([gold for _, gold, _ in found], *zip(*left, strict=True))
+            _by_label(labels, lists, typed=len(group.measures) > len(MEASURES[group.task]))
+            for lists in ([gold for _, gold, _ in compared], *zip(*left, strict=True))
         )
         group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
-    counts = [(own[0], own[1], own[2]) for own in totals]
-    for records, own in zip(group.records, counts, strict=True):
-        records[own] += 1
+    counts = [(total[0], total[1], total[2]) for total in totals]
+    for records, of_record in zip(group.records, counts, strict=True):
+        records[of_record] += 1
     return counts
 
 
 def _by_label(labels: Sequence[str], items: Iterable[list[Any]], *, typed: bool) -> ByLabel:
-    """Annotations by label; what counts the types too is the same mistake again, and left out."""
+    """Annotations by label; `typed` leaves out those of `strict`, which repeat mistakes."""
     out: ByLabel = {}
-    for label, own in zip(labels, items, strict=True):
-        out.setdefault(label, []).extend(a for a in own if not (typed and a[0]))
+    for label, of_label in zip(labels, items, strict=True):
+        out.setdefault(label, []).extend(a for a in of_label if not (typed and a[0]))
     return out
 
 
-def _type(group: Group, record_id: str, found: list[tuple[str, list[Any], list[Any]]]) -> None:
-    """Keep the types of a record's entities, or count its relations with those of their ends."""
+def _type(group: Group, record_id: str, compared: list[tuple[str, list[Any], list[Any]]]) -> None:
+    """Store the types of the entities of NER, or add the relations of RE with the types of ends."""
     sides: tuple[dict[str, str], dict[str, str]] = ({}, {})
     if group.task == "NER":
         assert group.types is not None
-        for label, *both in sorted(found):
+        for label, *both in sorted(compared):
             for types, annotations in zip(sides, both, strict=True):
                 for _, (string, *_) in annotations:
                     types[string] = f"{types.get(string, '')}/{label}"
@@ -187,23 +188,23 @@ def _type(group: Group, record_id: str, found: list[tuple[str, list[Any], list[A
     elif "strict" in group.measures:
         assert group.types is not None
         sides = group.types.get(record_id, sides)
-        for number, (label, *both) in enumerate(found):
+        for number, (label, *both) in enumerate(compared):
             gold, predicted = (
-                [*own, *((1, (*ends, *(types.get(end, "") for end in ends))) for _, ends in own)]
-                for types, own in zip(sides, both, strict=True)
+                [*side, *((1, (*ends, *(types.get(end, "") for end in ends))) for _, ends in side)]
+                for types, side in zip(sides, both, strict=True)
             )
-            found[number] = (label, gold, predicted)
+            compared[number] = (label, gold, predicted)
 
 
 def _by_place(
     group: Group, row: Row, label: str, gold: list[Any], value: Any, options: Options
 ) -> tuple[list[Any], list[Any]]:
-    """The entities of the gold and of a value with their places; both hold (string, place)."""
+    """The entities of the gold and of a value as (string, place)."""
     assert group.places is not None
     known: dict[str, list[Any]] = {}
     for string, places in group.places.get(row.record_id, {}).get(label, {}).items():
-        own = known.setdefault(normal(string) if options.normalize else string, [])
-        own += [(0, (string, place)) for place in places]
+        entities = known.setdefault(normal(string) if options.normalize else string, [])
+        entities += [(0, (string, place)) for place in places]
     if strange := [string for _, (string,) in gold if string not in known]:
         raise RawFileError(
             f"the records beside the corpus do not hold the {label} {strange[0]!r}",
@@ -218,7 +219,7 @@ def _by_place(
             continue
         string, place = item
         if place:
-            there = [own for own in of_gold if own[1][1] == place][:1]
+            there = [entity for entity in of_gold if entity[1][1] == place][:1]
         else:
             there = known.get(normal(string) if options.normalize else string, [])
         of_answer += there or [(0, item)]
@@ -226,7 +227,7 @@ def _by_place(
 
 
 def _answer(group: Group, row: Row, gold: dict[str, Any], *, normalize: bool) -> dict[str, Any]:
-    """The predicted object; what became of the text is counted."""
+    """The predicted object; counts whether the text was missing, unreadable or repaired."""
     group.rows["rows"] += 1
     if row.answer == row.gold:
         return {**gold}
@@ -247,7 +248,7 @@ def _answer(group: Group, row: Row, gold: dict[str, Any], *, normalize: bool) ->
 
 
 def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
-    """(whether the row asks something new under this label, something that was asked before)."""
+    """(whether the row asks something new under this label, whether it repeats something)."""
     if not row.shown:
         return label not in asked, False
     again = [key in asked for key, name in zip(row.labels, row.shown, strict=True) if name == label]
@@ -255,25 +256,25 @@ def _asked(label: str, row: Row, asked: set[str]) -> tuple[bool, bool]:
 
 
 def _nothing(gold: list[Any]) -> frozenset[str]:
-    """The strings that stand for nothing in an answer: none of those that the gold holds."""
+    """The strings that stand for nothing in an answer, except those that the gold holds."""
     if not gold:
         return assertions.IN_ANSWERS
-    return assertions.IN_ANSWERS.difference(string for _, own in gold for string in own)
+    return assertions.IN_ANSWERS.difference(string for _, strings in gold for string in strings)
 
 
 def _read(
     group: Group, value: Any, nothing: frozenset[str], options: Options, *, malformed: bool = False
 ) -> list[Any]:
-    """The annotations of a value; what is none is counted where a model wrote it."""
+    """The annotations of a value; `malformed` counts the items that are not annotations."""
     if not value:
         return []
     items = [*assertions.READERS[group.task](value, nothing)]
-    found = [item for item in items if item is not None]
+    readable = [item for item in items if item is not None]
     if malformed:
-        group.rows["malformed_items"] += len(items) - len(found)
+        group.rows["malformed_items"] += len(items) - len(readable)
     if options.normalize:
-        found = [(measure, (*map(normal, strings),)) for measure, strings in found]
-    return found
+        readable = [(measure, (*map(normal, strings),)) for measure, strings in readable]
+    return readable
 
 
 def _without_earlier(
@@ -284,7 +285,7 @@ def _without_earlier(
     *,
     asked_before: bool,
 ) -> tuple[list[Any], list[Any]]:
-    """What stands under a predicate, without that of its signatures which were asked before."""
+    """The annotations of a predicate, without those of its signatures that were asked before."""
     before = earlier.get(label, ([], []))
     earlier[label] = (before[0] + gold, before[1] + predicted)
     if not asked_before:
@@ -303,7 +304,7 @@ def _count(
     totals: list[list[int]],
     match: Match,
 ) -> tuple[list[Any], list[Any]]:
-    """Count the annotations of a label; return those of the gold missed, and those wrong."""
+    """Count the annotations of a label; return (those of the gold missed, those wrong)."""
     if match == "set":
         gold, predicted = [*dict.fromkeys(gold)], [*dict.fromkeys(predicted)]
     left = [] if gold == predicted else [*gold]
@@ -319,7 +320,7 @@ def _count(
             if near is not None:
                 left.remove(near)
                 wrong.remove(annotation)
-    # Every correct annotation has one of the gold of the same measure.
+    # Every correct annotation matches one of the gold of the same measure.
     for measure, of_measure in enumerate(totals):
         sizes = [
             len(items) if len(totals) == 1 else sum(number == measure for number, _ in items)

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 _ROWS_PER_PART: Final = 150_000
 _COLUMNS: Final = ("id", "record_id", "task", "split", "output")
-#: What tells the signatures of a predicate apart, which share its key in the output.
+#: The columns that distinguish the signatures of a predicate, which share its key in the output.
 _SIGNATURES: Final = ("labels", "instruction")
 
 
 class _Model:
-    """The answers of one model, and what is counted of them by group."""
+    """The answers of one model, and their counts by group."""
 
     def __init__(self, answers: Answers) -> None:
         self.ids = answers.ids.combine_chunks()
@@ -60,9 +60,9 @@ class _Model:
         return {name.rpartition("/")[2] for name in self._names.dictionary.to_pylist()}
 
     def places(self, table: Any) -> Any:
-        """Where the answer to each row is, null where there is none.
+        """The index of the answer to each row, null where there is none.
 
-        Rows are compared with the answers of their groups alone.
+        Rows are compared only with the answers of their groups.
         """
         codes = pc.index_in(pc.unique(table["group"]), value_set=self._names.dictionary)
         mine = np.flatnonzero(np.isin(self._names.indices, codes.drop_null()))
@@ -84,13 +84,13 @@ def score(
 ) -> dict[str, Any]:
     """The scores of every task and dataset of the splits that are answered, and of every task.
 
-    `datasets` are those that are due, all by default. `partial` leaves out the rows of the gold
-    that have no answer, instead of counting them. `against` are the answers of another model to
-    compare with. `dictionary` is a folder of hard negatives, <dataset>.json, to tell mistakes
-    apart. RawFileError where an answer is of no row of the gold, or the gold holds no such
-    dataset.
+    `datasets` names the datasets to score, all by default. `partial` leaves out the rows of the
+    gold that have no answer, instead of counting them. `against` holds the answers of another
+    model to compare with. `dictionary` is a folder of hard negatives, <dataset>.json, which
+    separates kinds of mistakes. Raises RawFileError where an answer belongs to no row of the gold,
+    or the gold lacks one of the datasets.
     """
-    models = [_Model(own) for own in (answers, against) if own is not None]
+    models = [_Model(each) for each in (answers, against) if each is not None]
     splits = pa.array(sorted(set[str]().union(*(model.splits() for model in models))))
     present = set[str]()
     #: Dataset -> rows that `partial` left out.
@@ -119,7 +119,7 @@ def score(
                 typed = options.strict and f"NER/{dataset}/{split}" in (*model.groups, name)
                 types = model.types if typed else None
                 model.groups[name] = Group(task, near, config, places=places, types=types)
-        texts = [m.texts.take(own.filter(due)) for m, own in zip(models, at, strict=True)]
+        texts = [m.texts.take(indices.filter(due)) for m, indices in zip(models, at, strict=True)]
         add([model.groups for model in models], table.filter(due), texts, options)
     if absent := sorted({*datasets} - present):
         todo = f"it holds {', '.join(sorted(present))}"
@@ -137,33 +137,33 @@ def score(
 
 
 def _near(dictionary: Path | None, dataset: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """Task -> label -> near labels; nothing where the dictionary has no such dataset."""
+    """Task -> label -> near labels; empty where the dictionary lacks the dataset."""
     path = dictionary / f"{dataset}.json" if dictionary else None
     return interchange.dictionary_of(path) if path and path.is_file() else {}
 
 
 def _places(gold: Path, dataset: str, split: str) -> Places:
-    """Where the entities of a split stand, by the records of the run that made the corpus."""
+    """The places of the entities of a split, from the records of the run that made the corpus."""
     run = next((p for p in gold.resolve().parents if (p / "clean" / dataset).is_dir()), None)
     if run is None:
         todo = "score against the corpus of a whole run with --match span"
         problem = f"the records of {dataset} are not beside this corpus"
         raise RawFileError(problem, where=gold, todo=todo)
-    found: dict[str, dict[str, dict[str, list[str]]]] = {}
+    places_by_record: dict[str, dict[str, dict[str, list[str]]]] = {}
     dedupe = run / "dedupe" / dataset
     tables = tags.tables(run / "clean" / dataset, dedupe if dedupe.is_dir() else None, [split])
     for _, table in tables:
         for record in table.select(["id", "mentions"]).to_pylist():
-            own = found.setdefault(record["id"], {})
+            places_by_label = places_by_record.setdefault(record["id"], {})
             for mention in record["mentions"]:
                 if mention["label"] is not None:
                     start, end = mention["start"], mention["end"]
                     place = "" if start is None else f"{start}:{end}"
-                    by_text = own.setdefault(mention["label"], {})
+                    by_text = places_by_label.setdefault(mention["label"], {})
                     places = by_text.setdefault(mention["text"], [])
                     if place not in places:
                         places.append(place)
-    return found
+    return places_by_record
 
 
 def _gold(gold: Path, splits: Any) -> Iterator[Any]:
@@ -226,15 +226,15 @@ def add(
 ) -> None:
     """Count the rows of a table, record by record, label batches in the order of their numbers.
 
-    Every model has its groups and its texts, one for each row or null. A row that
-    `publish.repeat` made twice (`.../0#1`) comes after the first, and asks nothing new.
+    Every model has its groups and its texts: for each row a text or null. A copy of a row that
+    `publish.repeat` made (`.../0#1`) comes after the first, and asks nothing new.
     """
     number = pc.extract_regex(table["id"], r"(?P<batch>\d+)(?:#(?P<copy>\d+))?$")
     batch, copy = (
         pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64()).to_numpy()
         for part in number.combine_chunks().flatten()
     )
-    # Of a record that is asked about several pairs, each pair is counted by itself.
+    # Where a record is asked about several pairs, each pair is counted separately.
     unit = pc.replace_substring_regex(table["id"], r"\d+(?:#\d+)?$", "")
     unit, name = (c.combine_chunks().dictionary_encode() for c in (unit, table["group"]))
     order = pa.array(np.lexsort((copy, batch, unit.indices, name.indices)))
@@ -245,14 +245,14 @@ def add(
     shown: Iterable[Sequence[str]] = repeat(())
     if "instruction" in columns:
         shown = map(_shown, columns["task"], columns["instruction"])
-    answers = zip(*(own.take(order).to_pylist() for own in texts), strict=True)
+    answers = zip(*(column.take(order).to_pylist() for column in texts), strict=True)
     keys = (name.indices.take(order).to_pylist(), unit.indices.take(order).to_pylist())
     about = zip(columns["output"], answers, labels, shown, columns["record_id"], strict=False)
     for (code, _), rows in groupby(zip(*keys, about, strict=True), key=itemgetter(0, 1)):
-        own = [row for _, _, row in rows]
+        asked = [row for _, _, row in rows]
         groups = [groups[names[code]] for groups in models]
         counts = [
-            add_record(group, [Row(gold, given[n], *more) for gold, given, *more in own], options)
+            add_record(group, [Row(gold, given[n], *rest) for gold, given, *rest in asked], options)
             for n, group in enumerate(groups)
         ]
         if len(counts) > 1:
@@ -261,7 +261,7 @@ def add(
 
 
 def _shown(task: str, instruction: str) -> list[str]:
-    """How the output calls the labels of an instruction, where that is not their key."""
+    """The names of the labels in the output, where they differ from their keys (SPO); else none."""
     if task != "SPO":
         return []
     return [item["predicate"] for item in orjson.loads(instruction)["schema"]]
@@ -270,7 +270,7 @@ def _shown(task: str, instruction: str) -> list[str]:
 def _scores(
     models: Sequence[Mapping[str, Group]], left_out: Counter[str], options: Options
 ) -> dict[str, Any]:
-    """What the command prints and writes: an entry per group, and sums per task and split."""
+    """The result of the command: an entry per group, and sums per task and split."""
     groups = {name: group for name, group in models[0].items() if group.rows["rows"]}
     totals: dict[tuple[str, str, str], list[Group]] = {}
     languages: dict[tuple[str, str, str], list[Group]] = {}
@@ -284,7 +284,7 @@ def _scores(
         languages.setdefault((task, f"{use}, {language}", split), []).append(group)
         about = {"task": task, "dataset": dataset, "split": split, "language": language}
         compare = len(models) > 1
-        entries += [{**about, **own} for own in result(name, group, options, compare=compare)]
+        entries += [{**about, **entry} for entry in result(name, group, options, compare=compare)]
     return {
         "options": options._asdict(),
         "account": _account(groups, left_out),
@@ -301,15 +301,15 @@ def _sums(
     for (task, use, split), groups in parts.items():
         about = {"task": task, "dataset": use, "split": split, "datasets": len(groups)}
         results = result(f"{task}/{use}/{split}", together(groups), options, compare=compare)
-        for number, own in enumerate(results):
-            del own["labels"]  # a label of one dataset is not that of another
-            own.pop("examples", None)
+        for number, entry in enumerate(results):
+            del entry["labels"]  # a label of one dataset is not that of another
+            entry.pop("examples", None)
             scores = [f1_of_measure(group, number) for group in groups]
-            yield {**about, **own, "macro_f1": round(sum(scores) / len(scores), 2)}
+            yield {**about, **entry, "macro_f1": round(sum(scores) / len(scores), 2)}
 
 
 def _account(groups: Mapping[str, Group], left_out: Counter[str]) -> dict[str, Any]:
-    """What became of every row that is due, over all datasets."""
+    """How many of the rows to score were answered, missing or unreadable, over all datasets."""
     rows: Counter[str] = Counter()
     unreadable: Counter[str] = Counter()
     for group in groups.values():

@@ -2,7 +2,7 @@
 
 They come from whole counts and are rounded once. Intervals are percentiles of bootstrap samples of
 records. Records with equal counts are interchangeable, so a sample is one multinomial draw over the
-distinct counts, and nothing but these is held. The seed is the hash of what is scored.
+distinct counts, and only these are kept in memory. The seed is the hash of the name of the score.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pipeline.scoring.counting import Counts, Options
 
 
-#: Bootstrap samples drawn at once, for the sake of memory.
+#: Bootstrap samples drawn at once, to limit memory.
 _AT_ONCE: Final = 100
 
 
 def f1(correct: Any, predicted: Any, gold: Any) -> Any:
-    """F1 in percent of one or many counts; 100 where there is nothing to find and nothing found."""
+    """F1 in percent of one or many counts; 100 where gold and answer are both empty."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(
             np.add(predicted, gold) > 0, 200 * np.divide(correct, np.add(predicted, gold)), 100.0
@@ -47,7 +47,7 @@ def figures(counts: Sequence[int]) -> dict[str, Any]:
 
 
 def _empty(other: int) -> float:
-    """A share of nothing: all of it where the other side holds nothing either."""
+    """Precision or recall with no annotations to divide by: 100 where `other` is 0 too."""
     return 0.0 if other else 100.0
 
 
@@ -59,27 +59,27 @@ def interval(records: Counter[Counts], samples: int, name: str) -> tuple[float, 
 
 
 def compared(pairs: Counter[tuple[Counts, Counts]], samples: int, name: str) -> dict[str, Any]:
-    """F1 of the one model against the other on the same records, by paired bootstrap.
+    """The F1 of the other model on the same records, and the difference, by paired bootstrap.
 
     `difference` is in points of F1; `share_not_better` is the share of samples in which the first
     model is not better than the second.
     """
     flat = Counter[tuple[int, ...]]()
-    for (one, two), number in pairs.items():
-        flat[one + two] += number
+    for (first, second), number in pairs.items():
+        flat[first + second] += number
     sums = np.array([[*kind] for kind in flat]).T @ np.array([*flat.values()])
     other, difference = float(f1(*sums[3:])), float(f1(*sums[:3]) - f1(*sums[3:]))
-    found: dict[str, Any] = {"f1": round(other, 2), "difference": round(difference, 2)}
+    comparison: dict[str, Any] = {"f1": round(other, 2), "difference": round(difference, 2)}
     if samples:
         draws = [f1(*s[:3]) - f1(*s[3:]) for s in _bootstrap(flat, samples, f"{name}/against")]
         differences = np.concatenate(draws)
-        found["interval"] = _percentiles(differences)
-        found["share_not_better"] = round(float(np.mean(differences <= 0)), 4)
-    return found
+        comparison["interval"] = _percentiles(differences)
+        comparison["share_not_better"] = round(float(np.mean(differences <= 0)), 4)
+    return comparison
 
 
 def _bootstrap(records: Counter[Any], samples: int, name: str) -> Iterator[Any]:
-    """The summed counts (rows) of bootstrap samples (columns), some at a time."""
+    """The summed counts (rows) of bootstrap samples (columns), a few at a time."""
     kinds = sorted(records)
     columns = np.array(kinds, np.float64)
     numbers = np.array([records[kind] for kind in kinds], np.float64)
@@ -109,12 +109,12 @@ def result(
 ) -> Iterator[dict[str, Any]]:
     """One entry per measure: rows, counts, scores, interval, and the scores of every label.
 
-    With `compare`, also how the other model did, see `compared`.
+    With `compare`, also the comparison with the other model, see `compared`.
     """
     for number, measure in enumerate(group.measures):
         records = group.records[number]
-        labels = {label: figures(own) for label, own in sorted(group.labels[number].items())}
-        asked = [own["f1"] for label, own in labels.items() if label != NOT_ASKED]
+        labels = {label: figures(counts) for label, counts in sorted(group.labels[number].items())}
+        asked = [scores["f1"] for label, scores in labels.items() if label != NOT_ASKED]
         entry = {
             "measure": measure,
             **{key: group.rows[key] for key in _ROW_COUNTS},
@@ -156,6 +156,6 @@ def together(groups: Sequence[Group]) -> Group:
             total.records[number].update(group.records[number])
             total.pairs[number].update(group.pairs[number])
             for label, counts in group.labels[number].items():
-                own = total.labels[number][label]
-                own[:] = [a + b for a, b in zip(own, counts, strict=True)]
+                label_counts = total.labels[number][label]
+                label_counts[:] = [a + b for a, b in zip(label_counts, counts, strict=True)]
     return total

@@ -1,4 +1,4 @@
-"""What the tasks of `iepile export lm-eval` call: each row measured, then F1 over all of them."""
+"""The functions that the tasks of `iepile export lm-eval` call: per row, then F1 over all rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def measured(row: Mapping[str, Any], answers: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Metric -> what `f1_of` needs of a row of the corpus and the first of its answers."""
+    """Metric -> the fields that `f1_of` needs of a row of the corpus, and its first answer."""
     columns = ("id", "record_id", "task", "instruction", "output", "labels")
     kept = {column: row[column] for column in columns} | {"answer": answers[0]}
     return {f"{m}_f1": {**kept, "measure": m} for m in MEASURES[row["task"]]}

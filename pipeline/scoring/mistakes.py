@@ -1,12 +1,12 @@
-"""What kind of mistakes a model makes, with examples.
+"""Count the mistakes of a model by kind, with examples.
 
 wrong_label        the strings are right, and the gold has them under another label
-hard_negative      the same, where the dictionary has the two labels for near ones
+hard_negative      the same, where the labels are near each other in the dictionary
 wrong_border       an annotation of the gold overlaps it
 repeated           given more often than the gold has it
 not_asked          under a label that was not asked
 invented           none of these
-missed             an annotation of the gold that none of the above stands for
+missed             an annotation of the gold that none of the above accounts for
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def overlap(one: Any, two: Any) -> bool:
-    """Whether every string of one annotation holds, or is held by, that of the other."""
+def overlap(first: Any, second: Any) -> bool:
+    """Whether each string of one annotation contains, or is contained in, that of the other."""
     return (
-        one[0] == two[0]
-        and len(one[1]) == len(two[1])
-        and all(a in b or b in a for a, b in zip(one[1], two[1], strict=True))
+        first[0] == second[0]
+        and len(first[1]) == len(second[1])
+        and all(a in b or b in a for a, b in zip(first[1], second[1], strict=True))
     )
 
 
@@ -45,12 +45,12 @@ class Mistakes:
         wrong: Mapping[str, list[Any]],
         limit: int,
     ) -> None:
-        """Count those of a record; keep at most `limit` examples of a kind and label.
+        """Count the mistakes of a record; keep at most `limit` examples of a kind and label.
 
-        Every argument maps labels to annotations: all of the gold, and what a model missed of it,
-        and what it said wrongly.
+        `gold`, `missed` and `wrong` map labels to annotations: all of the gold, those of the gold
+        that the model missed, and those that it got wrong.
         """
-        left = {label: [*own] for label, own in missed.items()}
+        left = {label: [*items] for label, items in missed.items()}
         for label, items in wrong.items():
             for annotation in items:
                 kind, of, meant = self._kind(label, annotation, gold, left)
@@ -68,7 +68,7 @@ class Mistakes:
         gold: Mapping[str, list[Any]],
         left: Mapping[str, list[Any]],
     ) -> tuple[str, str, Any]:
-        """(kind, label of the gold that was meant, annotation of the gold that was meant)."""
+        """(kind of mistake, label and annotation of the gold that the model meant)."""
         for other, items in gold.items():
             if other != label and annotation in items:
                 near = other in self.near.get(label, ()) or label in self.near.get(other, ())

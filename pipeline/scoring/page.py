@@ -1,4 +1,4 @@
-"""The mistakes of a model as one page of HTML, to read and to hand on."""
+"""The mistakes of a model as one page of HTML, to read and share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXAMPLES: Final = ("kind", "record_id", "label", "predicted", "gold_label", "go
 
 
 def page(scores: Mapping[str, Any]) -> str:
-    """The page for what `evaluation.score` returns; examples stand in it where they were kept."""
+    """The page for the result of `evaluation.score`, with the examples that were kept."""
     parts = [_table(_SCORES, [*scores["scores"], *scores["totals"]])]
     for entry in scores["scores"]:
         if not entry.get("mistakes"):
@@ -35,7 +35,7 @@ def page(scores: Mapping[str, Any]) -> str:
         counts = ", ".join(f"{kind} {n:,}" for kind, n in entry["mistakes"].items())
         title = " ".join(entry[key] for key in ("task", "dataset", "split"))
         parts += [f"<h2>{escape(title)}</h2>", f"<p>{escape(counts)}</p>"]
-        parts.append(_table(_EXAMPLES, sorted(entry["examples"], key=lambda own: own["kind"])))
+        parts.append(_table(_EXAMPLES, sorted(entry["examples"], key=lambda row: row["kind"])))
     head = f'<meta charset="utf-8"><title>Scores and mistakes</title><style>{_STYLE}</style>'
     body = "\n".join(["<h1>Scores and mistakes</h1>", *parts])
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'

@@ -1,10 +1,10 @@
-r"""What a language model wrote, read as the JSON object that it was asked for.
+r"""Read the text of a language model as the JSON object that it was asked for.
 
 `parse` is robust to what models add or get wrong: thoughts before the answer, a Markdown fence,
 prose around the object, single quotes, trailing commas, comments, full-width commas and colons,
 Python's None, doubled braces, JSON encoded twice, one object per label in a list or a line each,
-repeated keys (their values are put together). What is cut off in the middle is no object: it is not
-guessed how it would end. `reason` says why a text cannot be read.
+repeated keys (their values are merged). Text that is cut off in the middle is not an object:
+`parse` does not guess how it would end. `reason` says why a text cannot be read.
 
     parse('Sure: ```json\n{"person": ["Ada"]}\n``` Done.')     {"person": ["Ada"]}
     parse("{'person': ['O'Neil', "Ada"],}")                  {"person": ["O'Neil", "Ada"]}
@@ -50,10 +50,10 @@ class Parsed(NamedTuple):
 def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
     """The object that a text holds, or None where it holds none.
 
-    A model may repeat the question, or write an object for each label: objects that answer
-    different `keys` are put together; of those that answer the same, the one with the most keys
-    counts, the first of several. Where no object has any of the keys, the first that is empty
-    counts, else the first that the text begins with; never a part of a broken answer.
+    A model may repeat the question, or write an object for each label. Objects that answer
+    different `keys` are merged. Where two answer the same key, only the object with the most keys
+    counts, the first of several such. Where no object has any of the keys, the first empty one
+    counts, else the one at the first brace; never a part of a broken answer.
     """
     if not text:
         return None
@@ -71,14 +71,14 @@ def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
         if any(key in keys for key in whole):
             return Parsed(whole, strict=False)
     text = _after_thoughts(text)
-    found = _chosen(text, keys)
-    if found is None or not any(key in keys for key in found):
+    answer = _chosen(text, keys)
+    if answer is None or not any(key in keys for key in answer):
         # Braces doubled as in a template, and quotes escaped as inside a string.
         for mark, other in (("{{", _single_braces), ('\\"', _unescaped)):
             plainer = _chosen(other(text), keys) if mark in text else None
             if plainer is not None and any(key in keys for key in plainer):
-                found = plainer
-    return None if found is None else Parsed(found, strict=False)
+                answer = plainer
+    return None if answer is None else Parsed(answer, strict=False)
 
 
 def reason(text: str | None) -> str:
@@ -104,7 +104,7 @@ def _unescaped(text: str) -> str:
 
 
 def _chosen(text: str, keys: Collection[str]) -> dict[str, Any] | None:
-    """The object of a text that counts, see `parse`; several where they answer different keys."""
+    """The object of a text that counts, see `parse`; objects with different keys are merged."""
     first = empty = None
     answers: list[dict[str, Any]] = []
     start = text.find("{")
@@ -123,13 +123,13 @@ def _chosen(text: str, keys: Collection[str]) -> dict[str, Any] | None:
     if not answers:
         return first if empty is None else empty
     answered = [[key for key in answer if key in keys] for answer in answers]
-    if len({key for own in answered for key in own}) == sum(map(len, answered)):
+    if len({key for its_keys in answered for key in its_keys}) == sum(map(len, answered)):
         return merged([pair for answer in answers for pair in answer.items()])
     return answers[max(range(len(answers)), key=lambda n: len(answered[n]))]
 
 
 def _object(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
-    """(The object that begins at `start` or None, where reading it came to an end)."""
+    """(the object that begins at `start` or None, where reading it stopped)."""
     try:
         value, stop = _STRICT.raw_decode(text, start)
     except (ValueError, RecursionError):
@@ -143,20 +143,20 @@ def _object(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
 
 
 def merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of its pairs; the values of a repeated key are put together."""
+    """Make an object of pairs; the values of a repeated key are merged."""
     out = dict(pairs)
     if len(out) == len(pairs):
         return out
     values: dict[str, list[Any]] = {}
     for key, value in pairs:
         values.setdefault(key, []).append(value)
-    return {key: _together(own) for key, own in values.items()}
+    return {key: _together(repeated) for key, repeated in values.items()}
 
 
 def _together(values: list[Any]) -> Any:
     """The values of one key: objects become one object, anything else one list.
 
-    All at once, not one after the other: a model that loops repeats a key thousands of times.
+    They are merged in one pass, because a model that loops repeats a key thousands of times.
     """
     objects = [*takewhile(lambda value: isinstance(value, dict), values)]
     if len(objects) > 1:
@@ -164,7 +164,7 @@ def _together(values: list[Any]) -> Any:
     if len(values) == 1:
         return values[0]
     lists = (v if isinstance(v, list) else [] if v in (None, "", {}) else [v] for v in values)
-    return [item for own in lists for item in own]
+    return [item for items in lists for item in items]
 
 
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=merged, strict=False)
@@ -177,7 +177,7 @@ class _BrokenError(Exception):
 
 
 def _skip(text: str, at: int) -> int:
-    """The first place from `at` that is no white space; beyond the end, the text is cut off."""
+    """The first place from `at` that is not white space; _BrokenError at the end of the text."""
     match = _BLANKS.match(text, at)
     at = match.end() if match else at
     if at >= len(text):
@@ -186,7 +186,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _lenient(text: str, at: int) -> tuple[Any, int]:
-    """(value, end) of JSON that is written like Python, or not quite right."""
+    """(value, end) of JSON that is written like Python, or is slightly broken."""
     at = _skip(text, at)
     opening = text[at]
     if opening in "{[":
@@ -226,7 +226,7 @@ def _container(text: str, at: int, closing: str) -> tuple[Any, int]:
 
 
 def _string(text: str, at: int) -> tuple[str, int]:
-    """A string ends at the quote that a comma, a colon or a bracket follows: 'O'Neil' is one."""
+    """Read a string; it ends at a quote before a comma, colon or bracket: 'O'Neil' is one."""
     quote = _QUOTES[text[at]]
     out: list[str] = []
     at += 1

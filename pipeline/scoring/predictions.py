@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-#: Where the model's text stands, the first that is there.
+#: The fields that may hold the model's text; the first that is present counts.
 FIELDS: Final = ("prediction", "output")
 _STRINGS: Final = (pa.string(), pa.large_string(), pa.string_view())
 _JSON: Final = json.JSONDecoder()
@@ -49,15 +49,15 @@ class Answers(NamedTuple):
 
 
 def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answers:
-    """The answers of a file, or of all files in a folder; `gold` finds the ids of their prompts."""
+    """The answers of a file, or of all files in a folder; answers without ids need `gold`."""
     ids: list[Any] = []
     texts: list[Any] = []
     prompts: list[Prompt] = []
     for file in files(path):
-        for own_ids, own_texts, own_prompts in _pieces(file, field):
-            ids.append(own_ids)
-            texts.append(own_texts)
-            prompts += own_prompts
+        for piece_ids, piece_texts, piece_prompts in _pieces(file, field):
+            ids.append(piece_ids)
+            texts.append(piece_texts)
+            prompts += piece_prompts
     if not ids:
         raise RawFileError(
             "no predictions here",
@@ -69,8 +69,8 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
             todo = "score each of them by itself"
             raise RawFileError("answers with ids and without", where=path, todo=todo)
         ids = [prompts_to_ids(prompts, gold, path)]
-    found = Answers(pa.chunked_array(ids, pa.string()), pa.chunked_array(texts, pa.large_string()))
-    counted = pc.value_counts(found.ids)
+    pooled = Answers(pa.chunked_array(ids, pa.string()), pa.chunked_array(texts, pa.large_string()))
+    counted = pc.value_counts(pooled.ids)
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
         raise RawFileError(
@@ -79,11 +79,11 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
             where=path,
             todo="keep one answer of each id",
         )
-    return found
+    return pooled
 
 
 class Prompt(NamedTuple):
-    """What is known of the row of an answer without an id."""
+    """The prompt and gold of an answer without an id."""
 
     asked: str
     #: The gold that the trainer wrote beside the answer.
@@ -91,41 +91,41 @@ class Prompt(NamedTuple):
 
 
 def prompts_to_ids(prompts: Sequence[Prompt], gold: Path | None, where: Path) -> list[str]:
-    """The ids of the rows of the corpus that were asked so, equal prompts in its order."""
+    """The ids of the rows of the corpus with these prompts, equal prompts in its order."""
     todo = "name the corpus that was exported with --corpus"
-    found: dict[str, list[str]] = {}
+    ids_by_instruction: dict[str, list[str]] = {}
     outputs: dict[str, str] = {}
     for path in files(gold) if gold else ():
         if path.suffix == ".parquet":
             with parquet(path) as file:
                 for batch in file.iter_batches(AT_ONCE, columns=["id", "instruction", "output"]):
                     for row in batch.to_pylist():
-                        found.setdefault(row["instruction"], []).append(row["id"])
+                        ids_by_instruction.setdefault(row["instruction"], []).append(row["id"])
                         outputs[row["id"]] = row["output"]
     candidates = []
     for number, prompt in enumerate(prompts, 1):
         asked = _instruction(prompt.asked)
-        if asked not in found:
+        if asked not in ids_by_instruction:
             raise RawFileError(
                 f"the corpus holds no row with the prompt of answer {number}: {asked[:80]!r}",
                 where=where,
                 todo=todo,
             )
-        candidates.append(found[asked])
-    # A text may stand in two splits: all answers are of one of them, if there is such a one.
+        candidates.append(ids_by_instruction[asked])
+    # A text may be in two splits: if one split has all the answers, they belong to it.
     common = [{id_.split("/")[1] for id_ in ids} for ids in candidates]
     splits = set[str].intersection(*common) or set.union(*common)
     used: Counter[str] = Counter()
     out = []
     for prompt, ids in zip(prompts, candidates, strict=True):
-        own = [id_ for id_ in ids if id_.split("/")[1] in splits]
+        row_ids = [id_ for id_ in ids if id_.split("/")[1] in splits]
         asked = _instruction(prompt.asked)
-        if used[asked] == len(own):
+        if used[asked] == len(row_ids):
             problem = (
-                f"{used[asked] + 1} answers, but {len(own)} rows of the corpus: {asked[:80]!r}"
+                f"{used[asked] + 1} answers, but {len(row_ids)} rows of the corpus: {asked[:80]!r}"
             )
             raise RawFileError(problem, where=where, todo=todo)
-        id_ = own[used[asked]]
+        id_ = row_ids[used[asked]]
         if prompt.label is not None and prompt.label.strip() != outputs[id_].strip():
             problem = f"the gold beside the answer to {id_} is not the corpus's"
             raise RawFileError(problem, where=where, todo=todo)
@@ -145,12 +145,12 @@ def _instruction(prompt: str) -> str:
 
 
 def files(path: Path) -> list[Path]:
-    """The file, or all files of rows in the folder, in their order."""
+    """The file, or all files of rows in the folder, sorted."""
     if path.is_dir():
         kinds = (".parquet", ".jsonl", ".json")
-        found = sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds and p.is_file())
-        # lm-eval puts its results beside the samples.
-        return [p for p in found if p.name.startswith("samples_")] or found
+        paths = sorted(p for p in path.rglob("[!.]*") if p.suffix in kinds and p.is_file())
+        # lm-eval writes its results into the folder of the samples.
+        return [p for p in paths if p.name.startswith("samples_")] or paths
     if not path.is_file():
         todo = "name the model's answers first, and the folder of the corpus with --corpus"
         raise RawFileError("there is no such file or folder", where=path, todo=todo)
@@ -163,8 +163,8 @@ def _pieces(path: Path, field: str | None) -> Iterator[tuple[Any, Any, list[Prom
         answers = (_answer(origin, row, field) for origin, row in json_rows(path))
         while piece := [*islice(answers, AT_ONCE)]:
             ids, prompts, texts = zip(*piece, strict=True)
-            told = [prompt for prompt in prompts if prompt is not None]
-            yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string()), told
+            prompts_without_id = [prompt for prompt in prompts if prompt is not None]
+            yield pa.array(ids, pa.string()), pa.array(texts, pa.large_string()), prompts_without_id
         return
     with parquet(path) as file:
         name = _field(file.schema_arrow.names, field, path)
@@ -193,7 +193,7 @@ def _answer(
 
 
 def _of_trainer(row: Any) -> tuple[str | None, Prompt | None, Any]:
-    """(id, prompt, text) of a row as trainers and harnesses write it; (None, None, None) if not."""
+    """(id, prompt, text) of a row of a trainer or harness; (None, None, None) for other rows."""
     match row:
         case {"custom_id": str(id_), "response": response}:
             match response:
@@ -219,7 +219,7 @@ def _string(value: Any) -> str | None:
 
 
 def _written(value: Any) -> str:
-    """The text of an answer that was written as a value; none where it is nested beyond measure."""
+    """The text of an answer that was written as a value; empty where it is nested too deeply."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
@@ -248,7 +248,7 @@ def _field(names: Any, field: str | None, where: object) -> str:
 
 @contextmanager
 def parquet(path: Path) -> Iterator[Any]:
-    """Open a Parquet file; what is broken in it, or no string, is told when it is read."""
+    """Open a Parquet file; raise RawFileError where reading it fails."""
     try:
         with pq.ParquetFile(path) as file:
             yield file

@@ -5,10 +5,10 @@
     compute_score                       verl: reward.custom_reward_function.path and .name
     swift_reward                        ms-swift, by the plugin beside `iepile export swift-grpo`
 
-The annotations of all measures of a row are counted together. An answer that cannot be read says
-nothing; so where there is nothing to find, any such answer has F1 1, as in `iepile score`. `form`
-is the part of the reward, from 0 to 1, that is given for form alone: strict JSON with exactly the
-labels that were asked. With it, babble is never worth as much as an answer.
+The annotations of all measures of a row are counted together. An answer that cannot be read counts
+as empty, so it has F1 1 where the gold is empty, as in `iepile score`. `form` is the part of the
+reward, from 0 to 1, that is given for form alone: strict JSON with exactly the labels that were
+asked. With it, text that is not an answer never earns as much as an answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPTIONS: Final = Options(samples=0)
 
 
 def f1_reward(task: str, gold: str, answer: str, form: float = 0.0) -> float:
-    """F1 of an answer to one row; 1 where there is nothing to find and nothing found.
+    """F1 of an answer to one row; 1 where both gold and answer are empty.
 
     `gold` is the row's output, `answer` the model's text.
     """

@@ -1,9 +1,8 @@
-"""The audit page: one HTML file for people, with nothing to fetch.
+"""The audit page: one HTML file for people, which fetches nothing.
 
-The page holds the data as one block of JSON; `draw.js` and `page.js` draw all of it, as text and
-never as markup. What would steer the display is drawn as a sign; besides, the page's own policy
-lets no other script run and no request leave. `data` gathers what the page tells, `html` puts the
-file together.
+The page holds the data as one block of JSON. `draw.js` and `page.js` draw all of it, as text and
+never as markup. Control characters are drawn as visible signs, and the page's security policy
+blocks all other scripts and all requests. `data` gathers the data, `html` builds the file.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ if TYPE_CHECKING:
 
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
 _FOLDER: Final = Path(__file__).parent
-#: Rows that are gathered per dataset and kind, and the room for them on the page; as many of each
-#: kind are shown as have room.
+#: Rows that are gathered per dataset and kind, and the bytes for them on the page: it shows as many
+#: of each kind as fit.
 ROWS_EACH: Final = 8
 ROWS_BYTES: Final = 1_100_000
-#: Labels that are shown of all datasets, and of one and a task at least and at most; near labels
-#: of each; pairs on the map of labels of each kind; leaks that the verdict names.
+#: How many to show: labels of all datasets; labels of one dataset and task, at least and at most;
+#: near labels of a label; pairs of each kind on the map of labels; leaks that the verdict names.
 _LABELS, _LEAST, _MOST, _NEIGHBORS, _PAIRS, _NAMED = 1000, 5, 15, 4, 150, 5
-#: From which gain over frequency on the labels asked are said to give the answer away.
+#: The gain over frequency above which the labels asked are said to give the answer away.
 _LEAK: Final = 0.02
-#: What normalize counts by name, besides rows and annotations.
+#: The counts by name of normalize, besides rows and annotations.
 _READING: Final = ("repaired", "omitted", "without_offset", "dropped_labels")
-#: What the outcomes of records mean.
+#: Outcome of a record -> its meaning.
 GLOSSARY: Final = {
     "mostly_non_letters": "too many characters are not letters",
     "too_short": "a few characters and no annotation",
@@ -75,19 +74,19 @@ def data(
     label_map: Mapping[str, Any] | None = None,
     made: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """All that the page tells.
+    """The data of the page.
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under "";
-    `figures_by_dataset` what `figures.figures` counted; `near_labels` the dictionaries; `rows` and
-    `instructions` are examples; `near` and `overlap` are near_duplicates.json and overlap.json,
-    where dedupe looked for them; `label_map` is labels.json; `made` says how the corpus was made.
+    `figures_by_dataset` the counts of `figures.figures`; `near_labels` the dictionaries; `rows` and
+    `instructions` are examples; `near` and `overlap` are near_duplicates.json and overlap.json, or
+    None where dedupe wrote none; `label_map` is labels.json; `made` says how the corpus was made.
     """
     labels = label_map or {"same": [], "conflicts": []}
     rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
     kind = ("dataset", "task", "split")
     instructions, instructions_each = examples.few(instructions, kind, ROWS_BYTES)
-    told = [*dict.fromkeys(row["instruction"] for row in instructions)]
-    number = {text: i for i, text in enumerate(told)}
+    distinct = [*dict.fromkeys(row["instruction"] for row in instructions)]
+    number = {text: i for i, text in enumerate(distinct)}
     invented = counts["edition"]["invented"]
     return {
         "edition": "Sample: invented text." if len(invented) == len(datasets) else "Invented text.",
@@ -107,18 +106,18 @@ def data(
         "instructions": [
             {**row, "instruction": number[row["instruction"]]} for row in instructions
         ],
-        "told": told,
+        "told": distinct,
         "instructions_each": instructions_each,
         "near": near,
         "overlap": overlap,
-        "labels": {key: found[:_PAIRS] for key, found in labels.items()},
-        "labels_found": {key: len(found) for key, found in labels.items()},
+        "labels": {key: pairs[:_PAIRS] for key, pairs in labels.items()},
+        "labels_found": {key: len(pairs) for key, pairs in labels.items()},
         "made": {"version": version("iepile-pipeline"), **(made or {})},
     }
 
 
 def parameters(settings: Settings) -> str:
-    """The parameters that decide which instructions there are, as YAML."""
+    """The parameters that decide which instructions are made, as YAML."""
     values = msgspec.to_builtins(settings)
     for other in ("raw", "datasets", "publish"):
         del values[other]
@@ -133,7 +132,7 @@ def verdict(
     overlap: Mapping[str, Any] | None,
     labels: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
-    """What was checked, as ("good", "note" or "bad", a sentence)."""
+    """The results of the checks, as ("good", "note" or "bad", a sentence)."""
     total, datasets = totals[""], counts["datasets"]
     probes = {
         f"{name} {task}": probe["positive"]["low"]
@@ -148,31 +147,31 @@ def verdict(
         for n in by_label.values()
     )
     leaked = total["dropped"].get("train_text_in_test", 0)
-    found = [
+    lines = [
         ("good", f"All {total['rows']:,} rows read are accounted for: kept, dropped or rejected."),
         ("good", f"No train text stands in a test split; {leaked:,} were removed for that."),
     ]
     if leaks:
         names = ", ".join(leaks[:_NAMED]) + (" and more" if leaks[_NAMED:] else "")
-        found.append(("bad", f"Tasks whose labels give answers away: {len(leaks)} ({names})."))
+        lines.append(("bad", f"Tasks whose labels give answers away: {len(leaks)} ({names})."))
     elif probes:
-        told = f"The labels asked give no answer away; tasks probed: {len(probes)}."
-        found.append(("good", told))
+        no_leak = f"The labels asked give no answer away; tasks probed: {len(probes)}."
+        lines.append(("good", no_leak))
     else:
-        found.append(("note", "No task has rows enough to probe whether labels give answers away."))
+        lines.append(("note", "No task has rows enough to probe whether labels give answers away."))
     alike = (("Near-duplicates", near), ("Records that share a long passage with a test", overlap))
-    for what, reported in alike:
+    for subject, reported in alike:
         if reported and reported["pairs"]:
             records = sum(pair["records"] for pair in reported["pairs"])
             fate = "dropped" if reported["policy"] == "drop" else "reported and kept"
-            found.append(("note", f"{what}, {fate}: {records:,}."))
+            lines.append(("note", f"{subject}, {fate}: {records:,}."))
     if labels["conflicts"]:
-        found.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
+        lines.append(("note", f"Label names that mean two things: {len(labels['conflicts'])}."))
     if unseen:
-        found.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
+        lines.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if (budget := counts.get("budget")) and "chosen" in budget:
         covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
-        found.append(
+        lines.append(
             (
                 "note",
                 f"{budget['chosen']['records']:,} records were chosen for {budget['rows']:,} "
@@ -182,8 +181,8 @@ def verdict(
             )
         )
     if counts["skipped"]:
-        found.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
-    return found
+        lines.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
+    return lines
 
 
 def _by_task(counts: Mapping[str, Any]) -> dict[str, int]:
@@ -203,8 +202,8 @@ def _dataset(
     counted: Mapping[str, Any],
     near: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> dict[str, Any]:
-    """What the page tells of one dataset."""
-    own = counts["datasets"][dataset.id]
+    """The data of the page about one dataset."""
+    dataset_counts = counts["datasets"][dataset.id]
     most = min(max(_LABELS // len(counts["datasets"]), _LEAST), _MOST)
     keys = ("id", "title", "language", "domain", "tasks", "use", "terms", "citation", "note")
     frequent = {
@@ -219,17 +218,17 @@ def _dataset(
         "invented": dataset.id in counts["edition"]["invented"],
         "texts": editions.in_words(dataset.id, counts["edition"]),
         "total": total,
-        "by_task": _by_task({"datasets": {"": own}}),
-        "splits": own["records"],
+        "by_task": _by_task({"datasets": {"": dataset_counts}}),
+        "splits": dataset_counts["records"],
         "reading": [
             (split, kind, name, number)
-            for split, read in own["read"].items()
+            for split, read in dataset_counts["read"].items()
             for kind in _READING
             for name, number in read.get(kind, {}).items()
         ],
-        "asked": figures.asked(own["instructions"]),
-        "odd": {split: kinds for split, kinds in own["hygiene"].items() if kinds},
-        "leak": own["leak"],
+        "asked": figures.asked(dataset_counts["instructions"]),
+        "odd": {split: kinds for split, kinds in dataset_counts["hygiene"].items() if kinds},
+        "leak": dataset_counts["leak"],
         "labels": frequent,
         "n_labels": {task: len(labels) for task, labels in counted["labels"].items()},
         "positives": counted["positives"],
@@ -251,7 +250,7 @@ def _by_count(labels: Iterable[str], counts: Mapping[str, int]) -> list[str]:
 
 
 def html(content: Mapping[str, Any]) -> str:
-    """The page that tells `content`, which is what `data` returns."""
+    """The page with `content`, which `data` returns."""
     script = _read("draw.js") + _read("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     parts = {
@@ -268,18 +267,18 @@ def html(content: Mapping[str, Any]) -> str:
 
 
 def with_changes(text: str, changes: Mapping[str, Any]) -> str:
-    """The page `text`, that also tells what differs from another run: see `changes.found`."""
+    """The page `text`, with the differences from another run: see `changes.found`."""
     return text.replace('id="changes">null<', f'id="changes">{_embedded(changes)}<')
 
 
 def _embedded(value: object) -> str:
-    """JSON that ends no script element, and whose strings hold signs in place of what steers."""
+    """JSON that cannot end a script element, with signs in place of control characters."""
     text = _ESCAPE.sub(_sign, orjson.dumps(value).decode())
     return visible(text).replace("<", "\\u003c")
 
 
 def _sign(escape: re.Match[str]) -> str:
-    """An escape of JSON as it is, but for one that is the code of a control character."""
+    """The sign for an escaped control character of JSON; any other escape unchanged."""
     code = escape[1] or {"\\b": "08", "\\f": "0c"}.get(escape[0])
     return visible(chr(int(code, 16))) if code else escape[0]
 
