@@ -203,9 +203,9 @@ def words(text: str, language: str) -> list[str]:
     """The words of a text in lower case: its tokens that hold a letter or a digit."""
     if language == "en" and _PLAIN_SENTENCE.fullmatch(text):
         # NLTK would part it the same way; importing it takes a second.
-        found = [p.lower() for piece in text.split() if (p := piece.strip(",;:!?."))]
-        if CONTRACTED.isdisjoint(found):
-            return found
+        tokens = [p.lower() for piece in text.split() if (p := piece.strip(",;:!?."))]
+        if CONTRACTED.isdisjoint(tokens):
+            return tokens
     return [t.lower() for t in word_splitter(language)(text) if _WORDLIKE.search(t)]
 
 

@@ -192,19 +192,19 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         """Readable event label -> readable roles, in the order of the declaration."""
         events, roles = self.names("event"), self.names("role")
         merged: dict[str, dict[str, None]] = {}
-        for event, own in self.roles.items():
-            merged.setdefault(events[event], {}).update({roles[r]: None for r in own if r in roles})
-        return {event: [*own] for event, own in merged.items()}
+        for event, raw in self.roles.items():
+            merged.setdefault(events[event], {}).update({roles[r]: None for r in raw if r in roles})
+        return {event: [*readable] for event, readable in merged.items()}
 
     def signatures_of(self) -> list[tuple[str, str, str]]:
         """(head type, relation, tail type) in readable names, in the order of the declaration."""
         relations, types = self.names("relation"), self.names("entity")
-        found = {
+        signatures = {
             (types.get(head, head), relations[relation], types.get(tail, tail)): None
             for relation, pairs in self.signatures.items()
             for head, tail in pairs
         }
-        return [*found]
+        return [*signatures]
 
     @property
     def version_of_data(self) -> str:
@@ -213,8 +213,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         "" where neither is known.
         """
         files = [file for split in self.splits.values() for file in split.files]
-        found = (_COMMIT.match(address) for file in files for address in file.addresses)
-        commits = dict.fromkeys(f"{c[1]} at commit {c[2][:10]}" for c in found if c)
+        matches = (_COMMIT.match(address) for file in files for address in file.addresses)
+        commits = dict.fromkeys(f"{c[1]} at commit {c[2][:10]}" for c in matches if c)
         return self.version or ", ".join(commits)
 
     @property

@@ -28,21 +28,21 @@ def datasets_in(raw: Path, manifests: Path | None = None) -> list[str]:
 
 def _present(raw: Path, manifests: Path | None) -> dict[str, tuple[Dataset, bool]]:
     """The datasets with raw files in `raw`, and whether these are invented, by id."""
-    found = {}
+    present = {}
     for name in catalog.ids():
         dataset = catalog.load(name)
         folder, manifest = raw_files.edition(dataset, raw, manifests)
         if raw_files.present(folder, manifest):
-            found[name] = (dataset, manifest.invented)
-    return found
+            present[name] = (dataset, manifest.invented)
+    return present
 
 
-def _without_twins(found: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
+def _without_twins(present: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
     """Those of which no better one of the same texts is there; of invented texts all."""
     return [
         name
-        for name, (dataset, invented) in found.items()
-        if invented or dataset.quality.prefer not in found
+        for name, (dataset, invented) in present.items()
+        if invented or dataset.quality.prefer not in present
     ]
 
 
@@ -53,8 +53,8 @@ def switch(raw: Path, params: Path | None = None, manifests: Path | None = None)
     stays as it is, comments included.
     """
     with _edited(params) as content:
-        found = _without_twins(_present(raw, manifests))
-        if not found:
+        names = _without_twins(_present(raw, manifests))
+        if not names:
             raise RawFileError(
                 "no dataset has raw files here",
                 where=raw,
@@ -62,8 +62,8 @@ def switch(raw: Path, params: Path | None = None, manifests: Path | None = None)
                 "files of yours belong in <id>/ as the catalogue names them",
             )
         content["raw"] = raw.as_posix()
-        content["datasets"] = found
-    return found
+        content["datasets"] = names
+    return names
 
 
 def add(dataset: Dataset, params: Path | None = None) -> Path:
@@ -106,10 +106,10 @@ def used(names: Iterable[str], normalized: Path) -> dict[str, list[str] | dict[s
     `versions`   dataset -> the version of its data, a commit or a date; "" where it is not known
     """
     paths = {name: normalized / name / "summary.json" for name in sorted(names)}
-    found = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
+    editions = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
     return {
-        "invented": [name for name, edition in found.items() if edition["invented"]],
-        "versions": {name: edition["version"] for name, edition in found.items()},
+        "invented": [name for name, edition in editions.items() if edition["invented"]],
+        "versions": {name: edition["version"] for name, edition in editions.items()},
     }
 
 

@@ -31,12 +31,12 @@ def checked(table: Any, dataset: Dataset) -> Any:
     """The table of `RECORDS`, as it is; RecordError names the first record that is not sound."""
     for what, wrong, rows in _faults(table, dataset):
         if wrong.any():
-            own = table.slice(int(rows[wrong.argmax()]), 1)
-            (record,) = from_table(own)
+            row = table.slice(int(rows[wrong.argmax()]), 1)
+            (record,) = from_table(row)
             _, detail = violation(record) or ("", "")
             raise RecordError(
                 f"a record is not sound: {what} ({detail or repr(record.text):.80})",
-                where=f"{own['id'][0]}, from {record.origin}",
+                where=f"{row['id'][0]}, from {record.origin}",
                 todo="delete what the stages wrote of this dataset and run again; if this comes "
                 "back, the program is wrong: report it with this message",
             )

@@ -94,11 +94,11 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     the full edition as declared.
     """
     given = manifests / f"{dataset.id}.toml" if manifests else None
-    own = raw / dataset.id / "manifest.toml"
-    path = given if given and given.is_file() else own
+    in_folder = raw / dataset.id / "manifest.toml"
+    path = given if given and given.is_file() else in_folder
     if not path.exists():
         return raw / dataset.id, Manifest(splits=dataset.splits, version=dataset.version_of_data)
-    if problem := shut(path, raw / dataset.id if path is own else None):
+    if problem := shut(path, raw / dataset.id if path is in_folder else None):
         raise problem
     manifest: Manifest = config.read_toml(path, Manifest)
     check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
@@ -145,24 +145,24 @@ def git_blob(path: Path) -> str:
 
     Many repositories show it where they show no other hash of a large file.
     """
-    found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    sha1 = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
-            found.update(chunk)
-    return found.hexdigest()
+            sha1.update(chunk)
+    return sha1.hexdigest()
 
 
 def mismatch(path: Path, file: File) -> str | None:
     """How the bytes at a path differ from those that are declared, in words; None: not at all."""
     if file.sha256:
-        kind, found, declared = "sha256", digest(path), file.sha256
+        kind, actual, declared = "sha256", digest(path), file.sha256
     elif file.git:
         if path.is_dir():
             return "a folder has no Git blob id, declare its sha256"
-        kind, found, declared = "Git blob id", git_blob(path), file.git
+        kind, actual, declared = "Git blob id", git_blob(path), file.git
     else:
         return None
-    return None if found == declared else f"{kind} is {found}, declared is {declared}"
+    return None if actual == declared else f"{kind} is {actual}, declared is {declared}"
 
 
 def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
@@ -212,8 +212,8 @@ def shut(path: Any, folder: Any = None) -> RawFileError | None:
 
 
 def _unreadable(problem: OSError, path: object) -> RawFileError:
-    told = f"cannot read: {problem.strerror}"
-    return RawFileError(told, where=path, todo="see who may read it, and its name")
+    what = f"cannot read: {problem.strerror}"
+    return RawFileError(what, where=path, todo="see who may read it, and its name")
 
 
 def faults(folder: Path, split: Split) -> Iterator[PipelineError]:

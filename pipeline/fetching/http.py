@@ -154,8 +154,8 @@ def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, 
         if not commit or commit not in url:
             continue
         tag = answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag", "")
-        if found := _HASH.fullmatch(tag):
-            return {"sha256" if len(found[1]) == 64 else "git": found[1]}
+        if match := _HASH.fullmatch(tag):
+            return {"sha256" if len(match[1]) == 64 else "git": match[1]}
     return {}
 
 
@@ -171,9 +171,9 @@ def _attempt(
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     with web.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
-        found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if answer.status_code == 416:
-            if found and found[2] == str(have):
+            if match and match[2] == str(have):
                 return True
             part.unlink()
             return False
@@ -183,7 +183,7 @@ def _attempt(
                 where=answer.url,
                 todo="the file has moved: place it by hand, use --mirror, or correct the URL",
             )
-        if answer.status_code == 200 or not found or found[1] != str(have):
+        if answer.status_code == 200 or not match or match[1] != str(have):
             have = 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None

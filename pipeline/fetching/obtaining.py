@@ -87,8 +87,8 @@ def _verified(source: Source, file: File, part: Path, staged: Path, network: Net
     Raises OtherBytesError where it differs, and ArchiveError.
     """
     whole = file.archive_sha256 if source.member else None
-    if whole and (found := raw_files.digest(part)) != whole:
-        raise _other(source, f"sha256 of the archive is {found}, declared is {whole}")
+    if whole and (actual := raw_files.digest(part)) != whole:
+        raise _other(source, f"sha256 of the archive is {actual}, declared is {whole}")
     if source.member:
         archives.unpack(part, source.member, staged)
     else:
