@@ -47,12 +47,12 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def addresses(self) -> list[str]:
-        """The addresses on the web, the first to be tried first."""
+        """Return the addresses on the web, in the order in which they are tried."""
         return [self.url] if isinstance(self.url, str) else self.url or []
 
     @property
     def verified_by(self) -> Literal["sha256", "git", "archive", "revision"] | None:
-        """What tells whether a download is the declared file; None: nothing does."""
+        """Return what can show that a download is the declared file; None if nothing can."""
         if self.sha256:
             return "sha256"
         if self.git:
@@ -225,6 +225,6 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         return self.license + asked + "".join(f", {x}" for x in (self.license_url, note) if x)
 
     def how_to_get(self) -> str:
-        """What a person must do for files that no address is known of."""
+        """Return what a person must do to get files that have no known address."""
         note = " ".join(self.access_note.split())
         return note or f"See {self.homepage or 'its authors'}."

@@ -37,7 +37,7 @@ def catalogs() -> list[Path]:
 
 
 def _listed(documents: str) -> Path | None:
-    """Where a list of documents lies that a split names."""
+    """Return the path of a list of documents that a split names."""
     paths = (folder / documents for folder in catalogs())
     return next((path for path in paths if path.is_file()), None)
 
@@ -88,7 +88,7 @@ def _check_inside(text: str, path: Path) -> None:
 
 
 def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
-    """The raw folder of a dataset and what stands in it.
+    """Return the raw folder of a dataset and its manifest.
 
     A manifest from `manifests/<id>.toml` comes first, then `manifest.toml` in the raw folder, then
     the full edition as declared.
@@ -117,12 +117,12 @@ def present(folder: Path, manifest: Manifest) -> bool:
 
 
 def size(path: Path) -> int:
-    """The bytes of a raw file, or of all files of a folder; 0 for what cannot be read."""
+    """Return the size in bytes of a raw file or of all files of a folder; 0 if unreadable."""
     try:
         inner = path.rglob("*") if path.is_dir() else [path]
         return sum(file.stat().st_size for file in inner if file.is_file())
     except OSError:
-        return 0  # what is wrong with it is told when it is read
+        return 0  # the error is reported when the file is read
 
 
 def digest(path: Path) -> str:
@@ -153,7 +153,7 @@ def git_blob(path: Path) -> str:
 
 
 def mismatch(path: Path, file: File) -> str | None:
-    """How the bytes at a path differ from those that are declared, in words; None: not at all."""
+    """Say how the bytes at a path differ from the declared ones; None if they do not."""
     if file.sha256:
         kind, actual, declared = "sha256", digest(path), file.sha256
     elif file.git:
@@ -166,7 +166,7 @@ def mismatch(path: Path, file: File) -> str | None:
 
 
 def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
-    """What to say where nothing tells which files are which split: that would be no records."""
+    """Return an error if no files are declared for any split: there would be no records."""
     if manifest.splits:
         return None
     return RawFileError(
@@ -184,7 +184,7 @@ def verified(folder: Path, split: Split) -> list[Path]:
 
 
 def shut(path: Any, folder: Any = None) -> RawFileError | None:
-    """Why a raw file, or folder of them, may not be read; whatever reads one asks this first.
+    """Return why a raw file or folder may not be read; every reader calls this first.
 
     It is missing, or something in it is neither a file nor a folder: a pipe would keep its reader
     waiting for ever, and a device never ends. Where `folder` is given, no link may lead out of it.

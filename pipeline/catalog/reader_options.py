@@ -59,7 +59,7 @@ def read(
 def unread(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> Counter[str] | None:
-    """What the reader passes over in these files, with counts; None where it cannot tell."""
+    """Count what the reader ignores in these files; None if the reader cannot count it."""
     _, given = _checked({"name": name, **options}, language, "[reader]")
     count = getattr(module(name), "unread_fields", None)
     if count is None:
@@ -71,7 +71,7 @@ def unread(
 def agreement(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> dict[str, Agreement]:
-    """Label -> how far the annotators of these files agree; none where no text has several."""
+    """Label -> agreement of the annotators of these files; empty if no text has several."""
     if "annotators" not in options_of(name):
         return {}
     every = {**options, "annotators": "all"}
@@ -118,7 +118,7 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
 
 
 def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a format, changed as given. Tables are merged, all else is replaced."""
+    """Return the options of a format, changed as given: tables are merged, others replaced."""
     options = {**defaults}
     for key, value in given.items():
         default = options.get(key)

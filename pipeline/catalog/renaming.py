@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """(what is wrong, what to do) of the published names that a declaration gives."""
+    """Yield (what is wrong, what to do) for the published names that a declaration gives."""
     for kind, published in dataset.published.items():
         readable = dataset.labels_of(kind)
         if unknown := sorted({*published} - {*readable}):
@@ -31,7 +31,7 @@ def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
 
 
 def renamed(dataset: Dataset) -> Dataset:
-    """The dataset under its published names; one that is under those, under its readable ones.
+    """Return the dataset under its published names or, if it has them already, its readable ones.
 
     Where a readable name of two kinds has two published names or none, both keep its description.
     """

@@ -146,7 +146,7 @@ class Chain:
             every = name == ALL or (shared and earlier in ("clean", "dedupe"))
             for dataset in self.datasets if every else (name,):
                 files = self._digests(earlier, ALL if whole else dataset)
-                # Of the negatives, only the dictionary is read, not the account beside it.
+                # Of the negatives, only the dictionary is read, not the account next to it.
                 prefix = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
                 yield f"{earlier} of {dataset}", freshness.contents(files, prefix)
 

@@ -70,7 +70,7 @@ def _is_json(path: Path) -> bool:
 
 
 def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:
-    """Check cores, memory (`free` bytes), and the disk for the output of so many raw bytes."""
+    """Check cores, memory (`free` bytes), and the disk space for the output of `raw_bytes`."""
     yield Check("cores", "ok", f"{cores()}")
     detail = f"{_size(free)} free"
     todo = "fewer --workers and smaller normalize.records_per_shard need less"

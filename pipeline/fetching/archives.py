@@ -129,7 +129,7 @@ def _entries(archive: Path, most: int) -> Iterator[tuple[str, int, IO[bytes] | N
 
 
 class _Bounded:
-    """An unpacked tar file of so many bytes at most, of which little is read at once.
+    """An unpacked tar file of limited size, of which little is read at once.
 
     `tarfile` takes headers of any size into memory, and unpacks what is not wanted to skip it.
     """

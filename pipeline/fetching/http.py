@@ -79,7 +79,7 @@ def session(network: Network) -> requests.Session:
 
 
 def _same_scheme(answer: requests.Response, **_: object) -> None:
-    """Refuse to be sent from https to anything else, and from http to what is not the web."""
+    """Refuse redirects from https to anything else, and from http to anything but http(s)."""
     if not answer.is_redirect:
         return
     target = urljoin(answer.url, answer.headers["location"])
@@ -99,7 +99,7 @@ def download(
     tell: Callable[[int, int | None], None],
     most: int | None = None,
 ) -> None:
-    """Add to the file `part` what is missing of the body of `url`.
+    """Append the missing part of the body of `url` to the file `part`.
 
     That is never over `most` bytes, the number that is declared, else never over `MOST`.
     What it holds is trusted here: whoever calls must verify the whole.
@@ -136,7 +136,7 @@ def download(
 
 
 def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, str]:
-    """The hash that the Hugging Face Hub states of a file at a commit: `sha256` or `git`.
+    """Return the hash that the Hugging Face Hub states for a file at a commit: `sha256` or `git`.
 
     Large files are stored under their sha256, the others under their Git blob id. Empty where the
     server states neither, or speaks of another commit.
@@ -167,7 +167,7 @@ def _attempt(
     tell: Callable[[int, int | None], None],
     most: int | None,
 ) -> bool:
-    """One request; whether the file is complete after it."""
+    """Make one request; return whether the file is complete after it."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     with web.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
@@ -203,7 +203,7 @@ def _attempt(
 
 
 def _unpacked(answer: requests.Response) -> bool:
-    """Whether a body comes packed, though none was asked for, and is unpacked as it arrives."""
+    """Return whether a body is compressed, unasked, and is unpacked as it arrives."""
     packing = answer.headers.get("Content-Encoding", "").strip().lower()
     if packing in {"", "identity"}:
         return False

@@ -42,7 +42,7 @@ class Errand(NamedTuple):
 
 
 class OtherBytesError(FetchError):
-    """What was brought is not what is declared."""
+    """The download is not the declared file."""
 
 
 def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) -> bool:
@@ -82,7 +82,7 @@ def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) 
 
 
 def _verified(source: Source, file: File, part: Path, staged: Path, network: Network) -> bool:
-    """Make the file of what was brought; return whether it was compared with anything.
+    """Make the file from the download; return whether it was compared with a hash.
 
     Raises OtherBytesError where it differs, and ArchiveError.
     """
@@ -139,5 +139,5 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
 
 
 def short_name(place: str) -> str:
-    """A short name of its own for a path or an address."""
+    """Return a short name that is unique to a path or an address."""
     return f"{hashlib.sha256(place.encode()).hexdigest()[:12]}-{Path(place).name[:60]}"
