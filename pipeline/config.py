@@ -388,25 +388,25 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     """Say in plain words what is wrong with a value that should be of this kind: `key: what`."""
     message, _, place = str(problem).partition(" - at `")
     key = place.rstrip("`").removeprefix("key` in `").removeprefix("$").removeprefix(".")
-    if found := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
-        what = f"unknown key {found[1]!r}"
-        if kind is Settings and (new := _RENAMED.get(f"{key}.{found[1]}")):
+    if match := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
+        what = f"unknown key {match[1]!r}"
+        if kind is Settings and (new := _RENAMED.get(f"{key}.{match[1]}")):
             what += f"; it is now called {new}"
         else:
-            what += did_you_mean(found[1], _words(msgspec.inspect.type_info(kind)))
-    elif found := re.fullmatch(r"Object missing required field `(.*)`", message):
-        what = f"the key {found[1]!r} is missing"
-    elif found := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):
+            what += did_you_mean(match[1], _words(msgspec.inspect.type_info(kind)))
+    elif match := re.fullmatch(r"Object missing required field `(.*)`", message):
+        what = f"the key {match[1]!r} is missing"
+    elif match := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):
         values = [*_words(_kind_at(place, kind), keys=False)]
-        what = f"{found[1]!r} is none of {', '.join(values)}{did_you_mean(found[1], values)}"
-    elif found := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", message):
-        bound = {"<": "below", "<=": "at most", ">=": "at least"}[found[1]]
-        what = f"it must be {bound} {found[2].removesuffix('.0')}"
-    elif found := re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", message):
-        wanted = " or ".join(_KINDS.get(name, name) for name in found[1].split(" | "))
-        what = f"it must be {wanted}, not {_KINDS.get(found[2], found[2])}"
-    elif found := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", message):
-        what = f"it must be a list of {found[1]}, not of {found[2]}"
+        what = f"{match[1]!r} is none of {', '.join(values)}{did_you_mean(match[1], values)}"
+    elif match := re.fullmatch(r"Expected `\w+` (<|<=|>=) (.+)", message):
+        bound = {"<": "below", "<=": "at most", ">=": "at least"}[match[1]]
+        what = f"it must be {bound} {match[2].removesuffix('.0')}"
+    elif match := re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", message):
+        wanted = " or ".join(_KINDS.get(name, name) for name in match[1].split(" | "))
+        what = f"it must be {wanted}, not {_KINDS.get(match[2], match[2])}"
+    elif match := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", message):
+        what = f"it must be a list of {match[1]}, not of {match[2]}"
     else:
         blank = message.endswith(r"matching regex '\\S'")
         what = (

@@ -180,13 +180,13 @@ def flat(table: Any, column: str) -> tuple[Any, Any, Any]:
 
 def annotated(table: Any) -> Any:
     """Return which records have any annotation: a labeled mention, a relation or an event."""
-    found = np.zeros(table.num_rows, bool)
+    is_annotated = np.zeros(table.num_rows, bool)
     for column in ("relations", "events"):
-        found |= pc.list_value_length(table[column]).to_numpy() > 0
+        is_annotated |= pc.list_value_length(table[column]).to_numpy() > 0
     mentions, rows, _ = flat(table, "mentions")
     labeled = pc.is_valid(pc.struct_field(mentions, "label")).to_numpy(zero_copy_only=False)
-    found[rows[labeled]] = True
-    return found
+    is_annotated[rows[labeled]] = True
+    return is_annotated
 
 
 def elements(sizes: Any) -> tuple[Any, Any]:

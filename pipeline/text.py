@@ -79,7 +79,7 @@ def _counts(character: str) -> bool:
 
 
 def _number_of(mask: Any, begins: Any) -> Any:
-    """How many characters of each text a mask holds for."""
+    """Count the characters of each text for which a mask is true."""
     return np.diff(np.concatenate(([0], np.cumsum(mask)))[begins])
 
 
@@ -91,7 +91,7 @@ def characters(texts: Sequence[str]) -> tuple[Any, Any]:
 
 
 def which(codes: Any, holds: Callable[[str], bool]) -> Any:
-    """Return of which characters something holds: each that occurs is asked once."""
+    """Return for which characters a test is true: each distinct character is tested once."""
     occurring = np.flatnonzero(np.bincount(codes))
     table = np.zeros(occurring.max(initial=0) + 1, bool)
     table[occurring] = [holds(chr(code)) for code in occurring.tolist()]
@@ -203,9 +203,9 @@ def words(text: str, language: str) -> list[str]:
     """The words of a text in lower case: its tokens that hold a letter or a digit."""
     if language == "en" and _PLAIN_SENTENCE.fullmatch(text):
         # NLTK would part it the same way; importing it takes a second.
-        found = [p.lower() for piece in text.split() if (p := piece.strip(",;:!?."))]
-        if CONTRACTED.isdisjoint(found):
-            return found
+        tokens = [p.lower() for piece in text.split() if (p := piece.strip(",;:!?."))]
+        if CONTRACTED.isdisjoint(tokens):
+            return tokens
     return [t.lower() for t in word_splitter(language)(text) if _WORDLIKE.search(t)]
 
 

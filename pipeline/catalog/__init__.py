@@ -35,22 +35,22 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 def ids(folder: Path | None = None) -> list[str]:
     """The ids of all declared datasets, or of those in one folder, sorted."""
     places = [folder] if folder else catalogs()
-    found = (path for place in places for path in place.glob("*.toml") if path.is_file())
-    return sorted({path.stem for path in found})
+    paths = (path for place in places for path in place.glob("*.toml") if path.is_file())
+    return sorted({path.stem for path in paths})
 
 
 def file_of(dataset_id: str, folder: Path | None = None) -> Path:
     """The declaration of a dataset; where there is none, the place for a new one."""
     places = [folder] if folder else catalogs()
     paths = [place / f"{dataset_id}.toml" for place in places]
-    found = [path for path in paths if path.is_file()]
-    if len(found) > 1:
+    declared = [path for path in paths if path.is_file()]
+    if len(declared) > 1:
         raise DeclarationError(
             f"the id {dataset_id!r} is declared twice",
-            where=found[1],
-            todo=f"give this one another name; the other is {found[0]}",
+            where=declared[1],
+            todo=f"give this one another name; the other is {declared[0]}",
         )
-    return (found or paths)[-1]
+    return (declared or paths)[-1]
 
 
 def load(
@@ -145,7 +145,7 @@ def _validate(dataset: Dataset, path: Path) -> None:
         unknown = sorted({*keys} - {*dataset.names(kind)})
         demand(not unknown, f"no such {kind} label: {unknown}", f"add it to [labels.{kind}]")
     known = {*dataset.names("role"), *dataset.labels.dropped.get("role", ())}
-    strange = sorted({r for own in dataset.roles.values() for r in own} - known)
+    strange = sorted({r for roles in dataset.roles.values() for r in roles} - known)
     demand(not strange, f"no such role: {strange}", "add it to [labels.role]")
     written = Counter("_".join(signature) for signature in dataset.signatures_of())
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
@@ -162,19 +162,19 @@ def _validate(dataset: Dataset, path: Path) -> None:
     unknown = sorted({*dataset.coverage} - {*dataset.tasks})
     demand(not unknown, f"[coverage] of tasks that are not declared: {unknown}", "leave them out")
     for kind, fitting in (("pair", ["RE"]), ("event", ["EE", "EET"])):
-        odd = sorted(t for t, own in dataset.coverage.items() if own == kind and t not in fitting)
+        odd = sorted(t for t, c in dataset.coverage.items() if c == kind and t not in fitting)
         demand(
             not odd,
             f"coverage of {odd} cannot be {kind!r}",
             f"{kind!r} is for {', '.join(fitting)}",
         )
     related = {*dataset.labels_of("relation")}
-    pairs = [(label, other) for label, own in dataset.implied.items() for other in own]
+    pairs = [(label, other) for label, implied in dataset.implied.items() for other in implied]
     odd = sorted({name for pair in pairs for name in pair} - related)
     demand(not odd, f"[implied] of no relation: {odd}", "use the readable names")
     odd = sorted(label for label, other in pairs if label == other)
     demand(not odd, f"[implied] of a relation by itself: {odd}", "name two relations")
-    others = Counter(name for own in dataset.aliases.values() for name in own)
+    others = Counter(name for aliases in dataset.aliases.values() for name in aliases)
     unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
     demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")
     demand(

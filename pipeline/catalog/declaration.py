@@ -49,12 +49,12 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def addresses(self) -> list[str]:
-        """The addresses on the web, the first to be tried first."""
+        """Return the addresses on the web, in the order in which they are tried."""
         return [self.url] if isinstance(self.url, str) else self.url or []
 
     @property
     def verified_by(self) -> Literal["sha256", "git", "archive", "revision"] | None:
-        """What tells whether a download is the declared file; None: nothing does."""
+        """Return what can show that a download is the declared file; None if nothing can."""
         if self.sha256:
             return "sha256"
         if self.git:
@@ -194,19 +194,19 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         """Readable event label -> readable roles, in the order of the declaration."""
         events, roles = self.names("event"), self.names("role")
         merged: dict[str, dict[str, None]] = {}
-        for event, own in self.roles.items():
-            merged.setdefault(events[event], {}).update({roles[r]: None for r in own if r in roles})
-        return {event: [*own] for event, own in merged.items()}
+        for event, raw in self.roles.items():
+            merged.setdefault(events[event], {}).update({roles[r]: None for r in raw if r in roles})
+        return {event: [*readable] for event, readable in merged.items()}
 
     def signatures_of(self) -> list[tuple[str, str, str]]:
         """(head type, relation, tail type) in readable names, in the order of the declaration."""
         relations, types = self.names("relation"), self.names("entity")
-        found = {
+        signatures = {
             (types.get(head, head), relations[relation], types.get(tail, tail)): None
             for relation, pairs in self.signatures.items()
             for head, tail in pairs
         }
-        return [*found]
+        return [*signatures]
 
     @property
     def version_of_data(self) -> str:
@@ -215,8 +215,8 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         "" where neither is known.
         """
         files = [file for split in self.splits.values() for file in split.files]
-        found = (_COMMIT.match(address) for file in files for address in file.addresses)
-        commits = dict.fromkeys(f"{c[1]} at commit {c[2][:10]}" for c in found if c)
+        matches = (_COMMIT.match(address) for file in files for address in file.addresses)
+        commits = dict.fromkeys(f"{c[1]} at commit {c[2][:10]}" for c in matches if c)
         return self.version or ", ".join(commits)
 
     @property
@@ -227,6 +227,6 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True):
         return self.license + asked + "".join(f", {x}" for x in (self.license_url, note) if x)
 
     def how_to_get(self) -> str:
-        """What a person must do for files that no address is known of."""
+        """Return what a person must do to get files that have no known address."""
         note = " ".join(self.access_note.split())
         return note or f"See {self.homepage or 'its authors'}."

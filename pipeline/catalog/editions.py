@@ -27,34 +27,34 @@ def datasets_in(raw: Path, manifests: Path | None = None) -> list[str]:
 
 
 def _present(raw: Path, manifests: Path | None) -> dict[str, tuple[Dataset, bool]]:
-    """The datasets with raw files in `raw`, and whether these are invented, by id."""
-    found = {}
+    """Return the datasets with raw files in `raw`, and whether their texts are invented, by id."""
+    present = {}
     for name in catalog.ids():
         dataset = catalog.load(name)
         folder, manifest = raw_files.edition(dataset, raw, manifests)
         if raw_files.present(folder, manifest):
-            found[name] = (dataset, manifest.invented)
-    return found
+            present[name] = (dataset, manifest.invented)
+    return present
 
 
-def _without_twins(found: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
-    """Those of which no better one of the same texts is there; of invented texts all."""
+def _without_twins(present: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
+    """Leave out datasets of real texts for which a better dataset of the same texts is present."""
     return [
         name
-        for name, (dataset, invented) in found.items()
-        if invented or dataset.quality.prefer not in found
+        for name, (dataset, invented) in present.items()
+        if invented or dataset.quality.prefer not in present
     ]
 
 
 def switch(raw: Path, params: Path | None = None, manifests: Path | None = None) -> list[str]:
     """Make params.yaml run every dataset that has raw files in `raw`; return their names.
 
-    Of several that hold the same texts one is taken, see `Quality.prefer`. The rest of the file
-    stays as it is, comments included.
+    Of several datasets with the same texts, one is taken: see `Quality.prefer`. The rest of the
+    file stays as it is, comments included.
     """
     with _edited(params) as content:
-        found = _without_twins(_present(raw, manifests))
-        if not found:
+        names = _without_twins(_present(raw, manifests))
+        if not names:
             raise RawFileError(
                 "no dataset has raw files here",
                 where=raw,
@@ -62,12 +62,12 @@ def switch(raw: Path, params: Path | None = None, manifests: Path | None = None)
                 "files of yours belong in <id>/ as the catalogue names them",
             )
         content["raw"] = raw.as_posix()
-        content["datasets"] = found
-    return found
+        content["datasets"] = names
+    return names
 
 
 def add(dataset: Dataset, params: Path | None = None) -> Path:
-    """List one more dataset in params.yaml; those that are left out there stay out."""
+    """List one more dataset in params.yaml; datasets that are left out there stay out."""
     with _edited(params) as content:
         listed = content.setdefault("datasets", [])
         if dataset.id not in listed:
@@ -85,7 +85,7 @@ def _edited(named: Path | None) -> Iterator[Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
-    config.load(named)  # what is broken is told, and not written again
+    config.load(named)  # raises an error for a broken file before it is written
     params = named or config.PARAMS
     yaml = YAML()
     yaml.width = 4096
@@ -100,16 +100,16 @@ def _edited(named: Path | None) -> Iterator[Any]:
 
 
 def used(names: Iterable[str], normalized: Path) -> dict[str, list[str] | dict[str, str]]:
-    """Which editions stage 1 read, as it found in their manifests.
+    """Return which editions stage 1 read, according to their manifests.
 
     `invented`   the datasets whose texts are invented
     `versions`   dataset -> the version of its data, a commit or a date; "" where it is not known
     """
     paths = {name: normalized / name / "summary.json" for name in sorted(names)}
-    found = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
+    editions = {name: shards.read_json(path, "edition")["edition"] for name, path in paths.items()}
     return {
-        "invented": [name for name, edition in found.items() if edition["invented"]],
-        "versions": {name: edition["version"] for name, edition in found.items()},
+        "invented": [name for name, edition in editions.items() if edition["invented"]],
+        "versions": {name: edition["version"] for name, edition in editions.items()},
     }
 
 
@@ -121,7 +121,7 @@ def in_words(name: str, edition: Mapping[str, Any]) -> str:
 
 
 def warning(invented: Sequence[str], datasets: int) -> str:
-    """What stands on top of all that is told of so many datasets; "" where no text is invented."""
+    """Return the warning that heads a page about `datasets` datasets; "" if no text is invented."""
     if not invented:
         return ""
     about = "imagined in the format of the real data. They are not for training or evaluation."

@@ -37,7 +37,7 @@ def catalogs() -> list[Path]:
 
 
 def _listed(documents: str) -> Path | None:
-    """Where a list of documents lies that a split names."""
+    """Return the path of a list of documents that a split names."""
     paths = (folder / documents for folder in catalogs())
     return next((path for path in paths if path.is_file()), None)
 
@@ -88,17 +88,17 @@ def _check_inside(text: str, path: Path) -> None:
 
 
 def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
-    """The raw folder of a dataset and what stands in it.
+    """Return the raw folder of a dataset and its manifest.
 
     A manifest from `manifests/<id>.toml` comes first, then `manifest.toml` in the raw folder, then
     the full edition as declared.
     """
     given = manifests / f"{dataset.id}.toml" if manifests else None
-    own = raw / dataset.id / "manifest.toml"
-    path = given if given and given.is_file() else own
+    in_folder = raw / dataset.id / "manifest.toml"
+    path = given if given and given.is_file() else in_folder
     if not path.exists():
         return raw / dataset.id, Manifest(splits=dataset.splits, version=dataset.version_of_data)
-    if problem := shut(path, raw / dataset.id if path is own else None):
+    if problem := shut(path, raw / dataset.id if path is in_folder else None):
         raise problem
     manifest: Manifest = config.read_toml(path, Manifest)
     check_splits(manifest.splits, path, whole=bool(dataset.split_by_hash))
@@ -117,12 +117,12 @@ def present(folder: Path, manifest: Manifest) -> bool:
 
 
 def size(path: Path) -> int:
-    """The bytes of a raw file, or of all files of a folder; 0 for what cannot be read."""
+    """Return the size in bytes of a raw file or of all files of a folder; 0 if unreadable."""
     try:
         inner = path.rglob("*") if path.is_dir() else [path]
         return sum(file.stat().st_size for file in inner if file.is_file())
     except OSError:
-        return 0  # what is wrong with it is told when it is read
+        return 0  # the error is reported when the file is read
 
 
 def digest(path: Path) -> str:
@@ -145,28 +145,28 @@ def git_blob(path: Path) -> str:
 
     Many repositories show it where they show no other hash of a large file.
     """
-    found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    sha1 = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
-            found.update(chunk)
-    return found.hexdigest()
+            sha1.update(chunk)
+    return sha1.hexdigest()
 
 
 def mismatch(path: Path, file: File) -> str | None:
-    """How the bytes at a path differ from those that are declared, in words; None: not at all."""
+    """Say how the bytes at a path differ from the declared ones; None if they do not."""
     if file.sha256:
-        kind, found, declared = "sha256", digest(path), file.sha256
+        kind, actual, declared = "sha256", digest(path), file.sha256
     elif file.git:
         if path.is_dir():
             return "a folder has no Git blob id, declare its sha256"
-        kind, found, declared = "Git blob id", git_blob(path), file.git
+        kind, actual, declared = "Git blob id", git_blob(path), file.git
     else:
         return None
-    return None if found == declared else f"{kind} is {found}, declared is {declared}"
+    return None if actual == declared else f"{kind} is {actual}, declared is {declared}"
 
 
 def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileError | None:
-    """What to say where nothing tells which files are which split: that would be no records."""
+    """Return an error if no files are declared for any split: there would be no records."""
     if manifest.splits:
         return None
     return RawFileError(
@@ -184,7 +184,7 @@ def verified(folder: Path, split: Split) -> list[Path]:
 
 
 def shut(path: Any, folder: Any = None) -> RawFileError | None:
-    """Why a raw file, or folder of them, may not be read; whatever reads one asks this first.
+    """Return why a raw file or folder may not be read; every reader calls this first.
 
     It is missing, or something in it is neither a file nor a folder: a pipe would keep its reader
     waiting for ever, and a device never ends. Where `folder` is given, no link may lead out of it.
@@ -212,8 +212,8 @@ def shut(path: Any, folder: Any = None) -> RawFileError | None:
 
 
 def _unreadable(problem: OSError, path: object) -> RawFileError:
-    told = f"cannot read: {problem.strerror}"
-    return RawFileError(told, where=path, todo="see who may read it, and its name")
+    what = f"cannot read: {problem.strerror}"
+    return RawFileError(what, where=path, todo="see who may read it, and its name")
 
 
 def faults(folder: Path, split: Split) -> Iterator[PipelineError]:

@@ -37,8 +37,8 @@ def module(name: str) -> Any:
 def options_of(name: str) -> dict[str, Any]:
     """Option of a reader -> its type."""
     kind = getattr(module(name), "Options", None)
-    found = msgspec.structs.fields(kind) if kind else ()
-    return {field.name: field.type for field in found if field.name not in _OWN}
+    fields = msgspec.structs.fields(kind) if kind else ()
+    return {field.name: field.type for field in fields if field.name not in _OWN}
 
 
 def bound(declared: Mapping[str, Any], language: str, where: object) -> Any:
@@ -52,26 +52,26 @@ def read(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> Iterator[Record | Reject]:
     """The records and rejects of files that a reader, given by name, reads under some options."""
-    found: Iterator[Record | Reject] = bound({"name": name, **options}, language, "[reader]")(files)
-    return found
+    items: Iterator[Record | Reject] = bound({"name": name, **options}, language, "[reader]")(files)
+    return items
 
 
 def unread(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> Counter[str] | None:
-    """What the reader passes over in these files, with counts; None where it cannot tell."""
+    """Count what the reader ignores in these files; None if the reader cannot count it."""
     _, given = _checked({"name": name, **options}, language, "[reader]")
     count = getattr(module(name), "unread_fields", None)
     if count is None:
         return None
-    found: Counter[str] = count(files) if given is None else count(files, given)
-    return found
+    counts: Counter[str] = count(files) if given is None else count(files, given)
+    return counts
 
 
 def agreement(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> dict[str, Agreement]:
-    """Label -> how far the annotators of these files agree; none where no text has several."""
+    """Label -> agreement of the annotators of these files; empty if no text has several."""
     if "annotators" not in options_of(name):
         return {}
     every = {**options, "annotators": "all"}
@@ -118,10 +118,10 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
 
 
 def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a format, changed as given. Tables are merged, all else is replaced."""
+    """Return the options of a format, changed as given: tables are merged, others replaced."""
     options = {**defaults}
     for key, value in given.items():
-        own = options.get(key)
-        both = isinstance(own, dict) and isinstance(value, dict)
-        options[key] = merged(own, value) if both else value  # type: ignore[arg-type]
+        default = options.get(key)
+        both = isinstance(default, dict) and isinstance(value, dict)
+        options[key] = merged(default, value) if both else value  # type: ignore[arg-type]
     return options

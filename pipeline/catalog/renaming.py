@@ -20,53 +20,54 @@ if TYPE_CHECKING:
 
 
 def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """(what is wrong, what to do) of the published names that a declaration gives."""
-    for kind, own in dataset.published.items():
+    """Yield (what is wrong, what to do) for the published names that a declaration gives."""
+    for kind, published in dataset.published.items():
         readable = dataset.labels_of(kind)
-        if unknown := sorted({*own} - {*readable}):
+        if unknown := sorted({*published} - {*readable}):
             yield f"published names of no {kind}: {unknown}", "use the readable names"
-        counts = Counter(own.get(name, name) for name in readable)
+        counts = Counter(published.get(name, name) for name in readable)
         if twice := sorted(name for name, n in counts.items() if n > 1):
             yield f"published names of several {kind} labels: {twice}", "make them differ"
 
 
 def renamed(dataset: Dataset) -> Dataset:
-    """The dataset under its published names; one that is under those, under its readable ones.
+    """Return the dataset under its published names or, if it has them already, its readable ones.
 
     Where a readable name of two kinds has two published names or none, both keep its description.
     """
     labels: Any = msgspec.structs.replace(dataset.labels)
-    for named, own in dataset.published.items():
+    for named, published in dataset.published.items():
         names = dataset.names(named)
-        setattr(labels, named, {raw: own.get(name, name) for raw, name in names.items()})
+        setattr(labels, named, {raw: published.get(name, name) for raw, name in names.items()})
     kinds: tuple[Kind, ...] = get_args(Kind)
     other: dict[str, list[str]] = {}
     for kind in kinds:
-        own = dataset.published.get(kind, {})
+        published = dataset.published.get(kind, {})
         for name in dataset.labels_of(kind):
-            other.setdefault(name, []).append(own.get(name, name))
+            other.setdefault(name, []).append(published.get(name, name))
     changed = msgspec.structs.replace(dataset, labels=labels)
     asked = {name for kind in kinds for name in changed.labels_of(kind)}
 
     def under_other(table: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        renamed_table: dict[str, Any] = {}
         for name, value in table.items():
             for key in other[name]:
-                found.setdefault(key, value)
-        return found
+                renamed_table.setdefault(key, value)
+        return renamed_table
 
     related = dataset.published.get("relation", {})
-    aliases = {n: [a for a in own if a not in asked] for n, own in dataset.aliases.items()}
+    aliases = {n: [a for a in names if a not in asked] for n, names in dataset.aliases.items()}
     return msgspec.structs.replace(
         changed,
         descriptions=under_other(dataset.descriptions),
         paraphrases=under_other(dataset.paraphrases),
-        aliases={name: own for name, own in under_other(aliases).items() if own},
+        aliases={name: names for name, names in under_other(aliases).items() if names},
         implied={
-            related.get(name, name): [related.get(o, o) for o in own]
-            for name, own in dataset.implied.items()
+            related.get(name, name): [related.get(o, o) for o in implied]
+            for name, implied in dataset.implied.items()
         },
         published={
-            kind: {new: old for old, new in own.items()} for kind, own in dataset.published.items()
+            kind: {new: old for old, new in published.items()}
+            for kind, published in dataset.published.items()
         },
     )

@@ -146,7 +146,7 @@ class Chain:
             every = name == ALL or (shared and earlier in ("clean", "dedupe"))
             for dataset in self.datasets if every else (name,):
                 files = self._digests(earlier, ALL if whole else dataset)
-                # Of the negatives, only the dictionary is read, not the account beside it.
+                # Of the negatives, only the dictionary is read, not the account next to it.
                 prefix = f"{dataset}/" if whole else {"negatives": "dictionary"}.get(earlier, "")
                 yield f"{earlier} of {dataset}", freshness.contents(files, prefix)
 
@@ -268,7 +268,7 @@ def _raw(dataset: Dataset, ws: Workspace) -> str:
 
 def gate(stage: str, chain: Chain) -> str:
     """Return, as JSON, what a stage is made from besides its input files: DVC compares this."""
-    found = {
+    units = {
         name: {
             key: value
             for key, value in chain.made_from(stage, name).items()
@@ -276,7 +276,7 @@ def gate(stage: str, chain: Chain) -> str:
         }
         for name in chain.units(stage)
     }
-    return msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=1).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(units, order="sorted"), indent=1).decode() + "\n"
 
 
 def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:

@@ -19,13 +19,13 @@ def run(arguments: Arguments) -> int:
             where=ws.raw,
             todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
         )
-    found = 0
+    count = 0
     for name in names:
         dataset = ws.dataset(name)
         folder, manifest = raw_files.edition(dataset, ws.raw, ws.manifests)
         rate = ws.settings.normalize.max_reject_rate
         checked = checking.check(dataset, folder, manifest, rate)
-        found += len(checked.findings)
+        count += len(checked.findings)
         for finding in checked.findings:
             print(drawn(str(finding)))
         if not checked.findings:
@@ -33,4 +33,4 @@ def run(arguments: Arguments) -> int:
             print(f"{name}: nothing found in {held}{'' if checked.whole else ' (a cut)'}")
         if passed := telling.unread(checked.unread):
             print(drawn(f"{name}: {passed}"))
-    return 1 if found else 0
+    return 1 if count else 0

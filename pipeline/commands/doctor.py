@@ -28,8 +28,8 @@ def run(arguments: Arguments) -> int:
         data_checks, size = data.examine(arguments.params, arguments.raw, arguments.manifests)
         checks += data_checks
     except ImportError as problem:
-        found = f"cannot be read while the package {problem.name} is missing"
-        checks.append(Check("parameters and data", "wrong", found, "see packages above"))
+        detail = f"cannot be read while the package {problem.name} is missing"
+        checks.append(Check("parameters and data", "wrong", detail, "see packages above"))
     checks += system.machine(out, dictionaries, size, machine.memory())
     checks += system.leftovers(out, dictionaries, Path("raw/full"))
     wrong = sum(check.state == "wrong" for check in checks)

@@ -12,11 +12,11 @@ from pipeline.terminal.listing import table
 def run(arguments: Arguments) -> int:
     """Print what the last report found."""
     with reading(arguments) as folders:
-        found = shards.read_json(folders["report"] / "labels.json", "same", "conflicts")
+        tables = shards.read_json(folders["report"] / "labels.json", "same", "conflicts")
     text = (arguments.near or "").casefold()
     rows = [
         row
-        for row in found["conflicts" if arguments.conflicts else "same"]
+        for row in tables["conflicts" if arguments.conflicts else "same"]
         if text in f"{row['a'][1]}\n{row['b'][1]}".casefold()
     ]
     columns = ["task", "label", "datasets", "alike"]

@@ -42,8 +42,8 @@ def run(arguments: Arguments) -> int:
     if raw_files.present(*raw_files.edition(declared, Path(settings.raw))):
         written.append(editions.add(declared, arguments.params))
     _show(draft)
-    if told := telling.left_out(sources.left_out(arguments.files, splits)):
-        print(drawn(told))
+    if left_out := telling.left_out(sources.left_out(arguments.files, splits)):
+        print(drawn(left_out))
     for path in written:
         print(f"wrote {path}")
     declaration = catalog.file_of(draft.dataset.id)

@@ -103,9 +103,9 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
         print(table((*columns, *titles), rows))
     if labels:
         rows = [
-            [*(e[key] for key in columns), label, *(own[c] for c in counts), *_percent(own)]
+            [*(e[key] for key in columns), label, *(score[c] for c in counts), *_percent(score)]
             for e in scores["scores"]
-            for label, own in e["labels"].items()
+            for label, score in e["labels"].items()
         ]
         print()
         print(

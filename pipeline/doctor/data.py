@@ -55,8 +55,8 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
         parameters = [*_parameters(settings, params, datasets)]
     else:
         used = [d for d in datasets if _is_there(d, raw, manifests)]
-        found = "absent: the defaults apply, and `iepile run` takes every dataset with raw files"
-        parameters = [Check(str(params), "ok", found)]
+        detail = "absent: the defaults apply, and `iepile run` takes every dataset with raw files"
+        parameters = [Check(str(params), "ok", detail)]
     checks, size = _used(used, raw, manifests, skips=skips)
     return [*parameters, *declarations, *checks, *_others(datasets, raw)], size
 
@@ -70,13 +70,13 @@ def _is_there(dataset: Dataset, raw: Any, manifests: Any) -> bool:
 
 
 def _broken(subject: str, problem: PipelineError) -> Check:
-    found = " ".join(problem.what.split())
-    return Check(subject, "wrong", found, f"{problem.todo} ({problem.where})")
+    detail = " ".join(problem.what.split())
+    return Check(subject, "wrong", detail, f"{problem.todo} ({problem.where})")
 
 
 def _summary(subject: str, total: int, what: str, problems: Sequence[object]) -> Check:
-    found = f"{total - len(problems)} of {total} {what}"
-    return Check(subject, "note", found, "see below") if problems else Check(subject, "ok", found)
+    tally = f"{total - len(problems)} of {total} {what}"
+    return Check(subject, "note", tally, "see below") if problems else Check(subject, "ok", tally)
 
 
 def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -> Iterator[Check]:

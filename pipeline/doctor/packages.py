@@ -35,16 +35,16 @@ def installation(project: Path) -> Iterator[Check]:
         else:
             required = _metadata()
     except (OSError, metadata.PackageNotFoundError):
-        found = f"neither a clone of the project nor an installation: {project}"
-        yield Check("packages", "wrong", found, "run it from a clone, or install the package")
+        detail = f"neither a clone of the project nor an installation: {project}"
+        yield Check("packages", "wrong", detail, "run it from a clone, or install the package")
         return
     oldest = tuple(map(int, re.findall(r"\d+", required["requires-python"])))
-    found = f"{sys.version.partition(' ')[0]} in {sys.prefix}"
+    detail = f"{sys.version.partition(' ')[0]} in {sys.prefix}"
     if sys.version_info[: len(oldest)] >= oldest:
-        yield Check("Python", "ok", found)
+        yield Check("Python", "ok", detail)
     else:
         todo = f"make .venv again with Python {required['requires-python']}"
-        yield Check("Python", "wrong", found, todo)
+        yield Check("Python", "wrong", detail, todo)
     install = f"{_INSTALL}." if is_clone else ""
     yield from _packages("packages", required["dependencies"], pins, install, "wrong")
     for extra, names in required["optional-dependencies"].items():

@@ -70,17 +70,17 @@ def _is_json(path: Path) -> bool:
 
 
 def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:
-    """Check cores, memory (`free` bytes), and the disk for the output of so many raw bytes."""
+    """Check cores, memory (`free` bytes), and the disk space for the output of `raw_bytes`."""
     yield Check("cores", "ok", f"{cores()}")
-    found = f"{_size(free)} free"
+    detail = f"{_size(free)} free"
     todo = "fewer --workers and smaller normalize.records_per_shard need less"
-    yield Check("memory", "note", found, todo) if free < _MEMORY else Check("memory", "ok", found)
+    yield Check("memory", "note", detail, todo) if free < _MEMORY else Check("memory", "ok", detail)
     yield from map(_writable, (out, dictionaries))
     room = shutil.disk_usage(_existing(out)).free
     need = raw_bytes * _OUTPUT_PER_INPUT
-    found = f"{_size(room)} free, about {_size(need)} needed for {_size(raw_bytes)} of raw files"
+    detail = f"{_size(room)} free, about {_size(need)} needed for {_size(raw_bytes)} of raw files"
     todo = "free some space, or write elsewhere with --out"
-    yield Check("disk", "wrong", found, todo) if room <= need else Check("disk", "ok", found)
+    yield Check("disk", "wrong", detail, todo) if room <= need else Check("disk", "ok", detail)
 
 
 def _existing(path: Path) -> Path:
@@ -96,9 +96,9 @@ def _writable(folder: Path) -> Check:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as problem:
-        found = f"{place} cannot be written to: {problem.strerror}"
+        detail = f"{place} cannot be written to: {problem.strerror}"
         todo = "see who owns it and whether it is mounted for writing, or name another with --out"
-        return Check(f"{folder}/", "wrong", found, todo)
+        return Check(f"{folder}/", "wrong", detail, todo)
     return Check(f"{folder}/", "ok", "can be written" if place == folder.absolute() else "new")
 
 

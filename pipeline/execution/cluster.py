@@ -185,19 +185,19 @@ def _versions_of(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
         import sys
         from importlib.metadata import PackageNotFoundError, version
 
-        found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+        package_versions = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
         for package in packages:
             try:
-                found[package] = version(package)
+                package_versions[package] = version(package)
             except PackageNotFoundError:
-                found[package] = "missing"
+                package_versions[package] = "missing"
         try:
             from pipeline.execution import code
         except ImportError as problem:
-            found["pipeline"] = f"missing ({problem})"
+            package_versions["pipeline"] = f"missing ({problem})"
         else:
             files = (p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
-            found["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
-        return found
+            package_versions["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
+        return package_versions
 
     return versions

@@ -59,8 +59,8 @@ def versions(files: Iterable[Path]) -> dict[str, str]:
     """
     modules = {module for path in files for module in _read(path, _version(path))[2]}
     packages = {_NAMED_OTHERWISE.get(module, module) for module in modules}
-    found = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
-    return found | {name: number for name in sorted(packages) if (number := _installed(name))}
+    python = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    return python | {name: number for name in sorted(packages) if (number := _installed(name))}
 
 
 @cache

@@ -32,7 +32,7 @@ Tell = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Below so many bytes of input, one process finishes before others have started.
+#: With fewer bytes of input than this, one process finishes before others have started.
 _SMALL: Final = 2_000_000
 #: What the system would refuse a second time as well: an impossible path, a missing permission.
 _LASTING = (

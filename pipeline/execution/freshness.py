@@ -67,14 +67,14 @@ class Done(NamedTuple):
 
 def digests(folder: Path) -> dict[str, str]:
     """Return the digest of every file in a folder, by its path in it; unfinished files aside."""
-    found = {}
+    digest_by_path = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.is_file() and not any(
             part.endswith((".partial", ".retired")) for part in inside.parts
         ):
-            found[inside.as_posix()] = digest(path)
-    return found
+            digest_by_path[inside.as_posix()] = digest(path)
+    return digest_by_path
 
 
 def digest(path: Path) -> str:

@@ -47,7 +47,7 @@ def fetch(
     tell: Callable[[str, int, int | None], None],
     silent: set[str],
 ) -> Outcome:
-    """Bring every declared file into the raw folder; write the manifest of those that are there.
+    """Bring every declared file into the raw folder; write the manifest of the present files.
 
     Servers that do not answer are added to `silent`, and asked no more.
     """
@@ -95,7 +95,7 @@ def _bring(
     errand: Errand,
     mirror: str | None,
 ) -> bool:
-    """Put one file under its name; False where nothing says from where it could come.
+    """Put one file under its name; return False if it has no known source.
 
     `known` is the sha256 that an earlier call has written down.
     """
@@ -183,7 +183,7 @@ def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
 
 
 def _written(file: File, folder: Path) -> dict[str, Any]:
-    """A file of the manifest; one that its archive or server verified gets its sha256 here."""
+    """Return a file of the manifest; if its archive or server verified it, with its sha256."""
     sha256 = file.sha256
     if file.verified_by in ("archive", "revision"):
         sha256 = raw_files.digest(folder / file.path)

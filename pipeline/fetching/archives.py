@@ -42,7 +42,7 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
     """Write the file `member`, or everything in the folder `member`, to `target`."""
     wanted = PurePosixPath(member)
     most = min(most, max(LITTLE, MOST_TIMES * archive.stat().st_size))
-    found = written = 0
+    members = written = 0
     try:
         for number, (name, size, stream) in enumerate(_entries(archive, most)):
             path = PurePosixPath(name)
@@ -62,13 +62,13 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as out:
                 shutil.copyfileobj(stream, out)
-            found += 1
+            members += 1
     except _BROKEN as problem:
         if isinstance(problem, OSError) and explained(problem, target):
             raise  # it is not the archive that is to blame
         what = f"cannot unpack: {problem or type(problem).__name__}"
         raise ArchiveError(what, where=archive, todo=_TODO) from None
-    if not found:
+    if not members:
         raise ArchiveError(
             f"the archive has no {member!r}", where=archive, todo="correct `member` in the TOML"
         )
@@ -129,7 +129,7 @@ def _entries(archive: Path, most: int) -> Iterator[tuple[str, int, IO[bytes] | N
 
 
 class _Bounded:
-    """An unpacked tar file of so many bytes at most, of which little is read at once.
+    """An unpacked tar file of limited size, of which little is read at once.
 
     `tarfile` takes headers of any size into memory, and unpacks what is not wanted to skip it.
     """

@@ -79,7 +79,7 @@ def session(network: Network) -> requests.Session:
 
 
 def _same_scheme(answer: requests.Response, **_: object) -> None:
-    """Refuse to be sent from https to anything else, and from http to what is not the web."""
+    """Refuse redirects from https to anything else, and from http to anything but http(s)."""
     if not answer.is_redirect:
         return
     target = urljoin(answer.url, answer.headers["location"])
@@ -99,7 +99,7 @@ def download(
     tell: Callable[[int, int | None], None],
     most: int | None = None,
 ) -> None:
-    """Add to the file `part` what is missing of the body of `url`.
+    """Append the missing part of the body of `url` to the file `part`.
 
     That is never over `most` bytes, the number that is declared, else never over `MOST`.
     What it holds is trusted here: whoever calls must verify the whole.
@@ -136,7 +136,7 @@ def download(
 
 
 def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, str]:
-    """The hash that the Hugging Face Hub states of a file at a commit: `sha256` or `git`.
+    """Return the hash that the Hugging Face Hub states for a file at a commit: `sha256` or `git`.
 
     Large files are stored under their sha256, the others under their Git blob id. Empty where the
     server states neither, or speaks of another commit.
@@ -154,8 +154,8 @@ def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, 
         if not commit or commit not in url:
             continue
         tag = answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag", "")
-        if found := _HASH.fullmatch(tag):
-            return {"sha256" if len(found[1]) == 64 else "git": found[1]}
+        if match := _HASH.fullmatch(tag):
+            return {"sha256" if len(match[1]) == 64 else "git": match[1]}
     return {}
 
 
@@ -167,13 +167,13 @@ def _attempt(
     tell: Callable[[int, int | None], None],
     most: int | None,
 ) -> bool:
-    """One request; whether the file is complete after it."""
+    """Make one request; return whether the file is complete after it."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     with web.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
-        found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if answer.status_code == 416:
-            if found and found[2] == str(have):
+            if match and match[2] == str(have):
                 return True
             part.unlink()
             return False
@@ -183,7 +183,7 @@ def _attempt(
                 where=answer.url,
                 todo="the file has moved: place it by hand, use --mirror, or correct the URL",
             )
-        if answer.status_code == 200 or not found or found[1] != str(have):
+        if answer.status_code == 200 or not match or match[1] != str(have):
             have = 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
@@ -203,7 +203,7 @@ def _attempt(
 
 
 def _unpacked(answer: requests.Response) -> bool:
-    """Whether a body comes packed, though none was asked for, and is unpacked as it arrives."""
+    """Return whether a body is compressed, unasked, and is unpacked as it arrives."""
     packing = answer.headers.get("Content-Encoding", "").strip().lower()
     if packing in {"", "identity"}:
         return False

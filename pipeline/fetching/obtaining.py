@@ -42,7 +42,7 @@ class Errand(NamedTuple):
 
 
 class OtherBytesError(FetchError):
-    """What was brought is not what is declared."""
+    """The download is not the declared file."""
 
 
 def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) -> bool:
@@ -82,13 +82,13 @@ def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) 
 
 
 def _verified(source: Source, file: File, part: Path, staged: Path, network: Network) -> bool:
-    """Make the file of what was brought; return whether it was compared with anything.
+    """Make the file from the download; return whether it was compared with a hash.
 
     Raises OtherBytesError where it differs, and ArchiveError.
     """
     whole = file.archive_sha256 if source.member else None
-    if whole and (found := raw_files.digest(part)) != whole:
-        raise _other(source, f"sha256 of the archive is {found}, declared is {whole}")
+    if whole and (actual := raw_files.digest(part)) != whole:
+        raise _other(source, f"sha256 of the archive is {actual}, declared is {whole}")
     if source.member:
         archives.unpack(part, source.member, staged)
     else:
@@ -139,5 +139,5 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
 
 
 def short_name(place: str) -> str:
-    """A short name of its own for a path or an address."""
+    """Return a short name that is unique to a path or an address."""
     return f"{hashlib.sha256(place.encode()).hexdigest()[:12]}-{Path(place).name[:60]}"

@@ -175,7 +175,7 @@ def test_a_good_declaration_loads(tmp_path):
                 "[labels.entity]",
                 "[splits.dev]\nfiles = []\ncounts = { recods = 1 }\n[labels.entity]",
             ),
-            "counts: rejects, relations, did you mean 'records'?",
+            "rejects, relations, did you mean 'records'?",
         ),
         (("[labels.entity]", "[descriptions]\nx = 'y'\n[labels.entity]"), "of no label: ['x']"),
         (("[labels.entity]", "[quality]\nuse = 'with care'\n[labels.entity]"), "without why"),
