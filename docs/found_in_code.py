@@ -85,8 +85,7 @@ def _in_words(kind):
     if name == "ListType":
         return f"a list of: {_in_words(kind.item_type)}"
     if name == "DictType":
-        keys = re.fullmatch(r"\^\((.*)\)\$", kind.key_type.pattern or "")
-        of = f"{', '.join(keys[1].split('|'))}" if keys else "any name"
+        of = ", ".join(getattr(kind.key_type, "values", ())) or "any name"
         return f"a table; keys: {of}; values: {_in_words(kind.value_type)}"
     return {"StrType": "text", "BoolType": "`true` or `false`", "NoneType": "`null`"}[name]
 

@@ -229,7 +229,7 @@ def standardized(similarity: Any, among: Any) -> Any:
     return np.round((similarity - known.mean()) / deviation, _DIGITS)
 
 
-def inner_products(block_list: list[Block]) -> Any:
+def inner_products(blocks: list[Block]) -> Any:
     """The sum of the blocks' similarities, labels x labels.
 
     Coordinates are rounded to integers small enough that float32 adds up their products exactly,
@@ -237,10 +237,10 @@ def inner_products(block_list: list[Block]) -> Any:
     """
     scales = []
     for side in ("query", "key"):
-        squares = [((m := getattr(b, side)) * m).sum(axis=1) * b.factor for b in block_list]
+        squares = [((m := getattr(b, side)) * m).sum(axis=1) * b.factor for b in blocks]
         scales.append(LENGTH / max(float(np.sqrt(np.sum(squares, axis=0).max())), 1e-9))
-    inner = np.zeros((block_list[0].query.shape[0],) * 2)
-    for block in block_list:
+    inner = np.zeros((blocks[0].query.shape[0],) * 2)
+    for block in blocks:
         root = np.sqrt(block.factor)
         query, key = (
             np.rint(rows * (root * scale)).astype(np.float32)

@@ -99,7 +99,7 @@ def _dictionary(
 ) -> Done:
     """Write the dictionary of one dataset, and the account of it."""
     dataset, folder = item
-    evidences = gather(
+    evidence_by_task = gather(
         dataset,
         dictionary_tasks(dataset),
         clean / dataset.id,
@@ -107,7 +107,7 @@ def _dictionary(
         settings.mentions_per_label,
     )
     tasks, accounts = {}, {}
-    for evidence in evidences:
+    for evidence in evidence_by_task:
         if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
             with _libraries().limit(limits=1, user_api="blas"):
@@ -121,7 +121,7 @@ def _dictionary(
         "source": dataset.source,
         "encoder": settings.encoder if reference is None else "imported",
         **about,
-        "split": next((e.split for e in evidences if e.split), None),
+        "split": next((e.split for e in evidence_by_task if e.split), None),
         "tasks": tasks,
     }
     summary = {"split": content["split"], "tasks": accounts}
@@ -221,7 +221,7 @@ def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
     confused = confusions(evidence, YARDSTICK, soft=False)
     covered = coverage(confused, chosen)
     mass = off_diagonal(confused).sum(axis=1)
-    chance = [len(negatives) / max(len(labels) - 1, 1) for negatives in chosen]
+    chance = [len(near) / max(len(labels) - 1, 1) for near in chosen]
     return {
         "labels": len(labels),
         "neighbours": sum(map(len, chosen)),
