@@ -3,6 +3,7 @@
 Skipped where there is no browser; but not where IEPILE_RAW is set, as in continuous integration.
 """
 
+import importlib.resources
 import json
 import os
 import shutil
@@ -373,6 +374,23 @@ def test_it_can_be_read_and_used_without_eyes_and_mouse(browser, address):
         assert run(f"{every}.filter(x => {fault}).length", selector) == 0, selector
     names = run("return [...document.querySelectorAll('[id]')].map(x => x.id)")
     assert len(names) == len({*names})
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, scheme, address):
+    scheme = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    visit(browser, address)
+    axe = importlib.resources.files("axe_core_python") / "axe.min.js"
+    browser.execute_script(axe.read_text(encoding="utf-8"))
+
+    result = browser.execute_async_script("axe.run().then(arguments[0])")
+
+    faults = [(v["id"], [node["html"] for node in v["nodes"]]) for v in result["violations"]]
+    assert faults == []
+    assert len(result["passes"]) > 30
+    assert texts(browser, "#warning") != [""]
 
 
 def test_the_keyboard_skips_to_the_content(browser):
