@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NAME: Final = np.uint64(0x4E41)
 
 
-def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind: Any) -> Any:
+def assembled(table: Any, asking: Asking, answers: Answers, batches: Batches, kind: Any) -> Any:
     """Put the columns together: every string is joined from fragments that exist once."""
     dataset, task, split = asking.dataset, asking.task, asking.split
     count = len(batches.row)
@@ -43,22 +43,22 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     row = pa.array(batches.row)
 
     at = np.full(kind.shape, -1, np.int64)
-    at[found.row, found.code] = np.arange(len(found.row))
+    at[answers.row, answers.code] = np.arange(len(answers.row))
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
     in_pairs = "pair" in table.column_names
     form = asking.settings.role_values if task in LISTED else "published"
     asks = "RE_PAIR" if in_pairs else task if form == "published" else f"{task}_{form.upper()}"
     if form != "published":
-        found = found._replace(value=_in_form(form, task, found.value))
+        answers = answers._replace(value=_in_form(form, task, answers.value))
     texts = texts_for(asking.settings.templates, asks, dataset.language, split)
     names, number = _names(asking, ids)
     name = number(owner, code)
     key = names.take(pa.array(name))
     absent = asking.absent or ""
-    pair = _pairs(absent, names, name, found, number(found.row, found.code), answer)
+    pair = _pairs(absent, names, name, answers, number(answers.row, answers.code), answer)
     output = _outputs(table, asking, (offsets, owner, code, key, pair))
-    items, brackets = _items(asking, found, (ids, owner, code, answer), key)
+    items, brackets = _items(asking, answers, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
         openings(texts, ids, row),
@@ -103,9 +103,9 @@ def _in_form(form: str, task: str, values: Any) -> Any:
     answers = [orjson.loads(text) for text in values.to_pylist()]
     for answer in answers:
         slots = answer.values() if task == "KG" else (event["arguments"] for event in answer)
-        for own in slots:
-            for role, value in own.items():
-                own[role] = write(value)
+        for by_role in slots:
+            for role, value in by_role.items():
+                by_role[role] = write(value)
     return pa.array(map(dumps, answers), pa.string())
 
 
@@ -139,10 +139,10 @@ def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
     shown, schemas = asking.answer_keys(), tasks.schemas(asking.dataset, asking.task)
     aliases = asking.dataset.aliases
     alone = all(schemas[key] == key for key in asking.labels)
-    names = [[own, *aliases.get(own, ())] if alone else [own] for own in shown]
-    sizes = np.array([len(own) for own in names], np.int64)
+    names = [[key, *aliases.get(key, ())] if alone else [key] for key in shown]
+    sizes = np.array([len(variants) for variants in names], np.int64)
     first = np.cumsum(sizes) - sizes
-    flat = json_strings(pa.array([name for own in names for name in own], pa.string()))
+    flat = json_strings(pa.array([name for variants in names for name in variants], pa.string()))
     if not (sizes > 1).any():
         return flat, lambda row, code: first[code]  # noqa: ARG005
     keys = hashing.mix64(
@@ -152,19 +152,19 @@ def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
     return flat, lambda row, code: first[code] + turns[row, code]
 
 
-def _pairs(absent: str, names: Any, name: Any, found: Answers, known: Any, answer: Any) -> Any:
+def _pairs(absent: str, names: Any, name: Any, answers: Answers, known: Any, answer: Any) -> Any:
     """The key and value of every label asked, of which most are those of an absent one.
 
-    `name` numbers the names of what is asked, `known` those of the answers found.
+    `name` numbers the names of what is asked, `known` those of the answers answers.
     """
     without = pc.binary_join_element_wise(names, absent, ": ")
-    present = pc.binary_join_element_wise(names.take(pa.array(known)), found.value, ": ")
+    present = pc.binary_join_element_wise(names.take(pa.array(known)), answers.value, ": ")
     at = np.where(answer >= 0, len(names) + answer, name)
     return pa.concat_arrays([without, present]).take(pa.array(at))
 
 
 def _items(
-    asking: Asking, found: Answers, slots: tuple[Any, Any, Any, Any], names: Any
+    asking: Asking, answers: Answers, slots: tuple[Any, Any, Any, Any], names: Any
 ) -> tuple[Any, str]:
     """The schema item of every label asked, and the brackets around those of an instruction.
 
@@ -173,18 +173,18 @@ def _items(
     """
     ids, owner, code, answer = slots
     asked = asking.labels
-    if found.schema is not None:
-        return found.schema.take(pa.array(answer)), "[]"
+    if answers.schema is not None:
+        return answers.schema.take(pa.array(answer)), "[]"
     phrased = phrasings(asking.dataset)
     phrasing = phrasing_of(ids.to_pylist(), len(phrased))
     at = pa.array(phrasing[owner] * len(asked) + code)
-    schemas = [tasks.schemas(own, asking.task) for own in phrased]
+    schemas = [tasks.schemas(variant, asking.task) for variant in phrased]
     every = [schema[key] for schema in schemas for key in asked]
     if every[: len(asked)] != [*asked]:
         return pa.array(map(dumps, every), pa.string()).take(at), "[]"
     if asking.dataset.descriptions.keys().isdisjoint(asked):
         return names, "[]"
-    texts = [dumps(own.descriptions.get(key, "")) for own in phrased for key in asked]
+    texts = [dumps(variant.descriptions.get(key, "")) for variant in phrased for key in asked]
     return pc.binary_join_element_wise(names, pa.array(texts, pa.string()).take(at), ": "), "{}"
 
 

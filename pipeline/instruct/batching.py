@@ -64,19 +64,19 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     kind = kinds(positive, near)
     order = np.lexsort((keys, kind), axis=-1)
     columns = (kind, order, mix64(keys ^ _SHUFFLE), mix64(keys ^ _INSIDE))
-    found: list[tuple[int, int, list[int]]] = []
+    batch_rows: list[tuple[int, int, list[int]]] = []
     for row, lists in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        own = _Record(*lists)
+        record = _Record(*lists)
         if settings.remainder == "reference":
-            batches = [*enumerate(_reference(own.shuffled(k), k))]
+            batches = [*enumerate(_reference(record.shuffled(k), k))]
         else:
-            sets = _filled(_grouped(own, near, k, settings.grouping), own, k)
-            sets = [sorted(batch, key=own.inside.__getitem__) for batch in sets]
-            batches = _capped(sets, own.kind, settings.pure_negative_ratio)
-        found += [(row, number, batch) for number, batch in batches]
+            sets = _filled(_grouped(record, near, k, settings.grouping), record, k)
+            sets = [sorted(batch, key=record.inside.__getitem__) for batch in sets]
+            batches = _capped(sets, record.kind, settings.pure_negative_ratio)
+        batch_rows += [(row, number, batch) for number, batch in batches]
     width = k + max(1, k // 2) if settings.remainder == "reference" else k
-    padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in found]
-    owner, numbers = np.array([each[:2] for each in found], np.int64).reshape(-1, 2).T
+    padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in batch_rows]
+    owner, numbers = np.array([each[:2] for each in batch_rows], np.int64).reshape(-1, 2).T
     return Batches(owner, numbers, np.array(padded, np.int64).reshape(-1, width)), kind
 
 
@@ -99,9 +99,9 @@ class _Record(NamedTuple):
         return sorted(self.chosen(k), key=self.shuffle.__getitem__)
 
 
-def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
+def _grouped(record: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
     """Return the chosen labels in as few batches as hold them, each of at most `k` labels."""
-    chosen = own.shuffled(k) if grouping == "shuffle" else own.chosen(k)
+    chosen = record.shuffled(k) if grouping == "shuffle" else record.chosen(k)
     count = -(-len(chosen) // k)
     if grouping == "shuffle":
         return [chosen[n * k : (n + 1) * k] for n in range(count)]
@@ -109,11 +109,11 @@ def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
         return [chosen[n::count] for n in range(count)]
     # By "contrast" a hard negative stands beside the positive that it is nearest to, nearest first,
     # while there is room. The others take the places that are left, as round-robin deals them.
-    positive = [label for label in chosen if own.kind[label] == POSITIVE]
+    positive = [label for label in chosen if record.kind[label] == POSITIVE]
     batches = [positive[n::count] for n in range(count)]
     wanted = []
     for place, label in enumerate(chosen):
-        if own.kind[label] == HARD:
+        if record.kind[label] == HARD:
             ranks = near[positive, label].tolist()
             rank, n = min((rank, n) for n, rank in enumerate(ranks) if rank >= 0)
             wanted.append((n % count, rank, place, label))
@@ -128,13 +128,13 @@ def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
     return batches
 
 
-def _filled(batches: list[list[int]], own: _Record, k: int) -> list[list[int]]:
+def _filled(batches: list[list[int]], record: _Record, k: int) -> list[list[int]]:
     """Fill every batch up to `k`: unused labels first, each once, then labels asked elsewhere.
 
     Among labels asked elsewhere negatives come before positives.
     """
-    fresh = iter(own.order[len(own.chosen(k)) :])
-    again = sorted(own.order, key=lambda label: own.kind[label] == POSITIVE)
+    fresh = iter(record.order[len(record.chosen(k)) :])
+    again = sorted(record.order, key=lambda label: record.kind[label] == POSITIVE)
     for batch in batches:
         batch.extend(islice(fresh, k - len(batch)))
         if len(batch) < k:
@@ -151,7 +151,7 @@ def _capped(
     """
     best = [min(kind[label] for label in batch) for batch in batches]
     positive = best.count(POSITIVE)
-    pure = sorted((own, n) for n, own in enumerate(best) if own != POSITIVE)
+    pure = sorted((best_kind, n) for n, best_kind in enumerate(best) if best_kind != POSITIVE)
     if ratio is not None:
         pure = pure[: int(ratio * positive) if positive else 1]
     stay = {n for _, n in pure}

@@ -105,36 +105,37 @@ def order(ids: Any) -> Any:
 
 
 def chosen(
-    found: Sequence[Shard], settings: Instruct, workers: Workers | int = 1
+    listed_shards: Sequence[Shard], settings: Instruct, workers: Workers | int = 1
 ) -> tuple[dict[Path, bytes], dict[str, Any]]:
     """(path -> the `order` of the records to be asked, as bytes; what the choice covers).
 
     Where the budget has room for all records, there is no path, and all are asked.
     """
     budget = settings.budget or 0
-    whole = _summed(found, engines.run(_counted, found, workers, _name))
-    rows = sum(_rows(own.sets, settings) for own in whole.values())
-    there = np.concatenate([own.labels[:-1] > 0 for own in whole.values()])
+    whole = _summed(listed_shards, engines.run(_counted, listed_shards, workers, _name))
+    rows = sum(_rows(covered.sets, settings) for covered in whole.values())
+    there = np.concatenate([covered.labels[:-1] > 0 for covered in whole.values()])
     summary = {"rows": budget, "all": _summary(whole.values(), there)}
     if rows <= budget * _PARTS:
         return {}, summary
-    most = _level(np.concatenate([own.labels for own in whole.values()]), _CHOICE * budget)
+    most = _level(np.concatenate([covered.labels for covered in whole.values()]), _CHOICE * budget)
     draw = partial(_drawn, most=most, share=budget * _PARTS / rows)
-    drawn = [*engines.run(draw, found, workers, _name)]
-    random = _summed(found, [covered for _, covered in drawn])
+    drawn = [*engines.run(draw, listed_shards, workers, _name)]
+    random = _summed(listed_shards, [covered for _, covered in drawn])
     pool: dict[str, Records] = {}
-    for shard, (records, _) in zip(found, drawn, strict=True):
+    for shard, (records, _) in zip(listed_shards, drawn, strict=True):
         before = [pool[shard.dataset]] if shard.dataset in pool else []
         pool[shard.dataset] = _lowest(_joined([*before, records]), most)
-    languages = {shard.dataset: shard.language for shard in found}
+    languages = {shard.dataset: shard.language for shard in listed_shards}
     taken = _taken(pool, languages, settings)
-    keys = {name: np.sort(own.key[taken[name]]) for name, own in pool.items()}
+    keys = {name: np.sort(records.key[taken[name]]) for name, records in pool.items()}
     covered = {
-        name: _covered(own.only(taken[name]), len(whole[name].labels)) for name, own in pool.items()
+        name: _covered(records.only(taken[name]), len(whole[name].labels))
+        for name, records in pool.items()
     }
     summary["random"] = _summary(random.values(), there)
     summary["chosen"] = _summary(covered.values(), there)
-    return {shard.path: keys[shard.dataset].tobytes() for shard in found}, summary
+    return {shard.path: keys[shard.dataset].tobytes() for shard in listed_shards}, summary
 
 
 def _name(shard: Shard) -> str:
@@ -160,7 +161,7 @@ def _read(shard: Shard) -> tuple[Records, int]:
     table = kept(shard.path, shard.dedupe, _COLUMNS)
     count, labels = table.num_rows, 0
     sets = np.zeros((count, len(TASKS), 2), np.int64)
-    own: dict[str, Any] = {}
+    places_by_column: dict[str, Any] = {}
     for asking in shard.asked:
         units = pairs.by_pair(table) if asking.way == "pair" else table
         owner = pc.index_in(units["id"], value_set=table["id"].combine_chunks()).to_numpy()
@@ -168,11 +169,11 @@ def _read(shard: Shard) -> tuple[Records, int]:
         held = np.unique(np.stack(tasks.held(asking.dataset, asking.task, units), 1), axis=0)
         positives = np.bincount(held[:, 0], minlength=len(owner))
         np.add.at(sets[:, TASKS.index(asking.task)], owner, _sets(asking, positives))
-        if tasks.COLUMNS[asking.task] not in own:
+        if tasks.COLUMNS[asking.task] not in places_by_column:
             place = np.unique(np.stack([owner[held[:, 0]], held[:, 1] + labels], 1), axis=0)
-            own[tasks.COLUMNS[asking.task]] = place
+            places_by_column[tasks.COLUMNS[asking.task]] = place
             labels += size
-    marks = np.concatenate([np.zeros((0, 2), np.int64), *own.values()])
+    marks = np.concatenate([np.zeros((0, 2), np.int64), *places_by_column.values()])
     bare = np.setdiff1d(np.arange(count), marks[:, 0])
     row = np.concatenate([marks[:, 0], bare])
     code = np.concatenate([marks[:, 1], np.full(len(bare), labels)])
@@ -253,7 +254,7 @@ def _taken(
 ) -> dict[str, Any]:
     """Dataset -> which of its records are taken, bool."""
     every = _joined([*pool.values()])
-    sizes = [len(own.key) for own in pool.values()]
+    sizes = [len(records.key) for records in pool.values()]
     dataset = np.repeat(np.arange(len(pool)), sizes)
     script = np.array([languages[name] == "zh" for name in pool], np.int64)[dataset]
     # Half octaves are the ranges of lengths.
@@ -282,12 +283,12 @@ def _taken(
         if not queues[n]:
             heappop(heap)
             continue
-        one = queues[n].pop()
-        taken[one] = True
-        for other in owed_of[one]:
+        picked = queues[n].pop()
+        taken[picked] = True
+        for other in owed_of[picked]:
             counts[other] += 1
-        at = int(dataset[one])
-        totals[at] += every.sets[one]
+        at = int(dataset[picked])
+        totals[at] += every.sets[picked]
         before, rows[at] = rows[at], _rows(totals[at], settings)
         spent += rows[at] - before
     ends = np.cumsum(sizes)
@@ -301,8 +302,8 @@ def _owed(kinds: Sequence[tuple[Any, Any]]) -> tuple[Any, Any, list[int]]:
     """
     numbers: list[Any] = []
     weight: list[int] = []
-    for _, own in kinds:
-        distinct, number = np.unique(own, axis=0, return_inverse=True)
+    for _, categories in kinds:
+        distinct, number = np.unique(categories, axis=0, return_inverse=True)
         numbers.append(number.ravel() + len(weight))
         weight += [len(distinct)] * len(distinct)
     return np.concatenate([record for record, _ in kinds]), np.concatenate(numbers), weight
@@ -323,7 +324,7 @@ def _grouped(group: Any, value: Any, turn: Any, groups: int) -> list[list[int]]:
     """The values of each group, those of the highest turn last."""
     at = np.lexsort((turn, group))
     bounds = np.searchsorted(group[at], np.arange(1, groups))
-    return [own.tolist() for own in np.split(value[at], bounds)]
+    return [values.tolist() for values in np.split(value[at], bounds)]
 
 
 def _covered(records: Records, labels: int) -> Covered:
@@ -335,21 +336,21 @@ def _covered(records: Records, labels: int) -> Covered:
     )
 
 
-def _summed(found: Sequence[Shard], parts: Iterable[Covered]) -> dict[str, Covered]:
+def _summed(listed_shards: Sequence[Shard], parts: Iterable[Covered]) -> dict[str, Covered]:
     """Dataset -> what its shards cover together."""
     whole: dict[str, Covered] = {}
-    for shard, part in zip(found, parts, strict=True):
-        own = whole.get(shard.dataset)
-        whole[shard.dataset] = part if own is None else Covered(*map(add, own, part))
+    for shard, part in zip(listed_shards, parts, strict=True):
+        before = whole.get(shard.dataset)
+        whole[shard.dataset] = part if before is None else Covered(*map(add, before, part))
     return whole
 
 
 def _summary(covered: Iterable[Covered], there: Any) -> dict[str, Any]:
     """What some records cover: those of the labels that are `there`, datasets, lengths."""
     covered = [*covered]
-    labels = np.concatenate([own.labels[:-1] for own in covered])[there]
-    datasets = np.array([own.lengths.total() for own in covered])
-    lengths = sum((own.lengths for own in covered), Counter())
+    labels = np.concatenate([part.labels[:-1] for part in covered])[there]
+    datasets = np.array([part.lengths.total() for part in covered])
+    lengths = sum((part.lengths for part in covered), Counter())
     sizes = np.array(sorted(lengths), np.int64)
     passed = np.cumsum([lengths[size] for size in sizes.tolist()])
     at = [int(np.searchsorted(passed, passed[-1] * q / 100)) for q in _QUANTILES if len(passed)]

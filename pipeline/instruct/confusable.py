@@ -81,7 +81,7 @@ def parted(names: Sequence[str], near: Any, together: Any, k: int, ways: int, se
     every = np.arange(ways)
     left = np.tile(np.bincount(together), (ways, 1))
     linked = np.tile(close.sum(axis=0), (ways, 1))
-    found = np.full((ways, sets, size), -1, np.int64)
+    sets_of_ways = np.full((ways, sets, size), -1, np.int64)
     for number in range(sets):
         short = number >= sets - (sets * size - labels)
         cost = -labels * np.minimum(linked, size - 1)  # who has near labels enough begins a set
@@ -92,16 +92,16 @@ def parted(names: Sequence[str], near: Any, together: Any, k: int, ways: int, se
                 # Of those that may not meet, one goes into every set that is left.
                 must = (left >= sets - number) & ~taken
                 rank += (np.where(taken, _FAR // 2, 0) - np.where(must, _FAR // 4, 0))[:, together]
-            own = rank.argmin(axis=1)
-            found[:, number, place] = own
-            turn[every, own] += _FAR
-            left[every, together[own]] -= 1
-            taken[every, together[own]] = True
-            linked -= close[own]
+            nearest = rank.argmin(axis=1)
+            sets_of_ways[:, number, place] = nearest
+            turn[every, nearest] += _FAR
+            left[every, together[nearest]] -= 1
+            taken[every, together[nearest]] = True
+            linked -= close[nearest]
             # What is near to the first goes before what is near to the others.
-            further = distance[own]
+            further = distance[nearest]
             cost = np.minimum(cost, further + labels * labels) if place else further
-    return found
+    return sets_of_ways
 
 
 def _distances(near: Any) -> Any:
@@ -127,13 +127,13 @@ def completed(sets: Any, near: Any, together: Any, frequency: Any) -> Any:
     sets = sets.copy()
     for way in sets:
         number = np.flatnonzero(way[:, -1] < 0)
-        own = way[number, :-1]
-        cost = np.tile(4 * labels * common, (len(own), 1))
-        cost += np.min([distance[column] for column in own.T], axis=0)
-        alike = np.zeros((len(own), together.max() + 1), bool)
-        np.put_along_axis(alike, together[own], values=True, axis=1)
+        members = way[number, :-1]
+        cost = np.tile(4 * labels * common, (len(members), 1))
+        cost += np.min([distance[column] for column in members.T], axis=0)
+        alike = np.zeros((len(members), together.max() + 1), bool)
+        np.put_along_axis(alike, together[members], values=True, axis=1)
         cost += 16 * labels * alike[:, together]
-        np.put_along_axis(cost, own, _FAR, axis=1)
+        np.put_along_axis(cost, members, _FAR, axis=1)
         way[number, -1] = cost.argmin(axis=1)
     return sets
 
@@ -143,10 +143,10 @@ def counted(sets: Any, positive: Any, times: Any) -> Any:
 
     `positive` is rows x labels, bool; `times` how many records each row stands for.
     """
-    found = np.zeros(sets.shape[:2], np.int64)
-    for way, own in enumerate(sets):
-        found[way] = times @ positive[:, own].any(axis=2)
-    return found
+    times_of_sets = np.zeros(sets.shape[:2], np.int64)
+    for way, labels_of_sets in enumerate(sets):
+        times_of_sets[way] = times @ positive[:, labels_of_sets].any(axis=2)
+    return times_of_sets
 
 
 def chances(counts: Any, records: int, ratio: float | None) -> Any:

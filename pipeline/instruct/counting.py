@@ -36,13 +36,13 @@ def held(table: Any, asking: Asking) -> tuple[bytes, list[int]]:
     return bits.tobytes(), times.tolist()
 
 
-def sets_of(asking: Asking, found: Sequence[tuple[bytes, list[int]]]) -> Sets:
+def sets_of(asking: Asking, held_by_table: Sequence[tuple[bytes, list[int]]]) -> Sets:
     """The sets of labels that train records are asked, from what is `held` in their tables."""
     labels = len(asking.labels)
-    packed = np.frombuffer(b"".join(bits for bits, _ in found), np.uint8)
+    packed = np.frombuffer(b"".join(bits for bits, _ in held_by_table), np.uint8)
     rows, at = np.unique(packed.reshape(-1, -(-labels // 8)), axis=0, return_inverse=True)
     times = np.zeros(len(rows), np.int64)
-    np.add.at(times, at, np.array([n for _, own in found for n in own], np.int64))
+    np.add.at(times, at, np.array([n for _, counts in held_by_table for n in counts], np.int64))
     positive = np.unpackbits(rows, axis=1, count=labels).astype(bool)
     called = tasks.sources(asking.dataset, asking.task)
     return confusable.sets_of(
@@ -84,7 +84,7 @@ def _partners(asking: Asking) -> list[tuple[int, int]]:
         return []
     number = {key: n for n, key in enumerate(asking.labels)}
     brought = implied(asking.dataset, asking.task)
-    linked = ((key, other) for key, own in brought.items() for other in own)
+    linked = ((key, other) for key, others in brought.items() for other in others)
     return [(number[a], number[b]) for a, b in linked if a in number and b in number]
 
 
@@ -94,5 +94,5 @@ def _groups(keys: Sequence[str], partners: Sequence[tuple[int, int]]) -> Any:
     group = [number[key] for key in keys]
     for one, other in partners:
         old, new = group[other], group[one]
-        group = [new if own == old else own for own in group]
+        group = [new if current == old else current for current in group]
     return np.unique(group, return_inverse=True)[1]

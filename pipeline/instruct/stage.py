@@ -95,8 +95,8 @@ def instruct(
     qualified: set[tuple[str, str]] = set()
     if settings.conflicts == "qualify":
         gather = partial(_labels, clean=clean, dedupe=dedupe)
-        found = engines.run(gather, corpus or datasets, workers, attrgetter("id"))
-        labels = {d.id: own for d, own in zip(corpus or datasets, found, strict=True)}
+        parts = engines.run(gather, corpus or datasets, workers, attrgetter("id"))
+        labels = {d.id: part for d, part in zip(corpus or datasets, parts, strict=True)}
         qualified = atlas.qualified(atlas.compared(labels, pairs_by_hand)["conflicts"])
     asked = [*_budgeted(corpus or datasets, clean, dedupe, settings)] if settings.budget else []
     chosen, summary = budget.chosen(asked, settings, workers) if asked else ({}, {})
@@ -104,9 +104,9 @@ def instruct(
         jobs: list[Job] = []
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
-            own = None if dedupe is None else dedupe / dataset.id
+            deduped = None if dedupe is None else dedupe / dataset.id
             dictionary = dictionaries[dataset.id]
-            jobs += _jobs(dataset, clean / dataset.id, own, dictionary, folder, settings)
+            jobs += _jobs(dataset, clean / dataset.id, deduped, dictionary, folder, settings)
             if summary:
                 shards.write_json(summary, folder / "budget.json")
         jobs = [
@@ -129,8 +129,8 @@ def instruct(
 
 
 def _labels(dataset: Dataset, clean: Path, dedupe: Path | None) -> atlas.Labels:
-    own = None if dedupe is None else dedupe / dataset.id
-    return atlas.gathered(dataset, clean / dataset.id, own)
+    deduped = None if dedupe is None else dedupe / dataset.id
+    return atlas.gathered(dataset, clean / dataset.id, deduped)
 
 
 def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
@@ -240,15 +240,15 @@ def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
 
 def instructions(table: Any, asking: Asking) -> Any:
     """The table of `INSTRUCTIONS` that a table of kept records gives for one task."""
-    asking = asking._replace(dataset=_told(asking))
+    asking = asking._replace(dataset=_described(asking))
     if asking.way == "pair":
         table = pairs.by_pair(table)
-    found = _recoded(tasks.answers(asking.dataset, asking.task, table), asking)
+    answers = _recoded(tasks.answers(asking.dataset, asking.task, table), asking)
     ids = pairs.unit_ids(table)
     positive = np.zeros((len(ids), len(asking.labels)), bool)
-    positive[found.row, found.code] = True
+    positive[answers.row, answers.code] = True
     batches, kind = batched(ids, positive, asking)
-    return assembled(table, asking, found, batches, kind)
+    return assembled(table, asking, answers, batches, kind)
 
 
 def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches, Any]:
@@ -283,7 +283,7 @@ def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches,
     return batches, kind
 
 
-def _told(asking: Asking) -> Dataset:
+def _described(asking: Asking) -> Dataset:
     """The dataset with the descriptions and aliases that the parameters want to be used.
 
     Only train records are asked by other names and in other words: in dev and test every model is
@@ -299,9 +299,9 @@ def _told(asking: Asking) -> Dataset:
     )
 
 
-def _recoded(found: Answers, asking: Asking) -> Answers:
+def _recoded(answers: Answers, asking: Asking) -> Answers:
     """The answers with codes that number the labels asked."""
-    code = asking.numbers()[found.code]
+    code = asking.numbers()[answers.code]
     keep = pa.array(np.flatnonzero(code >= 0))
-    schema = None if found.schema is None else found.schema.take(keep)
-    return Answers(found.row[code >= 0], code[code >= 0], found.value.take(keep), schema)
+    schema = None if answers.schema is None else answers.schema.take(keep)
+    return Answers(answers.row[code >= 0], code[code >= 0], answers.value.take(keep), schema)

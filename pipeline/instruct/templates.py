@@ -41,7 +41,7 @@ class _Row(msgspec.Struct):
     instruction: str
 
 
-class _Told(msgspec.Struct):
+class _Instruction(msgspec.Struct):
     instruction: str
 
 
@@ -57,7 +57,7 @@ def templates(named: str = "default") -> Texts:
         raise DeclarationError("there is no such file of templates", where=path, todo=_TODO)
     stat = path.stat()
     given = _read(path, (stat.st_mtime_ns, stat.st_size))
-    return {task: {**own, **given.get(task, {})} for task, own in _read(OURS).items()}
+    return {task: {**ours, **given.get(task, {})} for task, ours in _read(OURS).items()}
 
 
 @cache
@@ -70,8 +70,8 @@ def _read(path: Path, version: object = None) -> Texts:
         texts = {}
         for task, text in _of_rows(path):
             language = "en" if text.isascii() else "zh"
-            own = texts.setdefault(task, {}).setdefault(language, [])
-            own += [text] if text not in own else []
+            listed = texts.setdefault(task, {}).setdefault(language, [])
+            listed += [text] if text not in listed else []
     known = (
         *TASKS,
         "RE_PAIR",
@@ -81,7 +81,7 @@ def _read(path: Path, version: object = None) -> Texts:
         raise DeclarationError(
             f"templates of no task: {unknown}", where=path, todo=f"use {', '.join(known)}"
         )
-    empty = [f"{task} {lang}" for task, own in texts.items() for lang in own if not own[lang]]
+    empty = [f"{task} {lang}" for task, langs in texts.items() for lang in langs if not langs[lang]]
     if empty or not texts:
         what = f"no template for {', '.join(empty)}" if empty else "no template"
         raise DeclarationError(what, where=path, todo=_TODO)
@@ -94,7 +94,7 @@ def _of_rows(path: Path) -> Iterator[tuple[str, str]]:
         for n, line in enumerate(lines, 1):
             try:
                 row = msgspec.json.decode(line, type=_Row)
-                yield row.task, msgspec.json.decode(row.instruction, type=_Told).instruction
+                yield row.task, msgspec.json.decode(row.instruction, type=_Instruction).instruction
             except (msgspec.DecodeError, UnicodeDecodeError) as problem:
                 what = f"this is no row with a task and an instruction: {problem}"
                 raise DeclarationError(what, where=f"{path}:{n}", todo=_TODO) from None
@@ -115,6 +115,6 @@ def openings(texts: Sequence[str], ids: Any, row: Any) -> Any:
 
 def texts_for(named: str, task: str, language: str, split: str) -> list[str]:
     """The texts for a task: all of them in train, the first in dev and test, which ask alike."""
-    own = templates(named)[task]
-    texts = own.get(language, own["en"])
+    by_language = templates(named)[task]
+    texts = by_language.get(language, by_language["en"])
     return texts if split == "train" else texts[:1]
