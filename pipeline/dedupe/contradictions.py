@@ -72,7 +72,7 @@ class Found:
             names = self._plan.name(one.dataset), self._plan.name(other.dataset)
             for label in odd:
                 self._counts[*names, *label] += 1
-                said = [sorted(own.get(label, ())) for own in (left, right)]
+                said = [sorted(by_label.get(label, ())) for by_label in (left, right)]
                 examples = self._examples.setdefault((*names, *label), [])
                 examples.append({"ids": [one.id, other.id], "answers": said})
                 self._examples[*names, *label] = _first(examples)
@@ -96,8 +96,8 @@ def _labels(dataset: Dataset, *, complete: bool) -> set[tuple[str, str]]:
     }
     return {
         (kind, label)
-        for kind, own in _KINDS.items()
-        if asked & {*own}
+        for kind, tasks in _KINDS.items()
+        if asked & {*tasks}
         for label in dataset.labels_of(kind)
     }
 

@@ -51,21 +51,21 @@ Group = tuple[Shard, ...]
 
 def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
     """All shards of the datasets, which `clean` has a folder for each of."""
-    found: list[Shard] = []
+    listed: list[Shard] = []
     for n, dataset in enumerate(datasets):
         for split, path in record_shards(clean / dataset.id):
             file = shards.metadata(path)
             size = sum(file.row_group(k).total_byte_size for k in range(file.num_row_groups))
-            found.append(Shard(len(found), n, split, path, file.num_rows, size))
-    return tuple(found)
+            listed.append(Shard(len(listed), n, split, path, file.num_rows, size))
+    return tuple(listed)
 
 
-def grouped(found: Sequence[Shard]) -> list[Group]:
+def grouped(listed: Sequence[Shard]) -> list[Group]:
     """The shards in groups, each the work of one job: no more of them than a file has parts."""
-    most = max(_GROUP, 2 * sum(shard.size for shard in found) // shuffle.FAN)
+    most = max(_GROUP, 2 * sum(shard.size for shard in listed) // shuffle.FAN)
     groups: list[list[Shard]] = []
     left = 0
-    for shard in found:
+    for shard in listed:
         if shard.size > left:
             groups.append([])
             left = most
@@ -101,9 +101,9 @@ class Plan(NamedTuple):
 
     def policy(self, dataset: int, split: str) -> Policy:
         """Return what becomes of a text with different annotations in one split of a dataset."""
-        own = self.datasets[dataset]
-        default = "merge" if own.one_annotation_per_row else self.settings.conflicts[split]
-        return own.conflicts.get(split, default)
+        declared = self.datasets[dataset]
+        default = "merge" if declared.one_annotation_per_row else self.settings.conflicts[split]
+        return declared.conflicts.get(split, default)
 
 
 def one_pass(
@@ -175,10 +175,10 @@ def resolve(
 
     `merges` gets (place, place of the first) of every record whose annotations the first one gets.
     """
-    found = [*_within_splits([row for row in rows if row.split == "test"], plan, merges)]
-    yield from found
+    drops = [*_within_splits([row for row in rows if row.split == "test"], plan, merges)]
+    yield from drops
     # A test text that goes itself, as its rows contradict each other, is no reason to drop another.
-    gone = {row for row, _, _ in found}
+    gone = {row for row, _, _ in drops}
     tests: dict[int, Row] = {}
     for row in rows:
         if row.split == "test" and row not in gone:
@@ -240,14 +240,16 @@ def merged(table: Any) -> Iterator[Any]:
     ends = np.flatnonzero(np.diff(table[shuffle.KEY].to_numpy().astype(np.int64), append=-1)) + 1
     start = 0
     for piece in np.split(ends, np.flatnonzero(np.diff(ends // _AT_ONCE)) + 1):
-        own = table.slice(start, int(piece[-1]) - start)
-        records = from_table(own)
+        rows = table.slice(start, int(piece[-1]) - start)
+        records = from_table(rows)
         firsts = np.concatenate([[0], piece[:-1] - start]).astype(np.int64)
         made = []
         for begin, end in zip(firsts, piece - start, strict=True):
             first, *others = records[begin:end]
             made.append(merge([first, *(_moved(other, first.text) for other in others)]))
-        head = own.select(["id", "dataset", "split", "language"]).take(pa.array(firsts)).to_pydict()
+        head = (
+            rows.select(["id", "dataset", "split", "language"]).take(pa.array(firsts)).to_pydict()
+        )
         ids = head.pop("id")
         yield to_table(made, ids, **{name: values[0] for name, values in head.items()})
         start = int(piece[-1])

@@ -66,7 +66,7 @@ def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> Non
     one_pass("similar pairs", _compare, each, plan, workers)
     names = [f"{dataset.id}/near-duplicates" for dataset in plan.datasets]
     todo = [Step(plan.folder, name, n) for n, name in enumerate(names)]
-    report = [pair for own in steps(partial(_finish, plan=plan), todo, workers) for pair in own]
+    report = [pair for pairs in steps(partial(_finish, plan=plan), todo, workers) for pair in pairs]
     settings = plan.settings
     head = {"similarity": settings.near_duplicate_similarity, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, plan.folder / "near_duplicates.json")
@@ -162,10 +162,10 @@ def _texts(group: Group, table: Any) -> Any:
     tables = []
     for shard, _, wanted in by_shard(group, [table]):
         rows, back = np.unique(wanted, return_inverse=True)
-        found = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
-        texts = [normal_form(t) for t in found["text"].to_pylist()]
-        sizes = [minhash.NGRAM[like(language)] for language in found["language"].to_pylist()]
-        tables.append(pa.table([found["id"], texts, sizes], _TEXTS).take(pa.array(back)))
+        records = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
+        texts = [normal_form(t) for t in records["text"].to_pylist()]
+        sizes = [minhash.NGRAM[like(language)] for language in records["language"].to_pylist()]
+        tables.append(pa.table([records["id"], texts, sizes], _TEXTS).take(pa.array(back)))
     return pa.concat_tables(tables)
 
 
@@ -185,18 +185,18 @@ def _finish(number: int, plan: Plan) -> Done:
     #: Of each record that goes, its partner.
     drops: dict[int, str] = {}
     for (record, identifier), group in groupby(_similar(number, plan), key=lambda row: row[:2]):
-        own = plan.shard_of(record)
+        shard = plan.shard_of(record)
         seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         for _, _, partner, named, share in group:
             other = plan.shard_of(partner)
-            key = (SPLITS.index(own.split), plan.name(other.dataset), other.split, other.dataset)
+            key = (SPLITS.index(shard.split), plan.name(other.dataset), other.split, other.dataset)
             names_partner = {"partner": named, "similarity": round(share, 3)}
             seen.setdefault(key, {"id": identifier, **names_partner})
-            if own.split == other.split and own.dataset == other.dataset:
+            if shard.split == other.split and shard.dataset == other.dataset:
                 decides = partner < record and partner not in drops
             else:
-                leaks = other.split == "test" and own.split != "test"
-                across = plan.settings.across_datasets or own.dataset == other.dataset
+                leaks = other.split == "test" and shard.split != "test"
+                across = plan.settings.across_datasets or shard.dataset == other.dataset
                 decides = leaks and across
             if decides:
                 drops.setdefault(record, named)

@@ -56,19 +56,19 @@ def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> Non
     files = outside(plan.settings)
     names = [f"{plan.name(n)}/test" for n in range(len(plan.datasets))] + [*map(str, files)]
     parts = one_pass("n-grams of tests", _of_tests, [*enumerate(groups)], plan, workers)
-    found = [shards.read(plan.work / "overlap" / name) for name in parts]
+    gram_tables = [shards.read(plan.work / "overlap" / name) for name in parts]
     for number, path in enumerate(files, len(plan.datasets)):
-        found += (_grams(own, number) for own in _of_file(path, plan.settings))
-    every = pa.concat_tables([_GRAMS.empty_table(), *found])
+        gram_tables += (_grams(grams, number) for grams in _of_file(path, plan.settings))
+    every = pa.concat_tables([_GRAMS.empty_table(), *gram_tables])
     _, first = np.unique(every["gram"].to_numpy(), return_index=True)
     shards.write(every.take(pa.array(first)), plan.work / "overlap" / _ALL)
     job = partial(_overlaps, names=names)
     parts = one_pass("overlaps with tests", job, [*enumerate(groups)], plan, workers)
     report: dict[tuple[str, str, str], dict[str, Any]] = {}
     for dataset, split, other, records, examples in (entry for part in parts for entry in part):
-        own = report.setdefault((dataset, split, other), {"records": 0, "examples": []})
-        own["records"] += records
-        own["examples"] = [*own["examples"], *examples][:_EXAMPLES]
+        entry = report.setdefault((dataset, split, other), {"records": 0, "examples": []})
+        entry["records"] += records
+        entry["examples"] = [*entry["examples"], *examples][:_EXAMPLES]
     keys = ("dataset", "split", "test")
     settings = plan.settings
     content = {
@@ -140,15 +140,15 @@ def _texts(plan: Plan, shard: Any) -> Any:
 def _of_tests(item: tuple[int, Group], plan: Plan) -> Done:
     """First pass: the n-grams of the kept test records of a group of shards."""
     number, group = item
-    found = [_GRAMS.empty_table()]
+    gram_tables = [_GRAMS.empty_table()]
     for shard in group:
         if shard.split == "test":
             table = _texts(plan, shard)
             kept = table.filter(pc.is_null(table["dropped"]))["text"].combine_chunks()
             language = plan.datasets[shard.dataset].language
-            found.append(_grams(ngrams(kept, language, plan.settings)[0], shard.dataset))
+            gram_tables.append(_grams(ngrams(kept, language, plan.settings)[0], shard.dataset))
     path = plan.work / "overlap" / f"{number:06d}.parquet"
-    shards.write(pa.concat_tables(found), path)
+    shards.write(pa.concat_tables(gram_tables), path)
     return Done([path], path.name)
 
 
@@ -190,8 +190,8 @@ def _strings(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, dict | list):
         inner: Iterable[Any] = value.values() if isinstance(value, dict) else value
-        for own in inner:
-            yield from _strings(own)
+        for part in inner:
+            yield from _strings(part)
 
 
 def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done:

@@ -91,12 +91,12 @@ def dedupe(
 ) -> None:
     """Write the tags of every shard `clean/<id>/<split>-NNNNN.parquet` to `out/<id>/`."""
     datasets = sorted(datasets, key=lambda d: d.id)
-    found = listing(datasets, clean)
-    groups = grouped(found)
-    hashes = shuffle.even(_KEY_BYTES * sum(shard.rows for shard in found))
+    listed = listing(datasets, clean)
+    groups = grouped(listed)
+    hashes = shuffle.even(_KEY_BYTES * sum(shard.rows for shard in listed))
     places = bounds(group[0] for group in groups)
     with building(out) as folder:
-        plan = Plan(tuple(datasets), settings, found, folder, scratch(folder), hashes, places)
+        plan = Plan(tuple(datasets), settings, listed, folder, scratch(folder), hashes, places)
         for dataset in datasets:
             (folder / dataset.id).mkdir(exist_ok=True)
         each = [*enumerate(groups)]
@@ -169,7 +169,7 @@ def _solve(part: int, plan: Plan) -> Done:
     It finds the contradictions among what stays as well.
     """
     files: list[Path] = []
-    found = contradictions.Found(plan)
+    differences = contradictions.Found(plan)
     for number, keys in enumerate(shuffle.read(plan.work / "keys", part, plan.hashes)):
         counts = keys.group_by("digest").aggregate([([], "count_all")])
         repeated = counts.filter(pc.greater(counts["count_all"], 1))["digest"]
@@ -185,13 +185,13 @@ def _solve(part: int, plan: Plan) -> Done:
                 drops[row.place] = (reason, partner)
             if len({row.dataset for row in same}) > 1:
                 stay = contradictions.merged(same, drops, merges[gets:])
-                for row, reason, partner in found.among(stay):
+                for row, reason, partner in differences.among(stay):
                     drops.setdefault(row.place, (reason, partner))
         decided = [(place, *why) for place, why in drops.items()]
         for name, rows, schema in (("drops", decided, _DROPS), ("merges", merges, _MERGES)):
             path = plan.work / name / f"{part:06d}-{number:06d}"
             files += write_rows(rows, schema, plan.places, path)
-    return Done(files, found.pairs())
+    return Done(files, differences.pairs())
 
 
 def _tag(item: tuple[int, Group], plan: Plan) -> Done:
@@ -199,21 +199,21 @@ def _tag(item: tuple[int, Group], plan: Plan) -> Done:
     number, group = item
     rows = shuffle.read(plan.work / "drops", number, plan.places)
     drops = groupby(by_shard(group, rows), itemgetter(0))
-    dropping, own = next(drops, (None, ()))
+    dropping, drops_of_shard = next(drops, (None, ()))
     files = [plan.tags(shard) for shard in group]
     for shard, path in zip(group, files, strict=True):
         tags = shards.read(shard.path, TAGS.names)
         if shard == dropping:
-            for _, found, rows in own:
-                tags = with_drops(tags, pa.array(rows), found["reason"], found["partner"])
-            dropping, own = next(drops, (None, ()))
+            for _, dropped, rows in drops_of_shard:
+                tags = with_drops(tags, pa.array(rows), dropped["reason"], dropped["partner"])
+            dropping, drops_of_shard = next(drops, (None, ()))
         shards.write(tags, path)
     merges = by_shard(group, shuffle.read(plan.work / "merges", number, plan.places))
     records = (
         shuffle.keyed(
-            shards.read(shard.path, RECORDS.names).take(pa.array(rows)), found["first"].to_numpy()
+            shards.read(shard.path, RECORDS.names).take(pa.array(rows)), moves["first"].to_numpy()
         )
-        for shard, found, rows in merges
+        for shard, moves, rows in merges
     )
     path = plan.work / "records" / f"{number:06d}"
     return Done(files + shuffle.write(records, plan.places, path))
@@ -222,13 +222,13 @@ def _tag(item: tuple[int, Group], plan: Plan) -> Done:
 def _merge(item: tuple[int, Group], plan: Plan) -> Done:
     """Last pass: the merged records of a group of shards, each shard's in the order of records."""
     number, group = item
-    found = by_shard(group, shuffle.read(plan.work / "records", number, plan.places))
+    parts = by_shard(group, shuffle.read(plan.work / "records", number, plan.places))
     files: list[Path] = []
-    for shard, own in groupby(found, itemgetter(0)):
+    for shard, parts_of_shard in groupby(parts, itemgetter(0)):
         dataset = plan.datasets[shard.dataset]
         files.append(merged_path(shard.path, plan.folder / dataset.id))
         with shards.writer(files[-1], RECORDS) as write:
-            for _, rows, _ in own:
+            for _, rows, _ in parts_of_shard:
                 for table in merged(rows):
                     write(invariant.checked(table, dataset))
     return Done(files)

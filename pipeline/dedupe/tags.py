@@ -63,8 +63,8 @@ def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = Non
 
 def _replaced(table: Any, merged: Any) -> Any:
     at = pc.index_in(table["id"], value_set=merged["id"].combine_chunks())
-    own = pa.array(range(table.num_rows), pa.int32())
-    rows = pc.coalesce(pc.add(at, table.num_rows), own)
+    row_numbers = pa.array(range(table.num_rows), pa.int32())
+    rows = pc.coalesce(pc.add(at, table.num_rows), row_numbers)
     return pa.concat_tables([table, merged.cast(table.schema)]).take(rows)
 
 
@@ -74,8 +74,8 @@ def with_drops(tags: Any, rows: Any, reasons: Any, partners: Any) -> Any:
     at = pc.index_in(places, value_set=rows)
     free = pc.is_null(tags["dropped"])
     columns = [
-        pc.if_else(free, pc.take(more, at), tags[name])
-        for name, more in (("dropped", reasons), ("drop_partner", partners))
+        pc.if_else(free, pc.take(new, at), tags[name])
+        for name, new in (("dropped", reasons), ("drop_partner", partners))
     ]
     return pa.table([*columns, tags["drop_detail"]], schema=TAGS)
 
@@ -104,9 +104,9 @@ def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
 
 def count(splits: dict[str, dict[str, Any]], split: str, table: Any) -> None:
     """Add the records of a tagged table to the account of its split."""
-    own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": {}})
+    counts = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": {}})
     tags = table["dropped"]
-    own["records"] += len(tags)
-    own["kept"] += tags.null_count
-    dropped = Counter(own["dropped"]) + Counter(tags.drop_null().to_pylist())
-    own["dropped"] = dict(sorted(dropped.items()))
+    counts["records"] += len(tags)
+    counts["kept"] += tags.null_count
+    dropped = Counter(counts["dropped"]) + Counter(tags.drop_null().to_pylist())
+    counts["dropped"] = dict(sorted(dropped.items()))
