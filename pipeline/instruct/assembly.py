@@ -73,7 +73,7 @@ def assembled(table: Any, asking: Asking, answers: Answers, batches: Batches, ki
     )
     record_id = ids.take(row)
     turn = pa.array(batches.number).cast(pa.string())
-    if in_pairs:  # the batches of each pair are counted by themselves, and scored so
+    if in_pairs:  # the batches of each pair are numbered and scored separately
         pair_number = table["number"].combine_chunks().cast(pa.string()).take(row)
         turn = pc.binary_join_element_wise(pair_number, turn, ".")
     kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
@@ -98,7 +98,7 @@ def assembled(table: Any, asking: Asking, answers: Answers, batches: Batches, ki
 
 
 def _in_form(form: str, task: str, values: Any) -> Any:
-    """The answers with all values of roles or attributes in one form: "list" or "string"."""
+    """Return the answers with all values of roles or attributes as "list" or "string"."""
     write = _as_list if form == "list" else _as_string
     answers = [orjson.loads(text) for text in values.to_pylist()]
     for answer in answers:
@@ -110,15 +110,15 @@ def _in_form(form: str, task: str, values: Any) -> Any:
 
 
 def _as_list(value: str | list[str]) -> list[str]:
-    """A value as a list: [] for "NAN"."""
+    """Return a value as a list: [] for "NAN"."""
     several = value if isinstance(value, list) else [value]
     return [] if value == NOTHING else several
 
 
 def _as_string(value: str | list[str]) -> str:
-    """A value as a string: several as a JSON list, which the scorer reads back.
+    """Return a value as a string: several values as a JSON list, which the scorer reads back.
 
-    One that could be taken for JSON is written as a list of one.
+    A single value that could be mistaken for JSON becomes a list of one.
     """
     if isinstance(value, str) and value[:1] not in ("[", "{"):
         return value
@@ -126,15 +126,15 @@ def _as_string(value: str | list[str]) -> str:
 
 
 def _given(table: Any) -> Any:
-    """The field that gives the pair which each row of a table is about."""
+    """Return the JSON field that names the pair which each row of a table is about."""
     ends = json_strings(pc.list_flatten(table["pair"].combine_chunks()))
     return pc.binary_join_element_wise(', "pair": [', ends[::2], ", ", ends[1::2], "]", "")
 
 
 def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
-    """All names of labels as JSON strings; what numbers those that (rows, labels) are asked by.
+    """Return all names of labels as JSON, and a function: (row, label) -> number of its name.
 
-    Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
+    Where a schema item is just the label, one of its aliases may replace it, chosen by hash.
     """
     shown, schemas = asking.answer_keys(), tasks.schemas(asking.dataset, asking.task)
     aliases = asking.dataset.aliases
@@ -153,9 +153,9 @@ def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
 
 
 def _pairs(absent: str, names: Any, name: Any, answers: Answers, known: Any, answer: Any) -> Any:
-    """The key and value of every label asked, of which most are those of an absent one.
+    """Return the key and value of every label asked; most labels are absent.
 
-    `name` numbers the names of what is asked, `known` those of the answers answers.
+    `name` holds the number of the name of each label asked, `known` that of each answer.
     """
     without = pc.binary_join_element_wise(names, absent, ": ")
     present = pc.binary_join_element_wise(names.take(pa.array(known)), answers.value, ": ")
@@ -166,7 +166,7 @@ def _pairs(absent: str, names: Any, name: Any, answers: Answers, known: Any, ans
 def _items(
     asking: Asking, answers: Answers, slots: tuple[Any, Any, Any, Any], names: Any
 ) -> tuple[Any, str]:
-    """The schema item of every label asked, and the brackets around those of an instruction.
+    """Return the schema item of every label asked, and the brackets around an instruction's items.
 
     Labels are a list, or, where the dataset describes any of them, an object {label: description}.
     Items that are objects hold their descriptions. The phrasing of a record follows from its id.
@@ -189,7 +189,7 @@ def _items(
 
 
 def _outputs(table: Any, asking: Asking, slots: tuple[Any, Any, Any, Any, Any]) -> Any:
-    """The answers of every instruction as a JSON object, its keys in the order of the labels."""
+    """Return each instruction's answers as a JSON object, with keys in the order of the labels."""
     shown = asking.answer_keys()
     offsets, pair = slots[0], slots[-1]
     if len({*shown}) < len(shown):
@@ -203,7 +203,7 @@ def _outputs(table: Any, asking: Asking, slots: tuple[Any, Any, Any, Any, Any]) 
 def _pooled(
     table: Any, asking: Asking, number: Any, slots: tuple[Any, Any, Any, Any, Any]
 ) -> tuple[Any, Any]:
-    """Make one key of labels that share it in a batch, with the answers of all in text order."""
+    """Merge labels of a batch that share a key into one, with all their answers in text order."""
     offsets, owner, code, key, pair = slots
     batch = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets.to_numpy()))
     same = batch * (number.max() + 1) + number[code]

@@ -25,7 +25,7 @@ _NONE: Final = -1
 
 
 class Batches(NamedTuple):
-    """Label batches as rows: the record of each, its number in the record, and its labels.
+    """Label batches as rows: the record of each batch, its number in the record, its labels.
 
     `labels` is batches x width, int64, padded with -1 where batches are of different sizes.
     """
@@ -36,12 +36,12 @@ class Batches(NamedTuple):
 
 
 def kept_without_positives(record_ids: Sequence[str], rate: float, seed: int) -> Any:
-    """Which records would be asked although no label is present: a share `rate`, by hash."""
+    """Return which records are asked even if no label is present: a share `rate`, by hash."""
     return fractions(mix64(hashes(record_ids) ^ mix64(np.uint64(seed % 2**64) ^ _RATE))) < rate
 
 
 def polled(rows: int, labels: int, k: int) -> Batches:
-    """Every record asked for every label in fixed order, k at a time; the last batch wraps."""
+    """Ask every record for every label in fixed order, k at a time; the last batch wraps."""
     k = min(k, labels)
     count = -(-labels // k)
     batch = (np.arange(count * k) % labels).reshape(count, k)
@@ -56,9 +56,9 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     """Return the label batches that an older grouping deals train records, and all classes.
 
     `positive` is records x labels, bool; `near` labels x labels, int64: the rank (from 0) of the
-    second label among the neighbours of the first, -1 where it is none; `keys` the priorities. The
-    classes are records x labels. These groupings are there to be compared with: records are taken
-    one by one, in plain words rather than fast.
+    second label among the neighbors of the first, -1 where it is none; `keys` the priorities. The
+    classes are records x labels. These groupings serve only for comparison, so the code is simple
+    rather than fast: it takes records one by one.
     """
     k = min(k, positive.shape[1])
     kind = kinds(positive, near)
@@ -147,7 +147,7 @@ def _capped(
 ) -> list[tuple[int, list[int]]]:
     """Return the batches that stay, numbered: at most `ratio` pure-negative ones per positive one.
 
-    Those without hard negatives go first. A record without positives keeps its only batch.
+    Batches without hard negatives go out first. A record without positives keeps its only batch.
     """
     best = [min(kind[label] for label in batch) for batch in batches]
     positive = best.count(POSITIVE)
@@ -171,10 +171,10 @@ def _reference(labels: list[int], k: int) -> list[list[int]]:
 
 
 def kinds(positive: Any, near: Any) -> Any:
-    """The class of every (record, label); HARD are those near one of the record's positives.
+    """Return the class of every (record, label); HARD: near one of the record's positives.
 
-    By gathering bits, not by a matrix product: BLAS would start threads that spin beside the
-    workers.
+    It gathers bits instead of multiplying matrices: BLAS would start threads that compete with
+    the workers.
     """
     hard = np.zeros_like(positive)
     row, label = np.nonzero(positive)
