@@ -16,12 +16,12 @@ look at what is left.
 Every drop names its partner record. Each shard of clean gets a shard with the final tags of its
 records, and one with its merged records if it has any (see `kept`).
 
-The stage makes several passes over all datasets, each of independent jobs (see `shuffle`): it
-splits the keys of all texts by their hash; it solves each part separately; it sends the decisions back to
-the shards by the places of their records, and the records to be merged to the shard of the first
-one. Memory is bounded by a part or a group of shards, and the result does not depend on how the
-records are cut into these. Each dataset has a folder, so that one whose tags do not change is not
-rerun.
+The stage makes several passes over all datasets, each of independent jobs (see `shuffle`). It
+splits the keys of all texts by their hash, and solves each part separately. It sends the decisions
+back to the shards by the places of their records, and the records to be merged to the shard of the
+first one. Memory is bounded by a part or a group of shards, and the result does not depend on how
+the records are cut into these. Each dataset has a folder, so that one whose tags do not change is
+not rerun.
 """
 
 from __future__ import annotations

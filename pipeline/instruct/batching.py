@@ -147,7 +147,7 @@ def _capped(
 ) -> list[tuple[int, list[int]]]:
     """Return the batches that stay, numbered: at most `ratio` pure-negative ones per positive one.
 
-    Batches without hard negatives go out first. A record without positives keeps its only batch.
+    Batches without hard negatives are cut first. A record without positives keeps its only batch.
     """
     best = [min(kind[label] for label in batch) for batch in batches]
     positive = best.count(POSITIVE)

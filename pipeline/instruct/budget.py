@@ -70,7 +70,7 @@ class Shard(NamedTuple):
 
 
 class Records(NamedTuple):
-    """What is known of some records, by record, and their labels as pairs (`row`, `code`)."""
+    """Some records: arrays with a value per record, and their labels as pairs (`row`, `code`)."""
 
     key: Any
     length: Any
@@ -92,7 +92,7 @@ class Records(NamedTuple):
 
 
 class Covered(NamedTuple):
-    """What some records of a dataset cover: records by label and by length, and their sets."""
+    """What some records of a dataset cover: counts of records by label and length, and sets."""
 
     labels: Any
     lengths: Counter[int]
@@ -298,7 +298,8 @@ def _taken(
 def _owed(kinds: Sequence[tuple[Any, Any]]) -> tuple[Any, Any, list[int]]:
     """Return (record, number of its category) of all kinds, and each category's weight.
 
-    The weight is how many categories its kind has. A kind is (record, its category as integers).
+    The weight is how many categories its kind has. A kind is (record, its category as rows of
+    integers).
     """
     numbers: list[Any] = []
     weight: list[int] = []
