@@ -101,7 +101,7 @@ def ngrams(texts: Any, language: str, settings: Dedupe) -> tuple[Any, Any]:
     row, unit = row[inside], mix64(codes[inside])
     if like(language) != "en":
         return _passages(unit, row, settings.overlap_characters)
-    # A word is a run of alphanumeric characters; it begins after another character.
+    # A word is a run of alphanumeric characters: it begins where the character before is none.
     place = np.flatnonzero(inside)
     new = np.ones(len(place), bool)
     new[1:] = (np.diff(place) > 1) | (row[1:] != row[:-1])
@@ -195,7 +195,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done:
-    """Second pass: tag the train and dev records that share an n-gram with a test."""
+    """Second pass: count (and drop, if asked) the records that share an n-gram with a test."""
     _, group = item
     tests = shards.read(plan.work / "overlap" / _ALL)
     every, source = (tests[name].to_numpy() for name in _GRAMS.names)
