@@ -1,11 +1,11 @@
 """Texts that two datasets annotate differently: found, reported, and dropped only if asked.
 
-A label contradicts itself where a text of two datasets (or editions of one) has different answers
-under it. A label that one of them does not know says nothing, nor does one that is absent where a
-dataset's annotation is not complete (see `Dataset.coverage`).
+A label contradicts itself if a text of two datasets (or editions of one) has different answers
+under it. A label that one of them does not know is ignored. So is an absent label if the dataset's
+annotation is not complete (see `Dataset.coverage`).
 
-They go to `contradictions.json` beside the datasets' folders. Where `dedupe.prefer` lists datasets,
-best first, the record of the later one is dropped as `contradicting`, unless it is a test record.
+Contradictions go to `contradictions.json` beside the datasets' folders. Where `dedupe.prefer` lists
+datasets, best first, the later one's record is dropped as `contradicting`, unless it is in test.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _Key = tuple[str, str, str, str]
 def merged(
     same: Sequence[Row], drops: Iterable[int], merges: Iterable[tuple[int, int]]
 ) -> list[Row]:
-    """The rows of one text that stay, the first of merged ones with the facts of all."""
+    """Return the rows of one text that stay; the first of merged rows gets the facts of all."""
     facts = {row.place: row.facts for row in same}
     for place, first in merges:
         facts[first] = b"\n".join(filter(None, (facts[first], facts[place])))
@@ -54,9 +54,9 @@ class Found:
         self._complete = [_labels(d, complete=True) for d in plan.datasets]
 
     def among(self, rows: Sequence[Row]) -> Iterator[tuple[Row, str, str]]:
-        """Count what contradicts itself in the records of a text.
+        """Count the contradictions among the records of a text.
 
-        Yield (record, reason, partner's id) of each drop, of some records several times.
+        Yield (record, reason, partner's id) of each drop; a record may come several times.
         """
         answers = {row.place: _answers(row.facts) for row in rows}
         prefer = self._plan.settings.prefer
@@ -72,7 +72,7 @@ class Found:
             names = self._plan.name(one.dataset), self._plan.name(other.dataset)
             for label in odd:
                 self._counts[*names, *label] += 1
-                said = [sorted(own.get(label, ())) for own in (left, right)]
+                said = [sorted(by_label.get(label, ())) for by_label in (left, right)]
                 examples = self._examples.setdefault((*names, *label), [])
                 examples.append({"ids": [one.id, other.id], "answers": said})
                 self._examples[*names, *label] = _first(examples)
@@ -83,12 +83,12 @@ class Found:
                     yield worse, "contradicting", best.id
 
     def pairs(self) -> list[Any]:
-        """What was found, as JSON."""
+        """Return the contradictions as JSON."""
         return [[*key, n, self._examples[key]] for key, n in sorted(self._counts.items())]
 
 
 def _labels(dataset: Dataset, *, complete: bool) -> set[tuple[str, str]]:
-    """(kind, label) of all labels that are asked, or of those whose absence is an answer, too."""
+    """Return (kind, label) of all labels asked; if `complete`, where absence is an answer too."""
     asked = {
         task
         for task in dataset.tasks
@@ -96,14 +96,14 @@ def _labels(dataset: Dataset, *, complete: bool) -> set[tuple[str, str]]:
     }
     return {
         (kind, label)
-        for kind, own in _KINDS.items()
-        if asked & {*own}
+        for kind, tasks in _KINDS.items()
+        if asked & {*tasks}
         for label in dataset.labels_of(kind)
     }
 
 
 def _answers(facts: bytes) -> dict[tuple[str, str], set[Any]]:
-    """(kind, label) -> answers of a record, their strings as they are compared."""
+    """Return (kind, label) -> answers of a record, with strings in the form to compare."""
     said: dict[tuple[str, str], set[Any]] = {}
     for kind, label, what, *_ in map(orjson.loads, facts.splitlines()):
         pair = isinstance(what, list)
@@ -117,7 +117,7 @@ def _first(examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def summary(parts: Sequence[Any]) -> list[dict[str, Any]]:
-    """One entry per pair of datasets and label: how many texts differ, and the first of them."""
+    """Return an entry per pair of datasets and label: how many texts differ, and examples."""
     counts: Counter[_Key] = Counter()
     examples: dict[_Key, list[dict[str, Any]]] = {}
     for one, other, kind, label, n, some in (entry for part in parts for entry in part):

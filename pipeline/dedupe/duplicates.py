@@ -1,4 +1,4 @@
-"""Equal texts: which of their records go, and what their annotations make together."""
+"""Equal texts: which of their records are dropped, and how their annotations are merged."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pipeline.config import Dedupe, Policy
     from pipeline.execution.engines import Workers
 
-#: Bytes that a group of shards has at least, where there are more shards, before compression.
+#: Bytes, before compression, that a group has at least as long as there are more shards.
 _GROUP: Final = 32 << 20
-#: Records to be merged that are held at once, about.
+#: About how many records to be merged are held at once.
 _AT_ONCE: Final = 5_000
 
 
@@ -45,27 +45,27 @@ class Shard(NamedTuple):
     size: int
 
 
-#: Neighboring shards, which one job reads, one at a time.
+#: Neighboring shards: one job reads them, one at a time.
 Group = tuple[Shard, ...]
 
 
 def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
-    """All shards of the datasets, which `clean` has a folder for each of."""
-    found: list[Shard] = []
+    """Return all shards of the datasets; `clean` has a folder for each dataset."""
+    listed: list[Shard] = []
     for n, dataset in enumerate(datasets):
         for split, path in record_shards(clean / dataset.id):
             file = shards.metadata(path)
             size = sum(file.row_group(k).total_byte_size for k in range(file.num_row_groups))
-            found.append(Shard(len(found), n, split, path, file.num_rows, size))
-    return tuple(found)
+            listed.append(Shard(len(listed), n, split, path, file.num_rows, size))
+    return tuple(listed)
 
 
-def grouped(found: Sequence[Shard]) -> list[Group]:
-    """The shards in groups, each the work of one job: no more of them than a file has parts."""
-    most = max(_GROUP, 2 * sum(shard.size for shard in found) // shuffle.FAN)
+def grouped(listed: Sequence[Shard]) -> list[Group]:
+    """Return the shards in groups, one for each job: no more groups than a file has parts."""
+    most = max(_GROUP, 2 * sum(shard.size for shard in listed) // shuffle.FAN)
     groups: list[list[Shard]] = []
     left = 0
-    for shard in found:
+    for shard in listed:
         if shard.size > left:
             groups.append([])
             left = most
@@ -80,7 +80,7 @@ class Plan(NamedTuple):
     datasets: tuple[Dataset, ...]
     settings: Dedupe
     found: tuple[Shard, ...]
-    #: The folder that the stage writes, and one for files between passes.
+    #: The folder that the stage writes, and one for temporary files between passes.
     folder: Path
     work: Path
     #: The bounds of the parts of all texts, and of the places in each group of shards.
@@ -100,22 +100,22 @@ class Plan(NamedTuple):
         return self.folder / self.name(shard.dataset) / shard.path.name
 
     def policy(self, dataset: int, split: str) -> Policy:
-        """Return what becomes of a text with different annotations in one split of a dataset."""
-        own = self.datasets[dataset]
-        default = "merge" if own.one_annotation_per_row else self.settings.conflicts[split]
-        return own.conflicts.get(split, default)
+        """Return what to do with a text that has different annotations in one split."""
+        declared = self.datasets[dataset]
+        default = "merge" if declared.one_annotation_per_row else self.settings.conflicts[split]
+        return declared.conflicts.get(split, default)
 
 
 def one_pass(
     what: str, job: Any, items: Iterable[Any], plan: Plan, workers: Workers | int
 ) -> list[Any]:
-    """Do one pass, a step for each part of the texts or group of shards; what each has found."""
+    """Run a step for each part of the texts or group of shards; return each one's result."""
     todo = [Step(plan.folder, f"{what} of {_named(item)}", item) for item in items]
     return [*steps(partial(job, plan=plan), todo, workers)]
 
 
 def _named(item: int | tuple[int, Group]) -> str:
-    """What an error calls an item of any pass."""
+    """Return what an error calls an item of any pass."""
     if isinstance(item, int):
         return f"part {item} of all texts"
     _, group = item
@@ -123,7 +123,7 @@ def _named(item: int | tuple[int, Group]) -> str:
 
 
 def bounds(firsts: Iterable[Shard]) -> list[int]:
-    """The bounds of the places in the groups that begin with these shards."""
+    """Return the bounds of the places in the groups that begin with these shards."""
     return [*(shard.number << 32 for shard in firsts), 2**64]
 
 
@@ -147,7 +147,7 @@ def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, 
 def write_rows(
     rows: Sequence[tuple[Any, ...]], schema: Any, bounds: Sequence[int], path: Path
 ) -> list[Path]:
-    """Write (key, columns of the schema...) rows parted by key; the files, none for no rows."""
+    """Write (key, columns of the schema...) rows, split by key; return the files, if any."""
     if not rows:
         return []
     keys, *columns = zip(*rows, strict=True)
@@ -159,8 +159,8 @@ class Row(NamedTuple):
 
     dataset: int
     split: str
-    #: The digest of the text with its white space; texts that differ in that alone are no
-    #: duplicates of each other.
+    #: The digest of the text with its white space; texts that differ only in white space are
+    #: not duplicates of each other.
     exact: bytes
     place: int
     id: str
@@ -173,12 +173,12 @@ def resolve(
 ) -> Iterator[tuple[Row, str, str]]:
     """Decide about all records of one text: yield (record, reason, partner's id) of each drop.
 
-    `merges` gets (place, place of the first) of every record whose annotations the first one gets.
+    It adds to `merges` (place, place of the first) of every record that is merged into the first.
     """
-    found = [*_within_splits([row for row in rows if row.split == "test"], plan, merges)]
-    yield from found
-    # A test text that goes itself, as its rows contradict each other, is no reason to drop another.
-    gone = {row for row, _, _ in found}
+    drops = [*_within_splits([row for row in rows if row.split == "test"], plan, merges)]
+    yield from drops
+    # A test text that is dropped, because its rows contradict each other, drops no other text.
+    gone = {row for row, _, _ in drops}
     tests: dict[int, Row] = {}
     for row in rows:
         if row.split == "test" and row not in gone:
@@ -232,29 +232,31 @@ def _within_split(
 
 
 def merged(table: Any) -> Iterator[Any]:
-    """Tables of the first record of each text with the annotations of all.
+    """Yield tables of the first record of each text, with the annotations of all its records.
 
-    `table` has the columns of RECORDS and is keyed by the place of the first one: the records of a
-    text stand together, the first one first.
+    `table` has the columns of RECORDS and is keyed by the place of the first record: the records of
+    a text stand together, the first record first.
     """
     ends = np.flatnonzero(np.diff(table[shuffle.KEY].to_numpy().astype(np.int64), append=-1)) + 1
     start = 0
     for piece in np.split(ends, np.flatnonzero(np.diff(ends // _AT_ONCE)) + 1):
-        own = table.slice(start, int(piece[-1]) - start)
-        records = from_table(own)
+        rows = table.slice(start, int(piece[-1]) - start)
+        records = from_table(rows)
         firsts = np.concatenate([[0], piece[:-1] - start]).astype(np.int64)
         made = []
         for begin, end in zip(firsts, piece - start, strict=True):
             first, *others = records[begin:end]
             made.append(merge([first, *(_moved(other, first.text) for other in others)]))
-        head = own.select(["id", "dataset", "split", "language"]).take(pa.array(firsts)).to_pydict()
+        head = (
+            rows.select(["id", "dataset", "split", "language"]).take(pa.array(firsts)).to_pydict()
+        )
         ids = head.pop("id")
         yield to_table(made, ids, **{name: values[0] for name, values in head.items()})
         start = int(piece[-1])
 
 
 def _moved(record: Record, text: str) -> Record:
-    """The record with its mentions where they stand in another text of the same normal form."""
+    """Return the record with its mentions moved to another text of the same normal form."""
     if record.text == text:
         return record
     mentions = []

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 #: Characters in an n-gram, by language: a Chinese character says more than a letter.
 NGRAM: Final = {"en": 5, "zh": 3}
 PERMUTATIONS: Final = 64
-#: The share of the pairs right at the threshold that must share a band; nearer ones do more often.
+#: Of pairs exactly at the threshold, the share that must share a band; nearer pairs do more often.
 _RECALL: Final = 0.95
-#: Positions hashed at once, so that they stay in the processor's cache.
+#: Positions hashed at once: few enough to stay in the processor's cache.
 _BLOCK: Final = 1 << 16
 _FNV: Final = np.uint32(16777619)
 
 
 def ngrams(texts: Sequence[str], sizes: Sequence[int]) -> tuple[Any, Any]:
-    """(hashes of all character n-grams of all texts, where those of each text begin)."""
+    """Return (hashes of all character n-grams of all texts, where each text's hashes begin)."""
     padded = [t.ljust(n, "\0") for t, n in zip(texts, sizes, strict=True)]
     codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32)
     lengths = np.fromiter(map(len, padded), np.int64, len(padded))
@@ -50,13 +50,13 @@ def _mixed(hashes: Any) -> Any:
 
 
 def band_rows(threshold: float) -> int:
-    """How many rows of the signature make a band: as many as `_RECALL` allows."""
+    """Return how many rows of the signature make a band: as many as `_RECALL` allows."""
     recall = (1 - (1 - threshold**n) ** (PERMUTATIONS // n) for n in range(1, PERMUTATIONS + 1))
     return max((n for n, share in enumerate(recall, 1) if share >= _RECALL), default=1)
 
 
 def signatures(texts: Sequence[str], sizes: Sequence[int]) -> Any:
-    """The MinHash signatures of texts: texts x `PERMUTATIONS`, uint32."""
+    """Return the MinHash signatures of texts: texts x `PERMUTATIONS`, uint32."""
     drawn = mix64(np.arange(2 * PERMUTATIONS)).astype(np.uint32)
     # An odd factor makes `hash * factor + increment` a permutation of all 32-bit numbers.
     factors, increments = drawn[:PERMUTATIONS] | np.uint32(1), drawn[PERMUTATIONS:]
@@ -75,13 +75,13 @@ def signatures(texts: Sequence[str], sizes: Sequence[int]) -> Any:
 
 
 def similarity(one: str, other: str, n: int) -> float:
-    """The share of the n-grams of two texts that both have."""
+    """Return the share of the n-grams of two texts that occur in both."""
     a, b = ({t[i : i + n] for i in range(max(1, len(t) - n + 1))} for t in (one, other))
     return len(a & b) / len(a | b)
 
 
 def bands(texts: Sequence[str], sizes: Sequence[int], threshold: float) -> Any:
-    """One hash for every band of every text: texts x bands, uint64."""
+    """Return one hash for every band of every text: texts x bands, uint64."""
     width = band_rows(threshold)
     count = PERMUTATIONS // width
     matrix = signatures(texts, sizes)

@@ -1,13 +1,13 @@
 """Nearly equal texts: found by MinHash, checked exactly, reported, and dropped only if asked.
 
 Two texts are as similar as the share of character n-grams that they have in common (Jaccard), case
-and white space apart; about equal texts exact deduplication has decided. MinHash bands (`minhash`)
-propose pairs; the texts decide. Passes, each bounded by a group of shards or a part (see
-`shuffle`): bands parted by hash, the pairs of each part by the first record, which adds its text,
-then by the second, which compares; what is similar goes to the datasets.
+and white space apart; exact deduplication has already handled equal texts. MinHash bands
+(`minhash`) propose pairs; the texts decide. Each pass is bounded by a group of shards or a part
+(see `shuffle`): bands are split by hash; the pairs of each part go to the first record, which adds
+its text, then to the second, which compares; similar pairs go to their datasets.
 
 Writes `near_duplicates.json` beside the datasets' folders: per pair of splits how many records of
-the one have a near-duplicate in the other. With `near_duplicates = "drop"` a record goes where an
+one have a near-duplicate in the other. With `near_duplicates = "drop"` a record is dropped where an
 equal text would be a duplicate: a train or dev text near any test text, and of near texts in one
 split all but the first; its tags then say `near_duplicate` and name its partner.
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.dedupe.duplicates import Group, Plan, Shard
     from pipeline.execution.engines import Workers
 
-#: Bytes of the bands of one text, about.
+#: About how many bytes the bands of one text take.
 _BANDS_BYTES: Final = 400
 _EXAMPLES: Final = 3
 _BANDS: Final = pa.schema([("place", pa.int64())])
@@ -66,14 +66,14 @@ def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> Non
     one_pass("similar pairs", _compare, each, plan, workers)
     names = [f"{dataset.id}/near-duplicates" for dataset in plan.datasets]
     todo = [Step(plan.folder, name, n) for n, name in enumerate(names)]
-    report = [pair for own in steps(partial(_finish, plan=plan), todo, workers) for pair in own]
+    report = [pair for pairs in steps(partial(_finish, plan=plan), todo, workers) for pair in pairs]
     settings = plan.settings
     head = {"similarity": settings.near_duplicate_similarity, "policy": settings.near_duplicates}
     shards.write_json({**head, "pairs": report}, plan.folder / "near_duplicates.json")
 
 
 def _owners(plan: Plan) -> list[int]:
-    """The bounds of the places of each dataset."""
+    """Return the bounds of the places of each dataset."""
     counts = np.bincount([s.dataset for s in plan.found], minlength=len(plan.datasets))
     return [0, *(int(n) << 32 for n in np.cumsum(counts)[:-1]), 2**64]
 
@@ -86,7 +86,7 @@ def _sketch(item: tuple[int, Group], plan: Plan) -> Done:
 
 
 def _bands(shard: Shard, plan: Plan) -> Any:
-    """The places of the kept records of a shard, once for each of their bands, keyed by these."""
+    """Return the places of a shard's kept records, once for each band and keyed by the band."""
     columns = ["id", "language", "text", "dropped"]
     table = tags.tagged(shard.path, plan.tags(shard).parent, columns)
     rows = np.flatnonzero(pc.is_null(table["dropped"]))
@@ -101,8 +101,8 @@ def _bands(shard: Shard, plan: Plan) -> Any:
 def _propose(part: int, plan: Plan) -> Done:
     """Second pass: the pairs of records that share a band, parted by the earlier record.
 
-    A record is paired with the first record of every split in the band and with the one before it:
-    all pairs would be a square, and a record is dropped if any earlier one is near it.
+    A record is paired with the first record of every split in the band and with the one before it.
+    All pairs would be too many, and one earlier near record is enough to drop a record.
     """
     files: list[Path] = []
     for number, table in enumerate(shuffle.read(plan.work / "bands", part, plan.hashes)):
@@ -147,7 +147,7 @@ def _compare(item: tuple[int, Group], plan: Plan) -> Done:
         columns = (column.to_pylist() for column in (*ones, *_texts(group, table).columns))
         rows: list[tuple[Any, ...]] = []
         for at, low, one, text, n, other, near, m in zip(*columns, strict=True):
-            if n != m or text == near:  # exact deduplication has decided about equal texts
+            if n != m or text == near:  # exact deduplication has handled equal texts
                 continue
             share = minhash.similarity(text.casefold(), near.casefold(), n)
             if share >= threshold:
@@ -158,19 +158,19 @@ def _compare(item: tuple[int, Group], plan: Plan) -> Done:
 
 
 def _texts(group: Group, table: Any) -> Any:
-    """The table of `_TEXTS` of the records that a table is keyed by, in the order of places."""
+    """Return the `_TEXTS` table of the records that `table` is keyed by, in order of place."""
     tables = []
     for shard, _, wanted in by_shard(group, [table]):
         rows, back = np.unique(wanted, return_inverse=True)
-        found = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
-        texts = [normal_form(t) for t in found["text"].to_pylist()]
-        sizes = [minhash.NGRAM[like(language)] for language in found["language"].to_pylist()]
-        tables.append(pa.table([found["id"], texts, sizes], _TEXTS).take(pa.array(back)))
+        records = shards.read(shard.path, ["id", "language", "text"]).take(pa.array(rows))
+        texts = [normal_form(t) for t in records["text"].to_pylist()]
+        sizes = [minhash.NGRAM[like(language)] for language in records["language"].to_pylist()]
+        tables.append(pa.table([records["id"], texts, sizes], _TEXTS).take(pa.array(back)))
     return pa.concat_tables(tables)
 
 
 def _similar(number: int, plan: Plan) -> Iterator[tuple[Any, ...]]:
-    """(record, its id, partner, its id, similarity) of one dataset, in the order of places."""
+    """Yield (record, its id, partner, its id, similarity) of one dataset, in order of place."""
     for table in shuffle.read(plan.work / "similar", number, _owners(plan)):
         ordered = table.sort_by([(shuffle.KEY, "ascending"), ("partner", "ascending")])
         columns = (ordered[name].to_pylist() for name in (shuffle.KEY, *_SIMILAR.names))
@@ -178,25 +178,25 @@ def _similar(number: int, plan: Plan) -> Iterator[tuple[Any, ...]]:
 
 
 def _finish(number: int, plan: Plan) -> Done:
-    """The report on one dataset; where asked, its near-duplicates are tagged."""
+    """Report on one dataset; with the policy "drop", also tag its near-duplicates."""
     files: list[Path] = []
     counts: Counter[tuple[int, str, str, int]] = Counter()
     examples: dict[tuple[int, str, str, int], list[dict[str, Any]]] = {}
-    #: Of each record that goes, its partner.
+    #: Record that is dropped -> id of its partner.
     drops: dict[int, str] = {}
     for (record, identifier), group in groupby(_similar(number, plan), key=lambda row: row[:2]):
-        own = plan.shard_of(record)
+        shard = plan.shard_of(record)
         seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         for _, _, partner, named, share in group:
             other = plan.shard_of(partner)
-            key = (SPLITS.index(own.split), plan.name(other.dataset), other.split, other.dataset)
+            key = (SPLITS.index(shard.split), plan.name(other.dataset), other.split, other.dataset)
             names_partner = {"partner": named, "similarity": round(share, 3)}
             seen.setdefault(key, {"id": identifier, **names_partner})
-            if own.split == other.split and own.dataset == other.dataset:
+            if shard.split == other.split and shard.dataset == other.dataset:
                 decides = partner < record and partner not in drops
             else:
-                leaks = other.split == "test" and own.split != "test"
-                across = plan.settings.across_datasets or own.dataset == other.dataset
+                leaks = other.split == "test" and shard.split != "test"
+                across = plan.settings.across_datasets or shard.dataset == other.dataset
                 decides = leaks and across
             if decides:
                 drops.setdefault(record, named)
@@ -223,7 +223,7 @@ def _finish(number: int, plan: Plan) -> Done:
 
 
 def _tag(path: Path, records: Sequence[int], drops: dict[int, str]) -> None:
-    """Tag these records of one shard. Done a second time, it changes nothing."""
+    """Tag these records of one shard. A second run changes nothing."""
     rows = pa.array([record & 0xFFFFFFFF for record in records])
     reasons = pa.array(["near_duplicate"] * len(records))
     partners = pa.array([drops[record] for record in records])

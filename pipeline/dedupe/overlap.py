@@ -1,7 +1,7 @@
 """Train and dev texts that share a long n-gram with a test text: found, and dropped only if asked.
 
-Near-duplicates are alike as wholes; here a passage is enough: 13 words in a row, or 20 characters
-where words do not stand apart, whatever the case, white space and signs. The tests are the test
+Near-duplicates are alike as a whole; here a passage is enough: 13 words in a row, or 20 characters
+in scripts without spaces. Case, white space and punctuation do not count. The tests are the test
 splits of all datasets, and the files of outside benchmarks that `dedupe.against` names.
 
 Writes `overlap.json` beside the datasets' folders: per split and test how many records share one,
@@ -41,7 +41,7 @@ _EXAMPLES: Final = 3
 #: The hash of an n-gram, and the number of the test that it is from.
 _GRAMS: Final = pa.schema([("gram", pa.uint64()), ("source", pa.int32())])
 _ALL: Final = "all.parquet"
-#: What the ending of a benchmark's file promises.
+#: The ending of a benchmark's file -> the format that it should have.
 _FORMATS: Final = {
     ".parquet": "Parquet",
     ".json": "JSON",
@@ -56,19 +56,19 @@ def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> Non
     files = outside(plan.settings)
     names = [f"{plan.name(n)}/test" for n in range(len(plan.datasets))] + [*map(str, files)]
     parts = one_pass("n-grams of tests", _of_tests, [*enumerate(groups)], plan, workers)
-    found = [shards.read(plan.work / "overlap" / name) for name in parts]
+    gram_tables = [shards.read(plan.work / "overlap" / name) for name in parts]
     for number, path in enumerate(files, len(plan.datasets)):
-        found += (_grams(own, number) for own in _of_file(path, plan.settings))
-    every = pa.concat_tables([_GRAMS.empty_table(), *found])
+        gram_tables += (_grams(grams, number) for grams in _of_file(path, plan.settings))
+    every = pa.concat_tables([_GRAMS.empty_table(), *gram_tables])
     _, first = np.unique(every["gram"].to_numpy(), return_index=True)
     shards.write(every.take(pa.array(first)), plan.work / "overlap" / _ALL)
     job = partial(_overlaps, names=names)
     parts = one_pass("overlaps with tests", job, [*enumerate(groups)], plan, workers)
     report: dict[tuple[str, str, str], dict[str, Any]] = {}
     for dataset, split, other, records, examples in (entry for part in parts for entry in part):
-        own = report.setdefault((dataset, split, other), {"records": 0, "examples": []})
-        own["records"] += records
-        own["examples"] = [*own["examples"], *examples][:_EXAMPLES]
+        entry = report.setdefault((dataset, split, other), {"records": 0, "examples": []})
+        entry["records"] += records
+        entry["examples"] = [*entry["examples"], *examples][:_EXAMPLES]
     keys = ("dataset", "split", "test")
     settings = plan.settings
     content = {
@@ -81,7 +81,7 @@ def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> Non
 
 
 def outside(settings: Dedupe) -> list[Path]:
-    """The files of outside benchmarks, sorted. Raises DeclarationError where there is none."""
+    """Return the files of outside benchmarks, sorted. Raises DeclarationError if one is missing."""
     files: list[Path] = []
     for path in map(Path, settings.against):
         inner = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
@@ -93,7 +93,7 @@ def outside(settings: Dedupe) -> list[Path]:
 
 
 def ngrams(texts: Any, language: str, settings: Dedupe) -> tuple[Any, Any]:
-    """(hashes of the n-grams of texts in one language, the row of each)."""
+    """Return (hashes of the n-grams of texts in one language, the row of each)."""
     lines = pc.utf8_lower(texts).to_pylist()
     codes = np.frombuffer("".join(lines).encode("utf-32-le"), np.uint32)
     row = np.repeat(np.arange(len(lines)), np.fromiter(map(len, lines), np.int64, len(lines)))
@@ -101,7 +101,7 @@ def ngrams(texts: Any, language: str, settings: Dedupe) -> tuple[Any, Any]:
     row, unit = row[inside], mix64(codes[inside])
     if like(language) != "en":
         return _passages(unit, row, settings.overlap_characters)
-    # A word is a run of such characters: where one begins, the one before is not inside.
+    # A word is a run of alphanumeric characters: it begins where the character before is none.
     place = np.flatnonzero(inside)
     new = np.ones(len(place), bool)
     new[1:] = (np.diff(place) > 1) | (row[1:] != row[:-1])
@@ -111,13 +111,13 @@ def ngrams(texts: Any, language: str, settings: Dedupe) -> tuple[Any, Any]:
 
 
 def _passages(unit: Any, row: Any, n: int) -> tuple[Any, Any]:
-    """(hashes of `n` units in a row of one text, the text of each)."""
+    """Return (hashes of `n` consecutive units of one text, the text of each)."""
     at = np.flatnonzero(row[n - 1 :] == row[: max(0, len(row) - n + 1)])
     return _sums(unit, at, at + n), row[at]
 
 
 def _sums(unit: Any, starts: Any, ends: Any) -> Any:
-    """One hash for each span of units, a polynomial in them modulo 2**64."""
+    """Return a hash for each span of units: a polynomial in them modulo 2**64."""
     sums = np.zeros(len(unit) + 1, np.uint64)
     np.cumsum(unit * _powers(_BASE, len(unit)), out=sums[1:])
     return mix64(
@@ -126,7 +126,7 @@ def _sums(unit: Any, starts: Any, ends: Any) -> Any:
 
 
 def _powers(base: int, count: int) -> Any:
-    """1, base, base squared, ..., modulo 2**64."""
+    """Return 1, base, base squared, ..., modulo 2**64."""
     factors = np.full(count, base, np.uint64)
     factors[:1] = 1
     return np.cumprod(factors)
@@ -140,15 +140,15 @@ def _texts(plan: Plan, shard: Any) -> Any:
 def _of_tests(item: tuple[int, Group], plan: Plan) -> Done:
     """First pass: the n-grams of the kept test records of a group of shards."""
     number, group = item
-    found = [_GRAMS.empty_table()]
+    gram_tables = [_GRAMS.empty_table()]
     for shard in group:
         if shard.split == "test":
             table = _texts(plan, shard)
             kept = table.filter(pc.is_null(table["dropped"]))["text"].combine_chunks()
             language = plan.datasets[shard.dataset].language
-            found.append(_grams(ngrams(kept, language, plan.settings)[0], shard.dataset))
+            gram_tables.append(_grams(ngrams(kept, language, plan.settings)[0], shard.dataset))
     path = plan.work / "overlap" / f"{number:06d}.parquet"
-    shards.write(pa.concat_tables(found), path)
+    shards.write(pa.concat_tables(gram_tables), path)
     return Done([path], path.name)
 
 
@@ -158,14 +158,14 @@ def _grams(grams: Any, source: int) -> Any:
 
 
 def _of_file(path: Path, settings: Dedupe) -> Iterator[Any]:
-    """The n-grams of a file of texts in no known language: of words, and of characters."""
+    """Yield the n-grams, of words and of characters, of a file in an unknown language."""
     texts = pa.array(_strings_in(path), pa.string())
     for language in ("en", "zh"):
         yield ngrams(texts, language, settings)[0]
 
 
 def _strings_in(path: Path) -> list[str]:
-    """All strings of a Parquet or JSON file, or the lines of another one."""
+    """Return all strings of a Parquet or JSON file, or the lines of any other file."""
     try:
         if path.suffix == ".parquet":
             return [*_strings(shards.read(path).to_pylist())]
@@ -190,12 +190,12 @@ def _strings(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, dict | list):
         inner: Iterable[Any] = value.values() if isinstance(value, dict) else value
-        for own in inner:
-            yield from _strings(own)
+        for part in inner:
+            yield from _strings(part)
 
 
 def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done:
-    """Second pass: which train and dev records share an n-gram with a test; these are tagged."""
+    """Second pass: count (and drop, if asked) the records that share an n-gram with a test."""
     _, group = item
     tests = shards.read(plan.work / "overlap" / _ALL)
     every, source = (tests[name].to_numpy() for name in _GRAMS.names)
@@ -209,7 +209,7 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
         texts = table["text"].combine_chunks()
         grams, row = ngrams(texts, plan.datasets[shard.dataset].language, plan.settings)
         at = np.minimum(np.searchsorted(every, grams), len(every) - 1)
-        # What this step has tagged, if it is done a second time, is found again.
+        # If this step runs a second time, it finds again what it tagged before.
         again = pc.fill_null(pc.equal(table["dropped"], "test_passage"), True)
         stay = again.to_numpy()
         shared = np.flatnonzero((every[at] == grams) & stay[row])

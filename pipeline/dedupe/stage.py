@@ -1,27 +1,27 @@
 """Stage 3: find texts that occur more than once, in a dataset and across the corpus.
 
-Texts of one split are compared exactly, in white-space-normalized NFC form; those of different
-splits and datasets without white space and the marks of tokenizers. Among what cleaning kept:
+Texts of one split are compared exactly, in white-space-normalized NFC form; texts of
+different splits and datasets without white space and tokenizer marks. Among what cleaning kept:
 
 `train_text_in_test`      a train or dev text that occurs in a test split of any dataset
 `duplicate`               the same text with the same annotations earlier in its split
 `conflicting_duplicate`   the same text with other annotations; the policy of the split decides:
                           drop (all of them), first (all but the first), keep, or merge
-`merged_duplicate`        a conflicting duplicate whose annotations went to the first
+`merged_duplicate`        a conflicting duplicate whose annotations the first one took over
 
 Rows of a source that repeats a text for each annotation complete each other: they are merged unless
 the dataset declares another policy. `contradictions.py`, `overlap.py` and `near_duplicates.py` then
 look at what is left.
 
-Every drop names its partner record. Beside every shard of clean goes one with the final tags of its
+Every drop names its partner record. Each shard of clean gets a shard with the final tags of its
 records, and one with its merged records if it has any (see `kept`).
 
-Passes over all datasets, each of jobs that read and write by themselves (see `shuffle`): the keys
-of all texts are parted by their hash; each part is solved by itself; what was decided goes back to
-the shards by the places of their records; the records to be merged go to the shard of the first
-one. Memory is bounded by a part or a group of shards, and the result does not depend on how the
-records are cut into these. Each dataset has a folder, so that one whose tags do not change is not
-rerun.
+The stage makes several passes over all datasets, each of independent jobs (see `shuffle`). It
+splits the keys of all texts by their hash, and solves each part separately. It sends the decisions
+back to the shards by the places of their records, and the records to be merged to the shard of the
+first one. Memory is bounded by a part or a group of shards, and the result does not depend on how
+the records are cut into these. Each dataset has a folder, so that one whose tags do not change is
+not rerun.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from pipeline.dedupe.duplicates import Group, Shard
     from pipeline.execution.engines import Workers
 
-#: Bytes of the key of one text, about.
+#: About how many bytes the key of one text takes.
 _KEY_BYTES: Final = 300
 _KEYS: Final = pa.schema(
     [
@@ -76,7 +76,7 @@ _KEYS: Final = pa.schema(
         ("facts", pa.binary()),
     ]
 )
-#: A record that goes; its place is the key.
+#: A record that is dropped; its place is the key.
 _DROPS: Final = pa.schema([("reason", pa.string()), ("partner", pa.string())])
 #: The place of the record that gets the annotations of another, whose place is the key.
 _MERGES: Final = pa.schema([("first", pa.uint64())])
@@ -91,12 +91,12 @@ def dedupe(
 ) -> None:
     """Write the tags of every shard `clean/<id>/<split>-NNNNN.parquet` to `out/<id>/`."""
     datasets = sorted(datasets, key=lambda d: d.id)
-    found = listing(datasets, clean)
-    groups = grouped(found)
-    hashes = shuffle.even(_KEY_BYTES * sum(shard.rows for shard in found))
+    listed = listing(datasets, clean)
+    groups = grouped(listed)
+    hashes = shuffle.even(_KEY_BYTES * sum(shard.rows for shard in listed))
     places = bounds(group[0] for group in groups)
     with building(out) as folder:
-        plan = Plan(tuple(datasets), settings, found, folder, scratch(folder), hashes, places)
+        plan = Plan(tuple(datasets), settings, listed, folder, scratch(folder), hashes, places)
         for dataset in datasets:
             (folder / dataset.id).mkdir(exist_ok=True)
         each = [*enumerate(groups)]
@@ -114,7 +114,7 @@ def dedupe(
 
 
 def keys_of(shard: Shard) -> Any:
-    """The keyed table of `_KEYS` of the records of a shard that are not dropped yet."""
+    """Return the keyed `_KEYS` table of the records of a shard that are not dropped yet."""
     columns = ["id", "text", "mentions", "relations", "events", "dropped"]
     table = shards.read(shard.path, columns)
     stay = pc.is_null(table["dropped"])
@@ -128,7 +128,7 @@ def keys_of(shard: Shard) -> Any:
 
 
 def _facts(table: Any) -> list[bytes]:
-    """What each record asserts, whatever the order or offsets: a line for each fact, sorted.
+    """Return what each record asserts, regardless of order and offsets: a sorted line per fact.
 
     A fact is the JSON list [kind, label, string, or head and tail, or trigger; slots].
     """
@@ -157,19 +157,19 @@ def _facts(table: Any) -> list[bytes]:
 
 
 def _part(item: tuple[int, Group], plan: Plan) -> Done:
-    """First pass: the keys of a group of shards, parted by hash."""
+    """First pass: write the keys of a group of shards, split by hash."""
     number, group = item
     path = plan.work / "keys" / f"{number:06d}"
     return Done(shuffle.write(map(keys_of, group), plan.hashes, path))
 
 
 def _solve(part: int, plan: Plan) -> Done:
-    """Second pass: the drops and merges among all keys of one part, parted by place.
+    """Second pass: write the drops and merges among all keys of one part, split by place.
 
-    It finds the contradictions among what stays as well.
+    It also finds the contradictions among the records that stay.
     """
     files: list[Path] = []
-    found = contradictions.Found(plan)
+    differences = contradictions.Found(plan)
     for number, keys in enumerate(shuffle.read(plan.work / "keys", part, plan.hashes)):
         counts = keys.group_by("digest").aggregate([([], "count_all")])
         repeated = counts.filter(pc.greater(counts["count_all"], 1))["digest"]
@@ -185,50 +185,50 @@ def _solve(part: int, plan: Plan) -> Done:
                 drops[row.place] = (reason, partner)
             if len({row.dataset for row in same}) > 1:
                 stay = contradictions.merged(same, drops, merges[gets:])
-                for row, reason, partner in found.among(stay):
+                for row, reason, partner in differences.among(stay):
                     drops.setdefault(row.place, (reason, partner))
         decided = [(place, *why) for place, why in drops.items()]
         for name, rows, schema in (("drops", decided, _DROPS), ("merges", merges, _MERGES)):
             path = plan.work / name / f"{part:06d}-{number:06d}"
             files += write_rows(rows, schema, plan.places, path)
-    return Done(files, found.pairs())
+    return Done(files, differences.pairs())
 
 
 def _tag(item: tuple[int, Group], plan: Plan) -> Done:
-    """Third pass: the tags of a group of shards; its records to be merged, parted by the first."""
+    """Third pass: write a group's tags, and its records to be merged, split by the first one."""
     number, group = item
     rows = shuffle.read(plan.work / "drops", number, plan.places)
     drops = groupby(by_shard(group, rows), itemgetter(0))
-    dropping, own = next(drops, (None, ()))
+    dropping, drops_of_shard = next(drops, (None, ()))
     files = [plan.tags(shard) for shard in group]
     for shard, path in zip(group, files, strict=True):
         tags = shards.read(shard.path, TAGS.names)
         if shard == dropping:
-            for _, found, rows in own:
-                tags = with_drops(tags, pa.array(rows), found["reason"], found["partner"])
-            dropping, own = next(drops, (None, ()))
+            for _, dropped, rows in drops_of_shard:
+                tags = with_drops(tags, pa.array(rows), dropped["reason"], dropped["partner"])
+            dropping, drops_of_shard = next(drops, (None, ()))
         shards.write(tags, path)
     merges = by_shard(group, shuffle.read(plan.work / "merges", number, plan.places))
     records = (
         shuffle.keyed(
-            shards.read(shard.path, RECORDS.names).take(pa.array(rows)), found["first"].to_numpy()
+            shards.read(shard.path, RECORDS.names).take(pa.array(rows)), moves["first"].to_numpy()
         )
-        for shard, found, rows in merges
+        for shard, moves, rows in merges
     )
     path = plan.work / "records" / f"{number:06d}"
     return Done(files + shuffle.write(records, plan.places, path))
 
 
 def _merge(item: tuple[int, Group], plan: Plan) -> Done:
-    """Last pass: the merged records of a group of shards, each shard's in the order of records."""
+    """Last pass: write the merged records of a group of shards, in the order of records."""
     number, group = item
-    found = by_shard(group, shuffle.read(plan.work / "records", number, plan.places))
+    parts = by_shard(group, shuffle.read(plan.work / "records", number, plan.places))
     files: list[Path] = []
-    for shard, own in groupby(found, itemgetter(0)):
+    for shard, parts_of_shard in groupby(parts, itemgetter(0)):
         dataset = plan.datasets[shard.dataset]
         files.append(merged_path(shard.path, plan.folder / dataset.id))
         with shards.writer(files[-1], RECORDS) as write:
-            for _, rows, _ in own:
+            for _, rows, _ in parts_of_shard:
                 for table in merged(rows):
                     write(invariant.checked(table, dataset))
     return Done(files)

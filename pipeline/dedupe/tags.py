@@ -1,9 +1,9 @@
 """The records of one dataset with every tag on them: what clean and dedupe dropped, and why.
 
-Whoever reads kept records reads them through here, so that all agree on what is kept. Beside every
-shard of clean, dedupe writes one of the same name and rows with the tags of both (`TAGS`), and
-where a conflict policy merges annotations `merged-<name>`: RECORDS rows that take the place of
-those with their ids.
+All code reads kept records through this module, so that all agree on what is kept. For every shard
+of clean, dedupe writes one with the same name and rows that holds the tags of both (`TAGS`). Where
+a conflict policy merges annotations, it also writes `merged-<name>`: RECORDS rows that replace
+those with the same ids.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ TAGS: Final = pa.schema([RECORDS.field(n) for n in ("dropped", "drop_partner", "
 
 
 def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[str, Path]]:
-    """(split, path) of a dataset's record shards, in the order of splits and shards."""
+    """Return (split, path) of a dataset's record shards, in the order of splits and shards."""
     return [(split, p) for split in splits for p in shards.listed(folder, f"{split}-*.parquet")]
 
 
 def merged_path(shard: Path, dedupe: Path) -> Path:
-    """Where the merged records of a shard are, if it has any."""
+    """Return where the merged records of a shard are, if it has any."""
     return dedupe / f"merged-{shard.name}"
 
 
 def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
-    """A clean shard with the tags and merged annotations that dedupe wrote for it into `dedupe`.
+    """Return a clean shard with the tags and merged annotations that dedupe wrote to `dedupe`.
 
-    `columns` must hold "id". Raises RawFileError where the tags are not those of this shard.
+    `columns` must hold "id". Raises RawFileError if the tags do not belong to this shard.
     """
     columns = columns or RECORDS.names
     if dedupe is None:
@@ -63,25 +63,25 @@ def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = Non
 
 def _replaced(table: Any, merged: Any) -> Any:
     at = pc.index_in(table["id"], value_set=merged["id"].combine_chunks())
-    own = pa.array(range(table.num_rows), pa.int32())
-    rows = pc.coalesce(pc.add(at, table.num_rows), own)
+    row_numbers = pa.array(range(table.num_rows), pa.int32())
+    rows = pc.coalesce(pc.add(at, table.num_rows), row_numbers)
     return pa.concat_tables([table, merged.cast(table.schema)]).take(rows)
 
 
 def with_drops(tags: Any, rows: Any, reasons: Any, partners: Any) -> Any:
-    """`TAGS` with those of some more rows; a row that was dropped before keeps its own."""
+    """Return `TAGS` with the drops of more rows; a row dropped before keeps its tags."""
     places = pa.array(np.arange(tags.num_rows))
     at = pc.index_in(places, value_set=rows)
     free = pc.is_null(tags["dropped"])
     columns = [
-        pc.if_else(free, pc.take(more, at), tags[name])
-        for name, more in (("dropped", reasons), ("drop_partner", partners))
+        pc.if_else(free, pc.take(new, at), tags[name])
+        for name, new in (("dropped", reasons), ("drop_partner", partners))
     ]
     return pa.table([*columns, tags["drop_detail"]], schema=TAGS)
 
 
 def kept(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
-    """The rows of a shard that nothing dropped. `columns` must hold "id" and "dropped"."""
+    """Return the rows of a shard that were not dropped. `columns` must hold "id", "dropped"."""
     table = tagged(shard, dedupe, columns)
     return table.filter(pc.is_null(table["dropped"]))
 
@@ -89,13 +89,13 @@ def kept(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None)
 def tables(
     clean: Path, dedupe: Path | None, splits: Sequence[str] = SPLITS
 ) -> Iterator[tuple[str, Any]]:
-    """(split, kept records) of one dataset, shard by shard."""
+    """Yield (split, kept records) of one dataset, shard by shard."""
     for split, path in record_shards(clean, splits):
         yield split, kept(path, dedupe)
 
 
 def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
-    """Split -> records, kept, and dropped by reason, of one dataset, counted in its shards."""
+    """Count in a dataset's shards: split -> records, kept, and dropped by reason."""
     splits: dict[str, dict[str, Any]] = {}
     for split, path in record_shards(clean):
         count(splits, split, shards.read(dedupe / path.name if dedupe else path, ["dropped"]))
@@ -104,9 +104,9 @@ def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
 
 def count(splits: dict[str, dict[str, Any]], split: str, table: Any) -> None:
     """Add the records of a tagged table to the account of its split."""
-    own = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": {}})
+    counts = splits.setdefault(split, {"records": 0, "kept": 0, "dropped": {}})
     tags = table["dropped"]
-    own["records"] += len(tags)
-    own["kept"] += tags.null_count
-    dropped = Counter(own["dropped"]) + Counter(tags.drop_null().to_pylist())
-    own["dropped"] = dict(sorted(dropped.items()))
+    counts["records"] += len(tags)
+    counts["kept"] += tags.null_count
+    dropped = Counter(counts["dropped"]) + Counter(tags.drop_null().to_pylist())
+    counts["dropped"] = dict(sorted(dropped.items()))

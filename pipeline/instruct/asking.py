@@ -1,4 +1,4 @@
-"""What is asked of the records of one split for one task: the ground of this stage."""
+"""What is asked of the records of one split for one task; this whole stage builds on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Asking(NamedTuple):
     dataset: Dataset
     task: str
     split: str
-    #: The keys of the labels, and of each key its near ones, best first.
+    #: The keys of the labels, and for each key its near labels, best first.
     labels: Sequence[str]
     near: Mapping[str, Sequence[str]]
     settings: Instruct
@@ -53,7 +53,7 @@ class Asking(NamedTuple):
         return [keys.get(key, key) for key in self.labels]
 
     def numbers(self) -> Any:
-        """Return the number among the labels of each of the inventory, then of none; -1: none."""
+        """Return inventory number -> number among the labels, -1 if not asked; -1 comes last."""
         number = {key: i for i, key in enumerate(self.labels)}
         inventory = tasks.inventory(self.dataset, self.task)
         return np.array([*(number.get(key, -1) for key in inventory), -1], np.int64)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NAME: Final = np.uint64(0x4E41)
 
 
-def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind: Any) -> Any:
+def assembled(table: Any, asking: Asking, answers: Answers, batches: Batches, kind: Any) -> Any:
     """Put the columns together: every string is joined from fragments that exist once."""
     dataset, task, split = asking.dataset, asking.task, asking.split
     count = len(batches.row)
@@ -43,22 +43,22 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     row = pa.array(batches.row)
 
     at = np.full(kind.shape, -1, np.int64)
-    at[found.row, found.code] = np.arange(len(found.row))
+    at[answers.row, answers.code] = np.arange(len(answers.row))
     answer = at[owner, code]
     ids = table["id"].combine_chunks()
     in_pairs = "pair" in table.column_names
     form = asking.settings.role_values if task in LISTED else "published"
     asks = "RE_PAIR" if in_pairs else task if form == "published" else f"{task}_{form.upper()}"
     if form != "published":
-        found = found._replace(value=_in_form(form, task, found.value))
+        answers = answers._replace(value=_in_form(form, task, answers.value))
     texts = texts_for(asking.settings.templates, asks, dataset.language, split)
     names, number = _names(asking, ids)
     name = number(owner, code)
     key = names.take(pa.array(name))
     absent = asking.absent or ""
-    pair = _pairs(absent, names, name, found, number(found.row, found.code), answer)
+    pair = _pairs(absent, names, name, answers, number(answers.row, answers.code), answer)
     output = _outputs(table, asking, (offsets, owner, code, key, pair))
-    items, brackets = _items(asking, found, (ids, owner, code, answer), key)
+    items, brackets = _items(asking, answers, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
     instruction = pc.binary_join_element_wise(
         openings(texts, ids, row),
@@ -73,7 +73,7 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
     )
     record_id = ids.take(row)
     turn = pa.array(batches.number).cast(pa.string())
-    if in_pairs:  # the batches of each pair are counted by themselves, and scored so
+    if in_pairs:  # the batches of each pair are numbered and scored separately
         pair_number = table["number"].combine_chunks().cast(pa.string()).take(row)
         turn = pc.binary_join_element_wise(pair_number, turn, ".")
     kinds = np.where(filled.T, kind[batches.row, batches.labels.T], -1)
@@ -98,27 +98,27 @@ def assembled(table: Any, asking: Asking, found: Answers, batches: Batches, kind
 
 
 def _in_form(form: str, task: str, values: Any) -> Any:
-    """The answers with all values of roles or attributes in one form: "list" or "string"."""
+    """Return the answers with all values of roles or attributes as "list" or "string"."""
     write = _as_list if form == "list" else _as_string
     answers = [orjson.loads(text) for text in values.to_pylist()]
     for answer in answers:
         slots = answer.values() if task == "KG" else (event["arguments"] for event in answer)
-        for own in slots:
-            for role, value in own.items():
-                own[role] = write(value)
+        for by_role in slots:
+            for role, value in by_role.items():
+                by_role[role] = write(value)
     return pa.array(map(dumps, answers), pa.string())
 
 
 def _as_list(value: str | list[str]) -> list[str]:
-    """A value as a list: [] for "NAN"."""
+    """Return a value as a list: [] for "NAN"."""
     several = value if isinstance(value, list) else [value]
     return [] if value == NOTHING else several
 
 
 def _as_string(value: str | list[str]) -> str:
-    """A value as a string: several as a JSON list, which the scorer reads back.
+    """Return a value as a string: several values as a JSON list, which the scorer reads back.
 
-    One that could be taken for JSON is written as a list of one.
+    A single value that could be mistaken for JSON becomes a list of one.
     """
     if isinstance(value, str) and value[:1] not in ("[", "{"):
         return value
@@ -126,23 +126,23 @@ def _as_string(value: str | list[str]) -> str:
 
 
 def _given(table: Any) -> Any:
-    """The field that gives the pair which each row of a table is about."""
+    """Return the JSON field that names the pair which each row of a table is about."""
     ends = json_strings(pc.list_flatten(table["pair"].combine_chunks()))
     return pc.binary_join_element_wise(', "pair": [', ends[::2], ", ", ends[1::2], "]", "")
 
 
 def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
-    """All names of labels as JSON strings; what numbers those that (rows, labels) are asked by.
+    """Return all names of labels as JSON, and a function: (row, label) -> number of its name.
 
-    Where a schema item is a label by itself, one of its aliases may stand for it, by hash.
+    Where a schema item is just the label, one of its aliases may replace it, chosen by hash.
     """
     shown, schemas = asking.answer_keys(), tasks.schemas(asking.dataset, asking.task)
     aliases = asking.dataset.aliases
     alone = all(schemas[key] == key for key in asking.labels)
-    names = [[own, *aliases.get(own, ())] if alone else [own] for own in shown]
-    sizes = np.array([len(own) for own in names], np.int64)
+    names = [[key, *aliases.get(key, ())] if alone else [key] for key in shown]
+    sizes = np.array([len(variants) for variants in names], np.int64)
     first = np.cumsum(sizes) - sizes
-    flat = json_strings(pa.array([name for own in names for name in own], pa.string()))
+    flat = json_strings(pa.array([name for variants in names for name in variants], pa.string()))
     if not (sizes > 1).any():
         return flat, lambda row, code: first[code]  # noqa: ARG005
     keys = hashing.mix64(
@@ -152,44 +152,44 @@ def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
     return flat, lambda row, code: first[code] + turns[row, code]
 
 
-def _pairs(absent: str, names: Any, name: Any, found: Answers, known: Any, answer: Any) -> Any:
-    """The key and value of every label asked, of which most are those of an absent one.
+def _pairs(absent: str, names: Any, name: Any, answers: Answers, known: Any, answer: Any) -> Any:
+    """Return the key and value of every label asked; most labels are absent.
 
-    `name` numbers the names of what is asked, `known` those of the answers found.
+    `name` holds the number of the name of each label asked, `known` that of each answer.
     """
     without = pc.binary_join_element_wise(names, absent, ": ")
-    present = pc.binary_join_element_wise(names.take(pa.array(known)), found.value, ": ")
+    present = pc.binary_join_element_wise(names.take(pa.array(known)), answers.value, ": ")
     at = np.where(answer >= 0, len(names) + answer, name)
     return pa.concat_arrays([without, present]).take(pa.array(at))
 
 
 def _items(
-    asking: Asking, found: Answers, slots: tuple[Any, Any, Any, Any], names: Any
+    asking: Asking, answers: Answers, slots: tuple[Any, Any, Any, Any], names: Any
 ) -> tuple[Any, str]:
-    """The schema item of every label asked, and the brackets around those of an instruction.
+    """Return the schema item of every label asked, and the brackets around an instruction's items.
 
     Labels are a list, or, where the dataset describes any of them, an object {label: description}.
     Items that are objects hold their descriptions. The phrasing of a record follows from its id.
     """
     ids, owner, code, answer = slots
     asked = asking.labels
-    if found.schema is not None:
-        return found.schema.take(pa.array(answer)), "[]"
+    if answers.schema is not None:
+        return answers.schema.take(pa.array(answer)), "[]"
     phrased = phrasings(asking.dataset)
     phrasing = phrasing_of(ids.to_pylist(), len(phrased))
     at = pa.array(phrasing[owner] * len(asked) + code)
-    schemas = [tasks.schemas(own, asking.task) for own in phrased]
+    schemas = [tasks.schemas(variant, asking.task) for variant in phrased]
     every = [schema[key] for schema in schemas for key in asked]
     if every[: len(asked)] != [*asked]:
         return pa.array(map(dumps, every), pa.string()).take(at), "[]"
     if asking.dataset.descriptions.keys().isdisjoint(asked):
         return names, "[]"
-    texts = [dumps(own.descriptions.get(key, "")) for own in phrased for key in asked]
+    texts = [dumps(variant.descriptions.get(key, "")) for variant in phrased for key in asked]
     return pc.binary_join_element_wise(names, pa.array(texts, pa.string()).take(at), ": "), "{}"
 
 
 def _outputs(table: Any, asking: Asking, slots: tuple[Any, Any, Any, Any, Any]) -> Any:
-    """The answers of every instruction as a JSON object, its keys in the order of the labels."""
+    """Return each instruction's answers as a JSON object, with keys in the order of the labels."""
     shown = asking.answer_keys()
     offsets, pair = slots[0], slots[-1]
     if len({*shown}) < len(shown):
@@ -203,7 +203,7 @@ def _outputs(table: Any, asking: Asking, slots: tuple[Any, Any, Any, Any, Any]) 
 def _pooled(
     table: Any, asking: Asking, number: Any, slots: tuple[Any, Any, Any, Any, Any]
 ) -> tuple[Any, Any]:
-    """Make one key of labels that share it in a batch, with the answers of all in text order."""
+    """Merge labels of a batch that share a key into one, with all their answers in text order."""
     offsets, owner, code, key, pair = slots
     batch = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets.to_numpy()))
     same = batch * (number.max() + 1) + number[code]

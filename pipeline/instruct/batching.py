@@ -25,7 +25,7 @@ _NONE: Final = -1
 
 
 class Batches(NamedTuple):
-    """Label batches as rows: the record of each, its number in the record, and its labels.
+    """Label batches as rows: the record of each batch, its number in the record, its labels.
 
     `labels` is batches x width, int64, padded with -1 where batches are of different sizes.
     """
@@ -36,12 +36,12 @@ class Batches(NamedTuple):
 
 
 def kept_without_positives(record_ids: Sequence[str], rate: float, seed: int) -> Any:
-    """Which records would be asked although no label is present: a share `rate`, by hash."""
+    """Return which records are asked even if no label is present: a share `rate`, by hash."""
     return fractions(mix64(hashes(record_ids) ^ mix64(np.uint64(seed % 2**64) ^ _RATE))) < rate
 
 
 def polled(rows: int, labels: int, k: int) -> Batches:
-    """Every record asked for every label in fixed order, k at a time; the last batch wraps."""
+    """Ask every record for every label in fixed order, k at a time; the last batch wraps."""
     k = min(k, labels)
     count = -(-labels // k)
     batch = (np.arange(count * k) % labels).reshape(count, k)
@@ -56,27 +56,27 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     """Return the label batches that an older grouping deals train records, and all classes.
 
     `positive` is records x labels, bool; `near` labels x labels, int64: the rank (from 0) of the
-    second label among the neighbours of the first, -1 where it is none; `keys` the priorities. The
-    classes are records x labels. These groupings are there to be compared with: records are taken
-    one by one, in plain words rather than fast.
+    second label among the neighbors of the first, -1 where it is none; `keys` the priorities. The
+    classes are records x labels. These groupings serve only for comparison, so the code is simple
+    rather than fast: it takes records one by one.
     """
     k = min(k, positive.shape[1])
     kind = kinds(positive, near)
     order = np.lexsort((keys, kind), axis=-1)
     columns = (kind, order, mix64(keys ^ _SHUFFLE), mix64(keys ^ _INSIDE))
-    found: list[tuple[int, int, list[int]]] = []
+    batch_rows: list[tuple[int, int, list[int]]] = []
     for row, lists in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        own = _Record(*lists)
+        record = _Record(*lists)
         if settings.remainder == "reference":
-            batches = [*enumerate(_reference(own.shuffled(k), k))]
+            batches = [*enumerate(_reference(record.shuffled(k), k))]
         else:
-            sets = _filled(_grouped(own, near, k, settings.grouping), own, k)
-            sets = [sorted(batch, key=own.inside.__getitem__) for batch in sets]
-            batches = _capped(sets, own.kind, settings.pure_negative_ratio)
-        found += [(row, number, batch) for number, batch in batches]
+            sets = _filled(_grouped(record, near, k, settings.grouping), record, k)
+            sets = [sorted(batch, key=record.inside.__getitem__) for batch in sets]
+            batches = _capped(sets, record.kind, settings.pure_negative_ratio)
+        batch_rows += [(row, number, batch) for number, batch in batches]
     width = k + max(1, k // 2) if settings.remainder == "reference" else k
-    padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in found]
-    owner, numbers = np.array([each[:2] for each in found], np.int64).reshape(-1, 2).T
+    padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in batch_rows]
+    owner, numbers = np.array([each[:2] for each in batch_rows], np.int64).reshape(-1, 2).T
     return Batches(owner, numbers, np.array(padded, np.int64).reshape(-1, width)), kind
 
 
@@ -99,9 +99,9 @@ class _Record(NamedTuple):
         return sorted(self.chosen(k), key=self.shuffle.__getitem__)
 
 
-def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
+def _grouped(record: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
     """Return the chosen labels in as few batches as hold them, each of at most `k` labels."""
-    chosen = own.shuffled(k) if grouping == "shuffle" else own.chosen(k)
+    chosen = record.shuffled(k) if grouping == "shuffle" else record.chosen(k)
     count = -(-len(chosen) // k)
     if grouping == "shuffle":
         return [chosen[n * k : (n + 1) * k] for n in range(count)]
@@ -109,11 +109,11 @@ def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
         return [chosen[n::count] for n in range(count)]
     # By "contrast" a hard negative stands beside the positive that it is nearest to, nearest first,
     # while there is room. The others take the places that are left, as round-robin deals them.
-    positive = [label for label in chosen if own.kind[label] == POSITIVE]
+    positive = [label for label in chosen if record.kind[label] == POSITIVE]
     batches = [positive[n::count] for n in range(count)]
     wanted = []
     for place, label in enumerate(chosen):
-        if own.kind[label] == HARD:
+        if record.kind[label] == HARD:
             ranks = near[positive, label].tolist()
             rank, n = min((rank, n) for n, rank in enumerate(ranks) if rank >= 0)
             wanted.append((n % count, rank, place, label))
@@ -128,13 +128,13 @@ def _grouped(own: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
     return batches
 
 
-def _filled(batches: list[list[int]], own: _Record, k: int) -> list[list[int]]:
+def _filled(batches: list[list[int]], record: _Record, k: int) -> list[list[int]]:
     """Fill every batch up to `k`: unused labels first, each once, then labels asked elsewhere.
 
     Among labels asked elsewhere negatives come before positives.
     """
-    fresh = iter(own.order[len(own.chosen(k)) :])
-    again = sorted(own.order, key=lambda label: own.kind[label] == POSITIVE)
+    fresh = iter(record.order[len(record.chosen(k)) :])
+    again = sorted(record.order, key=lambda label: record.kind[label] == POSITIVE)
     for batch in batches:
         batch.extend(islice(fresh, k - len(batch)))
         if len(batch) < k:
@@ -147,11 +147,11 @@ def _capped(
 ) -> list[tuple[int, list[int]]]:
     """Return the batches that stay, numbered: at most `ratio` pure-negative ones per positive one.
 
-    Those without hard negatives go first. A record without positives keeps its only batch.
+    Batches without hard negatives are cut first. A record without positives keeps its only batch.
     """
     best = [min(kind[label] for label in batch) for batch in batches]
     positive = best.count(POSITIVE)
-    pure = sorted((own, n) for n, own in enumerate(best) if own != POSITIVE)
+    pure = sorted((best_kind, n) for n, best_kind in enumerate(best) if best_kind != POSITIVE)
     if ratio is not None:
         pure = pure[: int(ratio * positive) if positive else 1]
     stay = {n for _, n in pure}
@@ -171,10 +171,10 @@ def _reference(labels: list[int], k: int) -> list[list[int]]:
 
 
 def kinds(positive: Any, near: Any) -> Any:
-    """The class of every (record, label); HARD are those near one of the record's positives.
+    """Return the class of every (record, label); HARD: near one of the record's positives.
 
-    By gathering bits, not by a matrix product: BLAS would start threads that spin beside the
-    workers.
+    It gathers bits instead of multiplying matrices: BLAS would start threads that compete with
+    the workers.
     """
     hard = np.zeros_like(positive)
     row, label = np.nonzero(positive)

@@ -1,13 +1,13 @@
-"""Train records for about so many instructions, that cover labels, datasets and lengths evenly.
+"""Choose train records for a budget of instructions, evenly by label, dataset and length.
 
 Whole records are chosen, before any set of labels is made or asked. Every label of every dataset
 ("none" is one more), every dataset, and every range of lengths is owed an even share of the records
-of its kind. Whichever has least of its share takes its next record, until the chosen ones are
-expected to make as many instructions as wanted. Each takes records in the order of hashes, those
-whose text is nearly that of another after all others.
+of its kind. Whichever has the least of its share takes its next record, until the chosen records
+are expected to make as many instructions as wanted. Each takes records in the order of their
+hashes; a record whose text nearly equals another one comes after all others.
 
-One pass over the shards counts labels. Another yields some records of each label, those of the
-lowest hashes, which leave a choice of several times the budget. So memory grows with the budget,
+One pass over the shards counts labels. Another yields the records of each label that have the
+lowest hashes: several times as many as the budget needs. So memory grows with the budget,
 not with the corpus, and the choice does not depend on shards, workers or engines.
 """
 
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from pipeline.execution.engines import Workers
     from pipeline.instruct.asking import Asking
 
-#: Annotations among which is chosen, for each instruction wanted.
+#: How many annotations to choose from, for each instruction wanted.
 _CHOICE: Final = 8
-#: Expected instructions are counted in such parts of one, as whole numbers, whose sums are exact.
+#: Expected instructions are counted in 1024ths, as whole numbers, so that sums are exact.
 _PARTS: Final = 1024
-#: Characters of the n-grams by which texts are near-duplicates.
+#: Characters in the n-grams by which near-duplicates are recognized.
 _NGRAM: Final = {"en": 12, "zh": 5}
 _COLUMNS: Final = ("id", "text", "mentions", "relations", "events", "dropped")
-#: Salts: the order of records, the random choice to compare with, the n-grams.
+#: Salts of the order of records, of the random choice to compare with, of the n-grams.
 _ORDER, _RANDOM, _GRAM = (np.uint64(n) for n in (0x4255, 0x5241, 0x4E47))
 _QUANTILES: Final = (5, 25, 50, 75, 95)
 
@@ -70,7 +70,7 @@ class Shard(NamedTuple):
 
 
 class Records(NamedTuple):
-    """What is known of some records, by record, and their labels as pairs (`row`, `code`)."""
+    """Some records: arrays with a value per record, and their labels as pairs (`row`, `code`)."""
 
     key: Any
     length: Any
@@ -82,7 +82,7 @@ class Records(NamedTuple):
     cluster: Any
 
     def only(self, keep: Any) -> Records:
-        """Those of the records that `keep`, bool, tells."""
+        """Return the records for which the boolean array `keep` is true."""
         inside = keep[self.row]
         row = (np.cumsum(keep) - 1)[self.row[inside]]
         key, length, sets, cluster = (
@@ -92,7 +92,7 @@ class Records(NamedTuple):
 
 
 class Covered(NamedTuple):
-    """What some records of a dataset cover: records by label and by length, and their sets."""
+    """What some records of a dataset cover: counts of records by label and length, and sets."""
 
     labels: Any
     lengths: Counter[int]
@@ -100,41 +100,42 @@ class Covered(NamedTuple):
 
 
 def order(ids: Any) -> Any:
-    """The hashes by which records are taken, and named in what is `chosen`."""
+    """Return the hashes that order records, and that name them in the result of `chosen`."""
     return mix64(hashes(ids.to_pylist()) ^ _ORDER)
 
 
 def chosen(
-    found: Sequence[Shard], settings: Instruct, workers: Workers | int = 1
+    listed_shards: Sequence[Shard], settings: Instruct, workers: Workers | int = 1
 ) -> tuple[dict[Path, bytes], dict[str, Any]]:
-    """(path -> the `order` of the records to be asked, as bytes; what the choice covers).
+    """Return (path -> the `order` of the records to ask, as bytes; what the choice covers).
 
-    Where the budget has room for all records, there is no path, and all are asked.
+    Where the budget has room for all records, there are no paths, and all records are asked.
     """
     budget = settings.budget or 0
-    whole = _summed(found, engines.run(_counted, found, workers, _name))
-    rows = sum(_rows(own.sets, settings) for own in whole.values())
-    there = np.concatenate([own.labels[:-1] > 0 for own in whole.values()])
+    whole = _summed(listed_shards, engines.run(_counted, listed_shards, workers, _name))
+    rows = sum(_rows(covered.sets, settings) for covered in whole.values())
+    there = np.concatenate([covered.labels[:-1] > 0 for covered in whole.values()])
     summary = {"rows": budget, "all": _summary(whole.values(), there)}
     if rows <= budget * _PARTS:
         return {}, summary
-    most = _level(np.concatenate([own.labels for own in whole.values()]), _CHOICE * budget)
+    most = _level(np.concatenate([covered.labels for covered in whole.values()]), _CHOICE * budget)
     draw = partial(_drawn, most=most, share=budget * _PARTS / rows)
-    drawn = [*engines.run(draw, found, workers, _name)]
-    random = _summed(found, [covered for _, covered in drawn])
+    drawn = [*engines.run(draw, listed_shards, workers, _name)]
+    random = _summed(listed_shards, [covered for _, covered in drawn])
     pool: dict[str, Records] = {}
-    for shard, (records, _) in zip(found, drawn, strict=True):
+    for shard, (records, _) in zip(listed_shards, drawn, strict=True):
         before = [pool[shard.dataset]] if shard.dataset in pool else []
         pool[shard.dataset] = _lowest(_joined([*before, records]), most)
-    languages = {shard.dataset: shard.language for shard in found}
+    languages = {shard.dataset: shard.language for shard in listed_shards}
     taken = _taken(pool, languages, settings)
-    keys = {name: np.sort(own.key[taken[name]]) for name, own in pool.items()}
+    keys = {name: np.sort(records.key[taken[name]]) for name, records in pool.items()}
     covered = {
-        name: _covered(own.only(taken[name]), len(whole[name].labels)) for name, own in pool.items()
+        name: _covered(records.only(taken[name]), len(whole[name].labels))
+        for name, records in pool.items()
     }
     summary["random"] = _summary(random.values(), there)
     summary["chosen"] = _summary(covered.values(), there)
-    return {shard.path: keys[shard.dataset].tobytes() for shard in found}, summary
+    return {shard.path: keys[shard.dataset].tobytes() for shard in listed_shards}, summary
 
 
 def _name(shard: Shard) -> str:
@@ -146,21 +147,21 @@ def _counted(shard: Shard) -> Covered:
 
 
 def _drawn(shard: Shard, most: int, share: float) -> tuple[Records, Covered]:
-    """The first `most` records of each label, and what a random choice of a share covers."""
+    """Return the first `most` records of each label, and what a random `share` would cover."""
     records, labels = _read(shard)
     random = fractions(mix64(records.key ^ _RANDOM)) < share
     return _lowest(records, most), _covered(records.only(random), labels)
 
 
 def _read(shard: Shard) -> tuple[Records, int]:
-    """(the kept records of a shard, the number of labels of its dataset, "none" among them).
+    """Return (the kept records of a shard, the number of its dataset's labels and "none").
 
     The labels are those of the first task of each kind of annotation.
     """
     table = kept(shard.path, shard.dedupe, _COLUMNS)
     count, labels = table.num_rows, 0
     sets = np.zeros((count, len(TASKS), 2), np.int64)
-    own: dict[str, Any] = {}
+    places_by_column: dict[str, Any] = {}
     for asking in shard.asked:
         units = pairs.by_pair(table) if asking.way == "pair" else table
         owner = pc.index_in(units["id"], value_set=table["id"].combine_chunks()).to_numpy()
@@ -168,11 +169,11 @@ def _read(shard: Shard) -> tuple[Records, int]:
         held = np.unique(np.stack(tasks.held(asking.dataset, asking.task, units), 1), axis=0)
         positives = np.bincount(held[:, 0], minlength=len(owner))
         np.add.at(sets[:, TASKS.index(asking.task)], owner, _sets(asking, positives))
-        if tasks.COLUMNS[asking.task] not in own:
+        if tasks.COLUMNS[asking.task] not in places_by_column:
             place = np.unique(np.stack([owner[held[:, 0]], held[:, 1] + labels], 1), axis=0)
-            own[tasks.COLUMNS[asking.task]] = place
+            places_by_column[tasks.COLUMNS[asking.task]] = place
             labels += size
-    marks = np.concatenate([np.zeros((0, 2), np.int64), *own.values()])
+    marks = np.concatenate([np.zeros((0, 2), np.int64), *places_by_column.values()])
     bare = np.setdiff1d(np.arange(count), marks[:, 0])
     row = np.concatenate([marks[:, 0], bare])
     code = np.concatenate([marks[:, 1], np.full(len(bare), labels)])
@@ -182,9 +183,9 @@ def _read(shard: Shard) -> tuple[Records, int]:
 
 
 def _sets(asking: Asking, positives: Any) -> Any:
-    """The sets that texts or pairs with so many positives are expected to hold, and others: n x 2.
+    """Return how many sets with and without a positive each text or pair should have: n x 2.
 
-    As if positives fell into sets by chance.
+    The estimate assumes that positives fall into sets by chance.
     """
     if asking.absent is None:
         held, empty = (positives > 0).astype(float), np.zeros(len(positives))
@@ -198,7 +199,7 @@ def _sets(asking: Asking, positives: Any) -> Any:
 
 
 def _clusters(texts: Sequence[str], n: int) -> Any:
-    """The lowest hash of the n-grams of each text: that of similar texts is mostly the same."""
+    """Return the lowest hash of each text's n-grams: similar texts mostly have the same one."""
     padded = [text.casefold().ljust(n, "\0") for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
     ends = np.cumsum(np.fromiter(map(len, padded), np.int64, len(padded)))
@@ -208,20 +209,20 @@ def _clusters(texts: Sequence[str], n: int) -> Any:
     for k in range(n):
         grams = grams * np.uint64(0x100000001B3) + codes[k : len(codes) - n + 1 + k]
     grams = mix64(grams ^ _GRAM)
-    for k in range(1, n):  # n-grams that reach into the next text are of none
+    for k in range(1, n):  # n-grams that reach into the next text belong to no text
         grams[ends[:-1] - k] = np.uint64(2**64 - 1)
     return np.minimum.reduceat(grams, np.concatenate([[0], ends[:-1]]))
 
 
 def _joined(parts: Sequence[Records]) -> Records:
-    """The records of several tables as those of one."""
+    """Return the records of several tables as one table."""
     begins = np.cumsum([0, *(len(part.key) for part in parts[:-1])])
     moved = [p._replace(row=p.row + begin) for p, begin in zip(parts, begins, strict=True)]
     return Records(*map(np.concatenate, zip(*moved, strict=True)))
 
 
 def _lowest(records: Records, most: int) -> Records:
-    """Those that are for any of their labels among the `most` first ones."""
+    """Return the records that are among the first `most` for at least one of their labels."""
     by_label = np.lexsort((records.key[records.row], records.code))
     stay = np.zeros(len(records.key), bool)
     stay[records.row[by_label[running(records.code[by_label]) < most]]] = True
@@ -229,7 +230,7 @@ def _lowest(records: Records, most: int) -> Records:
 
 
 def _level(counts: Any, wanted: int) -> int:
-    """The lowest level at which counts that are cut there still sum to `wanted`, if any does."""
+    """Return the lowest limit such that counts cut to it still sum to `wanted`, if any does."""
     low, high = 1, max(int(counts.max(initial=1)), 1)
     while low < high:
         middle = (low + high) // 2
@@ -239,7 +240,7 @@ def _level(counts: Any, wanted: int) -> int:
 
 
 def _rows(sets: Any, settings: Instruct) -> int:
-    """The instructions expected of the sets (tasks x 2) of a dataset's records, in `_PARTS`."""
+    """Return the instructions that a dataset's sets (tasks x 2) should give, in `_PARTS`."""
     held, empty = np.asarray(sets).T.tolist()
     ratio = settings.pure_negative_ratio
     return sum(
@@ -251,9 +252,9 @@ def _rows(sets: Any, settings: Instruct) -> int:
 def _taken(
     pool: dict[str, Records], languages: dict[str, str], settings: Instruct
 ) -> dict[str, Any]:
-    """Dataset -> which of its records are taken, bool."""
+    """Return dataset -> which of its records are taken, as a boolean array."""
     every = _joined([*pool.values()])
-    sizes = [len(own.key) for own in pool.values()]
+    sizes = [len(records.key) for records in pool.values()]
     dataset = np.repeat(np.arange(len(pool)), sizes)
     script = np.array([languages[name] == "zh" for name in pool], np.int64)[dataset]
     # Half octaves are the ranges of lengths.
@@ -274,7 +275,7 @@ def _taken(
     heap = [(0, n) for n in range(len(weight))]
     while heap and spent < (settings.budget or 0) * _PARTS:
         share, n = heap[0]
-        if share < counts[n] * weight[n]:  # it got records that others took
+        if share < counts[n] * weight[n]:  # it has gained records that others took
             heapreplace(heap, (counts[n] * weight[n], n))
             continue
         while queues[n] and taken[queues[n][-1]]:
@@ -282,12 +283,12 @@ def _taken(
         if not queues[n]:
             heappop(heap)
             continue
-        one = queues[n].pop()
-        taken[one] = True
-        for other in owed_of[one]:
+        picked = queues[n].pop()
+        taken[picked] = True
+        for other in owed_of[picked]:
             counts[other] += 1
-        at = int(dataset[one])
-        totals[at] += every.sets[one]
+        at = int(dataset[picked])
+        totals[at] += every.sets[picked]
         before, rows[at] = rows[at], _rows(totals[at], settings)
         spent += rows[at] - before
     ends = np.cumsum(sizes)
@@ -295,21 +296,22 @@ def _taken(
 
 
 def _owed(kinds: Sequence[tuple[Any, Any]]) -> tuple[Any, Any, list[int]]:
-    """(record, number of what is owed a share) of all kinds, and how many its kind has of each.
+    """Return (record, number of its category) of all kinds, and each category's weight.
 
-    A kind is given as (record, what it belongs to, as rows of integers).
+    The weight is how many categories its kind has. A kind is (record, its category as rows of
+    integers).
     """
     numbers: list[Any] = []
     weight: list[int] = []
-    for _, own in kinds:
-        distinct, number = np.unique(own, axis=0, return_inverse=True)
+    for _, categories in kinds:
+        distinct, number = np.unique(categories, axis=0, return_inverse=True)
         numbers.append(number.ravel() + len(weight))
         weight += [len(distinct)] * len(distinct)
     return np.concatenate([record for record, _ in kinds]), np.concatenate(numbers), weight
 
 
 def _turns(records: Records) -> Any:
-    """The turn of each record, the last first: of a cluster's records one, then another of each."""
+    """Return the turn of each record, highest first: one of each cluster, then a second one..."""
     key = records.key
     inside = np.empty(len(key), np.int64)
     by_cluster = np.lexsort((key, records.cluster))
@@ -320,10 +322,10 @@ def _turns(records: Records) -> Any:
 
 
 def _grouped(group: Any, value: Any, turn: Any, groups: int) -> list[list[int]]:
-    """The values of each group, those of the highest turn last."""
+    """Return the values of each group, the highest turn last."""
     at = np.lexsort((turn, group))
     bounds = np.searchsorted(group[at], np.arange(1, groups))
-    return [own.tolist() for own in np.split(value[at], bounds)]
+    return [values.tolist() for values in np.split(value[at], bounds)]
 
 
 def _covered(records: Records, labels: int) -> Covered:
@@ -335,21 +337,21 @@ def _covered(records: Records, labels: int) -> Covered:
     )
 
 
-def _summed(found: Sequence[Shard], parts: Iterable[Covered]) -> dict[str, Covered]:
-    """Dataset -> what its shards cover together."""
+def _summed(listed_shards: Sequence[Shard], parts: Iterable[Covered]) -> dict[str, Covered]:
+    """Return dataset -> what its shards cover together."""
     whole: dict[str, Covered] = {}
-    for shard, part in zip(found, parts, strict=True):
-        own = whole.get(shard.dataset)
-        whole[shard.dataset] = part if own is None else Covered(*map(add, own, part))
+    for shard, part in zip(listed_shards, parts, strict=True):
+        before = whole.get(shard.dataset)
+        whole[shard.dataset] = part if before is None else Covered(*map(add, before, part))
     return whole
 
 
 def _summary(covered: Iterable[Covered], there: Any) -> dict[str, Any]:
-    """What some records cover: those of the labels that are `there`, datasets, lengths."""
+    """Summarize what records cover: labels (only those in `there`), datasets and lengths."""
     covered = [*covered]
-    labels = np.concatenate([own.labels[:-1] for own in covered])[there]
-    datasets = np.array([own.lengths.total() for own in covered])
-    lengths = sum((own.lengths for own in covered), Counter())
+    labels = np.concatenate([part.labels[:-1] for part in covered])[there]
+    datasets = np.array([part.lengths.total() for part in covered])
+    lengths = sum((part.lengths for part in covered), Counter())
     sizes = np.array(sorted(lengths), np.int64)
     passed = np.cumsum([lengths[size] for size in sizes.tolist()])
     at = [int(np.searchsorted(passed, passed[-1] * q / 100)) for q in _QUANTILES if len(passed)]
@@ -362,7 +364,7 @@ def _summary(covered: Iterable[Covered], there: Any) -> dict[str, Any]:
 
 
 def _spread(counts: Any) -> dict[str, Any]:
-    """How many have a record, and how many records the least, the median and the most have."""
+    """Return how many counts are not 0, and the least, the median and the highest count."""
     counts = counts if len(counts) else np.zeros(1, np.int64)
     return {
         "covered": int((counts > 0).sum()),

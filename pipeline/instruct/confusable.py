@@ -1,10 +1,10 @@
-"""Sets of near labels that are asked whole, whoever of them is positive.
+"""Sets of near labels that are asked whole, whichever of them is positive.
 
 A batch of a positive and its near labels tells which label is positive to whoever knows what is
 near to what. So the labels of a dataset are parted into sets of near ones, in many ways; a record
 uses the way that its hash names. Sets with a positive are asked, and of the others so many, by hash
-again, that every set is asked equally often. Who stands beside whom then tells nothing, and which
-sets are asked only where a set is nearly always positive.
+again, that every set is asked equally often. Which labels stand together then tells nothing. Which
+sets are asked tells something only where a set is nearly always positive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FAR: Final = 2**60
 
 
 class Sets(NamedTuple):
-    """The sets of labels to ask: ways x sets x labels, and what each is asked by.
+    """The sets of labels to ask (ways x sets x labels), and how likely each is asked.
 
     `chance` is ways x sets: how probably a record is asked a set that holds none of its positives.
     `hashed` are the hashes of what the labels are called in the source.
@@ -48,12 +48,12 @@ def sets_of(
     k: int,
     settings: Instruct,
 ) -> Sets:
-    """The sets of a dataset's task, from what its train records hold.
+    """Return the sets of a dataset's task, from what its train records hold.
 
     `names` are what the labels are called in the source; `near` is labels x labels: the rank of the
-    second among the neighbours of the first, -1 for none; `together` gives every label a number,
-    and of one number no two are put into a set, as far as that can be. `held` is (distinct rows of
-    labels, bool; how many records hold each).
+    second among the neighbors of the first, -1 for none; `together` gives every label a number,
+    and labels with the same number go to different sets where possible. `held` is (distinct rows
+    of labels, bool; how many records hold each).
     """
     positive, times = held
     sets = parted(names, near, together, k, settings.ways, settings.seed)
@@ -64,48 +64,48 @@ def sets_of(
 
 
 def width(labels: int, k: int) -> int:
-    """How many labels every instruction asks: as many as k allows, if all are to ask the same."""
+    """Return how many labels every instruction asks: the most up to k that is equal for all."""
     return -(-labels // -(-labels // k)) if labels else 0
 
 
 def parted(names: Sequence[str], near: Any, together: Any, k: int, ways: int, seed: int) -> Any:
-    """Sets of near labels, in many ways: ways x sets x `width`, -1 where a set is one short."""
+    """Return sets of near labels: ways x sets x `width`, -1 where a set is one label short."""
     labels = len(names)
     size, sets = width(labels, k), -(-labels // k)
     salts = mix64(np.arange(ways, dtype=np.uint64) ^ mix64(np.uint64(seed % 2**64) ^ _ORDER))
     keys = mix64(hashes(names)[None, :] ^ salts[:, None])
-    # By hash where nothing else decides; labels that have their place come last.
+    # The hash decides where nothing else does; labels that are already placed come last.
     turn = np.argsort(np.argsort(keys, axis=1, kind="stable"), axis=1, kind="stable")
     distance = _distances(near) * labels
     close = distance < 2 * labels * labels
     every = np.arange(ways)
     left = np.tile(np.bincount(together), (ways, 1))
     linked = np.tile(close.sum(axis=0), (ways, 1))
-    found = np.full((ways, sets, size), -1, np.int64)
+    sets_of_ways = np.full((ways, sets, size), -1, np.int64)
     for number in range(sets):
         short = number >= sets - (sets * size - labels)
-        cost = -labels * np.minimum(linked, size - 1)  # who has near labels enough begins a set
+        cost = -labels * np.minimum(linked, size - 1)  # one with enough near labels begins a set
         taken = np.zeros(left.shape, bool)
         for place in range(size - short):
             rank = cost + turn
             if left.shape[1] < labels:
-                # Of those that may not meet, one goes into every set that is left.
+                # Of labels that may not meet, one goes into every set that is left.
                 must = (left >= sets - number) & ~taken
                 rank += (np.where(taken, _FAR // 2, 0) - np.where(must, _FAR // 4, 0))[:, together]
-            own = rank.argmin(axis=1)
-            found[:, number, place] = own
-            turn[every, own] += _FAR
-            left[every, together[own]] -= 1
-            taken[every, together[own]] = True
-            linked -= close[own]
-            # What is near to the first goes before what is near to the others.
-            further = distance[own]
+            nearest = rank.argmin(axis=1)
+            sets_of_ways[:, number, place] = nearest
+            turn[every, nearest] += _FAR
+            left[every, together[nearest]] -= 1
+            taken[every, together[nearest]] = True
+            linked -= close[nearest]
+            # Labels near the first one go before labels near the others.
+            further = distance[nearest]
             cost = np.minimum(cost, further + labels * labels) if place else further
-    return found
+    return sets_of_ways
 
 
 def _distances(near: Any) -> Any:
-    """Labels x labels: how far the second is from the first; its neighbours, then whose it is."""
+    """Return distances, labels x labels: a label's neighbors first, then those it is near to."""
     labels = len(near)
     there = np.where(near >= 0, near, 3 * labels)
     back = np.where(near.T >= 0, labels + near.T, 3 * labels)
@@ -115,9 +115,9 @@ def _distances(near: Any) -> Any:
 
 
 def completed(sets: Any, near: Any, together: Any, frequency: Any) -> Any:
-    """The sets with one more label where they are one short.
+    """Return the sets, with one more label in each set that is one label short.
 
-    It is a near one among the half that is least often positive, for every record of the way.
+    It is a near label among the half that is least often positive; all records of a way share it.
     """
     if sets.min() >= 0:
         return sets
@@ -127,30 +127,30 @@ def completed(sets: Any, near: Any, together: Any, frequency: Any) -> Any:
     sets = sets.copy()
     for way in sets:
         number = np.flatnonzero(way[:, -1] < 0)
-        own = way[number, :-1]
-        cost = np.tile(4 * labels * common, (len(own), 1))
-        cost += np.min([distance[column] for column in own.T], axis=0)
-        alike = np.zeros((len(own), together.max() + 1), bool)
-        np.put_along_axis(alike, together[own], values=True, axis=1)
+        members = way[number, :-1]
+        cost = np.tile(4 * labels * common, (len(members), 1))
+        cost += np.min([distance[column] for column in members.T], axis=0)
+        alike = np.zeros((len(members), together.max() + 1), bool)
+        np.put_along_axis(alike, together[members], values=True, axis=1)
         cost += 16 * labels * alike[:, together]
-        np.put_along_axis(cost, own, _FAR, axis=1)
+        np.put_along_axis(cost, members, _FAR, axis=1)
         way[number, -1] = cost.argmin(axis=1)
     return sets
 
 
 def counted(sets: Any, positive: Any, times: Any) -> Any:
-    """In how many records each set holds a positive: ways x sets.
+    """Return in how many records each set holds a positive: ways x sets.
 
-    `positive` is rows x labels, bool; `times` how many records each row stands for.
+    `positive` is rows x labels, bool; `times` says how many records each row stands for.
     """
-    found = np.zeros(sets.shape[:2], np.int64)
-    for way, own in enumerate(sets):
-        found[way] = times @ positive[:, own].any(axis=2)
-    return found
+    times_of_sets = np.zeros(sets.shape[:2], np.int64)
+    for way, labels_of_sets in enumerate(sets):
+        times_of_sets[way] = times @ positive[:, labels_of_sets].any(axis=2)
+    return times_of_sets
 
 
 def chances(counts: Any, records: int, ratio: float | None) -> Any:
-    """How probably a set without a positive is asked, so that sets are asked equally often.
+    """Return the chance of each set without a positive, so that sets are asked equally often.
 
     `counts` is `counted`, of so many records. A set that holds a positive in the share p of them is
     asked in q, or in 1.25 p where that is more, where q is such that there are `ratio` times as
@@ -176,7 +176,7 @@ def chances(counts: Any, records: int, ratio: float | None) -> Any:
 
 
 def asked(sets: Sets, positive: Any, ids: Sequence[str], seed: int) -> Batches:
-    """The batches of train records: every set that holds a positive, and others by their chance.
+    """Return the batches of train records: sets with a positive, and others by their chance.
 
     `positive` is records x labels, bool; `ids` are those of the records.
     """

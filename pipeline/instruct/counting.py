@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def held(table: Any, asking: Asking) -> tuple[bytes, list[int]]:
-    """The distinct rows of labels that train records hold, as bits, and how many hold each.
+    """Return the distinct label rows of train records, as bits, and how many records hold each.
 
     `table` needs the columns id, mentions, relations and events, and text where pairs are asked
-    about. Records that are not asked at all are left out. Counts of several tables stand side by
-    side in `sets_of`.
+    about. Records that are not asked at all are left out. `sets_of` adds up the counts of several
+    tables.
     """
     if asking.way == "pair":
         table = pairs.by_pair(table)
@@ -36,13 +36,13 @@ def held(table: Any, asking: Asking) -> tuple[bytes, list[int]]:
     return bits.tobytes(), times.tolist()
 
 
-def sets_of(asking: Asking, found: Sequence[tuple[bytes, list[int]]]) -> Sets:
-    """The sets of labels that train records are asked, from what is `held` in their tables."""
+def sets_of(asking: Asking, held_by_table: Sequence[tuple[bytes, list[int]]]) -> Sets:
+    """Return the label sets to ask of train records, from the results of `held` for each table."""
     labels = len(asking.labels)
-    packed = np.frombuffer(b"".join(bits for bits, _ in found), np.uint8)
+    packed = np.frombuffer(b"".join(bits for bits, _ in held_by_table), np.uint8)
     rows, at = np.unique(packed.reshape(-1, -(-labels // 8)), axis=0, return_inverse=True)
     times = np.zeros(len(rows), np.int64)
-    np.add.at(times, at, np.array([n for _, own in found for n in own], np.int64))
+    np.add.at(times, at, np.array([n for _, counts in held_by_table for n in counts], np.int64))
     positive = np.unpackbits(rows, axis=1, count=labels).astype(bool)
     called = tasks.sources(asking.dataset, asking.task)
     return confusable.sets_of(
@@ -56,13 +56,13 @@ def sets_of(asking: Asking, found: Sequence[tuple[bytes, list[int]]]) -> Sets:
 
 
 def asked(ids: Sequence[str], positive: Any, settings: Instruct) -> Any:
-    """Which train records are asked at all: all with a positive, and a share of the others."""
+    """Return which train records are asked: all with a positive, and a share of the others."""
     rate, seed = settings.negative_record_rate, settings.seed
     return positive.any(axis=1) | batching.kept_without_positives(ids, rate, seed)
 
 
 def implied(dataset: Dataset, task: str) -> dict[str, list[str]]:
-    """Key -> the keys that it brings along; a predicate stands for all of its signatures."""
+    """Return key -> the keys that it implies; a predicate stands for all of its signatures."""
     if task != "SPO":
         return dataset.implied
     keys: dict[str, list[str]] = {}
@@ -76,23 +76,23 @@ def implied(dataset: Dataset, task: str) -> dict[str, list[str]]:
 
 
 def _partners(asking: Asking) -> list[tuple[int, int]]:
-    """Pairs of labels of which one makes the other doubtful.
+    """Return pairs of labels of which one makes the other doubtful.
 
-    If they were asked together, a row without one of them would tell that the other is positive.
+    If both were asked together, a row that lacks one would reveal that the other is positive.
     """
     if asking.way not in coverage.WITHOUT_DOUBTFUL:
         return []
     number = {key: n for n, key in enumerate(asking.labels)}
     brought = implied(asking.dataset, asking.task)
-    linked = ((key, other) for key, own in brought.items() for other in own)
+    linked = ((key, other) for key, others in brought.items() for other in others)
     return [(number[a], number[b]) for a, b in linked if a in number and b in number]
 
 
 def _groups(keys: Sequence[str], partners: Sequence[tuple[int, int]]) -> Any:
-    """The number of the group of every label: equal keys are in one, and so are partners."""
+    """Return the group number of every label: equal keys share a group, and so do partners."""
     number = {key: n for n, key in enumerate(dict.fromkeys(keys))}
     group = [number[key] for key in keys]
     for one, other in partners:
         old, new = group[other], group[one]
-        group = [new if own == old else own for own in group]
+        group = [new if current == old else current for current in group]
     return np.unique(group, return_inverse=True)[1]

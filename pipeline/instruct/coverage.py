@@ -38,7 +38,7 @@ WITHOUT_DOUBTFUL: Final = ("pair", "sure")
 
 
 def way(dataset: Dataset, task: str, settings: Instruct) -> Way:
-    """How a dataset's task is asked under the parameters."""
+    """Return how a dataset's task is asked under the parameters."""
     coverage = dataset.coverage.get(task, "complete")
     if coverage == "complete" or settings.incomplete == "ask":
         return "text"
@@ -51,10 +51,10 @@ def way(dataset: Dataset, task: str, settings: Instruct) -> Way:
 
 
 def doubtful(positive: Any, implied: dict[str, list[str]], asked: Sequence[str]) -> Any:
-    """Which labels nobody can say are absent: records x labels, bool.
+    """Return which labels cannot be called absent with certainty: records x labels, bool.
 
-    `implied` gives the labels that a label mostly brings along, whether the source notes them or
-    not. What is positive is not doubtful.
+    `implied` gives the labels that usually hold where a label holds, whether or not the source
+    notes them. A positive label is not doubtful.
     """
     number = {label: n for n, label in enumerate(asked)}
     unsure = np.zeros_like(positive)
@@ -66,10 +66,10 @@ def doubtful(positive: Any, implied: dict[str, list[str]], asked: Sequence[str])
 
 
 def without(batches: Batches, unsure: Any, keys: Any) -> Batches:
-    """The batches with another label in the place of each that is doubtful for its record.
+    """Return the batches with every label that is doubtful for its record replaced by another.
 
-    It is the first in the order of `keys` (records x labels) that is neither doubtful nor in the
-    batch. Where there is none, the batch asks fewer labels; one that would ask none is left out.
+    The other label is the first in the order of `keys` (records x labels) that is neither doubtful
+    nor in the batch. If there is none, the batch asks fewer labels; an empty batch is left out.
     """
     labels = batches.labels.copy()
     odd = (labels >= 0) & np.take_along_axis(unsure[batches.row], np.maximum(labels, 0), axis=1)
@@ -87,7 +87,7 @@ def without(batches: Batches, unsure: Any, keys: Any) -> Batches:
 
 
 def present(positive: Any, k: int | None = None) -> Batches:
-    """Batches of exactly the labels present: one per record, or of at most `k` labels each."""
+    """Return batches of exactly the labels present: one per record, or of at most `k` labels."""
     row, label = np.nonzero(positive)
     place = running(row)
     size = k or int(positive.sum(axis=1).max(initial=0)) or 1

@@ -1,7 +1,7 @@
 """Stage 5: turn the kept records of datasets into instructions with fixed-size label batches.
 
-Train records ask the sets of near labels that hold their positives, and others (`confusable`), for
-which the train records of a dataset are counted first; or what an older grouping deals
+Train records ask the sets of near labels that hold their positives, and some others (`confusable`;
+the train records of a dataset are counted first for this), or the batches of an older grouping
 (`batching`). Dev and test records are asked for the whole inventory in a fixed order, so that the
 gold is never looked at. EEA asks exactly the events present. Rows are put together by Arrow string
 kernels: Python touches every annotation once, never an instruction.
@@ -47,7 +47,7 @@ _CELLS: Final = 300_000
 _BYTES: Final = 200_000_000
 
 
-#: What instructions are made of.
+#: The columns that instructions are made from.
 _READ: Final = ("id", "text", "mentions", "relations", "events", "dropped")
 #: Task -> label -> its near labels, best first.
 Dictionary = dict[str, dict[str, list[str]]]
@@ -65,12 +65,12 @@ class Job(NamedTuple):
 
     @property
     def size(self) -> int:
-        """About how much work it is."""
+        """Return about how much work the job is."""
         return self.shard.stat().st_size * len(self.asking.labels)
 
     @property
     def name(self) -> str:
-        """What an error calls it."""
+        """Return what an error calls the job."""
         return f"{self.asking.dataset.id}/{self.shard.stem} ({self.asking.task})"
 
 
@@ -91,12 +91,12 @@ def instruct(
     all datasets that share a budget, of which `out/<id>/budget.json` says what was chosen, and
     whose labels are compared, where those in conflict are qualified, with `pairs_by_hand`.
     """
-    templates(settings.templates)  # whatever is wrong with them is said at once
+    templates(settings.templates)  # report any problem with them at once
     qualified: set[tuple[str, str]] = set()
     if settings.conflicts == "qualify":
         gather = partial(_labels, clean=clean, dedupe=dedupe)
-        found = engines.run(gather, corpus or datasets, workers, attrgetter("id"))
-        labels = {d.id: own for d, own in zip(corpus or datasets, found, strict=True)}
+        parts = engines.run(gather, corpus or datasets, workers, attrgetter("id"))
+        labels = {d.id: part for d, part in zip(corpus or datasets, parts, strict=True)}
         qualified = atlas.qualified(atlas.compared(labels, pairs_by_hand)["conflicts"])
     asked = [*_budgeted(corpus or datasets, clean, dedupe, settings)] if settings.budget else []
     chosen, summary = budget.chosen(asked, settings, workers) if asked else ({}, {})
@@ -104,9 +104,9 @@ def instruct(
         jobs: list[Job] = []
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
-            own = None if dedupe is None else dedupe / dataset.id
+            deduped = None if dedupe is None else dedupe / dataset.id
             dictionary = dictionaries[dataset.id]
-            jobs += _jobs(dataset, clean / dataset.id, own, dictionary, folder, settings)
+            jobs += _jobs(dataset, clean / dataset.id, deduped, dictionary, folder, settings)
             if summary:
                 shards.write_json(summary, folder / "budget.json")
         jobs = [
@@ -118,7 +118,7 @@ def instruct(
             )
             for job in jobs
         ]
-        # The largest first, whosesoever they are, so that none is left to one process at the end.
+        # The largest jobs of all datasets come first, so that no long one runs alone at the end.
         jobs.sort(key=lambda job: -job.size)
         if settings.in_sets:
             jobs = _with_sets(jobs, workers)
@@ -129,12 +129,12 @@ def instruct(
 
 
 def _labels(dataset: Dataset, clean: Path, dedupe: Path | None) -> atlas.Labels:
-    own = None if dedupe is None else dedupe / dataset.id
-    return atlas.gathered(dataset, clean / dataset.id, own)
+    deduped = None if dedupe is None else dedupe / dataset.id
+    return atlas.gathered(dataset, clean / dataset.id, deduped)
 
 
 def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
-    """The jobs with the sets of labels that their train records are asked."""
+    """Return the jobs with the sets of labels that their train records are asked."""
     counted = [
         job
         for job in jobs
@@ -188,14 +188,14 @@ def _jobs(
 
 
 def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:
-    """Label -> its near labels for a task; the event tasks share one."""
+    """Return label -> its near labels for a task; the event tasks share one dictionary."""
     return dictionary.get("EE" if task in ("EE", "EET", "EEA") else task, {})
 
 
 def _budgeted(
     datasets: Sequence[Dataset], clean: Path, dedupe: Path | None, settings: Instruct
 ) -> Iterator[budget.Shard]:
-    """The shards of train records that share the budget."""
+    """Yield the shards of train records that share the budget."""
     for dataset in sorted(datasets, key=lambda d: d.id):
         named = [t for t in dataset.tasks if coverage.way(dataset, t, settings) != "never"]
         asked = tuple(
@@ -207,7 +207,7 @@ def _budgeted(
 
 
 def _records(job: Job, columns: Sequence[str]) -> Any:
-    """The kept records of a shard that the budget has room for."""
+    """Return the kept records of a shard that the budget has room for."""
     table = kept(job.shard, job.dedupe, columns)
     if job.chosen is None:
         return table
@@ -224,7 +224,7 @@ def _shard(job: Job) -> Done:
 
 
 def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
-    """Slices of a table that are small enough to be worked on at once."""
+    """Yield slices of a table that are small enough to process at once."""
     if not table.num_rows or not labels:
         return
     size = pc.add(pc.binary_length(table["text"]), 500).to_numpy().astype(np.int64)
@@ -239,20 +239,20 @@ def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
 
 
 def instructions(table: Any, asking: Asking) -> Any:
-    """The table of `INSTRUCTIONS` that a table of kept records gives for one task."""
-    asking = asking._replace(dataset=_told(asking))
+    """Return the table of `INSTRUCTIONS` for one task, made from a table of kept records."""
+    asking = asking._replace(dataset=_described(asking))
     if asking.way == "pair":
         table = pairs.by_pair(table)
-    found = _recoded(tasks.answers(asking.dataset, asking.task, table), asking)
+    answers = _recoded(tasks.answers(asking.dataset, asking.task, table), asking)
     ids = pairs.unit_ids(table)
     positive = np.zeros((len(ids), len(asking.labels)), bool)
-    positive[found.row, found.code] = True
+    positive[answers.row, answers.code] = True
     batches, kind = batched(ids, positive, asking)
-    return assembled(table, asking, found, batches, kind)
+    return assembled(table, asking, answers, batches, kind)
 
 
 def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches, Any]:
-    """The label batches of records or pairs, and the class of every label for each (`batching`).
+    """Return the label batches of records or pairs, and each one's label classes (`batching`).
 
     `positive` is records x labels, bool.
     """
@@ -283,11 +283,11 @@ def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches,
     return batches, kind
 
 
-def _told(asking: Asking) -> Dataset:
-    """The dataset with the descriptions and aliases that the parameters want to be used.
+def _described(asking: Asking) -> Dataset:
+    """Return the dataset with only the descriptions and aliases that the parameters ask for.
 
-    Only train records are asked by other names and in other words: in dev and test every model is
-    asked the same.
+    Only train records use other names and other words: in dev and test every model is asked the
+    same.
     """
     dataset, settings, train = asking.dataset, asking.settings, asking.split == "train"
     described = settings.descriptions or asking.qualified
@@ -299,9 +299,9 @@ def _told(asking: Asking) -> Dataset:
     )
 
 
-def _recoded(found: Answers, asking: Asking) -> Answers:
-    """The answers with codes that number the labels asked."""
-    code = asking.numbers()[found.code]
+def _recoded(answers: Answers, asking: Asking) -> Answers:
+    """Return the answers with codes that number the labels asked."""
+    code = asking.numbers()[answers.code]
     keep = pa.array(np.flatnonzero(code >= 0))
-    schema = None if found.schema is None else found.schema.take(keep)
-    return Answers(found.row[code >= 0], code[code >= 0], found.value.take(keep), schema)
+    schema = None if answers.schema is None else answers.schema.take(keep)
+    return Answers(answers.row[code >= 0], code[code >= 0], answers.value.take(keep), schema)

@@ -1,8 +1,8 @@
 """What instructions tell a model: texts per task and language, ours or those of a file.
 
-A file is a TOML in the form of `templates.toml` beside this module, or rows of another corpus in
-IEPile's form, a JSON object a line, of which the distinct instruction texts are taken. What a file
-lacks is taken from ours, and a language without texts of its own is asked in English.
+A file is either TOML in the form of `templates.toml` beside this module, or rows of another corpus
+in IEPile's form, one JSON object per line, whose distinct instruction texts are used. What a file
+lacks is taken from ours. A language that has no texts is asked in English.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OURS: Final = Path(__file__).parent / "templates.toml"
 _TODO: Final = (
     "name a TOML, or rows in IEPile's form; `default` is pipeline/instruct/templates.toml"
 )
-#: Salt: what a record is told must not follow from whether it is asked at all.
+#: Salt: which text a record gets must not depend on whether it is asked at all.
 _TEXT: Final = np.uint64(0x5458)
 
 
@@ -41,14 +41,14 @@ class _Row(msgspec.Struct):
     instruction: str
 
 
-class _Told(msgspec.Struct):
+class _Instruction(msgspec.Struct):
     instruction: str
 
 
 def templates(named: str = "default") -> Texts:
-    """The texts that `instruct.templates` names.
+    """Return the texts that `instruct.templates` names.
 
-    Raises DeclarationError where a file cannot be read, or gives no text.
+    Raises DeclarationError if a file cannot be read or gives no text.
     """
     if named == "default":
         return _read(OURS)
@@ -57,12 +57,12 @@ def templates(named: str = "default") -> Texts:
         raise DeclarationError("there is no such file of templates", where=path, todo=_TODO)
     stat = path.stat()
     given = _read(path, (stat.st_mtime_ns, stat.st_size))
-    return {task: {**own, **given.get(task, {})} for task, own in _read(OURS).items()}
+    return {task: {**ours, **given.get(task, {})} for task, ours in _read(OURS).items()}
 
 
 @cache
 def _read(path: Path, version: object = None) -> Texts:
-    """The texts of a file, which is read again when its `version` is another."""
+    """Return the texts of a file, which is read again if its `version` has changed."""
     del version
     if path.suffix == ".toml":
         texts: Texts = config.read_toml(path, Texts)
@@ -70,8 +70,8 @@ def _read(path: Path, version: object = None) -> Texts:
         texts = {}
         for task, text in _of_rows(path):
             language = "en" if text.isascii() else "zh"
-            own = texts.setdefault(task, {}).setdefault(language, [])
-            own += [text] if text not in own else []
+            listed = texts.setdefault(task, {}).setdefault(language, [])
+            listed += [text] if text not in listed else []
     known = (
         *TASKS,
         "RE_PAIR",
@@ -81,7 +81,7 @@ def _read(path: Path, version: object = None) -> Texts:
         raise DeclarationError(
             f"templates of no task: {unknown}", where=path, todo=f"use {', '.join(known)}"
         )
-    empty = [f"{task} {lang}" for task, own in texts.items() for lang in own if not own[lang]]
+    empty = [f"{task} {lang}" for task, langs in texts.items() for lang in langs if not langs[lang]]
     if empty or not texts:
         what = f"no template for {', '.join(empty)}" if empty else "no template"
         raise DeclarationError(what, where=path, todo=_TODO)
@@ -89,22 +89,22 @@ def _read(path: Path, version: object = None) -> Texts:
 
 
 def _of_rows(path: Path) -> Iterator[tuple[str, str]]:
-    """(task, text of the instruction) of every row of a corpus in IEPile's form."""
+    """Yield (task, instruction text) of every row of a corpus in IEPile's form."""
     with path.open("rb") as lines:
         for n, line in enumerate(lines, 1):
             try:
                 row = msgspec.json.decode(line, type=_Row)
-                yield row.task, msgspec.json.decode(row.instruction, type=_Told).instruction
+                yield row.task, msgspec.json.decode(row.instruction, type=_Instruction).instruction
             except (msgspec.DecodeError, UnicodeDecodeError) as problem:
                 what = f"this is no row with a task and an instruction: {problem}"
                 raise DeclarationError(what, where=f"{path}:{n}", todo=_TODO) from None
 
 
 def openings(texts: Sequence[str], ids: Any, row: Any) -> Any:
-    """The beginning of every instruction, up to its schema, as Arrow strings.
+    """Return the beginning of every instruction, up to its schema, as Arrow strings.
 
-    `ids` are the records' ids, `row` the record of each instruction; the hash of a record's id says
-    which of the texts it is told.
+    `ids` are the records' ids, `row` the record of each instruction; the hash of a record's id
+    decides which of the texts it gets.
     """
     choices = pa.array([f'{{"instruction": {dumps(text)}, "schema": ' for text in texts])
     if len(texts) == 1:
@@ -114,7 +114,7 @@ def openings(texts: Sequence[str], ids: Any, row: Any) -> Any:
 
 
 def texts_for(named: str, task: str, language: str, split: str) -> list[str]:
-    """The texts for a task: all of them in train, the first in dev and test, which ask alike."""
-    own = templates(named)[task]
-    texts = own.get(language, own["en"])
+    """Return the texts for a task: all in train, only the first in dev and test."""
+    by_language = templates(named)[task]
+    texts = by_language.get(language, by_language["en"])
     return texts if split == "train" else texts[:1]
