@@ -17,12 +17,12 @@ is reported as not gold; suggestions never are.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.readers._options import Table
 from pipeline.readers._paths import RowError, listed
-from pipeline.readers._source import EXCERPT
+from pipeline.readers._source import EXCERPT, attempt
 from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject
 
@@ -129,26 +129,25 @@ read, _ = shaped("argilla_responses", _answered)
 def unread_fields(files: Sequence[Path], options: Options) -> Counter[str]:
     """Field, question or suggestion that is not read -> in how many records it is filled."""
     counts: Counter[str] = Counter()
-    question = options.question
-    for _, item in rows_of(files):
-        for record in _records(item.value) if isinstance(item.value, dict) else ():
-            with suppress(RowError):  # `read` says what is wrong with the record.
-                question = _question(record, options)
-            parts = {
-                **{f"fields.{k}": v for k, v in (record.get("fields") or {}).items()},
-                **{f"responses.{k}": v for k, v in (record.get("responses") or {}).items()},
-                **{k: v for k, v in record.items() if k not in ("fields", "responses")},
-            }
-            known = (
-                options.text,
-                f"fields.{options.text}",
-                f"responses.{question}",
-                "id",
-                "status",
-            )
-            flat = f"{question}{_FLAT}"
-            read = {*known, flat, f"{flat}.users", f"{flat}.status"}
-            counts.update(
-                k for k, v in parts.items() if v not in (None, "", [], {}) and k not in read
-            )
+    for origin, item in rows_of(files):
+        unread = attempt(origin, partial(_unread, options), item.value)
+        if not isinstance(unread, Reject):  # `read` says what is wrong with the row.
+            counts.update(unread)
     return counts
+
+
+def _unread(options: Options, row: Any) -> list[str]:
+    """Return the filled fields that are not read, of all records of a document."""
+    unread: list[str] = []
+    for record in _records(row):
+        question = _question(record, options)
+        parts = {
+            **{f"fields.{k}": v for k, v in (record.get("fields") or {}).items()},
+            **{f"responses.{k}": v for k, v in (record.get("responses") or {}).items()},
+            **{k: v for k, v in record.items() if k not in ("fields", "responses")},
+        }
+        flat = f"{question}{_FLAT}"
+        known = {options.text, f"fields.{options.text}", f"responses.{question}", "id", "status"}
+        known |= {flat, f"{flat}.users", f"{flat}.status"}
+        unread += [k for k, v in parts.items() if v not in (None, "", [], {}) and k not in known]
+    return unread

@@ -79,6 +79,18 @@ def in_words(text, start, end):
     return first, first + len(text[start:end].split()) - 1
 
 
+def places_from(first):
+    """Entities, and relations that count them from `first`."""
+    return json_lines(
+        {
+            "text": fact[0],
+            "entities": entities(*fact),
+            "relations": [{"head": first, "tail": first + 1, "label": fact[3]}],
+        }
+        for fact in FACTS
+    )
+
+
 def marked(fact, opening="<{}>", closing="</{}>", head="e1", tail="e2"):
     """The text with marks around person and town."""
     text = fact[0]
@@ -191,14 +203,7 @@ READ = {
     ),
     "relations by place": (
         "train.jsonl",
-        json_lines(
-            {
-                "text": f[0],
-                "entities": entities(*f),
-                "relations": [{"head": 0, "tail": 1, "label": f[3]}],
-            }
-            for f in FACTS
-        ),
+        places_from(0),
         {},
         {**NER, "relations": 24},
     ),
@@ -307,14 +312,7 @@ READ = {
     ),
     "relations counted from 1": (
         "train.jsonl",
-        json_lines(
-            {
-                "text": f[0],
-                "entities": entities(*f),
-                "relations": [{"head": 1, "tail": 2, "label": f[3]}],
-            }
-            for f in FACTS
-        ),
+        places_from(1),
         {"first_ref": 1},
         {**NER, "relations": 24},
     ),

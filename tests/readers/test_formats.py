@@ -947,6 +947,28 @@ def test_a_file_of_spacy_needs_spacy(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        {"names.responses.users": ["u1"] * 9},
+        {"names.responses.users": 5},
+        {"fields": "a"},
+        {"responses": [1]},
+        {"names.responses": "a"},
+    ],
+    ids=str,
+)
+def test_a_broken_record_of_argilla_stops_neither_reading_nor_counting(odd, tmp_path):
+    record = json.loads(FORMATS["argilla_responses flat"][0].splitlines()[0])
+    file = tmp_path / "raw.txt"
+    file.write_text("\n".join(map(json.dumps, ({**record, **odd}, {**record, "odd": 1}))))
+
+    *_, last = reader_options.read("argilla_responses", [file], language="en")
+
+    assert last.mentions
+    assert reader_options.unread("argilla_responses", [file], language="en")["odd"] == 1
+
+
+@pytest.mark.parametrize(
     ("case", "options", "expected"),
     [
         ("doccano", {}, {"Comments": 1, "entities.score": 1, "relations.id": 1}),
