@@ -42,7 +42,8 @@ _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", 
 def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
     """Say why nothing fits: what the files hold, the nearest reading, and what is wrong with it."""
     lines = ["no reader fits these files"]
-    names = {path.rsplit(".", 1)[-1] for path in _fields(files)}
+    fields = _fields(files)
+    names = {path.rsplit(".", 1)[-1] for path in fields}
     if nearest is None or (names and not nearest.amount and not nearest.misplaced):
         lines += _nearest_format(names)
     else:
@@ -51,7 +52,7 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
         lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
     if elements := _elements(files[0]):
         lines.append(f"the elements: {', '.join(f'{e} (line {n})' for e, n in elements.items())}")
-    elif fields := _fields(files):
+    elif fields:
         lines.append(f"the fields: {', '.join(fields[:_FIELDS])}"[:400])
     lines.append(f"the first row: {first_row(files)}")
     return "\n  ".join(lines)
@@ -92,10 +93,11 @@ def _fields(files: Sequence[Path]) -> list[str]:
 def _elements(file: Path) -> dict[str, int]:
     """Map each XML element to the line where it first occurs; empty if the file is not XML."""
     line_of_element: dict[str, int] = {}
+    closed: set[str] = set()
     for number, line in enumerate(_head_lines(file), start=1):
         for name in _ELEMENT.findall(line):
             line_of_element.setdefault(name, number)
-    closed = {name for line in _head_lines(file) for name in _CLOSED.findall(line)}
+        closed.update(_CLOSED.findall(line))
     return {name: n for name, n in [*line_of_element.items()][:_FIELDS] if name in closed or n == 1}
 
 
