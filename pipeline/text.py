@@ -66,21 +66,27 @@ _LINES: Final = {code: "·" for code in _STEERING if chr(code) not in "\n\t"}
 _ONE_LINE: Final = {**_LINES, 0x0A: "↵", 0x09: "→"}
 
 
-def letter_counts(texts: Any) -> tuple[Any, Any]:
-    """(letters, characters that are neither white space nor combining marks) of every text."""
-    codes, begins = characters(texts.to_pylist())
-    return _number_of(which(codes, str.isalpha), begins), _number_of(which(codes, _counts), begins)
+def letter_counts(texts: Any) -> list[Any]:
+    """[letters, characters that are neither white space nor combining marks] of every text."""
+    return character_counts(texts.to_pylist(), str.isalpha, _counts)
+
+
+def character_counts(texts: Sequence[str], *tests: Callable[[str], bool]) -> list[Any]:
+    """For each test of a character: how many characters of every text pass it."""
+    codes, begins = characters(texts)
+    sums = (np.concatenate(([0], np.cumsum(which(codes, test)))) for test in tests)
+    return [np.diff(total[begins]) for total in sums]
+
+
+def is_chinese(character: str) -> bool:
+    """Whether a character is a Chinese one."""
+    return _CHINESE.match(character) is not None
 
 
 def _counts(character: str) -> bool:
     """Whether a character counts: white space, what is invisible, and combining marks do not."""
     category = unicodedata.category(character)
     return not (category[0] in "ZM" or category == "Cf" or character.isspace())
-
-
-def _number_of(mask: Any, begins: Any) -> Any:
-    """Count the characters of each text for which a mask is true."""
-    return np.diff(np.concatenate(([0], np.cumsum(mask)))[begins])
 
 
 def characters(texts: Sequence[str]) -> tuple[Any, Any]:

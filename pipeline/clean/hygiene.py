@@ -34,7 +34,7 @@ import pyarrow.compute as pc
 
 from pipeline.records import Mention, Record, renumbered, used_by
 from pipeline.tables import annotated, flat, from_table, to_table
-from pipeline.text import in_pieces, like
+from pipeline.text import character_counts, characters, in_pieces, is_chinese, like, which
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -80,8 +80,8 @@ def _texts(table: Any, long_text: int) -> Iterator[Finding]:
     """What is odd about whole texts: these are the kinds that may drop a record."""
     texts, language = table["text"], np.array(table["language"].to_pylist(), object)
     lengths = pc.utf8_length(texts).to_numpy()
-    latin = pc.count_substring_regex(texts, "[A-Za-z]").to_numpy()
-    han = pc.count_substring_regex(texts, r"\p{Han}").to_numpy() * _LETTERS_PER_HAN
+    latin, chinese = character_counts(texts.to_pylist(), _is_latin, is_chinese)
+    han = chinese * _LETTERS_PER_HAN
     foreign = np.where(language == "en", han - latin, np.where(language == "zh", latin - han, 0))
     images = pc.match_substring_regex(texts, _IMAGE, ignore_case=True)
     masks = {
@@ -102,17 +102,24 @@ def _texts(table: Any, long_text: int) -> Iterator[Finding]:
 def _cut_words(table: Any) -> Iterator[Finding]:
     """Mentions that begin or end between two letters, where words stand apart."""
     items, rows, begins = flat(table, "mentions")
-    spaced = [like(language) == "en" for language in table["language"].to_pylist()]
+    spaced = np.array([like(language) == "en" for language in table["language"].to_pylist()], bool)
     texts = table["text"].to_pylist()
-    columns = (pc.struct_field(items, name).to_pylist() for name in ("start", "end"))
-    for at, (row, start, end) in enumerate(zip(rows.tolist(), *columns, strict=True)):
-        if start is None or not spaced[row]:
-            continue
-        text = texts[row]
-        inner = [edge for edge in (start, end) if 0 < edge < len(text)]
-        if any(text[edge - 1 : edge + 1].isalpha() for edge in inner):
-            around = f"{text[max(0, start - 10) : start]}[{text[start:end]}]{text[end : end + 10]}"
-            yield Finding(row, "mention_cuts_word", int(at - begins[row]), around)
+    codes, firsts = characters(texts)
+    # Which characters are letters that follow a letter of the same text; none comes after the last.
+    inside = np.append(which(codes, str.isalpha), False)
+    inside[1:] &= inside[:-1]
+    inside[firsts] = False
+    # A mention without offsets is taken to begin and end where its text begins.
+    start, end = (pc.fill_null(pc.struct_field(items, n), 0).to_numpy() for n in ("start", "end"))
+    cut = spaced[rows] & (inside[firsts[rows] + start] | inside[firsts[rows] + end])
+    for at in np.flatnonzero(cut).tolist():
+        text, a, b = texts[rows[at]], start[at], end[at]
+        around = f"{text[max(0, a - 10) : a]}[{text[a:b]}]{text[b : b + 10]}"
+        yield Finding(int(rows[at]), "mention_cuts_word", int(at - begins[rows[at]]), around)
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalpha()
 
 
 def _column(items: Any, name: str) -> Any:

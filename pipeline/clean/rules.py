@@ -81,20 +81,21 @@ def _any_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
 
 def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:
     """The highest share of stop words that each text may have, from its pieces between blanks."""
+    pieces = pc.utf8_split_whitespace(pa.array(texts, pa.large_string()))
+    encoded = pc.list_flatten(pieces).dictionary_encode()
     weigh = _weigher(stops)
-    return np.fromiter((_most([*map(weigh, t.split())]) for t in texts), float, len(texts))
+    weight = np.array([weigh(piece) for piece in encoded.dictionary.to_pylist()], np.int64)
+    weight = weight[encoded.indices.to_numpy()]
+    text = pc.list_parent_indices(pieces).to_numpy()
+    content = np.bincount(text[weight == _CONTENT], minlength=len(texts))
+    possible = np.bincount(text, np.maximum(weight, 0), minlength=len(texts))
+    return possible / np.maximum(possible + content, 1)
 
 
 @cache
 def _weigher(stops: frozenset[str]) -> Callable[[str], int]:
     """`_possible` with these stop words, which remembers pieces from one shard to the next."""
     return lru_cache(_PIECES)(partial(_possible, stops=stops))
-
-
-def _most(pieces: list[int]) -> float:
-    content = pieces.count(_CONTENT)
-    possible = sum(pieces) - content * _CONTENT
-    return possible / max(possible + content, 1)
 
 
 def _possible(piece: str, stops: frozenset[str]) -> int:

@@ -72,22 +72,29 @@ def rewritten(text: str, style: Tokenized) -> tuple[str, Places]:
 
 
 def pieces(text: str, style: Tokenized) -> Iterator[Piece]:
-    """The tokens and gaps of a text as they were written, and their lengths in `text`."""
-    tokens = _TOKEN.findall(text)
+    """What a text is made of as it was written, and the length of each piece in `text`."""
+    spans = [match.span() for match in _TOKEN.finditer(text)]
+    tokens = [text[start:end] for start, end in spans]
     new = [_ESCAPED.get(token, token) for token in tokens]
     glued = [False, *_glued(tokens, new, style)][: len(tokens)]
-    before = 0
-    for match, token, joins in zip(_TOKEN.finditer(text), new, glued, strict=True):
-        start, end = match.span()
-        yield "" if joins else text[before:start], start - before
-        yield token, end - start
-        before = end
-    yield text[before:], len(text) - before
+    done = gap = 0
+    for (start, end), old, token, joins in zip(spans, tokens, new, glued, strict=True):
+        if joins:
+            yield text[done:gap], gap - done
+            yield "", start - gap
+            done = start
+        if token != old:
+            yield text[done:start], start - done
+            yield token, end - start
+            done = end
+        gap = end
+    yield text[done:], len(text) - done
 
 
 def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[bool]:
     """For each token and the next: whether the blank between them is removed."""
-    glued = [_joins(new, n, style) for n in range(len(new) - 1)]
+    plain = [token.isalnum() for token in new]  # Two plain words stay apart: most tokens are such.
+    glued = [not (plain[n] and plain[n + 1]) and _joins(new, n, style) for n in range(len(new) - 1)]
     opened: dict[str, bool] = {}
     for n, sign in enumerate(new):
         if sign not in _QUOTES or (style == "punctuation" and _is_apostrophe(new, n)):
