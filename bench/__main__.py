@@ -52,7 +52,7 @@ def _instruct(size: float, folder: Path, workers: int) -> dict:
         runs.append(measure.case("instruct", folder, workers))
     took = sorted(runs, key=itemgetter("seconds"))[_TIMES // 2]
     took["peak"] = max(run["peak"] for run in runs)
-    return {"records": records, **took, **measure.case("floor", folder / "out", 1, peak=False)}
+    return {"records": records, **took, **measure.case("floor", folder / "out", 1, watch=False)}
 
 
 def _negatives(size: float, folder: Path, workers: int) -> str:
@@ -68,7 +68,7 @@ def _negatives(size: float, folder: Path, workers: int) -> str:
 def _everything(size: float, folder: Path, workers: int) -> dict:
     synthetic.corpus(folder, size, workers)
     took = measure.case("everything", folder, workers)
-    return {**took, **measure.case("floor", folder / "out" / "corpus", 1, peak=False)}
+    return {**took, **measure.case("floor", folder / "out" / "corpus", 1, watch=False)}
 
 
 def _row(name: str, size: float, own: dict) -> str:

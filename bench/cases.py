@@ -9,7 +9,6 @@ python -m bench.cases floor FOLDER 1             the same rows, by pq.write_tabl
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import contextmanager
@@ -106,7 +105,7 @@ def _everything(folder: Path, workers: int) -> dict:
     counts = chain.everything(catalog.ids(folder / "catalog"), ws, timed)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "cpu": sum(os.times()[:4]), "records": kept, "stages": stages}
+    return {"seconds": seconds, "records": kept, "stages": stages}
 
 
 def main() -> None:

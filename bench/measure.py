@@ -17,27 +17,32 @@ import psutil
 _EVERY = 0.05
 
 
-def case(*arguments: object, peak: bool = True) -> dict:
-    """What `python -m bench.cases ...` reports, with the peak memory of its process tree.
+def case(*arguments: object, watch: bool = True) -> dict:
+    """What `python -m bench.cases ...` reports, with memory and time of its process tree.
 
-    The peak is the sum of the resident sets of all its processes, memory they share counted once
-    for each, looked at every 50 ms.
+    "peak" is the sum of the resident sets of all its processes in bytes, memory that they share
+    counted once for each; "cpu" the seconds that all of them computed. Both are looked at every 50
+    ms, so that what a process does in its last moments is missed.
     """
     command = [sys.executable, "-m", "bench.cases", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        most, stop = [0], threading.Event()
-        watcher = threading.Thread(target=_watch, args=(process.pid, most, stop))
+        sizes, seconds, stop = [0], {}, threading.Event()
+        watcher = threading.Thread(target=_watch, args=(process.pid, sizes, seconds, stop))
         watcher.start()
         output = process.communicate()[0]
         stop.set()
         watcher.join()
     if process.returncode:
         raise SystemExit(process.returncode)
-    own = json.loads(output.splitlines()[-1])
-    return {**own, "peak": most[0]} if peak else own
+    reported = json.loads(output.splitlines()[-1])
+    watched = {"peak": sizes[0], "cpu": sum(seconds.values())} if watch else {}
+    return {**watched, **reported}
 
 
-def _watch(pid: int, peak: list[int], stop: threading.Event) -> None:
+def _watch(
+    pid: int, sizes: list[int], seconds: dict[psutil.Process, float], stop: threading.Event
+) -> None:
+    """Keep the most memory seen, and the last CPU time of each process."""
     root = psutil.Process(pid)
     while not stop.wait(_EVERY):
         total = 0
@@ -45,11 +50,12 @@ def _watch(pid: int, peak: list[int], stop: threading.Event) -> None:
             for process in (root, *root.children(recursive=True)):
                 try:
                     total += process.memory_info().rss
+                    seconds[process] = sum(process.cpu_times()[:2])
                 except psutil.NoSuchProcess:
                     continue
         except psutil.NoSuchProcess:
             return
-        peak[0] = max(peak[0], total)
+        sizes[0] = max(sizes[0], total)
 
 
 def machine(workers: int) -> str:
