@@ -49,11 +49,11 @@ class _Neighbours(NamedTuple):
 def _neighbours() -> _Neighbours:
     words, _ = chinese_dictionary()
     codes = np.frombuffer("\n".join(words).encode("utf-32-le"), np.uint32)
-    characters = np.setdiff1d(codes, [ord("\n")])
+    characters = np.flatnonzero(np.bincount(codes[codes != ord("\n")]))
     number = np.zeros(UNICODE, np.uint16)
     number[characters] = np.arange(1, len(characters) + 1)
     numbers, size = number[codes].astype(np.int64), len(characters) + 1
-    pairs = np.unique(numbers[:-1] * size + numbers[1:])
+    pairs = numbers[:-1] * size + numbers[1:]
     bits = np.zeros(size * size // 8 + 1, np.uint8)
     np.bitwise_or.at(bits, pairs >> 3, (1 << (pairs & 7)).astype(np.uint8))
     return _Neighbours(number, size, bits)
