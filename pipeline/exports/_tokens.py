@@ -29,35 +29,16 @@ _MARKS: Final = "\u0300-\u036f"
 _TOKEN: Final = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}_])[\w{_MARKS}])+|[^\w\s]|_")
 
 
-class Tokens(NamedTuple):
-    """The tokens of a text, and the index of the token that begins or ends at a character."""
-
-    words: list[str]
-    begins: dict[int, int]
-    ends: dict[int, int]
-
-    def span(self, start: int | None, end: int | None) -> tuple[int, int] | None:
-        """Characters start:end as tokens first:last, both half-open; None without a token span."""
-        if start is None or end is None:
-            return None
-        first, last = self.begins.get(start), self.ends.get(end)
-        return None if first is None or last is None else (first, last + 1)
-
-
-def tokens(text: str) -> Tokens:
+def tokens(text: str) -> list[str]:
     """Split a text into tokens."""
-    matches = [*_TOKEN.finditer(text)]
-    return Tokens(
-        [match.group() for match in matches],
-        {match.start(): i for i, match in enumerate(matches)},
-        {match.end(): i for i, match in enumerate(matches)},
-    )
+    return _TOKEN.findall(text)
 
 
 class Aligned(NamedTuple):
-    """The mentions of a record as token spans: mention index -> (first, after last)."""
+    """The tokens of a text, and the mentions in it as token spans."""
 
-    tokens: Tokens
+    words: list[str]
+    #: Index of the mention -> (first token, token after the last).
     spans: dict[int, tuple[int, int]]
     #: Mentions left out: those without offsets, and those whose ends fall inside tokens.
     lost: Counter[str]
@@ -68,23 +49,23 @@ def aligned(text: str, mentions: Sequence[dict[str, Any]]) -> Aligned:
 
     White space at the ends of a mention is ignored, because it belongs to no token.
     """
-    parts = tokens(text)
+    matches = [*_TOKEN.finditer(text)]
+    begins = {match.start(): i for i, match in enumerate(matches)}
+    ends = {match.end(): i + 1 for i, match in enumerate(matches)}
     spans: dict[int, tuple[int, int]] = {}
     lost: Counter[str] = Counter()
     for index, mention in enumerate(mentions):
-        start, end = mention["start"], mention["end"]
-        if start is None or end is None:
+        start, surface = mention["start"], mention["text"]
+        if start is None:
             lost["without offsets"] += 1
             continue
-        surface = mention["text"]
-        span = parts.span(
-            start + len(surface) - len(surface.lstrip()), end - len(surface) + len(surface.rstrip())
-        )
-        if span is None:
+        first = begins.get(start + len(surface) - len(surface.lstrip()))
+        last = ends.get(start + len(surface.rstrip()))
+        if first is None or last is None:
             lost["inside a token"] += 1
         else:
-            spans[index] = span
-    return Aligned(parts, spans, lost)
+            spans[index] = first, last
+    return Aligned([match.group() for match in matches], spans, lost)
 
 
 class Graph(NamedTuple):
@@ -122,4 +103,4 @@ def graph(record: dict[str, Any], untyped: str = "") -> Graph:
         **{f"lost: entities {why}": n for why, n in placed.lost.items()},
         "lost: relations of which an end is lost": len(relations) - len(kept),
     }
-    return Graph(placed.tokens.words, entities, [*linked], counts)
+    return Graph(placed.words, entities, [*linked], counts)

@@ -35,7 +35,7 @@ def rows(
     mentions = [m for m in record["mentions"] if m["label"] is not None]
     placed = aligned(record["text"], mentions)
     spans = dict.fromkeys((span, mentions[i]["label"]) for i, span in placed.spans.items())
-    tags = [0] * len(placed.tokens.words)
+    tags = [0] * len(placed.words)
     kept = 0
     for (first, last), label in sorted(spans, key=lambda s: (s[0][0] - s[0][1], s[0][0])):
         if any(tags[first:last]):
@@ -45,7 +45,7 @@ def rows(
         kept += 1
     counts = {"entities": kept, "lost: entities nested": len(spans) - kept}
     counts.update({f"lost: entities {why}": n for why, n in placed.lost.items()})
-    row = {"tokens": placed.tokens.words, "ner_tags": tags, "id": record["id"]}
+    row = {"tokens": placed.words, "ner_tags": tags, "id": record["id"]}
     return [row], counts
 
 

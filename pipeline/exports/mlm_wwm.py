@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def words(text: str, language: str) -> list[str]:
     """The words and punctuation marks of a text, without white space."""
     if language == "en":
-        return tokens(text).words
+        return tokens(text)
     parts = (piece for word in word_splitter(language)(text) for piece in word.split())
     return [*parts]
 

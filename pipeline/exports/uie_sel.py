@@ -93,7 +93,7 @@ def row(
     }
     return {
         "text": text,
-        "tokens": alignment.tokens.words,
+        "tokens": alignment.words,
         "record": sel(tree),
         "entity": [gold(i, type=k) for i, k in kind.items()],
         "relation": [
