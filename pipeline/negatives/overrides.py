@@ -93,7 +93,7 @@ class Overrides(
         self, dataset: Dataset, labels: Mapping[str, Collection[str]], path: Path | None = None
     ) -> None:
         """Refuse a link or pair of this dataset whose task or labels it does not have."""
-        used = [
+        used: list[tuple[str, set[str], Collection[str]]] = [
             (pair.task, {label}, dataset.labels_of(_KINDS[pair.task]))
             for pair in self.pairs
             for name, label in pair.labels
@@ -106,10 +106,11 @@ class Overrides(
         ]
         for task, named, known in used:
             if strange := sorted(named - {*known}):
-                what, todo = f"{dataset.id} {task} has no label {strange[0]!r}", known
+                what = f"{dataset.id} {task} has no label {strange[0]!r}"
                 if not known:
-                    what, todo = f"{dataset.id} has no dictionary for {task!r}", labels
-                raise DeclarationError(what, where=path, todo=f"use one of: {', '.join(todo)}")
+                    what = f"{dataset.id} has no dictionary for {task!r}"
+                todo = f"use one of: {', '.join(known or labels)}"
+                raise DeclarationError(what, where=path, todo=todo)
 
     def applied(
         self, dataset: Dataset, task: str, near: dict[str, list[dict[str, Any]]]
