@@ -12,9 +12,10 @@ drawn: it is lost, with the relations and arguments that need it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pipeline.exports import comments, records
+from pipeline.exports.tokens import UNTYPED
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
-
-_UNTYPED: Final = "entity"
 
 
 class _Drawn:
@@ -37,7 +36,7 @@ class _Drawn:
         triggers = {event["trigger"] for event in record["events"] if events}
         slots = {a["mention"] for e in record["events"] if events for a in e["arguments"]}
         self.labels = {
-            i: mention["label"] or _UNTYPED
+            i: mention["label"] or UNTYPED
             for i, mention in enumerate(mentions)
             if mention["start"] is not None and (mention["label"] or i in ends | slots)
         }

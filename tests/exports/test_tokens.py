@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exports._tokens import aligned, tokens
+from pipeline.exports.tokens import aligned, tokens
 
 
 @pytest.mark.parametrize(
