@@ -52,26 +52,12 @@ def laid_out(value: Any, levels: int, pad: str = "") -> str:
     inner = pad + "  "
     if isinstance(value, dict):
         first, last = "{}"
-        entries = [
-            f"{orjson.dumps(key).decode()}: {laid_out(child, levels - 1, inner)}"
-            for key, child in value.items()
-        ]
+        entries = [(f"{orjson.dumps(key).decode()}: ", child) for key, child in value.items()]
     else:
         first, last = "[]"
-        entries = [laid_out(child, levels - 1, inner) for child in value]
-    lines = ",\n".join(inner + entry for entry in entries)
-    return f"{first}\n{lines}\n{pad}{last}"
-
-
-def write_dictionary(content: dict[str, Any], path: Path) -> None:
-    """Write one dataset's dictionary: tasks, labels, and a line per neighbour."""
-    shards.write_text(laid_out(content, 4) + "\n", path)
-
-
-def in_the_fields_form(lists: Merged) -> str:
-    """The text of all dictionaries in the field's form, a line per label."""
-    ordered = {task: dict(sorted(sources.items())) for task, sources in sorted(lists.items())}
-    return laid_out(ordered, 3) + "\n"
+        entries = [("", child) for child in value]
+    lines = [f"{inner}{key}{laid_out(child, levels - 1, inner)}" for key, child in entries]
+    return "\n".join([first, ",\n".join(lines), pad + last])
 
 
 def gather(names: Iterable[str], folder: Path, target: Path) -> None:
@@ -85,9 +71,9 @@ def gather(names: Iterable[str], folder: Path, target: Path) -> None:
         if path.stem not in texts:
             path.unlink()
     files = {target_folder / f"{name}.json": text for name, text in texts.items()}
-    files[target / "hard_negatives.json"] = in_the_fields_form(
-        merged(orjson.loads(text) for text in texts.values())
-    ).encode()
+    lists = merged(orjson.loads(text) for text in texts.values())
+    ordered = {task: dict(sorted(sources.items())) for task, sources in sorted(lists.items())}
+    files[target / "hard_negatives.json"] = f"{laid_out(ordered, 3)}\n".encode()
     for path, text in files.items():
         if not path.is_file() or path.read_bytes() != text:
             shards.write_bytes(text, path)

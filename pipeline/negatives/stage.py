@@ -25,7 +25,7 @@ from pipeline.negatives import interchange
 from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.negatives.evidence import gather
 from pipeline.negatives.fusion import fused
-from pipeline.negatives.interchange import NAME, write_dictionary
+from pipeline.negatives.interchange import NAME, laid_out
 from pipeline.negatives.overrides import Overrides
 from pipeline.negatives.signals import SIGNALS
 from pipeline.tasks import inventory
@@ -127,7 +127,8 @@ def _dictionary(
         "tasks": tasks,
     }
     summary = {"split": content["split"], "tasks": accounts}
-    write_dictionary(content, folder / NAME)
+    # A line for each neighbor, so that a diff shows what moved.
+    shards.write_text(f"{laid_out(content, 4)}\n", folder / NAME)
     shards.write_json(summary, folder / "account.json")
     return Done([folder / NAME, folder / "account.json"])
 
