@@ -93,20 +93,15 @@ def fused(evidence: Evidence, encoder: Encoder, settings: Negatives) -> Fused:
             deviation = together[_apart(len(together))].std()
             factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbours
             blocks_by_signal["shared_neighbours"] = _scaled(shared, factor)
-    if size > EXACT and blocks_by_signal:
-        first, second = candidates.pairs([*blocks_by_signal.values()], settings.top_k, LENGTH)
-        inner = np.sum([block.similarity() for block in blocks_by_signal.values()], axis=0)
-        parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
-        whole = np.sum([*parts.values()], axis=0)
+    every = [*blocks_by_signal.values()]
+    if size > EXACT and every:
+        first, second = candidates.pairs(every, settings.top_k, LENGTH)
+        inner = np.sum([block.similarity() for block in every], axis=0)
     else:
         first, second = np.nonzero(_apart(size))
-        inner = (
-            inner_products([*blocks_by_signal.values()])
-            if blocks_by_signal
-            else np.zeros((size, size))
-        )
-        parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
-        whole = inner[first, second]
+        inner = inner_products(every) if every else np.zeros((size, size))
+    parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
+    whole = np.sum([*parts.values()], axis=0) if size > EXACT and every else inner[first, second]
     if size < FEWEST:
         return Fused(first, second, whole, parts)
     deviation = float(inner[_apart(len(inner))].std()) or 1.0
