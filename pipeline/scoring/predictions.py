@@ -85,8 +85,8 @@ class Prompt(NamedTuple):
     """The prompt and gold of an answer without an id."""
 
     asked: str
-    #: The gold that the trainer wrote beside the answer.
-    label: str | None
+    #: The gold that the trainer wrote beside the answer, where it is a string.
+    label: Any
 
 
 def prompts_to_ids(prompts: Sequence[Prompt], gold: Path | None, where: Path) -> list[str]:
@@ -122,9 +122,8 @@ def prompts_to_ids(prompts: Sequence[Prompt], gold: Path | None, where: Path) ->
     for row in matched[matched["id"].isna()].itertuples():
         problem = f"{row.turn + 1} answers, but {row.turn} rows of the corpus: "
         raise RawFileError(f"{problem}{row.instruction[:80]!r}", where=where, todo=todo)
-    labeled = matched[matched["label"].notna()]
-    for row in labeled.itertuples():
-        if row.label.strip() != row.output.strip():
+    for row in matched.itertuples():
+        if isinstance(row.label, str) and row.label.strip() != row.output.strip():
             problem = f"the gold beside the answer to {row.id} is not the corpus's"
             raise RawFileError(problem, where=where, todo=todo)
     ids: list[str] = matched["id"].tolist()
@@ -200,19 +199,15 @@ def _of_trainer(row: Any) -> tuple[str | None, Prompt | None, Any]:
         case {"doc": {"id": str(id_)}, "filtered_resps": [text, *_]}:
             return id_, None, text[0] if isinstance(text, list) and text else text
         case {"prompt": str(prompt), "predict": text} if "id" not in row:
-            return None, Prompt(prompt, _string(row.get("label"))), text
+            return None, Prompt(prompt, row.get("label")), text
         case {"messages": [*turns], "response": text} if "id" not in row:
             users = (t for t in turns if isinstance(t, dict) and t.get("role") == "user")
             asked = [turn.get("content") for turn in users]
             if asked:
-                return None, Prompt(str(asked[-1]), _string(row.get("labels"))), text
+                return None, Prompt(str(asked[-1]), row.get("labels")), text
         case {"input": str(prompt), "output": text, "gts": label}:
-            return None, Prompt(prompt, _string(label)), text
+            return None, Prompt(prompt, label), text
     return None, None, None
-
-
-def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _written(value: Any) -> str:
