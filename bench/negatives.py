@@ -29,7 +29,7 @@ from pipeline import catalog, config
 from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError
 from pipeline.hashing import hashes
-from pipeline.negatives.confusability import YARDSTICK, confusions, coverage, features, off_diagonal
+from pipeline.negatives.confusability import YARDSTICK, confusions, features
 from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder, unit
 from pipeline.negatives.evidence import gather
 from pipeline.negatives.interchange import r_precision
@@ -164,16 +164,26 @@ def linear(evidence):
     return share / np.maximum(np.bincount(truth, minlength=size), 1)[:, None]
 
 
+def coverage(mass, near):
+    """The share of the confusions (off the diagonal) that falls on each label's neighbours."""
+    chosen = np.zeros(mass.shape, bool)
+    for row, columns in enumerate(near):
+        chosen[row, columns] = True
+    return float(mass[chosen].sum() / mass.sum()) if mass.any() else None
+
+
 def covered(evidence, ranked, own, confused):
     """Coverage of the dictionary, of as many neighbours of every other ranking, and of chance."""
     labels = evidence.labels
     number = {label: i for i, label in enumerate(labels)}
     sizes = [len(own[label]) for label in labels]
+    mass = confused.toarray() if hasattr(confused, "toarray") else confused.copy()
+    np.fill_diagonal(mass, 0)
     row = {}
     for method, near in ranked.items():
         chosen = [[number[x] for x in near[y][:k]] for y, k in zip(labels, sizes, strict=True)]
-        row[method] = coverage(confused, chosen)
-    mass = off_diagonal(confused).sum(axis=1)
+        row[method] = coverage(mass, chosen)
+    mass = mass.sum(axis=1)
     chance = mass @ np.array(sizes) / (len(labels) - 1)
     return {"random": None if mass.sum() == 0 else chance / mass.sum(), **row}
 

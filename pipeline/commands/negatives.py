@@ -26,7 +26,8 @@ def run(arguments: Arguments) -> int:
             if counts["labels"] > 1 and counts["without_neighbours"]:
                 say(f"{name} {task}: no neighbor for {', '.join(counts['without_neighbours'])}")
     if arguments.imported:
-        _say_imported([account["imported"] for account in accounts.values()])
+        by_task = (counts for account in accounts.values() for counts in account["tasks"].values())
+        _say_imported([counts["imported"] for counts in by_task])
     return 0
 
 

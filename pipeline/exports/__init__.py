@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Instruct
-from pipeline.dedupe.tags import record_shards, tables, tagged
+from pipeline.dedupe.tags import kept, record_shards, tagged
 from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
@@ -64,37 +64,27 @@ def records(
         splits = ("test",) if dataset.use == "held-out" else SPLITS
         wanted = not tasks or {*tasks} & {*dataset.tasks}
         left = dict.fromkeys(splits, source.limit)
-        chosen = suspicious_tables if source.suspicious else kept_tables
-        for split, table in chosen(source, dataset, [s for s in splits if s in source.splits]):
-            kept = table.slice(0, left[split])
+        for split, table in tables(source, dataset, [s for s in splits if s in source.splits]):
+            chosen = table.slice(0, left[split])
             if source.limit is not None:
-                left[split] -= kept.num_rows
-            if not wanted:
-                if counts is not None:
-                    counts[OTHER_TASKS] += kept.num_rows
-                continue
-            for start in range(0, kept.num_rows, _ROWS):
-                yield dataset, split, kept.slice(start, _ROWS)
+                left[split] -= chosen.num_rows
+            if not wanted and counts is not None:
+                counts[OTHER_TASKS] += chosen.num_rows
+            for start in range(0, chosen.num_rows if wanted else 0, _ROWS):
+                yield dataset, split, chosen.slice(start, _ROWS)
 
 
-def kept_tables(
-    source: Source, dataset: Dataset, splits: Sequence[str]
-) -> Iterator[tuple[str, Any]]:
-    """(split, table of RECORDS) of the kept records of a dataset, shard by shard."""
-    dedupe = source.folder / "dedupe" / dataset.id
-    clean = source.folder / "clean" / dataset.id
-    return tables(clean, dedupe if dedupe.is_dir() else None, splits)
-
-
-def suspicious_tables(
-    source: Source, dataset: Dataset, splits: Sequence[str]
-) -> Iterator[tuple[str, Any]]:
-    """(split, table of RECORDS) of the records to look at again, shard by shard."""
-    dedupe = source.folder / "dedupe" / dataset.id
+def tables(source: Source, dataset: Dataset, splits: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """(split, table of RECORDS) of the records of a dataset to export, shard by shard."""
+    folder = source.folder / "dedupe" / dataset.id
+    dedupe = folder if folder.is_dir() else None
     for split, path in record_shards(source.folder / "clean" / dataset.id, splits):
-        table = tagged(path, dedupe if dedupe.is_dir() else None)
-        odd = [bool(comments(record, dataset.language)) for record in table.to_pylist()]
-        yield split, table.filter(pa.array(odd, pa.bool_()))
+        if source.suspicious:
+            table = tagged(path, dedupe)
+            odd = [bool(comments(record, dataset.language)) for record in table.to_pylist()]
+            yield split, table.filter(pa.array(odd, pa.bool_()))
+        else:
+            yield split, kept(path, dedupe)
 
 
 def comments(record: Mapping[str, Any], language: str) -> list[str]:
@@ -148,8 +138,8 @@ def rows_of(
                     record_ids = chosen.setdefault(record_id.partition("/")[0], set())
                     if len(record_ids) < limit:
                         record_ids.add(record_id)
-                kept = set[str]().union(*chosen.values())
-                rows = rows.filter(pa.array([record_id in kept for record_id in ids], pa.bool_()))
+                of_any = set[str]().union(*chosen.values())
+                rows = rows.filter(pa.array([record_id in of_any for record_id in ids], pa.bool_()))
             if rows.num_rows:
                 yield rows
 

@@ -7,13 +7,14 @@ for the whole inventory, that of their split where splits differ.
 
 from __future__ import annotations
 
-from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pipeline import tasks
-from pipeline.exports import kept_tables, records
+from pipeline.exports import records, tables
 from pipeline.instruct import confusable, counting
 from pipeline.instruct.asking import Asking
 from pipeline.negatives import interchange
@@ -21,7 +22,6 @@ from pipeline.negatives import interchange
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
@@ -39,10 +39,10 @@ class LabelSets:
     only_present = False
 
     def __init__(self, source: Source, dataset: Dataset, task: str, split: str) -> None:
-        tables = (table for _, table in kept_tables(source, dataset, [split]))
-        self.inventory = tasks.asked(dataset, task, tables)
+        kept = (table for _, table in tables(source, dataset, [split]))
+        self.inventory = tasks.asked(dataset, task, kept)
         path = source.folder / "negatives" / dataset.id / interchange.NAME
-        near = _read(path).get(task, {}) if path.is_file() else {}
+        near = interchange.dictionary_of(path).get(task, {}) if path.is_file() else {}
         asking = source.asking
         #: Event -> roles; empty where a dataset declares triggers alone.
         with_roles = task == "EE" and {"EE", "EEA"} & {*dataset.tasks}
@@ -53,7 +53,7 @@ class LabelSets:
         self.only_present = asked.way not in ("text", "sure")
         held_by_table = [
             counting.held(table, asked)
-            for _, table in kept_tables(source, dataset, [split] if self.inventory else [])
+            for _, table in tables(source, dataset, [split] if self.inventory else [])
         ]
         self.sets = held_by_table and counting.sets_of(asked, held_by_table)
 
@@ -77,17 +77,15 @@ def records_and_labels(
     source: Source, wanted: Collection[str], counts: Counter[str]
 ) -> Iterator[tuple[Dataset, str, Any, dict[str, LabelSets]]]:
     """(dataset, split, table of RECORDS, task -> labels to ask) of datasets with a wanted task."""
-    made_for = None
-    asked: dict[str, LabelSets] = {}
-    for dataset, split, table in records(source, wanted, counts):
-        if made_for != (dataset.id, split):
-            made_for = (dataset.id, split)
-            asked = {
-                prompt: LabelSets(source, dataset, prompt, split)
-                for prompt, prompt_tasks in _PROMPTS.items()
-                if prompt_tasks & {*dataset.tasks}
-            }
-        yield dataset, split, table, asked
+    parts = records(source, wanted, counts)
+    for (dataset, split), of_split in groupby(parts, key=itemgetter(0, 1)):
+        asked = {
+            prompt: LabelSets(source, dataset, prompt, split)
+            for prompt, prompt_tasks in _PROMPTS.items()
+            if prompt_tasks & {*dataset.tasks}
+        }
+        for _, _, table in of_split:
+            yield dataset, split, table, asked
 
 
 def parts(
@@ -124,8 +122,3 @@ def _only(record: Record, asked: Mapping[str, Sequence[str]]) -> Record:
         "relations": [r for r in record["relations"] if r["label"] in keep.get("RE", ())],
         "events": [e for e in record["events"] if e["label"] in keep.get("EE", ())],
     }
-
-
-@cache
-def _read(path: Path) -> Mapping[str, Mapping[str, Sequence[str]]]:
-    return interchange.dictionary_of(path)

@@ -12,9 +12,10 @@ drawn: it is lost, with the relations and arguments that need it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pipeline.exports import comments, records
+from pipeline.exports.tokens import UNTYPED
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -24,44 +25,37 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
-_UNTYPED: Final = "entity"
-
 
 class _Drawn:
     """The annotations of a record that can be drawn; labels by the index of the mention."""
 
     def __init__(self, record: dict[str, Any], dataset: Dataset, *, events: bool = False) -> None:
-        mentions = record["mentions"]
+        mentions, relations = record["mentions"], record["relations"]
+        its_events = record["events"] if events else []
         self.comment = "; ".join(comments(record, dataset.language))
-        ends = {r[end] for r in record["relations"] for end in ("head", "tail")}
-        triggers = {event["trigger"] for event in record["events"] if events}
-        slots = {a["mention"] for e in record["events"] if events for a in e["arguments"]}
+        placed = {i for i, mention in enumerate(mentions) if mention["start"] is not None}
+        used = {r[end] for r in relations for end in ("head", "tail")}
+        used |= {a["mention"] for event in its_events for a in event["arguments"]}
         self.labels = {
-            i: mention["label"] or _UNTYPED
-            for i, mention in enumerate(mentions)
-            if mention["start"] is not None and (mention["label"] or i in ends | slots)
+            i: mentions[i]["label"] or UNTYPED
+            for i in sorted(placed)
+            if mentions[i]["label"] or i in used
         }
-        self.relations = [
-            r for r in record["relations"] if {r["head"], r["tail"]} <= {*self.labels}
-        ]
-        self.events = [
-            event
-            for event in (record["events"] if events else ())
-            if event["trigger"] is not None and mentions[event["trigger"]]["start"] is not None
-        ]
-        without = {i for i, mention in enumerate(mentions) if mention["start"] is None}
-        arguments = [a for event in self.events for a in event["arguments"]]
+        self.relations = [r for r in relations if {r["head"], r["tail"]} <= placed]
+        self.events = [event for event in its_events if event["trigger"] in placed]
+        without = {*range(len(mentions))} - placed
+        triggers = {event["trigger"] for event in its_events}
         self.counts = {
             "entities": len(self.labels),
             "relations": len(self.relations),
             "lost: mentions without offsets": len(without - triggers),
-            "lost: relations of which an end is lost": len(record["relations"])
-            - len(self.relations),
+            "lost: relations of which an end is lost": len(relations) - len(self.relations),
         }
         if events:
+            arguments = [a for event in self.events for a in event["arguments"]]
             self.counts |= {
                 "events": len(self.events),
-                "lost: events without a place": len(record["events"]) - len(self.events),
+                "lost: events without a place": len(its_events) - len(self.events),
                 "lost: arguments without offsets": sum(a["mention"] in without for a in arguments),
                 "lost: qualifiers of relations": sum(len(r["qualifiers"]) for r in self.relations),
             }
@@ -89,16 +83,11 @@ def doccano(
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """A line with entities and relations."""
     drawn = _Drawn(record, dataset)
-    mentions = record["mentions"]
-    entities = [
-        {
-            "id": i,
-            "label": x,
-            "start_offset": mentions[i]["start"],
-            "end_offset": mentions[i]["end"],
-        }
-        for i, x in drawn.labels.items()
-    ]
+    entities = []
+    for i, label in drawn.labels.items():
+        mention = record["mentions"][i]
+        offsets = {"start_offset": mention["start"], "end_offset": mention["end"]}
+        entities.append({"id": i, "label": label, **offsets})
     relations = [
         {"id": n, "from_id": r["head"], "to_id": r["tail"], "type": r["label"]}
         for n, r in enumerate(drawn.relations)

@@ -28,7 +28,7 @@ from pipeline.tasks._events import NOTHING
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -93,48 +93,29 @@ def schema(dataset: Dataset, task: str) -> Sequence[Any]:
 
 
 def _line(task: str, row: dict[str, Any]) -> bytes:
-    kind, make = _SHAPES[tasks.COLUMNS[task]]
-    return orjson.dumps({"text": row["text"], kind: make(row, task)})
-
-
-def _entities(row: dict[str, Any], _: str) -> list[dict[str, Any]]:
-    return [
-        {"entity": m["text"], "entity_type": m["label"]}
-        for m in row["mentions"]
-        if m["label"] is not None
+    mentions = row["mentions"]
+    texts = [mention["text"] for mention in mentions]
+    annotations: list[dict[str, Any]] = [
+        {"entity": mention["text"], "entity_type": mention["label"]}
+        for mention in mentions
+        if task == "NER" and mention["label"] is not None
     ]
-
-
-def _relations(row: dict[str, Any], task: str) -> list[dict[str, Any]]:
-    out = []
-    for relation in row["relations"]:
-        head, tail = (row["mentions"][relation[end]] for end in ("head", "tail"))
-        triple = {"head": head["text"], "relation": relation["label"], "tail": tail["text"]}
+    for r in row["relations"] if tasks.COLUMNS[task] == "relations" else ():
+        triple = {"head": texts[r["head"]], "relation": r["label"], "tail": texts[r["tail"]]}
         if task != "RE":
-            triple |= {"head_type": head["label"], "tail_type": tail["label"]}
-        out.append(triple)
-    return out
-
-
-def _events(row: dict[str, Any], task: str) -> list[dict[str, Any]]:
-    texts = [mention["text"] for mention in row["mentions"]]
-    out = []
-    for event in row["events"]:
-        trigger = NOTHING if event["trigger"] is None else texts[event["trigger"]]
-        entry: dict[str, Any] = {"event_trigger": trigger, "event_type": event["label"]}
+            ends = ("head", "tail")
+            triple |= {f"{end}_type": mentions[r[end]]["label"] for end in ends}
+        annotations.append(triple)
+    for e in row["events"] if tasks.COLUMNS[task] == "events" else ():
+        trigger = NOTHING if e["trigger"] is None else texts[e["trigger"]]
+        event = {"event_trigger": trigger, "event_type": e["label"]}
         if task != "EET":
-            entry["arguments"] = [
-                {"argument": texts[a["mention"]], "role": a["role"]} for a in event["arguments"]
-            ]
-        elif event["trigger"] is None:
-            continue
-        out.append(entry)
-    return out
+            arguments = ((texts[a["mention"]], a["role"]) for a in e["arguments"])
+            event["arguments"] = [{"argument": text, "role": role} for text, role in arguments]
+        if task != "EET" or e["trigger"] is not None:
+            annotations.append(event)
+    return orjson.dumps({"text": row["text"], _KINDS[tasks.COLUMNS[task]]: annotations})
 
 
-#: Column of a record -> its name in the format, and the function that makes its value.
-_SHAPES: Final[dict[str, tuple[str, Callable[[dict[str, Any], str], list[dict[str, Any]]]]]] = {
-    "mentions": ("entity", _entities),
-    "relations": ("relation", _relations),
-    "events": ("event", _events),
-}
+#: Column of a record -> its name in the format.
+_KINDS: Final = {"mentions": "entity", "relations": "relation", "events": "event"}

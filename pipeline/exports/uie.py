@@ -26,8 +26,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.catalog import Dataset
     from pipeline.exports._label_sets import LabelSets
 
@@ -40,58 +38,46 @@ Prompts = dict[str, list[int]]
 
 def prompts(record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]) -> Prompts:
     """The prompts of one record with the mentions that answer them."""
-    answers_by_prompt: Prompts = {}
-
-    def add(prompt: str, *answers: int) -> None:
-        answers_by_prompt.setdefault(prompt, []).extend(answers)
-
+    prompts: Prompts = {}
+    mentions, of = record["mentions"], _OF[like(dataset.language)]
     if "NER" in asked:
-        _entities(record, asked["NER"], add)
+        for i, mention in enumerate(mentions):
+            if mention["label"] is not None:
+                prompts.setdefault(mention["label"], []).append(i)
+        absent = asked["NER"].absent(record["id"], {*prompts}, record["split"])
+        prompts |= {label: [] for label in absent}
     if "RE" in asked:
-        _relations(record, asked["RE"], _OF[like(dataset.language)], add)
+        subjects: dict[str, set[str]] = {}
+        for relation in record["relations"]:
+            owner = mentions[relation["head"]]["text"]
+            subjects.setdefault(owner, set()).add(relation["label"])
+            prompt = of.format(owner=owner, slot=relation["label"])
+            prompts.setdefault(prompt, []).append(relation["tail"])
+        for owner, present in subjects.items():
+            # The subject is gold in every split: dev and test are asked in the same way as train.
+            for label in asked["RE"].absent(f"{record['id']}/{owner}", present, "train"):
+                prompts.setdefault(of.format(owner=owner, slot=label), [])
     if "EE" in asked:
-        _events(record, dataset, asked["EE"], add)
-    return answers_by_prompt
+        _add_events(prompts, record, of, _TRIGGER[like(dataset.language)], asked["EE"])
+    return prompts
 
 
-def _entities(record: dict[str, Any], sets: LabelSets, add: Callable[..., None]) -> None:
-    present: dict[str, None] = {}
-    for i, mention in enumerate(record["mentions"]):
-        if mention["label"] is not None:
-            present[mention["label"]] = None
-            add(mention["label"], i)
-    for label in sets.absent(record["id"], present, record["split"]):
-        add(label)
-
-
-def _relations(record: dict[str, Any], sets: LabelSets, of: str, add: Callable[..., None]) -> None:
-    subjects: dict[str, dict[str, None]] = {}
-    for relation in record["relations"]:
-        owner = record["mentions"][relation["head"]]["text"]
-        subjects.setdefault(owner, {})[relation["label"]] = None
-        add(of.format(owner=owner, slot=relation["label"]), relation["tail"])
-    for owner, present in subjects.items():
-        # The subject is gold in every split, so dev and test are asked in the same way as train.
-        for label in sets.absent(f"{record['id']}/{owner}", present, "train"):
-            add(of.format(owner=owner, slot=label))
-
-
-def _events(
-    record: dict[str, Any], dataset: Dataset, sets: LabelSets, add: Callable[..., None]
+def _add_events(
+    prompts: Prompts, record: dict[str, Any], of: str, trigger: str, sets: LabelSets
 ) -> None:
-    of, trigger = _OF[like(dataset.language)], _TRIGGER[like(dataset.language)]
     for event in record["events"]:
         label, owner = event["label"], event["label"]
         if event["trigger"] is not None:
-            add(trigger.format(label=label), event["trigger"])
+            prompts.setdefault(trigger.format(label=label), []).append(event["trigger"])
             owner = record["mentions"][event["trigger"]]["text"]
         for argument in event["arguments"] if sets.roles else ():
-            add(of.format(owner=owner, slot=argument["role"]), argument["mention"])
+            prompt = of.format(owner=owner, slot=argument["role"])
+            prompts.setdefault(prompt, []).append(argument["mention"])
         for role in sets.roles.get(label, ()):
-            add(of.format(owner=owner, slot=role))
+            prompts.setdefault(of.format(owner=owner, slot=role), [])
     present = {event["label"] for event in record["events"]}
     for label in sets.absent(record["id"], present, record["split"]):
-        add(trigger.format(label=label))
+        prompts.setdefault(trigger.format(label=label), [])
 
 
 def rows(

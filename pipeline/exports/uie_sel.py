@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.exports._label_sets import parts
-from pipeline.exports._tokens import aligned
+from pipeline.exports.tokens import UNTYPED, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pipeline.exports._label_sets import LabelSets
 
 START, END, TEXT, SPAN = (f"<extra_id_{n}>" for n in (0, 1, 2, 5))
-UNTYPED: Final = "entity"
 #: Tasks whose labels the schema files name, by the kind of label.
 _TASKS: Final = ({"NER"}, {"RE", "SPO"}, {"EE", "EET"})
 
@@ -93,7 +92,7 @@ def row(
     }
     return {
         "text": text,
-        "tokens": alignment.tokens.words,
+        "tokens": alignment.words,
         "record": sel(tree),
         "entity": [gold(i, type=k) for i, k in kind.items()],
         "relation": [
@@ -140,7 +139,7 @@ def rows(
     return made, row(record)[1]
 
 
-def beside(dataset: Dataset) -> dict[str, bytes]:
+def schema_files(dataset: Dataset) -> dict[str, bytes]:
     """The four schema files: spot labels, association labels, and which go together."""
     ner, re, ee = (names & {*dataset.tasks} for names in _TASKS)
     heads: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ sets go to heldout/. A format of records has a module:
 
     rows(record, dataset, asked) -> (rows, counts)   `asked` are the labels to ask, by prompt
     schema(dataset)                                  of the columns, where the rows are Parquet
-    beside(dataset) -> {name: content}               files of a dataset, where it needs any
+    dataset_files(dataset) -> {name: content}        files of a dataset, where it needs any
 
 Rows without an `id` get the record's id and their number; all rows get `record_id`. `counts` says
 what was written and, under keys that begin with "lost", what the format could not hold.
@@ -34,6 +34,7 @@ from pipeline.tasks import json_schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pipeline.catalog import Dataset
     from pipeline.exports import Source
 
 #: The names that a template may use besides the columns of a row.
@@ -71,7 +72,9 @@ def _module(form: Mapping[str, Any]) -> Any:
 def _records(form: Mapping[str, Any], source: Source, out: Path, counts: Counter[str]) -> None:
     module = _module(form)
     make = getattr(module, form.get("rows", "rows"))
-    typed = form["files"] == "parquet"
+    schema = getattr(module, form.get("schema", ""), lambda _: None)
+    dataset_files: Callable[[Dataset], dict[str, bytes]]
+    dataset_files = getattr(module, form.get("dataset_files", ""), lambda _: {})
     parts: Iterable[Any]
     if form.get("asks"):
         parts = records_and_labels(source, form["tasks"], counts)
@@ -90,8 +93,8 @@ def _records(form: Mapping[str, Any], source: Source, out: Path, counts: Counter
                 qualified = sum(len(relation["qualifiers"]) for relation in record["relations"])
                 counts["lost: qualifiers of relations"] += qualified
             counts["rows"] += len(made)
-            write(f"{dataset.id}/{split}", made, module.schema(dataset) if typed else None)
-            for file, content in getattr(module, "beside", lambda _: {})(dataset).items():
+            write(f"{dataset.id}/{split}", made, schema(dataset))
+            for file, content in dataset_files(dataset).items():
                 path = out / dataset.id / file
                 if not path.exists():
                     shards.write_bytes(content, path)

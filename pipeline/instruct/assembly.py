@@ -55,8 +55,12 @@ def assembled(table: Any, asking: Asking, answers: Answers, batches: Batches, ki
     names, number = _names(asking, ids)
     name = number(owner, code)
     key = names.take(pa.array(name))
-    absent = asking.absent or ""
-    pair = _pairs(absent, names, name, answers, number(answers.row, answers.code), answer)
+    # The key and value of every label asked; most labels are absent.
+    without = pc.binary_join_element_wise(names, asking.absent or "", ": ")
+    known = names.take(pa.array(number(answers.row, answers.code)))
+    present = pc.binary_join_element_wise(known, answers.value, ": ")
+    place = np.where(answer >= 0, len(names) + answer, name)
+    pair = pa.concat_arrays([without, present]).take(pa.array(place))
     output = _outputs(table, asking, (offsets, owner, code, key, pair))
     items, brackets = _items(asking, answers, (ids, owner, code, answer), key)
     schema = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ", ")
@@ -98,31 +102,22 @@ def assembled(table: Any, asking: Asking, answers: Answers, batches: Batches, ki
 
 
 def _in_form(form: str, task: str, values: Any) -> Any:
-    """Return the answers with all values of roles or attributes as "list" or "string"."""
-    write = _as_list if form == "list" else _as_string
+    """Return the answers with all values of roles or attributes as "list" or "string".
+
+    As a list, "NAN" is []. As a string, several values are a JSON list, which the scorer reads, and
+    so is a single value that could be mistaken for JSON.
+    """
     answers = [orjson.loads(text) for text in values.to_pylist()]
     for answer in answers:
         slots = answer.values() if task == "KG" else (event["arguments"] for event in answer)
         for by_role in slots:
             for role, value in by_role.items():
-                by_role[role] = write(value)
+                several = value if isinstance(value, list) else [value]
+                if form == "list":
+                    by_role[role] = [] if value == NOTHING else several
+                elif isinstance(value, list) or value[:1] in ("[", "{"):
+                    by_role[role] = dumps(several)
     return pa.array(map(dumps, answers), pa.string())
-
-
-def _as_list(value: str | list[str]) -> list[str]:
-    """Return a value as a list: [] for "NAN"."""
-    several = value if isinstance(value, list) else [value]
-    return [] if value == NOTHING else several
-
-
-def _as_string(value: str | list[str]) -> str:
-    """Return a value as a string: several values as a JSON list, which the scorer reads back.
-
-    A single value that could be mistaken for JSON becomes a list of one.
-    """
-    if isinstance(value, str) and value[:1] not in ("[", "{"):
-        return value
-    return dumps(value if isinstance(value, list) else [value])
 
 
 def _given(table: Any) -> Any:
@@ -150,17 +145,6 @@ def _names(asking: Asking, ids: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
     )
     turns = (hashing.mix64(keys ^ _NAME) % sizes.astype(np.uint64)).astype(np.int64)
     return flat, lambda row, code: first[code] + turns[row, code]
-
-
-def _pairs(absent: str, names: Any, name: Any, answers: Answers, known: Any, answer: Any) -> Any:
-    """Return the key and value of every label asked; most labels are absent.
-
-    `name` holds the number of the name of each label asked, `known` that of each answer.
-    """
-    without = pc.binary_join_element_wise(names, absent, ": ")
-    present = pc.binary_join_element_wise(names.take(pa.array(known)), answers.value, ": ")
-    at = np.where(answer >= 0, len(names) + answer, name)
-    return pa.concat_arrays([without, present]).take(pa.array(at))
 
 
 def _items(

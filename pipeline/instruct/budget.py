@@ -231,12 +231,8 @@ def _lowest(records: Records, most: int) -> Records:
 
 def _level(counts: Any, wanted: int) -> int:
     """Return the lowest limit such that counts cut to it still sum to `wanted`, if any does."""
-    low, high = 1, max(int(counts.max(initial=1)), 1)
-    while low < high:
-        middle = (low + high) // 2
-        enough = int(np.minimum(counts, middle).sum()) >= wanted
-        low, high = (low, middle) if enough else (middle + 1, high)
-    return low
+    with_at_least = np.cumsum(np.bincount(counts, minlength=2)[::-1])[::-1][1:]
+    return min(int(np.searchsorted(np.cumsum(with_at_least), wanted)) + 1, len(with_at_least))
 
 
 def _rows(sets: Any, settings: Instruct) -> int:

@@ -105,19 +105,17 @@ def instruct(
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         for dataset, folder in zip(datasets, folders, strict=True):
             deduped = None if dedupe is None else dedupe / dataset.id
-            dictionary = dictionaries[dataset.id]
-            jobs += _jobs(dataset, clean / dataset.id, deduped, dictionary, folder, settings)
+            for asking, path in _asked(dataset, clean / dataset.id, deduped, settings):
+                asked_so = asking._replace(
+                    near=dictionary_of(dictionaries[dataset.id], asking.task),
+                    qualified=(dataset.id, atlas.KINDS[asking.task]) in qualified,
+                )
+                target = folder / asking.task / path.name
+                jobs.append(Job(asked_so, path, deduped, target, chosen.get(path)))
+            for task in dataset.tasks:
+                (folder / task).mkdir(exist_ok=True)
             if summary:
                 shards.write_json(summary, folder / "budget.json")
-        jobs = [
-            job._replace(
-                chosen=chosen.get(job.shard) if job.asking.split == "train" else None,
-                asking=job.asking._replace(
-                    qualified=(job.asking.dataset.id, atlas.KINDS[job.asking.task]) in qualified
-                ),
-            )
-            for job in jobs
-        ]
         # The largest jobs of all datasets come first, so that no long one runs alone at the end.
         jobs.sort(key=lambda job: -job.size)
         if settings.in_sets:
@@ -166,25 +164,18 @@ def _held(job: Job) -> Done:
     return Done([], [bits.hex(), times])
 
 
-def _jobs(
-    dataset: Dataset,
-    clean: Path,
-    dedupe: Path | None,
-    dictionary: Dictionary,
-    folder: Path,
-    settings: Instruct,
-) -> Iterator[Job]:
+def _asked(
+    dataset: Dataset, clean: Path, dedupe: Path | None, settings: Instruct
+) -> Iterator[tuple[Asking, Path]]:
+    """Yield what is asked of every shard of a dataset, task by task."""
     for task in dataset.tasks:
-        (folder / task).mkdir(exist_ok=True)
         if coverage.way(dataset, task, settings) == "never":
             continue
-        near = dictionary_of(dictionary, task)
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
-            asked = tasks.asked(dataset, task, (kept(path, dedupe) for path in paths))
+            labels = tasks.asked(dataset, task, (kept(path, dedupe) for path in paths))
             for path in paths:
-                asking = Asking(dataset, task, split, asked, near, settings)
-                yield Job(asking, path, dedupe, folder / task / path.name)
+                yield Asking(dataset, task, split, labels, {}, settings), path
 
 
 def dictionary_of(dictionary: Dictionary, task: str) -> dict[str, list[str]]:

@@ -115,19 +115,14 @@ def _drawn(clean: Path, dedupe: Path | None) -> Any:
 def _marked(table: Any, task: str) -> Iterator[tuple[str, dict[str, list[str]]]]:
     for record in [] if table is None else table.to_pylist():
         mentions = record["mentions"]
-        pairs = (
-            ((m["text"], m["label"]) for m in mentions if m["label"])
-            if task == "NER"
-            else ((mentions[e["trigger"]]["text"], e["label"]) for e in _with_trigger(record))
-        )
-        own: dict[str, list[str]] = {}
-        for text, label in pairs:
-            own.setdefault(text, []).append(label)
-        yield record["text"], own
-
-
-def _with_trigger(record: Any) -> Iterator[Any]:
-    return (event for event in record["events"] if event["trigger"] is not None)
+        marked: dict[str, list[str]] = {}
+        for mention in mentions if task == "NER" else ():
+            if mention["label"]:
+                marked.setdefault(mention["text"], []).append(mention["label"])
+        for event in record["events"] if task == "EE" else ():
+            if event["trigger"] is not None:
+                marked.setdefault(mentions[event["trigger"]]["text"], []).append(event["label"])
+        yield record["text"], marked
 
 
 def compared(found: Mapping[str, Labels], pairs: Sequence[Pair] = ()) -> dict[str, Any]:

@@ -189,24 +189,3 @@ def _also(rows: list[tuple[int, int, Example]], size: int) -> Any:
     ]
     at = np.array(cells, np.int64).reshape(-1, 2).T
     return csr_array((np.ones(len(cells)), (at[0], at[1])), (len(rows), size))
-
-
-def coverage(confused: Any, near: list[list[int]]) -> float | None:
-    """The share of the confusions (off the diagonal) that falls on each label's neighbours."""
-    mass = off_diagonal(confused)
-    total = float(mass.sum())
-    if total == 0:
-        return None
-    rows = np.repeat(np.arange(len(near)), [len(neighbours) for neighbours in near])
-    columns = np.array([j for neighbours in near for j in neighbours], np.int64)
-    return (
-        float(mass.multiply(csr_array((np.ones(len(rows)), (rows, columns)), mass.shape)).sum())
-        / total
-    )
-
-
-def off_diagonal(confused: Any) -> Any:
-    """The confusions of different labels, sparse."""
-    mass = csr_array(confused).tocoo()
-    other = mass.row != mass.col
-    return csr_array((mass.data[other], (mass.row[other], mass.col[other])), mass.shape)

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xxhash
@@ -43,17 +43,6 @@ _PIECES: Final = 20_000
 _FIXED_POINT: Final = 64
 #: A neural model is slow: it embeds at most so many texts of a label and slot.
 _TEXTS_PER_LABEL: Final = 40
-
-
-class Encoder(Protocol):
-    """Embeds bags of texts, one bag per label."""
-
-    def embed(self, bags: Sequence[Sequence[str]]) -> Any:
-        """Bags x dimensions, float64, dense or sparse.
-
-        Rows have the length 1, those of empty bags are zero.
-        """
-        ...
 
 
 def runs(text: str) -> list[str]:
@@ -120,7 +109,10 @@ class CorpusEncoder:
         return grams
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
-        """Tokens count by the logarithm of their frequency, times that of their rarity."""
+        """One vector for each bag of texts: bags x dimensions, sparse, of the length 1 or empty.
+
+        Tokens count by the logarithm of their frequency, times that of their rarity.
+        """
         counts = [Counter(chain.from_iterable(map(self.tokens, bag))) for bag in bags]
         spread = Counter(chain.from_iterable(counts))
         number = {token: i for i, token in enumerate(spread)}
@@ -178,7 +170,7 @@ class SentenceEncoder:
             ) from None
 
     def embed(self, bags: Sequence[Sequence[str]]) -> Any:
-        """Each distinct text is embedded once."""
+        """One vector for each bag, dense, of the length 1 or zero. Texts are embedded once."""
         bags = [bag[:_TEXTS_PER_LABEL] for bag in bags]
         texts = sorted({text for bag in bags for text in bag})
         if not texts:
@@ -191,3 +183,6 @@ class SentenceEncoder:
             if bag:
                 mean[i] = rows[[number[text] for text in bag]].mean(axis=0)
         return unit(mean)
+
+
+Encoder = CorpusEncoder | SentenceEncoder

@@ -28,7 +28,7 @@ from pipeline.tables import flat
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -137,7 +137,7 @@ def _collect(
         heap, priority = best[code[at]], -int(key[at])
         if len(heap) == cap and priority <= heap[0][0]:
             continue
-        example = _EXAMPLE_OF[task](records[record], int(place[at]), window)
+        example = _example(task, records[record], int(place[at]), window)
         entry = (priority, ids[row[at]], int(place[at]), example)
         (heapq.heappush if len(heap) < cap else heapq.heapreplace)(heap, entry)
 
@@ -146,9 +146,7 @@ def _span(record: dict[str, Any], mention: dict[str, Any]) -> tuple[int, int] | 
     start = mention["start"]
     if start is None:
         start = record["text"].find(mention["text"])
-        if start < 0:
-            return None
-    return start, start + len(mention["text"])
+    return (start, start + len(mention["text"])) if start >= 0 else None
 
 
 def _around(
@@ -171,46 +169,26 @@ def _around(
     )
 
 
-def _entity(record: dict[str, Any], place: int, window: int) -> Example:
-    mention = record["mentions"][place]
-    context = _around(record, [_span(record, mention)], window)
-    return Example(record["id"], (mention["text"],), context, ())
-
-
-def _relation(record: dict[str, Any], place: int, window: int) -> Example:
-    relation = record["relations"][place]
-    ends = [record["mentions"][relation[end]] for end in _ENDS]
-    spans = [_span(record, end) for end in ends]
-    facts = [f"{end}:{m['label']}" for end, m in zip(_ENDS, ends, strict=True) if m["label"]]
-    if spans[0] and spans[1]:
-        facts.append("head first" if spans[0] < spans[1] else "tail first")
-    texts = tuple(end["text"] for end in ends)
-    return Example(record["id"], texts, _around(record, spans, window), tuple(facts))
-
-
-def _event(record: dict[str, Any], place: int, window: int) -> Example:
-    event = record["events"][place]
+def _example(task: str, record: dict[str, Any], place: int, window: int) -> Example:
+    """The annotation of a task at a place in its column of a record."""
     mentions = record["mentions"]
-    trigger = None if event["trigger"] is None else mentions[event["trigger"]]
-    arguments = [(a["role"], mentions[a["mention"]]) for a in event["arguments"]]
-    anchors = [trigger] if trigger else [m for _, m in arguments[:1]]
-    spans = [_span(record, m) for m in anchors]
-    texts = ([trigger["text"]] if trigger else []) + [m["text"] for _, m in arguments]
-    facts = tuple(f"role:{role}" for role, _ in arguments)
-    return Example(record["id"], tuple(texts), _around(record, spans, window), facts)
-
-
-def _attribute(record: dict[str, Any], place: int, window: int) -> Example:
-    example = _relation(record, place, window)
-    label = record["relations"][place]["label"]
-    return example._replace(facts=(f"attribute:{label}",))
-
-
-#: Task -> how to make an example of an annotation, given its record and its place there.
-_EXAMPLE_OF: Final[dict[str, Callable[[dict[str, Any], int, int], Example]]] = {
-    "NER": _entity,
-    "RE": _relation,
-    "SPO": _relation,
-    "KG": _attribute,
-    "EE": _event,
-}
+    annotation = record[tasks.COLUMNS[task]][place]
+    facts: list[str] = []
+    if task == "NER":
+        parts = anchors = [annotation]
+    elif task == "EE":
+        trigger = [] if annotation["trigger"] is None else [mentions[annotation["trigger"]]]
+        arguments = [mentions[a["mention"]] for a in annotation["arguments"]]
+        parts, anchors = trigger + arguments, trigger or arguments[:1]
+        facts += [f"role:{a['role']}" for a in annotation["arguments"]]
+    else:
+        parts = anchors = [mentions[annotation[end]] for end in _ENDS]
+    spans = [_span(record, mention) for mention in anchors]
+    if task == "KG":
+        facts.append(f"attribute:{annotation['label']}")
+    elif task in ("RE", "SPO"):
+        facts += [f"{end}:{m['label']}" for end, m in zip(_ENDS, parts, strict=True) if m["label"]]
+        if spans[0] and spans[1]:
+            facts.append("head first" if spans[0] < spans[1] else "tail first")
+    texts = tuple(mention["text"] for mention in parts)
+    return Example(record["id"], texts, _around(record, spans, window), tuple(facts))

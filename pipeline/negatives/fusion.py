@@ -7,7 +7,7 @@ what that similarity itself implies: labels that are near to the same labels are
 
 Up to `EXACT` labels all pairs are compared. Of more labels, a sample of so many, drawn by hash,
 stands for all where means, deviations and shared neighbours are asked for, and pairs are compared
-only if `candidates` names them.
+only if `_candidates` names them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, diags_array, eye_array, hstack
 
-from pipeline.hashing import hashes
-from pipeline.negatives import candidates
+from pipeline.hashing import hashes, mix64
 from pipeline.negatives.encoders import LENGTH, unit
-from pipeline.negatives.evidence import EXACT
+from pipeline.negatives.evidence import EXACT, links_kept
 from pipeline.negatives.signals import SIGNALS, Pairs, Vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.config import Negatives
     from pipeline.negatives.encoders import Encoder
     from pipeline.negatives.evidence import Evidence
@@ -34,8 +35,10 @@ FEWEST: Final = 4
 _DIGITS: Final = 6
 #: Cosines of texts that deviate by less than this say little: scaling must not blow them up.
 _NOISE: Final = 0.03
-#: Pairs whose rows are multiplied at a time.
-_STEP: Final = 4096
+#: Pairs whose rows are multiplied, and labels that are searched for, at a time.
+_STEP, _SEARCHED = 4096, 1024
+#: Numbers that a sketch of a label consists of.
+_WIDTH: Final = 1024
 
 
 class Block(NamedTuple):
@@ -93,20 +96,15 @@ def fused(evidence: Evidence, encoder: Encoder, settings: Negatives) -> Fused:
             deviation = together[_apart(len(together))].std()
             factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbours
             blocks_by_signal["shared_neighbours"] = _scaled(shared, factor)
-    if size > EXACT and blocks_by_signal:
-        first, second = candidates.pairs([*blocks_by_signal.values()], settings.top_k, LENGTH)
-        inner = np.sum([block.similarity() for block in blocks_by_signal.values()], axis=0)
-        parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
-        whole = np.sum([*parts.values()], axis=0)
+    every = [*blocks_by_signal.values()]
+    if size > EXACT and every:
+        first, second = _candidates(every, settings.top_k)
+        inner = np.sum([block.similarity() for block in every], axis=0)
     else:
         first, second = np.nonzero(_apart(size))
-        inner = (
-            inner_products([*blocks_by_signal.values()])
-            if blocks_by_signal
-            else np.zeros((size, size))
-        )
-        parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
-        whole = inner[first, second]
+        inner = inner_products(every) if every else np.zeros((size, size))
+    parts = {signal: block.of(first, second) for signal, block in blocks_by_signal.items()}
+    whole = np.sum([*parts.values()], axis=0) if size > EXACT and every else inner[first, second]
     if size < FEWEST:
         return Fused(first, second, whole, parts)
     deviation = float(inner[_apart(len(inner))].std()) or 1.0
@@ -256,3 +254,60 @@ def _apart(size: int) -> Any:
 
 def _dense(matrix: Any) -> Any:
     return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+
+
+def _candidates(blocks: Sequence[Block], top_k: int) -> tuple[Any, Any]:
+    """Which pairs of a large inventory are worth comparing: both ways round, sorted.
+
+    Each label's sparse rows are folded into `_WIDTH` numbers by hash, which about keeps their inner
+    products; what they share in neighbours is laid beside. The nearest labels by that, as FAISS
+    finds them, and those that a signal of pairs links, are candidates: a few per label, some
+    logarithms of the number of labels.
+    """
+    import faiss
+
+    size = blocks[0].query.shape[0]
+    whole = _sketch(blocks)
+    # Integers of at most this length, whose inner products are exact in float32.
+    whole *= LENGTH / max(float(np.sqrt((whole * whole).sum(axis=1).max())), 1e-9)
+    whole = np.ascontiguousarray(np.rint(whole, out=whole), np.float32)
+    index = faiss.IndexFlatIP(whole.shape[1])
+    index.add(whole)
+    wanted = min(max(links_kept(size), 2 * top_k) + 1, size)
+    codes = []
+    for at in range(0, size, _SEARCHED):
+        _, near = index.search(whole[at : at + _SEARCHED], wanted)
+        codes.append((np.arange(at, at + len(near))[:, None] * size + near).ravel())
+    for block in blocks:
+        if block.links is not None:
+            linked = block.links.tocoo()
+            codes.append(linked.row.astype(np.int64) * size + linked.col)
+    first, second = np.divmod(np.concatenate(codes), size)
+    first, second = np.divmod(
+        np.unique(np.concatenate([first * size + second, second * size + first])), size
+    )
+    return first[first != second], second[first != second]
+
+
+def _sketch(blocks: Sequence[Block]) -> Any:
+    """Labels x dimensions: rows whose inner products are about the fused similarity."""
+    size = blocks[0].query.shape[0]
+    folded, beside, seed = np.zeros((size, _WIDTH)), [], 0
+    for block in blocks:
+        root = np.sqrt(block.factor)
+        if isinstance(block.query, np.ndarray):
+            beside.append(block.query * root)
+        elif block.links is None:
+            rows, known = block.query[:, :-2], block.query[:, [-2]].toarray()
+            projected = (rows @ _fold(rows.shape[1], seed)).toarray()
+            folded += root * (projected - known * (projected.sum(axis=0) / known.sum()))
+            seed += rows.shape[1]
+    return np.hstack([folded, *beside])
+
+
+def _fold(width: int, seed: int) -> Any:
+    """Columns x `_WIDTH`: to which number each column is added, and with which sign."""
+    drawn = mix64(np.arange(seed, seed + width, dtype=np.uint64) + np.uint64(1))
+    sign = np.where(drawn >> np.uint64(63), -1.0, 1.0)
+    place = (drawn % np.uint64(_WIDTH)).astype(np.int64)
+    return csr_array((sign, (np.arange(width), place)), (width, _WIDTH))

@@ -6,7 +6,6 @@ lists in `hard_negatives.json`, and scores per dataset in `hard_negatives/<id>.j
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -53,26 +52,12 @@ def laid_out(value: Any, levels: int, pad: str = "") -> str:
     inner = pad + "  "
     if isinstance(value, dict):
         first, last = "{}"
-        entries = [
-            f"{orjson.dumps(key).decode()}: {laid_out(child, levels - 1, inner)}"
-            for key, child in value.items()
-        ]
+        entries = [(f"{orjson.dumps(key).decode()}: ", child) for key, child in value.items()]
     else:
         first, last = "[]"
-        entries = [laid_out(child, levels - 1, inner) for child in value]
-    lines = ",\n".join(inner + entry for entry in entries)
-    return f"{first}\n{lines}\n{pad}{last}"
-
-
-def write_dictionary(content: dict[str, Any], path: Path) -> None:
-    """Write one dataset's dictionary: tasks, labels, and a line per neighbour."""
-    shards.write_text(laid_out(content, 4) + "\n", path)
-
-
-def in_the_fields_form(lists: Merged) -> str:
-    """The text of all dictionaries in the field's form, a line per label."""
-    ordered = {task: dict(sorted(sources.items())) for task, sources in sorted(lists.items())}
-    return laid_out(ordered, 3) + "\n"
+        entries = [("", child) for child in value]
+    lines = [f"{inner}{key}{laid_out(child, levels - 1, inner)}" for key, child in entries]
+    return "\n".join([first, ",\n".join(lines), pad + last])
 
 
 def gather(names: Iterable[str], folder: Path, target: Path) -> None:
@@ -86,9 +71,9 @@ def gather(names: Iterable[str], folder: Path, target: Path) -> None:
         if path.stem not in texts:
             path.unlink()
     files = {target_folder / f"{name}.json": text for name, text in texts.items()}
-    files[target / "hard_negatives.json"] = in_the_fields_form(
-        merged(orjson.loads(text) for text in texts.values())
-    ).encode()
+    lists = merged(orjson.loads(text) for text in texts.values())
+    ordered = {task: dict(sorted(sources.items())) for task, sources in sorted(lists.items())}
+    files[target / "hard_negatives.json"] = f"{laid_out(ordered, 3)}\n".encode()
     for path, text in files.items():
         if not path.is_file() or path.read_bytes() != text:
             shards.write_bytes(text, path)
@@ -160,50 +145,41 @@ def dictionary_for(dataset: Dataset, folder: Path) -> dict[str, Lists]:
     return near
 
 
-class Imported:
-    """Another project's dictionary in place of ours; labels that we do not have are counted."""
+def imported(
+    lists: Merged, dataset: Dataset, task: str, labels: list[str]
+) -> tuple[dict[str, Near], dict[str, Any]]:
+    """Another project's lists for one inventory, and counts of what was used of them.
 
-    def __init__(self, lists: Merged) -> None:
-        self._lists = lists
-        self._counts: Counter[str] = Counter()
-        self._absent: list[str] = []
-
-    @classmethod
-    def read(cls, path: Path) -> Imported:
-        """Read a file in the field's form."""
-        return cls(read(path))
-
-    def near(self, dataset: Dataset, task: str, labels: list[str]) -> dict[str, Near]:
-        """The lists for one inventory, found under the dataset's source or its id."""
-        sources = self._lists.get(task, {})
-        near_of_label = sources.get(dataset.source, sources.get(dataset.id))
-        if near_of_label is None:
-            self._absent.append(f"{dataset.id} {task}")
-            near_of_label = {}
-        known = {*labels}
-        # The file may use the other names: those that IEPile prints, or our readable ones.
-        others = tasks.inventory(renamed(dataset), task)
-        ours = {b: a for a, b in zip(labels, others, strict=True) if b not in known}
-        near_of_label = {
-            ours.get(x, x): [ours.get(y, y) for y in near] for x, near in near_of_label.items()
-        }
-        self._counts["unknown_labels"] += len({*near_of_label} - known)
-        self._counts["labels_without_entry"] += len(known - {*near_of_label})
-        result: dict[str, Near] = {}
-        for label in labels:
-            listed = [
-                other for other in dict.fromkeys(near_of_label.get(label, ())) if other != label
-            ]
-            kept = [other for other in listed if other in known]
-            self._counts["links"] += len(kept)
-            self._counts["dangling_links"] += len(listed) - len(kept)
-            result[label] = [{"label": other, "score": None, "signals": {}} for other in kept]
-        return result
-
-    def account(self) -> dict[str, Any]:
-        """What was used and what was not, for a warning."""
-        keys = ("links", "dangling_links", "unknown_labels", "labels_without_entry")
-        return {**{key: self._counts[key] for key in keys}, "datasets_without_entry": self._absent}
+    They are found under the dataset's source or its id. Labels that we do not have are left out.
+    """
+    sources = lists.get(task, {})
+    listed = sources.get(dataset.source, sources.get(dataset.id))
+    known = {*labels}
+    # The file may use the other names: those that IEPile prints, or our readable ones.
+    others = tasks.inventory(renamed(dataset), task)
+    ours = {b: a for a, b in zip(labels, others, strict=True) if b not in known}
+    near_of_label = {
+        ours.get(x, x): dict.fromkeys(ours.get(y, y) for y in near)
+        for x, near in (listed or {}).items()
+    }
+    links = [
+        (label, other)
+        for label in labels
+        for other in near_of_label.get(label, ())
+        if other != label
+    ]
+    result: dict[str, Near] = {label: [] for label in labels}
+    for label, other in links:
+        if other in known:
+            result[label].append({"label": other, "score": None, "signals": {}})
+    kept = sum(map(len, result.values()))
+    return result, {
+        "links": kept,
+        "dangling_links": len(links) - kept,
+        "unknown_labels": len(near_of_label.keys() - known),
+        "labels_without_entry": len(known - near_of_label.keys()),
+        "datasets_without_entry": [] if listed is not None else [f"{dataset.id} {task}"],
+    }
 
 
 def compare(a: Path, b: Path) -> list[dict[str, Any]]:

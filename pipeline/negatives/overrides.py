@@ -30,7 +30,7 @@ from pipeline import catalog, config
 from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from pipeline.catalog import Dataset
@@ -60,81 +60,64 @@ class Pair(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     reason: str
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    link: list[Link] = []
-    pair: list[Pair] = []
-
-
-class Overrides:
+class Overrides(
+    msgspec.Struct,
+    forbid_unknown_fields=True,
+    frozen=True,
+    rename={"links": "link", "pairs": "pair"},
+):
     """All that was decided by hand; what is about datasets that are not run is left alone."""
 
-    def __init__(
-        self, links: list[Link], path: Path | None = None, pairs: Sequence[Pair] = ()
-    ) -> None:
-        self._links = links
-        self._path = path
-        self.pairs = pairs
+    links: list[Link] = []
+    pairs: list[Pair] = []
 
     @classmethod
     def read(cls, path: Path | None) -> Overrides:
         """Read and validate the file; no path means no overrides."""
         if path is None:
-            return cls([])
-        file: _File = config.read_toml(path, _File)
+            return cls()
+        overrides: Overrides = config.read_toml(path, cls)
         known = {*catalog.ids()}
-        named = [(link.dataset, link.label, link.reason) for link in file.link]
-        named += [(*label, pair.reason) for pair in file.pair for label in pair.labels]
+        named = [(link.dataset, link.label, link.reason) for link in overrides.links]
+        named += [(*label, pair.reason) for pair in overrides.pairs for label in pair.labels]
         for dataset, label, reason in named:
             if not reason.strip():
-                raise DeclarationError(
-                    f"no reason given for {label!r}",
-                    where=path,
-                    todo="say in `reason` why this is decided by hand",
-                )
+                todo = "say in `reason` why this is decided by hand"
+                raise DeclarationError(f"no reason given for {label!r}", where=path, todo=todo)
             if dataset not in known:
-                raise DeclarationError(
-                    f"there is no dataset {dataset!r}",
-                    where=path,
-                    todo="use an id that `iepile datasets` lists",
-                )
-        return cls(file.link, path, file.pair)
+                todo = "use an id that `iepile datasets` lists"
+                raise DeclarationError(f"there is no dataset {dataset!r}", where=path, todo=todo)
+        return overrides
 
-    def check(self, dataset: Dataset, labels: Mapping[str, Collection[str]]) -> None:
+    def check(
+        self, dataset: Dataset, labels: Mapping[str, Collection[str]], path: Path | None = None
+    ) -> None:
         """Refuse a link or pair of this dataset whose task or labels it does not have."""
-        self._check_pairs(dataset)
-        for link in self._links:
-            if link.dataset != dataset.id:
-                continue
-            labels_of_task = labels.get(link.task, ())
-            strange = sorted({link.label, *link.add, *link.remove} - {*labels_of_task})
-            what, known = None, labels_of_task
-            if link.task not in labels:
-                what, known = f"{dataset.id} has no dictionary for {link.task!r}", labels
-            elif strange:
-                what = f"{link.dataset} {link.task} has no label {strange[0]!r}"
-            elif link.label in link.add:
-                what = f"{link.label!r} is added to itself"
-            if what:
-                todo = f"use one of: {', '.join(known)}"
-                raise DeclarationError(what, where=self._path, todo=todo)
-
-    def _check_pairs(self, dataset: Dataset) -> None:
-        for pair in self.pairs:
-            known = dataset.labels_of(_KINDS[pair.task])
-            for name, label in pair.labels:
-                if name == dataset.id and label not in known:
-                    raise DeclarationError(
-                        f"{name} {pair.task} has no label {label!r}",
-                        where=self._path,
-                        todo=f"use one of: {', '.join(known)}",
-                    )
+        used: list[tuple[str, set[str], Collection[str]]] = [
+            (pair.task, {label}, dataset.labels_of(_KINDS[pair.task]))
+            for pair in self.pairs
+            for name, label in pair.labels
+            if name == dataset.id
+        ]
+        used += [
+            (link.task, {link.label, *link.add, *link.remove}, labels.get(link.task, ()))
+            for link in self.links
+            if link.dataset == dataset.id
+        ]
+        for task, named, known in used:
+            if strange := sorted(named - {*known}):
+                what = f"{dataset.id} {task} has no label {strange[0]!r}"
+                if not known:
+                    what = f"{dataset.id} has no dictionary for {task!r}"
+                todo = f"use one of: {', '.join(known or labels)}"
+                raise DeclarationError(what, where=path, todo=todo)
 
     def applied(
         self, dataset: Dataset, task: str, near: dict[str, list[dict[str, Any]]]
     ) -> dict[str, list[dict[str, Any]]]:
         """The dictionary with the links of this dataset and task changed."""
         changed = {**near}
-        for link in self._links:
+        for link in self.links:
             if (link.dataset, link.task) != (dataset.id, task):
                 continue
             scored = {entry["label"]: entry for entry in changed[link.label]}

@@ -2,8 +2,8 @@
 
 A signal returns one of three things: `Texts`, bags of texts per label that the encoder turns into
 vectors; `Vectors`, one row per label; `Pairs`, a labels x labels similarity. None says that it has
-nothing to say of this task. To add a signal, write a function with `@signal` and give it a weight
-in params.yaml under `negatives.weights`.
+nothing to say of this task. To add a signal, write a function, name it in `SIGNALS`, and give it a
+weight in params.yaml under `negatives.weights`.
 """
 
 from __future__ import annotations
@@ -48,23 +48,13 @@ class Pairs(NamedTuple):
 
 
 Signal = Texts | Vectors | Pairs | None
-#: Name -> signal: every function below that is marked with `@signal`.
-SIGNALS: Final[dict[str, Callable[[Evidence], Signal]]] = {}
 
 
-def signal(function: Callable[[Evidence], Signal]) -> Callable[[Evidence], Signal]:
-    """Register a signal under the name of its function."""
-    SIGNALS[function.__name__] = function
-    return function
-
-
-@signal
 def name(evidence: Evidence) -> Signal:
     """The label's own words."""
     return Texts([[[label] for label in evidence.labels]])
 
 
-@signal
 def guideline(evidence: Evidence) -> Signal:
     """What the label is declared to mean; of a typed relation, what its predicate means."""
     descriptions = evidence.dataset.descriptions
@@ -74,7 +64,6 @@ def guideline(evidence: Evidence) -> Signal:
     return Texts([[[descriptions[label]] if label in descriptions else [] for label in names]])
 
 
-@signal
 def mentions(evidence: Evidence) -> Signal:
     """The strings annotated with the label: entities, heads and tails, triggers."""
     slots = 2 if evidence.task in ("RE", "SPO") else 1
@@ -89,7 +78,6 @@ def mentions(evidence: Evidence) -> Signal:
     )
 
 
-@signal
 def contexts(evidence: Evidence) -> Signal:
     """The text right before, between and right after the annotated strings."""
     near = _NEAR[like(evidence.dataset.language)]
@@ -102,7 +90,6 @@ def contexts(evidence: Evidence) -> Signal:
     )
 
 
-@signal
 def signature(evidence: Evidence) -> Signal:
     """Structure: types of a relation's ends, roles of an event, attributes of a type."""
     dataset = evidence.dataset
@@ -122,7 +109,6 @@ def signature(evidence: Evidence) -> Signal:
     return None
 
 
-@signal
 def confusions(evidence: Evidence) -> Signal:
     """How often a classifier takes the first label for the second."""
     share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
@@ -135,8 +121,14 @@ def confusions(evidence: Evidence) -> Signal:
     return Pairs(near, float(np.round(np.log(least), 6)))
 
 
-@signal
 def confused_alike(evidence: Evidence) -> Signal:
     """Whether a classifier takes both for the same labels (Bhattacharyya coefficient)."""
     share = confusability.confusions(evidence, confusability.SIGNAL, soft=True)
     return Vectors(np.sqrt(share)) if share.nnz else None
+
+
+#: Name -> signal.
+SIGNALS: Final[dict[str, Callable[[Evidence], Signal]]] = {
+    function.__name__: function
+    for function in (name, guideline, mentions, contexts, signature, confusions, confused_alike)
+}

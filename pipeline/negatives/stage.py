@@ -21,11 +21,11 @@ from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
-from pipeline.negatives.confusability import YARDSTICK, confusions, coverage, off_diagonal
+from pipeline.negatives import interchange
 from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder
 from pipeline.negatives.evidence import gather
 from pipeline.negatives.fusion import fused
-from pipeline.negatives.interchange import NAME, Imported, write_dictionary
+from pipeline.negatives.interchange import NAME, laid_out
 from pipeline.negatives.overrides import Overrides
 from pipeline.negatives.signals import SIGNALS
 from pipeline.tasks import inventory
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pipeline.negatives.encoders import Encoder
     from pipeline.negatives.evidence import Evidence
     from pipeline.negatives.fusion import Fused
-    from pipeline.negatives.interchange import Near
+    from pipeline.negatives.interchange import Merged, Near
 
 
 #: Scores are rounded before labels are ranked, so that ties are ties on every machine.
@@ -76,7 +76,7 @@ def negatives(
         by_hand=Overrides.read(overrides),
         model=model,
         about=about,
-        reference=None if imported is None else Imported.read(imported),
+        reference=None if imported is None else interchange.read(imported),
     )
     with ExitStack() as stack:
         folders = {d.id: stack.enter_context(building(out / d.id)) for d in datasets}
@@ -95,7 +95,7 @@ def _dictionary(
     by_hand: Overrides,
     model: SentenceEncoder | None,
     about: dict[str, str | None],
-    reference: Imported | None,
+    reference: Merged | None,
 ) -> Done:
     """Write the dictionary of one dataset, and the account of it."""
     dataset, folder = item
@@ -108,14 +108,16 @@ def _dictionary(
     )
     tasks, accounts = {}, {}
     for evidence in evidence_by_task:
+        used: dict[str, Any] = {}
         if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
             with _libraries().limit(limits=1, user_api="blas"):
                 near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
         else:
-            near = reference.near(dataset, evidence.task, evidence.labels)
+            near, counts = interchange.imported(reference, dataset, evidence.task, evidence.labels)
+            used = {"imported": counts}
         tasks[evidence.task] = by_hand.applied(dataset, evidence.task, near)
-        accounts[evidence.task] = account(evidence, tasks[evidence.task])
+        accounts[evidence.task] = account(evidence, tasks[evidence.task]) | used
     content = {
         "dataset": dataset.id,
         "source": dataset.source,
@@ -125,9 +127,8 @@ def _dictionary(
         "tasks": tasks,
     }
     summary = {"split": content["split"], "tasks": accounts}
-    if reference is not None:
-        summary["imported"] = reference.account()
-    write_dictionary(content, folder / NAME)
+    # A line for each neighbor, so that a diff shows what moved.
+    shards.write_text(f"{laid_out(content, 4)}\n", folder / NAME)
     shards.write_json(summary, folder / "account.json")
     return Done([folder / NAME, folder / "account.json"])
 
@@ -142,7 +143,8 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
     """Refuse parameters and overrides that nothing can be made of, before anything is."""
     by_hand = Overrides.read(overrides)
     for dataset in datasets:
-        by_hand.check(dataset, {t: inventory(dataset, t) for t in dictionary_tasks(dataset)})
+        inventories = {t: inventory(dataset, t) for t in dictionary_tasks(dataset)}
+        by_hand.check(dataset, inventories, overrides)
     if unknown := sorted({*settings.weights} - {*SIGNALS}):
         raise DeclarationError(
             f"there is no signal {unknown[0]!r}",
@@ -209,26 +211,11 @@ def _chosen(labels: list[str], links: Fused, settings: Negatives) -> Any:
 
 
 def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
-    """What the report says of one dictionary: its size, who has no neighbour, what it covers.
-
-    `coverage` is the share of a classifier's confusions, on records that the signals made of such
-    confusions have not seen, that falls on neighbours; `by_chance` what as many random neighbours
-    would get. It is somewhat too good: other signals have seen those records.
-    """
-    labels = evidence.labels
-    number = {label: i for i, label in enumerate(labels)}
-    chosen = [[number[n["label"]] for n in near[label]] for label in labels]
-    confused = confusions(evidence, YARDSTICK, soft=False)
-    covered = coverage(confused, chosen)
-    mass = off_diagonal(confused).sum(axis=1)
-    chance = [len(near) / max(len(labels) - 1, 1) for near in chosen]
+    """What is worth a look in one dictionary: its size, and which labels have no neighbors."""
+    examples = zip(evidence.labels, evidence.examples, strict=True)
     return {
-        "labels": len(labels),
-        "neighbours": sum(map(len, chosen)),
-        "without_neighbours": [label for label in labels if not near[label]],
-        "without_examples": [
-            label for label, examples in zip(labels, evidence.examples, strict=True) if not examples
-        ],
-        "coverage": None if covered is None else round(covered, 3),
-        "by_chance": None if covered is None else round(float(mass @ chance / mass.sum()), 3),
+        "labels": len(evidence.labels),
+        "neighbours": sum(map(len, near.values())),
+        "without_neighbours": [label for label in evidence.labels if not near[label]],
+        "without_examples": [label for label, of_label in examples if not of_label],
     }

@@ -129,8 +129,8 @@ async def _answer(
             ) from None
         except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
             return None
-        except (_NoAnswerError, ValueError):  # ValueError: not JSON
-            counts["asked again"] += 1
+        except (AttributeError, IndexError, TypeError, ValueError):
+            counts["asked again"] += 1  # this is not JSON, or no chat completion
         except openai.APIStatusError as problem:
             about_schema = any(word in problem.message for word in ("schema", "response_format"))
             if with_schema and about_schema:
@@ -146,23 +146,13 @@ async def _answer(
     return None
 
 
-class _NoAnswerError(Exception):
-    """The server answered with something other than a chat completion."""
-
-
 def _row(id_: str, model: str, reply: Any, counts: Counter[str]) -> dict[str, Any]:
-    try:
-        choice = reply.choices[0]
-        message = choice.message
-        text = message.content
-        refusal = getattr(message, "refusal", None)
-    except (AttributeError, IndexError, TypeError):
-        raise _NoAnswerError from None
+    choice = reply.choices[0]
+    text, refusal = choice.message.content, getattr(choice.message, "refusal", None)
     row: dict[str, Any] = {"id": id_, "prediction": refusal or text or "", "model": model}
     row["finish_reason"] = choice.finish_reason
+    for name in ("prompt_tokens", "completion_tokens") if reply.usage is not None else ():
+        row[name] = getattr(reply.usage, name)
+        counts[name.replace("_", " ")] += row[name]
     counts["refused" if refusal else "answered"] += 1
-    if reply.usage is not None:
-        for name in ("prompt_tokens", "completion_tokens"):
-            row[name] = getattr(reply.usage, name)
-            counts[name.replace("_", " ")] += row[name]
     return row

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from string import Template
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -19,10 +18,10 @@ from pipeline.tables import INSTRUCTIONS
 from pipeline.text import visible, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.catalog import Dataset
-    from pipeline.config import Instruct, Settings
+    from pipeline.config import Settings
     from pipeline.publish.lengths import Lengths
 
 _LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
@@ -55,82 +54,60 @@ def card(
     there were, how many were dropped for each reason, and how many are kept. `edition` is what
     `editions.used` returns. `code` is the digest of the code, `example` a row.
     """
-    invented = edition["invented"]
-    warning = editions.warning(invented, len(datasets))
-    all_invented = len(invented) == len(datasets)
-    licenses = "The rows of each source stay under its own license"
-    if invented:
-        licenses += "; where texts are invented, it is the license of the real data"
-    tokenizer = settings.publish.tokenizer
-    unit = "characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`"
+    all_invented = len(edition["invented"]) == len(datasets)
+    name = "Schema-based information-extraction instructions"
+    name += " (sample: invented text)" if all_invented else ""
+    tokenizer, asking = settings.publish.tokenizer, settings.instruct
+    limits = asking.labels_per_instruction.items()
+    ratio = "every text is asked every set"
+    if (n := asking.pure_negative_ratio) is not None:
+        ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
+    parameters = msgspec.to_builtins(settings)
+    for where in ("raw", "datasets"):
+        del parameters[where]
     config, _, split = next(iter(made), "NER-en/train").partition("/")
-    body = _words(
-        "card",
-        name=_name(all_invented),
-        warning=f"**{warning}** It is *invented text*.\n\n" if warning else "",
+    body = _template().render(
+        name=name,
+        warning=editions.warning(edition["invented"], len(datasets)),
         languages=" and ".join(_LANGUAGES.get(g, g) for g in _languages(datasets)),
         config=config,
         split=split,
-        example=_example(example),
-        sets=_in_sets(settings.instruct) if settings.instruct.in_sets else "",
-        unit=unit,
-        rows=_table(_rows(made)),
-        licenses=licenses,
-        sources=_table(_sources(datasets, edition)),
+        example=example and visible(orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()),
+        asking=asking,
+        most=", ".join(f"{k} for {task}" for task, k in limits if task != "EEA"),
+        ratio=ratio,
+        unit="characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`",
+        made=made,
+        datasets=sorted(datasets, key=lambda d: (d.use, d.id)),
+        edition=edition,
+        texts=editions.in_words,
         terms="\n".join(_terms(datasets)),
-        personal=_PERSONAL[all_invented],
-        records=_table(_records(datasets, made, records)),
-        made="\n".join(_made(settings, corpus_hash, code)),
+        all_invented=all_invented,
+        records=_records(datasets, made, records),
+        dropped=lambda reasons: ", ".join(f"{why} {n:,}" for why, n in reasons.items()) or "-",
+        version=version("iepile-pipeline"),
+        code=code,
+        corpus_hash=corpus_hash,
+        parameters=msgspec.yaml.encode(parameters).decode().rstrip(),
     )
-    front = _front_matter(datasets, made, invented, _name(all_invented))
-    return f"---\n{front}---\n\n{body}"
+    return f"---\n{_front_matter(datasets, made, edition['invented'], name)}---\n\n{body}\n"
 
 
-_PERSONAL: Final = {
-    True: "None: all persons and places are invented.",
-    False: "The texts name persons, most of them in the news or in public office, as the sources "
-    "do. Nothing was made anonymous. Nothing was added: no label says more than the text.",
-}
+def _template() -> Any:
+    """`card.md`; all that is put into it becomes a cell, but for what is marked as safe."""
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup
 
-
-def _words(file: str, **values: object) -> str:
-    """The words of a Markdown file of this folder, with these values in them."""
-    path = Path(__file__).with_name(f"{file}.md")
-    return Template(path.read_text(encoding="utf-8")).substitute(values)
-
-
-def _name(all_invented: bool) -> str:  # noqa: FBT001 - a word of the title
-    what = "Schema-based information-extraction instructions"
-    return f"{what} (sample: invented text)" if all_invented else what
+    environment = Environment(  # noqa: S701 - Markdown
+        loader=FileSystemLoader(Path(__file__).parent),
+        finalize=lambda value: value if isinstance(value, Markup) else _cell(value),
+        trim_blocks=True,
+    )
+    return environment.get_template("card.md")
 
 
 def _languages(datasets: Sequence[Dataset]) -> list[str]:
     return sorted({d.language for d in datasets}, key=lambda g: (g not in _LANGUAGES, g))
-
-
-def _example(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return ""
-    shown = orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()
-    return f"## A row\n\n```json\n{visible(shown)}\n```\n\n"
-
-
-def _in_sets(settings: Instruct) -> str:
-    limits = settings.labels_per_instruction.items()
-    most = ", ".join(f"{k} for {task}" for task, k in limits if task != "EEA")
-    ratio = "every text is asked every set"
-    if (n := settings.pure_negative_ratio) is not None:
-        ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
-    return _words("sets", ways=settings.ways, most=most, ratio=ratio)
-
-
-def _table(rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown, whose first row holds the names of the columns."""
-    head, *lines = rows
-    numbers = (isinstance(cell, int) for cell in (lines or [head])[-1])
-    rule = "|" + "".join("---:|" if n else "---|" for n in numbers)
-    cells = ["| " + " | ".join(map(_cell, row)) + " |" for row in (head, *lines)]
-    return "\n".join([cells[0], rule, *cells[1:]])
 
 
 def _cell(value: object) -> str:
@@ -203,21 +180,6 @@ def _front_matter(
     return f"{data.to_yaml()}\n"
 
 
-def _rows(made: Mapping[str, Published]) -> Iterator[Sequence[object]]:
-    yield ("config", "split", "rows", "total length", "median", "95 %", "longest")
-    for key, published in made.items():
-        yield (*key.split("/"), sum(published.rows.values()), *published.lengths)
-
-
-def _sources(datasets: Sequence[Dataset], edition: Mapping[str, Any]) -> Iterator[Sequence[object]]:
-    columns = ("source", "title", "texts", "tasks", "language", "use", "license", "quality")
-    yield (*columns, "homepage", "cite")
-    for d in sorted(datasets, key=lambda d: (d.use, d.id)):
-        texts = editions.in_words(d.id, edition)
-        about = (d.source, d.title, texts, ", ".join(d.tasks), d.language, d.use)
-        yield (*about, d.terms, str(d.quality), d.homepage, d.citation)
-
-
 #: What a license asks -> what that means for the whole corpus.
 _ASKED: Final[dict[str, str]] = {
     "non-commercial": "not for commercial use",
@@ -241,26 +203,11 @@ def _terms(datasets: Sequence[Dataset]) -> list[str]:
 
 def _records(
     datasets: Sequence[Dataset], made: Mapping[str, Published], records: Mapping[str, Any]
-) -> Iterator[Sequence[object]]:
-    yield ("source", "split", "records", "dropped", "kept", "rows")
+) -> Iterator[tuple[str, str, Any, int]]:
+    """(source, split, what became of its records, the rows that they gave)."""
     for d in sorted(datasets, key=lambda d: (d.use, d.id)):
         for split, counts in records[d.id].items():
             prefix = "heldout-" if d.use == "held-out" else ""
             keys = [f"{prefix}{task}-{d.language}/{split}" for task in d.tasks]
             rows = sum(made[key].rows.get(d.id, 0) for key in keys if key in made)
-            dropped = ", ".join(f"{reason} {n:,}" for reason, n in counts["dropped"].items())
-            yield (d.source, split, counts["records"], dropped or "-", counts["kept"], rows)
-
-
-def _made(settings: Settings, corpus_hash: str, code: str) -> list[str]:
-    parameters = msgspec.to_builtins(settings)
-    for where in ("raw", "datasets"):
-        del parameters[where]
-    return [
-        f"Pipeline version {version('iepile-pipeline')}; the digest of its code is `{code}`.",
-        f"The sha256 over all shards is `{corpus_hash}`.",
-        "",
-        "```yaml",
-        msgspec.yaml.encode(parameters).decode().rstrip(),
-        "```",
-    ]
+            yield d.source, split, counts, rows

@@ -17,6 +17,7 @@ JSON, and other words for nothing.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.tasks._events import NOTHING
@@ -112,38 +113,25 @@ def _pairs(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
                 yield None
 
 
-def _triggers_and_arguments(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
+def _events(value: Any, nothing: Collection[str], *, triggers: bool) -> Iterator[Annotation]:
+    """The triggers of events as measure 0 and their arguments as 1, or the arguments alone as 0."""
     for event in _flat(value, nothing):
         if not isinstance(event, dict):
             yield None
             continue
-        for trigger in _strings(event.get("trigger"), nothing):
+        for trigger in _strings(event.get("trigger"), nothing) if triggers else ():
             yield None if trigger is None else (0, (trigger,))
-        yield from _arguments(event, 1, nothing)
-
-
-def _arguments_of_events(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
-    for event in _flat(value, nothing):
-        if isinstance(event, dict):
-            yield from _arguments(event, 0, nothing)
-        else:
-            yield None
-
-
-def _arguments(
-    event: dict[str, Any], measure: int, nothing: Collection[str]
-) -> Iterator[Annotation]:
-    arguments = _decoded(event.get("arguments"))
-    for item in _flat(arguments, nothing):
-        if not isinstance(item, dict):
-            yield None
-            continue
-        roles = item
-        if isinstance(arguments, list) and isinstance(item.get("role"), str):
-            roles = {item["role"]: next((item[name] for name in _TEXT if name in item), None)}
-        for role, fillers in roles.items():
-            for string in _strings(fillers, nothing):
-                yield None if string is None else (measure, (role, string))
+        arguments = _decoded(event.get("arguments"))
+        for item in _flat(arguments, nothing):
+            if not isinstance(item, dict):
+                yield None
+                continue
+            roles = item
+            if isinstance(arguments, list) and isinstance(item.get("role"), str):
+                roles = {item["role"]: next((item[name] for name in _TEXT if name in item), None)}
+            for role, fillers in roles.items():
+                for string in _strings(fillers, nothing):
+                    yield None if string is None else (int(triggers), (role, string))
 
 
 def _attributes(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
@@ -167,7 +155,7 @@ READERS: Final[dict[str, Callable[[Any, Collection[str]], Iterator[Annotation]]]
     "EET": _spans,
     "RE": _pairs,
     "SPO": _pairs,
-    "EE": _triggers_and_arguments,
-    "EEA": _arguments_of_events,
+    "EE": partial(_events, triggers=True),
+    "EEA": partial(_events, triggers=False),
     "KG": _attributes,
 }

@@ -51,15 +51,23 @@ class Mistakes:
         that the model missed, and those that it got wrong.
         """
         left = {label: [*items] for label, items in missed.items()}
+        mistakes = []
         for label, items in wrong.items():
             for annotation in items:
                 kind, of, meant = self._kind(label, annotation, gold, left)
                 if meant in left.get(of, ()):
                     left[of].remove(meant)
-                self._note(kind, record_id, label, annotation, limit, (of, meant))
+                mistakes.append((kind, label, annotation, of, meant))
         for label, items in left.items():
-            for annotation in items:
-                self._note("missed", record_id, label, None, limit, (label, annotation))
+            mistakes += [("missed", label, None, label, annotation) for annotation in items]
+        for kind, label, predicted, of, meant in mistakes:
+            self.counts[kind] += 1
+            self._shown[kind, label] += 1
+            if self._shown[kind, label] <= limit:
+                example: dict[str, Any] = {"kind": kind, "record_id": record_id, "label": label}
+                example |= {} if predicted is None else {"predicted": [*predicted[1]]}
+                example |= {} if meant is None else {"gold_label": of, "gold": [*meant[1]]}
+                self.examples.append(example)
 
     def _kind(
         self,
@@ -79,23 +87,3 @@ class Mistakes:
         if annotation in gold.get(label, ()):
             return "repeated", label, annotation
         return ("not_asked" if label.startswith("(") else "invented"), "", None
-
-    def _note(
-        self,
-        kind: str,
-        record_id: str,
-        label: str,
-        predicted: Any,
-        limit: int,
-        meant: tuple[str, Any],
-    ) -> None:
-        self.counts[kind] += 1
-        self._shown[kind, label] += 1
-        if self._shown[kind, label] <= limit:
-            gold_label, gold = meant
-            example: dict[str, Any] = {"kind": kind, "record_id": record_id, "label": label}
-            if predicted is not None:
-                example["predicted"] = [*predicted[1]]
-            if gold is not None:
-                example |= {"gold_label": gold_label, "gold": [*gold[1]]}
-            self.examples.append(example)

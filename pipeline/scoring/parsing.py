@@ -74,10 +74,12 @@ def parse(text: str | None, keys: Collection[str] = ()) -> Parsed | None:
     answer = _chosen(text, keys)
     if answer is None or not any(key in keys for key in answer):
         # Braces doubled as in a template, and quotes escaped as inside a string.
-        for mark, other in (("{{", _single_braces), ('\\"', _unescaped)):
-            plainer = _chosen(other(text), keys) if mark in text else None
-            if plainer is not None and any(key in keys for key in plainer):
-                answer = plainer
+        plainer = [text.replace("{{", "{").replace("}}", "}")] if "{{" in text else []
+        plainer += [text.replace('\\"', '"')] if '\\"' in text else []
+        for plain in plainer:
+            of_plain = _chosen(plain, keys)
+            if of_plain is not None and any(key in keys for key in of_plain):
+                answer = of_plain
     return None if answer is None else Parsed(answer, strict=False)
 
 
@@ -93,14 +95,6 @@ def reason(text: str | None) -> str:
 def _after_thoughts(text: str) -> str:
     """A text without the thoughts before the answer, and without thoughts that never end."""
     return text.rpartition("</think>")[2].partition("<think>")[0]
-
-
-def _single_braces(text: str) -> str:
-    return text.replace("{{", "{").replace("}}", "}")
-
-
-def _unescaped(text: str) -> str:
-    return text.replace('\\"', '"')
 
 
 def _chosen(text: str, keys: Collection[str]) -> dict[str, Any] | None:

@@ -14,7 +14,6 @@ order of the corpus; a prompt that the corpus does not hold is an error.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -86,52 +85,49 @@ class Prompt(NamedTuple):
     """The prompt and gold of an answer without an id."""
 
     asked: str
-    #: The gold that the trainer wrote beside the answer.
-    label: str | None
+    #: The gold that the trainer wrote beside the answer, where it is a string.
+    label: Any
 
 
 def prompts_to_ids(prompts: Sequence[Prompt], gold: Path | None, where: Path) -> list[str]:
     """The ids of the rows of the corpus with these prompts, equal prompts in its order."""
+    import pandas as pd
+
     todo = "name the corpus that was exported with --corpus"
-    ids_by_instruction: dict[str, list[str]] = {}
-    outputs: dict[str, str] = {}
+    rows = pd.DataFrame(columns=["id", "instruction", "output"])
     for path in files(gold) if gold else ():
         if path.suffix == ".parquet":
             with parquet(path) as file:
-                for batch in file.iter_batches(AT_ONCE, columns=["id", "instruction", "output"]):
-                    for row in batch.to_pylist():
-                        ids_by_instruction.setdefault(row["instruction"], []).append(row["id"])
-                        outputs[row["id"]] = row["output"]
-    candidates = []
-    for number, prompt in enumerate(prompts, 1):
-        asked = _instruction(prompt.asked)
-        if asked not in ids_by_instruction:
-            raise RawFileError(
-                f"the corpus holds no row with the prompt of answer {number}: {asked[:80]!r}",
-                where=where,
-                todo=todo,
-            )
-        candidates.append(ids_by_instruction[asked])
+                rows = pd.concat([rows, file.read([*rows]).to_pandas()])
+    asked = pd.DataFrame(
+        [(_instruction(prompt.asked), prompt.label) for prompt in prompts],
+        columns=["instruction", "label"],
+    )
+    absent = ~asked["instruction"].isin(rows["instruction"])
+    if absent.any():
+        number = int(absent.argmax())
+        prompt = asked["instruction"][number][:80]
+        problem = f"the corpus holds no row with the prompt of answer {number + 1}: {prompt!r}"
+        raise RawFileError(problem, where=where, todo=todo)
     # A text may be in two splits: if one split has all the answers, they belong to it.
-    common = [{id_.split("/")[1] for id_ in ids} for ids in candidates]
-    splits = set[str].intersection(*common) or set.union(*common)
-    used: Counter[str] = Counter()
-    out = []
-    for prompt, ids in zip(prompts, candidates, strict=True):
-        row_ids = [id_ for id_ in ids if id_.split("/")[1] in splits]
-        asked = _instruction(prompt.asked)
-        if used[asked] == len(row_ids):
-            problem = (
-                f"{used[asked] + 1} answers, but {len(row_ids)} rows of the corpus: {asked[:80]!r}"
-            )
+    splits = rows["id"].str.split("/").str[1]
+    holds = {
+        s: asked["instruction"].isin(rows["instruction"][splits == s]).all() for s in {*splits}
+    }
+    if any(holds.values()):
+        rows = rows[splits.map(holds)]
+    for table in (asked, rows):
+        table["turn"] = table.groupby("instruction").cumcount()
+    matched = asked.merge(rows, "left", ["instruction", "turn"])
+    for row in matched[matched["id"].isna()].itertuples():
+        problem = f"{row.turn + 1} answers, but {row.turn} rows of the corpus: "
+        raise RawFileError(f"{problem}{row.instruction[:80]!r}", where=where, todo=todo)
+    for row in matched.itertuples():
+        if isinstance(row.label, str) and row.label.strip() != row.output.strip():
+            problem = f"the gold beside the answer to {row.id} is not the corpus's"
             raise RawFileError(problem, where=where, todo=todo)
-        id_ = row_ids[used[asked]]
-        if prompt.label is not None and prompt.label.strip() != outputs[id_].strip():
-            problem = f"the gold beside the answer to {id_} is not the corpus's"
-            raise RawFileError(problem, where=where, todo=todo)
-        out.append(id_)
-        used[asked] += 1
-    return out
+    ids: list[str] = matched["id"].tolist()
+    return ids
 
 
 def _instruction(prompt: str) -> str:
@@ -203,19 +199,15 @@ def _of_trainer(row: Any) -> tuple[str | None, Prompt | None, Any]:
         case {"doc": {"id": str(id_)}, "filtered_resps": [text, *_]}:
             return id_, None, text[0] if isinstance(text, list) and text else text
         case {"prompt": str(prompt), "predict": text} if "id" not in row:
-            return None, Prompt(prompt, _string(row.get("label"))), text
+            return None, Prompt(prompt, row.get("label")), text
         case {"messages": [*turns], "response": text} if "id" not in row:
             users = (t for t in turns if isinstance(t, dict) and t.get("role") == "user")
             asked = [turn.get("content") for turn in users]
             if asked:
-                return None, Prompt(str(asked[-1]), _string(row.get("labels"))), text
+                return None, Prompt(str(asked[-1]), row.get("labels")), text
         case {"input": str(prompt), "output": text, "gts": label}:
-            return None, Prompt(prompt, _string(label)), text
+            return None, Prompt(prompt, label), text
     return None, None, None
-
-
-def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _written(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -23,7 +24,6 @@ class Occurrence(NamedTuple):
 
     row: int
     label: str
-    place: int
     trigger: str | None
     roles: dict[str, list[str]]
 
@@ -34,7 +34,7 @@ def occurrences(table: Any) -> Iterator[Occurrence]:
     texts, places = spans.text.to_pylist(), spans.place.tolist()
     for row, events in enumerate(table["events"].to_pylist()):
         first = int(spans.first[row])
-        events_of_row = []
+        placed: list[tuple[int, Occurrence]] = []
         for event in events:
             slots = sorted(
                 (places[first + a["mention"]], n, a["role"], texts[first + a["mention"]])
@@ -44,22 +44,19 @@ def occurrences(table: Any) -> Iterator[Occurrence]:
             for _, _, role, text in slots:
                 if text not in roles.setdefault(role, []):
                     roles[role].append(text)
-            trigger = event["trigger"]
-            place = slots[0][0] if slots else 0
-            if trigger is not None:
-                place = places[first + trigger]
-            name = None if trigger is None else texts[first + trigger]
-            events_of_row.append(Occurrence(row, event["label"], place, name, roles))
-        yield from sorted(events_of_row, key=lambda event: event.place)
+            place, trigger = slots[0][0] if slots else 0, None
+            if event["trigger"] is not None:
+                place, trigger = places[first + event["trigger"]], texts[first + event["trigger"]]
+            placed.append((place, Occurrence(row, event["label"], trigger, roles)))
+        placed.sort(key=itemgetter(0))
+        yield from (event for _, event in placed)
 
 
 def filled(roles: dict[str, list[str]], event: Occurrence) -> dict[str, Any]:
     """The answer of one event: every role of its label, those that nobody fills as "NAN"."""
-    arguments: dict[str, Any] = {}
-    for role in roles.get(event.label, ()):
-        values = event.roles.get(role, [])
-        arguments[role] = one_or_all(values) if values else NOTHING
-    return {"trigger": event.trigger or NOTHING, "arguments": arguments}
+    arguments = {role: event.roles.get(role, [NOTHING]) for role in roles.get(event.label, ())}
+    one = {role: one_or_all(values) for role, values in arguments.items()}
+    return {"trigger": event.trigger or NOTHING, "arguments": one}
 
 
 def answers(dataset: Dataset, task: str, table: Any) -> Answers:

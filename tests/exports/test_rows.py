@@ -8,7 +8,7 @@ import pytest
 from pipeline import catalog, exports, tasks
 from pipeline.config import Instruct
 from pipeline.execution import shards
-from pipeline.exports import bio, gliner, mlm_wwm, spert, uie, uie_sel, writing
+from pipeline.exports import tokens, uie, uie_sel, writing
 from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.instruct import counting
 from pipeline.instruct.asking import Asking
@@ -68,9 +68,9 @@ def absent(conll04):
 def test_bio_keeps_the_longest_of_overlapping_mentions(conll04):
     labels = ["location", "organization", "person", "other name, date or number"]
     assert conll04.labels_of("entity") == labels
-    (row,), counts = bio.rows(rows(RECORD, conll04), conll04)
+    (row,), counts = tokens.bio(rows(RECORD, conll04), conll04)
 
-    assert bio.names(conll04)[:3] == ["O", "B-location", "I-location"]
+    assert tokens.bio_names(conll04)[:3] == ["O", "B-location", "I-location"]
     assert row == {
         "id": "conll04/train/0",
         "tokens": ["Ines", "Vale", "of", "Split", "met", "Bo"],
@@ -84,7 +84,7 @@ def test_bio_keeps_the_longest_of_overlapping_mentions(conll04):
 
 
 def test_spert_rows_index_entities(conll04):
-    (row,), counts = spert.rows(rows(RECORD, conll04))
+    (row,), counts = tokens.spert(rows(RECORD, conll04))
 
     assert row["entities"] == [
         {"type": "person", "start": 0, "end": 2},
@@ -99,16 +99,18 @@ def test_spert_rows_index_entities(conll04):
 
 def test_spert_names_untyped_ends():
     record = RECORD._replace(mentions=[m._replace(label=None) for m in RECORD.mentions])
-    (row,), _ = spert.rows(rows(record, catalog.load("wiki-zsl")))
+    (row,), _ = tokens.spert(rows(record, catalog.load("wiki-zsl")))
 
     # Mentions 1 and 0 of the first relation and 3 of the second; mention 2 is in none.
     assert [e["type"] for e in row["entities"]] == ["entity", "entity", "entity"]
-    assert [*spert.types(catalog.load("wiki-zsl"))["entities"]] == ["entity"]
+    assert [
+        *json.loads(tokens.spert_files(catalog.load("wiki-zsl"))["types.json"])["entities"]
+    ] == ["entity"]
 
 
 def test_gliner_ends_are_inclusive_and_a_row_asks_a_set_of_relations(conll04, absent):
     record = RECORD._replace(mentions=RECORD.mentions[:2], relations=RECORD.relations[:1])
-    made = [gliner.row(*part) for part in parts(rows(record, conll04), absent)]
+    made = [tokens.gliner_row(*part) for part in parts(rows(record, conll04), absent)]
 
     assert [row["ner"] for row in made] == [[(0, 1, "person"), (3, 3, "location")]] * 2
     assert [row["ner_negatives"] for row in made] == [
@@ -132,7 +134,7 @@ def test_gliner_ends_are_inclusive_and_a_row_asks_a_set_of_relations(conll04, ab
 def test_gliner_asks_labels_of_a_text_without_entities(conll04, absent):
     record = rows(Record("Nothing here", "x:1"), conll04)
     ((part, labels),) = parts(record, {"NER": absent["NER"]})
-    row = gliner.row(part, labels)
+    row = tokens.gliner_row(part, labels)
 
     assert row["ner"] == []
     assert len(row["ner_negatives"]) == 4
@@ -144,7 +146,7 @@ def test_a_row_holds_the_entities_of_the_set_that_it_asks():
     name = dataset.labels_of("entity")[0]
     record["mentions"][0]["label"] = name
 
-    made = [gliner.row(*part) for part in parts(record, {"NER": Near(dataset, "NER", {})})]
+    made = [tokens.gliner_row(*part) for part in parts(record, {"NER": Near(dataset, "NER", {})})]
 
     assert sorted(row["ner"] for row in made) == [[], [(0, 0, name)]]
     assert {len(row["ner"]) + len(row["ner_negatives"]) for row in made} == {5}
@@ -247,7 +249,7 @@ def test_sel_is_the_answer_as_a_string(conll04, absent):
     assert other["spot"] == ["person", "location"]
     assert {r["ssi"].count("<asoc>") for r in (row, other)} == {3}
     assert counts["associations"] == 1
-    assert uie_sel.beside(conll04)["entity.schema"].count(b"\n") == 3
+    assert uie_sel.schema_files(conll04)["entity.schema"].count(b"\n") == 3
 
 
 def test_sel_of_events_has_triggers_as_spots():
@@ -277,8 +279,12 @@ def test_sel_of_events_has_triggers_as_spots():
 
 
 def test_masking_keeps_words_apart():
-    assert mlm_wwm.words("作家林夏 在 北京大学", "zh") == ["作家", "林", "夏", "在", "北京大学"]
-    assert mlm_wwm.words("Dr. Vale", "en") == ["Dr", ".", "Vale"]
+    for text, name, words in (
+        ("作家林夏 在 北京大学", "duie2", "作家 林 夏 在 北京大学"),
+        ("Dr. Vale", "conll04", "Dr . Vale"),
+    ):
+        (row,), counts = tokens.mlm_wwm({"text": text, "id": "x"}, catalog.load(name))
+        assert (row["text"], counts["words"]) == (words, len(words.split()))
 
 
 def test_dev_is_asked_all_labels_and_train_the_sets_of_its_record():

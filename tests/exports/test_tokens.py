@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exports._tokens import aligned, tokens
+from pipeline.exports.tokens import aligned, tokens
 
 
 @pytest.mark.parametrize(
@@ -17,18 +17,21 @@ from pipeline.exports._tokens import aligned, tokens
     ],
 )
 def test_a_text_is_parted_as_bert_parts_it(text, expected):
-    assert tokens(text).words == expected.split()
+    assert tokens(text) == expected.split()
 
 
 @given(st.text())
 def test_tokens_cover_everything_but_white_space(text):
     found = tokens(text)
+    mentions, start = [], 0
+    for word in found:
+        start = text.index(word, start)
+        mentions.append({"text": word, "start": start})
+        start += len(word)
 
-    assert "".join(found.words) == "".join(text.split())
-    for first, start in enumerate(sorted(found.begins)):
-        end = sorted(found.ends)[first]
-        assert text[start:end] == found.words[first]
-        assert found.span(start, end) == (first, first + 1)
+    assert "".join(found) == "".join(text.split())
+    assert aligned(text, mentions).words == found
+    assert aligned(text, mentions).spans == {i: (i, i + 1) for i in range(len(found))}
 
 
 def test_ends_inside_tokens_and_missing_offsets_are_counted():
@@ -46,9 +49,7 @@ def test_ends_inside_tokens_and_missing_offsets_are_counted():
 
 
 def test_what_is_no_token_has_no_span():
-    found = tokens("Adam fell")
+    strings = {"Adam": 0, "Ad": 0, "dam": 1}
+    mentions = [{"text": text, "start": start} for text, start in strings.items()]
 
-    assert found.span(0, 4) == (0, 1)
-    assert found.span(None, None) is None
-    assert found.span(0, 2) is None
-    assert found.span(1, 4) is None
+    assert aligned("Adam fell", mentions).spans == {0: (0, 1)}

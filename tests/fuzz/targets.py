@@ -611,11 +611,11 @@ def archives_and_dictionaries(data):
 
 
 def _dictionary(path):
-    near = interchange.Imported.read(path)
+    lists = interchange.read(path)
     dataset = catalog.load("wnut2017")
-    found = near.near(dataset, "NER", dataset.labels_of("entity"))
+    found, counts = interchange.imported(lists, dataset, "NER", dataset.labels_of("entity"))
     demand({*found} == {*dataset.labels_of("entity")}, "labels are lost")
-    json.dumps(near.account())
+    json.dumps(counts)
     interchange.compare(path, path)
 
 

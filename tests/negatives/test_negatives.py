@@ -100,7 +100,8 @@ def made(datasets, clean, dedupe, settings, out, **more):
     names = [d.id for d in datasets]
     interchange.gather(names, out / "stage", out)
     told = {name: shards.read_json(out / "stage" / name / "account.json") for name in names}
-    imported = [{"imported": own["imported"]} for own in told.values() if "imported" in own]
+    tasks = [counts for own in told.values() for counts in own["tasks"].values()]
+    imported = [{"imported": counts["imported"]} for counts in tasks if "imported" in counts]
     return {"datasets": told, **(imported[0] if imported else {})}
 
 
@@ -547,21 +548,6 @@ def test_neighbors_of_a_label(tmp_path):
     assert (rows[0]["task"], rows[0]["label"]) == ("NER", "director")
     with pytest.raises(PipelineError, match="no label 'ghost'"):
         neighbors(out / "hard_negatives" / "toy.json", "ghost")
-
-
-def test_summary_tells_coverage_beside_chance(tmp_path):
-    summary, _ = built(tmp_path)
-    told = summary["datasets"]["toy"]["tasks"]["NER"]
-
-    assert told["labels"] == 5
-    assert told["coverage"] > told["by_chance"]
-
-
-def test_coverage_is_the_share_of_confusions_on_neighbours():
-    confused = np.array([[0.5, 0.3, 0.2], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
-
-    assert pytest.approx(confusability.coverage(confused, [[1], [0], []])) == 0.3
-    assert confusability.coverage(np.eye(3), [[1], [0], []]) is None
 
 
 def test_halves_share_no_record(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
-from pipeline.exports import gliner, spert
+from pipeline.exports import tokens as exported
 from pipeline.records import Record, Reject, violation
 
 LEFT = "Ada Falk left Oslo"
@@ -878,8 +878,8 @@ def test_our_own_exports_come_back(tmp_path):
     asked = {"NER": ["PER", "LOC", "ORG"], "RE": ["left"]}
 
     for name, row in (
-        ("spert", spert.rows(record)[0][0]),
-        ("gliner", gliner.row(record, asked)),
+        ("spert", exported.spert(record)[0][0]),
+        ("gliner", exported.gliner_row(record, asked)),
     ):
         (found,) = read(tmp_path, name, json.dumps([row]), {})
         assert annotations(found) == (NAMES, PAIR, [])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.catalog import Dataset
     from pipeline.config import Settings
 
-_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-f]{4})|.)")
 _FOLDER: Final = Path(__file__).parent
 #: Rows that are gathered per dataset and kind, and the bytes for them on the page: it shows as many
 #: of each kind as fit.
@@ -272,15 +270,11 @@ def with_changes(text: str, changes: Mapping[str, Any]) -> str:
 
 
 def _embedded(value: object) -> str:
-    """JSON that cannot end a script element, with signs in place of control characters."""
-    text = _ESCAPE.sub(_sign, orjson.dumps(value).decode())
-    return visible(text).replace("<", "\\u003c")
+    """JSON that cannot end a script element, with signs in place of what turns the reading.
 
-
-def _sign(escape: re.Match[str]) -> str:
-    """The sign for an escaped control character of JSON; any other escape unchanged."""
-    code = escape[1] or {"\\b": "08", "\\f": "0c"}.get(escape[0])
-    return visible(chr(int(code, 16))) if code else escape[0]
+    It holds control characters as escapes, for which `draw.js` shows signs.
+    """
+    return visible(orjson.dumps(value).decode()).replace("<", "\\u003c")
 
 
 def _read(name: str) -> str:

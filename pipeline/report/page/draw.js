@@ -10,7 +10,7 @@ const words = (name) => name.replaceAll("_", " ");
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const fold = (text) => text.normalize("NFKC").toLowerCase();
 const datasets = new Map(data.datasets.map((dataset) => [dataset.id, dataset]));
-// Control characters, which JSON holds as escapes; those that turn the reading are gone already.
+// Signs for control characters, which JSON holds as escapes; what turns the reading is gone already.
 const visible = (text) => String(text).replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "·");
 
 function fill(element, attributes, children) {

@@ -223,7 +223,10 @@ function overview() {
         skipped.length
           ? h("details", {}, h("summary", {}, "datasets left out"), h("ul", {}, skipped))
           : null)),
-    changes ? differences() : compare(),
+    changes
+      ? differences()
+      : h("p", { class: "dim" }, "What differs from another run in the folder DIR: ",
+          h("code", {}, "iepile audit --against DIR --page changes.html")),
     h("h2", {}, "Datasets"), datasetTable(),
     h("h2", {}, "Reasons"),
     table(["outcome", "number", ["meaning", "words"]],
@@ -248,11 +251,6 @@ function overview() {
   ];
 }
 
-function compare() {
-  const command = "iepile audit --against DIR --page changes.html";
-  return h("p", { class: "dim" }, "What differs from another run in the folder DIR: ", h("code", {}, command));
-}
-
 function differences() {
   const lines = changes.rows.map(([dataset, split, figure, there, here]) =>
     [datasetLink(dataset), split, words(figure), there, here, here - there]);
@@ -267,57 +265,46 @@ function differences() {
 // The table of datasets: found by words, sorted by its heads.
 function datasetTable() {
   const share = ({ total }) => total.kept / (total.records || 1);
-  const heads = [
-    ["dataset", "", (d) => d.id],
-    ["kept and dropped", "wide", share],
-    ["records", "n medium", (d) => d.total.records],
-    ["kept", "n medium", (d) => d.total.kept],
-    ["dropped", "n", (d) => -share(d)],
-    ["instructions", "n", (d) => d.total.instructions],
-    ["license", "wide words", (d) => d.terms],
-  ];
-  const lines = data.datasets.map((d) => {
-    const use = [d.use === "held-out" ? "held out" : [], d.invented ? "invented" : []].flat();
+  const heads = [["dataset"], ["kept and dropped", "wide"], ["records", "n medium"], ["kept", "n medium"],
+    ["dropped", "n"], ["instructions", "n"], ["license", "wide words"]];
+  const keys = data.datasets.map((d) =>
+    [d.id, share(d), d.total.records, d.total.kept, -share(d), d.total.instructions, d.terms]);
+  const cells = data.datasets.map((d) => {
+    const { records, kept, instructions } = d.total;
+    const use = [d.use === "held-out" && "held out", d.invented && "invented"].filter(Boolean);
     const about = [d.language, d.tasks.join(" "), ...use].join(", ");
-    const lost = d.total.records - d.total.kept;
-    const name = `${number(d.total.kept)} kept, ${number(lost)} dropped`;
+    const name = `${number(kept)} kept, ${number(records - kept)} dropped`;
     const strip = svg("svg", { width: 120, height: 10, role: "img", "aria-label": name },
       svg("title", {}, name),
-      svg("rect", { width: 120, height: 10, class: lost ? "fill-drop" : "fill-keep" }),
+      svg("rect", { width: 120, height: 10, class: kept < records ? "fill-drop" : "fill-keep" }),
       svg("rect", { width: 120 * share(d), height: 10, class: "fill-keep" }));
-    const cells = [strip, number(d.total.records), number(d.total.kept),
-      percent(lost / d.total.records), number(d.total.instructions), d.terms];
-    const row = h("tr", {},
-      h("th", { scope: "row" }, datasetLink(d.id), h("small", {}, about)),
-      cells.map((cell, i) => h("td", { class: heads[i + 1][1] }, cell)));
-    return { d, row, text: fold(`${d.id} ${d.title} ${about} ${d.terms}`) };
+    return [[datasetLink(d.id), h("small", {}, about)], strip, records, kept,
+      percent((records - kept) / records), instructions, d.terms];
   });
-  const body = h("tbody", {}, lines.map(({ row }) => row));
-  const heading = ([name, style, value]) => {
-    const th = h("th", { scope: "col", class: style }, h("button", { type: "button", click }, name));
-    function click() {
+  const view = table(heads, cells, "Records and instructions by dataset");
+  view.id = "datasets";
+  const body = view.querySelector("tbody");
+  const lines = [...body.rows];
+  view.querySelectorAll("thead th").forEach((th, i) => {
+    const click = () => {
       const up = th.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       for (const other of th.parentNode.cells) other.removeAttribute("aria-sort");
       th.setAttribute("aria-sort", up > 0 ? "ascending" : "descending");
-      const less = (a, b) => (value(a.d) < value(b.d) ? -up : value(a.d) > value(b.d) ? up : 0);
-      body.append(...[...lines].sort(less).map(({ row }) => row));
-    }
-    return th;
-  };
+      const less = (a, b) => (keys[a][i] < keys[b][i] ? -up : keys[a][i] > keys[b][i] ? up : 0);
+      body.append(...[...lines.keys()].sort(less).map((n) => lines[n]));
+    };
+    th.replaceChildren(h("button", { type: "button", click }, th.textContent));
+  });
+  const texts = lines.map((row, n) => fold(`${row.textContent} ${data.datasets[n].title}`));
   const status = h("span", { role: "status", class: "dim" });
   const input = ({ target }) => {
     const sought = fold(target.value).split(/\s+/).filter(Boolean);
-    for (const { row, text } of lines) row.hidden = !sought.every((word) => text.includes(word));
-    const found = lines.filter(({ row }) => !row.hidden);
+    lines.forEach((row, n) => { row.hidden = !sought.every((word) => texts[n].includes(word)); });
+    const found = lines.filter((row) => !row.hidden);
     status.textContent = `${found.length} of ${lines.length} datasets`;
   };
-  const placeholder = "name, task, license";
-  return [
-    h("p", { class: "controls" },
-      h("label", {}, "find", h("input", { type: "search", id: "find", placeholder, input })), status),
-    h("table", { id: "datasets" }, h("caption", { class: "hidden" }, "Datasets"),
-      h("thead", {}, h("tr", {}, heads.map(heading))), body),
-  ];
+  const find = { type: "search", id: "find", placeholder: "name, task, license", input };
+  return [h("p", { class: "controls" }, h("label", {}, "find", h("input", find)), status), view];
 }
 
 function dataset(parameters) {
