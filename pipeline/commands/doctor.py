@@ -31,7 +31,6 @@ def run(arguments: Arguments) -> int:
         detail = f"cannot be read while the package {problem.name} is missing"
         checks.append(Check("parameters and data", "wrong", detail, "see packages above"))
     checks += system.machine(out, dictionaries, size, machine.memory())
-    checks += system.leftovers(out, dictionaries, Path("raw/full"))
     wrong = sum(check.state == "wrong" for check in checks)
     if arguments.json:
         result = {"ready": not wrong, "checks": [check._asdict() for check in checks]}

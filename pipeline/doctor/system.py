@@ -6,7 +6,6 @@ Only the standard library is imported here, so that this works where packages ar
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _MEMORY: Final = 2 << 30
 #: Output per byte of raw files: 101 MB gave 193 MB, and DVC keeps a copy of them.
 _OUTPUT_PER_INPUT: Final = 4
-_PARTIAL: Final = re.compile(r"\..+\.(partial|retired)")
 
 
 def programs(folder: Path) -> Iterator[Check]:
@@ -100,33 +98,6 @@ def _writable(folder: Path) -> Check:
         todo = "see who owns it and whether it is mounted for writing, or name another with --out"
         return Check(f"{folder}/", "wrong", detail, todo)
     return Check(f"{folder}/", "ok", "can be written" if place == folder.absolute() else "new")
-
-
-def leftovers(*folders: Path) -> Iterator[Check]:
-    """Look for what interrupted commands left: partial results, downloads, unverified files."""
-    partial: list[Path] = []
-    unverified: list[Path] = []
-    for folder in folders:
-        for place, inner, files in os.walk(folder):
-            names = [*inner, *files]
-            partial += [Path(place, name) for name in names if _PARTIAL.fullmatch(name)]
-            unverified += [Path(place, name) for name in files if name.endswith(".unverified")]
-            inner[:] = [name for name in inner if not _PARTIAL.fullmatch(name)]
-    if partial:
-        todo = "unless a command is running there: run it again, and it clears them away"
-        yield Check("leftovers", "note", _some(partial), todo)
-    for path in sorted(unverified):
-        todo = f"look at it; if it is right, rename it to {path.stem}, and `iepile fetch` again"
-        yield Check("unverified file", "note", str(path), todo)
-    for folder in folders:
-        if unfinished := sorted(path.name for path in (folder / ".fetch").glob("*")):
-            todo = f"`iepile fetch {' '.join(unfinished)}` resumes it"
-            yield Check("downloads", "note", f"unfinished: {', '.join(unfinished)}", todo)
-
-
-def _some(paths: Sequence[Path], most: int = 3) -> str:
-    listed = ", ".join(map(str, sorted(paths)[:most]))
-    return listed + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
 
 def _size(number: float) -> str:
