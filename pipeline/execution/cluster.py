@@ -147,10 +147,9 @@ def _check_machines(ray: Any, address: str) -> None:
             where=f"--address {address}",
             todo="start ray with --num-cpus on the machines that are to do the work",
         )
-    versions = _versions_of([*code.versions(code.PACKAGE.rglob("*.py"))][1:])
-    ask = ray.remote(num_cpus=0)(versions)
+    ask = ray.remote(num_cpus=0)(_versions)
     answers = [ask.options(scheduling_strategy=On(n["NodeID"], soft=False)).remote() for n in nodes]
-    here, differences = versions(), []
+    here, differences = _versions(), []
     for node, reference in zip(nodes, answers, strict=True):
         try:
             there = ray.get(reference, timeout=_TASK_TIMEOUT)
@@ -158,12 +157,13 @@ def _check_machines(ray: Any, address: str) -> None:
             raise WorkError(
                 f"this machine of the cluster cannot work: {type(problem).__name__}",
                 where=node["NodeManagerHostname"],
-                todo="read its Ray logs",
+                todo="see whether the same package is installed there, and read its Ray logs",
             ) from None
-        other = [
-            f"{key} is {there[key]}, here {here[key]}" for key in here if there[key] != here[key]
-        ]
-        if other:
+        if other := [
+            f"{key} is {there.get(key, 'missing')}, here {version}"
+            for key, version in here.items()
+            if there.get(key) != version
+        ]:
             differences.append(f"{node['NodeManagerHostname']}: {'; '.join(other)}")
     if differences:
         raise WorkError(
@@ -174,30 +174,8 @@ def _check_machines(ray: Any, address: str) -> None:
         )
 
 
-def _versions_of(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
-    """Return a function that gives the versions of the code that a machine would run.
-
-    It is an inner function because Ray sends those by value. One at the top of this module would be
-    imported on the other machine, which may lack this package.
-    """
-
-    def versions() -> dict[str, str]:
-        import sys
-        from importlib.metadata import PackageNotFoundError, version
-
-        package_versions = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
-        for package in packages:
-            try:
-                package_versions[package] = version(package)
-            except PackageNotFoundError:
-                package_versions[package] = "missing"
-        try:
-            from pipeline.execution import code
-        except ImportError as problem:
-            package_versions["pipeline"] = f"missing ({problem})"
-        else:
-            files = (p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
-            package_versions["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
-        return package_versions
-
-    return versions
+def _versions() -> dict[str, str]:
+    """Return the versions of the code that this machine runs: of Python, packages and this one."""
+    files = [p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt")]
+    packages = code.versions(path for path in files if path.suffix == ".py")
+    return packages | {"pipeline": f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"}

@@ -1,8 +1,8 @@
 """Run a function over many items: in this process, in several, or on a Ray cluster.
 
 All three give the same results in the same order, because each item is worked on by itself and its
-files appear whole (see `atomic`). A failure that may pass, such as a full disk, is tried once more;
-a mistake in the data or in the program is reported at once. `cluster` is the part for Ray.
+files appear whole (see `atomic`). What the system refuses, such as space on a full disk, is tried
+once more; a mistake in the data or in the program is reported at once. `cluster` is for Ray.
 """
 
 from __future__ import annotations
@@ -39,13 +39,6 @@ _LASTING = (
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE),
 )
-#: Mistakes of this program or of a library, which the same data would meet again.
-_BUGS: Final = (
-    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
-    *(NotImplementedError, RecursionError, TypeError, ValueError),
-)
-#: Not such a mistake, even if it is one of the above too, as Arrow's ArrowMemoryError is.
-_PASSING: Final = (OSError, MemoryError)
 _PACKAGE: Final = Path(__file__).parents[1]
 
 
@@ -91,41 +84,33 @@ def run(
 
 
 def _tried(
-    item: Item,
-    function: Callable[[Item], Result],
-    name: Callable[[Item], object],
-    *,
-    again: bool = False,
+    item: Item, function: Callable[[Item], Result], name: Callable[[Item], object]
 ) -> Result:
-    """Return the result; try once more after a failure that may pass."""
-    try:
-        return function(item)
-    except (PipelineError, ModuleNotFoundError):
-        raise
-    except Exception as problem:
-        where = name(item)
-        if error := _lasting(problem, where):
-            raise error from problem
-        if again:
-            raise explained(problem, where) or WorkError(
-                f"this failed twice: {_summary(problem)}",
-                where=where,
-                todo="remove the cause and run the same command again; this item was not finished",
+    """Return the result; try once more what the system refused, if that may pass."""
+    again = False
+    while True:
+        try:
+            return function(item)
+        except (PipelineError, ModuleNotFoundError):
+            raise
+        except (OSError, MemoryError) as problem:
+            where = name(item)
+            if isinstance(problem, OSError) and problem.errno in _LASTING:
+                raise of_system(problem, where) from problem
+            if again:
+                raise explained(problem, where) or WorkError(
+                    f"this failed twice: {_summary(problem)}",
+                    where=where,
+                    todo="remove the cause and run the same command again; this item was not "
+                    "finished",
+                ) from problem
+            again = True
+        except Exception as problem:
+            raise WorkError(
+                f"this is a bug in the program: {_summary(problem)}",
+                where=name(item),
+                todo="report these lines and the command; a second run would fail in the same way",
             ) from problem
-    return _tried(item, function, name, again=True)
-
-
-def _lasting(problem: Exception, where: object) -> WorkError | None:
-    """Return the error to raise if a second try would fail in the same way."""
-    if isinstance(problem, OSError) and problem.errno in _LASTING:
-        return of_system(problem, where)
-    if not isinstance(problem, _BUGS) or isinstance(problem, _PASSING):
-        return None
-    return WorkError(
-        f"this is a bug in the program: {_summary(problem)}",
-        where=where,
-        todo="report these lines and the command; a second run would fail in the same way",
-    )
 
 
 def _summary(problem: Exception) -> str:
