@@ -10,18 +10,16 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from pipeline.errors import DeclarationError, explained
 from pipeline.records import TASKS, SplitKey, TaskKey
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 #: The largest count: counts are stored in 32 bits.
 _MOST: Final = 2**31 - 1

@@ -9,18 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline import config
-from pipeline.catalog.declaration import Manifest
+from pipeline.catalog.declaration import Dataset, File, Manifest, Split
 from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
 from pipeline.records import SPLITS, Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.catalog.declaration import Dataset, File, Split
 
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.

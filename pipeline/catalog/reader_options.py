@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -98,15 +98,6 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
     if kind is None:
         return name, None
     options = merged(folder.formats().get(name, {}), given)
-    for option, value in options.items():
-        try:
-            msgspec.convert(value, allowed[option])
-        except msgspec.ValidationError as problem:
-            choices = [c for c in get_args(allowed[option]) if isinstance(c, str)]
-            todo = f"use one of {', '.join(choices)}" if choices else "correct [reader]"
-            wrong = in_words(problem, allowed[option])
-            what = f"reader {name}, option {option} = {value!r:.80}: {wrong}"
-            raise DeclarationError(what, where=where, todo=todo) from None
     if "language" in kind.__struct_fields__:
         options["language"] = language
     try:

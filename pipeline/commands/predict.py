@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import fcntl
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -14,9 +15,6 @@ from pipeline.errors import RawFileError
 from pipeline.execution import ownership
 from pipeline.predicting import questions
 from pipeline.terminal import progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(arguments: Arguments) -> int:

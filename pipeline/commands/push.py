@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from huggingface_hub import HfApi, get_token, metadata_load
 from huggingface_hub.errors import (  # type: ignore[attr-defined]
@@ -16,9 +16,6 @@ from pipeline.catalog import editions
 from pipeline.commands import Arguments, say
 from pipeline.errors import DeclarationError, RawFileError, WorkError
 from pipeline.execution import ownership, shards
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Restrictions of a license under which texts must not be handed on freely.
 _CLOSED = {"no-redistribution", "agreement"}

@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from collections.abc import Iterator, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from pipeline.doctor import Check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _INSTALL: Final = "in the project folder: pip install -c constraints.txt -e "
 

@@ -10,14 +10,12 @@ import re
 import shutil
 import tempfile
 import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.doctor import Check
 from pipeline.execution.machine import cores
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 #: The peak of a run over 979,006 records with two processes, in bytes, see bench/RESULTS.md.
 _MEMORY: Final = 2 << 30

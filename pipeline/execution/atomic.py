@@ -9,14 +9,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.errors import RawFileError, WorkError, explained
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Seconds that an object store has to say whether a bucket exists.
 _TIMEOUT: Final = 30

@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pipeline.errors import WorkError, killed_twice
 from pipeline.execution import code
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -13,19 +13,16 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from pipeline.errors import PipelineError, WorkError, explained, killed_twice, of_system
 from pipeline.execution import tuning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 #: Called with the steps done, the steps in all, and how many datasets are done, in words.
 Tell = Callable[[int, int, str], None]

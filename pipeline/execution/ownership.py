@@ -11,15 +11,13 @@ from __future__ import annotations
 import fcntl
 import os
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.errors import DeclarationError
 from pipeline.execution import atomic
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 NAME: Final = atomic.MARK
 #: The contents of the marks.

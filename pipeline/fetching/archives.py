@@ -14,14 +14,11 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
 
 from pipeline.errors import FetchError, explained
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MOST_BYTES: Final = 16 << 30
 #: How many times its size an archive may unpack to, unless that is little.

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -17,10 +19,6 @@ from urllib3 import Retry
 
 from pipeline.errors import FetchError, WorkError
 from pipeline.fetching.paced import SLOWEST, Adapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 _CHUNK: Final = 1 << 14
 #: Seconds for a connection to be made.

@@ -6,25 +6,20 @@ What is not finished lies in the work folder, where the next call resumes it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from pipeline.catalog import raw_files
+from pipeline.catalog import File, raw_files
 from pipeline.catalog.declaration import pinned
 from pipeline.errors import FetchError
 from pipeline.execution import atomic
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network, UnreachableError, download, session, stated_hash
-from pipeline.fetching.sources import parts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from pipeline.catalog import File
-    from pipeline.fetching.sources import Source
+from pipeline.fetching.sources import Source, parts
 
 
 class Errand(NamedTuple):

@@ -202,7 +202,7 @@ def test_an_option_of_another_type(reader, option, value):
     with pytest.raises(DeclarationError) as caught:
         options.bound({"name": reader, option: value}, "en", "toy.toml")
 
-    assert f"reader {reader}, option {option} = " in str(caught.value)
+    assert f"reader {reader}: {option}" in str(caught.value)
     assert caught.value.todo
 
 
