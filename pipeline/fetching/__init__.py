@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import tomlkit
 
 from pipeline import config
-from pipeline.catalog import Manifest, raw_files
+from pipeline.catalog import Dataset, File, Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
 from pipeline.fetching.obtaining import Errand, obtain, short_name
 from pipeline.fetching.sources import instruction, sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset, File
     from pipeline.fetching.http import Network
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."

@@ -74,16 +74,8 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
 _TODO: Final = "get it again, or get the files from its authors and place them by hand"
 #: What the libraries raise at archives that are cut off, changed, encrypted or made up.
 _BROKEN: Final = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    OSError,
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, ValueError, OverflowError, OSError),
 )
 
 
