@@ -6,7 +6,6 @@ to `iepile check`. Nothing heavy is imported.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.execution import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.config import Settings
@@ -47,13 +46,13 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
     used, skips = datasets, raw is not None
     if params.exists():
         used = [d for d in datasets if d.id in settings.datasets]
-        parameters = [*_parameters(settings, params, datasets)]
+        parameters = _parameters(settings, params, datasets)
     else:
         skips = True
         detail = "absent: the defaults apply, and `iepile run` takes every dataset with raw files"
-        parameters = [Check(str(params), "ok", detail)]
+        parameters = Check(str(params), "ok", detail)
     checks, size = _raw_files(used, place, manifests, skips=skips)
-    return [*parameters, *declarations, *checks], size
+    return [parameters, *declarations, *checks], size
 
 
 def _broken(subject: str, problem: PipelineError) -> Check:
@@ -66,35 +65,14 @@ def _summary(subject: str, total: int, what: str, problems: Sequence[object]) ->
     return Check(subject, "note", tally, "see below") if problems else Check(subject, "ok", tally)
 
 
-def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -> Iterator[Check]:
-    """Check that the datasets and models that params.yaml names exist."""
+def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -> Check:
+    """Check that the datasets that params.yaml names exist."""
     todo = "`iepile use sample`, or `full`, lists those that have raw files there"
     if unknown := sorted({*settings.datasets} - {d.id for d in datasets}):
-        yield Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
-    elif not settings.datasets:
-        yield Check(str(params), "wrong", "it names no dataset", todo)
-    else:
-        yield Check(str(params), "ok", f"{len(settings.datasets)} datasets, from {settings.raw}")
-    yield _model("encoder", settings.negatives.encoder, "negatives.encoder", built_in="corpus")
-    if settings.publish.tokenizer:
-        yield _model("tokenizer", settings.publish.tokenizer, "publish.tokenizer")
-
-
-def _model(subject: str, name: str, key: str, built_in: str = "") -> Check:
-    """Look for a model: built in, in a folder, or in the cache of Hugging Face."""
-    if name == built_in:
-        return Check(subject, "ok", f"{name}: trained on the data itself, needs no weights")
-    if Path(name).is_dir():
-        return Check(subject, "ok", f"the folder {name}")
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    full = name if "/" in name else f"sentence-transformers/{name}"
-    for repository in (full, name):
-        if any((cache / f"models--{repository.replace('/', '--')}" / "snapshots").glob("*")):
-            return Check(subject, "ok", f"{name}, in {cache}")
-    instead = f', or "{built_in}", which needs none' if built_in else ""
-    todo = f"`hf download {full}`; or name a folder under {key} in params.yaml{instead}"
-    return Check(subject, "wrong", f"no weights of {name} are on this machine", todo)
+        return Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
+    if not settings.datasets:
+        return Check(str(params), "wrong", "it names no dataset", todo)
+    return Check(str(params), "ok", f"{len(settings.datasets)} datasets, from {settings.raw}")
 
 
 def _raw_files(

@@ -83,7 +83,7 @@ def test_a_sound_project_is_called_sound(capsys):
     assert {
         name.replace(" ", "==").lower().replace("ruamel-yaml", "ruamel.yaml") for name in named
     } <= {pin.lower().replace("_", "-") for pin in pins}
-    for subject in ("Python", "git", "DVC", "params.yaml", "encoder", "catalog", "raw/sample/"):
+    for subject in ("Python", "git", "DVC", "params.yaml", "catalog", "raw/sample/"):
         assert ("ok", subject) in found
 
 
@@ -191,7 +191,7 @@ def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch
     [
         ("datasets: [wnut2018]", "wrong", "unknown datasets: wnut2018"),
         ("datasets: []", "wrong", "it names no dataset"),
-        ("datasets: {wnut2017: {reader: brat}}", "wrong", "datasets is a mapping"),
+        ("datasets: {wnut2017: {reader: brat}}", "wrong", "datasets: it must be a list"),
         ("instruct: {sead: 1}", "wrong", "unknown key 'sead'"),
         ("a: [", "wrong", "params.yaml"),
     ],
@@ -279,26 +279,6 @@ def test_a_broken_declaration_is_named(capsys, monkeypatch):
     assert found["note", "catalog"][0]["todo"] == "see below"
 
 
-def test_models_are_looked_for(place, capsys, monkeypatch):
-    monkeypatch.setenv("HF_HUB_CACHE", str(place / "cache"))
-    text = "datasets: [wnut2017]\nnegatives: {encoder: some-model}\n"
-    write(f"{text}publish: {{tokenizer: org/tokens}}\n")
-
-    code, found = doctor(capsys)
-    assert code == 1
-    (encoder,) = found["wrong", "encoder"]
-    assert encoder["found"] == "no weights of some-model are on this machine"
-    assert "`hf download sentence-transformers/some-model`" in encoder["todo"]
-    assert '"corpus", which needs none' in encoder["todo"]
-    assert "`hf download org/tokens`" in found["wrong", "tokenizer"][0]["todo"]
-
-    (place / "cache/models--sentence-transformers--some-model/snapshots/1").mkdir(parents=True)
-    (place / "org/tokens").mkdir(parents=True)
-    code, found = doctor(capsys)
-    assert code == 0
-    assert {("ok", "encoder"), ("ok", "tokenizer")} <= {*found}
-
-
 def test_the_machine_is_looked_at(place, capsys, monkeypatch):
     (place / "taken").touch()
     code, found = doctor(capsys, "--out", "taken")
@@ -378,16 +358,13 @@ def test_cores_are_those_that_this_process_may_use(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("place")
-def test_a_user_without_a_home_has_no_models(capsys, monkeypatch):
+def test_a_user_without_a_home(capsys, monkeypatch):
     """A number without a name in /etc/passwd, as containers give."""
-    for name in ("HOME", "HF_HOME", "HF_HUB_CACHE"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
-    write("datasets: [wnut2017]\nnegatives: {encoder: some-model}\n")
 
-    code, found = doctor(capsys)
-    assert code == 1
-    assert ("wrong", "encoder") in found
+    code, _ = doctor(capsys)
+    assert code == 0
     assert cli.main(["new", "foo", "--reader", "columns", "--split", "train=~/a.tsv"]) == 1
     assert "there is no such file\n  where: /a.tsv\n" in capsys.readouterr().err
 
