@@ -86,14 +86,8 @@ def _join(processes: int, address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address:
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "2")
-    try:
-        import ray
-    except ImportError:
-        raise WorkError(
-            "ray is not installed",
-            where="--engine ray",
-            todo="in the project folder: pip install -c constraints.txt -e '.[ray]'",
-        ) from None
+    import ray
+
     if ray.is_initialized():
         return ray
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -104,7 +98,13 @@ def _join(processes: int, address: str | None) -> Any:
         else:
             ray.init("local", num_cpus=processes, include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError) as problem:
-        raise _join_error(problem, address) from None
+        raise WorkError(
+            f"cannot join the Ray cluster: {problem}",
+            where=f"--address {address}" if address else "--engine ray",
+            todo="use the address that `ray start --head` printed, on a machine of the cluster, "
+            "with the same version of ray; if the cluster wants a token, export "
+            "RAY_AUTH_MODE=token, and put it into RAY_AUTH_TOKEN or ~/.ray/auth_token",
+        ) from None
     if address:
         _check_machines(ray, address)
     return ray
@@ -115,23 +115,6 @@ def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if "/" not in address and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT).close()
-
-
-def _join_error(problem: Exception, address: str | None) -> WorkError:
-    where = f"--address {address}" if address else "--engine ray"
-    if "AuthToken" in f"{problem} {problem.__cause__}":
-        return WorkError(
-            "the Ray cluster wants a token",
-            where=where,
-            todo="export RAY_AUTH_MODE=token, and put the cluster's token into RAY_AUTH_TOKEN or "
-            "~/.ray/auth_token",
-        )
-    return WorkError(
-        f"cannot join the Ray cluster: {problem}",
-        where=where,
-        todo="use the address that `ray start --head` printed, on a machine of the cluster, with "
-        "the same version of ray",
-    )
 
 
 def _check_machines(ray: Any, address: str) -> None:

@@ -124,32 +124,30 @@ def _in_processes(
     job: Callable[[Item], Result], items: Sequence[Item], count: int, name: Callable[[Item], object]
 ) -> Iterator[Result]:
     other_children = {*multiprocessing.active_children()}
-    # Receives the first failure of any item, whichever item we are waiting for.
-    failure: Future[Result] = Future()
-    pool = _pool(count)
+    pool, number = _pool(count), 0
     try:
-        futures = [_submitted(pool, job, item, failure) for item in items]
-        for number, item in enumerate(items):
-            wait([futures[number], failure], return_when=FIRST_COMPLETED)
-            if failure.done():
-                failure.result()
-            try:
-                result = futures[number].result()
-            except BrokenProcessPool:
-                # It is not known which item did it: try the next one alone, the rest together.
-                sys.stderr.write(f"a process was killed; trying {name(item)} again alone\n")
-                pool.shutdown()
-                pool = _pool(1)
+        try:
+            futures = _submitted(pool, job, items)
+            running = {*futures}
+            for future in futures:
+                while not future.done():
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for other in done:
+                        other.result()  # raises the first failure of any item
+                yield future.result()
+                number += 1
+        except BrokenProcessPool:
+            # It is not known which item did it: those that are left are tried one by one, which
+            # also leaves each of them more memory.
+            sys.stderr.write(f"a process was killed; one goes on from {name(items[number])}\n")
+            pool = _pool(1)
+            for item in items[number:]:
                 try:
-                    result = _submitted(pool, job, item, Future()).result()
+                    (future,) = _submitted(pool, job, [item])
+                    result = future.result()
                 except BrokenProcessPool:
                     raise killed_twice(name(item)) from None
-                pool.shutdown()
-                pool = _pool(count)
-                for later in range(number + 1, len(items)):
-                    if isinstance(futures[later].exception(), BrokenProcessPool):
-                        futures[later] = _submitted(pool, job, items[later], failure)
-            yield result
+                yield result
     except BaseException:
         # A process that is still writing would bring back the folder that the caller now removes.
         for child in {*multiprocessing.active_children()} - other_children:
@@ -185,23 +183,11 @@ def _exit_with_parent() -> None:
 
 
 def _submitted(
-    pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item, failure: Future[Result]
-) -> Future[Result]:
-    # A worker that this starts must ignore Ctrl-C at once, not only from `_start_worker` on.
+    pool: ProcessPoolExecutor, job: Callable[[Item], Result], items: Sequence[Item]
+) -> list[Future[Result]]:
+    # Workers that this starts must ignore Ctrl-C at once, not only from `_start_worker` on.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        future = pool.submit(job, item)
-    except BrokenProcessPool as problem:
-        future = Future()
-        future.set_exception(problem)
+        return [pool.submit(job, item) for item in items]
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    future.add_done_callback(partial(_pass_on, failure=failure))
-    return future
-
-
-def _pass_on(future: Future[Result], failure: Future[Result]) -> None:
-    """Pass the failure of an item on; not that of a killed process, whose items are tried again."""
-    problem = None if future.cancelled() else future.exception()
-    if problem and not isinstance(problem, BrokenProcessPool) and not failure.done():
-        failure.set_exception(problem)

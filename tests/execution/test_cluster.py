@@ -243,7 +243,8 @@ def test_a_cluster_that_wants_a_token_says_so(address, tmp_path):
     done = started_with(address, tmp_path, environment(ROOT))
 
     assert done.returncode == 1
-    assert "error: the Ray cluster wants a token\n" in done.stderr
+    assert "error: cannot join the Ray cluster" in done.stderr
+    assert "export RAY_AUTH_MODE=token" in done.stderr
     assert "Traceback" not in done.stderr
 
 
