@@ -49,7 +49,7 @@ def run(arguments: Arguments) -> int:
     ownership.check(out, ownership.EXPORT)
     with ownership.reading(ws.out):
         source = _source(arguments, kind, ws)
-        with atomic.replacing(out) as folder:
+        with atomic.replacing(out.resolve()) as folder:
             ownership.claim(folder, ownership.EXPORT)
             counts = writing.export(arguments.format, source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):

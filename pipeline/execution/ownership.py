@@ -19,7 +19,8 @@ from typing import Any, Final
 from pipeline.errors import DeclarationError
 from pipeline.execution import atomic
 
-NAME: Final = atomic.MARK
+#: The file that marks a folder as ours.
+NAME: Final = ".iepile"
 #: The contents of the marks.
 RUN: Final = "iepile keeps the results of its stages here, and replaces them when it runs again.\n"
 EXPORT: Final = "iepile export made this folder, and replaces all of it when it writes again.\n"
