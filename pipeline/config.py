@@ -29,13 +29,6 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
 #: The file of parameters, unless another is named.
 PARAMS: Final = Path("params.yaml")
-#: Old name of a parameter -> its name now.
-_RENAMED: Final = {
-    "normalize.max_chars": "normalize.window_chars",
-    "negatives.revision": "negatives.encoder_revision (of a model from the Hub) "
-    "or negatives.encoder_sha256 (of a folder)",
-    "instruct.peer": "instruct.remainder (`remainder: reference` for `peer: true`)",
-}
 _TODO: Final = "correct the file"
 #: Type name in messages of msgspec -> in ours.
 _KINDS: Final = {
@@ -284,10 +277,6 @@ def load(named: Path | None = None) -> Settings:
         )
     todo = "correct it; pipeline/config.py says what every parameter means"
     settings: Settings = read_yaml(path, Settings, todo)
-    twice = sorted({name for name in settings.datasets if settings.datasets.count(name) > 1})
-    if twice:
-        what = f"datasets names {twice[0]!r} twice"
-        raise DeclarationError(what, where=path, todo="keep one of them")
     return settings
 
 
@@ -305,14 +294,10 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
 
     Raises `DeclarationError`.
     """
-    from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         content = _parsed_yaml(_text(path))
-    except DuplicateKeyError as problem:
-        what = f"duplicate key on line {problem.problem_mark.line + 1}"
-        raise DeclarationError(what, where=path, todo="keep one of them") from None
     except MarkedYAMLError as problem:
         what = f"{problem.problem}, on line {problem.problem_mark.line + 1}"
         raise DeclarationError(what, where=path, todo=todo) from None
@@ -364,13 +349,6 @@ def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as problem:
-        mapped = content.get("datasets") if isinstance(content, dict) else None
-        if kind is Settings and isinstance(mapped, dict):
-            raise DeclarationError(
-                "datasets is a mapping, not a list: a declaration alone says how it is read",
-                where=path,
-                todo=f"list the ids: datasets: [{', '.join(map(str, [*mapped][:3]))}]",
-            ) from None
         raise DeclarationError(in_words(problem, kind), where=path, todo=todo) from None
     except RecursionError as problem:
         raise _error(problem, path, todo) from None
@@ -387,11 +365,8 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     message, _, place = str(problem).partition(" - at `")
     key = place.rstrip("`").removeprefix("key` in `").removeprefix("$").removeprefix(".")
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
-        what = f"unknown key {match[1]!r}"
-        if kind is Settings and (new := _RENAMED.get(f"{key}.{match[1]}")):
-            what += f"; it is now called {new}"
-        else:
-            what += did_you_mean(match[1], _words(msgspec.inspect.type_info(kind)))
+        known = _words(msgspec.inspect.type_info(kind))
+        what = f"unknown key {match[1]!r}{did_you_mean(match[1], known)}"
     elif match := re.fullmatch(r"Object missing required field `(.*)`", message):
         what = f"the key {match[1]!r} is missing"
     elif match := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):

@@ -132,11 +132,6 @@ def _validate(dataset: Dataset, path: Path) -> None:
             demand(declared, f"task {task} needs [{key}]", f"declare it, or leave out {task}")
     for kind in ("entity", "relation", "event", "role"):
         names = dataset.names(kind)
-        demand(
-            all(key.strip() and name.strip() for key, name in names.items()),
-            f"an empty {kind} label",
-            "give every label a name",
-        )
         twice = sorted({*names} & {*dataset.labels.dropped.get(kind, ())})
         demand(not twice, f"{kind} labels both mapped and dropped: {twice}", "choose one")
     for keys, kind in (([*dataset.roles], "event"), ([*dataset.signatures], "relation")):
