@@ -37,15 +37,6 @@ _DESCRIPTIVE: Final = (
     *("license", "license_url", "license_note", "restrictions"),
     *("quality", "access", "access_note", "splits"),
 )
-#: Key of `made_from` -> what has changed, in an error.
-_CHANGED: Final = {
-    "code": "the code",
-    "packages": "a package",
-    "parameters": "the parameters",
-    "declaration": "a declaration",
-    "inputs": "an input file",
-    "sources": "an input file",
-}
 
 
 class Chain:
@@ -74,14 +65,10 @@ class Chain:
         """Return the names of the folders that a stage writes: the datasets, or `ALL`."""
         return [ALL] if STAGES[stage].whole else [*(self.only or self.datasets)]
 
-    def why_stale(self, stage: str, name: str, keys: Collection[str] = ()) -> str:
-        """Say why a folder must be made; "" if it is fresh. With `keys`, compare only these."""
-        made_from = self.made_from(stage, name)
-        return self._why_stale(stage, name, {key: made_from[key] for key in keys or made_from})
-
-    def _why_stale(self, stage: str, name: str, made_from: MadeFrom) -> str:
-        place, files = self.ws.place(stage, name), self._digests(stage, name)
-        return freshness.why_stale(place, made_from, files)
+    def why_stale(self, stage: str, name: str, made_from: MadeFrom | None = None) -> str:
+        """Say why a folder must be made, or is not made from `made_from`; "" if it is fresh."""
+        wanted = self.made_from(stage, name) if made_from is None else made_from
+        return freshness.why_stale(self.ws.place(stage, name), wanted, self._digests(stage, name))
 
     def require(self, *stages: str, keys: Collection[str] = ()) -> None:
         """Raise `StaleError`, with what to run, if these stages or any before them are stale.
@@ -93,7 +80,9 @@ class Chain:
             wanted |= {*STAGES[stage].reads} if stage in wanted else set()
         for stage in (stage for stage in STAGES if stage in wanted):
             for name in self.units(stage):
-                if why := self.why_stale(stage, name, keys):
+                made_from = self.made_from(stage, name)
+                compared = {key: made_from[key] for key in keys or made_from}
+                if why := self.why_stale(stage, name, compared):
                     what, command = (
                         (stage, stage) if name == ALL else (f"{stage} of {name}", f"{stage} {name}")
                     )
@@ -184,7 +173,7 @@ class Chain:
         """Run a stage over what is stale; say how much that was."""
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
-        due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
+        due = [name for name in made_from if force or self.why_stale(stage, name, made_from[name])]
         for name, place in ((name, self.ws.place(stage, name)) for name in made_from):
             if name in due:
                 freshness.begin(place, made_from[name])
@@ -214,7 +203,7 @@ class Chain:
         changed = [] if now.ws.settings == self.ws.settings else ["the parameters"]
         for name, before in made_from.items():
             after = before | now.made_from(stage, name)
-            changed += [_CHANGED[key] for key in before if after[key] != before[key]]
+            changed += [f"the {key}" for key in before if after[key] != before[key]]
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))

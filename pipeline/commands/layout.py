@@ -69,13 +69,8 @@ class Workspace(NamedTuple):
         """Return about how many bytes a stage reads: of raw files, or of normalized shards."""
         if stage != "normalize":
             return sum(raw_files.size(self.folders["normalize"] / d.id) for d in datasets)
-        editions = [raw_files.edition(d, self.raw, self.manifests) for d in datasets]
-        return sum(
-            raw_files.size(folder / file.path)
-            for folder, manifest in editions
-            for split in manifest.splits.values()
-            for file in split.files
-        )
+        folders = [raw_files.edition(d, self.raw, self.manifests)[0] for d in datasets]
+        return sum(map(raw_files.size, folders))
 
     def reread(self) -> Workspace:
         """Return the same with the settings read again from their file."""
