@@ -109,7 +109,7 @@ def test_nothing_that_an_error_quotes_steers_the_terminal():
 
 @pytest.mark.parametrize("given", [{}, {"where": "here"}, {"todo": "mend it"}])
 def test_an_error_without_all_three_cannot_be_made(given):
-    with pytest.raises(TypeError, match="required keyword-only"):
+    with pytest.raises(TypeError, match=r"missing \d required"):
         PipelineError("it is so", **given)
 
 

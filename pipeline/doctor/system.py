@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 import tempfile
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -106,25 +105,10 @@ def _size(number: float) -> str:
     return f"{number:,.1f} GB"
 
 
-def report(checks: Sequence[Check], width: int) -> Iterator[str]:
-    """Yield the lines of a table: every check, and below it what to do about it."""
-    first = max(len(check.subject) for check in checks)
+def report(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield the lines of all checks, each with what to do about it."""
     for check in checks:
         mark = check.state.upper() if check.state == "wrong" else check.state
-        head = f"{mark:7}{check.subject:{first}}  "
-        blank = " " * len(head)
-        yield from _wrapped(check.found, width, head, blank)
+        yield f"{mark:7}{check.subject}: {check.found}"
         if check.todo:
-            yield from _wrapped(check.todo, width, f"{blank}-> ", f"{blank}   ")
-
-
-def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
-    """Return the lines of a text. Commands, paths and addresses stay whole, so as to be copied."""
-    return textwrap.wrap(
-        text,
-        max(width, len(rest) + 40),
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield f"       -> {check.todo}"
