@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.catalog import File, raw_files
+from pipeline.catalog import Dataset, File, raw_files
 from pipeline.catalog.declaration import pinned
 from pipeline.errors import FetchError
 from pipeline.execution import atomic
@@ -23,17 +23,24 @@ from pipeline.fetching.sources import Source, parts
 
 
 class Errand(NamedTuple):
-    """What one call works with."""
+    """What one call works with: a dataset, and the raw folder that its files belong in."""
 
-    #: The folder of what is not finished.
-    work: Path
+    dataset: Dataset
+    folder: Path
     network: Network
+    #: The place that is asked instead of the addresses of the files.
+    mirror: str | None
     #: Called for every piece with the path, the bytes so far, and the bytes in all.
     tell: Callable[[str, int, int | None], None]
     #: Places that were brought whole in this call.
     complete: set[str]
     #: Servers that never answered: they are not asked again.
     silent: set[str]
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is not finished."""
+        return self.folder.parent / ".fetch" / self.folder.name
 
 
 class OtherBytesError(FetchError):
