@@ -20,16 +20,12 @@ from pipeline.execution import engines, freshness, shards, tuning
 from pipeline.terminal import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from pipeline.catalog import Dataset
     from pipeline.commands.layout import Workspace
     from pipeline.execution.engines import Tell
     from pipeline.execution.freshness import MadeFrom
-
-    #: Shows a stage while it runs: gives what to call for every step, and for the final words.
-    Watch = Callable[[str], AbstractContextManager[tuple[Tell | None, Callable[[str], None]]]]
 
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (
@@ -45,15 +41,8 @@ class Chain:
     With `only`, stages that write a folder per dataset consider these datasets alone.
     """
 
-    def __init__(
-        self,
-        names: Iterable[str],
-        ws: Workspace,
-        only: Sequence[str] = (),
-        watch: Watch = progress.watch,
-    ) -> None:
+    def __init__(self, names: Iterable[str], ws: Workspace, only: Sequence[str] = ()) -> None:
         self.ws = ws
-        self.watch = watch
         self.datasets = {name: ws.dataset(name) for name in sorted({*names, *only})}
         self.only = only
         #: (stage, name) -> the digests of the files that the stage left.
@@ -166,10 +155,10 @@ class Chain:
         `more` are arguments of the stage's own. Raises `WorkError` if parameters, declarations,
         code or raw files changed while the stage ran.
         """
-        with self.watch(stage) as (tell, end):
+        with progress.watch(stage) as (tell, end):
             end(self._make(stage, tell, force=force, **more))
 
-    def _make(self, stage: str, tell: Tell | None, *, force: bool, **more: Any) -> str:
+    def _make(self, stage: str, tell: Tell, *, force: bool, **more: Any) -> str:
         """Run a stage over what is stale; say how much that was."""
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
@@ -278,9 +267,7 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
     return reasons
 
 
-def everything(
-    names: Sequence[str], ws: Workspace, watch: Watch = progress.watch, *, force: bool = False
-) -> Any:
+def everything(names: Sequence[str], ws: Workspace, *, force: bool = False) -> Any:
     """Run every stage that is stale, over the datasets that have raw files; return the counts.
 
     What earlier runs left of other datasets is removed. Raises `RawFileError` if no dataset has
@@ -299,7 +286,7 @@ def everything(
             todo="name the folder of raw folders with --raw; `iepile fetch` downloads files, and "
             "`iepile new` declares your own",
         )
-    chain = Chain(names, ws, watch=watch)
+    chain = Chain(names, ws)
     datasets = [*chain.datasets.values()]
     dictionaries.check(datasets, ws.settings.negatives, overrides())
     corpus.check(datasets, ws.settings.publish)

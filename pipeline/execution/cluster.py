@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Any, Final, TypeVar
 
 from pipeline.errors import WorkError, killed_twice
@@ -35,32 +33,22 @@ def run(
 ) -> Iterator[Result]:
     """Yield `job(item)` of every item, in order. Without an address, start a cluster here.
 
-    Ray replaces a killed process once; `job` itself handles what fails with a Python error. Two
-    items per CPU are running or waiting at a time. After the first failure the others have a moment
-    to end; then we leave the cluster, which stops them. They are not cancelled one by one: a task
-    that ends just as it is cancelled makes ray 2.60 abort the whole process.
+    Ray replaces a killed process once; `job` itself handles what fails with a Python error. After
+    the first failure the others have a moment to end; then we leave the cluster, which stops them.
+    They are not cancelled one by one: a task that ends just as it is cancelled makes ray 2.60 abort
+    the whole process.
     """
     ray = _join(processes, address)
     shared = ray.put(job)
     call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
-    waiting = iter(items)
-    unread: deque[Any] = deque()  # references, in the order of the items
-    running: dict[Any, Item] = {}
+    running = {call.remote(shared, item): item for item in items}
     done: dict[Any, Result] = {}
     try:
-        while True:
-            room = 2 * max(1, int(ray.cluster_resources().get("CPU", 1))) - len(running)
-            for item in islice(waiting, max(0, room)):
-                unread.append(call.remote(shared, item))
-                running[unread[-1]] = item
-            if not unread:
-                return
-            if unread[0] in done:
-                yield done.pop(unread.popleft())
-                continue
-            for reference in ray.wait([*running])[0]:
-                item = running.pop(reference)
-                done[reference] = _result(ray, reference, name(item))
+        for reference in [*running]:
+            while reference not in done:
+                for ready in ray.wait([*running])[0]:
+                    done[ready] = _result(ray, ready, name(running.pop(ready)))
+            yield done.pop(reference)
     except BaseException as problem:
         grace = _GRACE if isinstance(problem, Exception) else 0
         if running and ray.wait([*running], num_returns=len(running), timeout=grace)[1]:
