@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from pipeline.records import SplitKey, Task  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.records import SplitKey, Task  # msgspec reads the fields' types
 
 Kind = Literal["entity", "relation", "event", "role"]
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,14 +15,8 @@ from pipeline import readers as folder
 from pipeline.config import did_you_mean, in_words
 from pipeline.errors import DeclarationError
 from pipeline.readers import _annotators
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.readers._annotators import Agreement
-    from pipeline.records import Record, Reject
+from pipeline.readers._annotators import Agreement
+from pipeline.records import Record, Reject
 
 _OWN = ("language",)
 

@@ -6,26 +6,21 @@ stale, runs the stage over that, and stamps the result.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import xxhash
 
-from pipeline.catalog import raw_files
-from pipeline.commands.layout import ALL
+from pipeline.catalog import Dataset, raw_files
+from pipeline.commands.layout import ALL, Workspace
 from pipeline.commands.wiring import STAGES, code_of, overrides
 from pipeline.errors import RawFileError, StaleError, WorkError
 from pipeline.execution import engines, freshness, shards, tuning
+from pipeline.execution.engines import Tell
+from pipeline.execution.freshness import MadeFrom
 from pipeline.terminal import progress
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-    from pipeline.catalog import Dataset
-    from pipeline.commands.layout import Workspace
-    from pipeline.execution.engines import Tell
-    from pipeline.execution.freshness import MadeFrom
 
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.commands import Arguments
+from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline import catalog, fetching
 from pipeline.adding import importing
+from pipeline.catalog import Dataset
 from pipeline.commands import Arguments, edition_of, say
 from pipeline.errors import PipelineError
 from pipeline.fetching import checking, unified
 from pipeline.fetching.http import Network
 from pipeline.text import drawn, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.catalog import Dataset
 
 
 def run(arguments: Arguments) -> int:

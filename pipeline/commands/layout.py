@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import catalog, config
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
+from pipeline.config import Settings
 from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
-    from pipeline.config import Settings
 
 #: The name of what a stage writes for all datasets at once.
 ALL = "all"

@@ -6,20 +6,16 @@ to `iepile check`. Nothing heavy is imported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import catalog, config
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
+from pipeline.config import Settings
 from pipeline.doctor import Check
 from pipeline.errors import PipelineError
 from pipeline.execution import atomic
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.catalog import Dataset
-    from pipeline.config import Settings
 
 
 def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], int]:

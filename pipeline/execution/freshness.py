@@ -17,20 +17,17 @@ provided that its `made_from` is the same.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import xxhash
 
 from pipeline.execution import atomic, engines, shards
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from pipeline.execution.engines import Workers
+from pipeline.execution.engines import Workers
 
 _BYTES_PER_READ: Final = 1 << 22
 MadeFrom = dict[str, Any]
