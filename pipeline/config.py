@@ -40,6 +40,11 @@ _KINDS: Final = {
     "object": "a table of keys",
     "null": "nothing",
 }
+#: Pattern, as messages of msgspec quote it -> what is wrong with text that does not match it.
+_PATTERNS: Final = {
+    r"'\\S'": "it is blank",
+    r"'^https?://[^/\\s]+/'": "it is no address on the web: use https:// or http://",
+}
 
 
 class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -380,13 +385,10 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
         what = f"it must be {wanted}, not {_KINDS.get(match[2], match[2])}"
     elif match := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", message):
         what = f"it must be a list of {match[1]}, not of {match[2]}"
+    elif match := re.fullmatch(r"Expected `str` matching regex ('.*')", message):
+        what = _PATTERNS.get(match[1], f"must match {match[1]}")
     else:
-        blank = message.endswith(r"matching regex '\\S'")
-        what = (
-            "it is blank"
-            if blank
-            else message.replace("Expected `str` matching regex", "must match")
-        )
+        what = message
     if key.endswith("[...]"):  # a table in which any key is allowed
         key, what = key.removesuffix("[...]"), what.replace("it must", "every value must")
     return f"{key}: {what}" if key else what
