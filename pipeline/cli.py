@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.commands.parsing import parser
 from pipeline.errors import PipelineError, of_system
 from pipeline.execution import machine, tuning
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,18 +10,16 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from pipeline.errors import DeclarationError, explained
 from pipeline.records import TASKS, SplitKey, TaskKey
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 #: The largest count: counts are stored in 32 bits.
 _MOST: Final = 2**31 - 1
@@ -31,13 +29,6 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
 #: The file of parameters, unless another is named.
 PARAMS: Final = Path("params.yaml")
-#: Old name of a parameter -> its name now.
-_RENAMED: Final = {
-    "normalize.max_chars": "normalize.window_chars",
-    "negatives.revision": "negatives.encoder_revision (of a model from the Hub) "
-    "or negatives.encoder_sha256 (of a folder)",
-    "instruct.peer": "instruct.remainder (`remainder: reference` for `peer: true`)",
-}
 _TODO: Final = "correct the file"
 #: Type name in messages of msgspec -> in ours.
 _KINDS: Final = {
@@ -48,6 +39,11 @@ _KINDS: Final = {
     "array": "a list",
     "object": "a table of keys",
     "null": "nothing",
+}
+#: Pattern, as messages of msgspec quote it -> what is wrong with text that does not match it.
+_PATTERNS: Final = {
+    r"'\\S'": "it is blank",
+    r"'^https?://[^/\\s]+/'": "it is no address on the web: use https:// or http://",
 }
 
 
@@ -286,10 +282,6 @@ def load(named: Path | None = None) -> Settings:
         )
     todo = "correct it; pipeline/config.py says what every parameter means"
     settings: Settings = read_yaml(path, Settings, todo)
-    twice = sorted({name for name in settings.datasets if settings.datasets.count(name) > 1})
-    if twice:
-        what = f"datasets names {twice[0]!r} twice"
-        raise DeclarationError(what, where=path, todo="keep one of them")
     return settings
 
 
@@ -307,14 +299,10 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
 
     Raises `DeclarationError`.
     """
-    from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         content = _parsed_yaml(_text(path))
-    except DuplicateKeyError as problem:
-        what = f"duplicate key on line {problem.problem_mark.line + 1}"
-        raise DeclarationError(what, where=path, todo="keep one of them") from None
     except MarkedYAMLError as problem:
         what = f"{problem.problem}, on line {problem.problem_mark.line + 1}"
         raise DeclarationError(what, where=path, todo=todo) from None
@@ -366,13 +354,6 @@ def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as problem:
-        mapped = content.get("datasets") if isinstance(content, dict) else None
-        if kind is Settings and isinstance(mapped, dict):
-            raise DeclarationError(
-                "datasets is a mapping, not a list: a declaration alone says how it is read",
-                where=path,
-                todo=f"list the ids: datasets: [{', '.join(map(str, [*mapped][:3]))}]",
-            ) from None
         raise DeclarationError(in_words(problem, kind), where=path, todo=todo) from None
     except RecursionError as problem:
         raise _error(problem, path, todo) from None
@@ -389,11 +370,8 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
     message, _, place = str(problem).partition(" - at `")
     key = place.rstrip("`").removeprefix("key` in `").removeprefix("$").removeprefix(".")
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
-        what = f"unknown key {match[1]!r}"
-        if kind is Settings and (new := _RENAMED.get(f"{key}.{match[1]}")):
-            what += f"; it is now called {new}"
-        else:
-            what += did_you_mean(match[1], _words(msgspec.inspect.type_info(kind)))
+        known = _words(msgspec.inspect.type_info(kind))
+        what = f"unknown key {match[1]!r}{did_you_mean(match[1], known)}"
     elif match := re.fullmatch(r"Object missing required field `(.*)`", message):
         what = f"the key {match[1]!r} is missing"
     elif match := re.fullmatch(r"Invalid enum value '(.*)'", message, re.DOTALL):
@@ -407,13 +385,10 @@ def in_words(problem: msgspec.ValidationError, kind: Any) -> str:
         what = f"it must be {wanted}, not {_KINDS.get(match[2], match[2])}"
     elif match := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", message):
         what = f"it must be a list of {match[1]}, not of {match[2]}"
+    elif match := re.fullmatch(r"Expected `str` matching regex ('.*')", message):
+        what = _PATTERNS.get(match[1], f"must match {match[1]}")
     else:
-        blank = message.endswith(r"matching regex '\\S'")
-        what = (
-            "it is blank"
-            if blank
-            else message.replace("Expected `str` matching regex", "must match")
-        )
+        what = message
     if key.endswith("[...]"):  # a table in which any key is allowed
         key, what = key.removesuffix("[...]"), what.replace("it must", "every value must")
     return f"{key}: {what}" if key else what

@@ -48,7 +48,8 @@ class PipelineError(Exception):
     `where` is a path, `dataset/split/file:line`, a key of params.yaml or a command-line option.
     """
 
-    def __init__(self, what: str, *, where: object, todo: str) -> None:
+    def __init__(self, what: str, where: object, todo: str) -> None:
+        # All are arguments of `Exception` too, so that errors can cross processes.
         super().__init__(what, where, todo)
         self.what, self.where, self.todo = what, where, todo
 
@@ -57,10 +58,6 @@ class PipelineError(Exception):
         # This is our own text, and it is long where it shows raw lines of every reader.
         todo = plain(self.todo, keep="\n\t", most=len(self.todo))
         return f"{what}\n  where: {where}\n  to do: {todo}"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Errors cross processes, and the default pickling loses keyword-only arguments.
-        return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
 def plain(text: str, keep: str = "", most: int = _MOST_CHARACTERS) -> str:
@@ -72,10 +69,6 @@ def plain(text: str, keep: str = "", most: int = _MOST_CHARACTERS) -> str:
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in cut
     )
-
-
-def _rebuild(kind: type[PipelineError], what: str, where: object, todo: str) -> PipelineError:
-    return kind(what, where=where, todo=todo)
 
 
 class DeclarationError(PipelineError):

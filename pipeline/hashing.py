@@ -6,14 +6,12 @@ A (record, label) pair has the priority `mix64(xxh3_64(record id) ^ mix64(xxh3_6
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xxhash
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def mix64(value: Any) -> Any:

@@ -223,7 +223,10 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
     """
     path = folder / f"{language}.txt"
     if language not in ("en", "zh") and not path.exists():
-        return _stop_words_of_package(language)
+        import stopwordsiso
+
+        listed = stopwordsiso.stopwords(language) if stopwordsiso.has_lang(language) else ()
+        return frozenset(word.lower() for word in listed)
     try:
         entries = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
@@ -233,20 +236,6 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
             todo="restore the file, or install the package again",
         ) from None
     return frozenset(e.strip().lower() for e in entries if e.strip() and not e.startswith("#"))
-
-
-def _stop_words_of_package(language: str) -> frozenset[str]:
-    try:
-        import stopwordsiso
-    except ImportError:
-        raise RawFileError(
-            f"the stop words of {language!r} are in the package stopwordsiso, which is not here",
-            where="dictionaries/stop_words",
-            todo="pip install stopwordsiso, or write them into a file there, one a line",
-        ) from None
-    if not stopwordsiso.has_lang(language):
-        return frozenset()
-    return frozenset(word.lower() for word in stopwordsiso.stopwords(language))
 
 
 def in_pieces(string: str, text: str) -> bool:

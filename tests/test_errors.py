@@ -3,7 +3,6 @@
 import ast
 import pickle
 import shutil
-import sys
 from functools import cache, partial
 from importlib import import_module
 
@@ -13,7 +12,6 @@ from pipeline import cli, fetching
 from pipeline.catalog import Dataset, File, Labels, Split, invariant
 from pipeline.errors import PipelineError
 from pipeline.execution import engines
-from pipeline.execution.engines import Workers
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network
 from pipeline.records import Mention, Record
@@ -111,7 +109,7 @@ def test_nothing_that_an_error_quotes_steers_the_terminal():
 
 @pytest.mark.parametrize("given", [{}, {"where": "here"}, {"todo": "mend it"}])
 def test_an_error_without_all_three_cannot_be_made(given):
-    with pytest.raises(TypeError, match="required keyword-only"):
+    with pytest.raises(TypeError, match=r"missing \d required"):
         PipelineError("it is so", **given)
 
 
@@ -244,12 +242,6 @@ def unsound(_):
     invariant.checked(broken, declared(entity=["place"]))
 
 
-def without_ray(_):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "ray", None)
-        list(engines.run(str, ["a"], Workers(2, "ray")))
-
-
 FUNCTIONS = [
     ("RecordError", unsound, "51:55 in a text of 9 characters", "toy/train/0", "report it"),
     ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
@@ -257,7 +249,6 @@ FUNCTIONS = [
     ("OtherBytesError", another, "other bytes", "{t}/mirror/toy/a.txt", "another --mirror"),
     ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),
     ("WorkError", failed, "no space left", "{t}/a", "run the same command again"),
-    ("WorkError", without_ray, "ray is not installed", "--engine ray", "-e '.[ray]'"),
 ]
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from pipeline import config
 from pipeline.catalog import reader_options as options
@@ -19,10 +21,6 @@ from pipeline.catalog.raw_files import catalogs, check_splits
 from pipeline.catalog.renaming import renamed, wrong_names
 from pipeline.errors import DeclarationError
 from pipeline.records import TASKS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 __all__ = ["Dataset", "File", "Labels", "Manifest", "Names", "Split", "renamed"]
 
@@ -134,11 +132,6 @@ def _validate(dataset: Dataset, path: Path) -> None:
             demand(declared, f"task {task} needs [{key}]", f"declare it, or leave out {task}")
     for kind in ("entity", "relation", "event", "role"):
         names = dataset.names(kind)
-        demand(
-            all(key.strip() and name.strip() for key, name in names.items()),
-            f"an empty {kind} label",
-            "give every label a name",
-        )
         twice = sorted({*names} & {*dataset.labels.dropped.get(kind, ())})
         demand(not twice, f"{kind} labels both mapped and dropped: {twice}", "choose one")
     for keys, kind in (([*dataset.roles], "event"), ([*dataset.signatures], "relation")):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from pipeline.records import SplitKey, Task  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.records import SplitKey, Task  # msgspec reads the fields' types
 
-Names = dict[str, str] | list[str]
 Kind = Literal["entity", "relation", "event", "role"]
 COUNTED: Final = ("records", "entities", "relations", "events", "arguments", "rejects")
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 else:
     Counted = Literal[COUNTED]
 Name = Annotated[str, Meta(pattern=r"\S")]
+Names = dict[Name, Name] | list[Name]
+Address = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 #: What a license, or whoever hands the files out, asks of those who use them.
 Restriction = Literal[
@@ -43,7 +44,7 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     git: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")] | None = None
     bytes: int | None = None
     #: Addresses on the web, tried in order. What follows a # is a member of the archive there.
-    url: str | list[str] | None = None
+    url: Address | list[Address] | None = None
     #: Of the archives among the addresses, where no hash of the member itself is known.
     archive_sha256: Sha256 | None = None
 

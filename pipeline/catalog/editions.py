@@ -5,20 +5,16 @@ Which raw folders there are decides which datasets run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pipeline import catalog, config
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
 from pipeline.errors import RawFileError
 from pipeline.execution import atomic, shards
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
 
 
 def datasets_in(raw: Path, manifests: Path | None = None) -> list[str]:

@@ -8,20 +8,17 @@ no reject but a fault, of the program or of whoever changed a shard: it is an er
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalog import Dataset
 from pipeline.errors import RecordError
 from pipeline.records import violation
 from pipeline.tables import flat, from_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pipeline.catalog import Dataset
 
 #: A column of annotations, the fields that point at mentions, and the list of slots inside.
 _LINKS = (("relation", ("head", "tail"), "qualifiers"), ("event", ("trigger",), "arguments"))

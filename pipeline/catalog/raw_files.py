@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline import config
-from pipeline.catalog.declaration import Manifest
+from pipeline.catalog.declaration import Dataset, File, Manifest, Split
 from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
 from pipeline.records import SPLITS, Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.catalog.declaration import Dataset, File, Split
 
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
@@ -47,23 +42,10 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
 
     `whole`: the source comes without splits, and its files stand under `all`.
     """
-    allowed = {"all"} if whole else {*SPLITS}
-    if strange := sorted({*splits} - allowed):
-        raise DeclarationError(
-            f"unknown split {strange[0]!r}{config.did_you_mean(strange[0], allowed)}",
-            where=path,
-            todo=f"use one of {sorted(allowed)}",
-        )
+    config.check_known(sorted(splits), ["all"] if whole else SPLITS, "split", path)
     for split in splits.values():
         for file in split.files:
             _check_inside(file.path, path)
-            for address in file.addresses:
-                if not re.match(r"https?://[^/\s]+/", address):
-                    raise DeclarationError(
-                        f"{address!r} is no address on the web",
-                        where=path,
-                        todo="use https:// or http://; other places are given with --mirror",
-                    )
         if split.documents is not None:
             _check_inside(split.documents, path)
             if _listed(split.documents) is None:

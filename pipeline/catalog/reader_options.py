@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_args
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,14 +15,8 @@ from pipeline import readers as folder
 from pipeline.config import did_you_mean, in_words
 from pipeline.errors import DeclarationError
 from pipeline.readers import _annotators
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.readers._annotators import Agreement
-    from pipeline.records import Record, Reject
+from pipeline.readers._annotators import Agreement
+from pipeline.records import Record, Reject
 
 _OWN = ("language",)
 
@@ -98,15 +95,6 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
     if kind is None:
         return name, None
     options = merged(folder.formats().get(name, {}), given)
-    for option, value in options.items():
-        try:
-            msgspec.convert(value, allowed[option])
-        except msgspec.ValidationError as problem:
-            choices = [c for c in get_args(allowed[option]) if isinstance(c, str)]
-            todo = f"use one of {', '.join(choices)}" if choices else "correct [reader]"
-            wrong = in_words(problem, allowed[option])
-            what = f"reader {name}, option {option} = {value!r:.80}: {wrong}"
-            raise DeclarationError(what, where=where, todo=todo) from None
     if "language" in kind.__struct_fields__:
         options["language"] = language
     try:

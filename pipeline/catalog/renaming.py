@@ -7,16 +7,12 @@ order of all inventories, so that labels of both are matched by their places.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import msgspec
 
-from pipeline.catalog.declaration import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.catalog.declaration import Dataset
+from pipeline.catalog.declaration import Dataset, Kind
 
 
 def wrong_names(dataset: Dataset) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pipeline import report
 from pipeline.commands import Arguments, reading
@@ -10,9 +10,6 @@ from pipeline.errors import DeclarationError
 from pipeline.execution import atomic, shards
 from pipeline.report import figures, page
 from pipeline.terminal import listing
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(arguments: Arguments) -> int:

@@ -6,30 +6,21 @@ stale, runs the stage over that, and stamps the result.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import xxhash
 
-from pipeline.catalog import raw_files
-from pipeline.commands.layout import ALL
+from pipeline.catalog import Dataset, raw_files
+from pipeline.commands.layout import ALL, Workspace
 from pipeline.commands.wiring import STAGES, code_of, overrides
 from pipeline.errors import RawFileError, StaleError, WorkError
 from pipeline.execution import engines, freshness, shards, tuning
+from pipeline.execution.engines import Tell
+from pipeline.execution.freshness import MadeFrom
 from pipeline.terminal import progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
-    from pipeline.catalog import Dataset
-    from pipeline.commands.layout import Workspace
-    from pipeline.execution.engines import Tell
-    from pipeline.execution.freshness import MadeFrom
-
-    #: Shows a stage while it runs: gives what to call for every step, and for the final words.
-    Watch = Callable[[str], AbstractContextManager[tuple[Tell | None, Callable[[str], None]]]]
 
 #: Keys of a declaration that change no record and no instruction, but the card and the audit page.
 _DESCRIPTIVE: Final = (
@@ -37,15 +28,6 @@ _DESCRIPTIVE: Final = (
     *("license", "license_url", "license_note", "restrictions"),
     *("quality", "access", "access_note", "splits"),
 )
-#: Key of `made_from` -> what has changed, in an error.
-_CHANGED: Final = {
-    "code": "the code",
-    "packages": "a package",
-    "parameters": "the parameters",
-    "declaration": "a declaration",
-    "inputs": "an input file",
-    "sources": "an input file",
-}
 
 
 class Chain:
@@ -54,15 +36,8 @@ class Chain:
     With `only`, stages that write a folder per dataset consider these datasets alone.
     """
 
-    def __init__(
-        self,
-        names: Iterable[str],
-        ws: Workspace,
-        only: Sequence[str] = (),
-        watch: Watch = progress.watch,
-    ) -> None:
+    def __init__(self, names: Iterable[str], ws: Workspace, only: Sequence[str] = ()) -> None:
         self.ws = ws
-        self.watch = watch
         self.datasets = {name: ws.dataset(name) for name in sorted({*names, *only})}
         self.only = only
         #: (stage, name) -> the digests of the files that the stage left.
@@ -74,14 +49,10 @@ class Chain:
         """Return the names of the folders that a stage writes: the datasets, or `ALL`."""
         return [ALL] if STAGES[stage].whole else [*(self.only or self.datasets)]
 
-    def why_stale(self, stage: str, name: str, keys: Collection[str] = ()) -> str:
-        """Say why a folder must be made; "" if it is fresh. With `keys`, compare only these."""
-        made_from = self.made_from(stage, name)
-        return self._why_stale(stage, name, {key: made_from[key] for key in keys or made_from})
-
-    def _why_stale(self, stage: str, name: str, made_from: MadeFrom) -> str:
-        place, files = self.ws.place(stage, name), self._digests(stage, name)
-        return freshness.why_stale(place, made_from, files)
+    def why_stale(self, stage: str, name: str, made_from: MadeFrom | None = None) -> str:
+        """Say why a folder must be made, or is not made from `made_from`; "" if it is fresh."""
+        wanted = self.made_from(stage, name) if made_from is None else made_from
+        return freshness.why_stale(self.ws.place(stage, name), wanted, self._digests(stage, name))
 
     def require(self, *stages: str, keys: Collection[str] = ()) -> None:
         """Raise `StaleError`, with what to run, if these stages or any before them are stale.
@@ -93,7 +64,9 @@ class Chain:
             wanted |= {*STAGES[stage].reads} if stage in wanted else set()
         for stage in (stage for stage in STAGES if stage in wanted):
             for name in self.units(stage):
-                if why := self.why_stale(stage, name, keys):
+                made_from = self.made_from(stage, name)
+                compared = {key: made_from[key] for key in keys or made_from}
+                if why := self.why_stale(stage, name, compared):
                     what, command = (
                         (stage, stage) if name == ALL else (f"{stage} of {name}", f"{stage} {name}")
                     )
@@ -177,14 +150,14 @@ class Chain:
         `more` are arguments of the stage's own. Raises `WorkError` if parameters, declarations,
         code or raw files changed while the stage ran.
         """
-        with self.watch(stage) as (tell, end):
+        with progress.watch(stage) as (tell, end):
             end(self._make(stage, tell, force=force, **more))
 
-    def _make(self, stage: str, tell: Tell | None, *, force: bool, **more: Any) -> str:
+    def _make(self, stage: str, tell: Tell, *, force: bool, **more: Any) -> str:
         """Run a stage over what is stale; say how much that was."""
         asked = {"asked": {key: _digest(value) for key, value in more.items() if value}}
         made_from = {name: self.made_from(stage, name) | asked for name in self.units(stage)}
-        due = [name for name in made_from if force or self._why_stale(stage, name, made_from[name])]
+        due = [name for name in made_from if force or self.why_stale(stage, name, made_from[name])]
         for name, place in ((name, self.ws.place(stage, name)) for name in made_from):
             if name in due:
                 freshness.begin(place, made_from[name])
@@ -214,7 +187,7 @@ class Chain:
         changed = [] if now.ws.settings == self.ws.settings else ["the parameters"]
         for name, before in made_from.items():
             after = before | now.made_from(stage, name)
-            changed += [_CHANGED[key] for key in before if after[key] != before[key]]
+            changed += [f"the {key}" for key in before if after[key] != before[key]]
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))
@@ -289,9 +262,7 @@ def missing(names: Sequence[str], ws: Workspace) -> dict[str, str]:
     return reasons
 
 
-def everything(
-    names: Sequence[str], ws: Workspace, watch: Watch = progress.watch, *, force: bool = False
-) -> Any:
+def everything(names: Sequence[str], ws: Workspace, *, force: bool = False) -> Any:
     """Run every stage that is stale, over the datasets that have raw files; return the counts.
 
     What earlier runs left of other datasets is removed. Raises `RawFileError` if no dataset has
@@ -310,7 +281,7 @@ def everything(
             todo="name the folder of raw folders with --raw; `iepile fetch` downloads files, and "
             "`iepile new` declares your own",
         )
-    chain = Chain(names, ws, watch=watch)
+    chain = Chain(names, ws)
     datasets = [*chain.datasets.values()]
     dictionaries.check(datasets, ws.settings.negatives, overrides())
     corpus.check(datasets, ws.settings.publish)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import catalog
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
 from pipeline.commands import Arguments, workspace
+from pipeline.commands.layout import Workspace
 from pipeline.terminal import listing
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.commands.layout import Workspace
-
 
 _DECLARED = (
     *("id", "title", "source", "tasks", "language", "use", "access"),

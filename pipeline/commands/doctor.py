@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.commands import Arguments
+from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:
     """Run all checks and print them."""
     import json
-    import shutil
 
     from pipeline.doctor import Check, packages, system
     from pipeline.execution import machine
@@ -31,7 +28,6 @@ def run(arguments: Arguments) -> int:
         detail = f"cannot be read while the package {problem.name} is missing"
         checks.append(Check("parameters and data", "wrong", detail, "see packages above"))
     checks += system.machine(out, dictionaries, size, machine.memory())
-    checks += system.leftovers(out, dictionaries, Path("raw/full"))
     wrong = sum(check.state == "wrong" for check in checks)
     if arguments.json:
         result = {"ready": not wrong, "checks": [check._asdict() for check in checks]}
@@ -39,6 +35,5 @@ def run(arguments: Arguments) -> int:
     else:
         things = "1 thing" if wrong == 1 else f"{wrong} things"
         print(f"fix {things} first, marked WRONG below\n" if wrong else "the corpus can be made\n")
-        for line in system.report(checks, shutil.get_terminal_size((100, 24)).columns):
-            print(line)
+        print("\n".join(system.report(checks)))
     return 1 if wrong else 0

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import catalog, config
 from pipeline.commands import Arguments, workspace
 from pipeline.commands.chain import Chain
+from pipeline.commands.layout import Workspace
 from pipeline.commands.wiring import compared
 from pipeline.errors import RawFileError, StaleError
 from pipeline.execution import atomic, ownership, shards
 from pipeline.exports import Source, writing
 from pipeline.records import SPLITS
 from pipeline.terminal import listing
-
-if TYPE_CHECKING:
-    from pipeline.commands.layout import Workspace
 
 
 def run(arguments: Arguments) -> int:
@@ -49,7 +47,7 @@ def run(arguments: Arguments) -> int:
     ownership.check(out, ownership.EXPORT)
     with ownership.reading(ws.out):
         source = _source(arguments, kind, ws)
-        with atomic.replacing(out) as folder:
+        with atomic.replacing(out.resolve()) as folder:
             ownership.claim(folder, ownership.EXPORT)
             counts = writing.export(arguments.format, source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):

@@ -3,55 +3,42 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline import catalog, fetching
 from pipeline.adding import importing
+from pipeline.catalog import Dataset
 from pipeline.commands import Arguments, edition_of, say
-from pipeline.errors import DeclarationError, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.fetching import checking, unified
 from pipeline.fetching.http import Network
 from pipeline.text import drawn, visible
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.catalog import Dataset
-
 
 def run(arguments: Arguments) -> int:
-    """Fetch one dataset after the other; say what an interrupted call has left."""
-    if arguments.check and arguments.edition:
-        raise DeclarationError(
-            "an edition has no declared files to check",
-            where="--check",
-            todo="check datasets: `iepile fetch --check --all-open`",
-        )
-    names = arguments.ids
-    if arguments.all_open:
-        names = [name for name in catalog.ids() if catalog.load(name).access == "open"]
-    datasets = [catalog.load(name) for name in names]
+    """Fetch one dataset after the other, or ask their addresses alone."""
+    if arguments.edition:
+        datasets = unified.sets(arguments.only)
+    else:
+        names = arguments.ids
+        if arguments.all_open:
+            names = [name for name in catalog.ids() if catalog.load(name).access == "open"]
+        datasets = [catalog.load(name) for name in names]
     if arguments.check:
         return _checked(datasets, arguments.timeout)
     raw = arguments.raw or Path("raw", arguments.edition or "full")
-    try:
-        return _edition(arguments, raw) if arguments.edition else _fetched(datasets, arguments, raw)
-    except KeyboardInterrupt:
-        say(
-            f"stopped; what has arrived is kept in {raw / '.fetch'}, and the same command resumes "
-            "there; only files that nothing verifies start anew"
-        )
-        return 130
+    return (_edition if arguments.edition else _fetched)(datasets, arguments, raw)
 
 
-def _edition(arguments: Arguments, raw: Path) -> int:
+def _edition(sets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
     """Fetch every set of the edition, and import it as a dataset of its own."""
     network, code = Network(timeout=arguments.timeout), 0
-    for declared in unified.sets(arguments.only):
+    for declared in sets:
         if (raw / declared.id).exists() and catalog.file_of(declared.id).exists():
             say(f"{declared.id}: is there already")
             continue

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import catalog, config
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
+from pipeline.config import Settings
 from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
-    from pipeline.config import Settings
 
 #: The name of what a stage writes for all datasets at once.
 ALL = "all"
@@ -69,13 +65,8 @@ class Workspace(NamedTuple):
         """Return about how many bytes a stage reads: of raw files, or of normalized shards."""
         if stage != "normalize":
             return sum(raw_files.size(self.folders["normalize"] / d.id) for d in datasets)
-        editions = [raw_files.edition(d, self.raw, self.manifests) for d in datasets]
-        return sum(
-            raw_files.size(folder / file.path)
-            for folder, manifest in editions
-            for split in manifest.splits.values()
-            for file in split.files
-        )
+        folders = [raw_files.edition(d, self.raw, self.manifests)[0] for d in datasets]
+        return sum(map(raw_files.size, folders))
 
     def reread(self) -> Workspace:
         """Return the same with the settings read again from their file."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from pipeline import catalog, config
 from pipeline.adding import drafting, drafts, naming, sources, telling
+from pipeline.adding.drafting import Draft
 from pipeline.catalog import editions, raw_files
 from pipeline.catalog import reader_options as options
+from pipeline.commands import Arguments
 from pipeline.errors import DeclarationError
 from pipeline.terminal import drawing
 from pipeline.text import drawn
-
-if TYPE_CHECKING:
-    from pipeline.adding.drafting import Draft
-    from pipeline.commands import Arguments
 
 #: Records are cut to so many lines of the terminal.
 _LINES = 8

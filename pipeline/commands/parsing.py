@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tomllib
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _ABOUT: Final = "Turn raw information-extraction datasets into an instruction corpus."

@@ -5,28 +5,20 @@ from __future__ import annotations
 import asyncio
 import fcntl
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import orjson
 
 from pipeline.commands import Arguments, say
 from pipeline.errors import RawFileError
 from pipeline.execution import ownership
-from pipeline.predicting import questions
+from pipeline.predicting import asking, questions
 from pipeline.terminal import progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(arguments: Arguments) -> int:
     """Ask what is not answered yet; say what became of it."""
-    try:
-        from pipeline.predicting import asking
-    except ImportError:
-        todo = "run `pip install 'iepile-pipeline[predict]'`"
-        where = "iepile predict"
-        raise RawFileError("the client `openai` is not installed", where=where, todo=todo) from None
     out = arguments.out
     ownership.apart([out], [arguments.corpus])
     part = questions.Part(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from huggingface_hub import HfApi, get_token, metadata_load
 from huggingface_hub.errors import (  # type: ignore[attr-defined]
@@ -17,20 +17,8 @@ from pipeline.commands import Arguments, say
 from pipeline.errors import DeclarationError, RawFileError, WorkError
 from pipeline.execution import ownership, shards
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 #: Restrictions of a license under which texts must not be handed on freely.
 _CLOSED = {"no-redistribution", "agreement"}
-#: What the Hub answers -> what is wrong, and what to do.
-_REFUSED = {
-    401: ("the Hub does not know this token", "log in again with `hf auth login`, or set HF_TOKEN"),
-    403: ("this token may not write there", "make a token with write access at the Hub"),
-    404: (
-        "there is no such user or organization",
-        "check OWNER/NAME, and who the token belongs to",
-    ),
-}
 
 
 def run(arguments: Arguments) -> int:
@@ -61,9 +49,12 @@ def run(arguments: Arguments) -> int:
             todo = "name the repository as OWNER/NAME"
             raise DeclarationError(str(problem), where=repository, todo=todo) from None
         except HfHubHTTPError as problem:
-            status = problem.response.status_code
-            default = (f"the Hub answers {status}", "try again later; what it has is kept")
-            what, todo = _REFUSED.get(status, default)
+            answer = problem.response
+            what = f"the Hub answers {answer.status_code} {answer.reason_phrase}"
+            todo = (
+                "see that OWNER is right, and that your token is valid and may write there: log in "
+                "again with `hf auth login`, or set HF_TOKEN; what the Hub has is kept"
+            )
             raise WorkError(what, where=repository, todo=todo) from None
         except (HTTPError, ConnectionError) as problem:
             what = f"the Hub cannot be reached: {type(problem).__name__}"

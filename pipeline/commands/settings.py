@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from pipeline import config
-
-if TYPE_CHECKING:
-    from pipeline.commands import Arguments
+from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:

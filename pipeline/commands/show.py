@@ -11,18 +11,11 @@ from pipeline.terminal import showing
 
 def run(arguments: Arguments) -> int:
     """Print what was asked for."""
-    name, _, rest = arguments.id.partition("/")
+    name = arguments.id.partition("/")[0]
     catalog.load(name)
-    wanted = showing.Wanted(
-        record=arguments.id if rest else None,
-        split=arguments.split,
-        dropped=arguments.dropped,
-        grep=arguments.grep,
-        most=arguments.n,
-    )
     console = Console(highlight=False, markup=False, soft_wrap=True)
     show = showing.rejects if arguments.rejects else showing.records
     with reading(arguments) as folders:
-        for line in show(name, folders, wanted, console.width):
+        for line in show(name, folders, arguments, console.width):
             console.print(line)
     return 0

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pipeline.commands import Arguments, writing
 from pipeline.commands.chain import Chain, gate
+from pipeline.commands.layout import Workspace
 from pipeline.commands.wiring import STAGES, compared
 from pipeline.errors import DeclarationError, WorkError
 from pipeline.execution import shards
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pipeline.commands.layout import Workspace
 
 
 def run(arguments: Arguments) -> int:

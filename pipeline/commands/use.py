@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline import config
 from pipeline.catalog import editions
-
-if TYPE_CHECKING:
-    from pipeline.commands import Arguments
+from pipeline.commands import Arguments
 
 
 def run(arguments: Arguments) -> int:

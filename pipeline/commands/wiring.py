@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import xxhash
 
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
+from pipeline.commands.layout import Workspace
 from pipeline.execution import code, freshness
 from pipeline.readers import formats, module_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from pipeline.catalog import Dataset
-    from pipeline.commands.layout import Workspace
 
 #: Modules that no byte of a result depends on: they organize the work, or report errors.
 SILENT: Final = (

@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from importlib import metadata, util
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from pipeline.doctor import Check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _INSTALL: Final = "in the project folder: pip install -c constraints.txt -e "
 
@@ -101,20 +99,8 @@ def _packages(
 
 
 def _version(name: str) -> str | None:
-    """Return the version of an installed package; None if `import` would not find it."""
+    """Return the version of a package; None if it is not installed."""
     try:
-        package = metadata.distribution(name)
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-    files = [line.partition(",")[0] for line in (package.read_text("RECORD") or "").splitlines()]
-    code = [file for file in files if file.endswith((".py", ".so")) and not file.startswith("..")]
-    modules = {file.partition("/")[0].partition(".")[0] for file in code}
-    return package.version if not modules or any(map(_findable, sorted(modules))) else None
-
-
-def _findable(module: str) -> bool:
-    """Whether `import` would find a module. The module is not imported."""
-    try:
-        return module in sys.modules or util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False

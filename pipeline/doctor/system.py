@@ -6,25 +6,20 @@ Only the standard library is imported here, so that this works where packages ar
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
-import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.doctor import Check
 from pipeline.execution.machine import cores
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 #: The peak of a run over 979,006 records with two processes, in bytes, see bench/RESULTS.md.
 _MEMORY: Final = 2 << 30
 #: Output per byte of raw files: 101 MB gave 193 MB, and DVC keeps a copy of them.
 _OUTPUT_PER_INPUT: Final = 4
-_PARTIAL: Final = re.compile(r"\..+\.(partial|retired)")
 
 
 def programs(folder: Path) -> Iterator[Check]:
@@ -102,33 +97,6 @@ def _writable(folder: Path) -> Check:
     return Check(f"{folder}/", "ok", "can be written" if place == folder.absolute() else "new")
 
 
-def leftovers(*folders: Path) -> Iterator[Check]:
-    """Look for what interrupted commands left: partial results, downloads, unverified files."""
-    partial: list[Path] = []
-    unverified: list[Path] = []
-    for folder in folders:
-        for place, inner, files in os.walk(folder):
-            names = [*inner, *files]
-            partial += [Path(place, name) for name in names if _PARTIAL.fullmatch(name)]
-            unverified += [Path(place, name) for name in files if name.endswith(".unverified")]
-            inner[:] = [name for name in inner if not _PARTIAL.fullmatch(name)]
-    if partial:
-        todo = "unless a command is running there: run it again, and it clears them away"
-        yield Check("leftovers", "note", _some(partial), todo)
-    for path in sorted(unverified):
-        todo = f"look at it; if it is right, rename it to {path.stem}, and `iepile fetch` again"
-        yield Check("unverified file", "note", str(path), todo)
-    for folder in folders:
-        if unfinished := sorted(path.name for path in (folder / ".fetch").glob("*")):
-            todo = f"`iepile fetch {' '.join(unfinished)}` resumes it"
-            yield Check("downloads", "note", f"unfinished: {', '.join(unfinished)}", todo)
-
-
-def _some(paths: Sequence[Path], most: int = 3) -> str:
-    listed = ", ".join(map(str, sorted(paths)[:most]))
-    return listed + (f" and {len(paths) - most} more" if len(paths) > most else "")
-
-
 def _size(number: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if number < 1000:
@@ -137,25 +105,10 @@ def _size(number: float) -> str:
     return f"{number:,.1f} GB"
 
 
-def report(checks: Sequence[Check], width: int) -> Iterator[str]:
-    """Yield the lines of a table: every check, and below it what to do about it."""
-    first = max(len(check.subject) for check in checks)
+def report(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield the lines of all checks, each with what to do about it."""
     for check in checks:
         mark = check.state.upper() if check.state == "wrong" else check.state
-        head = f"{mark:7}{check.subject:{first}}  "
-        blank = " " * len(head)
-        yield from _wrapped(check.found, width, head, blank)
+        yield f"{mark:7}{check.subject}: {check.found}"
         if check.todo:
-            yield from _wrapped(check.todo, width, f"{blank}-> ", f"{blank}   ")
-
-
-def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
-    """Return the lines of a text. Commands, paths and addresses stay whole, so as to be copied."""
-    return textwrap.wrap(
-        text,
-        max(width, len(rest) + 40),
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield f"       -> {check.todo}"

@@ -9,19 +9,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.errors import RawFileError, WorkError, explained
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 #: Seconds that an object store has to say whether a bucket exists.
 _TIMEOUT: Final = 30
-#: The file that marks a folder as ours, see `ownership`.
-MARK: Final = ".iepile"
 
 
 def place(text: str) -> Path:
@@ -125,8 +121,7 @@ def in_use(folder: Path) -> WorkError:
 
 @contextmanager
 def replacing(folder: Any) -> Iterator[Path]:
-    """Yield an empty folder that replaces `folder` if the block succeeds."""
-    folder = link_target(folder)
+    """Yield an empty folder that replaces `folder` if the block succeeds; links are replaced."""
     partial, retired = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "retired"))
     with explaining(folder), locked(partial):
         if isinstance(folder, Path):
@@ -138,22 +133,6 @@ def replacing(folder: Any) -> Iterator[Path]:
         except BaseException:
             remove(partial)
             raise
-
-
-def link_target(folder: Any, *, ours: bool = False) -> Any:
-    """Return the folder that a link leads to, or the path itself if it is no link.
-
-    Raises `RawFileError` if that folder holds files that are neither `ours` nor marked as ours.
-    """
-    if not isinstance(folder, Path) or folder.resolve() == folder.absolute():
-        return folder
-    target = folder.resolve()
-    ours = ours or not target.exists() or (target / MARK).is_file()
-    if not ours and (target.is_file() or any(target.iterdir())):
-        what = f"this link leads to {target}, which holds files that iepile did not write"
-        todo = "empty that folder, or remove the link"
-        raise RawFileError(what, where=folder, todo=todo)
-    return target
 
 
 def put(source: Any, folder: Any) -> None:

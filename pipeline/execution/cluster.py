@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import deque
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from pipeline.errors import WorkError, killed_twice
 from pipeline.execution import code
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,32 +33,22 @@ def run(
 ) -> Iterator[Result]:
     """Yield `job(item)` of every item, in order. Without an address, start a cluster here.
 
-    Ray replaces a killed process once; `job` itself handles what fails with a Python error. Two
-    items per CPU are running or waiting at a time. After the first failure the others have a moment
-    to end; then we leave the cluster, which stops them. They are not cancelled one by one: a task
-    that ends just as it is cancelled makes ray 2.60 abort the whole process.
+    Ray replaces a killed process once; `job` itself handles what fails with a Python error. After
+    the first failure the others have a moment to end; then we leave the cluster, which stops them.
+    They are not cancelled one by one: a task that ends just as it is cancelled makes ray 2.60 abort
+    the whole process.
     """
     ray = _join(processes, address)
     shared = ray.put(job)
     call: Any = ray.remote(max_retries=1, num_cpus=1)(_called)
-    waiting = iter(items)
-    unread: deque[Any] = deque()  # references, in the order of the items
-    running: dict[Any, Item] = {}
+    running = {call.remote(shared, item): item for item in items}
     done: dict[Any, Result] = {}
     try:
-        while True:
-            room = 2 * max(1, int(ray.cluster_resources().get("CPU", 1))) - len(running)
-            for item in islice(waiting, max(0, room)):
-                unread.append(call.remote(shared, item))
-                running[unread[-1]] = item
-            if not unread:
-                return
-            if unread[0] in done:
-                yield done.pop(unread.popleft())
-                continue
-            for reference in ray.wait([*running])[0]:
-                item = running.pop(reference)
-                done[reference] = _result(ray, reference, name(item))
+        for reference in [*running]:
+            while reference not in done:
+                for ready in ray.wait([*running])[0]:
+                    done[ready] = _result(ray, ready, name(running.pop(ready)))
+            yield done.pop(reference)
     except BaseException as problem:
         grace = _GRACE if isinstance(problem, Exception) else 0
         if running and ray.wait([*running], num_returns=len(running), timeout=grace)[1]:
@@ -88,14 +74,8 @@ def _join(processes: int, address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address:
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "2")
-    try:
-        import ray
-    except ImportError:
-        raise WorkError(
-            "ray is not installed",
-            where="--engine ray",
-            todo="in the project folder: pip install -c constraints.txt -e '.[ray]'",
-        ) from None
+    import ray
+
     if ray.is_initialized():
         return ray
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -106,7 +86,13 @@ def _join(processes: int, address: str | None) -> Any:
         else:
             ray.init("local", num_cpus=processes, include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError) as problem:
-        raise _join_error(problem, address) from None
+        raise WorkError(
+            f"cannot join the Ray cluster: {problem}",
+            where=f"--address {address}" if address else "--engine ray",
+            todo="use the address that `ray start --head` printed, on a machine of the cluster, "
+            "with the same version of ray; if the cluster wants a token, export "
+            "RAY_AUTH_MODE=token, and put it into RAY_AUTH_TOKEN or ~/.ray/auth_token",
+        ) from None
     if address:
         _check_machines(ray, address)
     return ray
@@ -117,23 +103,6 @@ def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if "/" not in address and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT).close()
-
-
-def _join_error(problem: Exception, address: str | None) -> WorkError:
-    where = f"--address {address}" if address else "--engine ray"
-    if "AuthToken" in f"{problem} {problem.__cause__}":
-        return WorkError(
-            "the Ray cluster wants a token",
-            where=where,
-            todo="export RAY_AUTH_MODE=token, and put the cluster's token into RAY_AUTH_TOKEN or "
-            "~/.ray/auth_token",
-        )
-    return WorkError(
-        f"cannot join the Ray cluster: {problem}",
-        where=where,
-        todo="use the address that `ray start --head` printed, on a machine of the cluster, with "
-        "the same version of ray",
-    )
 
 
 def _check_machines(ray: Any, address: str) -> None:
@@ -147,10 +116,9 @@ def _check_machines(ray: Any, address: str) -> None:
             where=f"--address {address}",
             todo="start ray with --num-cpus on the machines that are to do the work",
         )
-    versions = _versions_of([*code.versions(code.PACKAGE.rglob("*.py"))][1:])
-    ask = ray.remote(num_cpus=0)(versions)
+    ask = ray.remote(num_cpus=0)(_versions)
     answers = [ask.options(scheduling_strategy=On(n["NodeID"], soft=False)).remote() for n in nodes]
-    here, differences = versions(), []
+    here, differences = _versions(), []
     for node, reference in zip(nodes, answers, strict=True):
         try:
             there = ray.get(reference, timeout=_TASK_TIMEOUT)
@@ -158,12 +126,13 @@ def _check_machines(ray: Any, address: str) -> None:
             raise WorkError(
                 f"this machine of the cluster cannot work: {type(problem).__name__}",
                 where=node["NodeManagerHostname"],
-                todo="read its Ray logs",
+                todo="see whether the same package is installed there, and read its Ray logs",
             ) from None
-        other = [
-            f"{key} is {there[key]}, here {here[key]}" for key in here if there[key] != here[key]
-        ]
-        if other:
+        if other := [
+            f"{key} is {there.get(key, 'missing')}, here {version}"
+            for key, version in here.items()
+            if there.get(key) != version
+        ]:
             differences.append(f"{node['NodeManagerHostname']}: {'; '.join(other)}")
     if differences:
         raise WorkError(
@@ -174,30 +143,8 @@ def _check_machines(ray: Any, address: str) -> None:
         )
 
 
-def _versions_of(packages: Sequence[str]) -> Callable[[], dict[str, str]]:
-    """Return a function that gives the versions of the code that a machine would run.
-
-    It is an inner function because Ray sends those by value. One at the top of this module would be
-    imported on the other machine, which may lack this package.
-    """
-
-    def versions() -> dict[str, str]:
-        import sys
-        from importlib.metadata import PackageNotFoundError, version
-
-        package_versions = {"Python": f"{sys.version_info.major}.{sys.version_info.minor}"}
-        for package in packages:
-            try:
-                package_versions[package] = version(package)
-            except PackageNotFoundError:
-                package_versions[package] = "missing"
-        try:
-            from pipeline.execution import code
-        except ImportError as problem:
-            package_versions["pipeline"] = f"missing ({problem})"
-        else:
-            files = (p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
-            package_versions["pipeline"] = f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"
-        return package_versions
-
-    return versions
+def _versions() -> dict[str, str]:
+    """Return the versions of the code that this machine runs: of Python, packages and this one."""
+    files = [p for p in code.PACKAGE.rglob("*") if p.suffix in (".py", ".toml", ".txt")]
+    packages = code.versions(path for path in files if path.suffix == ".py")
+    return packages | {"pipeline": f"{code.digest(files)[:12]} in {code.PACKAGE.resolve()}"}

@@ -1,8 +1,8 @@
 """Run a function over many items: in this process, in several, or on a Ray cluster.
 
 All three give the same results in the same order, because each item is worked on by itself and its
-files appear whole (see `atomic`). A failure that may pass, such as a full disk, is tried once more;
-a mistake in the data or in the program is reported at once. `cluster` is the part for Ray.
+files appear whole (see `atomic`). What the system refuses, such as space on a full disk, is tried
+once more; a mistake in the data or in the program is reported at once. `cluster` is for Ray.
 """
 
 from __future__ import annotations
@@ -13,19 +13,16 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from pipeline.errors import PipelineError, WorkError, explained, killed_twice, of_system
 from pipeline.execution import tuning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 #: Called with the steps done, the steps in all, and how many datasets are done, in words.
 Tell = Callable[[int, int, str], None]
@@ -39,13 +36,6 @@ _LASTING = (
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE),
 )
-#: Mistakes of this program or of a library, which the same data would meet again.
-_BUGS: Final = (
-    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
-    *(NotImplementedError, RecursionError, TypeError, ValueError),
-)
-#: Not such a mistake, even if it is one of the above too, as Arrow's ArrowMemoryError is.
-_PASSING: Final = (OSError, MemoryError)
 _PACKAGE: Final = Path(__file__).parents[1]
 
 
@@ -91,41 +81,33 @@ def run(
 
 
 def _tried(
-    item: Item,
-    function: Callable[[Item], Result],
-    name: Callable[[Item], object],
-    *,
-    again: bool = False,
+    item: Item, function: Callable[[Item], Result], name: Callable[[Item], object]
 ) -> Result:
-    """Return the result; try once more after a failure that may pass."""
-    try:
-        return function(item)
-    except (PipelineError, ModuleNotFoundError):
-        raise
-    except Exception as problem:
-        where = name(item)
-        if error := _lasting(problem, where):
-            raise error from problem
-        if again:
-            raise explained(problem, where) or WorkError(
-                f"this failed twice: {_summary(problem)}",
-                where=where,
-                todo="remove the cause and run the same command again; this item was not finished",
+    """Return the result; try once more what the system refused, if that may pass."""
+    again = False
+    while True:
+        try:
+            return function(item)
+        except (PipelineError, ModuleNotFoundError):
+            raise
+        except (OSError, MemoryError) as problem:
+            where = name(item)
+            if isinstance(problem, OSError) and problem.errno in _LASTING:
+                raise of_system(problem, where) from problem
+            if again:
+                raise explained(problem, where) or WorkError(
+                    f"this failed twice: {_summary(problem)}",
+                    where=where,
+                    todo="remove the cause and run the same command again; this item was not "
+                    "finished",
+                ) from problem
+            again = True
+        except Exception as problem:
+            raise WorkError(
+                f"this is a bug in the program: {_summary(problem)}",
+                where=name(item),
+                todo="report these lines and the command; a second run would fail in the same way",
             ) from problem
-    return _tried(item, function, name, again=True)
-
-
-def _lasting(problem: Exception, where: object) -> WorkError | None:
-    """Return the error to raise if a second try would fail in the same way."""
-    if isinstance(problem, OSError) and problem.errno in _LASTING:
-        return of_system(problem, where)
-    if not isinstance(problem, _BUGS) or isinstance(problem, _PASSING):
-        return None
-    return WorkError(
-        f"this is a bug in the program: {_summary(problem)}",
-        where=where,
-        todo="report these lines and the command; a second run would fail in the same way",
-    )
 
 
 def _summary(problem: Exception) -> str:
@@ -142,32 +124,30 @@ def _in_processes(
     job: Callable[[Item], Result], items: Sequence[Item], count: int, name: Callable[[Item], object]
 ) -> Iterator[Result]:
     other_children = {*multiprocessing.active_children()}
-    # Receives the first failure of any item, whichever item we are waiting for.
-    failure: Future[Result] = Future()
-    pool = _pool(count)
+    pool, number = _pool(count), 0
     try:
-        futures = [_submitted(pool, job, item, failure) for item in items]
-        for number, item in enumerate(items):
-            wait([futures[number], failure], return_when=FIRST_COMPLETED)
-            if failure.done():
-                failure.result()
-            try:
-                result = futures[number].result()
-            except BrokenProcessPool:
-                # It is not known which item did it: try the next one alone, the rest together.
-                sys.stderr.write(f"a process was killed; trying {name(item)} again alone\n")
-                pool.shutdown()
-                pool = _pool(1)
+        try:
+            futures = _submitted(pool, job, items)
+            running = {*futures}
+            for future in futures:
+                while not future.done():
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for other in done:
+                        other.result()  # raises the first failure of any item
+                yield future.result()
+                number += 1
+        except BrokenProcessPool:
+            # It is not known which item did it: those that are left are tried one by one, which
+            # also leaves each of them more memory.
+            sys.stderr.write(f"a process was killed; one goes on from {name(items[number])}\n")
+            pool = _pool(1)
+            for item in items[number:]:
                 try:
-                    result = _submitted(pool, job, item, Future()).result()
+                    (future,) = _submitted(pool, job, [item])
+                    result = future.result()
                 except BrokenProcessPool:
                     raise killed_twice(name(item)) from None
-                pool.shutdown()
-                pool = _pool(count)
-                for later in range(number + 1, len(items)):
-                    if isinstance(futures[later].exception(), BrokenProcessPool):
-                        futures[later] = _submitted(pool, job, items[later], failure)
-            yield result
+                yield result
     except BaseException:
         # A process that is still writing would bring back the folder that the caller now removes.
         for child in {*multiprocessing.active_children()} - other_children:
@@ -203,23 +183,11 @@ def _exit_with_parent() -> None:
 
 
 def _submitted(
-    pool: ProcessPoolExecutor, job: Callable[[Item], Result], item: Item, failure: Future[Result]
-) -> Future[Result]:
-    # A worker that this starts must ignore Ctrl-C at once, not only from `_start_worker` on.
+    pool: ProcessPoolExecutor, job: Callable[[Item], Result], items: Sequence[Item]
+) -> list[Future[Result]]:
+    # Workers that this starts must ignore Ctrl-C at once, not only from `_start_worker` on.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        future = pool.submit(job, item)
-    except BrokenProcessPool as problem:
-        future = Future()
-        future.set_exception(problem)
+        return [pool.submit(job, item) for item in items]
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    future.add_done_callback(partial(_pass_on, failure=failure))
-    return future
-
-
-def _pass_on(future: Future[Result], failure: Future[Result]) -> None:
-    """Pass the failure of an item on; not that of a killed process, whose items are tried again."""
-    problem = None if future.cancelled() else future.exception()
-    if problem and not isinstance(problem, BrokenProcessPool) and not failure.done():
-        failure.set_exception(problem)

@@ -17,20 +17,17 @@ provided that its `made_from` is the same.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import xxhash
 
 from pipeline.execution import atomic, engines, shards
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from pipeline.execution.engines import Workers
+from pipeline.execution.engines import Workers
 
 _BYTES_PER_READ: Final = 1 << 22
 MadeFrom = dict[str, Any]
@@ -139,8 +136,7 @@ def _difference(key: str, old: Any, new: Any) -> str:
 
 def begin(place: Place, made_from: MadeFrom) -> None:
     """Prepare to make a folder; keep what a killed run left if it was made from the same."""
-    folder = atomic.link_target(place.folder, ours=_is_ours(place))
-    unfinished = _unfinished(folder)
+    folder, unfinished = place.folder, _unfinished(place.folder)
     files, plan = unfinished / "files", _plan(unfinished)
     content = msgspec.json.encode(made_from, order="sorted")
     if plan.is_file() and plan.read_bytes() == content:
@@ -150,18 +146,6 @@ def begin(place: Place, made_from: MadeFrom) -> None:
         atomic.remove(unfinished)
         shards.write_bytes(content, plan)
     files.mkdir(parents=True, exist_ok=True)
-
-
-def _is_ours(place: Place) -> bool:
-    """Whether a folder lies in the run's own folder or, behind a link, holds what a stage wrote."""
-    folder = _target(place.folder)
-    run = place.stamp.parents[2]
-    if not isinstance(folder, Path) or folder.resolve().is_relative_to(run.resolve()):
-        return True
-    if _unfinished(folder).exists():
-        return True
-    stamp = stamp_of(place)
-    return stamp is not None and any(_matches(folder / n, d) for n, d in stamp.files.items())
 
 
 def _matches(path: Path, expected: str) -> bool:
@@ -186,7 +170,7 @@ def finish(place: Place, made_from: MadeFrom) -> dict[str, str]:
 
 def forget(place: Place) -> None:
     """Remove a folder and its stamp, finished or not."""
-    for path in (place.stamp, _target(place.folder), _unfinished(place.folder)):
+    for path in (place.stamp, place.folder, _unfinished(place.folder)):
         atomic.remove(path)
 
 
@@ -197,7 +181,6 @@ def building(folder: Path) -> Iterator[Path]:
     After `begin`, a failure leaves the temporary folder for the next run; without `begin`, it is
     removed. For files needed only on the way, see `scratch`.
     """
-    folder = _target(folder)
     unfinished = _unfinished(folder)
     files = unfinished / "files"
     resumable = _plan(unfinished).is_file()
@@ -274,14 +257,8 @@ def _name(step: Step) -> str:
     return step.name
 
 
-def _target(folder: Any) -> Any:
-    """Return what a link leads to: that is replaced, and the link stays."""
-    return folder.resolve() if isinstance(folder, Path) and folder.is_symlink() else folder
-
-
 def _unfinished(folder: Path) -> Path:
-    target: Path = _target(folder)
-    return target.with_name(f".{target.name}.partial")
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def _plan(unfinished: Path) -> Path:

@@ -11,17 +11,16 @@ from __future__ import annotations
 import fcntl
 import os
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.errors import DeclarationError
 from pipeline.execution import atomic
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-NAME: Final = atomic.MARK
+#: The file that marks a folder as ours.
+NAME: Final = ".iepile"
 #: The contents of the marks.
 RUN: Final = "iepile keeps the results of its stages here, and replaces them when it runs again.\n"
 EXPORT: Final = "iepile export made this folder, and replaces all of it when it writes again.\n"

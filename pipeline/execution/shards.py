@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -12,10 +14,6 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import RawFileError, explained
 from pipeline.execution import atomic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from pathlib import Path
 
 #: The library `datasets` reads whole row groups; larger ones make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import tomlkit
 
 from pipeline import config
-from pipeline.catalog import Manifest, raw_files
+from pipeline.catalog import Dataset, File, Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
 from pipeline.fetching.obtaining import Errand, obtain, short_name
 from pipeline.fetching.sources import instruction, sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset, File
     from pipeline.fetching.http import Network
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
@@ -51,16 +49,17 @@ def fetch(
 
     Servers that do not answer are added to `silent`, and asked no more.
     """
-    work = folder.parent / ".fetch" / folder.name
+    errand = Errand(dataset, folder, network, mirror, tell, set(), silent)
     ownership.spared(folder)
     try:
-        with atomic.locked(work):
-            return _fetched(dataset, folder, Errand(work, network, tell, set(), silent), mirror)
+        with atomic.locked(errand.work):
+            return _fetched(errand)
     except WorkError as problem:
         return Outcome([], [problem])
 
 
-def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None) -> Outcome:
+def _fetched(errand: Errand) -> Outcome:
+    dataset, folder = errand.dataset, errand.folder
     known = _hashes_of_manifest(folder / "manifest.toml")
     files = {file.path: file for split in dataset.splits.values() for file in split.files}
     ready: list[str] = []
@@ -68,7 +67,7 @@ def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None)
     lacking: list[File] = []
     for file in files.values():
         try:
-            if _bring(dataset, file, known.get(file.path), folder, errand, mirror):
+            if _bring(file, known.get(file.path), errand):
                 ready.append(file.path)
             else:
                 lacking.append(file)
@@ -77,7 +76,7 @@ def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None)
         except OSError as problem:
             problems.append(of_system(problem, folder / file.path))
     if lacking:
-        problems.append(instruction(dataset, lacking, folder, mirror))
+        problems.append(instruction(dataset, lacking, folder, errand.mirror))
     if not problems:
         shutil.rmtree(errand.work, ignore_errors=True)
     elif not any(errand.work.iterdir()):
@@ -87,19 +86,12 @@ def _fetched(dataset: Dataset, folder: Path, errand: Errand, mirror: str | None)
     return Outcome(ready, problems)
 
 
-def _bring(
-    dataset: Dataset,
-    file: File,
-    known: str | None,
-    folder: Path,
-    errand: Errand,
-    mirror: str | None,
-) -> bool:
+def _bring(file: File, known: str | None, errand: Errand) -> bool:
     """Put one file under its name; return False if it has no known source.
 
     `known` is the sha256 that an earlier call has written down.
     """
-    final = folder / file.path
+    final = errand.folder / file.path
     aside = final.with_name(f"{final.name}.unverified")
     if final.exists():
         declared = file
@@ -116,7 +108,7 @@ def _bring(
     if aside.exists() and (file.sha256 or file.git) and not raw_files.mismatch(aside, file):
         aside.rename(final)
         return True
-    sources = sources_of(dataset, file, mirror)
+    sources = sources_of(errand.dataset, file, errand.mirror)
     if not sources:
         return False
     staged = errand.work / f"ready-{short_name(file.path)}"
@@ -129,7 +121,7 @@ def _bring(
             f"no hash is declared for this file, its sha256 is {raw_files.digest(aside)}",
             where=aside,
             todo=f"look at it; if it is right, name it {final.name} "
-            f"or declare the hash in {dataset.id}.toml, and run this again",
+            f"or declare the hash in {errand.dataset.id}.toml, and run this again",
         )
     _put(staged, final)
     return True

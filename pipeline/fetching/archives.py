@@ -14,14 +14,11 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
 
 from pipeline.errors import FetchError, explained
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MOST_BYTES: Final = 16 << 30
 #: How many times its size an archive may unpack to, unless that is little.
@@ -77,16 +74,8 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
 _TODO: Final = "get it again, or get the files from its authors and place them by hand"
 #: What the libraries raise at archives that are cut off, changed, encrypted or made up.
 _BROKEN: Final = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    OSError,
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, ValueError, OverflowError, OSError),
 )
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import requests
 
+from pipeline.catalog import Dataset, File
 from pipeline.errors import FetchError
 from pipeline.fetching.http import Network, reason, session
 from pipeline.fetching.sources import parts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.catalog import Dataset, File
 
 #: Answers that say that the file is not there; others may only say that HEAD is not liked.
 GONE = (404, 410)

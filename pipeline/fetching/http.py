@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -17,10 +19,6 @@ from urllib3 import Retry
 
 from pipeline.errors import FetchError, WorkError
 from pipeline.fetching.paced import SLOWEST, Adapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 _CHUNK: Final = 1 << 14
 #: Seconds for a connection to be made.
@@ -187,11 +185,8 @@ def _attempt(
             have = 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
-        if _unpacked(answer):
-            part.unlink(missing_ok=True)
-            if answer.status_code == 206:
-                return False  # a piece of what is packed is no piece of the file
-            have, total = 0, None
+        # A file that is packed itself may be sent as packed on the way: it stays as it is.
+        answer.raw.headers.pop("Content-Encoding", None)
         with part.open("ab" if have else "wb") as stream:
             _check(url, part, have, total, most)
             for chunk in answer.iter_content(_CHUNK):
@@ -200,25 +195,6 @@ def _attempt(
                 _check(url, part, have, total, most)
                 tell(have, total)
         return total is None or have == total
-
-
-def _unpacked(answer: requests.Response) -> bool:
-    """Return whether a body is compressed, unasked, and is unpacked as it arrives."""
-    packing = answer.headers.get("Content-Encoding", "").strip().lower()
-    if packing in {"", "identity"}:
-        return False
-    if packing not in {"gzip", "x-gzip", "deflate"}:
-        raise FetchError(
-            f"the server sends the file packed in a way that is not known here: {packing!r}",
-            where=answer.url,
-            todo="get the file by hand, or use --mirror",
-        )
-    if urlsplit(answer.url).path.endswith((".gz", ".tgz")):
-        del answer.raw.headers[
-            "Content-Encoding"
-        ]  # it describes the file itself, which stays packed
-        return False
-    return True
 
 
 def _check(url: str, part: Path, have: int, total: int | None, most: int | None) -> None:

@@ -6,39 +6,41 @@ What is not finished lies in the work folder, where the next call resumes it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, File, raw_files
 from pipeline.catalog.declaration import pinned
 from pipeline.errors import FetchError
 from pipeline.execution import atomic
 from pipeline.fetching import archives
 from pipeline.fetching.http import Network, UnreachableError, download, session, stated_hash
-from pipeline.fetching.sources import parts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from pipeline.catalog import File
-    from pipeline.fetching.sources import Source
+from pipeline.fetching.sources import Source, parts
 
 
 class Errand(NamedTuple):
-    """What one call works with."""
+    """What one call works with: a dataset, and the raw folder that its files belong in."""
 
-    #: The folder of what is not finished.
-    work: Path
+    dataset: Dataset
+    folder: Path
     network: Network
+    #: The place that is asked instead of the addresses of the files.
+    mirror: str | None
     #: Called for every piece with the path, the bytes so far, and the bytes in all.
     tell: Callable[[str, int, int | None], None]
     #: Places that were brought whole in this call.
     complete: set[str]
     #: Servers that never answered: they are not asked again.
     silent: set[str]
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is not finished."""
+        return self.folder.parent / ".fetch" / self.folder.name
 
 
 class OtherBytesError(FetchError):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
+from pipeline.catalog import Dataset, File
 from pipeline.errors import FetchError
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset, File
 
 
 class Source(NamedTuple):

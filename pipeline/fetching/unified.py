@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from pipeline import config
 from pipeline.catalog import Dataset, File, Labels, Split, declaration
 from pipeline.fetching import checking
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.fetching.http import Network
+from pipeline.fetching.http import Network
 
 _FILE: Final = Path(__file__).with_name("iepile.toml")
 _TASKS: Final[dict[str, list[Any]]] = {"NER": ["NER"], "RE": ["RE"], "EE": ["EE", "EET", "EEA"]}

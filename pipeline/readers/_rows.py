@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.readers._options import Table
-from pipeline.readers._paths import Path  # noqa: TC001 - msgspec reads the fields' types
+from pipeline.readers._paths import Path  # msgspec reads the fields' types
 from pipeline.readers._tags import Tagged
 
 

@@ -10,19 +10,16 @@ whose labels would, stand in further rows; one that goes on in the next line is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from pipeline.records import Record
 from pipeline.report import marks
+from pipeline.report.marks import Span
 from pipeline.text import drawn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pipeline.records import Record
-    from pipeline.report.marks import Span
 
 _STYLES: Final = ("cyan", "magenta", "green", "yellow", "blue", "red")
 _MARK: Final = "━"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,9 +15,6 @@ from rich.table import Table
 from pipeline.catalog import editions
 from pipeline.report import figures
 from pipeline.text import drawn
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def table(

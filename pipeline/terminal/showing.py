@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from pipeline.terminal import drawing
 from pipeline.text import drawn
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -28,19 +29,11 @@ if TYPE_CHECKING:
 _LOSSES: Final = ("records", "entities", "relations", "events", "arguments")
 
 
-class Wanted(NamedTuple):
-    """Which records to show; None means any."""
+def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Iterator[Text]:
+    """The lines of the records wanted, each under its id, origin and drop reason.
 
-    record: str | None
-    split: str | None
-    #: A drop reason, or "" for any; None shows all records, dropped or not.
-    dropped: str | None
-    grep: str | None
-    most: int
-
-
-def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator[Text]:
-    """The lines of the records wanted, each under its id, origin and drop reason."""
+    `wanted` are the options of `iepile show`.
+    """
     folder, dedupe = _furthest(name, folders)
     if wanted.dropped is not None and folder.parent != folders["clean"]:
         todo = f"clean it first: `dvc repro`, `iepile run`, or `iepile clean {name}`"
@@ -52,16 +45,16 @@ def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator
         reasons.update(table["dropped"].drop_null().to_pylist())
         table = _filtered(table, wanted)
         matching += table.num_rows
-        for row in table.slice(0, max(wanted.most - shown, 0)).to_pylist():
+        for row in table.slice(0, max(wanted.n - shown, 0)).to_pylist():
             shown += 1
             yield from _record(row, width)
             for partner in examples.records([*filter(None, [row["drop_partner"]])], folders):
                 yield Text("  its partner:", style="dim")
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
-    if wanted.record and not matching:
+    if "/" in wanted.id and not matching:
         raise RawFileError(
-            f"there is no record {wanted.record!r} that is wanted",
+            f"there is no record {wanted.id!r} that is wanted",
             where=folder,
             todo="ids are dataset/split/number; --split, --dropped and --grep leave records out",
         )
@@ -75,7 +68,7 @@ def records(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator
     yield Text(f"{shown:,} of {matching:,} records shown", style="dim")
 
 
-def rejects(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator[Text]:
+def rejects(name: str, folders: Folders, wanted: Namespace, width: int) -> Iterator[Text]:
     """The lines of the rejects: where, why, an excerpt, and what is lost with it."""
     path = folders["normalize"] / name / "rejects.parquet"
     if not path.is_file():
@@ -86,14 +79,14 @@ def rejects(name: str, folders: Folders, wanted: Wanted, width: int) -> Iterator
         if wanted.split in (None, row["split"])
         and (wanted.grep is None or wanted.grep in row["excerpt"])
     ]
-    for row in rows[: wanted.most]:
+    for row in rows[: wanted.n]:
         lost = (f"{kind} {row[kind]:,}" for kind in _LOSSES if row[kind])
         yield Text(drawn(f"{row['dataset']}/{row['split']}/{row['origin']}"), style="bold")
         yield Text(drawn(": ".join(filter(None, (row["reason"], row["detail"])))), style="red")
         yield from drawing.marked(row["excerpt"], [], width)
         yield Text(f"  lost: {', '.join(lost) or 'nothing'}")
         yield Text()
-    yield Text(f"{min(len(rows), wanted.most):,} of {len(rows):,} rejects shown", style="dim")
+    yield Text(f"{min(len(rows), wanted.n):,} of {len(rows):,} rejects shown", style="dim")
 
 
 def _furthest(name: str, folders: Folders) -> tuple[Path, Path | None]:
@@ -114,10 +107,10 @@ def _not_yet(name: str, folder: Path) -> RawFileError:
     )
 
 
-def _filtered(table: Any, wanted: Wanted) -> Any:
+def _filtered(table: Any, wanted: Namespace) -> Any:
     """The rows that are wanted."""
-    if wanted.record:
-        table = table.filter(pc.equal(table["id"], wanted.record))
+    if "/" in wanted.id:
+        table = table.filter(pc.equal(table["id"], wanted.id))
     if wanted.dropped is not None:
         table = table.filter(pc.is_valid(table["dropped"]))
     if wanted.dropped:

@@ -161,7 +161,7 @@ def test_a_good_declaration_loads(tmp_path):
         (('"columns"', '"colums"'), "there is no reader 'colums'"),
         (('name = "columns"', 'name = "columns", sheme = "IOB2"'), "no option 'sheme'"),
         (('PER = "person"', 'PER = "person"\nPER = "x"'), "overwrite"),
-        (('PER = "person"', 'PER = " "'), "empty entity label"),
+        (('PER = "person"', 'PER = " "'), "labels.entity: it is blank"),
         (("[labels.entity]", "[labels.dropped]\nentity = ['PER']\n[labels.entity]"), "both mapped"),
         (("domain", 'access = "licensed"\ndomain'), "without access_note"),
         (("[labels.entity]", "[roles]\nbuy = ['x']\n[labels.entity]"), "no such event label"),
@@ -169,7 +169,10 @@ def test_a_good_declaration_loads(tmp_path):
             ("[labels.entity]", "[splits.train]\nfiles = [{ path = '../x' }]\n[labels.entity]"),
             "leaves the raw folder",
         ),
-        (("[labels.entity]", "[splits.tain]\nfiles = []\n[labels.entity]"), "unknown split 'tain'"),
+        (
+            ("[labels.entity]", "[splits.tain]\nfiles = []\n[labels.entity]"),
+            "there is no split 'tain'",
+        ),
         (
             (
                 "[labels.entity]",

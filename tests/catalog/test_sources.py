@@ -93,7 +93,7 @@ def test_a_license_is_an_expression_of_spdx_or_said_to_be_unstated(name):
         (("[labels", "[splits.dev]\nfiles = [{path='a', git='ABC'}]\n[labels"), "must match"),
         (
             ("[labels", "[splits.dev]\nfiles = [{path='a', url=['ftp://a/b']}]\n[labels"),
-            "'ftp://a/b' is no address on the web",
+            "url[0]: it is no address on the web",
         ),
     ],
 )

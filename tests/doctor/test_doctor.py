@@ -21,21 +21,21 @@ from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DEPENDENCIES = len(PROJECT["dependencies"])
-#: Runs `iepile doctor` in a Python that finds no package, or all but one.
+#: Runs `iepile doctor` in a Python that lacks one module, and the package that has it.
 BLOCKED = """
-import sys, sysconfig
-from importlib.machinery import PathFinder
-blocked, installed = {blocked!r}, sysconfig.get_paths()["purelib"]
+import sys
+from importlib import metadata
+module, package, version = {module!r}, {package!r}, metadata.version
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if blocked:
-            return self.refuse(name) if name.partition(".")[0] == blocked else None
-        found = PathFinder.find_spec(name, path, target)
-        places = [found.origin or "", *(found.submodule_search_locations or ())] if found else []
-        return self.refuse(name) if any(p.startswith(installed) for p in places) else None
-    def refuse(self, name):
-        raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+        if name.partition(".")[0] == module:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+def known(name):
+    if name == package:
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
 sys.meta_path.insert(0, Blocker())
+metadata.version = known
 from pipeline.cli import main
 code = main({arguments!r})
 print(*sys.modules, file=sys.stderr)
@@ -83,9 +83,8 @@ def test_a_sound_project_is_called_sound(capsys):
     assert {
         name.replace(" ", "==").lower().replace("ruamel-yaml", "ruamel.yaml") for name in named
     } <= {pin.lower().replace("_", "-") for pin in pins}
-    for subject in ("Python", "git", "DVC", "params.yaml", "encoder", "catalog", "raw/sample/"):
+    for subject in ("Python", "git", "DVC", "params.yaml", "catalog", "raw/sample/"):
         assert ("ok", subject) in found
-    assert ("note", "raw/full/") in found or ("ok", "raw/full/") in found
 
 
 @pytest.mark.usefixtures("in_project")
@@ -101,18 +100,18 @@ def test_the_table_says_how_to_get_what_is_missing(capsys, monkeypatch):
     assert lines[0] == "fix 1 thing first, marked WRONG below"
 
 
-def blocked(name, *arguments):
+def ran(*options):
     return subprocess.run(
-        [sys.executable, "-c", BLOCKED.format(blocked=name, arguments=[*arguments])],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
+        [sys.executable, *options], capture_output=True, text=True, check=False, cwd=ROOT
     )
 
 
+def blocked(module, package, *arguments):
+    return ran("-c", BLOCKED.format(module=module, package=package, arguments=[*arguments]))
+
+
 def test_it_runs_where_nothing_is_installed():
-    done = blocked("", "doctor", "--json")
+    done = ran("-S", "-m", "pipeline", "doctor", "--json")  # without site-packages
 
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -136,7 +135,7 @@ def test_it_runs_where_nothing_is_installed():
     [("pandas", "pandas"), ("faiss", "faiss-cpu"), ("ruamel", "ruamel-yaml")],
 )
 def test_one_package_that_is_missing_is_named(module, package):
-    done = blocked(module, "doctor", "--json")
+    done = blocked(module, package, "doctor", "--json")
 
     assert done.returncode == 1, done.stderr
     found = [c["found"] for c in json.loads(done.stdout)["checks"] if c["state"] == "wrong"]
@@ -149,7 +148,7 @@ def test_one_package_that_is_missing_is_named(module, package):
 
 
 def test_other_commands_point_to_it_when_a_package_is_missing():
-    done = blocked("pyarrow", "clean", "wnut2017")
+    done = blocked("pyarrow", "pyarrow", "clean", "wnut2017")
 
     assert done.returncode == 1
     assert "error: the package 'pyarrow' is not installed" in done.stderr
@@ -192,7 +191,7 @@ def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch
     [
         ("datasets: [wnut2018]", "wrong", "unknown datasets: wnut2018"),
         ("datasets: []", "wrong", "it names no dataset"),
-        ("datasets: {wnut2017: {reader: brat}}", "wrong", "datasets is a mapping"),
+        ("datasets: {wnut2017: {reader: brat}}", "wrong", "datasets: it must be a list"),
         ("instruct: {sead: 1}", "wrong", "unknown key 'sead'"),
         ("a: [", "wrong", "params.yaml"),
     ],
@@ -212,9 +211,6 @@ def test_raw_files_are_looked_for_one_by_one(place, capsys):
     code, found = doctor(capsys)
     assert code == 0
     assert found["ok", "raw/sample/"][0]["found"] == "1 of 1 datasets in use are complete"
-    (full,) = found["note", "raw/full/"]
-    assert full["found"].startswith("0 of ")
-    assert "iepile fetch --all-open" in full["todo"]
 
     (place / "raw/sample/wnut2017/emerging.dev.conll").unlink()
     code, found = doctor(capsys)
@@ -229,15 +225,17 @@ def test_a_private_folder_may_lack_datasets_but_no_halves(place, capsys):
     own = place / "mine" / "wnut2017"
     own.mkdir(parents=True)
     (own / "manifest.toml").write_text(files)
-    write("datasets:\n  - wnut2017\n  - ace2005\n")
+    write("raw: mine\ndatasets:\n  - wnut2017\n  - ace2005\n")
+    _, found = doctor(capsys)
+    assert "LDC2006T06" in found["wrong", "mine/ace2005"][0]["todo"]
 
     def check():
         code, found = doctor(capsys, "--raw", "mine")
         # `iepile run` skips it, and says so
-        assert "LDC2006T06" in found["note", "mine/ace2005"][0]["todo"]
+        assert not any(subject == "mine/ace2005" for _, subject in found)
         return code, {s: c[0]["found"] for (s, name), c in found.items() if name == "mine/wnut2017"}
 
-    assert check() == (1, {"note": "2 of 2 files missing, such as a.txt"})
+    assert check() == (1, {})
     (own / "a.txt").write_text("abcd")
     told = "1 of 2 files missing, such as b.txt; another size than declared: a.txt"
     assert check() == (1, {"wrong": told})
@@ -250,7 +248,7 @@ def test_a_private_folder_may_lack_datasets_but_no_halves(place, capsys):
     assert "must be a table" in told["wrong"]
 
 
-def test_full_and_sample_are_both_looked_at(place, capsys):
+def test_the_full_edition_is_compared_with_its_declaration(place, capsys):
     for file in ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"):
         (place / "raw/full/wnut2017").mkdir(parents=True, exist_ok=True)
         (place / "raw/full/wnut2017" / file).touch()
@@ -261,13 +259,6 @@ def test_full_and_sample_are_both_looked_at(place, capsys):
     (check,) = found["wrong", "raw/full/wnut2017"]
     assert check["found"].startswith("another size than declared: ")
     assert check["todo"].startswith("iepile fetch wnut2017;")
-    assert "git checkout -- raw/sample" in found["note", "raw/sample/"][0]["todo"]
-    before = found["note", "raw/sample/"][0]["found"]
-    assert before.startswith("1 of ")
-
-    (place / "raw/sample/wnut2017/manifest.toml").write_text("splits = 1")
-    _, found = doctor(capsys)
-    assert found["note", "raw/sample/"][0]["found"] == before.replace("1", "0", 1)
 
 
 @pytest.mark.usefixtures("place")
@@ -286,26 +277,6 @@ def test_a_broken_declaration_is_named(capsys, monkeypatch):
     assert code == 1
     assert found["wrong", "catalog: ace2005"][0]["todo"] == "correct it (ace2005.toml)"
     assert found["note", "catalog"][0]["todo"] == "see below"
-
-
-def test_models_are_looked_for(place, capsys, monkeypatch):
-    monkeypatch.setenv("HF_HUB_CACHE", str(place / "cache"))
-    text = "datasets: [wnut2017]\nnegatives: {encoder: some-model}\n"
-    write(f"{text}publish: {{tokenizer: org/tokens}}\n")
-
-    code, found = doctor(capsys)
-    assert code == 1
-    (encoder,) = found["wrong", "encoder"]
-    assert encoder["found"] == "no weights of some-model are on this machine"
-    assert "`hf download sentence-transformers/some-model`" in encoder["todo"]
-    assert '"corpus", which needs none' in encoder["todo"]
-    assert "`hf download org/tokens`" in found["wrong", "tokenizer"][0]["todo"]
-
-    (place / "cache/models--sentence-transformers--some-model/snapshots/1").mkdir(parents=True)
-    (place / "org/tokens").mkdir(parents=True)
-    code, found = doctor(capsys)
-    assert code == 0
-    assert {("ok", "encoder"), ("ok", "tokenizer")} <= {*found}
 
 
 def test_the_machine_is_looked_at(place, capsys, monkeypatch):
@@ -387,36 +358,15 @@ def test_cores_are_those_that_this_process_may_use(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("place")
-def test_a_user_without_a_home_has_no_models(capsys, monkeypatch):
+def test_a_user_without_a_home(capsys, monkeypatch):
     """A number without a name in /etc/passwd, as containers give."""
-    for name in ("HOME", "HF_HOME", "HF_HUB_CACHE"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
-    write("datasets: [wnut2017]\nnegatives: {encoder: some-model}\n")
 
-    code, found = doctor(capsys)
-    assert code == 1
-    assert ("wrong", "encoder") in found
+    code, _ = doctor(capsys)
+    assert code == 0
     assert cli.main(["new", "foo", "--reader", "columns", "--split", "train=~/a.tsv"]) == 1
     assert "there is no such file\n  where: /a.tsv\n" in capsys.readouterr().err
-
-
-def test_leftovers_of_interrupted_commands_are_told(place, capsys):
-    (place / "output/.clean.partial/inner").mkdir(parents=True)
-    (place / "output/instruct").mkdir()
-    (place / "output/instruct/.NER.parquet.123.partial").touch()
-    (place / "raw/full/.fetch/nyt").mkdir(parents=True)
-    (place / "raw/full/ace2005").mkdir()
-    (place / "raw/full/ace2005/a.txt.unverified").touch()
-
-    code, found = doctor(capsys)
-
-    assert code == 0
-    told = found["note", "leftovers"][0]
-    assert told["found"] == "output/.clean.partial, output/instruct/.NER.parquet.123.partial"
-    assert "run it again" in told["todo"]
-    assert "`iepile fetch nyt` resumes" in found["note", "downloads"][0]["todo"]
-    assert "rename it to a.txt" in found["note", "unverified file"][0]["todo"]
 
 
 def test_programs_and_the_state_of_dvc(tmp_path, monkeypatch):

@@ -42,8 +42,8 @@ DECLARATIONS = {
     "a date as title": (('title = "Toy"', "title = 2001-01-01"), "must be text"),
     "a boolean as label": (('"person"', "true"), "not true or false"),
     "a number as label": (('"person"', "5"), "not a whole number"),
-    "a label of blanks": (('"person"', '"\\t"'), "empty entity label"),
-    "a raw label of blanks": (("PER", '" "'), "empty entity label"),
+    "a label of blanks": (('"person"', '"\\t"'), "labels.entity: it is blank"),
+    "a raw label of blanks": (("PER", '" "'), "labels.entity: it is blank"),
     "a reader that is no table": (('{ name = "columns" }', '"columns"'), "must be a table"),
     "a reader without name": (('{ name = "columns" }', "{}"), "there is no reader None"),
     "a reader of another type": (('"columns"', "[1]"), "there is no reader [1]"),
@@ -202,7 +202,7 @@ def test_an_option_of_another_type(reader, option, value):
     with pytest.raises(DeclarationError) as caught:
         options.bound({"name": reader, option: value}, "en", "toy.toml")
 
-    assert f"reader {reader}, option {option} = " in str(caught.value)
+    assert f"reader {reader}: {option}" in str(caught.value)
     assert caught.value.todo
 
 
@@ -210,7 +210,7 @@ MANIFESTS = {
     "no TOML": ("splits = [", "Invalid value"),
     "empty": ("", "the key 'splits' is missing"),
     "no split": ("[splits]", "needs splits"),
-    "a split of no name": ("[splits.valid]\nfiles = []", "unknown split 'valid'"),
+    "a split of no name": ("[splits.valid]\nfiles = []", "there is no split 'valid'"),
     "a misspelled field": ("[splits.train]\nfile = []", "did you mean 'files'?"),
     "a folder upwards": ("folder = '../toy'\n[splits.train]\nfiles = []", "leaves"),
     "a folder elsewhere": ("folder = '/etc'\n[splits.train]\nfiles = []", "leaves"),
@@ -301,10 +301,9 @@ def test_a_link_in_the_place_of_an_output_to_what_is_not_ours_is_not_followed(tm
     target = ws.out / "normalize" / "toy"
     target.symlink_to(elsewhere)
 
-    with pytest.raises(PipelineError, match="which holds files that iepile did not write"):
-        make("normalize", ["toy"], ws)
+    make("normalize", ["toy"], ws)
 
-    assert target.is_symlink()
+    assert not target.is_symlink()
     assert sorted(p.name for p in target.parent.iterdir()) == ["toy"]
     assert [p.name for p in elsewhere.iterdir()] == ["precious"]
 
@@ -313,8 +312,8 @@ PARAMETERS = {
     "a misspelled section": ("instruckt: {}", "did you mean 'instruct'?"),
     "a misspelled key": ("instruct: {grouping_: shuffle}", "did you mean 'grouping'?"),
     "a key of another section": ("clean: {top_k: 3}", "unknown key 'top_k'"),
-    "a section twice": ("clean: {}\nclean: {}", "duplicate key on line 2"),
-    "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", "duplicate key on line 3"),
+    "a section twice": ("clean: {}\nclean: {}", 'duplicate key "clean"'),
+    "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", 'duplicate key "long_text"'),
     "no mapping": ("- 1", "must be a table of keys, not a list"),
     "a string": ("clean", "must be a table of keys, not text"),
     "a section of null": ("clean: null", "must be a table of keys, not nothing"),
@@ -349,9 +348,6 @@ PARAMETERS = {
     "conflicts of no split": ("dedupe: {conflicts: {tset: keep}}", "did you mean 'test'?"),
     "no such policy": ("dedupe: {near_duplicates: dorp}", "'dorp' is none of"),
     "no such mending": ("clean: {fix: [everything]}", "'everything' is none of"),
-    "the old name of window_chars": ("normalize: {max_chars: 9}", "it is now called normalize.window_chars"),
-    "the old name of remainder": ("instruct: {peer: true}", "instruct.remainder (`remainder: reference`"),
-    "the old name of the revision": ("negatives: {revision: a}", "negatives.encoder_sha256 (of a folder)"),
     "a blank folder": ("raw: ' '", "raw: it is blank"),
     "a blank label": ("no_relation_label: ''", "no_relation_label: it is blank"),
 }  # fmt: skip

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 
 import pytest
 
@@ -182,7 +183,7 @@ def test_signals_for_the_terminal_are_shown_and_not_sent(tmp_path):
     from pipeline.adding import checking
     from pipeline.terminal import showing
 
-    wanted = showing.Wanted(None, None, None, None, 9)
+    wanted = Namespace(id="toy", split=None, dropped=None, grep=None, n=9)
     shown = [
         *showing.records("toy", ws.folders, wanted, 80),
         *showing.rejects("toy", ws.folders, wanted, 80),
