@@ -28,7 +28,10 @@ _OPTIONS: Final = (
 _FIELDS: Final = 16
 #: Options of formats that are not paths, or whose paths may be missing from rows.
 _NO_PATHS: Final = frozenset(
-    ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
+    (
+        *("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator"),
+        *("title", "separator"),
+    )
 )
 _ELEMENT: Final = re.compile(r"<([A-Za-z][\w:.-]*)[^<>]*>")
 _CLOSED: Final = re.compile(r"</([A-Za-z][\w:.-]*)>")

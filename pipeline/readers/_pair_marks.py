@@ -26,15 +26,16 @@ def unmarked_row(row: Item, options: Options) -> Item:
     unmarked_value: dict[str, Any] = {**value, field: bare, "marks": ends}
     label = str(options.relations.label) if options.relations else ""
     if isinstance(name := value.get(label), str):
-        head, tail = (re.sub(r"\W", "", mark) for mark in options.marks[::2])
-        directed = re.fullmatch(
-            rf"(.*)\(({head},{tail}|{tail},{head})\)", name.strip(), re.IGNORECASE
-        )
-        if directed:
-            unmarked_value[label] = directed[1]
-            if directed[2].lower().startswith(f"{tail},".lower()):
-                unmarked_value["marks"] = ends[::-1]
+        unmarked_value[label], turned = directed(name, options.marks)
+        unmarked_value["marks"] = ends[::-1] if turned else ends
     return Item(unmarked_value, row.trail)
+
+
+def directed(label: str, marks: Sequence[str]) -> tuple[str, bool]:
+    """The bare name of a relation, and whether it goes from the second mark to the first."""
+    one, two = (re.sub(r"\W", "", mark) for mark in marks[::2])
+    match = re.fullmatch(rf"(.*)\((?:{one},{two}|({two},{one}))\)", label.strip(), re.IGNORECASE)
+    return (match[1], match[2] is not None) if match else (label, False)
 
 
 def unmarked(marked: str, marks: Sequence[str]) -> tuple[str, list[list[int]]]:

@@ -79,6 +79,8 @@ class Options(Tagged, frozen=True):
     #: An empty label says that there is nothing in this row, an empty text that it is as above.
     separator: str | None = None
     columns: tuple[str, ...] = ()
+    #: Each file has a first row of other names than `columns`: it is skipped.
+    header: bool = False
     #: Cells may stand in quotation marks also where no comma parts them.
     quoted: bool = False
     #: The text; of several paths, the first one that a row has.

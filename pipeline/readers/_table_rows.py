@@ -33,7 +33,8 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
     for file in files:
         all_rows = cells(file, options.separator or "\t", quoted=options.quoted)
         rows = ((at, row) for at, row in all_rows if any(cell.strip() for cell in row))
-        names = [*options.columns] or [name.strip() for name in next(rows, ("", []))[1]]
+        first = next(rows, ("", []))[1] if options.header or not options.columns else []
+        names = [*options.columns] or [name.strip() for name in first]
         if twin := next((name for name in names if names.count(name) > 1), None):
             todo = "name the columns in `columns` of [reader], or correct the first row"
             raise RawFileError(f"two columns are called {twin!r}", where=file, todo=todo)
@@ -41,8 +42,9 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
         for origin, row in rows:
             if len(row) != len(names):
                 why = f"{len(row)} cells in a table of {len(names)} columns"
-                excerpt = " ".join(row)[:EXCERPT]
-                yield origin, Item(Reject(origin, "malformed_record", why, excerpt))
+                lost = Reject(origin, "malformed_record", why, " ".join(row)[:EXCERPT])
+                pairs = options.relations is not None
+                yield origin, Item(lost._replace(entities=int(not pairs), relations=int(pairs)))
                 continue
             values: dict[str, Any] = dict(zip(names, row, strict=True))
             if values.get(text) == "":
