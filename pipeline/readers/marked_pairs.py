@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipeline.readers._marks import directed, unpaired
 from pipeline.readers._options import Files, Found
-from pipeline.readers._pair_marks import directed, unmarked
 from pipeline.readers._paths import RowError
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
@@ -55,7 +55,7 @@ def _block(origin: str, line: str, label: str) -> Record | Reject:
 def pair(origin: str, marked: str, label: str) -> Record | Reject:
     """The record of a marked sentence and its label, directed or not."""
     try:
-        text, ends = unmarked(marked, _MARKS)
+        text, ends = unpaired(marked, _MARKS)
     except RowError as problem:
         return Reject(origin, problem.reason, str(problem), marked[:EXCERPT], relations=1)
     # An empty mention is for `normalize` to reject.
