@@ -8,7 +8,7 @@ in the reader's options.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
@@ -62,7 +62,9 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     for number, (name, split) in enumerate(manifest.splits.items()):
         where = f"{dataset.id}/{name}"
         faults = raw_files.faults(folder, split)
-        findings += [Finding(f"{where}/{_inside(f.where, folder)}", f.what) for f in faults]
+        for fault in faults:
+            inner = fault.where.relative_to(folder).as_posix()  # type: ignore[attr-defined]
+            findings.append(Finding(f"{where}/{inner}", fault.what))
         if any(raw_files.shut(folder / file.path, folder) for file in split.files):
             whole = False
             continue
@@ -120,10 +122,6 @@ def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
         return reader_options.unread(name, files, language=dataset.language, **options)
     except PipelineError:
         return None  # What stops the reader is reported where the files are read.
-
-
-def _inside(path: Any, folder: Path) -> str:
-    return str(path.relative_to(folder).as_posix())
 
 
 def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:

@@ -228,17 +228,17 @@ def declared(
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():
         signatures.setdefault(label, []).append((head, tail))
+    # The files may repeat a text for each of its annotations.
+    mentions = dataset.reader.get("entities", {})
+    one_a_row = bool(asked or survey.roles) or mentions.get("at", "-") == ""
     full = msgspec.structs.replace(
         dataset,
         tasks=tasks,
         labels=labels,
         roles={event: sorted(roles) for event, roles in sorted(survey.roles.items())},
         signatures=signatures,
-        one_annotation_per_row=_repeated(
-            survey,
-            pairs=bool(asked or survey.roles)
-            or dataset.reader.get("entities", {}).get("at", "-") == "",
-        ),
+        one_annotation_per_row=one_a_row
+        and survey.single == survey.records > survey.distinct_texts,
         split_by_hash=_HASHED if [*splits] == ["all"] else {},
     )
     full.splits = {
@@ -249,11 +249,6 @@ def declared(
         for split, paths in splits.items()
     }
     return full
-
-
-def _repeated(survey: Survey, *, pairs: bool) -> bool:
-    """Whether the files repeat a text for each of its annotations."""
-    return pairs and survey.single == survey.records > survey.distinct_texts
 
 
 def places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
