@@ -25,10 +25,7 @@ _OPTIONS: Final = (
 _FIELDS: Final = 16
 #: Options of formats that are not paths, or whose paths may be missing from rows.
 _NO_PATHS: Final = frozenset(
-    (
-        *("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator"),
-        *("title", "separator"),
-    )
+    ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
 )
 #: The start of an object, list or tuple as Python prints it.
 _PYTHON: Final = re.compile(rb"\s*[\[({]+\s*'")
@@ -57,7 +54,7 @@ def _nearest_format(names: Collection[str]) -> list[str]:
     wanted = {
         name: dict.fromkeys(_paths_in(form))
         for name, form in readers.formats().items()
-        if readers.module_of(name) == "json_rows"
+        if readers.module_of(name) == "json_rows" and "separator" not in form
     }
     shares = {name: len({*paths} & {*names}) / len(paths) for name, paths in wanted.items()}
     best = max(shares, key=lambda name: shares[name])
