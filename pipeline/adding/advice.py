@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from pipeline import readers
 from pipeline.adding import json_lists, tags
 from pipeline.adding.candidates import first_json
 from pipeline.adding.excerpts import head_of
 from pipeline.adding.field_names import FIELDS
-from pipeline.readers._paths import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -24,18 +21,14 @@ _SHOWN: Final = 72
 _OPTIONS: Final = (
     "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
 )
-#: How many fields or elements a message lists at most.
+#: How many fields a message lists at most.
 _FIELDS: Final = 16
 #: Options of formats that are not paths, or whose paths may be missing from rows.
 _NO_PATHS: Final = frozenset(
     ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
 )
-_ELEMENT: Final = re.compile(r"<([A-Za-z][\w:.-]*)[^<>]*>")
-_CLOSED: Final = re.compile(r"</([A-Za-z][\w:.-]*)>")
 #: The start of an object, list or tuple as Python prints it.
 _PYTHON: Final = re.compile(rb"\s*[\[({]+\s*'")
-#: The fields of a question as SQuAD has them.
-_ANSWERED: Final = {"question", "answers"}
 _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
 
 
@@ -50,9 +43,7 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
         why = nearest.found.doubt or nearest.torn or nearest.found.problem
         name = nearest.dataset.reader["name"]
         lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
-    if elements := _elements(files[0]):
-        lines.append(f"the elements: {', '.join(f'{e} (line {n})' for e, n in elements.items())}")
-    elif fields:
+    if fields:
         lines.append(f"the fields: {', '.join(fields[:_FIELDS])}"[:400])
     lines.append(f"the first row: {first_row(files)}")
     return "\n  ".join(lines)
@@ -63,7 +54,7 @@ def _nearest_format(names: Collection[str]) -> list[str]:
     wanted = {
         name: dict.fromkeys(_paths_in(form))
         for name, form in readers.formats().items()
-        if readers.module_of(name) == "json_rows"
+        if readers.module_of(name) == "json_rows" and "separator" not in form
     }
     shares = {name: len({*paths} & {*names}) / len(paths) for name, paths in wanted.items()}
     best = max(shares, key=lambda name: shares[name])
@@ -88,21 +79,6 @@ def _fields(files: Sequence[Path]) -> list[str]:
     """Return the paths of the fields in the first rows of JSON."""
     rows = (row for row in first_json(files) or () if isinstance(row, dict))
     return [*dict.fromkeys(path for row in rows for path, _ in json_lists.fields(row))]
-
-
-def _elements(file: Path) -> dict[str, int]:
-    """Map each XML element to the line where it first occurs; empty if the file is not XML."""
-    line_of_element: dict[str, int] = {}
-    closed: set[str] = set()
-    for number, line in enumerate(_head_lines(file), start=1):
-        for name in _ELEMENT.findall(line):
-            line_of_element.setdefault(name, number)
-        closed.update(_CLOSED.findall(line))
-    return {name: n for name, n in [*line_of_element.items()][:_FIELDS] if name in closed or n == 1}
-
-
-def _head_lines(file: Path) -> list[str]:
-    return [] if file.is_dir() else head_of(file).decode("utf-8", "replace").splitlines()
 
 
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
@@ -136,11 +112,6 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
         parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
         return f"put {parts[0].stem}.txt beside {parts[0].name}, and so on" if parts else None
     objects = [row for row in rows or () if isinstance(row, dict)]
-    if answers := next(filter(None, map(_answered, objects)), None):
-        return (
-            "answers to questions bear no label: write each as an entity, labelled with what its "
-            f"question asks for, as in\n    {answers}"
-        )
     if rows is None and _PYTHON.match(head_of(file)):
         whole = head_of(file).lstrip()[:1] == b"["
         rows_of = (
@@ -174,23 +145,6 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
         return "its lines end in commas: take them away, with `sed 's/,$//' FILE > NEW`"
     if line[:1] == b"{" and (rows is None or not objects):
         return "one object of JSON a line is wanted: write them so with `jq -c . FILE > NEW`"
-    return None
-
-
-def _answered(value: Any) -> str | None:
-    """Return a text with the first answer to its question as a JSON row; None if there is none."""
-    if isinstance(value, list):
-        return next(filter(None, map(_answered, value)), None)
-    if not isinstance(value, dict):
-        return None
-    asked = next((q for q in (*(value.get("qas") or ()), value) if {*q} >= _ANSWERED), None)
-    if asked is None or not isinstance(text := value.get("context"), str):
-        return next(filter(None, map(_answered, value.values())), None)
-    for answer in listed(asked["answers"]):
-        start, string = answer.get("answer_start"), str(answer.get("text"))
-        if type(start) is int:
-            entity = {"start": start, "end": start + len(string), "label": asked["question"]}
-            return orjson.dumps({"text": text, "entities": [entity]}).decode()[:400]
     return None
 
 

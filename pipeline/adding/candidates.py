@@ -82,8 +82,9 @@ def _other_ends(candidate: Candidate) -> Iterator[Candidate]:
     """Yield the same candidate with inclusive ends instead of exclusive ones, or the reverse."""
     options = {**defaults(candidate.reader["name"]), **candidate.reader}
     inclusive = options.get("inclusive_end")
-    # A layout that names no end has no end to read differently.
+    # A layout that names no end has no end to read differently; nor has a guess at columns.
     ends = readers.module_of(candidate.reader["name"]) != "json_rows" or "'end'" in str(options)
+    ends = ends and candidate.reader["name"] != "pair_table"
     if inclusive is not None and ends:
         yield candidate._replace(reader={**candidate.reader, "inclusive_end": not inclusive})
 

@@ -8,11 +8,9 @@ in the reader's options.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import xxhash
-
-from pipeline import catalog, hashing
+from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
 from pipeline.adding.survey import Survey
 from pipeline.catalog import raw_files, reader_options
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from pipeline.records import Reject
 
 _SHOWN: Final = 12
-#: With fewer records than this, a split may be empty by chance.
-_FEW: Final = 50
 
 
 class Finding(NamedTuple):
@@ -66,13 +62,21 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     for number, (name, split) in enumerate(manifest.splits.items()):
         where = f"{dataset.id}/{name}"
         faults = raw_files.faults(folder, split)
-        findings += [Finding(f"{where}/{_inside(f.where, folder)}", f.what) for f in faults]
+        for fault in faults:
+            inner = fault.where.relative_to(folder).as_posix()  # type: ignore[attr-defined]
+            findings.append(Finding(f"{where}/{inner}", fault.what))
         if any(raw_files.shut(folder / file.path, folder) for file in split.files):
             whole = False
             continue
         tally = Tally(dataset, unknown)
         files = [folder / file.path for file in split.files]
-        findings += _read(dataset, files, split, tally, survey, where, first=not number)
+        try:
+            items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=not number)
+            for _ in tally.read(survey.noted(items)):
+                pass
+        except PipelineError as problem:
+            place = f" ({problem.where})" if problem.where else ""
+            findings.append(Finding(where, f"cannot be read: {problem.what}{place}"))
         findings += _rejected(tally, split, where)
         findings += [
             Finding(where, f"counts differ: {difference}") for difference in tally.miscounts(split)
@@ -120,37 +124,6 @@ def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
         return None  # What stops the reader is reported where the files are read.
 
 
-def _inside(path: Any, folder: Path) -> str:
-    return str(path.relative_to(folder).as_posix())
-
-
-def _read(
-    dataset: Dataset,
-    files: Sequence[Path],
-    split: Split,
-    tally: Tally,
-    survey: Survey,
-    where: str,
-    *,
-    first: bool,
-) -> Iterator[Finding]:
-    """Read a split into the tally; yield what stops the reader, and the splits left empty."""
-    documents: dict[str, set[int]] = {}
-    try:
-        items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=first)
-        for _, record in tally.read(survey.noted(items)):
-            if dataset.split_by_hash:
-                name = record.source_id or record.text
-                hashed_split = hashing.share_of(name, dataset.split_by_hash)
-                documents.setdefault(hashed_split, set()).add(
-                    xxhash.xxh3_64_intdigest(name.encode())
-                )
-    except PipelineError as problem:
-        place = f" ({problem.where})" if problem.where else ""
-        yield Finding(where, f"cannot be read: {problem.what}{place}")
-    yield from _unparted(dataset, tally, documents, where)
-
-
 def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
     """Yield one finding per reason, unless the edition declares this number of rejects."""
     if split.counts.get("rejects") == len(tally.rejects):
@@ -171,18 +144,6 @@ def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
     lost = tally.counts["without_offset:not_in_text"]
     if lost > most * max(tally.mentions, 1):
         yield Finding(where, f"{lost:,} of {tally.mentions:,} mentions are not in their text")
-
-
-def _unparted(
-    dataset: Dataset, tally: Tally, documents: dict[str, set[int]], where: str
-) -> Iterator[Finding]:
-    """Yield a finding if `split_by_hash` leaves splits empty although there are many records."""
-    empty = [name for name in dataset.split_by_hash if name not in documents]
-    if empty and tally.counts["kept"] >= _FEW:
-        kept, document_count = tally.counts["kept"], sum(map(len, documents.values()))
-        problem = f"split_by_hash leaves {' and '.join(empty)} empty"
-        why = f"a document is never torn apart, and {kept:,} records are of {document_count:,}"
-        yield Finding(where, f"{problem}: {why}")
 
 
 def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:

@@ -133,18 +133,17 @@ def chosen(
             where=where,
             todo="name what is annotated, as in --option only_label=gene",
         )
-    if rival := next((trial for trial in others if _second_tags(best, trial)), None):
-        raise RawFileError(
-            "two columns hold tags of the same labels, which may be layers of annotation, or a "
-            f"model's answers beside gold:\n  {summary(best)}\n  {summary(rival)}\n"
-            f"  the first rows: {advice.first_row(files)}",
-            where=where,
-            todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
-        )
     unlike = [trial for trial in others if not same(trial, best)]
-    if rival := next((trial for trial in unlike if _close(best, trial)), None):
+    second_tags = next((trial for trial in others if _second_tags(best, trial)), None)
+    if rival := second_tags or next((trial for trial in unlike if _close(best, trial)), None):
+        what = (
+            "two columns hold tags of the same labels, which may be layers of annotation, or a "
+            "model's answers beside gold"
+            if second_tags
+            else "two readings fit equally well"
+        )
         raise RawFileError(
-            f"two readings fit equally well:\n  {summary(best)}\n  {summary(rival)}\n"
+            f"{what}:\n  {summary(best)}\n  {summary(rival)}\n"
             f"  the first row: {advice.first_row(files)}",
             where=where,
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
@@ -178,15 +177,9 @@ def _key(record: Record) -> tuple[Any, ...]:
 def _second_tags(best: Trial, other: Trial) -> bool:
     """Whether the other trial reads another column, with the same labels at other places."""
     readers = (best.dataset.reader, other.dataset.reader)
-    if (
-        any(reader["name"] != "columns" for reader in readers)
-        or other.quality < best.quality - _NEAR
-    ):
+    if {reader["name"] for reader in readers} != {"columns"} or "layers" in readers[0]:
         return False
-    if (
-        len({str(reader.get("scheme", "IOB2")) for reader in readers} & {"IO"})
-        or "layers" in readers[0]
-    ):
+    if other.quality < best.quality - _NEAR or "IO" in {r.get("scheme") for r in readers}:
         return False
     ours, theirs = (evidence.labels_in(t.found.records)["entity"] for t in (best, other))
     spans, others = (

@@ -215,7 +215,7 @@ def declared(
     tables = naming.prepared(survey, dataset.language, names or {})
     labels = msgspec.convert(tables, catalog.Labels)
     asked = {s: n for s, n in survey.signatures.items() if s[1] not in labels.no_relation}
-    tasks = _tasks(survey, asked)
+    tasks = survey.tasks(labels.no_relation)
     if not tasks:
         # If all other rows were rejected, only rows without annotations are left.
         problem = best.found.problem
@@ -228,17 +228,17 @@ def declared(
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():
         signatures.setdefault(label, []).append((head, tail))
+    # The files may repeat a text for each of its annotations.
+    mentions = dataset.reader.get("entities", {})
+    one_a_row = bool(asked or survey.roles) or mentions.get("at", "-") == ""
     full = msgspec.structs.replace(
         dataset,
         tasks=tasks,
         labels=labels,
         roles={event: sorted(roles) for event, roles in sorted(survey.roles.items())},
         signatures=signatures,
-        one_annotation_per_row=_repeated(
-            survey,
-            pairs=bool(asked or survey.roles)
-            or dataset.reader.get("entities", {}).get("at", "-") == "",
-        ),
+        one_annotation_per_row=one_a_row
+        and survey.single == survey.records > survey.distinct_texts,
         split_by_hash=_HASHED if [*splits] == ["all"] else {},
     )
     full.splits = {
@@ -249,24 +249,6 @@ def declared(
         for split, paths in splits.items()
     }
     return full
-
-
-def _repeated(survey: Survey, *, pairs: bool) -> bool:
-    """Whether the files repeat a text for each of its annotations."""
-    return pairs and survey.single == survey.records > survey.distinct_texts
-
-
-def _tasks(survey: Survey, asked: Mapping[Any, int]) -> list[str]:
-    """Return the tasks that the annotations allow."""
-    typed = asked and all(head and tail for head, _, tail in asked)
-    tasks = ["NER"] if survey.free else []
-    tasks += ["RE"] if asked else []
-    tasks += ["SPO", "KG"] if typed and "NER" not in tasks else []
-    has_roles = any(survey.roles.values())
-    if survey.roles:
-        tasks += [*(["EE"] if has_roles else []), *(["EET"] if survey.triggers else [])]
-        tasks += ["EEA"] if has_roles else []
-    return tasks
 
 
 def places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:

@@ -163,12 +163,9 @@ def _odd_mentions(records: Sequence[Record]) -> str | None:
         covered += sum(i in taken for i in solid)
         everything += len(solid)
     if covered > _DENSE * everything:
-        return f"nearly all of the text is annotated, with {_some(Counter(_labels(records)))}"
+        labels = Counter(m.label for _, m in labeled if m.label is not None)
+        return f"nearly all of the text is annotated, with {_some(labels)}"
     return None
-
-
-def _labels(records: Sequence[Record]) -> Iterable[str]:
-    return (m.label for r in records for m in r.mentions if m.label is not None)
 
 
 def _some(labels: Counter[str]) -> str:

@@ -35,7 +35,6 @@ _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
 _NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
-_EXCEPTION: Final = re.compile(r"(\w+Error): (.*)", re.DOTALL)
 _NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
 _FAILURES: Final = (
     PipelineError,
@@ -98,10 +97,11 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
             if broken[0] in _NO_LOSS:
                 continue
             reasons[broken[0]] += 1
-            first.setdefault(broken[0], ": ".join(in_words(part) for part in broken if part))
+            first.setdefault(broken[0], ": ".join(filter(None, broken)))
             lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as problem:
-        message = problem.what if isinstance(problem, PipelineError) else in_words(problem)
+        other = "the rows have another shape"
+        message = problem.what if isinstance(problem, PipelineError) else other
         return Fit(records, problem=message)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
@@ -116,17 +116,6 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
         next(iter(problems), ""),
         evidence.doubt(records, sentences=dataset.reader["name"] in _OF_SENTENCES),
     )
-
-
-def in_words(problem: Exception | str) -> str:
-    """Return a problem without the name of its exception, which means nothing to a user."""
-    text = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
-    match = _EXCEPTION.match(text)
-    if not match:
-        return text
-    if match[1] == "KeyError":
-        return f"there is no field {match[2]}"
-    return "the row has another shape" if match[1] != "ValueError" else match[2]
 
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:

@@ -23,12 +23,7 @@ def tasks(folder: Path, survey: Survey) -> tuple[str, ...]:
     above = folder.resolve().parent.name
     if above in TASKS:
         return (above,)
-    tasks: list[str] = ["NER"] if survey.free else []
-    if survey.signatures:
-        typed = all(head and tail for head, _, tail in survey.signatures)
-        tasks += ["RE", "SPO", "KG"] if typed else ["RE"]
-    if survey.labels["event"]:
-        tasks += ["EE", "EET", "EEA"] if survey.labels["role"] else ["EET"]
+    tasks = survey.tasks() or (["EET"] if survey.labels["event"] else [])
     if not tasks:
         raise RawFileError(
             "no annotation anywhere in these files",

@@ -455,28 +455,17 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
         return
     table: Options = {"at": listing.path, "label": label}
     if trigger is not None:
-        inside = [i.get(trigger) for _, i in objects]
-        nested = any(isinstance(value, dict) for value in inside)
-        table["trigger"] = _span(
-            Items(
-                listing.path,
-                [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)],
-            )
-            if nested
-            else flat,
-            {"at": trigger} if nested else {"text": trigger},
-            "trigger",
-        )
+        inside = [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)]
+        place = {"at": trigger} if inside else {"text": trigger}
+        nested = Items(listing.path, inside) if inside else flat
+        table["trigger"] = _span(nested, place, "trigger")
     if arguments is not None:
         parts = [
             (t, a) for t, i in objects for a in (i.get(arguments) or ()) if isinstance(a, dict)
         ]
         if parts and (role := _named("role", {k for _, a in parts for k in a})):
-            table["arguments"] = {
-                "at": arguments,
-                "role": role,
-                **_span(Items(arguments, parts), {}, "argument", {role}),
-            }
+            span = _span(Items(arguments, parts), {}, "argument", {role})
+            table["arguments"] = {"at": arguments, "role": role, **span}
     yield float(len(objects) * 2), table
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.adding.excerpts import head_of
 from pipeline.errors import DeclarationError, FetchError, RawFileError
+from pipeline.readers._source import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,20 +35,6 @@ _ABOUT: Final = re.compile(
 _NO_DATA: Final = frozenset({".md", ".py", ".pdf", ".html", ".png", ".jpg", ".yaml", ".yml", ".sh"})
 #: First bytes of the binary files that readers open: gzip, zip, Parquet, Arrow.
 _READ: Final = (b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
-#: First bytes -> (what it is, what to do).
-_BINARY: Final = {
-    b"BZh": ("packed with bzip2", "unpack it with `bunzip2 -k FILE`"),
-    b"\xfd7zXZ\x00": ("packed with xz", "unpack it with `unxz -k FILE`"),
-    b"(\xb5/\xfd": ("packed with zstd", "unpack it with `unzstd FILE`"),
-    b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
-    b"Rar!": ("a rar archive", "unpack it"),
-    b"%PDF": ("a PDF document", "annotations are wanted, in text"),
-    b"\xd0\xcf\x11\xe0": ("an old Office document", "save it as CSV or text"),
-    b"SQLite format 3": ("an SQLite database", "export its table as CSV"),
-    b"\x80\x04": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
-    b"\x80\x05": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
-    b"\x89PNG": ("a picture", "annotations are wanted, in text"),
-}
 _NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
@@ -171,10 +158,7 @@ def refuse_binary(path: Path) -> None:
     head = head_of(path)
     if head.startswith(_READ) and not (head.startswith(_READ[0]) and tarfile.is_tarfile(path)):
         return
-    for start, (what, todo) in _BINARY.items():
-        if head.startswith(start):
-            named = todo.replace("FILE", path.name).replace("NEW", f"{path.stem}.jsonl")
-            raise RawFileError(f"this file is {what}", where=path, todo=named)
+    next(opened(path))
     if tarfile.is_tarfile(path):
         raise RawFileError(
             "this is a tar archive", where=path, todo=f"unpack it with `tar xf {path.name}`"

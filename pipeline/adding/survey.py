@@ -12,7 +12,7 @@ from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, Reject, violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 #: How many texts are kept to detect the language.
 _TEXTS: Final = 1000
@@ -91,3 +91,15 @@ class Survey:
             if m.label is not None:
                 self.labels["entity"][m.label] += 1
                 self.free += m.start is not None or m.discontinuous or i not in used
+
+    def tasks(self, no_relation: Collection[str] = ()) -> list[str]:
+        """Return the tasks that the annotations allow, relations of these labels left out."""
+        asked = [signature for signature in self.signatures if signature[1] not in no_relation]
+        typed = asked and all(head and tail for head, _, tail in asked)
+        tasks = ["NER"] if self.free else []
+        tasks += ["RE"] if asked else []
+        tasks += ["SPO", "KG"] if typed and not self.free else []
+        has_roles = any(self.roles.values())
+        tasks += ["EE"] if has_roles else []
+        tasks += ["EET"] if self.triggers else []
+        return [*tasks, *(["EEA"] if has_roles else [])]

@@ -65,7 +65,7 @@ def counts(draft: Draft) -> Iterator[str]:
         yield f"{split}: {held or 'no record'}"
         reasons: dict[str, list[str]] = {}
         for reject in survey.rejects[split]:
-            words = fitting.in_words(reject.detail or reject.excerpt)
+            words = reject.detail or reject.excerpt
             # A row that its field marks as not gold is grouped by that field: answer is 'reject'.
             reason = words if reject.reason == "not_gold" else f"{reject.reason}: {words}"
             key = reason if reject.reason == "not_gold" else reject.reason

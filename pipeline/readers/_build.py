@@ -7,15 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers import _tags
-from pipeline.readers._form import LISTS
 from pipeline.readers._paths import Item, RowError, lister
+from pipeline.readers._rows import LISTS
 from pipeline.readers._source import EXCERPT, items, label_of, whole
 from pipeline.readers._text import Text
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 if TYPE_CHECKING:
-    from pipeline.readers._form import Form, List
     from pipeline.readers._paths import Path
+    from pipeline.readers._rows import Form, List
 
 #: The key of the tail among the slots of an object that has several.
 _VALUE: Final = "@value"

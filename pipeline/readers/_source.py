@@ -34,12 +34,21 @@ _SCAN: Final = json.JSONDecoder().raw_decode
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
-#: What is in files that are not read.
+#: Bytes at the start of files that are not read -> (what such a file is, what to do).
 _OTHERS: Final = {
-    b"[Content_Types].xml": "a file of an office program",
-    b"\x00ustar": "a tar archive",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"%PDF-": "a PDF",
+    b"[Content_Types].xml": ("a file of an office program", "save it as CSV or text"),
+    b"\xd0\xcf\x11\xe0": ("a file of an office program", "save it as CSV or text"),
+    b"\x00ustar": ("a tar archive", "unpack it with `tar xf FILE`"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
+    b"Rar!": ("a rar archive", "unpack it"),
+    b"BZh": ("packed with bzip2", "unpack it with `bunzip2 -k FILE`"),
+    b"\xfd7zXZ\x00": ("packed with xz", "unpack it with `unxz -k FILE`"),
+    b"(\xb5/\xfd": ("packed with zstd", "unpack it with `unzstd FILE`"),
+    b"%PDF-": ("a PDF", "annotations are wanted, in text"),
+    b"SQLite format 3": ("an SQLite database", "export its table as CSV"),
+    b"\x80\x04": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
+    b"\x80\x05": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
+    b"\x89PNG": ("a picture", "annotations are wanted, in text"),
 }
 _ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **BRACKETS}
 
@@ -70,8 +79,11 @@ def opened(path: Path) -> Iterator[tuple[str, Any]]:
         stream = BufferedReader(stream, HEAD)
     with stream:
         head = stream.peek(HEAD)
-        if kind := next((words for mark, words in _OTHERS.items() if mark in head[:300]), None):
-            raise RawFileError(f"this is {kind}", where=path, todo="unpack it, or save it as text")
+        for mark, (kind, todo) in _OTHERS.items():
+            # Archives have their marks further inside.
+            if head.startswith(mark) or (len(mark) > 5 and mark in head[:300]):
+                todo = todo.replace("FILE", path.name)  # noqa: PLW2901
+                raise RawFileError(f"this is {kind}", where=path, todo=todo)
         if head.startswith(_GZIP):
             yield path.name, BufferedReader(gzip.GzipFile(fileobj=stream), HEAD)
         elif head.startswith(_ZIP):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers._paths import RowError
@@ -13,8 +13,8 @@ from pipeline.records import Mention
 from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
-    from pipeline.readers._form import Form
     from pipeline.readers._paths import Item
+    from pipeline.readers._rows import Form
 
 _SPELLED_LINE_END: Final = "\\r\\n"
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
@@ -133,6 +133,22 @@ class Text:
             if any(text[cut - 1].isalnum() and text[cut].isalnum() for cut in cuts):
                 return True
         return False
+
+
+def joined_passages(passages: Iterable[tuple[Any, Any]]) -> str:
+    """The text of (offset, passage): blanks fill what is between them.
+
+    Raises RowError where passages overlap, for no offset could be trusted then.
+    """
+    text = ""
+    for offset, passage in passages:
+        if not isinstance(passage, str):
+            raise RowError(f"a passage is no string: {passage!r:.60}")
+        if whole(offset) < len(text):
+            problem = f"a passage begins at {offset}, in the one before it"
+            raise RowError(f"{problem}: the offsets may be of bytes")
+        text = f"{text:{offset}}{passage}"
+    return text
 
 
 def as_written(text: str, name: str, fold: Callable[[str], str]) -> str:

@@ -72,7 +72,7 @@ def _documents(files: Files, _: object) -> Rows:
         try:
             root = fromstring(markup)
         except (ET.ParseError, DefusedXmlException, LookupError, ValueError) as problem:
-            detail = f"{type(problem).__name__}: {problem}"[:EXCERPT]
+            detail = f"no sound XML: {problem}"[:EXCERPT]
             excerpt = decode(markup)[:EXCERPT]
             yield name, Item(Reject(name, "malformed_document", detail, excerpt, source_id=name))
         else:

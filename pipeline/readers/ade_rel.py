@@ -12,25 +12,13 @@ since the rows do not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.readers._options import Files, Found, Table
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
 _COLUMNS: Final = 8
-
-
-class _Row(NamedTuple):
-    """One row; the offsets count in the document."""
-
-    origin: str
-    document: str
-    sentence: str
-    tail: str
-    tail_start: int
-    head: str
-    head_start: int
 
 
 class Options(Table, frozen=True):
@@ -42,32 +30,31 @@ class Options(Table, frozen=True):
 def read(files: Files, options: Options) -> Found:
     """Yield one record per row; rows of the same sentence complete each other."""
     for file in files:
-        rows = [_row(origin, line) for origin, line in lines(file) if line.strip()]
+        rows = [(origin, line, line.split("|")) for origin, line in lines(file) if line.strip()]
         bases: dict[tuple[str, str], set[int]] = {}
-        for row in rows:
-            if isinstance(row, _Row):
-                key, row_bases = row[1:3], _bases(row)
-                bases[key] = bases[key] & row_bases if key in bases else row_bases
-        for row in rows:
-            yield (
-                row if isinstance(row, Reject) else _record(row, bases[row[1:3]], options.relation)
-            )
+        for cells in (cells for *_, cells in rows if not _fault(cells)):
+            key = cells[0], cells[1]
+            bases[key] = bases.get(key, _bases(cells)) & _bases(cells)
+        for origin, line, cells in rows:
+            if fault := _fault(cells):
+                yield Reject(origin, "malformed_record", fault, line[:EXCERPT], relations=1)
+            else:
+                yield _record(origin, cells, bases[cells[0], cells[1]], options.relation)
 
 
-def _row(origin: str, line: str) -> _Row | Reject:
-    columns = line.split("|")
-    places = [columns[i] for i in (3, 4, 6, 7)] if len(columns) == _COLUMNS else []
-    if not places or not all(p.isascii() and p.isdigit() and len(p) < 10 for p in places):
-        why = f"{len(columns)} columns" if not places else f"offsets {places}"
-        return Reject(origin, "malformed_record", why, line[:EXCERPT], relations=1)
-    document, sentence, tail, _, _, head, _, _ = columns
-    return _Row(origin, document, sentence, tail, int(places[0]), head, int(places[2]))
+def _fault(cells: list[str]) -> str:
+    """What is wrong with the cells of a row."""
+    places = [cells[i] for i in (3, 4, 6, 7)] if len(cells) == _COLUMNS else []
+    if places and all(p.isascii() and p.isdigit() and len(p) < 10 for p in places):
+        return ""
+    return f"offsets {places}" if places else f"{len(cells)} columns"
 
 
-def _bases(row: _Row) -> set[int]:
-    """Where the sentence may begin in the document, by this row's mentions."""
-    head = {row.head_start - i for i in _places(row.sentence, row.head)}
-    return head & {row.tail_start - i for i in _places(row.sentence, row.tail)}
+def _bases(cells: list[str]) -> set[int]:
+    """Where the sentence may begin in the document, by the mentions of this row."""
+    _, sentence, tail, tail_start, _, head, head_start, _ = cells
+    by_head = {int(head_start) - place for place in _places(sentence, head)}
+    return by_head & {int(tail_start) - place for place in _places(sentence, tail)}
 
 
 def _places(sentence: str, mention: str) -> Iterator[int]:
@@ -77,25 +64,21 @@ def _places(sentence: str, mention: str) -> Iterator[int]:
         start = sentence.find(mention, start + 1)
 
 
-def _record(row: _Row, bases: set[int], relation: str) -> Record | Reject:
+def _record(origin: str, cells: list[str], bases: set[int], relation: str) -> Record | Reject:
+    document, sentence, tail, tail_start, _, head, head_start, _ = cells
     if not bases:
-        why = f"no place of the sentence puts {row.head!r} and {row.tail!r} where the offsets say"
-        excerpt = row.sentence[:EXCERPT]
-        return Reject(row.origin, "offset_mismatch", why[:EXCERPT], excerpt, relations=1)
-    base = next(iter(bases)) if len(bases) == 1 else None
-    text = row.sentence.strip()
-    lead = len(row.sentence) - len(row.sentence.lstrip())
-    mentions = [
-        _mention(row.head, row.head_start, base, lead),
-        _mention(row.tail, row.tail_start, base, lead),
-    ]
-    relations = [Relation(relation, 0, 1)]
-    return Record(text, row.origin, mentions, relations, source_id=row.document)
+        why = f"no place of the sentence puts {head!r} and {tail!r} where the offsets say"
+        excerpt = sentence[:EXCERPT]
+        return Reject(origin, "offset_mismatch", why[:EXCERPT], excerpt, relations=1)
+    lead = len(sentence) - len(sentence.lstrip())
+    begin = next(iter(bases)) + lead if len(bases) == 1 else None
+    mentions = [_mention(head, int(head_start), begin), _mention(tail, int(tail_start), begin)]
+    return Record(sentence.strip(), origin, mentions, [Relation(relation, 0, 1)], (), document)
 
 
-def _mention(raw: str, start: int, base: int | None, lead: int) -> Mention:
-    """The mention without the blanks that a few rows have at its ends."""
-    if base is None:
+def _mention(raw: str, start: int, begin: int | None) -> Mention:
+    """The mention in a text that begins at `begin`, without the blanks that a few rows have."""
+    if begin is None:
         return Mention(raw.strip())
-    start += len(raw) - len(raw.lstrip()) - base - lead
+    start += len(raw) - len(raw.lstrip()) - begin
     return Mention(raw.strip(), start, start + len(raw.strip()))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.readers._options import Table
 from pipeline.readers._paths import RowError, listed
@@ -41,37 +41,27 @@ class Options(Table, frozen=True):
     annotators: str = "first"
 
 
-class _Answer(NamedTuple):
-    """What a user answered; `status` may be unknown."""
-
-    value: Any
-    user: str
-    status: str | None
-
-
 def _answered(origin: str, row: Any, options: Options) -> Iterator[tuple[str, Any]]:
     """A row for each submitted answer to the question, a reject for any other."""
     for number, record in enumerate(_records(row), start=1):
         place = origin if record is row else f"{origin}#{number}"
         answers = questions(record).get(_question(record, options), [])
         fields = record.get("fields") or record
-        submitted = [answer for answer in answers if answer.status in (None, "submitted")]
+        submitted = [answer for answer in answers if answer.get("status") in (None, "submitted")]
         for answer in answers:
             if answer not in submitted:
-                detail = f"the answer of {answer.user} is {answer.status}"
+                detail = f"the answer of {answer.get('user_id')} is {answer.get('status')}"
                 yield place, Reject(place, "not_gold", detail, records=0)
         if not submitted:
             yield place, Reject(place, "unlabelled", "no answer about spans", str(record)[:EXCERPT])
         for answer in submitted:
-            yield (
-                place,
-                {
-                    "text": fields.get(options.text),
-                    "spans": answer.value,
-                    "annotator": answer.user,
-                    "id": record.get("id"),
-                },
-            )
+            row_of_answer = {
+                "text": fields.get(options.text),
+                "spans": answer.get("value"),
+                "annotator": str(answer.get("user_id")),
+                "id": record.get("id"),
+            }
+            yield place, row_of_answer
 
 
 def _records(row: Any) -> list[Any]:
@@ -85,21 +75,25 @@ def _records(row: Any) -> list[Any]:
     return inner if by_id else [row]
 
 
-def questions(record: dict[str, Any]) -> dict[str, list[_Answer]]:
-    """Question -> its answers; none in a row that is no record of Argilla."""
-    answers_by_question: dict[str, list[_Answer]] = {}
+def questions(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Question -> its answers: value, user_id, and status where it is known.
+
+    There are none in a row that is no record of Argilla.
+    """
     nested = record.get("responses")
-    for name, answers in nested.items() if isinstance(nested, dict) else ():
-        valid = [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else []
-        answers_by_question[name] = [
-            _Answer(a.get("value"), str(a.get("user_id")), a.get("status")) for a in valid
-        ]
+    answers_by_question: dict[str, list[dict[str, Any]]] = {
+        name: [answer for answer in answers if isinstance(answer, dict)]
+        for name, answers in (nested.items() if isinstance(nested, dict) else ())
+        if isinstance(answers, list)
+    }
     for key in (key for key in record if key.endswith(_FLAT)):
         values = record[key] or []
         users = record.get(f"{key}.users") or [None] * len(values)
         states = record.get(f"{key}.status") or [None] * len(values)
-        answers = zip(values, map(str, users), states, strict=True)
-        answers_by_question[key.removesuffix(_FLAT)] = [_Answer(*answer) for answer in answers]
+        answers_by_question[key.removesuffix(_FLAT)] = [
+            {"value": value, "user_id": user, "status": status}
+            for value, user, status in zip(values, users, states, strict=True)
+        ]
     return answers_by_question
 
 
@@ -107,7 +101,9 @@ def _question(record: dict[str, Any], options: Options) -> str:
     """The question that is asked for, or the one that was answered with spans, if it is certain."""
     every = questions(record)
     names = [
-        name for name, answers in every.items() if answers and all(_spans(a.value) for a in answers)
+        name
+        for name, answers in every.items()
+        if answers and all(_spans(a.get("value")) for a in answers)
     ]
     if options.question or len(names) < 2:
         return options.question or "".join(names)

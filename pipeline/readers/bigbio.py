@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
-from pipeline.readers._passages import joined
+from pipeline.readers._text import joined_passages
 from pipeline.readers.json_rows import shaped
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def _with_text(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
     passages = [(p["offsets"][0][0], p["text"][0]) for p in row["passages"]]
-    yield origin, {**row, "text": joined(passages)}
+    yield origin, {**row, "text": joined_passages(passages)}
 
 
 read, unread_fields = shaped("bigbio", _with_text)

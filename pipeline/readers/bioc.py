@@ -28,9 +28,9 @@ from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import RawFileError
 from pipeline.readers._options import Files, Joined, Rows
-from pipeline.readers._passages import joined
 from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import files_in, json_document, read_bytes
+from pipeline.readers._text import joined_passages
 from pipeline.readers.json_rows import shaped
 
 _TODO = "check the file, or the reader: it reads BioC in XML and JSON"
@@ -87,7 +87,7 @@ def _row(origin: str, document: Any, options: Options) -> Rows:
     """A document as a row with a text, its annotations and its relations of two nodes."""
     passages, kind = document["passages"], options.type
     parts = [part for passage in passages for part in (passage, *passage.get("sentences", []))]
-    text = joined((p.get("offset"), p["text"]) for p in parts if p.get("text"))
+    text = joined_passages((p.get("offset"), p["text"]) for p in parts if p.get("text"))
     entities = [_entity(a, kind, text) for part in parts for a in part.get("annotations", [])]
     relations = []
     for relation in (r for part in (document, *parts) for r in part.get("relations", [])):

@@ -53,6 +53,10 @@ class Options(Tagged, frozen=True):
     comment: str = ""
     #: The token is the first group of this pattern, which must match all of its cell.
     token_pattern: str = ""
+    #: Rows whose first cell matches this pattern are passed over.
+    passed_over: str = ""
+    #: In a cell of several features, as in a=b|c=d, the tag is the value of this one; "_" is O.
+    feature: str = ""
     #: Tokens are written as in OntoNotes: -LRB- for a bracket, /. for a full stop.
     treebank: bool = False
     #: Rows may have more cells than the first one.
@@ -127,6 +131,8 @@ def record(sentence: Sentence, options: Options, width: int) -> Record | Reject:
                 sound.append(row)
     tokens = [row[columns[0]] for row in sound]
     tags = [[row[column].strip(BLANK) for row in sound] for column in columns[1:]]
+    if options.feature:
+        tags = [[_feature(cell, options.feature) for cell in layer] for layer in tags]
     if options.treebank:
         tokens = [*map(ontonotes_word, tokens)]
     if options.token_pattern:
@@ -144,6 +150,13 @@ def record(sentence: Sentence, options: Options, width: int) -> Record | Reject:
     spans = [span for layer in layers for span in layer if isinstance(span, tuple)]
     mentions = _tags.mentions(spans, text, tokens, starts)
     return Record(text, sentence.rows[0][0], mentions, source_id=sentence.document)
+
+
+def _feature(cell: str, name: str) -> str:
+    """The tag in a cell of features; a cell without any is the tag."""
+    features = dict(part.partition("=")[::2] for part in cell.split("|"))
+    tag = features.get(name, "_") if "=" in cell else cell
+    return "O" if tag == "_" else tag
 
 
 def _fault(row: list[str], options: Options, needed: int, most: int) -> tuple[str, str] | None:
@@ -173,7 +186,7 @@ def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
     document, number = None, 0
     rows: list[tuple[str, list[str]]] = []
     marker, comment, first = options.document_marker, options.comment, options.header
-    new, sentence = options.sentence_column, ""
+    new, sentence, passed_over = options.sentence_column, "", options.passed_over
     for place, row in cells(
         file, options.separator, quoted=options.quoted, encoding=options.encoding
     ):
@@ -196,7 +209,7 @@ def _sentences(file: Path, options: Options) -> Iterator[Sentence]:
         if mark is not None:
             number += 1
             document = mark.removeprefix(marker).strip() or f"{file.name}#{number}"
-        elif row:
+        elif row and not (passed_over and re.fullmatch(passed_over, row[0])):
             rows.append((place, row))
     if rows:
         yield Sentence(rows, document)

@@ -36,12 +36,11 @@ from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
-from pipeline.readers._form import Form
-from pipeline.readers._pair_marks import unmarked_row
+from pipeline.readers._cells import table_rows
+from pipeline.readers._marks import unmarked_row
 from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
-from pipeline.readers._rows import Arguments, Layout, Options, Span
+from pipeline.readers._rows import Arguments, Form, Layout, Options, Span
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
-from pipeline.readers._table_rows import table_rows
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
 

@@ -4,8 +4,6 @@ r"""A sentence with one marked pair, its relation on the next line: SemEval-2010
     Product-Producer(e2,e1)                     org:top_members/employees(e2,e1)
     Comment: the smith is the producer
 
-    with one_row (COAE2016): <e1>林舟</e1>毕业于<e2>江州大学</e2>,后来回到母校任教。<TAB>cr16
-
 The last two lines of a block are a comment (or nothing) and nothing. "(e1,e2)" says that e1 is the
 head, "(e2,e1)" that e2 is; a label without either is no relation, or one that reads from e1 to e2.
 The outer quotation marks are cut, inner ones stay. Where the tags are words of their own, each goes
@@ -14,33 +12,21 @@ with one of its blanks; where they are glued to the text, nothing is put in thei
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from pipeline.readers._options import Files, Found, Table
-from pipeline.readers._source import EXCERPT, lines, trimmed
+from pipeline.readers._marks import directed, unpaired
+from pipeline.readers._options import Files, Found
+from pipeline.readers._paths import RowError
+from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
 
-_TAG: Final = re.compile("(</?e[12]>)")
+_MARKS: Final = ("<e1>", "</e1>", "<e2>", "</e2>")
 _COMMENT: Final = "Comment:"
 
 
-class Options(Table, frozen=True):
-    """Where the label stands."""
-
-    #: The relation stands behind a tab in the row of its sentence.
-    one_row: bool = False
-
-
-def read(files: Files, options: Options) -> Found:
-    """Yield one record per block or row; those of the same sentence complete each other."""
+def read(files: Files) -> Found:
+    """Yield one record per block; those of the same sentence complete each other."""
     for file in files:
-        if options.one_row:
-            rows = ((at, line.rpartition("\t")) for at, line in lines(file) if line.strip())
-            for origin, (marked, _, label) in rows:
-                missing = Reject(origin, "missing_label", "", (marked or label)[:EXCERPT])
-                yield pair(origin, marked, label.strip()) if marked and label.strip() else missing
-            continue
         sentence: tuple[str, str] | None = None
         for origin, line in lines(file):
             if sentence is None:
@@ -68,20 +54,11 @@ def _block(origin: str, line: str, label: str) -> Record | Reject:
 
 def pair(origin: str, marked: str, label: str) -> Record | Reject:
     """The record of a marked sentence and its label, directed or not."""
-    pieces = _TAG.split(marked.strip())
-    text, at = pieces[0], {}
-    for tag, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        at[tag] = len(text)
-        text += piece[1:] if piece[:1] == " " and text[-1:] in ("", " ") else piece
-    if len(pieces) != 9 or len(at) != 4:
-        why = f"tags are {' '.join(pieces[1::2]) or 'missing'}"
-        return Reject(origin, "malformed_tags", why, marked[:EXCERPT], relations=1)
-    text = text.rstrip()
+    try:
+        text, ends = unpaired(marked, _MARKS)
+    except RowError as problem:
+        return Reject(origin, problem.reason, str(problem), marked[:EXCERPT], relations=1)
     # An empty mention is for `normalize` to reject.
-    spans = [trimmed(text, at[f"<{end}>"], at[f"</{end}>"]) for end in ("e1", "e2")]
-    mentions = [Mention(text[start:stop], start, stop) for start, stop in spans]
-    head, tail = 0, 1
-    if label.endswith("(e2,e1)"):
-        head, tail = tail, head
-    bare = label.removesuffix("(e1,e2)").removesuffix("(e2,e1)")
-    return Record(text, origin, mentions, [Relation(bare, head, tail)])
+    mentions = [Mention(text[start:end], start, end) for start, end in ends]
+    name, turned = directed(label, _MARKS)
+    return Record(text, origin, mentions, [Relation(name, int(turned), int(not turned))])

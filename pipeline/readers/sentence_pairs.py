@@ -42,30 +42,27 @@ def read(files: Files, options: Options) -> Found:
         if not file.name.startswith(("relation2id", "sent_relation")):
             for origin, line in lines(file):
                 if line.strip():
-                    yield _record(origin, line, labels, names, options.language)
+                    cells = line.split("\t")
+                    _, numbers = labels.pop(cells[0], ("", []))
+                    yield _record(origin, cells, numbers, names, options.language)
     for origin, numbers in labels.values():
         yield Reject(origin, "missing_sentence", records=0, relations=len(numbers))
 
 
 def _record(
-    origin: str,
-    line: str,
-    labels: dict[str, tuple[str, list[str]]],
-    names: dict[str, str],
-    language: str,
+    origin: str, cells: list[str], numbers: list[str], names: dict[str, str], language: str
 ) -> Record | Reject:
-    """The record of a row of sentences; its relations are taken out of `labels`."""
-    columns = line.split("\t")
-    _, numbers = labels.pop(columns[0], ("", []))
-    if len(columns) != 4:
-        why = f"{len(columns)} of 4 columns"
-        return Reject(origin, "malformed_record", why, line[:EXCERPT], relations=len(numbers))
+    """The record of a row of sentences; `numbers` are those of its relations."""
+    excerpt, lost = "\t".join(cells)[:EXCERPT], len(numbers)
+    if len(cells) != 4:
+        why = f"{len(cells)} of 4 columns"
+        return Reject(origin, "malformed_record", why, excerpt, relations=lost)
     if not numbers:
-        return Reject(origin, "missing_label", columns[0], line[:EXCERPT])
+        return Reject(origin, "missing_label", cells[0], excerpt)
     if unknown := [n for n in numbers if n not in names]:
         why = f"no relation has the number {unknown[0]}"
-        return Reject(origin, "unknown_number", why, line[:EXCERPT], relations=len(numbers))
-    _, head, tail, sentence = columns
+        return Reject(origin, "unknown_number", why, excerpt, relations=lost)
+    _, head, tail, sentence = cells
     tokens = sentence.split()
     text, starts = join_tokens(tokens, language)
     # A name loses its blanks like the sentence, to be found in it.

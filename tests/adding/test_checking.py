@@ -307,17 +307,3 @@ def test_offsets_that_cut_words_are_a_finding(tmp_path, shift, told):
 
     words = "only 0% of the mentions begin and end where words do: the offsets look counted from 1"
     assert [line.startswith(f"toy/train: {words}") for line in lines] == [True] * told
-
-
-@pytest.mark.parametrize(("ids", "empty"), [(1, "dev and test"), (100, "")])
-def test_splits_that_get_no_document_are_a_finding(tmp_path, ids, empty):
-    text = DECLARATION.replace('name = "columns"', 'name = "span_json"')
-    dataset = declared(tmp_path, "split_by_hash = { train = 80, dev = 10, test = 10 }\n" + text)
-    span = {"start": 0, "end": 3, "label": "PER"}
-    rows = [{"id": f"d{n % ids}", "text": f"Ada {n}", "entities": [span]} for n in range(100)]
-    dataset.reader["source_id"] = "id"
-
-    lines = found(dataset, tmp_path, all=("\n".join(map(json.dumps, rows)), {}))
-
-    why = "a document is never torn apart, and 100 records are of 1"
-    assert lines == [f"toy/all: split_by_hash leaves {empty} empty: {why}"] * bool(empty)

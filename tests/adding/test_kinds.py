@@ -447,41 +447,6 @@ REFUSED = {
         "no reader fits",
         "convert the files",
     ),
-    "questions and answers": (
-        "train.json",
-        json.dumps(
-            {
-                "data": [
-                    {
-                        "title": "a",
-                        "paragraphs": [
-                            {
-                                "context": f[0],
-                                "qas": [
-                                    {
-                                        "question": "Who?",
-                                        "answers": [{"text": f[1], "answer_start": 8}],
-                                    }
-                                ],
-                            }
-                        ],
-                    }
-                    for f in FACTS
-                ]
-            },
-            indent=1,
-        ),
-        "the fields: data.title, data.paragraphs.context, data.paragraphs.qas.question, ",
-        '"entities":[{"start":8,"end":16,"label":"Who?"}]}',
-    ),
-    "elements of XML": (
-        "train.xml",
-        "<corpus>\n"
-        + "".join(f"<s>{marked(f, head='who', tail='where')}</s>\n" for f in FACTS)
-        + "</corpus>\n",
-        "the elements: corpus (line 1), s (line 2), who (line 2), where (line 2)",
-        '{"text": "Ada met Tom", "entities"',
-    ),
     "objects of Python": (
         "train.txt",
         "".join(f"{ {'text': f[0], 'entities': entities(*f)} }\n" for f in FACTS),

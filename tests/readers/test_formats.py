@@ -632,12 +632,12 @@ FORMATS = {
     ),
     "conllu plus": (
         tab("# global.columns = ID FORM NE\n1~Ada~B-PER\n2~Falk~I-PER\n3~left~O\n4~Oslo~B-LOC"),
-        {"column": "NE"},
+        {"tag_column": 2},
         NAMES,
         [],
         [],
-        ("ID FORM NE", "ID FORM X"),
-        "1 of 2 columns",
+        ("B-LOC", "LOC"),
+        "'LOC' is no tag of IOB2",
     ),
     "webanno_tsv": (
         tab(
