@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import readers
@@ -12,9 +14,6 @@ from pipeline.adding.excerpts import head_of
 from pipeline.adding.field_names import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-    from pathlib import Path
-
     from pipeline.adding.fitting import Trial
 
 _SHOWN: Final = 72

@@ -6,9 +6,11 @@ the named formats.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,10 +20,6 @@ from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.readers import argilla_responses
 from pipeline.readers._source import json_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _ROWS: Final = 200
 

@@ -8,20 +8,18 @@ in the reader's options.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
 from pipeline.adding.survey import Survey
-from pipeline.catalog import raw_files, reader_options
+from pipeline.catalog import Dataset, Manifest, Split, raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset, Manifest, Split
     from pipeline.records import Reject
 
 _SHOWN: Final = 12

@@ -7,6 +7,8 @@ but fit equally well, or none fits, the user is asked the one question that deci
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -14,14 +16,10 @@ import msgspec
 from pipeline import catalog, readers
 from pipeline.adding import advice, evidence, fitting, language
 from pipeline.adding.candidates import candidates, defaults
-from pipeline.adding.fitting import Trial
+from pipeline.adding.fitting import Fit, Trial
 from pipeline.errors import PipelineError, RawFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.adding.fitting import Fit
     from pipeline.catalog import Dataset
     from pipeline.records import Record
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,15 +22,9 @@ from pipeline.adding.choosing import Choice
 from pipeline.adding.excerpts import excerpts, head_of
 from pipeline.adding.fitting import Trial
 from pipeline.adding.survey import Survey
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Mapping, Sequence
-
-    from pipeline.catalog import Dataset
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: How many files of a folder are inspected for their encoding.

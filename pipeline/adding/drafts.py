@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import tomlkit
@@ -21,16 +22,11 @@ from pipeline import catalog
 from pipeline.adding import naming
 from pipeline.adding.excerpts import cut, is_array
 from pipeline.adding.survey import Survey
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, Split, raw_files
 from pipeline.errors import PipelineError, RawFileError
 from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import lines
 from pipeline.readers._tables import is_table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pipeline.catalog import Dataset, Split
 
 _PLAIN: Final = ("title", "source", "license", "language", "domain", "tasks")
 _NAME: Final = "NAME: a word that a reader of the text would use"

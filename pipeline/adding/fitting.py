@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline import catalog
@@ -22,9 +24,6 @@ from pipeline.records import Record, Reject, locate, violation
 from pipeline.text import drawn, like, word_splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
 
 ROWS: Final = 200

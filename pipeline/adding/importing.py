@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,8 +32,6 @@ from pipeline.readers._source import parsed
 from pipeline.records import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipeline.adding.inferred import Schema
 
 #: The names that the files of a split may have.

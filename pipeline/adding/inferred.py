@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import TASKS
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from pipeline.adding.survey import Survey
 
 Schema = tuple[list[str], list[str], dict[str, list[str]]]

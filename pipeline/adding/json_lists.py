@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from pipeline.adding.field_names import FIELDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _DEEPEST: Final = 3
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
 from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Options = dict[str, Any]
 #: A mark that closes the head or the tail of a relation in a text: </e1>, [/E1].

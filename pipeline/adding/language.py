@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any, Final
 
 _DATA: Final[dict[str, Any]] = tomllib.loads(
     Path(__file__).with_name("languages.toml").read_text(encoding="utf-8")

@@ -7,15 +7,13 @@ import re
 import tarfile
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.adding.excerpts import head_of
 from pipeline.errors import DeclarationError, FetchError, RawFileError
 from pipeline.readers._source import opened
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Splits = dict[str, list[Path]]
 

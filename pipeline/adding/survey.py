@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 import xxhash
 
 from pipeline.catalog import Dataset, Labels
 from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Record, Reject, violation
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
 
 #: How many texts are kept to detect the language.
 _TEXTS: Final = 1000

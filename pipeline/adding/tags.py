@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 #: Tags of tokens outside all entities, as files write them.
 _OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")

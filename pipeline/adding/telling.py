@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.adding import choosing, evidence, fitting, naming
-from pipeline.records import locate
+from pipeline.records import Record, locate
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from pipeline.adding.drafting import Draft
     from pipeline.adding.fitting import Trial
-    from pipeline.records import Record
 
 _SHOWN: Final = 3
 _LABELS: Final = 12

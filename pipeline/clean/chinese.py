@@ -13,15 +13,13 @@ word of the dictionary, a single character, or a run of ASCII letters and digits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from pipeline.text import UNICODE, chinese_dictionary, which
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Texts looked at together, by characters.
 _BLOCK: Final = 1 << 21

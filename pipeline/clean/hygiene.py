@@ -26,7 +26,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -35,9 +36,6 @@ import pyarrow.compute as pc
 from pipeline.records import Mention, Record, renumbered, used_by
 from pipeline.tables import annotated, flat, from_table, to_table
 from pipeline.text import character_counts, characters, in_pieces, is_chinese, like, which
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 _EXAMPLES: Final = 3
 #: Kinds of findings that drop a record if they are fixed.

@@ -11,6 +11,7 @@ After IEPile (Gui et al., ACL 2024, section 3.1).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,8 +25,6 @@ from pipeline.clean import chinese
 from pipeline.tables import annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from pipeline.config import Clean
 
 #: A list of stop words per language.

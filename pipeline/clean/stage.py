@@ -6,14 +6,16 @@ and `hygiene.json`: what is odd about the annotations, by split and kind, with e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.catalog import invariant
+from pipeline.catalog import Dataset, invariant
 from pipeline.clean import hygiene, rules
 from pipeline.dedupe.tags import record_shards
 from pipeline.execution import shards
@@ -22,10 +24,6 @@ from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
     from pipeline.config import Clean
     from pipeline.execution.engines import Workers
 

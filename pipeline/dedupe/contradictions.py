@@ -11,6 +11,7 @@ datasets, best first, the later one's record is dropped as `contradicting`, unle
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -20,8 +21,6 @@ import orjson
 from pipeline.text import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from pipeline.catalog import Dataset
     from pipeline.dedupe.duplicates import Plan, Row
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -16,9 +18,6 @@ from pipeline.tables import from_table, to_table
 from pipeline.text import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
     from pipeline.config import Dedupe, Policy
     from pipeline.execution.engines import Workers

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from pipeline.hashing import mix64
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Characters in an n-gram, by language: a Chinese character says more than a letter.
 NGRAM: Final = {"en": 5, "zh": 3}

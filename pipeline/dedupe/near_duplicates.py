@@ -15,8 +15,10 @@ split all but the first; its tags then say `near_duplicate` and name its partner
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,17 +26,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dedupe import minhash, tags
-from pipeline.dedupe.duplicates import by_shard, one_pass, write_rows
+from pipeline.dedupe.duplicates import Group, Plan, Shard, by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, Step, steps
 from pipeline.records import SPLITS
 from pipeline.text import like, normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.dedupe.duplicates import Group, Plan, Shard
     from pipeline.execution.engines import Workers
 
 #: About how many bytes the bands of one text take.

@@ -13,6 +13,7 @@ bytes for each, and a shard.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dedupe import tags
-from pipeline.dedupe.duplicates import one_pass
+from pipeline.dedupe.duplicates import Group, Plan, one_pass
 from pipeline.errors import DeclarationError, explained
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done
@@ -31,10 +32,7 @@ from pipeline.hashing import mix64
 from pipeline.text import like, which
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from pipeline.config import Dedupe
-    from pipeline.dedupe.duplicates import Group, Plan
     from pipeline.execution.engines import Workers
 
 _EXAMPLES: Final = 3

@@ -26,8 +26,10 @@ not rerun.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -36,11 +38,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline.catalog import invariant
+from pipeline.catalog import Dataset, invariant
 from pipeline.dedupe import contradictions, near_duplicates, overlap
 from pipeline.dedupe.duplicates import (
+    Group,
     Plan,
     Row,
+    Shard,
     bounds,
     by_shard,
     grouped,
@@ -57,12 +61,7 @@ from pipeline.tables import RECORDS, flat
 from pipeline.text import comparable, normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
     from pipeline.config import Dedupe
-    from pipeline.dedupe.duplicates import Group, Shard
     from pipeline.execution.engines import Workers
 
 #: About how many bytes the key of one text takes.

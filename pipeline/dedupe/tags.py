@@ -9,7 +9,9 @@ those with the same ids.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +21,6 @@ from pipeline.errors import RawFileError
 from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 #: What became of each record of a shard, row by row.
 TAGS: Final = pa.schema([RECORDS.field(n) for n in ("dropped", "drop_partner", "drop_detail")])

@@ -6,6 +6,9 @@ order of datasets, splits and rows. Memory holds one table at a time. `writing` 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
@@ -19,10 +22,6 @@ from pipeline.tables import INSTRUCTIONS, of_corpus
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
 
 #: The count of records whose datasets have no task that the format holds.

@@ -7,6 +7,8 @@ for the whole inventory, that of their split where splits differ.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -14,17 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import tasks
-from pipeline.exports import records, tables
+from pipeline.exports import Source, records, tables
 from pipeline.instruct import confusable, counting
 from pipeline.instruct.asking import Asking
 from pipeline.negatives import interchange
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
     from pipeline.catalog import Dataset
-    from pipeline.exports import Source
 
 #: Kind of prompt -> the tasks that it serves. Typed relations are asked as relations, triggers
 #: alone as events without roles.

@@ -12,18 +12,16 @@ drawn: it is lost, with the relations and arguments that need it.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exports import comments, records
+from pipeline.exports import Source, comments, records
 from pipeline.exports.tokens import UNTYPED
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
-    from pipeline.exports import Source
 
 
 class _Drawn:

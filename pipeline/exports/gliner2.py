@@ -18,15 +18,13 @@ discontinuous mention, is left out and counted; so is a relation with such an en
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exports._label_sets import parts
+from pipeline.exports._label_sets import LabelSets, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pipeline.catalog import Dataset
-    from pipeline.exports._label_sets import LabelSets
 
 
 def row(

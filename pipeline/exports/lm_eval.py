@@ -10,7 +10,9 @@ by absolute paths, so export again after moving the folder. Train rows make no t
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -19,9 +21,6 @@ from pipeline.execution import shards
 from pipeline.tasks.measures import MEASURES
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from pathlib import Path
-
     from pipeline.exports import Source
 
 _FUNCTIONS: Final = '''\

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -26,16 +27,13 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.execution import shards
-from pipeline.exports import instructions, records
+from pipeline.exports import Source, instructions, records
 from pipeline.exports._files import ROWS_PER_SHARD, sharded
 from pipeline.exports._label_sets import records_and_labels
 from pipeline.tasks import json_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from pipeline.catalog import Dataset
-    from pipeline.exports import Source
 
 #: The names that a template may use besides the columns of a row.
 _COMPUTED: Final[dict[str, Callable[[Mapping[str, Any]], Any]]] = {

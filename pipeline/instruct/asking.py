@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,6 @@ from pipeline import tasks
 from pipeline.instruct import coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
     from pipeline.instruct.confusable import Sets

@@ -6,6 +6,7 @@ label's schema item, and its answer or absence. Python touches every annotation 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,8 +23,6 @@ from pipeline.tasks._events import NOTHING
 from pipeline.tasks._labels import phrasing_of, phrasings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.instruct.asking import Asking
     from pipeline.instruct.batching import Batches
 

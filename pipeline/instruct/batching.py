@@ -6,6 +6,7 @@ depend on shards, workers, engines or the other records.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,8 +15,6 @@ import numpy as np
 from pipeline.hashing import fractions, hashes, mix64
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.config import Instruct
 
 POSITIVE, HARD, OTHER = 0, 1, 2

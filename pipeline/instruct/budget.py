@@ -14,9 +14,11 @@ not with the corpus, and the choice does not depend on shards, workers or engine
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import partial
 from heapq import heappop, heapreplace
 from operator import add
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -32,9 +34,6 @@ from pipeline.tables import running
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
     from pipeline.config import Instruct
     from pipeline.execution.engines import Workers
     from pipeline.instruct.asking import Asking

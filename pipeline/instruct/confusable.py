@@ -9,6 +9,7 @@ sets are asked tells something only where a set is nearly always positive.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -18,8 +19,6 @@ from pipeline.instruct.batching import Batches
 from pipeline.tables import running
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.config import Instruct
 
 #: Salts: the order of labels in a way, the way of a record, the sets asked, the order in a batch.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,6 @@ from pipeline import tasks
 from pipeline.instruct import batching, confusable, coverage, pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
     from pipeline.instruct.asking import Asking

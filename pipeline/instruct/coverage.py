@@ -17,6 +17,7 @@ the task out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -25,8 +26,6 @@ from pipeline.instruct.batching import Batches
 from pipeline.tables import running
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
 

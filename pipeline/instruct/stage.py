@@ -9,9 +9,11 @@ kernels: Python touches every annotation once, never an instruction.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -34,9 +36,6 @@ from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
     from pipeline.config import Instruct
     from pipeline.execution.engines import Workers

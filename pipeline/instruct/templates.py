@@ -7,9 +7,10 @@ lacks is taken from ours. A language that has no texts is asked in English.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,9 +20,6 @@ from pipeline import config, hashing
 from pipeline.errors import DeclarationError
 from pipeline.records import TASKS
 from pipeline.tasks._answers import dumps
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 #: Tasks whose answers give a string for one value of a role or attribute, and a list for several.
 LISTED: Final = ("EE", "EEA", "KG")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import mmh3
 import numpy as np
@@ -20,12 +21,7 @@ from scipy.sparse import csr_array
 
 from pipeline.hashing import hashes
 from pipeline.negatives.encoders import ASCII_TOKEN
-from pipeline.negatives.evidence import EXACT, links_kept
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.negatives.evidence import Evidence, Example
+from pipeline.negatives.evidence import EXACT, Evidence, Example, links_kept
 
 SIGNAL, YARDSTICK = 0, 1
 _FOLDS: Final = 4

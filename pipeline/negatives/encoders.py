@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import xxhash
@@ -22,9 +23,6 @@ from scipy.sparse import csr_array
 
 from pipeline.errors import DeclarationError, explained
 from pipeline.text import HAN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 DIMENSIONS: Final = 4096
 #: Rows of integers of at most this length have inner products below 2**24, exact in float32.

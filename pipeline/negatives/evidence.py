@@ -13,8 +13,10 @@ every pair (means and deviations) then comes from the sample.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -28,9 +30,6 @@ from pipeline.tables import flat
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
 
 #: Up to so many labels all pairs are compared: matrices of 8 MB, each a second or less to make.

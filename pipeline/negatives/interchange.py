@@ -6,21 +6,17 @@ lists in `hard_negatives.json`, and scores per dataset in `hard_negatives/<id>.j
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import orjson
 
 from pipeline import config, tasks
-from pipeline.catalog import renamed
+from pipeline.catalog import Dataset, renamed
 from pipeline.errors import DeclarationError, StaleError
 from pipeline.execution import shards
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
 
 #: A dataset's dictionary, in the folder that the stage writes for it.
 NAME: Final = "dictionary.json"

@@ -22,6 +22,8 @@ same, "part" if they mean different things.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -30,9 +32,6 @@ from pipeline import catalog, config
 from pipeline.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
 
 

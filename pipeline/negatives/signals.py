@@ -8,6 +8,7 @@ weight in params.yaml under `negatives.weights`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -16,8 +17,6 @@ from pipeline.negatives import confusability
 from pipeline.text import like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.negatives.evidence import Evidence
 
 

@@ -8,6 +8,7 @@ other dataset.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -16,30 +17,23 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from pipeline.catalog import raw_files
+from pipeline.catalog import Dataset, raw_files
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.negatives import interchange
-from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder
-from pipeline.negatives.evidence import gather
-from pipeline.negatives.fusion import fused
-from pipeline.negatives.interchange import NAME, laid_out
+from pipeline.negatives.encoders import CorpusEncoder, Encoder, SentenceEncoder
+from pipeline.negatives.evidence import Evidence, gather
+from pipeline.negatives.fusion import Fused, fused
+from pipeline.negatives.interchange import NAME, Merged, Near, laid_out
 from pipeline.negatives.overrides import Overrides
 from pipeline.negatives.signals import SIGNALS
 from pipeline.tasks import inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.catalog import Dataset
     from pipeline.config import Negatives
     from pipeline.execution.engines import Workers
-    from pipeline.negatives.encoders import Encoder
-    from pipeline.negatives.evidence import Evidence
-    from pipeline.negatives.fusion import Fused
-    from pipeline.negatives.interchange import Merged, Near
 
 
 #: Scores are rounded before labels are ranked, so that ties are ties on every machine.

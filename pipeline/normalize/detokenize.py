@@ -20,11 +20,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
-from pipeline.normalize.rewriting import moved, written
+from pipeline.normalize.rewriting import Piece, Places, moved, written
 from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
-    from pipeline.normalize.rewriting import Piece, Places
     from pipeline.records import Record
 
 Tokenized = Literal["words", "punctuation"]

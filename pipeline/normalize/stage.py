@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from pipeline import catalog, hashing
-from pipeline.catalog import invariant, raw_files
+from pipeline.catalog import Dataset, Manifest, invariant, raw_files
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.normalize.account import Tally, unknown_labels, without_fragments, writable
@@ -30,7 +30,6 @@ from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
 
 if TYPE_CHECKING:
-    from pipeline.catalog import Dataset, Manifest
     from pipeline.config import Normalize
     from pipeline.execution.engines import Workers
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import openai
@@ -19,10 +22,6 @@ import orjson
 from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from pipeline.predicting.questions import Question
 
 

@@ -6,7 +6,9 @@ record. A dataset without train rows, such as a held-out one, has no examples.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,10 +17,6 @@ from pipeline.errors import RawFileError
 from pipeline.execution import shards
 from pipeline.exports import rows_of
 from pipeline.tasks import json_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 #: The most rows of a dataset from which examples are chosen.
 _POOL: Final = 256

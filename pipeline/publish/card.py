@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -12,15 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from pipeline.catalog import editions
+from pipeline.catalog import Dataset, editions
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
 from pipeline.text import visible, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pipeline.catalog import Dataset
     from pipeline.config import Settings
     from pipeline.publish.lengths import Lengths
 

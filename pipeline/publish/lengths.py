@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.errors import DeclarationError, explained
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Lengths(NamedTuple):

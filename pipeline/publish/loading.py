@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.errors import CountError
 from pipeline.execution import shards
@@ -14,9 +15,6 @@ from pipeline.tables import INSTRUCTIONS
 from pipeline.text import without
 
 _REPORT: Final = "report this with the versions of `datasets` and `pyarrow`"
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def check(folder: Path, rows: Mapping[str, int]) -> None:

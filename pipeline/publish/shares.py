@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -13,9 +15,6 @@ from pipeline.execution import shards
 from pipeline.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from pipeline.config import Publish
 
 #: Salts, so that which rows are kept or repeated does not follow from their place in the corpus.

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from pipeline import catalog, hashing
-from pipeline.catalog import editions, raw_files
+from pipeline.catalog import Dataset, editions, raw_files
 from pipeline.dedupe.tags import account
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards, shuffle
@@ -28,10 +30,6 @@ from pipeline.records import SPLITS, TASKS
 from pipeline.tables import INSTRUCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
     from pipeline.config import Publish, Settings
     from pipeline.execution.engines import Workers
     from pipeline.publish.shares import Share

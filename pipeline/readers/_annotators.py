@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from math import fsum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipeline.readers._source import EXCERPT
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 #: A text, and the entities of two annotators in it.
 _Pair = tuple[str, set[Mention], set[Mention]]

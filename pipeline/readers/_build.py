@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.readers import _tags
-from pipeline.readers._paths import Item, RowError, lister
-from pipeline.readers._rows import LISTS
+from pipeline.readers._paths import Item, Path, RowError, lister
+from pipeline.readers._rows import LISTS, Form, List
 from pipeline.readers._source import EXCERPT, items, label_of, whole
 from pipeline.readers._text import Text
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
-
-if TYPE_CHECKING:
-    from pipeline.readers._paths import Path
-    from pipeline.readers._rows import Form, List
 
 #: The key of the tail among the slots of an object that has several.
 _VALUE: Final = "@value"

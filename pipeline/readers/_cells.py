@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
 from pipeline.errors import RawFileError
 from pipeline.readers._paths import Item
-from pipeline.readers._rows import Span
+from pipeline.readers._rows import Options, Span
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.readers._rows import Options
 
 #: What makes a line empty. No other white space does: Chinese text has tokens of U+3000.
 BLANK: Final = " \t\r"

@@ -7,13 +7,12 @@ Such a mark opens or closes a span of any kind, or the head or the tail of the r
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.readers._paths import Item, RowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from pipeline.readers._rows import Options
 
 

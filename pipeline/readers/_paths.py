@@ -15,10 +15,8 @@ objects, or in one object in the place of a list of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
 
 Path = str | int
 Steps = tuple[str | int, ...]

@@ -7,13 +7,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.readers._paths import RowError
+from pipeline.readers._paths import Item, RowError
 from pipeline.readers._source import items, join_tokens, whole
 from pipeline.records import Mention
 from pipeline.text import TREEBANK
 
 if TYPE_CHECKING:
-    from pipeline.readers._paths import Item
     from pipeline.readers._rows import Form
 
 _SPELLED_LINE_END: Final = "\\r\\n"

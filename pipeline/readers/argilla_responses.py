@@ -17,18 +17,16 @@ is reported as not gold; suggestions never are.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from pipeline.readers._options import Table
 from pipeline.readers._paths import RowError, listed
 from pipeline.readers._source import EXCERPT, attempt
 from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 _FLAT: Final = ".responses"
 

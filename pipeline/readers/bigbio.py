@@ -13,14 +13,12 @@ Offsets count characters of the document, half-open. An argument may be an event
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
 from pipeline.readers._text import joined_passages
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def _with_text(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:

@@ -20,16 +20,14 @@ stand beside their trigger; one that stands in another sentence is lost, and cou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.readers._paths import RowError
 from pipeline.readers._source import EXCERPT, items, whole
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def _sentences(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:

@@ -28,7 +28,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path as File
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -38,14 +38,22 @@ from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._cells import table_rows
 from pipeline.readers._marks import unmarked_row
-from pipeline.readers._paths import EACH, VALUES, Item, Path, RowError, lister, steps, tree, unread
+from pipeline.readers._paths import (
+    EACH,
+    VALUES,
+    Item,
+    Path,
+    RowError,
+    Steps,
+    lister,
+    steps,
+    tree,
+    unread,
+)
 from pipeline.readers._rows import Arguments, Form, Layout, Options, Span
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
-
-if TYPE_CHECKING:
-    from pipeline.readers._paths import Steps
 
 #: (origin, raw row, options of the reader) -> (origin, row as the layout has it, or its reject).
 Shape = Callable[[str, Any, Any], Iterable[tuple[str, Any]]]

@@ -16,16 +16,14 @@ relation of direction "left" goes from the second to the first, one of "bi" both
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from pipeline.readers._options import Table
 from pipeline.readers._source import EXCERPT
 from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 class Options(Table, frozen=True):

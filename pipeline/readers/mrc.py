@@ -11,15 +11,13 @@ declare `one_annotation_per_row = true`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
 from pipeline.readers._paths import RowError
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def _asked(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:

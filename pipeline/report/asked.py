@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -14,9 +16,6 @@ from pipeline.execution import shards
 from pipeline.report import examples, marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
 
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")

@@ -7,8 +7,10 @@ workers. Only an excerpt of each row is kept.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -23,9 +25,6 @@ from pipeline.report import marks
 from pipeline.tables import RECORDS, REJECTS, from_table
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
     from pipeline.execution.engines import Workers
 

@@ -8,6 +8,8 @@ rows and records are used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,9 +21,6 @@ from pipeline.execution import shards
 from pipeline.report import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from pipeline.catalog import Dataset
 
 #: The least labels and rows to probe. Of more than MOST_ROWS rows, about MOST_ROWS are drawn.

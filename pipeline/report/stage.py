@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline.catalog import editions
+from pipeline.catalog import Dataset, editions
 from pipeline.dedupe.tags import count, record_shards, tagged
 from pipeline.errors import CountError
 from pipeline.execution import engines, shards
@@ -32,10 +34,6 @@ from pipeline.report import asked, examples, figures, leak, page
 from pipeline.text import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.catalog import Dataset
     from pipeline.execution.engines import Workers
     from pipeline.negatives.overrides import Pair
 

@@ -17,13 +17,11 @@ JSON, and other words for nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.tasks._events import NOTHING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
 
 #: (number of the measure, its strings); None stands for a value that the task does not know.
 Annotation = tuple[int, tuple[str, ...]] | None

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 
@@ -25,9 +25,6 @@ from pipeline.errors import RawFileError
 from pipeline.scoring import assertions, mistakes
 from pipeline.scoring.parsing import merged, parse, reason
 from pipeline.tasks.measures import MEASURES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Match = Literal["multiset", "set", "overlap", "span"]
 MATCHES: Final = get_args(Match)

@@ -8,10 +8,12 @@ memory holds the answers, as one Arrow column, and one part of the gold.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import groupby, repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -26,14 +28,8 @@ from pipeline.negatives import interchange
 from pipeline.records import TASKS
 from pipeline.scoring.counting import Group, Options, Places, Row, Types, add_record
 from pipeline.scoring.f1 import f1_of_measure, result, together
-from pipeline.scoring.predictions import AT_ONCE, files, parquet
+from pipeline.scoring.predictions import AT_ONCE, Answers, files, parquet
 from pipeline.tables import of_corpus
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from pipeline.scoring.predictions import Answers
 
 _ROWS_PER_PART: Final = 150_000
 _COLUMNS: Final = ("id", "record_id", "task", "split", "output")

@@ -8,18 +8,13 @@ distinct counts, and only these are kept in memory. The seed is the hash of the 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 import xxhash
 
-from pipeline.scoring.counting import NOT_ASKED, Group
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pipeline.scoring.counting import Counts, Options
-
+from pipeline.scoring.counting import NOT_ASKED, Counts, Group, Options
 
 #: Bootstrap samples drawn at once, to limit memory.
 _AT_ONCE: Final = 100

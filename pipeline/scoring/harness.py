@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -10,9 +11,6 @@ from pipeline.scoring.counting import Group, Options
 from pipeline.scoring.evaluation import add
 from pipeline.scoring.f1 import f1_of_measure
 from pipeline.tasks.measures import MEASURES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def measured(row: Mapping[str, Any], answers: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -12,10 +12,8 @@ missed             an annotation of the gold that none of the above accounts for
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def overlap(first: Any, second: Any) -> bool:

@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from typing import Any, Final, NamedTuple
 
 #: Braces that are tried, from the first on, before a text counts as unreadable.
 _TRIES: Final = 20

@@ -14,9 +14,11 @@ order of the corpus; a prompt that the corpus does not hold is an error.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -27,10 +29,6 @@ from pipeline.errors import RawFileError, explained
 from pipeline.readers._source import json_rows
 from pipeline.records import Reject
 from pipeline.tables import INSTRUCTIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 #: The fields that may hold the model's text; the first that is present counts.
 FIELDS: Final = ("prediction", "output")

@@ -13,15 +13,13 @@ asked. With it, text that is not an answer never earns as much as an answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.scoring.parsing import parse
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _OPTIONS: Final = Options(samples=0)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,14 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
-from pipeline.catalog import editions
+from pipeline.catalog import Dataset, editions
 from pipeline.report import examples, figures
 from pipeline.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from pipeline.catalog import Dataset
     from pipeline.config import Settings
 
 _FOLDER: Final = Path(__file__).parent
