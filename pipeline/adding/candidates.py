@@ -58,7 +58,8 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
         for options in json_shape.of_one(rows):
             yield Candidate({"name": "json_rows", **options}, "its fields")
     objects = (row for row in rows or () if isinstance(row, dict))
-    for question in dict.fromkeys(q for row in objects for q in argilla_responses.questions(row)):
+    names = (name for row in objects for name in argilla_responses.question_names(row))
+    for question in dict.fromkeys(names):
         yield Candidate({"name": "argilla_responses", "question": question}, "its questions")
     if text:
         for options, style in tabular.tagged(files, encoding):

@@ -309,8 +309,11 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
         label, string = string, None
     if label is None:
         return
-    start, end, fitting = _ends(listing, fields, string)
     table = {"at": listing.path, "label": label}
+    if not tokens and {"offset", "length"} <= {*fields.numbers}:
+        yield 2.0 * len(listing.items), {**table, "pieces": ""}
+        return
+    start, end, fitting = _ends(listing, fields, string)
     if start is not None:
         table |= {"start": start, "end": end} if end is not None else {"start": start}
         if string is not None and not tokens and string != label:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 3
 _LABELS: Final = 12
+#: What fields are called that may say to which split a row belongs.
+_SPLIT_FIELDS: Final = ("split", "subset", "partition", "fold")
 
 
 def decision(draft: Draft) -> Iterator[str]:
@@ -124,6 +126,9 @@ def warnings(draft: Draft) -> Iterator[str]:
     ):
         if warning:
             yield warning
+    for field in _SPLIT_FIELDS:
+        if field in (draft.unread or ()):
+            yield f"{field!r} is not read: if it says which rows are test rows, part the file by it"
     for split, numbers in survey.counts.items():
         if not any(n for kind, n in numbers.items() if kind != "records"):
             yield f"{split} has no annotation at all: is it gold? Leave it out if it is not"

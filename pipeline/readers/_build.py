@@ -17,6 +17,8 @@ from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 _VALUE: Final = "@value"
 #: What stands for no string; the last is IEPile's.
 _EMPTY: Final = ("", None, "NAN")
+#: The keys of a piece of a mention that is an object.
+PIECE: Final = ("offset", "length")
 #: The part that a trigger plays in its event; no role has this name.
 _TRIGGER: Final = " trigger"
 
@@ -292,7 +294,7 @@ class _Builder:
 
 def _two(piece: Any) -> Sequence[Any]:
     """Start and end of a piece: a list of both, or an object of offset and length."""
-    if isinstance(piece, dict) and {"offset", "length"} <= {*piece}:
+    if isinstance(piece, dict) and {*PIECE} <= {*piece}:
         return piece["offset"], whole(piece["offset"]) + whole(piece["length"])
     if isinstance(piece, list) and len(piece) == 2:
         return piece

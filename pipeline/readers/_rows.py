@@ -35,7 +35,8 @@ class Span(Table, frozen=True):
     sentence: Path | None = None
     #: The numbers of its tokens, in place of start and end.
     tokens: Path | None = None
-    #: [start, end] of each of its pieces, in place of start and end.
+    #: [start, end] or {offset, length} of each of its pieces, in place of start and end; "" where
+    #: the span itself has an offset and a length.
     pieces: Path | None = None
     #: The id of an entity or event, or the place of an entity in the list.
     ref: Path | None = None

@@ -73,6 +73,13 @@ def _records(row: Any) -> list[Any]:
     return inner if by_id else [row]
 
 
+def question_names(record: dict[str, Any]) -> list[str]:
+    """The questions that a row has answers to; none in a row that is no record of Argilla."""
+    nested = record.get("responses")
+    flat = [key.removesuffix(_FLAT) for key in record if key.endswith(_FLAT)]
+    return [*(nested if isinstance(nested, dict) else ()), *flat]
+
+
 def questions(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Question -> its answers: value, user_id, and status where it is known.
 

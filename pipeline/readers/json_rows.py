@@ -35,7 +35,7 @@ import msgspec
 from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
-from pipeline.readers._build import built, lost_counts
+from pipeline.readers._build import PIECE, built, lost_counts
 from pipeline.readers._cells import table_rows
 from pipeline.readers._marks import unmarked_row
 from pipeline.readers._paths import (
@@ -220,6 +220,8 @@ def _table_paths(table: Any, base: Steps) -> Iterator[Steps]:
             yield from _table_paths(value, (*base, *steps(value.at), EACH))
         elif isinstance(value, Span):
             yield from _table_paths(value, (*base, *steps(value.at)))
+        elif name == "pieces" and value == "":
+            yield from ((*base, part) for part in PIECE)  # The mention itself is its one piece.
         else:
             yield from _above(base, str(value))
 

@@ -316,6 +316,18 @@ READ = {
         {"first_ref": 1},
         {**NER, "relations": 24},
     ),
+    "places and lengths": (
+        "train.jsonl",
+        json_lines(
+            {
+                "text": f[0],
+                "hits": [{"offset": a, "length": b - a, "kind": k} for a, b, k in spans(*f)],
+            }
+            for f in FACTS
+        ),
+        {"entities": {"at": "hits", "label": "kind", "pieces": ""}},
+        NER,
+    ),
     "answers of several users": (
         "train.json",
         json.dumps(
@@ -459,6 +471,24 @@ REFUSED = {
         "the nearest is cotype_json: there is no field 'entityMentions'",
         "convert the files",
     ),
+    "marks inside of other elements": (
+        "train.xml",
+        "".join(
+            f"<s>{f[0].replace(f[1], f'<ENAMEX TYPE={chr(34)}PER{chr(34)}>{f[1]}</ENAMEX>')}</s>\n"
+            for f in FACTS
+        ),
+        "the nearest is ontonotes_name: the texts hold markup: '<s>In 1900",
+        "convert the files",
+    ),
+    "more users than answers": (
+        "train.jsonl",
+        json_lines(
+            {"text": f[0], "names.responses": [entities(*f)], "names.responses.users": ["a", "b"]}
+            for f in FACTS
+        ),
+        "no reader fits",
+        "convert the files",
+    ),
     "text alone": ("train.txt", table("A text", "{}"), "finds no annotation", "convert the files"),
 }
 
@@ -473,6 +503,33 @@ def test_a_kind_that_is_refused(kind, tmp_path):
 
     assert what in told.value.what
     assert todo in told.value.todo
+
+
+def test_a_field_that_may_name_the_split_is_not_passed_over_in_silence(tmp_path):
+    rows = ({"text": f[0], "split": "test", "entities": entities(*f)} for f in FACTS)
+    (tmp_path / "train.jsonl").write_text(json_lines(rows))
+
+    draft = drafting.draft("foo", None, {}, {"train": [tmp_path / "train.jsonl"]}, None)
+
+    warning = "'split' is not read: if it says which rows are test rows, part the file by it"
+    assert warning in [*telling.warnings(draft)]
+
+
+def test_what_is_not_read_beside_a_place_and_length_is_named(tmp_path):
+    rows = (
+        {
+            "text": f[0],
+            "hits": [
+                {"offset": a, "length": b - a, "kind": k, "score": 1} for a, b, k in spans(*f)
+            ],
+        }
+        for f in FACTS
+    )
+    (tmp_path / "train.jsonl").write_text(json_lines(rows))
+
+    draft = drafting.draft("foo", None, {}, {"train": [tmp_path / "train.jsonl"]}, None)
+
+    assert draft.unread == {"hits.score": 48}
 
 
 def test_the_column_that_is_named_settles_which_tags_are_gold(tmp_path):
