@@ -17,7 +17,6 @@ import tomllib
 from importlib.metadata import version
 
 import pytest
-import torch
 import yaml
 from packaging.version import Version
 
@@ -154,6 +153,8 @@ def test_python_blocks_run_as_written(code, place, monkeypatch):
     if "gliner" in code and Version(version("gliner")) < Version("0.2.29"):
         pytest.skip("before 0.2.29, GLiNER's trainer is not written for transformers 5")
     pytest.importorskip("accelerate", reason="trainers need accelerate: install .[consumers]")
+    import torch
+
     monkeypatch.chdir(place)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
