@@ -2,6 +2,8 @@
 
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Hundreds of processes of the tests import the same modules: keep their byte code, wherever this runs.
+export PYTHONDONTWRITEBYTECODE :=
 # Tests in the order of tests/conftest.py, a file to a worker; a third worker fills the waits.
 SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 

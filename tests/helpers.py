@@ -1,5 +1,7 @@
 """Small tables of records for tests, and stages run over few datasets."""
 
+import fcntl
+import os
 import re
 import shutil
 
@@ -72,6 +74,24 @@ def make(stage, names, ws):
     due = chain.Chain(names, ws)
     due.require(*wiring.STAGES[stage].reads)
     due.make(stage)
+
+
+def shared_by_workers(tmp_path_factory, name, make):
+    """Return a folder that `make(folder)` fills once for all workers of pytest.
+
+    Nobody may change what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, done = base / name, base / f"{name}.done"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # the other worker may have failed
+            make(folder)
+            done.touch()
+    return folder
 
 
 def save_model(texts, folder):

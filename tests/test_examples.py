@@ -4,7 +4,6 @@ import importlib.util
 import sys
 
 import pytest
-import torch
 
 from tests.conftest import ROOT
 
@@ -24,6 +23,8 @@ def work(tmp_path_factory):
 @pytest.fixture
 def example(monkeypatch):
     """A function from a name to the example's module, its folder on the path as in a real call."""
+    import torch
+
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     monkeypatch.chdir(ROOT)
 
@@ -100,6 +101,8 @@ def test_chats_come_back_from_the_tokenizer_as_they_went_in(example):
 
 def test_the_offline_base_model_is_asked_for_what_was_said_before(example):
     """No loss counts on random words, nor on the first word of a span that is said again."""
+    import torch
+
     module = example("llm_sft")
     torch.manual_seed(0)
     _, model = module.causal(None, ["a b c d"])
@@ -122,6 +125,8 @@ def test_the_offline_base_model_is_asked_for_what_was_said_before(example):
 def test_crf_is_a_distribution_over_sequences(example):
     """The likelihoods of all sequences sum to one, and the best sequence is the likeliest."""
     from itertools import product
+
+    import torch
 
     crf = example("bert_crf").CRF(3)
     torch.manual_seed(0)
@@ -147,6 +152,8 @@ def test_spans_of_a_tag_sequence(example):
 
 
 def test_the_adversarial_step_leaves_the_weights_alone(example):
+    import torch
+
     module = example("uie_pointer")
     torch.manual_seed(0)
     tokenizer, bert = module.encoder(None, ["person Ines Vale met Bo"])

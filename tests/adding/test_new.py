@@ -1,13 +1,14 @@
 """`iepile new`: CONTRIBUTING followed literally for six formats, and mistakes told in words."""
 
+import contextlib
+import io
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
+from contextlib import redirect_stderr, redirect_stdout
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -168,28 +169,30 @@ def documented(reader):
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A copy of the project with one other dataset."""
+def project(tmp_path, monkeypatch):
+    """A project folder of one's own, with one other dataset; declarations are written there.
+
+    A whole copy of the project, in a process of its own, is tested by the blocks of
+    docs/tutorials/your-own-dataset.md.
+    """
     folder = tmp_path / "project"
     folder.mkdir()
-    ignore = shutil.ignore_patterns("__pycache__", "hard_negatives*")
-    for name in ("pipeline", "dictionaries"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    shutil.copytree(raw_files.CATALOG, folder / "pipeline/catalog")
     shutil.copytree(ROOT / "raw/sample/wnut2017", folder / "raw/sample/wnut2017")
     shutil.copy(ROOT / "params.yaml", folder)
+    monkeypatch.setattr(raw_files, "CATALOG", folder / "pipeline/catalog")
     return folder
 
 
 def shell(folder, line):
-    program = f"{shlex.quote(sys.executable)} -m pipeline.cli"
-    return subprocess.run(
-        ["bash", "-c", re.sub(r"^iepile\b", program, line)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """What becomes of a command in this folder, called in this process."""
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), redirect_stdout(out), redirect_stderr(errors):
+        try:
+            code = cli.main(shlex.split(line)[1:])
+        except SystemExit as stop:
+            code = stop.code
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=errors.getvalue())
 
 
 @pytest.mark.parametrize("reader", FORMATS)

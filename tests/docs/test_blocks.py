@@ -47,7 +47,8 @@ def base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
     for name in COPIED:
         if (ROOT / name).is_dir():
-            skip = shutil.ignore_patterns("__pycache__", "cache", "tmp")
+            # Byte code comes along, but for what another worker is about to write.
+            skip = shutil.ignore_patterns("*.pyc.*", "cache", "tmp")
             shutil.copytree(ROOT / name, folder / name, ignore=skip)
         else:
             shutil.copy(ROOT / name, folder / name)

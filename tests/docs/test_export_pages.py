@@ -7,8 +7,8 @@ lie there under the names of the pre-trained ones, where `from_pretrained` finds
 import contextlib
 import io
 import json
-import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -17,7 +17,6 @@ import tomllib
 from importlib.metadata import version
 
 import pytest
-import torch
 import yaml
 from packaging.version import Version
 
@@ -143,11 +142,23 @@ def gliner(folder):
         model.save_pretrained("urchade/gliner_small-v2.1")
 
 
+@pytest.fixture
+def one_thread():
+    """Threads only slow down tiny models."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(
     "code",
     [pytest.param(code, marks=pytest.mark.soak if "gliner" in code else ()) for code in PYTHON],
     ids=lambda c: re.findall(r"from (\w+)", c)[-1],
 )
+@pytest.mark.usefixtures("one_thread")
 def test_python_blocks_run_as_written(code, place, monkeypatch):
     for package in {*re.findall(r"^(?:from|import) (\w+)", code, flags=re.MULTILINE)}:
         pytest.importorskip(package, reason=f"{package} is not installed")
@@ -155,29 +166,27 @@ def test_python_blocks_run_as_written(code, place, monkeypatch):
         pytest.skip("before 0.2.29, GLiNER's trainer is not written for transformers 5")
     pytest.importorskip("accelerate", reason="trainers need accelerate: install .[consumers]")
     monkeypatch.chdir(place)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         exec(compile(code, "docs/exports", "exec"), {"__name__": "example"})
-    torch.set_num_threads(threads)
 
     assert "train_loss" in told.getvalue()
 
 
 @pytest.mark.parametrize("arguments", EXAMPLES, ids=lambda a: a[1].split("/")[1])
-def test_example_calls_run_as_written(arguments, place):
+@pytest.mark.usefixtures("one_thread")
+def test_example_calls_run_as_written(arguments, place, monkeypatch, capsys):
     if arguments[1].endswith("llm_sft.py"):
         for package in ("trl", "peft"):
             pytest.importorskip(package, reason=f"{package} is not installed")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *arguments[1:]],
-        cwd=place, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    # As `python examples/...` would, in this process, which has imported the trainers already.
+    monkeypatch.chdir(place)
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.setattr(sys, "argv", arguments[1:])
 
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert re.search(r"F1 [\d.]+", done.stdout)
+    runpy.run_path(arguments[1], run_name="__main__")
+
+    assert re.search(r"F1 [\d.]+", capsys.readouterr().out)
 
 
 def test_the_llamafactory_file_names_what_was_exported(place):

@@ -14,6 +14,7 @@ import tempfile
 import textwrap
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -24,8 +25,10 @@ from pipeline.execution import shards
 from tests.conftest import ROOT
 from tests.execution.test_engines import WORK
 
-pytest.importorskip("ray")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not find_spec("ray"), reason="ray is not installed"),
+]
 
 SOME = "wnut2017"
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pyarrow as pa
 import pytest
@@ -19,8 +20,9 @@ from pipeline.execution import atomic, freshness, shards
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 
-moto = pytest.importorskip("moto.server")
-s3fs = pytest.importorskip("s3fs")
+pytestmark = pytest.mark.skipif(
+    not (find_spec("moto") and find_spec("s3fs")), reason="moto or s3fs is not installed"
+)
 
 SOME = ["wnut2017"]
 SAMPLE = ROOT / "raw" / "sample"
@@ -29,7 +31,10 @@ SAMPLE = ROOT / "raw" / "sample"
 @pytest.fixture(scope="module")
 def server():
     """The environment that leads to a server with the buckets `raw` and `made`."""
-    store = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     store.start()
     host, port = store.get_host_and_port()
     variables = {
@@ -53,6 +58,8 @@ def server():
 
 def reach(patch, **variables):
     """Set the environment of clients that are made from now on."""
+    import s3fs
+
     for name in [*os.environ]:
         if name.startswith("AWS_"):
             patch.delenv(name)
@@ -117,6 +124,8 @@ def test_load_dataset_opens_the_corpus_where_it_lies(made, tmp_path):
 @pytest.mark.usefixtures("server")
 def test_a_folder_that_was_copied_half_way_is_stale_and_made_again(monkeypatch):
     """Without renaming, files are copied one by one: a folder may lack some of its shards."""
+    import s3fs
+
     stage = atomic.place("s3://made/half")
     place = freshness.Place(stage / "wnut2017", stage / "stamps" / "x" / "wnut2017.json")
     table = pa.table({"n": [1, 2, 3]})
@@ -170,6 +179,8 @@ def test_a_failure_leaves_no_half_shard():
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("option", ["--raw", "--out"])
 def test_a_bucket_that_is_not_there_is_one_line_and_is_not_made(option):
+    import s3fs
+
     given = {"--raw": "s3://raw", "--out": "s3://made/none", option: "s3://misspelt/run"}
     done = iepile("normalize", *SOME, *(word for pair in given.items() for word in pair))
 

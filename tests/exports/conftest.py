@@ -3,16 +3,18 @@
 import pytest
 
 from pipeline import cli
+from tests.helpers import shared_by_workers
 
 DATASETS = ["cluener", "conll04", "crossner-ai", "duee1", "duie2", "genia", "phee", "wiki-zsl"]
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    arguments = ["--raw", "raw/sample", "--out", str(out), "--workers", "1"]
-    assert cli.main(["run", *DATASETS, *arguments]) == 0
-    return out
+    def make(out):
+        arguments = ["--raw", "raw/sample", "--out", str(out), "--workers", "1"]
+        assert cli.main(["run", *DATASETS, *arguments]) == 0
+
+    return shared_by_workers(tmp_path_factory, "run-of-exports", make)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
-import torch
-from datasets import load_dataset
 
 from pipeline import cli
 from tests.conftest import ROOT
@@ -32,6 +30,8 @@ def files(folder, pattern):
 
 
 def test_trl_trains_on_messages(exported, offline, tmp_path):
+    from datasets import load_dataset
+
     trl = pytest.importorskip("trl", reason="TRL is not installed: pip install -e '.[consumers]'")
     data = load_dataset("json", data_files=files(exported("messages"), "train/NER-*.jsonl"),
                         split="train", cache_dir=str(tmp_path / "cache"))  # fmt: skip
@@ -52,6 +52,8 @@ def test_trl_trains_on_messages(exported, offline, tmp_path):
 
 @pytest.mark.parametrize("form", ["prompt-completion"])
 def test_trl_counts_the_loss_on_completions_alone(form, exported, offline, tmp_path):
+    from datasets import load_dataset
+
     trl = pytest.importorskip("trl", reason="TRL is not installed: pip install -e '.[consumers]'")
     data = load_dataset("json", data_files=files(exported(form), "train/NER-en-*.jsonl"),
                         split="train", cache_dir=str(tmp_path / "cache"))  # fmt: skip
@@ -73,6 +75,7 @@ def test_trl_counts_the_loss_on_completions_alone(form, exported, offline, tmp_p
 
 def test_transformers_classifies_the_tokens_of_bio(exported, offline, tmp_path):
     """The recipe of the library's documentation, from `load_dataset` to `Trainer`."""
+    from datasets import load_dataset
     from transformers import (
         DataCollatorForTokenClassification,
         ModernBertForTokenClassification,
@@ -115,6 +118,7 @@ def test_transformers_classifies_the_tokens_of_bio(exported, offline, tmp_path):
 
 def test_whole_words_are_masked_together(exported, offline, tmp_path):
     """BERT's tokenizer parts a word into characters; the collator masks all of them or none."""
+    from datasets import load_dataset
     from transformers import DataCollatorForLanguageModeling
 
     data = load_dataset("json", data_files=files(exported("mlm-wwm") / "duie2", "train-*"),
@@ -201,6 +205,8 @@ def test_gliner2_finds_nothing_wrong_with_its_export(exported):
 @pytest.mark.soak
 def test_verl_reads_rows_and_reward(exported, offline, tmp_path):
     """Its dataset keeps every row, and the reward that it loads by path gives gold 1."""
+    from datasets import load_dataset
+
     rl_dataset = pytest.importorskip("verl.utils.dataset.rl_dataset", reason="no verl installed")
     from omegaconf import OmegaConf
     from verl.trainer.ppo.reward import get_custom_reward_fn
@@ -238,6 +244,8 @@ def test_vllm_reads_requests_of_batches(exported):
 
 @pytest.mark.soak
 def test_ms_swift_takes_the_reward_of_the_plugin(exported):
+    from datasets import load_dataset
+
     rewards = pytest.importorskip("swift.rewards", reason="ms-swift is not installed")
     runpy.run_path(str(exported("swift-grpo") / "plugin.py"))
     (path, *_) = files(exported("swift-grpo"), "train/NER-en-*.jsonl")
@@ -334,6 +342,8 @@ def test_spert_rows_are_what_spert_reads(exported):
 
 @pytest.fixture(autouse=True)
 def _one_thread():
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -14,7 +14,6 @@ import orjson
 import pyarrow as pa
 import pytest
 import yaml
-from datasets import load_dataset
 
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
@@ -36,6 +35,8 @@ def contents(folder):
 
 
 def loaded(folder, split, cache):
+    from datasets import load_dataset
+
     files = sorted(
         str(p) for p in folder.glob(f"{split}-*") if p.suffix in {".json", ".jsonl", ".parquet"}
     )
@@ -54,6 +55,8 @@ def test_the_same_bytes_again(form, run, exported, tmp_path):
 
 @pytest.mark.parametrize("form", CHATS)
 def test_chats_hold_every_instruction(form, run, exported, tmp_path):
+    from datasets import load_dataset
+
     folder = exported(form)
     names = json.loads((folder / "dataset_info.json").read_bytes())
     published = load_dataset("parquet", data_files=f"{run}/corpus/*/*.parquet", split="train",
@@ -93,6 +96,8 @@ def published(run):
 
 @pytest.mark.parametrize("form", REWARDED)
 def test_every_row_is_there_with_its_id_question_and_gold(form, run, exported, tmp_path):
+    from datasets import load_dataset
+
     rows = published(run)
     folder = exported(form)
     seen = Counter()

@@ -22,6 +22,7 @@ runs at once - is tried with processes of their own in `test_processes.py`.
 
 import contextlib
 import errno
+import gc
 import importlib
 import io
 import itertools
@@ -110,7 +111,7 @@ class Pieces(io.FileIO):
 
 
 def warm():
-    """Import what any command imports, so that a fork has it."""
+    """Import and parse what any command does, so that a fork has it."""
     import faiss  # noqa: F401
     import nltk.tokenize  # noqa: F401
     import rich.progress  # noqa: F401
@@ -118,12 +119,18 @@ def warm():
     import scipy.sparse  # noqa: F401
 
     import pipeline
-    from pipeline import text
+    from pipeline import catalog, text
+    from pipeline.commands import wiring
 
     for module in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
         importlib.import_module(module.name)
     text.word_splitter("zh")
     text.word_splitter("en")
+    readers = {catalog.load(name).reader["name"] for name in catalog.ids()}
+    for stage in wiring.STAGES:
+        wiring.code_of(stage, readers)
+    gc.collect()
+    gc.freeze()  # a fork that collects garbage would copy every page
 
 
 def run(job, work, fault, said):

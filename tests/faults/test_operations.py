@@ -66,7 +66,7 @@ MORE = {
     "fetch": {"keeps": "fetched/.fetch"},
 }
 #: How many moments of each kind in the suite, half of them moves; `make soak` tries every moment.
-FEW = {"kill": 4, "interrupt": 2, "full": 1, "closed": 1, "clock": 1}
+FEW = {"kill": 3, "interrupt": 1, "full": 1, "closed": 1, "clock": 1}
 #: These take a second each, and their parts are tried one by one.
 FEWER = {
     "run": {"kill": 2, "interrupt": 1, "full": 1, "closed": 1, "clock": 1},

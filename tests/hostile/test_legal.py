@@ -7,7 +7,6 @@ import json
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from datasets import load_dataset
 
 from pipeline.execution import shards
 from pipeline.scoring import counting, f1
@@ -273,6 +272,8 @@ def test_odd_event_labels(ran):
 
 
 def test_the_corpus_loads_and_its_card_is_yaml(ran):
+    from datasets import load_dataset
+
     ws, _ = ran
     card = (ws.folders["publish"] / "README.md").read_text(encoding="utf-8")
     front = yaml.safe_load(card.split("---\n")[1])

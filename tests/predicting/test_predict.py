@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from pipeline.predicting.questions import Part, questions
 from tests.conftest import ROOT
 from tests.predicting.server import gold_of, serving
 
-pytest.importorskip("openai")
+pytestmark = pytest.mark.skipif(not find_spec("openai"), reason="openai is not installed")
 
 
 @pytest.fixture(scope="module")

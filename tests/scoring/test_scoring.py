@@ -502,11 +502,15 @@ def test_gold_of_a_label_is_counted_once_however_often_it_is_asked(sample_corpus
 def test_parts_of_the_gold_change_nothing(sample_corpus, monkeypatch):
     _, corpus = sample_corpus
     answers = predictions.read(corpus)
-    whole = evaluation.score(answers, corpus, Options(samples=20))
+    # Of both languages and every task, with more rows than a part holds.
+    some = ["conll04", "duee1", "duie2", "phee", "wnut2017"]
+    whole = evaluation.score(answers, corpus, Options(samples=20), datasets=some)
     monkeypatch.setattr(evaluation, "_ROWS_PER_PART", 13)
     monkeypatch.setattr(evaluation, "AT_ONCE", 7)
 
-    assert evaluation.score(answers, corpus, Options(samples=20)) == whole
+    all_tasks = {"NER", "RE", "SPO", "KG", "EE", "EET", "EEA"}
+    assert {entry["task"] for entry in whole["scores"]} == all_tasks
+    assert evaluation.score(answers, corpus, Options(samples=20), datasets=some) == whole
 
 
 def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpus, tmp_path):
