@@ -107,9 +107,11 @@ def _cut_words(table: Any) -> Iterator[Finding]:
     inside = np.append(which(codes, str.isalpha), False)
     inside[1:] &= inside[:-1]
     inside[firsts] = False
-    # A mention without offsets is taken to begin and end where its text begins.
+    # A mention without offsets is taken to begin and end where its text begins; offsets out of all
+    # texts, as of a shard that was changed, are for `invariant` to name.
     start, end = (pc.fill_null(pc.struct_field(items, n), 0).to_numpy() for n in ("start", "end"))
-    cut = spaced[rows] & (inside[firsts[rows] + start] | inside[firsts[rows] + end])
+    edges = (inside.take(firsts[rows] + edge, mode="clip") for edge in (start, end))
+    cut = spaced[rows] & np.logical_or(*edges)
     for at in np.flatnonzero(cut).tolist():
         text, a, b = texts[rows[at]], start[at], end[at]
         around = f"{text[max(0, a - 10) : a]}[{text[a:b]}]{text[b : b + 10]}"

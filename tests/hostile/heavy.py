@@ -50,7 +50,7 @@ def readers(kind, size, folder):
         at = middle(content)
         (raw / name / file).write_bytes(content[:at] + piece + content[at:])
         try:
-            read(name, raw, folder / "out")
+            read(name, raw, folder / "out", Path(file))
         except PipelineError as problem:
             if len(str(problem)) > 5000:
                 raise AssertionError(f"{name}: a message of {len(str(problem))} letters") from None

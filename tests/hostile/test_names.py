@@ -75,13 +75,13 @@ SPANNED = ner(
 
 
 @pytest.mark.parametrize("toy", [TAGGED, SPANNED])
-def test_a_label_with_control_characters_is_drawn_as_signs(toy, tmp_path):
+def test_the_page_holds_control_characters_of_labels_as_escapes(toy, tmp_path):
     ws, counts = made(tmp_path, {"toy": toy})
 
     assert counts["datasets"]["toy"]["records"]["train"]["kept"] == 1
     html = (ws.folders["report"] / "index.html").read_text(encoding="utf-8")
     assert visible(html) == html
-    assert "place·" in html or "PER·" in html
+    assert "place\\u000b" in html or "PER\\u0001" in html
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)

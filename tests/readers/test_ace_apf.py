@@ -200,7 +200,7 @@ def test_a_missing_text_an_empty_folder_and_an_unknown_option_are_errors(tmp_pat
     (tmp_path / "D_1.apf.xml").write_text("<source_file/>")
     with pytest.raises(RawFileError, match="cannot read"):
         list(read([tmp_path], language="en"))
-    with pytest.raises(DeclarationError, match="use one of head, extent"):
+    with pytest.raises(DeclarationError, match="is none of extent, head"):
         list(read([tmp_path], language="en", mention="tail"))
 
 

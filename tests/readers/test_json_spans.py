@@ -172,7 +172,7 @@ def test_lost_spans_are_counted_in_both_layouts(tmp_path):
 
 @pytest.mark.parametrize("option", [{"unit": "bytes"}, {"misplaced": "keep"}])
 def test_an_unknown_choice_is_an_error_of_the_declaration(tmp_path, option):
-    with pytest.raises(DeclarationError, match="use one of"):
+    with pytest.raises(DeclarationError, match="is none of"):
         rows(tmp_path, {"text": "Ada", "label": []}, **LISTS, **option)
 
 

@@ -75,5 +75,5 @@ def test_numbers_without_names_are_rejected(tmp_path):
 
 
 def test_an_unknown_scheme_is_an_error_of_the_declaration(tmp_path):
-    with pytest.raises(DeclarationError, match="use one of IO, IOB1"):
+    with pytest.raises(DeclarationError, match=r"is none of .*IO, IOB1"):
         rows(tmp_path, {"tokens": [], "ner_tags": []}, scheme="IOBES")

@@ -148,6 +148,14 @@ def test_what_the_data_says_is_shown_as_it_stands(browser):
     assert "ways: 64" in " ".join(texts(browser, "footer"))
 
 
+def test_control_characters_are_drawn_as_signs(browser):
+    drawn = browser.execute_script(
+        r"return fill(document.createElement('p'), {title: 'a\u0001'}, ['b\u001b[2J']).outerHTML"
+    )
+
+    assert drawn == '<p title="a·">b·[2J</p>'
+
+
 def test_a_script_that_slipped_through_would_not_run(browser):
     """The policy of the page allows its own script alone."""
     browser.execute_script(
