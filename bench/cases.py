@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pyarrow.parquet as pq
 
@@ -102,7 +103,8 @@ def _everything(folder: Path, workers: int) -> dict:
         sys.stderr.write(f"{stages[stage]:6.1f} s  {stage}\n")
 
     start = time.perf_counter()
-    counts = chain.everything(catalog.ids(folder / "catalog"), ws, timed)
+    with mock.patch.object(chain.progress, "watch", timed):
+        counts = chain.everything(catalog.ids(folder / "catalog"), ws)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "records": kept, "stages": stages}
