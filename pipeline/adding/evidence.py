@@ -25,6 +25,8 @@ _WORD: Final = re.compile(r"\w+")
 _TAG_IN_TEXT: Final = re.compile(r"(?:^|\s)(?:O|[BIESMLU][-_][A-Za-z]\S*)(?=\s|$)")
 #: An element of XML or HTML in a text: how it is annotated may be in there.
 _MARKUP: Final = re.compile(r"<([A-Za-z][\w.-]*)\b[^<>]*>.*</\1>", re.DOTALL)
+#: So much of a text is searched for it: what it takes grows with the square of that.
+_BEGINNING: Final = 2_000
 #: Above this share of annotated characters, nearly all of the text is annotated.
 _DENSE: Final = 0.92
 _SINGLE: Final = re.compile(r"[A-Za-z\u00c0-\u04ff-]{1,24}")
@@ -76,7 +78,7 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     cells = [text for text in texts if "\t" in text and "\n" not in text]
     if len(cells) * 2 > len(texts):
         return f"the texts hold several cells of a table: {f'{cells[0]!r:.60}'}"
-    marked = [text for text in texts if _MARKUP.search(text)]
+    marked = [text for text in texts if _MARKUP.search(text[:_BEGINNING])]
     if len(marked) * 2 > len(texts):
         return f"the texts hold markup: {f'{marked[0]!r:.60}'}"
     single = sum(_SINGLE.fullmatch(text) is not None for text in texts)
