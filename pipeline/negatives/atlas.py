@@ -214,31 +214,29 @@ class Map:
         groups: dict[str, list[int]] = {}
         for n, label in enumerate(self.labels):
             groups.setdefault(_plain(label.name), []).append(n)
-        for own in groups.values():
-            pairs = [(a, b) for i, a in enumerate(own) for b in own[i + 1 :]]
-            pairs = [(a, b) for a, b in pairs if self.labels[a].dataset != self.labels[b].dataset]
-            if not pairs:
-                continue
-            first, second = np.array(pairs).T
-            alike = self.similarity(first, second, ("guideline", "mentions"))
-            apart = self.apart(first, second, unlike)
-            for a, b, s, far in zip(
-                first.tolist(), second.tolist(), alike.tolist(), apart.tolist(), strict=True
-            ):
-                x, y = self.labels[a], self.labels[b]
-                sides = [
-                    left.get((p.dataset, p.name, q.dataset, q.name)) for p, q in ((x, y), (y, x))
-                ]
-                alone = [left.get((p.dataset, p.name) * 2) for p in (x, y)]
-                shares = [_share(*pair) for pair in zip(sides, alone, strict=True)]
-                if max(shares) >= _LEFT or (far and not any(map(_agreed, sides))):
-                    yield {
-                        **_pair(x, y),
-                        "similarity": s,
-                        "left": max(shares),
-                        "left_by_b": _told(sides[0]),
-                        "left_by_a": _told(sides[1]),
-                    }
+        pairs = [
+            (a, b)
+            for own in groups.values()
+            for i, a in enumerate(own)
+            for b in own[i + 1 :]
+            if self.labels[a].dataset != self.labels[b].dataset
+        ]
+        first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+        alike = self.similarity(first, second, ("guideline", "mentions"))
+        apart = self.apart(first, second, unlike)
+        for (a, b), s, far in zip(pairs, alike.tolist(), apart.tolist(), strict=True):
+            x, y = self.labels[a], self.labels[b]
+            sides = [left.get((p.dataset, p.name, q.dataset, q.name)) for p, q in ((x, y), (y, x))]
+            alone = [left.get((p.dataset, p.name) * 2) for p in (x, y)]
+            shares = [_share(*pair) for pair in zip(sides, alone, strict=True)]
+            if max(shares) >= _LEFT or (far and not any(map(_agreed, sides))):
+                yield {
+                    **_pair(x, y),
+                    "similarity": s,
+                    "left": max(shares),
+                    "left_by_b": _told(sides[0]),
+                    "left_by_a": _told(sides[1]),
+                }
 
     def by_hand(self, pairs: Iterable[Pair]) -> Iterator[tuple[str, dict[str, Any]]]:
         """("same" or "conflicts", entry) of the pairs whose labels are on this map."""
