@@ -81,7 +81,8 @@ def with_drops(tags: Any, rows: Any, reasons: Any, partners: Any) -> Any:
 def kept(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = None) -> Any:
     """Return the rows of a shard that were not dropped. `columns` must hold "id", "dropped"."""
     table = tagged(shard, dedupe, columns)
-    return table.filter(pc.is_null(table["dropped"]))
+    dropped = table["dropped"]
+    return table if dropped.null_count == len(dropped) else table.filter(pc.is_null(dropped))
 
 
 def tables(

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from pipeline.records import Record
+from pipeline.records import Mention, Record
 
 Piece = tuple[str, int]
 
@@ -60,7 +59,7 @@ def moved(record: Record, rewrite: Callable[[str], Iterable[Piece]]) -> Record:
             mentions.append(m._replace(text=written(rewrite(m.text))[0]))
         else:
             start, end = places.of(m.start), places.of(m.end)
-            mentions.append(m._replace(text=text[start:end], start=start, end=end))
+            mentions.append(Mention(text[start:end], start, end, m.label, m.discontinuous))
     if not all(m.text for m in mentions):
         return record
     return record._replace(text=text, mentions=mentions)
