@@ -256,7 +256,7 @@ def test_ms_swift_takes_the_reward_of_the_plugin(exported):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("dataset", ["conll04", "crossner-ai", "genia"])
+@pytest.mark.parametrize("dataset", ["cluener", "conll04", "crossner-ai", "genia"])
 def test_evalscope_writes_tags_as_markup_and_back(dataset, exported):
     """Names of its tags are one word; `entity_type_map` of its NERAdapter maps ours to them."""
     ner = pytest.importorskip("evalscope.utils.ner", reason="EvalScope is not installed")
