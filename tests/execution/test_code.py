@@ -1,5 +1,6 @@
 """What a stage's code is, and what in it makes nothing stale."""
 
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -55,6 +56,27 @@ def test_versions_of_the_packages_that_are_imported(tmp_path):
 
     assert [*versions] == ["Python", "numpy", "scikit-learn"]
     assert versions["numpy"] == version("numpy").partition("+")[0]
+
+
+@pytest.mark.parametrize(
+    "kept", [None, b"not JSON", b'{"source": "another", "digest": "", "imports": []}']
+)
+def test_what_was_parsed_is_kept_as_long_as_it_is_true(tmp_path, monkeypatch, kept):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "__pycache__").mkdir()
+    path = tmp_path / "module.py"
+    path.write_text("x = 1\n")
+    first = code.digest([path])
+    (file,) = tmp_path.glob("__pycache__/*.digest")
+    if kept is not None:
+        file.write_bytes(kept)
+    code._read.cache_clear()  # as in another process
+
+    assert code.digest([path]) == first
+    path.write_text("x = 2\n")
+    assert code.digest([path]) != first
+    path.write_text("x = 1  # a comment\n")
+    assert code.digest([path]) == first
 
 
 def digest_of(text, tmp_path):
