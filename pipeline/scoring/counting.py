@@ -153,9 +153,14 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
     left = [_count(group, *entry, totals, options.match) for entry in compared]
     if options.examples:
         labels = [label for label, _, _ in compared]
+        typed = len(group.measures) > len(MEASURES[group.task])
         all_gold, missed, wrong = (
-            _by_label(labels, lists, typed=len(group.measures) > len(MEASURES[group.task]))
-            for lists in ([gold for _, gold, _ in compared], *zip(*left, strict=True))
+            _by_label(labels, lists, typed=typed)
+            for lists in (
+                [gold for _, gold, _ in compared],
+                [of_gold for of_gold, _ in left],
+                [of_answer for _, of_answer in left],
+            )
         )
         group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
     counts = [(total[0], total[1], total[2]) for total in totals]
