@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 72
 _OPTIONS: Final = (
-    "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
+    "name the reader with --reader, its options with --option (`iepile new ID` lists the readers)"
 )
 #: How many fields a message lists at most.
 _FIELDS: Final = 16

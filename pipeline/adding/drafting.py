@@ -175,13 +175,18 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
             )
 
 
-def examples() -> str:
-    """List the readers with examples of the raw lines that they read."""
-    parts = []
-    for name in options.readers():
-        about, lines = _about(name)
-        parts.append("\n".join([f"  {name}: {about}", *(f"      {line}" for line in lines)]))
-    return "\n".join(parts)
+def readers_listed() -> str:
+    """List the readers, with what each reads."""
+    lines = [f"  {name}: {_about(name)[0]}" for name in options.readers()]
+    return "\n".join([*lines, "`iepile new ID --reader NAME` shows raw lines and options of one"])
+
+
+def reader_shown(name: str) -> str:
+    """Show what a reader reads, with raw lines and the names of its options."""
+    about, lines = _about(name)
+    listed = ", ".join(options.options_of(name)) or "none"
+    raw = [f"      {line}" for text in lines for line in text.splitlines()]
+    return "\n".join([f"  {name}: {about}", *raw, f"  --option K=V, K one of: {listed}"])
 
 
 def _about(reader: str) -> tuple[str, list[str]]:

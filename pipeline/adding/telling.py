@@ -26,7 +26,7 @@ def decision(draft: Draft) -> Iterator[str]:
     best, second = draft.choice
     dataset = draft.dataset
     yield f"read by {choosing.summary(best)}"
-    if second is not None and second.amount:
+    if second is not None and second.amount and (second.found.doubt or second.quality >= 0.01):
         yield f"  runner-up: {choosing.summary(second)}: {_why_not(second, best)}"[:300]
     yield f"language: {dataset.language}; tasks: {', '.join(dataset.tasks)}"
 

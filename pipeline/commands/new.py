@@ -24,10 +24,18 @@ def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
     given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
     if arguments.reader not in (None, *options.readers()) or not (given or arguments.reader):
-        what = f"there is no reader {arguments.reader!r}" if arguments.reader else "no files"
-        todo = "give --split train=FILE, and if need be the reader of its format:\n"
+        what = "no files"
+        if arguments.reader:
+            meant = config.did_you_mean(arguments.reader, options.readers())
+            what = f"there is no reader {arguments.reader!r}{meant}"
+        todo = "give --split train=FILE, and if need be --reader, which has to be one of these:\n"
         where = "--reader" if arguments.reader else "--split"
-        raise DeclarationError(what, where=where, todo=todo + drafting.examples())
+        raise DeclarationError(what, where=where, todo=todo + drafting.readers_listed())
+    if not given:
+        todo = f"give --split train=FILE. This is what {arguments.reader} reads, and its options:\n"
+        raise DeclarationError(
+            "no files", where="--split", todo=todo + drafting.reader_shown(arguments.reader)
+        )
     splits = sources.checked_splits(given)
     settings = config.load(arguments.params)
     names = naming.told_names(arguments.names) if arguments.names else {}
@@ -42,10 +50,15 @@ def run(arguments: Arguments) -> int:
     if left_out := telling.left_out(sources.left_out(arguments.files, splits)):
         print(drawn(left_out))
     for path in written:
-        print(f"wrote {path}")
-    declaration = catalog.file_of(draft.dataset.id)
-    print(f"next: review {declaration}, then `iepile check {draft.dataset.id} --raw raw/full`")
+        print(f"wrote {_short(path)}")
+    print(f"next: review {_short(catalog.file_of(draft.dataset.id))}, then")
+    print(f"      iepile check {draft.dataset.id} --raw raw/full")
     return 0
+
+
+def _short(path: Path) -> Path:
+    """The path from the working directory, if it is below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _show(draft: Draft) -> None:

@@ -59,8 +59,7 @@ def _note(scores: dict[str, Any]) -> None:
         names = f"{len(lacking)} datasets" if len(lacking) > _NAMED else ", ".join(lacking)
         say(
             f"note: {missing} of {account['due']} rows, of {names}, have no answer and count as "
-            "empty ones\n"
-            "      --datasets A,B scores only these datasets, --partial only rows with an answer"
+            "empty ones; --datasets A,B scores only these, --partial only rows with an answer"
         )
     if account["left_out"]:
         say(

@@ -226,6 +226,8 @@ def test_audit_tells_what_differs_from_another_run(sample, tmp_path, capsys):
     arguments = ["audit", "--run", str(here.parent), "--against", str(tmp_path / "other")]
     assert main([*arguments, "--page", str(out)]) == 0
     told = capsys.readouterr().out
+    assert "\nonly here: phee\n" in told
+    assert "phee  " not in told
     assert re.search(rf"wnut2017 +train +kept +{split['kept']} +{split['kept'] + 1} +1\n", told)
     text = out.read_text(encoding="utf-8")
     assert json.loads(text.partition('id="changes">')[2].partition("<")[0])["rows"] == rows
