@@ -176,17 +176,29 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
 
 
 def readers_listed() -> str:
-    """List the readers, with what each reads."""
+    """List the readers with what each reads, and say how to name files."""
     lines = [f"  {name}: {_about(name)[0]}" for name in options.readers()]
-    return "\n".join([*lines, "`iepile new ID --reader NAME` shows raw lines and options of one"])
+    return "\n".join(
+        [
+            "name files that one of these readers reads:",
+            *lines,
+            "`iepile new ID --reader NAME` shows what a reader reads, and its options;",
+            "`iepile new ID FILE ...` finds the reader by itself.",
+        ]
+    )
 
 
 def reader_shown(name: str) -> str:
     """Show what a reader reads, with raw lines and the names of its options."""
-    about, lines = _about(name)
-    listed = ", ".join(options.options_of(name)) or "none"
-    raw = [f"      {line}" for text in lines for line in text.splitlines()]
-    return "\n".join([f"  {name}: {about}", *raw, f"  --option K=V, K one of: {listed}"])
+    about, examples = _about(name)
+    return "\n".join(
+        [
+            "give --split train=FILE with a file such as this:",
+            f"  {name}: {about}",
+            *(f"      {line}" for example in examples for line in example.splitlines()),
+            f"  its options, for --option K=V: {', '.join(options.options_of(name)) or 'none'}",
+        ]
+    )
 
 
 def _about(reader: str) -> tuple[str, list[str]]:

@@ -23,19 +23,12 @@ _LINES = 8
 def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
     given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
-    if arguments.reader not in (None, *options.readers()) or not (given or arguments.reader):
-        what = "no files"
-        if arguments.reader:
-            meant = config.did_you_mean(arguments.reader, options.readers())
-            what = f"there is no reader {arguments.reader!r}{meant}"
-        todo = "give --split train=FILE, and if need be --reader, which has to be one of these:\n"
-        where = "--reader" if arguments.reader else "--split"
-        raise DeclarationError(what, where=where, todo=todo + drafting.readers_listed())
+    if arguments.reader:
+        config.check_known([arguments.reader], options.readers(), "reader", "--reader")
     if not given:
-        todo = f"give --split train=FILE. This is what {arguments.reader} reads, and its options:\n"
-        raise DeclarationError(
-            "no files", where="--split", todo=todo + drafting.reader_shown(arguments.reader)
-        )
+        reader = arguments.reader
+        todo = drafting.reader_shown(reader) if reader else drafting.readers_listed()
+        raise DeclarationError("no files", where="iepile new", todo=todo)
     splits = sources.checked_splits(given)
     settings = config.load(arguments.params)
     names = naming.told_names(arguments.names) if arguments.names else {}
