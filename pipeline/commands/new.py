@@ -31,7 +31,7 @@ def run(arguments: Arguments) -> int:
         raise DeclarationError("no files", where="iepile new", todo=todo)
     splits = sources.checked_splits(given)
     settings = config.load(arguments.params)
-    names = naming.told_names(arguments.names) if arguments.names else {}
+    names = naming.names_in(arguments.names) if arguments.names else {}
     draft = drafting.draft(
         arguments.id, arguments.reader, dict(arguments.option), splits, arguments.language, names
     )

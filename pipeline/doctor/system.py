@@ -113,8 +113,7 @@ def report(checks: Sequence[Check]) -> Iterator[str]:
     width = shutil.get_terminal_size((100, 24)).columns
     for check in checks:
         mark = check.state.upper() if check.state == "wrong" else check.state
-        found = f"{mark:7}{check.subject}: {check.found}"
-        yield textwrap.fill(found, width, subsequent_indent=" " * 7, break_on_hyphens=False)
-        if check.todo:
-            todo = f"       -> {check.todo}"
-            yield textwrap.fill(todo, width, subsequent_indent=" " * 10, break_on_hyphens=False)
+        lines = [f"{mark:7}{check.subject}: {check.found}"]
+        lines += [f"{'':7}-> {check.todo}"] if check.todo else []
+        for line in lines:
+            yield textwrap.fill(line, width, subsequent_indent=" " * 10, break_on_hyphens=False)

@@ -17,7 +17,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import httpx
 import openai
 import orjson
 
@@ -121,7 +120,8 @@ async def _greet(client: openai.AsyncOpenAI, settings: Settings) -> None:
     try:
         await client.with_options(max_retries=0, timeout=_GREETING).models.list()
     except openai.APIConnectionError as problem:
-        if not isinstance(problem.__cause__, (httpx.ConnectError, httpx.UnsupportedProtocol)):
+        # By name, since the HTTP library of `openai` is another one in other versions.
+        if type(problem.__cause__).__name__ not in {"ConnectError", "UnsupportedProtocol"}:
             return  # A busy server may still answer questions.
         raise RawFileError(
             f"cannot connect to the server: {problem.__cause__}",

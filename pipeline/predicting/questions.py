@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -107,8 +108,7 @@ def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
         ):
             pools.setdefault(_dataset(row["record_id"]), []).append((key, row))
         for dataset, candidates in pools.items():
-            candidates.sort(key=lambda pair: (pair[0], pair[1]["id"]))
-            pools[dataset] = candidates[:_POOL]
+            pools[dataset] = nsmallest(_POOL, candidates, lambda pair: (pair[0], pair[1]["id"]))
     return {dataset: [row for _, row in candidates] for dataset, candidates in pools.items()}
 
 

@@ -154,13 +154,9 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
     if options.examples:
         labels = [label for label, _, _ in compared]
         typed = len(group.measures) > len(MEASURES[group.task])
+        lists = [(gold, *rest) for (_, gold, _), rest in zip(compared, left, strict=True)]
         all_gold, missed, wrong = (
-            _by_label(labels, lists, typed=typed)
-            for lists in (
-                [gold for _, gold, _ in compared],
-                [of_gold for of_gold, _ in left],
-                [of_answer for _, of_answer in left],
-            )
+            _by_label(labels, [each[side] for each in lists], typed=typed) for side in range(3)
         )
         group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
     counts = [(total[0], total[1], total[2]) for total in totals]

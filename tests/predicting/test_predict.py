@@ -167,16 +167,17 @@ def test_files_of_others_are_not_written(corpus, tmp_path, capsys):
 
 
 def test_what_cannot_be_asked_is_told_at_once(corpus, tmp_path, capsys):
-    nobody = "http://127.0.0.1:9/v1"
+    nobody, out = "http://127.0.0.1:9/v1", tmp_path / "b.jsonl"
+    (tmp_path / "empty").mkdir()
     for corpus_, url, more, words in (
         (corpus, nobody, ["--config", "NER-em"], "no config 'NER-em', did you mean 'NER-en'?"),
         (corpus, nobody, ["--datasets", "conll04,wnut"], "no test rows of 'wnut' to ask"),
-        (tmp_path, nobody, [], "there are no rows to ask"),
+        (tmp_path / "empty", nobody, [], "there are no rows to ask"),
         (tmp_path / "none", nobody, [], "there is no corpus"),
         (corpus, nobody, [], "cannot connect to the server: All connection attempts failed"),
-        (corpus, "localhost:9/v1", [], "cannot connect to the server: Request URL is missing"),
+        (corpus, "localhost:9/v1", [], "cannot connect to the server: Request URL "),
     ):
-        assert predict(corpus_, url, tmp_path / "b", *more) == 1
+        assert predict(corpus_, url, out, *more) == 1
         assert words in capsys.readouterr().err
 
 
