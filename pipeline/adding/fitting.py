@@ -87,22 +87,21 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
     lost = 0
     try:
         for item in islice(catalog.reader(dataset)(files), rows):
+            problem: tuple[str, str] | None
             if isinstance(item, Reject):
-                problem, records_lost = (
-                    (item.reason, item.detail or repr(item.excerpt)),
-                    item.records,
-                )
+                problem = item.reason, item.detail or repr(item.excerpt)
             else:
-                problem, records_lost = violation(item), 1
+                problem = violation(item)
             if problem is None:
                 records.append(item)
             elif problem[0] not in _NO_LOSS:
                 reasons[problem[0]] += 1
                 first.setdefault(problem[0], ": ".join(filter(None, problem)))
-                lost += records_lost
+                lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as failure:
-        expected = isinstance(failure, PipelineError)
-        return Fit(records, problem=failure.what if expected else "the rows have another shape")
+        other = "the rows have another shape"
+        words = failure.what if isinstance(failure, PipelineError) else other
+        return Fit(records, problem=words)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
         return Fit(records, problem=next(iter(problems), "the files hold no record"))
