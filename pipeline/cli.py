@@ -27,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Data may hold characters that the terminal's encoding lacks, or invalid Unicode.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    arguments = parser().parse_args(argv)
+    words = [*(sys.argv[1:] if argv is None else argv)]
+    if words[:1] in ([], ["help"]):
+        words = [*words[1:], "--help"]
+    arguments = parser().parse_args(words)
     try:
         code = run(arguments)
         sys.stdout.flush()

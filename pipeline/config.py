@@ -30,6 +30,8 @@ Name = Annotated[str, msgspec.Meta(pattern=r"\S")]
 #: The file of parameters, unless another is named.
 PARAMS: Final = Path("params.yaml")
 _TODO: Final = "correct the file"
+#: How many names a message lists where there are very many.
+_LISTED: Final = 12
 #: Type name in messages of msgspec -> in ours.
 _KINDS: Final = {
     "int": "a whole number",
@@ -333,8 +335,16 @@ def check_known(names: Iterable[str], known: Iterable[str], what: str, where: ob
             raise DeclarationError(
                 f"there is no {what} {name!r}{did_you_mean(name, known)}",
                 where=where,
-                todo=f"use one of: {', '.join(known)}",
+                todo=f"use one of: {_nearest(name, known)}",
             )
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    """Return the names, or of many names the nearest ones and how many more there are."""
+    if len(known) <= 2 * _LISTED:
+        return ", ".join(known)
+    nearest = get_close_matches(word, known, _LISTED, cutoff=0)
+    return f"{', '.join(nearest)}, or one of {len(known) - len(nearest)} more"
 
 
 def _text(path: Path) -> str:

@@ -52,6 +52,32 @@ def test_every_command_is_helpful_and_documented(command, capsys):
     assert f"examples:\n  iepile {command}" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "usage"), [([], "COMMAND"), (["help"], "COMMAND"), (["help", "audit"], "audit")]
+)
+def test_help_is_given_however_it_is_asked_for(words, usage, capsys):
+    code, out, _ = call(capsys, *words)
+
+    assert (code, out.startswith("usage: iepile")) == (0, True)
+    assert usage in out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("show wnut2017 --splt test", "no argument '--splt' is known; did you mean '--split'?"),
+        ("audit --colour", "no argument '--colour' is known"),
+        ("neighbors conll04 works for", "'for' is known here; put names that hold blanks in quo"),
+    ],
+)
+def test_an_unknown_argument_is_told_with_the_usage_of_its_command(words, told, capsys):
+    code, _, err = call(capsys, *words.split())
+
+    assert code == 2
+    assert err.startswith(f"usage: iepile {words.split()[0]} ")
+    assert told in err
+
+
 def test_help_imports_nothing_heavy():
     code = "import sys; from pipeline import cli; cli.parser(); print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -95,8 +121,8 @@ def test_foreseeable_problems_are_told_in_words(arguments, words, capsys, tmp_pa
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["fly"],
+        ["--fly"],
         ["run", "--workers", "0"],
         ["clean", "--x"],
         ["new", "foo", "--option", "scheme"],

@@ -254,7 +254,7 @@ def unsound(_):
 FUNCTIONS = [
     ("RecordError", unsound, "51:55 in a text of 9 characters", "toy/train/0", "report it"),
     ("ArchiveError", unpacked, "cannot unpack", "{t}/plain.md", "get it again"),
-    ("UnreachableError", unreachable, "does not come through", "http://127.0.0.1:9", "--mirror"),
+    ("UnreachableError", unreachable, "fails again and again", "http://127.0.0.1:9", "--mirror"),
     ("OtherBytesError", another, "other bytes", "{t}/mirror/toy/a.txt", "another --mirror"),
     ("FetchError", from_mirror, "no such file", "toy: a.txt", "{t}/empty/toy/a.txt"),
     ("WorkError", failed, "no space left", "{t}/a", "run the same command again"),

@@ -36,7 +36,7 @@ PLANTED = {
         "train": [
             ("abc123456789", "", None, None),  # 9 of 12: 75 %
             ("ab12345678", "", None, None),  # 8 of 10: 80 %
-            ("abc1234567890123", "", LETTERS, "13 of 16 characters are no letters"),  # 81 %
+            ("abc1234567890123", "", LETTERS, "13 of 16 characters are not letters"),  # 81 %
             ("Oslo", "", SHORT, "4 characters"),
             ("Bergn", "", None, None),
             ("Rome", "Rome:place", None, None),
@@ -68,7 +68,7 @@ PLANTED = {
             (RAIN, "Ostrava:place", None, None),
             (RAIN + ".", "Ostrava:place", NEAR, 1),
             ("1, 2, 3, 4 and 5", "", None, None),  # 5 digits, 4 commas, 3 letters: 75 %
-            ("1, 2, 3, 4, 5, 6 x", "", LETTERS, "11 of 12 characters are no letters"),
+            ("1, 2, 3, 4, 5, 6 x", "", LETTERS, "11 of 12 characters are not letters"),
         ],
     },
     "held": {
@@ -88,7 +88,7 @@ PLANTED = {
         "train": [
             ("好一二1234567", "", None, None),  # 7 of 10
             ("好一1２３４５６7８", "", None, None),  # 8 of 10
-            ("好1２３４５６", "", LETTERS, "6 of 7 characters are no letters"),
+            ("好1２３４５６", "", LETTERS, "6 of 7 characters are not letters"),
             ("雾港很美", "", SHORT, "4 characters"),
             ("雾港真美丽", "", None, None),
             ("雾港", "雾港:place", None, None),
@@ -100,7 +100,7 @@ PLANTED = {
             (PORT.replace("一个", "两个") + "。", "", NEAR, 9),
             ("船长说明天没有雾，渡轮会准时开。", "", LEAK, "held/test/1"),
             ("カナダの한국 팀이 中国队", "", None, None),
-            ("１２：３０～４５％😀", "", LETTERS, "10 of 10 characters are no letters"),
+            ("１２：３０～４５％😀", "", LETTERS, "10 of 10 characters are not letters"),
         ],
     },
 }

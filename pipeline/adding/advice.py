@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 72
 _OPTIONS: Final = (
-    "name the reader with --reader and its options with --option (`iepile new ID` lists them)"
+    "name the reader with --reader, its options with --option (`iepile new ID` lists the readers)"
 )
 #: How many fields a message lists at most.
 _FIELDS: Final = 16
@@ -39,7 +39,7 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
     if nearest is None or (names and not nearest.amount and not nearest.misplaced):
         lines += _nearest_format(names)
     else:
-        why = nearest.found.doubt or nearest.torn or nearest.found.problem
+        why = nearest.fit.doubt or nearest.torn or nearest.fit.problem
         name = nearest.dataset.reader["name"]
         lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
     if fields:
@@ -84,12 +84,12 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
     """Say what to do about files that no reader fits, or that the named reader does not fit."""
     if slip := _slip(files, first_json(files)):
         return slip
-    if nearest is not None and "one sentence" in (nearest.found.doubt or ""):
+    if nearest is not None and "one sentence" in (nearest.fit.doubt or ""):
         return (
             "part the sentences by empty lines, or name the column that only the first row of a "
             "sentence fills, or that numbers it, as in --option sentence_column=0"
         )
-    if nearest is not None and nearest.misplaced and not nearest.found.doubt:
+    if nearest is not None and nearest.misplaced and not nearest.fit.doubt:
         return (
             "correct the offsets: they are half-open counts of characters from 0, and a byte order "
             "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "

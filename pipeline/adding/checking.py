@@ -108,7 +108,7 @@ def _odd(dataset: Dataset, survey: Survey, unknown: Counter[tuple[str, str]]) ->
         yield many
     # An odd raw label does no harm if the declaration gives it another name.
     asked = (name for kind in survey.labels for name in dataset.names(kind).values())
-    if odd := fitting.steering([*asked, *(label for _, label in unknown)]):
+    if odd := fitting.control_characters([*asked, *(label for _, label in unknown)]):
         yield odd
 
 

@@ -85,7 +85,7 @@ def _sorted(tried: Sequence[Trial]) -> list[Trial]:
 
 def _oddity(trial: Trial) -> tuple[Any, ...]:
     """Return the sort key among readings that say about as much: the smallest is preferred."""
-    fit, options = trial.found, str(trial.dataset.reader)
+    fit, options = trial.fit, str(trial.dataset.reader)
     key = (-round(trial.quality, 2), len(fit.records), trial.rank, -round(fit.labels, 1))
     return (*key, len(options), options)
 
@@ -118,7 +118,7 @@ def chosen(
     if not tried or tried[0].quality < _SOUND or tried[0].torn:
         nearest = max(
             tried,
-            key=lambda t: (t.amount > 0, t.misplaced, t.found.score, t.amount),
+            key=lambda t: (t.amount > 0, t.misplaced, t.fit.score, t.amount),
             default=None,
         )
         raise RawFileError(
@@ -151,14 +151,14 @@ def chosen(
 
 def same(one: Trial, other: Trial) -> bool:
     """Whether two trials read the same texts with annotations at the same places."""
-    ours, theirs = ({_key(r) for r in trial.found.records} for trial in (one, other))
+    ours, theirs = ({_key(r) for r in trial.fit.records} for trial in (one, other))
     return ours == theirs
 
 
 def _difference(one: Trial, other: Trial) -> float:
     """Return the share of the records of one trial that the other reads differently."""
-    theirs = {_key(record) for record in other.found.records}
-    ours = [_key(record) for record in one.found.records]
+    theirs = {_key(record) for record in other.fit.records}
+    ours = [_key(record) for record in one.fit.records]
     return sum(key not in theirs for key in ours) / len(ours)
 
 
@@ -179,9 +179,9 @@ def _second_tags(best: Trial, other: Trial) -> bool:
         return False
     if other.quality < best.quality - _NEAR or "IO" in {r.get("scheme") for r in readers}:
         return False
-    ours, theirs = (evidence.labels_in(t.found.records)["entity"] for t in (best, other))
+    ours, theirs = (evidence.labels_in(t.fit.records)["entity"] for t in (best, other))
     spans, others = (
-        {(r.origin, m.start, m.end) for r in t.found.records for m in r.mentions}
+        {(r.origin, m.start, m.end) for r in t.fit.records for m in r.mentions}
         for t in (best, other)
     )
     return len({*ours} & {*theirs}) * 2 > len({*ours} | {*theirs}) and not others <= spans
@@ -192,7 +192,7 @@ def _close(best: Trial, second: Trial) -> bool:
     if second.quality < best.quality - 0.02:
         return False
     # A reading that makes many records of one row has not read as far into the file.
-    whole = len(second.found.records) < fitting.ROWS
+    whole = len(second.fit.records) < fitting.ROWS
     if whole and second.amount < _AS_MUCH * best.amount:
         return False
     if _difference(best, second) < _DIFFERENT:
@@ -200,7 +200,7 @@ def _close(best: Trial, second: Trial) -> bool:
     # A named format knows more about its files than their first rows show.
     if best.rank < second.rank and best.quality >= second.quality:
         return False
-    if abs(best.found.labels - second.found.labels) > 0.1:
+    if abs(best.fit.labels - second.fit.labels) > 0.1:
         return False
     # Several columns of tags are layers of one file; the last one holds the names.
     names = {best.dataset.reader["name"], second.dataset.reader["name"]}

@@ -115,18 +115,17 @@ def _settled(
     where = ", ".join(map(str, files))
     tried = choosing.trials(start, start.reader, first, spoken)
     as_named = Trial(start, fitting.fit(start, first), "--reader")
-    best = max((*tried[:1], as_named), key=lambda trial: trial.found.score)
-    if other := choosing.better(best.dataset, first, best.found):
+    best = max((*tried[:1], as_named), key=lambda trial: trial.fit.score)
+    if other := choosing.better(best.dataset, first, best.fit):
         wrong = sorted({*choosing.changed(best.dataset, other)} & {*start.reader})
         raise DeclarationError(
             f"likely mistake: {choosing.explained(best.dataset, other)}",
             where=where,
             todo=f"leave out --option {wrong[0]}=..., or correct it" if wrong else "add it",
         )
-    if not best.found.records:
+    if not best.fit.records:
         raise RawFileError(
-            f"the reader {start.reader['name']} finds no record in these files: "
-            f"{best.found.problem}",
+            f"the reader {start.reader['name']} finds no record in these files: {best.fit.problem}",
             where=where,
             todo=advice.way_out(first, best, named=True),
         )
@@ -175,13 +174,23 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
             )
 
 
-def examples() -> str:
-    """List the readers with examples of the raw lines that they read."""
-    parts = []
-    for name in options.readers():
-        about, lines = _about(name)
-        parts.append("\n".join([f"  {name}: {about}", *(f"      {line}" for line in lines)]))
-    return "\n".join(parts)
+def readers_listed() -> str:
+    """List the readers with what each reads, and say how to name files."""
+    lines = (f"  {name}: {_about(name)[0]}\n" for name in options.readers())
+    return (
+        f"name files that one of these readers reads:\n{''.join(lines)}"
+        "`iepile new ID --reader NAME` shows what a reader reads, and its options;\n"
+        "`iepile new ID FILE ...` finds the reader by itself."
+    )
+
+
+def reader_shown(name: str) -> str:
+    """Show what a reader reads, with raw lines and the names of its options."""
+    about, examples = _about(name)
+    first = f"give --split train=FILE with a file such as this:\n  {name}: {about}"
+    lines = [f"      {line}" for example in examples for line in example.splitlines()]
+    last = f"  its options, for --option K=V: {', '.join(options.options_of(name)) or 'none'}"
+    return "\n".join([first, *lines, last])
 
 
 def _about(reader: str) -> tuple[str, list[str]]:
@@ -208,13 +217,13 @@ def declared(
 
     A split with a file in `cut` was not read to its end: it has no counts.
     """
-    tables = naming.prepared(survey, dataset.language, names or {})
+    tables = naming.tables(survey, dataset.language, names or {})
     labels = msgspec.convert(tables, catalog.Labels)
     asked = {s: n for s, n in survey.signatures.items() if s[1] not in labels.no_relation}
     tasks = survey.tasks(labels.no_relation)
     if not tasks:
         # If all other rows were rejected, only rows without annotations are left.
-        problem = best.found.problem
+        problem = best.fit.problem
         lost = f"no annotation could be read, the most frequent problem: {problem}"
         raise RawFileError(
             lost if problem else "the files hold no annotation",

@@ -30,11 +30,12 @@ ROWS: Final = 200
 #: In every sound dataset so far, at least this share of mentions ends where words do.
 _TORN: Final = 0.7
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
-#: Rows that are rightly skipped: nobody has annotated them, or they are not gold.
+#: Reasons of rejects that lose nothing: nobody has annotated these rows, or they are not gold.
 _NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
-_NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
+#: Characters in which no mention ends.
+_NOT_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
 _FAILURES: Final = (
     PipelineError,
     TypeError,
@@ -46,7 +47,7 @@ _FAILURES: Final = (
 )
 
 
-#: What offsets may be, in words -> a function to the offsets that are meant.
+#: What may be wrong with offsets, in words -> a function that corrects them.
 _MOVES: Final[dict[str, Callable[[str, int, int], tuple[int, int]]]] = {
     "look counted from 1": lambda _, start, end: (start - 1, end - 1),
     "look counted from 1, and the ends inclusive": lambda _, start, end: (start - 1, end),
@@ -81,27 +82,26 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
     """Read the first rows of the files and judge them."""
     records: list[Record] = []
     reasons: Counter[str] = Counter()
+    #: Reason -> the first problem with it, in words.
     first: dict[str, str] = {}
     lost = 0
     try:
         for item in islice(catalog.reader(dataset)(files), rows):
-            broken = (
-                (item.reason, item.detail or repr(item.excerpt))
-                if isinstance(item, Reject)
-                else violation(item)
-            )
-            if broken is None:
+            problem: tuple[str, str] | None
+            if isinstance(item, Reject):
+                problem = item.reason, item.detail or repr(item.excerpt)
+            else:
+                problem = violation(item)
+            if problem is None:
                 records.append(item)
-                continue
-            if broken[0] in _NO_LOSS:
-                continue
-            reasons[broken[0]] += 1
-            first.setdefault(broken[0], ": ".join(filter(None, broken)))
-            lost += item.records if isinstance(item, Reject) else 1
-    except _FAILURES as problem:
+            elif problem[0] not in _NO_LOSS:
+                reasons[problem[0]] += 1
+                first.setdefault(problem[0], ": ".join(filter(None, problem)))
+                lost += item.records if isinstance(item, Reject) else 1
+    except _FAILURES as failure:
         other = "the rows have another shape"
-        message = problem.what if isinstance(problem, PipelineError) else other
-        return Fit(records, problem=message)
+        words = failure.what if isinstance(failure, PipelineError) else other
+        return Fit(records, problem=words)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
         return Fit(records, problem=next(iter(problems), "the files hold no record"))
@@ -145,14 +145,14 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
 def _punctuated(text: str, end: int) -> bool:
     """Whether the span that ends here includes a punctuation mark of the sentence."""
     last = text[end - 1]
-    return last in _NO_LAST or (last == "." and not text[end:].strip())
+    return last in _NOT_LAST or (last == "." and not text[end:].strip())
 
 
 @lru_cache(4096)
 def _cuts(text: str, language: str) -> set[int]:
-    """Return where words start and end: around all but letters and digits, and by Chinese words.
+    """Return where words start and end: around all but letters and digits, and Chinese words.
 
-    All trials of a file read the same texts, and splitting Chinese is slow.
+    Cached, since all trials of a file read the same texts and splitting Chinese is slow.
     """
     cuts = {0, len(text)}
     for i, character in enumerate(text):
@@ -194,8 +194,8 @@ def _of_bytes(text: str, place: int) -> int:
     return len(text.encode("utf-8", "surrogatepass")[:place].decode("utf-8", "ignore"))
 
 
-def steering(labels: Iterable[str]) -> str | None:
-    """Warn of labels with invisible characters, which instructions would contain; None if none."""
+def control_characters(labels: Iterable[str]) -> str | None:
+    """Warn of labels with invisible characters, which instructions would repeat; None if none."""
     odd = sorted({label for label in labels if drawn(label) != label})
     if not odd:
         return None
@@ -232,7 +232,7 @@ class Trial(NamedTuple):
     """A reading of the first rows, and how it fits them."""
 
     dataset: Dataset
-    found: Fit
+    fit: Fit
     #: Where the reading comes from, in words.
     why: str
     #: The tags bear no labels, see `tags.Style`.
@@ -243,20 +243,20 @@ class Trial(NamedTuple):
     @property
     def quality(self) -> float:
         """How sound the records are, from 0 to 1, whatever their number."""
-        fit = self.found
-        return 0 if fit.doubt or not self.amount else fit.read * fit.placed * fit.edges
+        read, placed, edges = self.fit.read, self.fit.placed, self.fit.edges
+        return 0 if self.fit.doubt or not self.amount else read * placed * edges
 
     @property
     def torn(self) -> str | None:
         """Say what is wrong with offsets that cut words; None if they do not."""
-        return torn(self.found, self.dataset.language)
+        return torn(self.fit, self.dataset.language)
 
     @property
     def misplaced(self) -> bool:
         """Whether the offsets are the problem."""
-        return bool(self.torn) or self.found.problem.startswith("offset_")
+        return bool(self.torn) or self.fit.problem.startswith("offset_")
 
     @property
     def amount(self) -> int:
         """How much of the annotation is read."""
-        return evidence.weight(self.found.records)
+        return evidence.weight(self.fit.records)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_-]+")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _VOWEL: Final = re.compile(r"[aeiouyAEIOUY\u00c0-\uffff]")
-#: Labels that say that there is no relation, in lower case.
+#: Labels that mean that there is no relation, in lower case.
 NO_RELATION: Final = frozenset(
     (
         *("na", "n/a", "nan", "none", "null", "no", "no_relation", "no-relation", "no relation"),
@@ -66,22 +66,23 @@ def readable(
     return name_of
 
 
-def prepared(survey: Survey, language: str, names: Mapping[str, str]) -> dict[str, Any]:
+def tables(survey: Survey, language: str, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the tables of [labels] for the raw labels that were counted."""
-    tables: dict[str, Any] = {}
+    by_kind: dict[str, Any] = {}
     for kind, counts in survey.labels.items():
-        nothing = {raw for raw in counts if kind == "relation" and says_nothing(raw)}
-        if nothing:
-            tables["no_relation"] = sorted(nothing)
-        name_of = readable(sorted({*counts} - nothing), language, names)
+        none = {raw for raw in counts if kind == "relation" and is_no_relation(raw)}
+        if none:
+            by_kind["no_relation"] = sorted(none)
+        name_of = readable(sorted({*counts} - none), language, names)
         if name_of:
-            same = all(raw == name for raw, name in name_of.items())
-            tables[kind] = [*name_of] if same and not unreadable(name_of, language) else name_of
-    return tables
+            as_in_the_files = all(raw == name for raw, name in name_of.items())
+            listed = as_in_the_files and not unreadable(name_of, language)
+            by_kind[kind] = [*name_of] if listed else name_of
+    return by_kind
 
 
-def says_nothing(relation: str) -> bool:
-    """Whether a label of a relation says that there is no relation."""
+def is_no_relation(relation: str) -> bool:
+    """Whether this label of a relation means that there is none."""
     return relation.strip().lower() in NO_RELATION
 
 
@@ -103,13 +104,13 @@ def _foreign(name: str, language: str) -> bool:
     return bool(_CHINESE.search(name)) != (language == "zh")
 
 
-def told_names(path: Path) -> dict[str, str]:
+def names_in(path: Path) -> dict[str, str]:
     """Read raw label -> name: two columns of CSV or TSV, JSON, or lines of `name number`.
 
     Raises RawFileError if the file is none of these.
     """
     text = decode(path.read_bytes()).removeprefix("\ufeff")
-    todo = "two columns are wanted, the raw label and its name; or a JSON object of the same"
+    todo = "write two columns, the raw label and its name, or a JSON object {label: name}"
     try:
         value = orjson.loads(text)
     except ValueError:
@@ -122,11 +123,11 @@ def told_names(path: Path) -> dict[str, str]:
         value = {str(number): name for number, name in enumerate(value)}
     pairs = [*(value.items() if isinstance(value, dict) else value or ())]
     if not pairs or not all(isinstance(cell, str | int) for pair in pairs for cell in pair):
-        raise RawFileError("this is no table of names", where=path, todo=todo)
+        raise RawFileError("this is not a table of names", where=path, todo=todo)
     cells = [(str(a).strip(), str(b).strip()) for a, b in pairs]
-    # Lists of names with numbers are read as number -> name.
-    turned = all(b.isdigit() for _, b in cells) and not all(a.isdigit() for a, _ in cells)
-    return {b: a for a, b in cells} if turned else dict(cells)
+    # In a list of names with numbers, the number is the raw label, and stands second.
+    number_second = all(b.isdigit() for _, b in cells) and not all(a.isdigit() for a, _ in cells)
+    return {b: a for a, b in cells} if number_second else dict(cells)
 
 
 def _rows(text: str) -> list[list[str]]:

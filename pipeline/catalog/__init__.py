@@ -1,7 +1,7 @@
-"""The catalogue: one TOML per dataset, in this folder or the user's, and the loader of them.
+"""The catalog: one TOML per dataset, in this folder or the user's, and the loader of them.
 
-A TOML says everything about a dataset that is no code: where it comes from, how its files are read,
-what its labels are called, and how many records and annotations each split holds.
+A TOML says everything about a dataset that is not code: where it comes from, how its files are
+read, what its labels are called, and how many records and annotations each split holds.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _validate(dataset: Dataset, path: Path) -> None:
     reader(dataset, path)
     demand(
         _LANGUAGE.fullmatch(dataset.language),
-        f"{dataset.language!r} is no code of a language",
+        f"{dataset.language!r} is not a language code",
         "use the two or three letters of ISO 639, as in en, zh or de",
     )
     demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")
@@ -189,12 +189,12 @@ def _wrong_repairs(repairs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         try:
             groups = re.compile(pattern).groups
         except re.error as problem:
-            yield f"[repairs] {pattern!r} is no pattern: {problem}", "correct it"
+            yield f"[repairs] {pattern!r} is not a regular expression: {problem}", "correct it"
         else:
             if groups:
                 yield f"[repairs] {pattern!r} has a group", "write (?:...)"
             elif re.compile(pattern).fullmatch(""):
-                yield f"[repairs] {pattern!r} matches nothing at all", "say what it repairs"
+                yield f"[repairs] {pattern!r} matches the empty string", "name characters to repair"
 
 
 def reader(dataset: Dataset, path: Path | None = None) -> Any:

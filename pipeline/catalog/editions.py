@@ -55,7 +55,7 @@ def switch(raw: Path, params: Path | None = None, manifests: Path | None = None)
                 "no dataset has raw files here",
                 where=raw,
                 todo="`iepile fetch --all-open` brings what is free to raw/full; "
-                "files of yours belong in <id>/ as the catalogue names them",
+                "files of yours belong in <id>/ as the catalog names them",
             )
         content["raw"] = raw.as_posix()
         content["datasets"] = names

@@ -1,6 +1,6 @@
 """The raw files of a dataset: which are declared for each split, and whether they are those.
 
-A raw folder may hold a `manifest.toml` that takes the place of the files declared in the catalogue
+A raw folder may hold a `manifest.toml` that takes the place of the files declared in the catalog
 (the sample edition does, and says that its texts are invented).
 """
 

@@ -138,16 +138,16 @@ def _mentions(table: Any, enum_roles: Collection[str]) -> Iterator[Finding]:
             roles = _roles(table["events"][row].as_py(), index)
             if not (roles and roles <= {*enum_roles}):
                 yield Finding(row, "mention_not_in_text", index, string)
-    labelled = np.flatnonzero(placed & pc.is_valid(labels).to_numpy(zero_copy_only=False))
-    codes = pc.dictionary_encode(labels.take(pa.array(labelled))).indices.to_numpy()
-    keys = np.stack([rows[labelled], start[labelled], end[labelled]]).astype(np.int64)
-    order = np.lexsort((labelled, *keys[::-1]))
+    labeled = np.flatnonzero(placed & pc.is_valid(labels).to_numpy(zero_copy_only=False))
+    codes = pc.dictionary_encode(labels.take(pa.array(labeled))).indices.to_numpy()
+    keys = np.stack([rows[labeled], start[labeled], end[labeled]]).astype(np.int64)
+    order = np.lexsort((labeled, *keys[::-1]))
     same = (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0)
     run = np.concatenate(([0], np.cumsum(~same)))[: len(order)]
     leads = order[np.searchsorted(run, run)]  # the first mention of each span
     differ = codes[order] != codes[leads]
     for later, first in zip(order[differ], leads[differ], strict=True):
-        at, other = labelled[later], labelled[first]
+        at, other = labeled[later], labeled[first]
         item, row = items[at].as_py(), rows[at]
         detail = f"{item['text']}: {labels[other].as_py()}, {item['label']}"
         yield Finding(int(row), "span_with_two_labels", int(at - begins[row]), detail)

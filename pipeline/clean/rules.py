@@ -1,6 +1,6 @@
 """The three cleaning rules. Each is a function from a table of records to a mask: True is dropped.
 
-1. `mostly_non_letters`  more than a share of the characters are no letters. Letters are Unicode
+1. `mostly_non_letters`  more than a share of the characters are not letters. Letters are Unicode
    letters, so Chinese characters count; white space and combining marks count on neither side.
 2. `too_short`           fewer than so many characters, and no annotation at all.
 3. `mostly_stop_words`   more than a share of the words are stop words.
@@ -40,7 +40,7 @@ _PIECES: Final = 1 << 16
 
 
 def mostly_non_letters(table: Any, max_share: float) -> Any:
-    """Texts of which more than `max_share` of the characters are no letters."""
+    """Texts of which more than `max_share` of the characters are not letters."""
     letters, visible = text.letter_counts(table["text"])
     return ((visible - letters) > max_share * visible + _TOLERANCE) | (visible == 0)
 
@@ -134,7 +134,7 @@ def details(table: Any, reasons: Any, stop_words: Path) -> Any:
         for i, row in enumerate(rows):
             sentence, reason = part["text"][i].as_py(), reasons[row].as_py()
             if reason == "mostly_non_letters":
-                out[row] = f"{visible[i] - letters[i]} of {visible[i]} characters are no letters"
+                out[row] = f"{visible[i] - letters[i]} of {visible[i]} characters are not letters"
             elif reason == "too_short":
                 out[row] = f"{len(sentence.strip())} characters"
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pipeline import report
 from pipeline.commands import Arguments, reading
@@ -10,6 +11,8 @@ from pipeline.errors import DeclarationError
 from pipeline.execution import atomic, shards
 from pipeline.report import figures, page
 from pipeline.terminal import listing
+
+_CSV: Final = "iepile audit --csv --table"
 
 
 def run(arguments: Arguments) -> int:
@@ -30,7 +33,9 @@ def run(arguments: Arguments) -> int:
                 text = table.to_json(orient="records", force_ascii=False)
             else:
                 names, rows = [*table.columns], table.astype(object).values.tolist()
-                text = listing.table(names, rows, names[:2:-1], "see all:   --csv")
+                text = listing.table(
+                    names, rows, names[:2:-1], f"see all:   {_CSV} {arguments.table}"
+                )
         else:
             path = folders["report"] / "counts.json"
             text = listing.summary(shards.read_json(path, "datasets", "skipped", "edition"), run)
@@ -43,9 +48,13 @@ def _compare(arguments: Arguments, here: Path) -> None:
     there = atomic.place(str(arguments.against)) / "reports"
     counts = [shards.read_json(f / "counts.json", "datasets") for f in (there, here)]
     rows = figures.changes(*counts)
-    lines = [[*row, row[-1] - row[-2]] for row in rows]
+    before, after = ({*run["datasets"]} for run in counts)
+    lines = [[*row, row[-1] - row[-2]] for row in rows if row[0] in before & after]
     columns = ["dataset", "split", "figure", "there", "here", "difference"]
-    print(listing.table(columns, lines) if rows else "No count differs.")
+    print(listing.table(columns, lines) if lines else "No count differs.")
+    for place, names in (("there", before - after), ("here", after - before)):
+        if names:
+            print(listing.wrapped(f"only {place}: {', '.join(sorted(names))}"))
     if arguments.page:
         text = (here / "index.html").read_text(encoding="utf-8")
         changes = {"against": str(arguments.against), "rows": rows}

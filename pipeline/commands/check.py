@@ -30,7 +30,7 @@ def run(arguments: Arguments) -> int:
             print(drawn(str(finding)))
         if not checked.findings:
             held = ", ".join(f"{n:,} {kind}" for kind, n in checked.counts.items() if n)
-            print(f"{name}: nothing found in {held}{'' if checked.whole else ' (a cut)'}")
+            print(f"{name}: no problem in {held}{'' if checked.whole else ' (a cut)'}")
         if passed := telling.unread(checked.unread):
             print(drawn(f"{name}: {passed}"))
     return 1 if count else 0

@@ -1,4 +1,4 @@
-"""`iepile datasets`: the catalogue."""
+"""`iepile datasets`: the catalog."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DECLARED = (
 
 
 def run(arguments: Arguments) -> int:
-    """Print the catalogue."""
+    """Print the catalog."""
     ws = workspace(arguments)
     entries = [_entry(ws.dataset(name), ws) for name in catalog.ids()]
     if arguments.json:

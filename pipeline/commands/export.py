@@ -60,9 +60,10 @@ def run(arguments: Arguments) -> int:
             shards.write_json(about, folder / "export.json")
     lost = {what: n for what, n in counts.items() if what.startswith("lost") and n}
     written = [(what, n) for what, n in counts.items() if not what.startswith("lost")]
-    print(listing.table(("counted", "number"), written))
+    print(listing.table(("written", "number"), written))
     losses = ", ".join(f"{what.removeprefix('lost: ')} {n:,}" for what, n in lost.items())
-    print(f"lost: {losses or 'nothing'}")
+    print(listing.wrapped(f"lost: {losses or 'nothing'}"))
+    print(f"to:   {out}")
     return 0
 
 

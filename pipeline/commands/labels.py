@@ -30,6 +30,10 @@ def run(arguments: Arguments) -> int:
         ]
         for row in rows
     ]
+    if not rows:
+        kind = "mean two things" if arguments.conflicts else "mean the same in two datasets"
+        print(f"no names {f'that hold {arguments.near!r} ' if text else ''}{kind}")
+        return 0
     print(table(columns, cells))
     return 0
 

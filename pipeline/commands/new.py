@@ -23,14 +23,15 @@ _LINES = 8
 def run(arguments: Arguments) -> int:
     """Draft, write, and show."""
     given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
-    if arguments.reader not in (None, *options.readers()) or not (given or arguments.reader):
-        what = f"there is no reader {arguments.reader!r}" if arguments.reader else "no files"
-        todo = "give --split train=FILE, and if need be the reader of its format:\n"
-        where = "--reader" if arguments.reader else "--split"
-        raise DeclarationError(what, where=where, todo=todo + drafting.examples())
+    if arguments.reader:
+        config.check_known([arguments.reader], options.readers(), "reader", "--reader")
+    if not given:
+        reader = arguments.reader
+        todo = drafting.reader_shown(reader) if reader else drafting.readers_listed()
+        raise DeclarationError("no files", where="iepile new", todo=todo)
     splits = sources.checked_splits(given)
     settings = config.load(arguments.params)
-    names = naming.told_names(arguments.names) if arguments.names else {}
+    names = naming.names_in(arguments.names) if arguments.names else {}
     draft = drafting.draft(
         arguments.id, arguments.reader, dict(arguments.option), splits, arguments.language, names
     )
@@ -42,10 +43,15 @@ def run(arguments: Arguments) -> int:
     if left_out := telling.left_out(sources.left_out(arguments.files, splits)):
         print(drawn(left_out))
     for path in written:
-        print(f"wrote {path}")
-    declaration = catalog.file_of(draft.dataset.id)
-    print(f"next: review {declaration}, then `iepile check {draft.dataset.id} --raw raw/full`")
+        print(f"wrote {_short(path)}")
+    print(f"next: review {_short(catalog.file_of(draft.dataset.id))}, then")
+    print(f"      iepile check {draft.dataset.id} --raw raw/full")
     return 0
+
+
+def _short(path: Path) -> Path:
+    """The path from the working directory, if it is below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _show(draft: Draft) -> None:

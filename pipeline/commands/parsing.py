@@ -82,6 +82,18 @@ class _Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         return self.overview or super().format_help()
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; refuse here what is left over, so that the usage of the command is shown."""
+        parsed, left_over = super().parse_known_args(args, namespace)
+        if left_over:
+            word, _, _ = left_over[0].partition("=")
+            close = get_close_matches(word, self._option_string_actions, 1)
+            meant = f"; did you mean {close[0]!r}?" if close else ""
+            if not word.startswith("-"):
+                meant = " here; put names that hold blanks in quotes"
+            self.error(f"no argument {word!r} is known{meant}")
+        return parsed, []
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             choices = [*map(str, action.choices)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def run(arguments: Arguments) -> int:
     with ownership.reading(arguments.corpus):
         total = questions.count(part)
         if not total:
-            todo = "name others with --corpus, --config, --split or --datasets"
+            todo = "choose other rows with --corpus, --config, --split or --datasets"
             raise RawFileError("there are no rows to ask", where=arguments.corpus, todo=todo)
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("ab") as stream, progress.watch("predict") as (tell, end):
@@ -58,13 +59,30 @@ def run(arguments: Arguments) -> int:
                 tell(number, total, f"{counts['completion tokens']:,} tokens")
 
             try:
-                asyncio.run(asking.ask_all(open_questions, settings, write, counts))
+                failures = asyncio.run(asking.ask_all(open_questions, settings, write, counts))
             except* RawFileError as problems:
                 raise problems.exceptions[0] from None
-            end(", ".join(f"{name} {number:,}" for name, number in counts.items() if number))
-    if counts["failed"]:
-        say(f"note: {counts['failed']} rows have no answer; run the same command again to ask them")
-    return 1 if counts["failed"] else 0
+            counts["failed"] = failures.total()
+            made = ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
+            end(made or f"all {total:,} rows are answered already")
+    if failures:
+        say(
+            f"note: {failures.total()} rows have no answer: {'; '.join(failures)}\n"
+            "      run the same command again to ask them"
+        )
+        return 1
+    print(f"next:    {_scoring(arguments)}")
+    return 0
+
+
+def _scoring(arguments: Arguments) -> str:
+    """The command that scores just these answers."""
+    options = [f" --datasets {','.join(arguments.datasets)}"] if arguments.datasets else []
+    if arguments.config or arguments.limit:
+        options.append(" --partial")
+    if arguments.corpus != Path("output/corpus"):
+        options.append(f" --corpus {shlex.quote(str(arguments.corpus))}")
+    return f"iepile score {shlex.quote(str(arguments.out))}{''.join(options)}"
 
 
 def _line(row: dict[str, Any]) -> bytes:

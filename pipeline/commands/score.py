@@ -12,6 +12,8 @@ from pipeline.terminal.listing import table
 
 #: Examples of every kind of mistake and label on a page.
 _ON_A_PAGE: Final = 3
+#: The most datasets that a note names.
+_NAMED: Final = 8
 
 
 def run(arguments: Arguments) -> int:
@@ -41,6 +43,9 @@ def run(arguments: Arguments) -> int:
     _print(scores, labels=arguments.labels)
     if examples:
         _print_mistakes(scores)
+    for name, file in (("scores", arguments.out), ("page", arguments.page)):
+        if file:
+            print(f"{name + ':':8} {file}")
     _note(scores)
     return 0
 
@@ -50,10 +55,11 @@ def _note(scores: dict[str, Any]) -> None:
     account = scores["account"]
     groups = {(e["task"], e["dataset"], e["split"]): e for e in scores["scores"]}.values()
     if missing := account["missing"]:
-        lacking = dict.fromkeys(e["dataset"] for e in groups if e["missing"])
+        lacking = [*dict.fromkeys(e["dataset"] for e in groups if e["missing"])]
+        names = f"{len(lacking)} datasets" if len(lacking) > _NAMED else ", ".join(lacking)
         say(
-            f"note: {missing} of {account['due']} rows have no answer and count as empty ones, of "
-            f"{', '.join(lacking)}; say with --datasets or --corpus if fewer are due"
+            f"note: {missing} of {account['due']} rows, of {names}, have no answer and count as "
+            "empty ones; --datasets A,B scores only these, --partial only rows with an answer"
         )
     if account["left_out"]:
         say(
@@ -92,15 +98,16 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
         print()
         rows = [
             [
-                *(e[key] for key in (*columns, "f1")),
-                *(e["against"][key] for key in ("f1", "difference")),
+                *(e[key] for key in columns),
+                *(f"{figure:6.2f}" for figure in (e["f1"], e["against"]["f1"])),
+                f"{e['against']['difference']:+.2f}",
                 _interval(e["against"].get("interval")),
                 e["against"].get("share_not_better", ""),
             ]
             for e in entries
         ]
         titles = ("F1", "other's F1", "difference", "95 %", "share not better")
-        print(table((*columns, *titles), rows))
+        print(table((*columns, *titles), rows, titles[:2:-1], "see all:   --out FILE"))
     if labels:
         rows = [
             [*(e[key] for key in columns), label, *(score[c] for c in counts), *_percent(score)]

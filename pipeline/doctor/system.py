@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -52,8 +53,10 @@ def _dvc(folder: Path) -> Check:
         return Check("DVC", "wrong", f"dvc.lock {cut}", todo)
     if rwlock.is_file() and not _is_json(rwlock):
         return Check("DVC", "wrong", f".dvc/tmp/rwlock {cut}", "delete it; then `dvc repro`")
-    stages = re.findall(r"^  (\w+):$", text or "", re.MULTILINE)
-    return Check("DVC", "ok", f"has run {', '.join(stages)}" if stages else "has not run yet")
+    number = len(re.findall(r"^  (\w+):$", text or "", re.MULTILINE))
+    return Check(
+        "DVC", "ok", f"has run {number} stage{'s' * (number > 1)}" if number else "has not run yet"
+    )
 
 
 def _is_json(path: Path) -> bool:
@@ -106,9 +109,11 @@ def _size(number: float) -> str:
 
 
 def report(checks: Sequence[Check]) -> Iterator[str]:
-    """Yield the lines of all checks, each with what to do about it."""
+    """Yield the lines of all checks, each with what to do about it, as wide as the terminal."""
+    width = shutil.get_terminal_size((100, 24)).columns
     for check in checks:
         mark = check.state.upper() if check.state == "wrong" else check.state
-        yield f"{mark:7}{check.subject}: {check.found}"
-        if check.todo:
-            yield f"       -> {check.todo}"
+        lines = [f"{mark:7}{check.subject}: {check.found}"]
+        lines += [f"{'':7}-> {check.todo}"] if check.todo else []
+        for line in lines:
+            yield textwrap.fill(line, width, subsequent_indent=" " * 10, break_on_hyphens=False)

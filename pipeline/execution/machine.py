@@ -20,8 +20,8 @@ _ROOT: Final = Path("/")
 def cores(root: Path = _ROOT) -> int:
     """Return how many processes can work at a time.
 
-    A process may be tied to some cores, and a container to a share of their time (by control groups
-    of version 2 or 1).
+    A process may be bound to some of the cores, and control groups (version 2 or 1) may grant a
+    container only a share of their time.
     """
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     limits = [len(usable) or os.cpu_count() or 1]
@@ -34,7 +34,7 @@ def cores(root: Path = _ROOT) -> int:
 
 
 def memory(root: Path = _ROOT) -> int:
-    """Return the bytes that this process can still use: of the machine, container and ulimit."""
+    """Return how many bytes this process may still use, by its machine, container and ulimit."""
     free = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     if available := re.search(r"MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo")):
         free = [int(available[1]) << 10]
@@ -52,7 +52,7 @@ def memory(root: Path = _ROOT) -> int:
 
 
 def ensure_home() -> None:
-    """Let the home of a user without one be "/", as in containers: NLTK's import needs a home."""
+    """Give a user without a home "/", as in containers, because NLTK's import needs one."""
     if os.path.expanduser("~") == "~":  # noqa: PTH111 - `Path.home()` would raise an error
         os.environ["HOME"] = "/"
 

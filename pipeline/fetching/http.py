@@ -1,7 +1,8 @@
-"""One file over HTTP, whatever the network does: resumed, retried, never waiting for ever.
+"""Download one file over HTTP: resume it, retry, and never wait forever.
 
-`requests` downloads, its `Retry` repeats what fails before the first byte (as a 429 or 503 with its
-Retry-After). A body that breaks off or stalls is resumed where it stopped, in this run or the next.
+`requests` downloads. Its `Retry` repeats a request that fails before the first byte, such as with
+429 or 503, after the pause that Retry-After names. A body that breaks off or stalls is resumed
+where it stopped, in this run or the next.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from pipeline.fetching.paced import SLOWEST, Adapter
 _CHUNK: Final = 1 << 14
 #: Seconds for a connection to be made.
 _CONNECT: Final = 15
+#: Status codes after which a request is repeated.
 _BUSY: Final = (429, 500, 502, 503, 504)
+#: How often a download may break off.
 _MOST_BREAKS: Final = 100
-#: Bytes that are taken of a file where no number is declared.
+#: The most bytes of a file that declares no size.
 MOST: Final = 4 << 30
 #: Bytes that are left free on the disk.
 _SPARE: Final = 100 << 20
+_BROKEN: Final = "the connection broke off"
 _SILENT: Final = "the server sends nothing, or hardly anything"
 _HASH: Final = re.compile(r'(?:W/)?"([0-9a-f]{40}|[0-9a-f]{64})"')
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -60,7 +64,7 @@ def session(network: Network) -> requests.Session:
     """A session that repeats requests which a server asks to repeat."""
     retry = Retry(
         total=network.attempts,
-        connect=0,  # what breaks is begun anew in `download`, where the bytes so far are known
+        connect=0,  # `download` repeats these itself, from the bytes that it has
         read=0,
         backoff_factor=network.wait,
         status_forcelist=_BUSY,
@@ -83,7 +87,7 @@ def _same_scheme(answer: requests.Response, **_: object) -> None:
     target = urljoin(answer.url, answer.headers["location"])
     if urlsplit(target).scheme not in {"https", urlsplit(answer.url).scheme}:
         raise FetchError(
-            f"the server sends us on to {target!r}",
+            f"the server redirects to {target!r}",
             where=answer.url,
             todo="use --mirror, or correct the URL",
         )
@@ -99,38 +103,43 @@ def download(
 ) -> None:
     """Append the missing part of the body of `url` to the file `part`.
 
-    That is never over `most` bytes, the number that is declared, else never over `MOST`.
-    What it holds is trusted here: whoever calls must verify the whole.
+    `part` never grows over `most` bytes, the declared size, or over `MOST` without one. Bytes that
+    it holds already are taken as they are, so the caller must verify the whole file. Raises
+    FetchError if the server refuses, and UnreachableError if it never answers.
     """
     idle, answered = 0, False
     for _ in range(_MOST_BREAKS):
-        have = part.stat().st_size if part.exists() else 0
+        size_before = _size(part)
         try:
             if _attempt(web, url, part, network, tell, most):
                 return
-            why, answered = "the connection broke off", True
+            why, answered = _BROKEN, True
         except (requests.ConnectionError, requests.Timeout) as problem:
             why = reason(problem)
         except requests.exceptions.ChunkedEncodingError:
-            why = "the connection broke off"
+            why = _BROKEN
         except requests.RequestException as problem:
             raise FetchError(
                 reason(problem),
                 where=url,
                 todo="try again later, or use --mirror; if the address is wrong, correct the TOML",
             ) from None
-        brought = (part.stat().st_size if part.exists() else 0) - have
-        grown = brought >= (SLOWEST * network.timeout if why == _SILENT else 1)
-        answered |= brought > 0
-        if idle + 1 >= network.attempts and not grown:
+        new_bytes = _size(part) - size_before
+        progressed = new_bytes >= (SLOWEST * network.timeout if why == _SILENT else 1)
+        answered |= new_bytes > 0
+        if idle + 1 >= network.attempts and not progressed:
             break
         time.sleep(network.wait * 2**idle)
-        idle = 0 if grown else idle + 1
+        idle = 0 if progressed else idle + 1
     raise (FetchError if answered else UnreachableError)(
-        f"the download does not come through: {why}",
+        f"the download fails again and again: {why}",
         where=url,
         todo="run the same command again, it resumes where it stopped; or use --mirror",
     )
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, str]:
@@ -166,7 +175,7 @@ def _attempt(
     most: int | None,
 ) -> bool:
     """Make one request; return whether the file is complete after it."""
-    have = part.stat().st_size if part.exists() else 0
+    have = _size(part)
     headers = {"Range": f"bytes={have}-"} if have else {}
     with web.get(url, headers=headers, stream=True, timeout=network.patience) as answer:
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
@@ -221,5 +230,5 @@ def reason(problem: Exception) -> str:
     if isinstance(problem, requests.Timeout) or "timed out" in text:
         return _SILENT
     if isinstance(problem, requests.exceptions.RetryError):
-        return "the server is busy and stays so (429 or 5xx)"
+        return "the server stays busy (429 or 5xx)"
     return f"{type(problem).__name__}: {text[:200]}"

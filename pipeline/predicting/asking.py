@@ -13,8 +13,9 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import openai
 import orjson
@@ -23,6 +24,12 @@ from pipeline.errors import RawFileError
 
 if TYPE_CHECKING:
     from pipeline.predicting.questions import Question
+
+
+#: Seconds that a server may take to say that it is there.
+_GREETING: Final = 10.0
+#: The most characters of what a server says about a failure.
+_EXCERPT: Final = 200
 
 
 class Settings(NamedTuple):
@@ -74,11 +81,17 @@ async def ask_all(
     settings: Settings,
     write: Callable[[dict[str, Any]], None],
     counts: Counter[str],
-) -> None:
+) -> Counter[str]:
     """Ask all questions, several at a time, and write each answer when it arrives.
 
-    `counts` adds up questions answered, refused, failed and asked again, and tokens.
+    `counts` adds up questions answered, refused and asked again, and tokens. Returns why questions
+    failed -> how many. Raises RawFileError if there is no server, or no such model or key.
     """
+    failures: Counter[str] = Counter()
+    first = next(questions, None)
+    if first is None:
+        return failures
+    left = chain([first], questions)
     async with openai.AsyncOpenAI(
         base_url=settings.endpoint,
         # Local servers accept any key.
@@ -88,22 +101,41 @@ async def ask_all(
     ) as client:
 
         async def work() -> None:
-            for question in questions:
+            for question in left:
                 row = await _answer(client, question, settings, counts)
-                if row is None:
-                    counts["failed"] += 1
+                if isinstance(row, str):
+                    failures[row] += 1
                 else:
                     write(row)
 
+        await _greet(client, settings)
         async with asyncio.TaskGroup() as group:
             for _ in range(settings.concurrency):
                 group.create_task(work())
+    return failures
+
+
+async def _greet(client: openai.AsyncOpenAI, settings: Settings) -> None:
+    """Raise RawFileError if nobody listens at the endpoint, before all is asked many times."""
+    try:
+        await client.with_options(max_retries=0, timeout=_GREETING).models.list()
+    except openai.APIConnectionError as problem:
+        # By name, since the HTTP library of `openai` is another one in other versions.
+        if type(problem.__cause__).__name__ not in {"ConnectError", "UnsupportedProtocol"}:
+            return  # A busy server may still answer questions.
+        raise RawFileError(
+            f"cannot connect to the server: {problem.__cause__}",
+            where=settings.endpoint,
+            todo="start the server, or correct --endpoint, such as http://localhost:8000/v1",
+        ) from None
+    except (openai.OpenAIError, ValueError):
+        return  # Not every server lists its models.
 
 
 async def _answer(
     client: openai.AsyncOpenAI, question: Question, settings: Settings, counts: Counter[str]
-) -> dict[str, Any] | None:
-    """The row of an answer; None where the server gave none after all retries."""
+) -> dict[str, Any] | str:
+    """The row of an answer, or why the server gave none after all retries."""
     for _ in range(settings.retries + 1):
         with_schema = settings.schema and not counts["asked without a schema"]
         extra: dict[str, Any] = {"response_format": question.response_format} if with_schema else {}
@@ -126,8 +158,12 @@ async def _answer(
             raise RawFileError(
                 f"the server says: {e.message}", where=settings.endpoint, todo=todo
             ) from None
-        except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
-            return None
+        except (
+            openai.RateLimitError,
+            openai.InternalServerError,
+            openai.APIConnectionError,
+        ) as problem:
+            return problem.message[:_EXCERPT]
         except (AttributeError, IndexError, TypeError, ValueError):
             counts["asked again"] += 1  # this is not JSON, or no chat completion
         except openai.APIStatusError as problem:
@@ -142,7 +178,7 @@ async def _answer(
                 "model": settings.model,
                 "error": problem.message[:500],
             }
-    return None
+    return "the replies are no chat completions"
 
 
 def _row(id_: str, model: str, reply: Any, counts: Counter[str]) -> dict[str, Any]:

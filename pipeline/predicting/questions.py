@@ -6,13 +6,16 @@ record. A dataset without train rows, such as a held-out one, has no examples.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from pipeline import hashing
+from pipeline.config import check_known
 from pipeline.errors import RawFileError
 from pipeline.execution import shards
 from pipeline.exports import rows_of
@@ -46,8 +49,18 @@ class Part(NamedTuple):
 
 
 def count(part: Part) -> int:
-    """The number of rows to ask."""
-    return sum(table.num_rows for _, table in _tables(part, part.split))
+    """The number of rows to ask. Raises RawFileError if a dataset that is named has none."""
+    rows: Counter[str] = Counter()
+    for _, table in _tables(part, part.split):
+        rows.update(map(_dataset, table["record_id"].to_pylist()))
+    if not part.corpus.is_dir():
+        todo = "make it with `iepile run`, or name its folder with --corpus"
+        raise RawFileError("there is no corpus", where=part.corpus, todo=todo)
+    if absent := [name for name in part.datasets or () if not rows[name]]:
+        what = f"there are no {part.split} rows of {absent[0]!r} to ask"
+        todo = "check the name; `iepile audit --table splits` lists datasets and their splits"
+        raise RawFileError(what, where=part.corpus, todo=todo)
+    return rows.total()
 
 
 def questions(part: Part) -> Iterator[Question]:
@@ -58,7 +71,8 @@ def questions(part: Part) -> Iterator[Question]:
         if part.shots and config != examples_of:
             examples, examples_of = _examples(part, config), config
         for row in table.to_pylist():
-            shown = _chosen(row, examples.get(_dataset(row), ()), part.shots)
+            pool = examples.get(_dataset(row["record_id"]), ())
+            shown = _chosen(row, pool, part.shots)
             turns = [(example["instruction"], example["output"]) for example in shown]
             messages = [
                 {"role": role, "content": text}
@@ -71,9 +85,8 @@ def questions(part: Part) -> Iterator[Question]:
 
 def _tables(part: Part, split: str, config: str | None = None) -> Iterator[tuple[str, Any]]:
     present = sorted(path.name for path in part.corpus.glob("*") if path.is_dir())
-    if absent := sorted({*part.configs} - {*present}):
-        todo = f"it holds {', '.join(present) or 'nothing: name a corpus with --corpus'}"
-        raise RawFileError(f"there is no config {absent[0]!r}", where=part.corpus, todo=todo)
+    if present:
+        check_known(part.configs, present, "config", part.corpus)
     limit = part.limit if config is None else None
     for name in [config] if config else part.configs or present:
         paths = shards.listed(part.corpus / name, f"{split}-*.parquet")
@@ -81,8 +94,8 @@ def _tables(part: Part, split: str, config: str | None = None) -> Iterator[tuple
             yield name, table
 
 
-def _dataset(row: Mapping[str, Any]) -> str:
-    return str(row["record_id"]).partition("/")[0]
+def _dataset(record_id: str) -> str:
+    return record_id.partition("/")[0]
 
 
 def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
@@ -93,10 +106,9 @@ def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
         for key, row in zip(
             hashing.hashes([row["id"] for row in rows]).tolist(), rows, strict=True
         ):
-            pools.setdefault(_dataset(row), []).append((key, row))
+            pools.setdefault(_dataset(row["record_id"]), []).append((key, row))
         for dataset, candidates in pools.items():
-            candidates.sort(key=lambda pair: (pair[0], pair[1]["id"]))
-            pools[dataset] = candidates[:_POOL]
+            pools[dataset] = nsmallest(_POOL, candidates, lambda pair: (pair[0], pair[1]["id"]))
     return {dataset: [row for _, row in candidates] for dataset, candidates in pools.items()}
 
 

@@ -12,10 +12,11 @@
          "trigger": {"start": 1, "end": 2, "text": "hit", "sent_idx": 0},
          "arguments": [{"entity_id": "ied_90-T1", "role": "Target", "text": "Al-Nour"}]}]}
 
-`start` and `end` of mentions count the tokens of the document, half-open. The offsets of tokens
-count a blank between sentences that `text` lacks, so they are taken from the sentence's first
-token, into the sentence's own string. Each sentence is one record, as nearly all arguments
-stand beside their trigger; one that stands in another sentence is lost, and counted.
+`start` and `end` of mentions are half-open and count tokens of the document. The offsets of tokens
+count a blank between sentences, which `text` lacks; so the reader subtracts the offset of the
+sentence's first token, and has offsets in the sentence's own string. Each sentence is one record,
+because nearly all arguments stand in the sentence of their trigger. Those that do not are lost, and
+counted.
 """
 
 from __future__ import annotations
@@ -64,22 +65,23 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
         tokens += [(len(sentences), token) for token in items(sentence_tokens)]
         lists: dict[str, list[Any]] = {"entity_mentions": [], "event_mentions": []}
         sentences.append({"doc_id": row["doc_id"], "text": text, **lists})
-    bases = {number: token[1] for number, token in reversed(tokens)}
+    starts = {number: token[1] for number, token in reversed(tokens)}
 
-    def moved(part: dict[str, Any]) -> dict[str, Any]:
-        """A span in characters of its sentence; one that leaves it is no span."""
+    def in_sentence(part: dict[str, Any]) -> dict[str, Any]:
+        """The span with offsets in its sentence; with -1 where it leaves the sentence."""
         number, first, last = whole(part["sent_idx"]), whole(part["start"]), whole(part["end"]) - 1
         inside = 0 <= first <= last < len(tokens) and tokens[first][0] == tokens[last][0] == number
-        base = bases.get(number, 0)
-        start, end = (tokens[first][1][1], tokens[last][1][2]) if inside else (-1, -1)
-        return {**part, "start": start - base, "end": end - base}
+        if not inside:
+            return {**part, "start": -1, "end": -1}
+        base = starts[number]
+        return {**part, "start": tokens[first][1][1] - base, "end": tokens[last][1][2] - base}
 
     for entity in items(row["entity_mentions"]):
-        _at(sentences, entity["sent_idx"])["entity_mentions"].append(moved(entity))
+        _at(sentences, entity["sent_idx"])["entity_mentions"].append(in_sentence(entity))
     for event in items(row["event_mentions"]):
         local_event = {
             **event,
-            "trigger": moved(event["trigger"]),
+            "trigger": in_sentence(event["trigger"]),
             "arguments": items(event["arguments"]),
         }
         _at(sentences, event["trigger"]["sent_idx"])["event_mentions"].append(local_event)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers._options import Rows
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped

@@ -1,4 +1,4 @@
-r"""Running text with labelled spans in double braces, one document a line.
+r"""Running text with labeled spans in double braces, one document a line.
 
     {{time:昨天}}，{{company_name: 远帆科技}}总裁{{person_name:乔一鸣}}到访。\n\n会谈持续两小时。
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pipeline.readers import _tags
 from pipeline.readers._options import Rows
 from pipeline.readers._source import EXCERPT
-from pipeline.readers._tags import Tagged as Options  # the catalogue asks for it
+from pipeline.readers._tags import Tagged as Options  # the catalog asks for it
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
 

@@ -15,7 +15,7 @@ from pipeline.errors import RawFileError
 from pipeline.readers._options import Files, Rows
 from pipeline.readers._paths import Item
 from pipeline.readers._source import lines
-from pipeline.readers._tags import Tagged as Options  # noqa: F401 - the catalogue asks for it
+from pipeline.readers._tags import Tagged as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers.json_rows import shaped, unchanged
 
 

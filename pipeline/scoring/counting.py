@@ -153,9 +153,10 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
     left = [_count(group, *entry, totals, options.match) for entry in compared]
     if options.examples:
         labels = [label for label, _, _ in compared]
+        typed = len(group.measures) > len(MEASURES[group.task])
+        lists = [(gold, *rest) for (_, gold, _), rest in zip(compared, left, strict=True)]
         all_gold, missed, wrong = (
-            _by_label(labels, lists, typed=len(group.measures) > len(MEASURES[group.task]))
-            for lists in ([gold for _, gold, _ in compared], *zip(*left, strict=True))
+            _by_label(labels, [each[side] for each in lists], typed=typed) for side in range(3)
         )
         group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
     counts = [(total[0], total[1], total[2]) for total in totals]

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import hashing
+from pipeline.config import check_known
 from pipeline.dedupe import tags
 from pipeline.errors import RawFileError
 from pipeline.negatives import interchange
@@ -117,9 +118,7 @@ def score(
                 model.groups[name] = Group(task, near, config, places=places, types=types)
         texts = [m.texts.take(indices.filter(due)) for m, indices in zip(models, at, strict=True)]
         add([model.groups for model in models], table.filter(due), texts, options)
-    if absent := sorted({*datasets} - present):
-        todo = f"it holds {', '.join(sorted(present))}"
-        raise RawFileError(f"this gold holds no dataset {absent[0]!r}", where=gold, todo=todo)
+    check_known(datasets, sorted(present), "dataset", gold)
     for model in models:
         strange = model.ids.filter(pa.array(~model.known))
         if len(strange):

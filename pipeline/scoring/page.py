@@ -36,7 +36,8 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: str) -> str:
         columns=lambda c: c.replace("_", " ")
     )
     for column in {"predicted", "gold"} & {*frame}:
-        frame[column] = frame[column].str.join(" | ")
+        # A mistake may have no strings of one side; where none has, the column is of numbers.
+        frame[column] = frame[column].map(" | ".join, na_action="ignore")
     with pd.option_context("display.max_colwidth", None):
         table: str = frame.to_html(index=False, border=0, na_rep="")
     return table

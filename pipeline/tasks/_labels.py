@@ -24,7 +24,7 @@ KINDS: Final = {
     "KG": "entity",
     **dict.fromkeys(("EE", "EET", "EEA"), "event"),
 }
-#: Salt: the phrasing must not follow from the text of the instruction, which hashes the id too.
+#: Salt. The text of the instruction is chosen by the same id, and the phrasing must not follow it.
 _PHRASING: Final = np.uint64(0x5048)
 
 
@@ -41,9 +41,9 @@ def inventory(dataset: Dataset, task: str) -> list[str]:
 
 
 def output_keys(dataset: Dataset, task: str) -> dict[str, str]:
-    """Label -> its key in answers, of the labels where these differ: predicates of SPO."""
-    found = dataset.signatures_of() if task == "SPO" else ()
-    return {"_".join(signature): signature[1] for signature in found}
+    """Label -> its key in answers, where the two differ: of SPO, where the key is the predicate."""
+    signatures = dataset.signatures_of() if task == "SPO" else ()
+    return {f"{head}_{label}_{tail}": label for head, label, tail in signatures}
 
 
 def schemas(dataset: Dataset, task: str) -> dict[str, Any]:

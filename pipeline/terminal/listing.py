@@ -1,9 +1,10 @@
-"""Tables for people: the catalogue, and the summary of a run."""
+"""Tables for people: the catalog, and the summary of a run."""
 
 from __future__ import annotations
 
 import io
 import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -59,6 +60,17 @@ def table(
     return "\n".join(lines)
 
 
+def wrapped(text: str, indent: int = 6) -> str:
+    """A text cut into lines of the terminal's width; all but the first are indented."""
+    return textwrap.fill(
+        text,
+        width(),
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def width() -> int:
     """The columns that a table may take: those of the terminal, or 100 in a file or a pipe."""
     return shutil.get_terminal_size((100, 24)).columns
@@ -70,21 +82,21 @@ def summary(counts: Any, out: Path) -> str:
     whole = totals.pop("")
     lines = [_line(name, total, counts["datasets"][name]) for name, total in totals.items()]
     lines.append(_line("total", whole, {"instructions": {}}))
-    reasons = _reasons(whole["dropped"], 3)
+    reasons = _reasons(whole["dropped"], len(whole["dropped"]))
     warning = editions.warning(counts["edition"]["invented"], len(totals))
     corpus = out / "corpus"
     read_from = "" if out == Path("output") else f" --run {out}"
     return "\n".join(
         [
-            *([f"{drawn(warning)}\n"] if warning else ()),
+            *([f"{wrapped(drawn(warning), 0)}\n"] if warning else ()),
             table(
                 [*lines[0]],
                 [[*line.values()] for line in lines if totals],
-                ("instructions by task", "merged", "mostly", "rejected"),
+                ("instructions by task", "merged", "main reason", "rejected"),
                 "see all:   iepile audit --csv",
             ),
             "",
-            *([f"dropped: {reasons}"] if reasons else ()),
+            *([wrapped(f"dropped: {reasons}", 9)] if reasons else ()),
             *(drawn(f"skipped {name}: {why}") for name, why in counts["skipped"].items()),
             *([f"corpus:  {corpus}"] if corpus.exists() else ()),
             f"page:    {out / 'reports' / 'index.html'}",
@@ -106,7 +118,7 @@ def _line(name: str, total: Any, dataset: Any) -> dict[str, object]:
         "merged": total["merged_rows"],
         "records": total["records"],
         "dropped": total["records"] - total["kept"],
-        "mostly": _reasons(total["dropped"], 1),
+        "main reason": _reasons(total["dropped"], 1),
         "kept": total["kept"],
         "instructions": total["instructions"],
         "instructions by task": ", ".join(f"{task} {n:,}" for task, n in by_task.items()),
@@ -119,7 +131,7 @@ def _reasons(dropped: Mapping[str, int], most: int) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in by_count[:most] if n)
 
 
-#: The columns of the catalogue, and of its licenses.
+#: The columns of the catalog, and of its licenses.
 _FIELDS: Final = (
     *("id", "title", "tasks", "language", "use", "access", "license", "records"),
     *("quality", "raw_present"),
@@ -129,7 +141,7 @@ _LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "l
 
 
 def catalogue(entries: Sequence[dict[str, Any]], *, licenses: bool) -> str:
-    """The catalogue as a table, a row per dataset: what it is, or what its license asks."""
+    """The catalog as a table, a row per dataset: what it is, or what its license asks."""
     fields, spare = (_LICENSES, _LICENSES[-2:]) if licenses else (_FIELDS, _SPARE)
     names = ["raw" if field == "raw_present" else field for field in fields]
     rows = [[_cell(entry[field]) for field in fields] for entry in entries]

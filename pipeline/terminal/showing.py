@@ -54,9 +54,10 @@ def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
             yield Text()
     if "/" in wanted.id and not matching:
         raise RawFileError(
-            f"there is no record {wanted.id!r} that is wanted",
+            f"there is no record {wanted.id!r}, or the other options leave it out",
             where=folder,
-            todo="ids are dataset/split/number; --split, --dropped and --grep leave records out",
+            todo=f"ids are dataset/split/number, `iepile show {name}` shows some; see --split, "
+            "--dropped and --grep",
         )
     if wanted.dropped and wanted.dropped not in reasons:
         listed = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items()))

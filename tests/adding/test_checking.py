@@ -254,7 +254,7 @@ def test_the_command_prints_a_line_per_finding(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
 
     assert (good, bad) == (0, 1)
-    assert told.splitlines()[0].startswith("wnut2017: nothing found in 26 records")
+    assert told.splitlines()[0].startswith("wnut2017: no problem in 26 records")
     assert lines
     assert all(line.startswith("cluener: unknown entity 'adress'") for line in lines)
 

@@ -207,7 +207,7 @@ def test_foo_is_added_in_four_commands(project, reader):
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         told.append(done.stdout)
 
-    assert told[1].startswith("foo: nothing found in 48 records")
+    assert told[1].startswith("foo: no problem in 48 records")
     assert "records shown" in told[3]
     found = {}
     for path in sorted((project / "output/foo/corpus").glob("*/*.parquet")):
@@ -226,24 +226,20 @@ def test_foo_is_added_in_four_commands(project, reader):
     assert "foo" in params["datasets"]
     assert "foo/train/0" in told[3]
     sample = shell(project, "iepile check foo --raw raw/sample")
-    assert sample.stdout.startswith("foo: nothing found in 24 records"), sample.stdout
+    assert sample.stdout.startswith("foo: no problem in 24 records"), sample.stdout
 
 
 def new(project, *arguments):
     return shell(project, "iepile new " + " ".join(arguments))
 
 
-def test_without_a_reader_all_are_listed_with_raw_lines(project):
-    spans(project / "train", 0)
+def test_without_files_all_readers_are_listed(project):
+    done = new(project, "foo")
 
-    for arguments in (["foo"], ["foo", "--reader", "nosuch", "--split", "train=train.json"]):
-        done = new(project, *arguments)
-
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
-        for name in options.readers():
-            assert f"  {name}: " in done.stderr
-        assert "Helsinki NNP I-NP I-LOC" in done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for name in options.readers():
+        assert f"\n  {name}: " in done.stderr
 
 
 def test_a_reader_of_another_format_is_told_with_its_lines(project):
@@ -295,6 +291,9 @@ def test_an_option_that_fits_badly_is_refused(project, write, arguments, words):
         (["Foo_1", "--split", "train=x"], "'Foo_1' is no id"),
         (["foo", "--split", "train=nowhere.tsv"], "there is no such file"),
         (["foo"], "no files"),
+        (["foo"], "Helsinki NNP I-NP I-LOC"),
+        (["foo"], "token_column, tag_column"),
+        (["foo", "--reader", "colunms"], "there is no reader 'colunms', did you mean 'columns'?"),
         (["foo", "--split", "train=x", "--split", "all=x"], "all= stands alone"),
         (["foo", "--split", "train=x", "--option", "sheme=IOB2"], "there is no such file"),
     ],
@@ -355,7 +354,7 @@ def test_rows_that_repeat_a_text_and_say_that_there_is_no_relation(project):
     assert declared["reader"] == {"name": "pair_table", "separator": ","}
     assert declared["labels"] == {"relation": {"livesIn": "lives in"}, "no_relation": ["NA"]}
     assert declared["one_annotation_per_row"] is True
-    assert checked.stdout.startswith("foo: nothing found in 14 records, 14 relations")
+    assert checked.stdout.startswith("foo: no problem in 14 records, 14 relations")
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_a_good_declaration_loads(tmp_path):
     ("change", "words"),
     [
         (("title", "tittle"), "unknown key 'tittle'"),
-        (('language = "en"', 'language = "French"'), "no code of a language"),
+        (('language = "en"', 'language = "French"'), "not a language code"),
         (('tasks = ["NER"]', 'tasks = ["RE"]'), "task RE needs [labels.relation]"),
         (('"columns"', '"colums"'), "there is no reader 'colums'"),
         (('name = "columns"', 'name = "columns", sheme = "IOB2"'), "no option 'sheme'"),
@@ -182,9 +182,12 @@ def test_a_good_declaration_loads(tmp_path):
         ),
         (("[labels.entity]", "[descriptions]\nx = 'y'\n[labels.entity]"), "of no label: ['x']"),
         (("[labels.entity]", "[quality]\nuse = 'with care'\n[labels.entity]"), "without why"),
-        (("[labels.entity]", "[repairs]\n'[' = ''\n[labels.entity]"), "'[' is no pattern"),
+        (
+            ("[labels.entity]", "[repairs]\n'[' = ''\n[labels.entity]"),
+            "'[' is not a regular expression",
+        ),
         (("[labels.entity]", "[repairs]\n'(a)' = ''\n[labels.entity]"), "'(a)' has a group"),
-        (("[labels.entity]", "[repairs]\n'a*' = ''\n[labels.entity]"), "matches nothing at all"),
+        (("[labels.entity]", "[repairs]\n'a*' = ''\n[labels.entity]"), "matches the empty string"),
         (
             ("[labels.entity]", "[paraphrases]\nperson = ['y']\n[labels.entity]"),
             "[paraphrases] of what has no description: ['person']",

@@ -185,7 +185,7 @@ def test_clean_tags_and_keeps_every_row():
     assert after["text"].to_pylist() == before["text"].to_pylist()
     assert after["dropped"].to_pylist() == ["mostly_non_letters", None, "too_short"]
     assert after["drop_detail"].to_pylist() == [
-        "12 of 12 characters are no letters",
+        "12 of 12 characters are not letters",
         None,
         "2 characters",
     ]

@@ -383,7 +383,7 @@ def test_programs_and_the_state_of_dvc(tmp_path, monkeypatch):
     assert dvc() == ("ok", "has not run yet")
     lock = tmp_path / "dvc.lock"
     lock.write_text("schema: '2.0'\nstages:\n  publish:\n    cmd: x\n")
-    assert dvc() == ("ok", "has run publish")
+    assert dvc() == ("ok", "has run 1 stage")
     for cut in ("", "schema: '2.0'\nstages:\n  publish:\n    cm"):
         lock.write_text(cut)
         told = "dvc.lock is cut short: dvc was killed as it wrote it"

@@ -241,7 +241,7 @@ def test_a_server_that_is_gone_is_told_and_asked_no_more(tmp_path):
     outcome = fetching.fetch(toy(*files), tmp_path, PATIENT, None, lambda *_: None, silent)
 
     first, second = map(str, outcome.problems)
-    assert "the download does not come through" in first
+    assert "the download fails again and again" in first
     assert "this server does not answer" in second
     assert silent == {"127.0.0.1:9"}
 
@@ -276,7 +276,7 @@ def test_a_part_that_is_as_long_as_the_file_is_looked_at(server, tmp_path, kept,
 
 
 @pytest.mark.parametrize(
-    ("how", "words"), [("503", "the server is busy and stays so"), ("loop", "TooManyRedirects")]
+    ("how", "words"), [("503", "the server stays busy"), ("loop", "TooManyRedirects")]
 )
 def test_what_cannot_be_had_from_a_server_is_told(server, tmp_path, how, words):
     (problem,) = fetch(toy(good(server, how)), tmp_path).problems
@@ -736,7 +736,7 @@ def test_a_body_without_an_end_is_cut_off(server, tmp_path, monkeypatch, name, m
 
 
 @pytest.mark.parametrize(
-    ("how", "words"), [("flood-404", "answers 404"), ("flood-503", "busy and stays so")]
+    ("how", "words"), [("flood-404", "answers 404"), ("flood-503", "stays busy")]
 )
 def test_what_a_server_says_beside_the_file_is_not_read(server, tmp_path, how, words):
     (problem,) = fetch(toy(good(server, how)), tmp_path).problems

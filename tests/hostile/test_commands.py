@@ -398,7 +398,7 @@ def test_an_answer_that_is_none_counts_as_none(text, why, call, place, tmp_path)
         "other keys": ["note: 1 of 1 answers hold other keys than the labels that were asked"],
     }.get(why, [f"note: answers that could not be read, by reason: {why} 1"])
     if why == "no answer":
-        assert all("rows have no answer and count as empty ones" in note for note in notes)
+        assert all("have no answer and count as empty ones" in note for note in notes)
         assert len(notes) == 1
     else:
         assert notes == told

@@ -49,7 +49,7 @@ DECLARATIONS = {
     "a reader of another type": (('"columns"', "[1]"), "there is no reader [1]"),
     "a private module as reader": (('"columns"', '"_source"'), "there is no reader '_source'"),
     "a path as reader": (('"columns"', '"../clean/stage"'), "there is no reader"),
-    "a language as it is called": (('"en"', '"English"'), "'English' is no code of a language"),
+    "a language as it is called": (('"en"', '"English"'), "'English' is not a language code"),
     "an absolute path": ((HEAD, f"[splits.dev]\nfiles = [{{path = '/etc/passwd'}}]\n{HEAD}"), "leaves"),
     "a path upwards": ((HEAD, f"[splits.dev]\nfiles = [{{path = 'a/../../b'}}]\n{HEAD}"), "leaves"),
     "an empty path": ((HEAD, f"[splits.dev]\nfiles = [{{path = ''}}]\n{HEAD}"), "is no path"),

@@ -35,6 +35,9 @@ def serving(answer, faults=(), *, slow=0.0, pieces=False, takes_schema=True):
         def log_message(self, *_):
             pass
 
+        def do_GET(self):
+            self.reply(404, {"error": {"message": "this server lists no models"}})
+
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with lock:

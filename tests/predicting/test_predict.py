@@ -116,7 +116,9 @@ def test_a_server_that_never_answers_is_given_up_and_asked_again_later(corpus, t
     gold, out = gold_of(corpus), tmp_path / "a.jsonl"
     with serving(lambda _: "{}", ["500"] * 9999) as (url, _, _):
         assert predict(corpus, url, out, "--retries", "0", "--limit", "2") == 1
-    assert "run the same command again" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "rows have no answer: Error code: 500 - fault 500\n" in told
+    assert "run the same command again" in told
     assert rows_of(out) == []
     with serving(lambda m: gold[m[-1]["content"]]) as (url, _, _):
         assert predict(corpus, url, out, "--limit", "2") == 0
@@ -162,8 +164,35 @@ def test_files_of_others_are_not_written(corpus, tmp_path, capsys):
         assert predict(corpus, "http://127.0.0.1:9/v1", out) == 1
         assert words in capsys.readouterr().err
         assert out.read_text() == text
-    assert predict(corpus, "http://127.0.0.1:9/v1", tmp_path / "b", "--config", "NER-fr") == 1
-    assert "there is no config 'NER-fr'" in capsys.readouterr().err
+
+
+def test_what_cannot_be_asked_is_told_at_once(corpus, tmp_path, capsys):
+    nobody, out = "http://127.0.0.1:9/v1", tmp_path / "b.jsonl"
+    (tmp_path / "empty").mkdir()
+    for corpus_, url, more, words in (
+        (corpus, nobody, ["--config", "NER-em"], "no config 'NER-em', did you mean 'NER-en'?"),
+        (corpus, nobody, ["--datasets", "conll04,wnut"], "no test rows of 'wnut' to ask"),
+        (tmp_path / "empty", nobody, [], "there are no rows to ask"),
+        (tmp_path / "none", nobody, [], "there is no corpus"),
+        (corpus, nobody, [], "cannot connect to the server: All connection attempts failed"),
+        (corpus, "localhost:9/v1", [], "cannot connect to the server: Request URL "),
+    ):
+        assert predict(corpus_, url, out, *more) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_the_next_step_scores_what_was_asked(corpus, tmp_path, capsys):
+    gold, out = gold_of(corpus), tmp_path / "a.jsonl"
+    part = ["--datasets", "conll04", "--config", "NER-en"]
+    with serving(lambda m: gold[m[-1]["content"]]) as (url, _, _):
+        assert predict(corpus, url, out, *part) == 0
+    step = capsys.readouterr().out.removeprefix("next:    iepile ").split()
+    assert step == ["score", str(out), *part[:2], "--partial", "--corpus", str(corpus)]
+    assert cli.main([*step, "--samples", "0"]) == 0
+    assert " 100.00" in capsys.readouterr().out
+    # All is answered: nobody is asked, and nobody is missed.
+    assert predict(corpus, "http://127.0.0.1:9/v1", out, *part) == 0
+    assert "rows are answered already" in capsys.readouterr().err
 
 
 def test_examples_come_from_train_and_never_from_the_own_record(corpus):

@@ -197,7 +197,7 @@ def test_audit_fits_the_terminal(sample, capsys, monkeypatch, columns):
     _, _, *lines = capsys.readouterr().out.splitlines()
     *lines, corpus, page, following = lines
     assert all(cell_len(line) <= columns for line in lines)
-    words = [line.split()[0] for line in lines if line]
+    words = [line.split()[0] for line in lines if line and line[0] != " "]
     hidden = ["not", "see"] if columns < 180 else []
     assert words == ["dataset", *sorted(SOME), "total", *hidden, "dropped:"]
     total = sum(own["instructions"] for own in figures.totals(counts).values()) // 2
@@ -226,6 +226,8 @@ def test_audit_tells_what_differs_from_another_run(sample, tmp_path, capsys):
     arguments = ["audit", "--run", str(here.parent), "--against", str(tmp_path / "other")]
     assert main([*arguments, "--page", str(out)]) == 0
     told = capsys.readouterr().out
+    assert "\nonly here: phee\n" in told
+    assert "phee  " not in told
     assert re.search(rf"wnut2017 +train +kept +{split['kept']} +{split['kept'] + 1} +1\n", told)
     text = out.read_text(encoding="utf-8")
     assert json.loads(text.partition('id="changes">')[2].partition("<")[0])["rows"] == rows

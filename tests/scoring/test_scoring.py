@@ -230,8 +230,7 @@ def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
     lost, events = ("NER", "lost", "test", 1, 1), ("EE", "events", "test", 1, 1)
     entries, note = told()
     assert entries == [lost, toy, events, events]  # triggers and arguments
-    assert "2 of 5 rows have no answer" in note
-    assert "of lost, events;" in note
+    assert "2 of 5 rows, of lost, events, have no answer" in note
     assert told(gold=corpus / "NER-en")[0] == [lost, toy]
     assert told("--datasets", "toy") == ([toy], "")
     entries, note = told("--partial")
@@ -239,7 +238,7 @@ def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
     assert "2 of 5 rows have no answer and are left out" in note
     assert told("--datasets", "lost,toy")[0] == [lost, toy]
     assert cli.main(["score", str(answers), "--corpus", str(corpus), "--datasets", "tyo"]) == 1
-    assert "this gold holds no dataset 'tyo'" in capsys.readouterr().err
+    assert "there is no dataset 'tyo', did you mean 'toy'?" in capsys.readouterr().err
 
 
 def test_a_dataset_without_any_answer_counts_against_recall(tmp_path):
@@ -517,7 +516,7 @@ def test_the_command_prints_and_writes_the_same_under_any_hash_seed(sample_corpu
     _, corpus = sample_corpus
     outputs = []
     for seed in ("0", "7"):
-        path = tmp_path / f"{seed}.json"
+        path = tmp_path / "scores.json"
         rows = f"{corpus}/EE-zh"
         call = ["score", rows, "--corpus", rows, "--out", path, "--labels", "--samples", "30"]
         done = subprocess.run(
@@ -735,6 +734,22 @@ def test_mistakes_are_shown_on_a_page(tmp_path):
     assert "<script" not in text
     assert "toy/test/0" in text
     assert {"src=", "href=", "http"} & {*text.split()} == set()
+
+
+@pytest.mark.parametrize("answer", [{}, {"person": [], "place": []}, {"place": ["Oslo"]}])
+def test_a_page_shows_mistakes_of_one_kind_and_records_without_any(tmp_path, answer, capsys):
+    """Nothing is predicted, or nothing is missed; the second record holds and gets nothing."""
+    gold = {"person": ["Ada"] if not answer.get("place") else [], "place": []}
+    ids = corpus_of(tmp_path / "corpus", (0, gold), (1, {"person": [], "place": []}))
+    path = answered(tmp_path, {ids[0]: answer, ids[1]: {}})
+    page = tmp_path / "mistakes.html"
+    call = ["score", str(path), "--corpus", str(tmp_path / "corpus"), "--page", str(page)]
+
+    assert cli.main(call) == 0
+
+    kind = "invented" if answer.get("place") else "missed"
+    assert f"<p>{kind} 1</p>" in page.read_text(encoding="utf-8")
+    assert f"page:    {page}" in capsys.readouterr().out
 
 
 def test_gold_scores_100_by_places_and_by_types(tmp_path):

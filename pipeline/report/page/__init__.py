@@ -154,7 +154,7 @@ def verdict(
         no_leak = f"The labels asked give no answer away; tasks probed: {len(probes)}."
         lines.append(("good", no_leak))
     else:
-        lines.append(("note", "No task has rows enough to probe whether labels give answers away."))
+        lines.append(("note", "No task has enough rows to probe whether labels give answers away."))
     alike = (("Near-duplicates", near), ("Records that share a long passage with a test", overlap))
     for subject, reported in alike:
         if reported and reported["pairs"]:
