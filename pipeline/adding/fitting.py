@@ -138,14 +138,14 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
                 outside = len({start, end} - cuts)
                 sound = not outside or (outside == 1 and language in AFFIXED)
-                whole += sound and not _punctuated(record.text, end)
+                whole += sound and not _punctuated(record.text, start, end)
     return placed / total if total else 1, whole / placed if placed else 1
 
 
-def _punctuated(text: str, end: int) -> bool:
-    """Whether the span that ends here includes a punctuation mark of the sentence."""
+def _punctuated(text: str, start: int, end: int) -> bool:
+    """Whether a span begins with a blank, or includes a punctuation mark of the sentence."""
     last = text[end - 1]
-    return last in _NO_LAST or (last == "." and not text[end:].strip())
+    return text[start].isspace() or last in _NO_LAST or (last == "." and not text[end:].strip())
 
 
 @lru_cache(4096)
@@ -167,8 +167,12 @@ def _cuts(text: str, language: str) -> set[int]:
 
 
 def torn(fit: Fit, language: str) -> str | None:
-    """Warn if many mentions do not begin and end where words do; None if most do."""
-    if fit.edges >= _TORN or sum(len(r.mentions) for r in fit.records) < MANY:
+    """Warn if many mentions do not begin and end where words do; None if most do.
+
+    Strings without offsets, and a file that could not be read to its end, say nothing of offsets.
+    """
+    given = sum(m.start is not None for r in fit.records for m in r.mentions)
+    if fit.edges >= _TORN or given < MANY or not fit.read:
         return None
     whole = {
         words: _places([_moved(r, move) for r in fit.records], language)[1]

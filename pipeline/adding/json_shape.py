@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
-from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
+from pipeline.adding.json_lists import Items, documents, inside, leaves, lists, value_at
 
 Options = dict[str, Any]
 #: A mark that closes the head or the tail of a relation in a text: </e1>, [/E1].
@@ -23,6 +23,7 @@ _MARKED: Final = {
     "head": {"at": "marks.0", "start": 0, "end": 1},
     "tail": {"at": "marks.1", "start": 0, "end": 1},
 }
+_ID: Final = re.compile(r"[A-Za-z]{1,3}[-_]?\d+")
 #: How many items are inspected to see whether two numbers are the ends of spans.
 _ENOUGH: Final = 200
 
@@ -54,7 +55,7 @@ def of_one(rows: Sequence[Any]) -> Iterator[Options]:
 
 def _shared(rows: Sequence[Any], text: str) -> str | None:
     """Return the field that is the same in rows of one text, and differs if texts differ."""
-    for field in (key for key in rows[0] if key != text):
+    for field in (key for row in rows[:1] for key in row if key != text):
         pairs = {(str(row.get(field)), str(row.get(text))) for row in rows}
         if len(pairs) == len({v for v, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
             return str(field)
@@ -157,6 +158,10 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
     relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
+    likeliest = sorted(entities, key=lambda e: -e[0])[:3]
+    relations += [
+        r for o in listings for _, table in likeliest for r in _between(rows, o.path, table)
+    ]
     events = [e for listing in (*listings, itself) for e in _events(listing)]
     others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
@@ -233,7 +238,8 @@ def _fields(listing: Items) -> _Fields:
     values: dict[str, list[tuple[Any, Any]]] = {}
     for text, item in listing.items:
         for path, value in leaves(item):
-            values.setdefault(path, []).append((text, value))
+            if value is not item:
+                values.setdefault(path, []).append((text, value))
     numbers: list[str] = []
     strings: list[str] = []
     labels: list[str] = []
@@ -271,17 +277,26 @@ def _named(kind: str, paths: Iterable[str]) -> str | None:
 
 
 def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | None:
-    """Return the field of the label: by its name, else the one with the fewest values."""
+    """Return the field of the label: by its name, else the one with the fewest values.
+
+    The key of an item is its label only if the item has no other; numbered names are rather ids.
+    """
     # A short label may occur in the text by chance: `name` may be a label or a string.
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
     if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
         return path
-    distinct = {
-        path: len({str(value_at(item, path)) for _, item in listing.items})
-        for path in fields.labels
+    values = {
+        path: {str(value_at(item, path)) for _, item in listing.items} for path in fields.labels
     }
     free = [path for path in fields.labels if path not in taken]
-    return min(free, key=lambda path: (distinct[path], path), default=None)
+    return min(
+        free, key=lambda p: (p == "^#", _are_ids(values[p]), len(values[p]), p), default=None
+    )
+
+
+def _are_ids(values: Iterable[str]) -> bool:
+    """Whether strings look like the ids of annotations: T1, R12, e_3."""
+    return all(map(_ID.fullmatch, values))
 
 
 def _kind_of_row(listing: Items) -> str | None:
@@ -299,7 +314,8 @@ def _kind_of_row(listing: Items) -> str | None:
 def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for reading the items of a list as mentions."""
     fields = _fields(listing)
-    string = _named("string", fields.strings) or next(iter(fields.strings), None)
+    strings = [path for path in fields.strings if path != "^#"] or fields.strings
+    string = _named("string", strings) or next(iter(strings), None)
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
         yield 2.0 * len(listing.items), {"at": listing.path, **places}
@@ -319,7 +335,9 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
         if string is not None and not tokens and string != label:
             table["text"] = string
         ids = [path for path in fields.ids if path not in (start, end, label, string)]
-        if listing.path and (named := _named("id", ids)) is not None:
+        numbered = (p for p in ids if _are_ids(str(value_at(i, p)) for _, i in listing.items))
+        named = "^#" if "^#" in ids else _named("id", ids) or next(numbered, None)
+        if listing.path and named is not None:
             table["id"] = named
         yield len(listing.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
     elif string is not None:
@@ -415,6 +433,31 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
     yield float(len(listing.items)), table
 
 
+def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[float, Options]]:
+    """Yield (weight, options) for lists of a label and two entities, by their ids or places."""
+    kinds: list[list[str]] = []
+    for row in rows:
+        given = value_at(row, table["at"].removesuffix(".**")) or []
+        items = value_at(row, path) or []
+        if not isinstance(given, list | dict) or not isinstance(items, list):
+            return
+        known: Collection[Any] = range(len(given) + 1)  # They may count from 1.
+        if "id" in table:
+            of_keys = table["id"] == "^#"
+            known = given if of_keys else [value_at(e, str(table["id"])) for e in given]
+        if path == table["at"] or not all(isinstance(item, list) for item in items):
+            return
+        kinds += [
+            ["ref" if v in known and type(v) is not bool else type(v).__name__ for v in item]
+            for item in items
+        ]
+    columns = [{*column} for column in zip(*kinds, strict=False)]
+    refs = [place for place, kind in enumerate(columns) if kind == {"ref"}]
+    if len(refs) == 2 and {"str"} in columns:
+        sides = {side: {"ref": place} for side, place in zip(("head", "tail"), refs, strict=True)}
+        yield float(3 * len(kinds)), {"at": path, "label": columns.index({"str"}), **sides}
+
+
 def _side(side: str, fields: _Fields) -> Options | None:
     """Return the options of the head or the tail of a relation; None if no field names it."""
     paths = (*fields.strings, *fields.labels, *fields.numbers)
@@ -456,18 +499,36 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
         return
     table: Options = {"at": listing.path, "label": label}
     if trigger is not None:
-        inside = [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)]
-        place = {"at": trigger} if inside else {"text": trigger}
-        nested = Items(listing.path, inside) if inside else flat
+        # Of several triggers, the first is read.
+        first = (
+            f"{trigger}.0" if any(isinstance(i.get(trigger), list) for _, i in objects) else trigger
+        )
+        parts = [(t, value_at(i, first)) for t, i in objects]
+        nested = Items(listing.path, [part for part in parts if isinstance(part[1], dict)])
+        place = {"at": first} if nested.items else {"text": first}
+        nested = nested if nested.items else flat
         table["trigger"] = _span(nested, place, "trigger")
-    if arguments is not None:
-        parts = [
-            (t, a) for t, i in objects for a in (i.get(arguments) or ()) if isinstance(a, dict)
-        ]
-        if parts and (role := _named("role", {k for _, a in parts for k in a})):
-            span = _span(Items(arguments, parts), {}, "argument", {role})
-            table["arguments"] = {"at": arguments, "role": role, **span}
+    for at, parts in _arguments(objects, arguments):
+        role = "^#" if at != arguments else _named("role", {k for _, a in parts for k in a})
+        if role is not None:
+            span = _span(Items(at, parts), {}, "argument", {role})
+            table["arguments"] = {"at": at, "role": role, **span}
     yield float(len(objects) * 2), table
+
+
+def _arguments(
+    objects: Sequence[tuple[Any, Any]], field: str | None
+) -> Iterator[tuple[str, list[tuple[Any, Any]]]]:
+    """Yield (path, [(text, argument), ...]) of a list of arguments, or of an object of them."""
+    inner = [
+        (at, text, argument)
+        for text, event in objects
+        for at, arguments in inside({field: event.get(field)} if field else {})
+        for argument in arguments
+        if isinstance(argument, dict) and at in (field, f"{field}.**")
+    ]
+    for at in dict.fromkeys(at for at, *_ in inner):
+        yield at, [(text, argument) for path, text, argument in inner if path == at]
 
 
 def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
@@ -480,4 +541,7 @@ def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ())
         starts = [p for p in fields.numbers if "start" in p and (kind in p or "at" in base)]
         start = next(iter(starts), None)
     table = {**base, "text": text, "start": start, "end": end}
+    if text is None and start is None:
+        # What has neither a string nor a place names an entity.
+        table["ref"] = next((path for path in fields.ids if path not in taken), None)
     return {key: _position(v) if key != "at" else v for key, v in table.items() if v is not None}
