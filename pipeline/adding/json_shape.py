@@ -49,7 +49,8 @@ def of_one(rows: Sequence[Any]) -> Iterator[Options]:
     document = {"source_id": field} if (field := _shared(rows, text)) else {}
     for given in (rows, words):
         for options in shapes(given):
-            if options.get("entities", {}).get("at") == "" or "marks" in options:
+            of_row = options.get("entities", {}).get("at") == ""
+            if of_row or "marks" in options or "tags" in options:
                 yield {**document, **options}
 
 
@@ -148,8 +149,8 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     tokens = kind == "tokens"
     listings = [*lists(rows, where, tokens=tokens)]
     entities = [o for listing in listings for o in _entities(listing, tokens=tokens)]
-    for tags in _tags(rows, where) if tokens else ():
-        yield {**text, **tags}
+    for tags in _tags(rows, where):
+        yield {"tokens": where, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
     itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
     entities += [
@@ -386,13 +387,16 @@ def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
 
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
-    """Yield options for lists of tags: as long as the tokens, of recurring strings or numbers."""
+    """Yield options for tags: as many as tokens, recurring strings or numbers, or one string."""
     counts: Counter[str] = Counter()
     kinds: dict[str, set[Any]] = {}
     for row in rows:
-        size = len(value_at(row, tokens) or ())
+        given = value_at(row, tokens)
+        words = given.split() if isinstance(given, str) else given or ()
         for path, value in leaves(row):
-            parallel = isinstance(value, list) and len(value) == size > 0 and path != tokens
+            if isinstance(value, str) and value is not given:
+                value = value.replace(",", " ").split()  # noqa: PLW2901
+            parallel = isinstance(value, list) and len(value) == len(words) > 0 and path != tokens
             if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
                 counts[path] += 1
                 kinds.setdefault(path, set()).update(value)
