@@ -35,6 +35,10 @@ _NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
 _NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
+#: Runs of one Japanese script.
+_SCRIPTS: Final = re.compile(
+    r"[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3005\u3400-\u9fff]+|.", re.DOTALL
+)
 _FAILURES: Final = (
     PipelineError,
     TypeError,
@@ -119,7 +123,9 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
     """Return the share of mentions with a place in their text, and of these at ends of words."""
-    total = placed = whole = 0
+    total, placed, whole = 0, 0, 0.0
+    # In Japanese and its like, script alone tells words apart: that decides between two readings.
+    unknown = 0.9 if like(language) == "zh" != language else 0
     for record in records:
         cuts: set[int] | None = None
         for mention in record.mentions:
@@ -138,7 +144,7 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
                 outside = len({start, end} - cuts)
                 sound = not outside or (outside == 1 and language in AFFIXED)
-                whole += sound and not _punctuated(record.text, start, end)
+                whole += max(sound and not _punctuated(record.text, start, end), unknown)
     return placed / total if total else 1, whole / placed if placed else 1
 
 
@@ -160,7 +166,7 @@ def _cuts(text: str, language: str) -> set[int]:
             cuts |= {i, i + 1}
     if like(language) == "zh":
         position = 0
-        for word in word_splitter(language)(text):
+        for word in (word_splitter("zh") if language == "zh" else _SCRIPTS.findall)(text):
             position += len(word)
             cuts.add(position)
     return cuts

@@ -392,9 +392,12 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
     kinds: dict[str, set[Any]] = {}
     for row in rows:
         given = value_at(row, tokens)
-        words = given.split() if isinstance(given, str) else given or ()
+        words = given.split() if isinstance(given, str) else given
+        if not isinstance(words, list):
+            continue
         for path, value in leaves(row):
-            if isinstance(value, str) and value is not given:
+            # A word beside its tag is no sentence.
+            if isinstance(value, str) and value is not given and len(words) > 1:
                 value = value.replace(",", " ").split()  # noqa: PLW2901
             parallel = isinstance(value, list) and len(value) == len(words) > 0 and path != tokens
             if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
@@ -441,7 +444,7 @@ def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[f
     """Yield (weight, options) for lists of a label and two entities, by their ids or places."""
     kinds: list[list[str]] = []
     for row in rows:
-        given = value_at(row, table["at"].removesuffix(".**")) or []
+        given = value_at(row, str(table["at"]).removesuffix(".**")) or []
         items = value_at(row, path) or []
         if not isinstance(given, list | dict) or not isinstance(items, list):
             return
