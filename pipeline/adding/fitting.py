@@ -34,7 +34,8 @@ _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
 _NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
-_NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、"
+#: Blanks, punctuation marks, and particles of Japanese.
+_NO_LAST: Final = " \t\n\u3000,;:!?，。；：！？、はがをにで"
 #: Runs of one Japanese script.
 _SCRIPTS: Final = re.compile(
     r"[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3005\u3400-\u9fff]+|.", re.DOTALL
@@ -125,7 +126,7 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
     """Return the share of mentions with a place in their text, and of these at ends of words."""
     total, placed, whole = 0, 0, 0.0
     # In Japanese and its like, script alone tells words apart: that decides between two readings.
-    unknown = 0.9 if like(language) == "zh" != language else 0
+    unknown = 0.8 if like(language) == "zh" != language else 0
     for record in records:
         cuts: set[int] | None = None
         for mention in record.mentions:

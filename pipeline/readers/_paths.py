@@ -122,11 +122,11 @@ def lister(path: Path) -> Callable[[Item], list[Item] | None]:
         if value is None:
             return None
         places = _walked(value, item.trail, after)
-        keyed = after[-1:] == (VALUES,)
+        keyed = after[-1:] == (VALUES,) != path_steps
         return [
             Item(part, trail)
             for inner, trail in places
-            for part in (listed(inner) if isinstance(inner, list) or not keyed else [inner])
+            for part in ([inner] if keyed and not isinstance(inner, list) else listed(inner))
         ]
 
     return items

@@ -171,8 +171,8 @@ def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]
             rows = lister(path)(Item(json_document(file)))
         except RowError as problem:
             raise _no_rows(file, path, str(problem)) from None
-        if rows is None or any(isinstance(row.value, str | int) for row in rows):
-            raise _no_rows(file, path, "there is no row")
+        if rows is None:
+            raise _no_rows(file, path, "there is nothing")
         numbers: Counter[str] = Counter()
         for item in rows:
             keys = "".join(f"{key}#" for key, _ in item.trail)
