@@ -57,16 +57,12 @@ def _kind(files: Sequence[Path], nearest: Trial | None) -> dict[str, str] | None
     if nearest is not None and nearest.misplaced:
         return None  # It is known but for its offsets.
     fields = [f"{path}." for path in _fields(files)]
-    text = (
-        ""
-        if fields or files[0].is_dir()
-        else head_of(files[0])[:_BEGINNING].decode("utf-8", "replace")
-    )
+    raw = b"" if fields or files[0].is_dir() else head_of(files[0])[:_BEGINNING]
     for kind in _KINDS if fields or files[0].is_file() else ():
-        wanted = kind.get("fields")
-        if wanted and all(any(path.startswith(f"{field}.") for path in fields) for field in wanted):
-            return kind
-        if not fields and not wanted and re.match(kind["begins"], text):
+        wanted = kind.get("fields", ()) if fields else ()
+        named = wanted and all(any(p.startswith(f"{f}.") for p in fields) for f in wanted)
+        begun = "begins" in kind and not fields
+        if named or (begun and re.match(kind["begins"], raw.decode("utf-8", "replace"))):
             return kind
     return None
 

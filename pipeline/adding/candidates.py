@@ -7,7 +7,7 @@ the named formats.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,9 +19,8 @@ from pipeline.adding import json_shape, tabular
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.readers import argilla_responses
-from pipeline.readers._cells import unpacked_row
-from pipeline.readers._paths import Item
-from pipeline.readers._source import json_rows
+from pipeline.readers._cells import unpacked
+from pipeline.readers._source import attempt, json_rows
 from pipeline.records import Reject
 
 _ROWS: Final = 200
@@ -92,8 +91,8 @@ def _unpacked(rows: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
     packed = [key for key, first in cells.items() if {*first} <= {"[", "{"}]
     if not packed:
         return {}, rows
-    items = [unpacked_row("", Item(row), packed).value for row in rows]
-    return {"packed": packed}, [item for item in items if not isinstance(item, Reject)]
+    values = (attempt("", partial(unpacked, packed), row) for row in rows)
+    return {"packed": packed}, [row for row in values if not isinstance(row, Reject)]
 
 
 def _other_ends(candidate: Candidate) -> Iterator[Candidate]:

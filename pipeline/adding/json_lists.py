@@ -78,21 +78,21 @@ def lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
         words = value_at(row, text)
         if tokens and isinstance(words, list) and words and isinstance(words[0], list):
             words = [token for sentence in words for token in sentence]
-        for path, values in inside(row):
+        for path, values in _inside(row):
             items_of_path.setdefault(path, []).extend((words, item) for item in values)
     for path, items in items_of_path.items():
         if items:
             yield Items(path, items)
 
 
-def inside(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, list[Any]]]:
+def _inside(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, list[Any]]]:
     """Yield (path, list) for every list of objects or lists below a value."""
     if isinstance(value, dict) and depth:
         if path:
             yield from _turned(value, path)
         for key, inner in value.items():
             if _is_field(key):
-                yield from inside(inner, _joined(path, key), depth - 1)
+                yield from _inside(inner, _joined(path, key), depth - 1)
     elif isinstance(value, list):
         objects = all(isinstance(item, dict) for item in value)
         if objects and any(
@@ -106,10 +106,10 @@ def inside(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[
                 # In a list of mixed values, the path of an object ends in its index.
                 continue
             if not objects:
-                yield from inside(item, _joined(path, place), depth - 1)
+                yield from _inside(item, _joined(path, place), depth - 1)
             for key, inner in item.items() if objects else ():
                 if isinstance(inner, list):
-                    yield from inside(inner, f"{path}.*.{key}", depth - 1)
+                    yield from _inside(inner, f"{path}.*.{key}", depth - 1)
 
 
 def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]:

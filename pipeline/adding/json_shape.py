@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
-from pipeline.adding.json_lists import Items, documents, inside, leaves, lists, value_at
+from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
 
 Options = dict[str, Any]
 #: A mark that closes the head or the tail of a relation in a text: </e1>, [/E1].
@@ -159,10 +159,7 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
     relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
-    likeliest = sorted(entities, key=lambda e: -e[0])[:3]
-    relations += [
-        r for o in listings for _, table in likeliest for r in _between(rows, o.path, table)
-    ]
+    relations += [r for o in listings for e in entities for r in _between(rows, o.path, e[1])]
     events = [e for listing in (*listings, itself) for e in _events(listing)]
     others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
@@ -173,7 +170,8 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     free = [entity for entity in entities if not _within(entity[1]["at"], used)]
     for _, table in sorted(free, key=lambda e: -e[0])[:2]:
         ends = ({}, {"inclusive_end": True}) if table.get("end") is not None else ({},)
-        for extra in (*ends, *_from_one(table, relations, listings)):
+        places = "id" not in table and "ref" in others.get("relations", {}).get("head", {})
+        for extra in (*ends, *([{"first_ref": 1}] if places else [])):
             yield {**text, **extra, "entities": table, **others}
     if others:
         yield {**text, **others}
@@ -197,22 +195,6 @@ def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
             counts[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
     most, n = max(counts.items(), key=lambda item: item[1], default=((), 0))
     return most if n * 2 > len(rows) else ()
-
-
-def _from_one(
-    entities: Options, relations: Sequence[tuple[float, Options]], listings: Sequence[Items]
-) -> Iterator[Options]:
-    """Yield the option that relations count entities from 1, if none refers to entity 0."""
-    table = max(relations, key=lambda r: r[0])[1] if relations else {}
-    refs = [
-        str(side["ref"]) for side in (table.get("head", {}), table.get("tail", {})) if "ref" in side
-    ]
-    listing = next((o for o in listings if o.path == table.get("at")), None)
-    if listing is None or "id" in entities or not refs:
-        return
-    values = [value_at(item, ref) for _, item in listing.items for ref in refs]
-    if values and all(type(value) is int and value > 0 for value in values):
-        yield {"first_ref": 1}
 
 
 def _without(row: Any, text: str) -> Any:
@@ -286,13 +268,9 @@ def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | Non
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
     if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
         return path
-    values = {
-        path: {str(value_at(item, path)) for _, item in listing.items} for path in fields.labels
-    }
-    free = [path for path in fields.labels if path not in taken]
-    return min(
-        free, key=lambda p: (p == "^#", _are_ids(values[p]), len(values[p]), p), default=None
-    )
+    values = {p: {str(value_at(item, p)) for _, item in listing.items} for p in fields.labels}
+    ranks = {p: (p == "^#", _are_ids(v), len(v), p) for p, v in values.items() if p not in taken}
+    return min(ranks, key=lambda path: ranks[path], default=None)
 
 
 def _are_ids(values: Iterable[str]) -> bool:
@@ -305,9 +283,7 @@ def _kind_of_row(listing: Items) -> str | None:
     fields = _fields(listing)
     if (named := _label(listing, fields, set())) is not None:
         return named
-    kinds = {
-        path: len({value_at(row, path) for _, row in listing.items}) for path in fields.strings
-    }
+    kinds = {p: len({value_at(row, p) for _, row in listing.items}) for p in fields.strings}
     path = min(kinds, key=lambda path: kinds[path], default="")
     return path if path and kinds[path] * 2 < len(listing.items) else None
 
@@ -416,11 +392,8 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
 def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for items as relations, by ids, places or strings of their ends."""
     fields = _fields(listing)
-    if (
-        len(fields.strings) == 2
-        and fields.labels
-        and all(isinstance(i, list) for _, i in listing.items)
-    ):
+    of_lists = all(isinstance(item, list) for _, item in listing.items)
+    if of_lists and len(fields.strings) == 2 and fields.labels:
         # A triple of strings: the head comes first.
         head, tail = ({"text": _position(path)} for path in fields.strings)
         table: Options = {"at": listing.path, "label": _position(fields.labels[0])}
@@ -443,21 +416,18 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
 def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for lists of a label and two entities, by their ids or places."""
     kinds: list[list[str]] = []
+    place = str(table["at"]).removesuffix(".**")
     for row in rows:
-        given = value_at(row, str(table["at"]).removesuffix(".**")) or []
-        items = value_at(row, path) or []
-        if not isinstance(given, list | dict) or not isinstance(items, list):
+        given, items = (value_at(row, at) or [] for at in (place, path))
+        if not isinstance(given, list | dict) or not isinstance(items, list) or path == place:
             return
         known: Collection[Any] = range(len(given) + 1)  # They may count from 1.
         if "id" in table:
             of_keys = table["id"] == "^#"
             known = given if of_keys else [value_at(e, str(table["id"])) for e in given]
-        if path == table["at"] or not all(isinstance(item, list) for item in items):
-            return
-        kinds += [
-            ["ref" if v in known and type(v) is not bool else type(v).__name__ for v in item]
-            for item in items
-        ]
+        for item in items:
+            values = item if isinstance(item, list) else ()
+            kinds.append(["ref" if v in known else type(v).__name__ for v in values])
     columns = [{*column} for column in zip(*kinds, strict=False)]
     refs = [place for place, kind in enumerate(columns) if kind == {"ref"}]
     if len(refs) == 2 and {"str"} in columns:
@@ -507,35 +477,19 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
     table: Options = {"at": listing.path, "label": label}
     if trigger is not None:
         # Of several triggers, the first is read.
-        first = (
-            f"{trigger}.0" if any(isinstance(i.get(trigger), list) for _, i in objects) else trigger
-        )
-        parts = [(t, value_at(i, first)) for t, i in objects]
-        nested = Items(listing.path, [part for part in parts if isinstance(part[1], dict)])
-        place = {"at": first} if nested.items else {"text": first}
-        nested = nested if nested.items else flat
-        table["trigger"] = _span(nested, place, "trigger")
-    for at, parts in _arguments(objects, arguments):
-        role = "^#" if at != arguments else _named("role", {k for _, a in parts for k in a})
-        if role is not None:
+        several = any(isinstance(event.get(trigger), list) for _, event in objects)
+        first = f"{trigger}.0" if several else trigger
+        parts = [(t, v) for t, i in objects if isinstance(v := value_at(i, first), dict)]
+        place = {"at" if parts else "text": first}
+        table["trigger"] = _span(Items(first, parts) if parts else flat, place, "trigger")
+    held = [{"text": t, arguments: i.get(arguments)} for t, i in objects if arguments]
+    for at, parts in lists(held, "text", tokens=False):
+        names = {k for _, part in parts if isinstance(part, dict) for k in part}
+        role = _named("role", names) if at == arguments else "^#"
+        if role is not None and names and at in (arguments, f"{arguments}.**"):
             span = _span(Items(at, parts), {}, "argument", {role})
             table["arguments"] = {"at": at, "role": role, **span}
     yield float(len(objects) * 2), table
-
-
-def _arguments(
-    objects: Sequence[tuple[Any, Any]], field: str | None
-) -> Iterator[tuple[str, list[tuple[Any, Any]]]]:
-    """Yield (path, [(text, argument), ...]) of a list of arguments, or of an object of them."""
-    inner = [
-        (at, text, argument)
-        for text, event in objects
-        for at, arguments in inside({field: event.get(field)} if field else {})
-        for argument in arguments
-        if isinstance(argument, dict) and at in (field, f"{field}.**")
-    ]
-    for at in dict.fromkeys(at for at, *_ in inner):
-        yield at, [(text, argument) for path, text, argument in inner if path == at]
 
 
 def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:

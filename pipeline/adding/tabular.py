@@ -70,7 +70,7 @@ def _tagged(
         style = tags.style([tag.strip() for tag in column[1:]])
         if style is None:
             continue
-        headed = column[0].strip() not in tags.seen(column[1:]) and tags.is_name(column[0])
+        headed = column[0].strip() not in {*map(str.strip, column[1:])} and tags.is_name(column[0])
         style = style if headed else tags.style([tag.strip() for tag in column]) or style
         options = {**base, **style.options, **({"header": True} if headed else {})}
         if place != width - 1 or (irregular and not style.certain):

@@ -67,11 +67,6 @@ def style(tags: Sequence[str]) -> Style | None:
     return None
 
 
-def seen(tags: Sequence[str]) -> set[str]:
-    """Return the tags that occur."""
-    return {tag.strip() for tag in tags}
-
-
 def is_name(cell: str) -> bool:
     """Whether a cell may be the name of a column, and is not a tag."""
     word = cell.strip()

@@ -16,7 +16,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import RawFileError
-from pipeline.readers._paths import Item
+from pipeline.readers._paths import Item, RowError
 from pipeline.readers._rows import Options, Span
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Reject
@@ -121,35 +121,23 @@ def _cell(cell: str) -> int | str | None:
     return int(bare.partition(".")[0]) if WHOLE.fullmatch(bare) else bare or None
 
 
-def unpacked(cell: Any) -> Any:
-    """Return the value that a string holds: JSON, or what Python prints; none if it is empty.
+def unpacked(fields: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with the values that strings in these fields hold: JSON, or Python's lists.
 
-    Raises ValueError for anything else. Strings with only a blank between them, as numpy prints
-    them, would be one string.
+    Raises RowError for any other string.
     """
+    return {**row, **{field: _value(field, row.get(field)) for field in fields}}
+
+
+def _value(field: str, cell: Any) -> Any:
     if not isinstance(cell, str) or not cell.strip():
         return cell or []
     try:
         return orjson.loads(cell)
     except ValueError:
-        if _NUMPY.search(cell):
-            raise
+        # Strings with only a blank between them, as numpy prints them, would be one string.
+        literal = "" if _NUMPY.search(cell) else cell
     try:
-        return orjson.loads(orjson.dumps(ast.literal_eval(cell)))
-    except (SyntaxError, TypeError, RecursionError, MemoryError) as problem:
-        raise ValueError(str(problem)) from None
-
-
-def unpacked_row(origin: str, row: Item, fields: Sequence[str]) -> Item:
-    """Return the row with the values that these fields hold in strings, or with its reject."""
-    if not isinstance(row.value, dict):
-        return row
-    values = dict(row.value)
-    try:
-        for field in fields:
-            values[field] = unpacked(values.get(field))
-    except ValueError:
-        why = f"{field!r} is neither JSON nor a value as Python prints it"
-        excerpt = str(values[field])[:EXCERPT]
-        return row._replace(value=Reject(origin, "malformed_record", why, excerpt))
-    return row._replace(value=values)
+        return orjson.loads(orjson.dumps(ast.literal_eval(literal)))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise RowError(f"no JSON and no list of Python in {field!r}: {cell!r:.60}") from None

@@ -36,7 +36,7 @@ from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import PIECE, built, lost_counts
-from pipeline.readers._cells import table_rows, unpacked_row
+from pipeline.readers._cells import table_rows, unpacked
 from pipeline.readers._marks import unmarked_row
 from pipeline.readers._paths import (
     EACH,
@@ -80,7 +80,8 @@ def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]
     rows = table_rows(files, options) if table else rows_of(files, options.rows)
     if not options.packed:
         return rows
-    return ((origin, unpacked_row(origin, row, options.packed)) for origin, row in rows)
+    values = partial(unpacked, options.packed)
+    return ((at, row._replace(value=attempt(at, values, row.value))) for at, row in rows)
 
 
 def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read, Unread]:
