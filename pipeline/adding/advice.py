@@ -27,7 +27,9 @@ _FIELDS: Final = 16
 _NO_PATHS: Final = frozenset(
     ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
 )
-_KINDS: Final = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))["kind"]
+_KINDS: Final[list[dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("kinds.toml").read_text("utf-8")
+)["kind"]
 #: So much of a file is looked at to see what kind it is.
 _BEGINNING: Final = 4096
 _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
@@ -52,7 +54,7 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
     return "\n  ".join(lines)
 
 
-def _kind(files: Sequence[Path], nearest: Trial | None) -> dict[str, str] | None:
+def _kind(files: Sequence[Path], nearest: Trial | None) -> dict[str, Any] | None:
     """Return what the files are, of the kinds that no reader reads: `what`, and `todo`."""
     if nearest is not None and nearest.misplaced:
         return None  # It is known but for its offsets.

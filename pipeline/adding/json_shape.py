@@ -169,9 +169,11 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     used += [table["arguments"]["at"] for table in others.values() if "arguments" in table]
     free = [entity for entity in entities if not _within(entity[1]["at"], used)]
     for _, table in sorted(free, key=lambda e: -e[0])[:2]:
-        ends = ({}, {"inclusive_end": True}) if table.get("end") is not None else ({},)
-        places = "id" not in table and "ref" in others.get("relations", {}).get("head", {})
-        for extra in (*ends, *([{"first_ref": 1}] if places else [])):
+        extras: list[Options] = [{}]
+        extras += [{"inclusive_end": True}] if table.get("end") is not None else []
+        by_place = "id" not in table and "ref" in others.get("relations", {}).get("head", {})
+        extras += [{"first_ref": 1}] if by_place else []
+        for extra in extras:
             yield {**text, **extra, "entities": table, **others}
     if others:
         yield {**text, **others}
