@@ -371,10 +371,9 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
     for row in rows:
         given = value_at(row, tokens)
         words = given.split() if isinstance(given, str) else given
-        if not isinstance(words, list):
-            continue
+        if not isinstance(words, list) or (words is not given and len(words) < 2):
+            continue  # A word beside its tag is no sentence.
         for path, value in leaves(row):
-            # A word beside its tag is no sentence.
             if isinstance(value, str) and value is not given and len(words) > 1:
                 value = value.replace(",", " ").split()  # noqa: PLW2901
             parallel = isinstance(value, list) and len(value) == len(words) > 0 and path != tokens
