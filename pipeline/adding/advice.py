@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import readers
-from pipeline.adding import json_lists, tags
+from pipeline.adding import json_lists
 from pipeline.adding.candidates import first_json
 from pipeline.adding.excerpts import head_of
 from pipeline.adding.field_names import FIELDS
@@ -26,17 +27,22 @@ _FIELDS: Final = 16
 _NO_PATHS: Final = frozenset(
     ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
 )
-#: The start of an object, list or tuple as Python prints it.
-_PYTHON: Final = re.compile(rb"\s*[\[({]+\s*'")
+_KINDS: Final[list[dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("kinds.toml").read_text("utf-8")
+)["kind"]
+#: So much of a file is looked at to see what kind it is.
+_BEGINNING: Final = 4096
 _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
 
 
 def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
     """Say why nothing fits: what the files hold, the nearest reading, and what is wrong with it."""
-    lines = ["no reader fits these files"]
     fields = _fields(files)
     names = {path.rsplit(".", 1)[-1] for path in fields}
-    if nearest is None or (names and not nearest.amount and not nearest.misplaced):
+    lines = ["no reader fits these files"]
+    if kind := _kind(files, nearest):
+        lines[0] += f": {kind['what']}"
+    elif nearest is None or (names and not nearest.amount and not nearest.misplaced):
         lines += _nearest_format(names)
     else:
         why = nearest.fit.doubt or nearest.torn or nearest.fit.problem
@@ -46,6 +52,21 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
         lines.append(f"the fields: {', '.join(fields[:_FIELDS])}"[:400])
     lines.append(f"the first row: {first_row(files)}")
     return "\n  ".join(lines)
+
+
+def _kind(files: Sequence[Path], nearest: Trial | None) -> dict[str, Any] | None:
+    """Return what the files are, of the kinds that no reader reads: `what`, and `todo`."""
+    if nearest is not None and nearest.misplaced:
+        return None  # It is known but for its offsets.
+    fields = [f"{path}." for path in _fields(files)]
+    raw = b"" if fields or files[0].is_dir() else head_of(files[0])[:_BEGINNING]
+    for kind in _KINDS if fields or files[0].is_file() else ():
+        wanted = kind.get("fields", ()) if fields else ()
+        named = wanted and all(any(p.startswith(f"{f}.") for p in fields) for f in wanted)
+        begun = "begins" in kind and not fields
+        if named or (begun and re.match(kind["begins"], raw.decode("utf-8", "replace"))):
+            return kind
+    return None
 
 
 def _nearest_format(names: Collection[str]) -> list[str]:
@@ -60,7 +81,11 @@ def _nearest_format(names: Collection[str]) -> list[str]:
     if not shares[best]:
         return []
     missing = ", ".join(map(repr, (path for path in wanted[best] if path not in names)))
-    why = f"there is no field {missing}" if missing else "its fields hold something else here"
+    why = (
+        f"there is no field {missing}"
+        if missing
+        else "its fields hold something else here, or nothing"
+    )
     return [f"the nearest is {best}: {why}"[:400]]
 
 
@@ -82,6 +107,8 @@ def _fields(files: Sequence[Path]) -> list[str]:
 
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
     """Say what to do about files that no reader fits, or that the named reader does not fit."""
+    if kind := _kind(files, nearest):
+        return kind["todo"]
     if slip := _slip(files, first_json(files)):
         return slip
     if nearest is not None and "one sentence" in (nearest.fit.doubt or ""):
@@ -111,39 +138,18 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
         parts = [path for path in file.rglob("*.ann") if not path.with_suffix(".txt").is_file()]
         return f"put {parts[0].stem}.txt beside {parts[0].name}, and so on" if parts else None
     objects = [row for row in rows or () if isinstance(row, dict)]
-    if rows is None and _PYTHON.match(head_of(file)):
-        whole = head_of(file).lstrip()[:1] == b"["
-        rows_of = (
-            "ast.literal_eval(sys.stdin.read())" if whole else "map(ast.literal_eval, sys.stdin)"
-        )
-        code = f"import ast, json, sys; [print(json.dumps(row)) for row in {rows_of}]"
-        return (
-            "these are values as Python prints them, not JSON: write JSON lines with\n    "
-            f"python3 -c '{code}' < FILE > NEW"
-        )
     if numbers := [key for row in objects for key in _numbered(row)]:
         names = '["O", "B-PER", "I-PER"]'
         return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
     leaves = [(path, value) for row in objects for path, value in json_lists.fields(row)]
-    for path, value in leaves:
-        words = value.split() if isinstance(value, str) else ()
-        if len(words) > 1 and (style := tags.style(words)) and style.certain:
-            return (
-                f"the tags in {path!r} are one string: write lists, as in "
-                '{"tokens": ["Ada", "left"], "ner_tags": ["B-PER", "O"]}'
-            )
     for path, value in leaves:
         if path.rsplit(".", 1)[-1].lower() in _PLACES and not isinstance(value, int | list | dict):
             return (
                 f"the places in {path!r} are no whole numbers, as {value!r:.40} is: write "
                 '{"start": 0, "end": 3}'
             )
-    first = head_of(file).lstrip()
-    line = first.splitlines()[0].rstrip() if first else b""
-    if line[:1] == b"{" and line[-2:] == b"},":
-        return "its lines end in commas: take them away, with `sed 's/,$//' FILE > NEW`"
-    if line[:1] == b"{" and (rows is None or not objects):
-        return "one object of JSON a line is wanted: write them so with `jq -c . FILE > NEW`"
+        if path.rsplit(".", 1)[-1].lower() in FIELDS["label"] and str(value).isdigit():
+            return f"the labels in {path!r} are numbers: write their names in their place"
     return None
 
 

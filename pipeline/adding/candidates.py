@@ -7,7 +7,7 @@ the named formats.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,9 @@ from pipeline.adding import json_shape, tabular
 from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.readers import argilla_responses
-from pipeline.readers._source import json_rows
+from pipeline.readers._cells import unpacked
+from pipeline.readers._source import attempt, json_rows
+from pipeline.records import Reject
 
 _ROWS: Final = 200
 
@@ -52,11 +54,12 @@ def candidates(files: Sequence[Path], encoding: str = "utf-8") -> Iterator[Candi
 
 def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> Iterator[Candidate]:
     text = rows is None and all(file.is_file() for file in files)
-    for options in json_shape.shapes(rows) if rows else ():
-        yield Candidate({"name": "json_rows", **options}, "its fields")
+    packed, values = _unpacked(rows or ())
+    for options in json_shape.shapes(values) if rows else ():
+        yield Candidate({"name": "json_rows", **packed, **options}, "its fields")
     if rows and all(isinstance(row, dict) for row in rows):
-        for options in json_shape.of_one(rows):
-            yield Candidate({"name": "json_rows", **options}, "its fields")
+        for options in json_shape.of_one(values):
+            yield Candidate({"name": "json_rows", **packed, **options}, "its fields")
     objects = (row for row in rows or () if isinstance(row, dict))
     names = (name for row in objects for name in argilla_responses.question_names(row))
     for question in dict.fromkeys(names):
@@ -73,8 +76,23 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
 def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:
     """Yield readings of tables with one mention per row, or with marks in their texts."""
     for table, rows in tabular.tables(files):
-        for options in json_shape.of_one(rows):
-            yield Candidate({"name": "json_rows", **table, **options}, "its columns")
+        packed, values = _unpacked(rows)
+        for options in (json_shape.shapes if packed else json_shape.of_one)(values):
+            yield Candidate({"name": "json_rows", **table, **packed, **options}, "its columns")
+
+
+def _unpacked(rows: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
+    """Return the option for fields that hold values in strings, and the rows with these values."""
+    cells: dict[str, list[str]] = {}
+    for row in rows:
+        for key, cell in row.items() if isinstance(row, dict) else ():
+            if cell:
+                cells.setdefault(key, []).append(cell[0] if isinstance(cell, str) else "")
+    packed = [key for key, first in cells.items() if {*first} <= {"[", "{"}]
+    if not packed:
+        return {}, rows
+    values = (attempt("", partial(unpacked, packed), row) for row in rows)
+    return {"packed": packed}, [row for row in values if not isinstance(row, Reject)]
 
 
 def _other_ends(candidate: Candidate) -> Iterator[Candidate]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Fewer labels or mentions than this say nothing about a file.
 MANY: Final = 12
 #: Labels that are whole tags or parts of them: B, I-PER, per-b, E_LOC.
-_TAGLIKE: Final = re.compile(r"(?i)[BIESMLUO](?:[-_:].+)?|.+[-_:][BIESMLU]|[-_.]+")
+_TAGLIKE: Final = re.compile(r"(?i)[BIESMLUWO](?:[-_:].+)?|.+[-_:][BIESMLUW]|[-_.]+")
 #: What may replace a label: an index into a list kept elsewhere, or a mark for an empty cell.
 _NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)?|_|-")
 _WORD: Final = re.compile(r"\w+")

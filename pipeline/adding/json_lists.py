@@ -18,17 +18,20 @@ class Items(NamedTuple):
 
 
 def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
-    """Yield (path, value) for all but objects below a value; short lists also item by item."""
+    """Yield (path, value) for all but objects below a value; short lists also item by item.
+
+    An object in a list is one of several, and none of its fields is a field of the value.
+    """
     if isinstance(value, dict) and depth:
         for key, inner in value.items():
-            if _is_field(key):
-                yield from leaves(inner, f"{path}.{key}" if path else str(key), depth - 1)
+            if _is_field(key) and not (path and _numbered(value)):
+                yield from leaves(inner, _joined(path, key), depth - 1)
         return
     yield path, value
     if isinstance(value, list) and 0 < len(value) <= 8 and depth:
         for place, inner in enumerate(value):
-            if not isinstance(inner, list):
-                yield from leaves(inner, f"{path}.{place}" if path else str(place), depth - 1)
+            if not isinstance(inner, list | dict):
+                yield _joined(path, place), inner
 
 
 def documents(value: Any, path: str = "", depth: int = 2) -> Iterator[tuple[str, list[Any]]]:
@@ -75,14 +78,14 @@ def lists(rows: Sequence[Any], text: str, *, tokens: bool) -> Iterator[Items]:
         words = value_at(row, text)
         if tokens and isinstance(words, list) and words and isinstance(words[0], list):
             words = [token for sentence in words for token in sentence]
-        for path, values in _inside(row, "", _DEEPEST):
+        for path, values in _inside(row):
             items_of_path.setdefault(path, []).extend((words, item) for item in values)
     for path, items in items_of_path.items():
         if items:
             yield Items(path, items)
 
 
-def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
+def _inside(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, list[Any]]]:
     """Yield (path, list) for every list of objects or lists below a value."""
     if isinstance(value, dict) and depth:
         if path:
@@ -110,8 +113,17 @@ def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[Any]]
 
 
 def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]:
-    """Yield lists made from objects: columns of equal length, or label -> string -> places."""
+    """Yield lists made from objects: columns of equal length, label -> string -> places, others.
+
+    In any other object the key of an item is its id, its label, or its string.
+    """
     columns = [*value.values()]
+    parts = [
+        (key, part)
+        for key, inner in value.items()
+        for part in (inner if isinstance(inner, list) else [inner])
+    ]
+    yield f"{path}.**", [{"^#": str(key), **_by_name(part)} for key, part in parts]
     if columns and all(isinstance(column, list) for column in columns):
         plain = not any(isinstance(cell, dict) for column in columns for cell in column)
         if plain and len({len(column) for column in columns}) == 1:
@@ -126,6 +138,19 @@ def _turned(value: dict[Any, Any], path: str) -> Iterator[tuple[str, list[Any]]]
             if isinstance(place, list) and len(place) == 2
         ]
         yield f"{path}.**.**", spans
+
+
+def _by_name(part: Any) -> dict[str, Any]:
+    if isinstance(part, list):
+        return {str(place): value for place, value in enumerate(part)}
+    return part if isinstance(part, dict) else {"": part}
+
+
+def _numbered(value: dict[Any, Any]) -> bool:
+    """Whether the keys of an object are ids of the objects that it holds, such as T1 and T2."""
+    sides = {*FIELDS["head"], *FIELDS["tail"]}
+    ids = (str(key)[-1:].isdigit() and str(key).lower() not in sides for key in value)
+    return all(isinstance(part, dict) for part in value.values()) and all(ids)
 
 
 def _is_field(key: Any) -> bool:

@@ -23,6 +23,7 @@ _MARKED: Final = {
     "head": {"at": "marks.0", "start": 0, "end": 1},
     "tail": {"at": "marks.1", "start": 0, "end": 1},
 }
+_ID: Final = re.compile(r"[A-Za-z]{1,3}[-_]?\d+")
 #: How many items are inspected to see whether two numbers are the ends of spans.
 _ENOUGH: Final = 200
 
@@ -48,13 +49,14 @@ def of_one(rows: Sequence[Any]) -> Iterator[Options]:
     document = {"source_id": field} if (field := _shared(rows, text)) else {}
     for given in (rows, words):
         for options in shapes(given):
-            if options.get("entities", {}).get("at") == "" or "marks" in options:
+            of_row = options.get("entities", {}).get("at") == ""
+            if of_row or "marks" in options or "tags" in options:
                 yield {**document, **options}
 
 
 def _shared(rows: Sequence[Any], text: str) -> str | None:
     """Return the field that is the same in rows of one text, and differs if texts differ."""
-    for field in (key for key in rows[0] if key != text):
+    for field in (key for row in rows[:1] for key in row if key != text):
         pairs = {(str(row.get(field)), str(row.get(text))) for row in rows}
         if len(pairs) == len({v for v, _ in pairs}) == len({t for _, t in pairs}) < len(rows):
             return str(field)
@@ -147,8 +149,8 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     tokens = kind == "tokens"
     listings = [*lists(rows, where, tokens=tokens)]
     entities = [o for listing in listings for o in _entities(listing, tokens=tokens)]
-    for tags in _tags(rows, where) if tokens else ():
-        yield {**text, **tags}
+    for tags in _tags(rows, where):
+        yield {"tokens": where, **tags}
     best = max(entities, key=lambda e: e[0], default=(0.0, {}))[1]
     itself = Items("", [(value_at(row, where), _without(row, where)) for row in rows])
     entities += [
@@ -157,6 +159,7 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
     relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
+    relations += [r for o in listings for e in entities for r in _between(rows, o.path, e[1])]
     events = [e for listing in (*listings, itself) for e in _events(listing)]
     others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
@@ -166,8 +169,11 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     used += [table["arguments"]["at"] for table in others.values() if "arguments" in table]
     free = [entity for entity in entities if not _within(entity[1]["at"], used)]
     for _, table in sorted(free, key=lambda e: -e[0])[:2]:
-        ends = ({}, {"inclusive_end": True}) if table.get("end") is not None else ({},)
-        for extra in (*ends, *_from_one(table, relations, listings)):
+        extras: list[Options] = [{}]
+        extras += [{"inclusive_end": True}] if table.get("end") is not None else []
+        by_place = "id" not in table and "ref" in others.get("relations", {}).get("head", {})
+        extras += [{"first_ref": 1}] if by_place else []
+        for extra in extras:
             yield {**text, **extra, "entities": table, **others}
     if others:
         yield {**text, **others}
@@ -191,22 +197,6 @@ def _marks(rows: Sequence[Any], text: str) -> tuple[str, ...]:
             counts[tuple(f"{a}{bar}{name}{b}" for a, name, b in heads for bar in ("", "/"))] += 1
     most, n = max(counts.items(), key=lambda item: item[1], default=((), 0))
     return most if n * 2 > len(rows) else ()
-
-
-def _from_one(
-    entities: Options, relations: Sequence[tuple[float, Options]], listings: Sequence[Items]
-) -> Iterator[Options]:
-    """Yield the option that relations count entities from 1, if none refers to entity 0."""
-    table = max(relations, key=lambda r: r[0])[1] if relations else {}
-    refs = [
-        str(side["ref"]) for side in (table.get("head", {}), table.get("tail", {})) if "ref" in side
-    ]
-    listing = next((o for o in listings if o.path == table.get("at")), None)
-    if listing is None or "id" in entities or not refs:
-        return
-    values = [value_at(item, ref) for _, item in listing.items for ref in refs]
-    if values and all(type(value) is int and value > 0 for value in values):
-        yield {"first_ref": 1}
 
 
 def _without(row: Any, text: str) -> Any:
@@ -233,7 +223,8 @@ def _fields(listing: Items) -> _Fields:
     values: dict[str, list[tuple[Any, Any]]] = {}
     for text, item in listing.items:
         for path, value in leaves(item):
-            values.setdefault(path, []).append((text, value))
+            if value is not item:
+                values.setdefault(path, []).append((text, value))
     numbers: list[str] = []
     strings: list[str] = []
     labels: list[str] = []
@@ -271,17 +262,22 @@ def _named(kind: str, paths: Iterable[str]) -> str | None:
 
 
 def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | None:
-    """Return the field of the label: by its name, else the one with the fewest values."""
+    """Return the field of the label: by its name, else the one with the fewest values.
+
+    The key of an item is its label only if the item has no other; numbered names are rather ids.
+    """
     # A short label may occur in the text by chance: `name` may be a label or a string.
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
     if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
         return path
-    distinct = {
-        path: len({str(value_at(item, path)) for _, item in listing.items})
-        for path in fields.labels
-    }
-    free = [path for path in fields.labels if path not in taken]
-    return min(free, key=lambda path: (distinct[path], path), default=None)
+    values = {p: {str(value_at(item, p)) for _, item in listing.items} for p in fields.labels}
+    ranks = {p: (p == "^#", _are_ids(v), len(v), p) for p, v in values.items() if p not in taken}
+    return min(ranks, key=lambda path: ranks[path], default=None)
+
+
+def _are_ids(values: Iterable[str]) -> bool:
+    """Whether strings look like the ids of annotations: T1, R12, e_3."""
+    return all(map(_ID.fullmatch, values))
 
 
 def _kind_of_row(listing: Items) -> str | None:
@@ -289,9 +285,7 @@ def _kind_of_row(listing: Items) -> str | None:
     fields = _fields(listing)
     if (named := _label(listing, fields, set())) is not None:
         return named
-    kinds = {
-        path: len({value_at(row, path) for _, row in listing.items}) for path in fields.strings
-    }
+    kinds = {p: len({value_at(row, p) for _, row in listing.items}) for p in fields.strings}
     path = min(kinds, key=lambda path: kinds[path], default="")
     return path if path and kinds[path] * 2 < len(listing.items) else None
 
@@ -299,7 +293,8 @@ def _kind_of_row(listing: Items) -> str | None:
 def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for reading the items of a list as mentions."""
     fields = _fields(listing)
-    string = _named("string", fields.strings) or next(iter(fields.strings), None)
+    strings = [path for path in fields.strings if path != "^#"] or fields.strings
+    string = _named("string", strings) or next(iter(strings), None)
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
         yield 2.0 * len(listing.items), {"at": listing.path, **places}
@@ -319,7 +314,9 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
         if string is not None and not tokens and string != label:
             table["text"] = string
         ids = [path for path in fields.ids if path not in (start, end, label, string)]
-        if listing.path and (named := _named("id", ids)) is not None:
+        numbered = (p for p in ids if _are_ids(str(value_at(i, p)) for _, i in listing.items))
+        named = "^#" if "^#" in ids else _named("id", ids) or next(numbered, None)
+        if listing.path and named is not None:
             table["id"] = named
         yield len(listing.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
     elif string is not None:
@@ -368,13 +365,18 @@ def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
 
 
 def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
-    """Yield options for lists of tags: as long as the tokens, of recurring strings or numbers."""
+    """Yield options for tags: as many as tokens, recurring strings or numbers, or one string."""
     counts: Counter[str] = Counter()
     kinds: dict[str, set[Any]] = {}
     for row in rows:
-        size = len(value_at(row, tokens) or ())
+        given = value_at(row, tokens)
+        words = given.split() if isinstance(given, str) else given
+        if not isinstance(words, list) or (words is not given and len(words) < 2):
+            continue  # A word beside its tag is no sentence.
         for path, value in leaves(row):
-            parallel = isinstance(value, list) and len(value) == size > 0 and path != tokens
+            if isinstance(value, str) and value is not given and len(words) > 1:
+                value = value.replace(",", " ").split()  # noqa: PLW2901
+            parallel = isinstance(value, list) and len(value) == len(words) > 0 and path != tokens
             if parallel and all(isinstance(tag, str) or type(tag) is int for tag in value):
                 counts[path] += 1
                 kinds.setdefault(path, set()).update(value)
@@ -391,11 +393,8 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
 def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for items as relations, by ids, places or strings of their ends."""
     fields = _fields(listing)
-    if (
-        len(fields.strings) == 2
-        and fields.labels
-        and all(isinstance(i, list) for _, i in listing.items)
-    ):
+    of_lists = all(isinstance(item, list) for _, item in listing.items)
+    if of_lists and len(fields.strings) == 2 and fields.labels:
         # A triple of strings: the head comes first.
         head, tail = ({"text": _position(path)} for path in fields.strings)
         table: Options = {"at": listing.path, "label": _position(fields.labels[0])}
@@ -413,6 +412,28 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
         return
     table = {"at": listing.path, "label": label, "head": head, "tail": tail}
     yield float(len(listing.items)), table
+
+
+def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[float, Options]]:
+    """Yield (weight, options) for lists of a label and two entities, by their ids or places."""
+    kinds: list[list[str]] = []
+    place = str(table["at"]).removesuffix(".**")
+    for row in rows:
+        given, items = (value_at(row, at) or [] for at in (place, path))
+        if not isinstance(given, list | dict) or not isinstance(items, list) or path == place:
+            return
+        known: Collection[Any] = range(len(given) + 1)  # They may count from 1.
+        if "id" in table:
+            of_keys = table["id"] == "^#"
+            known = given if of_keys else [value_at(e, str(table["id"])) for e in given]
+        for item in items:
+            values = item if isinstance(item, list) else ()
+            kinds.append(["ref" if v in known else type(v).__name__ for v in values])
+    columns = [{*column} for column in zip(*kinds, strict=False)]
+    refs = [place for place, kind in enumerate(columns) if kind == {"ref"}]
+    if len(refs) == 2 and {"str"} in columns:
+        sides = {side: {"ref": place} for side, place in zip(("head", "tail"), refs, strict=True)}
+        yield float(3 * len(kinds)), {"at": path, "label": columns.index({"str"}), **sides}
 
 
 def _side(side: str, fields: _Fields) -> Options | None:
@@ -456,17 +477,19 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
         return
     table: Options = {"at": listing.path, "label": label}
     if trigger is not None:
-        inside = [(t, i[trigger]) for t, i in objects if isinstance(i.get(trigger), dict)]
-        place = {"at": trigger} if inside else {"text": trigger}
-        nested = Items(listing.path, inside) if inside else flat
-        table["trigger"] = _span(nested, place, "trigger")
-    if arguments is not None:
-        parts = [
-            (t, a) for t, i in objects for a in (i.get(arguments) or ()) if isinstance(a, dict)
-        ]
-        if parts and (role := _named("role", {k for _, a in parts for k in a})):
-            span = _span(Items(arguments, parts), {}, "argument", {role})
-            table["arguments"] = {"at": arguments, "role": role, **span}
+        # Of several triggers, the first is read.
+        several = any(isinstance(event.get(trigger), list) for _, event in objects)
+        first = f"{trigger}.0" if several else trigger
+        parts = [(t, v) for t, i in objects if isinstance(v := value_at(i, first), dict)]
+        place = {"at" if parts else "text": first}
+        table["trigger"] = _span(Items(first, parts) if parts else flat, place, "trigger")
+    held = [{"text": t, arguments: i.get(arguments)} for t, i in objects if arguments]
+    for at, parts in lists(held, "text", tokens=False):
+        names = {k for _, part in parts if isinstance(part, dict) for k in part}
+        role = _named("role", names) if at == arguments else "^#"
+        if role is not None and names and at in (arguments, f"{arguments}.**"):
+            span = _span(Items(at, parts), {}, "argument", {role})
+            table["arguments"] = {"at": at, "role": role, **span}
     yield float(len(objects) * 2), table
 
 
@@ -480,4 +503,7 @@ def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ())
         starts = [p for p in fields.numbers if "start" in p and (kind in p or "at" in base)]
         start = next(iter(starts), None)
     table = {**base, "text": text, "start": start, "end": end}
+    if text is None and start is None:
+        # What has neither a string nor a place names an entity.
+        table["ref"] = next((path for path in fields.ids if path not in taken), None)
     return {key: _position(v) if key != "at" else v for key, v in table.items() if v is not None}

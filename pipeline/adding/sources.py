@@ -181,6 +181,9 @@ def encoding(head: bytes) -> str | None:
     broken = [row for row in strange if not _is_utf8(row)]
     if head.startswith(b"<?xml") or len(broken) * 2 <= len(strange) or len(broken) * 50 < len(rows):
         return None
+    high = b"".join(_NO_ASCII.findall(head))
+    if sum(byte < 0xA0 for byte in high) * 4 > len(high):
+        return "shift_jis"  # Its kana begin with 0x82 and 0x83, which are no letters of latin-1.
     # A Chinese character is two bytes, mostly not ASCII; an accented letter is one byte.
     runs = [len(run) for row in broken for run in _NO_ASCII.findall(row)]
     return "gb18030" if sum(runs) >= 2 * len(runs) else "latin-1"

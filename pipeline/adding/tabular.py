@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adding import tags
 from pipeline.adding.field_names import FIELDS
+from pipeline.readers._cells import WHOLE, column_names
 from pipeline.readers._source import lines
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _tagged(
         style = tags.style([tag.strip() for tag in column[1:]])
         if style is None:
             continue
-        headed = column[0].strip() not in tags.seen(column[1:]) and tags.is_name(column[0])
+        headed = column[0].strip() not in {*map(str.strip, column[1:])} and tags.is_name(column[0])
         style = style if headed else tags.style([tag.strip() for tag in column]) or style
         options = {**base, **style.options, **({"header": True} if headed else {})}
         if place != width - 1 or (irregular and not style.certain):
@@ -96,7 +97,7 @@ def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]
             continue
         first = parted[0][0]
         headed = all(rows[0] == first for rows in parted) and _names(first, parted[0][1:])
-        names = [c.strip() for c in first] if headed else [f"column_{n}" for n in range(len(first))]
+        names = column_names(first if headed else [""] * len(first))
         options = {"separator": separator, **quoted, **({} if headed else {"columns": names})}
         rows = [row for table in parted for row in table[headed:] if len(row) == len(names)]
         yield options, [*_filled(dict(zip(names, map(_value, row), strict=True)) for row in rows)]
@@ -122,11 +123,12 @@ def _filled(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a row names the columns: each cell looks like a name, and none recurs below."""
     again = any(name == cell for row in below for name, cell in zip(first, row, strict=False))
-    return not again and len({*first}) == len(first) and all(map(tags.is_name, first))
+    named = first[not first[0].strip() :]  # The index of a data frame has no name.
+    return not again and len({*first}) == len(first) and all(map(tags.is_name, named))
 
 
 def _value(cell: str) -> str | int | None:
-    return int(cell) if cell.strip().isdecimal() else cell or None
+    return int(cell.partition(".")[0]) if WHOLE.fullmatch(cell.strip()) else cell or None
 
 
 def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:

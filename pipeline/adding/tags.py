@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 
 #: Tags of tokens outside all entities, as files write them.
 _OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")
-_PREFIXED: Final = re.compile(r"([BIMESLUbimeslu])[-_:](\S.*)")
-_SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUbimeslu])")
-_BARE: Final = re.compile(r"[BIMESLUbimeslu]")
+_PREFIXED: Final = re.compile(r"([BIMESLUWbimesluw])[-_:](\S.*)")
+_SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUWbimesluw])")
+_BARE: Final = re.compile(r"[BIMESLUWbimesluw]")
+_GLUED: Final = re.compile(r"([BIMESLUW])([A-Z]\w+)")
 _LABEL: Final = re.compile(r"[^\W\d][\w&/.+ -]{0,39}")
 #: Among this many labels or fewer, tags without a scheme may be labels.
 _FEW_LABELS: Final = 40
@@ -54,16 +55,16 @@ def style(tags: Sequence[str]) -> Style | None:
         return Style({"scheme": _scheme(tags, _BARE, 0), **options}, bare=True)
     if "0" in outside or "_" in outside:
         return None
+    matches = [match for match in map(_GLUED.fullmatch, rest) if match]
+    opened = {match[2] for match in matches if match[1] in "BSUW"}
+    if len(matches) == len(rest) > len(opened) > 0 and opened == {match[2] for match in matches}:
+        # A label goes on with another letter than the one that it begins with.
+        return Style({"scheme": _scheme(tags, _GLUED, 1), "glued": True, **options})
     likely = len(rest) <= _FEW_LABELS and _most(rest, _LABEL)
     recurring = rest.total() >= 2 * len(rest) or rest.total() < 12
     if likely and recurring and sum(counts[tag] for tag in outside) * 4 > counts.total():
         return Style({"scheme": "IO", **options}, certain=False)
     return None
-
-
-def seen(tags: Sequence[str]) -> set[str]:
-    """Return the tags that occur."""
-    return {tag.strip() for tag in tags}
 
 
 def is_name(cell: str) -> bool:

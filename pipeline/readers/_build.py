@@ -76,10 +76,9 @@ def _sound(find: List | None, item: Item) -> list[Item]:
 
 def _tagged_entities(form: Form, row: Item) -> int:
     try:
-        tags = form.tags(row) if form.tags else []
+        named = _named(_parted(form.tags(row)), form) if form.tags else []
     except RowError:
         return 0
-    named = _named(tags, form) if isinstance(tags, list) else []
     known = [tag if isinstance(tag, str) else "O" for tag in named]
     return _tags.count(known, form.options)
 
@@ -114,7 +113,7 @@ class _Builder:
         if form.options.unlabelled == "reject" and (missing or not some):
             why = f"no list of {' and '.join(missing) or 'annotations'}"
             return Reject(self.origin, "unlabelled", why, self.text.string[:EXCERPT])
-        if form.tags and (odd := self._tagged(items(form.tags(row)))):
+        if form.tags and (odd := self._tagged(_parted(form.tags(row)))):
             return odd
         entities, relations, events = (given or [] for given in lists)
         for number, entity in enumerate(entities):
@@ -290,6 +289,11 @@ class _Builder:
     def _lose(self, reason: str, detail: str, **counts: Any) -> None:
         lost = Reject(self.origin, reason, detail, self.text.string[:EXCERPT], 0)
         self.lost.append(lost._replace(**counts))
+
+
+def _parted(tags: Any) -> list[Any]:
+    """The tags of a row, which may stand in one string, with blanks or commas between them."""
+    return tags.replace(",", " ").split() if isinstance(tags, str) else items(tags)
 
 
 def _two(piece: Any) -> Sequence[Any]:

@@ -5,6 +5,7 @@ With the names of the columns as fields, such rows are objects of JSON.
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import orjson
 
 from pipeline.errors import RawFileError
-from pipeline.readers._paths import Item
+from pipeline.readers._paths import Item, RowError
 from pipeline.readers._rows import Options, Span
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Reject
@@ -22,6 +24,10 @@ from pipeline.records import Reject
 #: What makes a line empty. No other white space does: Chinese text has tokens of U+3000.
 BLANK: Final = " \t\r"
 _BLANKS: Final = re.compile("[ \t]+")
+#: A whole number, as spreadsheets and data frames write it.
+WHOLE: Final = re.compile(r"-?\d+(?:\.0+)?")
+#: Strings that only a blank parts.
+_NUMPY: Final = re.compile(r"""['"]\s+['"]""")
 #: The parts of a span that are numbers.
 _NUMBERS: Final = ("start", "end", "sentence")
 
@@ -72,7 +78,7 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
         all_rows = cells(file, options.separator or "\t", quoted=options.quoted)
         rows = ((at, row) for at, row in all_rows if any(cell.strip() for cell in row))
         first = next(rows, ("", []))[1] if options.header or not options.columns else []
-        names = [*options.columns] or [name.strip() for name in first]
+        names = [*options.columns] or column_names(first)
         if twin := next((name for name in names if names.count(name) > 1), None):
             todo = "name the columns in `columns` of [reader], or correct the first row"
             raise RawFileError(f"two columns are called {twin!r}", where=file, todo=todo)
@@ -92,6 +98,11 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
             yield origin, Item({k: _cell(v) if k in numbers else v for k, v in values.items()})
 
 
+def column_names(first: Sequence[str]) -> list[str]:
+    """Return the names in the first row; a data frame writes none for its index."""
+    return [name.strip() or f"column_{place}" for place, name in enumerate(first)]
+
+
 def _same_document(row: dict[str, Any], above: dict[str, Any], field: str) -> bool:
     return field in row and row[field] == above.get(field)
 
@@ -107,4 +118,26 @@ def _number_columns(options: Options) -> Iterator[str]:
 def _cell(cell: str) -> int | str | None:
     """Return the number in a cell: None if it is empty, its text if that is not a number."""
     bare = cell.strip()
-    return int(bare) if bare.removeprefix("-").isdecimal() else bare or None
+    return int(bare.partition(".")[0]) if WHOLE.fullmatch(bare) else bare or None
+
+
+def unpacked(fields: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with the values that strings in these fields hold: JSON, or Python's lists.
+
+    Raises RowError for any other string.
+    """
+    return {**row, **{field: _value(field, row.get(field)) for field in fields}}
+
+
+def _value(field: str, cell: Any) -> Any:
+    if not isinstance(cell, str) or not cell.strip():
+        return cell or []
+    try:
+        return orjson.loads(cell)
+    except ValueError:
+        # Strings with only a blank between them, as numpy prints them, would be one string.
+        literal = "" if _NUMPY.search(cell) else cell
+    try:
+        return orjson.loads(orjson.dumps(ast.literal_eval(literal)))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise RowError(f"no JSON and no list of Python in {field!r}: {cell!r:.60}") from None

@@ -4,7 +4,7 @@
     0                   a place in a list      "pos.0"       a place in the list of a field
     -1                  the last place         "1:"          the list without its first item
     "events.*.mention"  the lists `mention` of all events
-    "labels.**"         the lists that are the values of an object
+    "labels.**"         the lists that are the values of an object, or the values that are no lists
     "^type"             the field `type` of what holds the item: of the event, for its mentions
     "^#"                the key or place by which it is held; "^^#" is that of the holder's holder
     ""                  the row itself
@@ -122,7 +122,12 @@ def lister(path: Path) -> Callable[[Item], list[Item] | None]:
         if value is None:
             return None
         places = _walked(value, item.trail, after)
-        return [Item(part, trail) for inner, trail in places for part in listed(inner)]
+        keyed = after[-1:] == (VALUES,) != path_steps
+        return [
+            Item(part, trail)
+            for inner, trail in places
+            for part in ([inner] if keyed and not isinstance(inner, list) else listed(inner))
+        ]
 
     return items
 
@@ -162,6 +167,8 @@ def unread(value: Any, read: dict[Any, Any], name: str = "") -> Iterator[str]:
 
     `read` is a tree of steps (see `tree`); a branch without further steps is read whole.
     """
+    if isinstance(value, dict) and [*read] == [EACH]:
+        read = read[EACH]  # An object in the place of a list, or an object of lists.
     if not read:
         return
     inner = read.get(VALUES if isinstance(value, dict) else EACH)

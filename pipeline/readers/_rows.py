@@ -94,6 +94,8 @@ class Options(Tagged, frozen=True):
     header: bool = False
     #: Cells may stand in quotation marks also where no comma parts them.
     quoted: bool = False
+    #: Fields of a row whose strings are values: JSON, or lists as Python prints them.
+    packed: tuple[str, ...] = ()
     #: The text; of several paths, the first one that a row has.
     text: Path | tuple[Path, ...] = "text"
     #: A title that belongs to the text: its line is put before it.
@@ -116,7 +118,7 @@ class Options(Tagged, frozen=True):
     respell: Literal["never", "accents", "case"] = "never"
     #: Entities and arguments with an empty string are lost alone, and not with their row.
     skip_empty: bool = False
-    #: A tag for each token; numbers mean `tag_names`, from 0 on.
+    #: A tag for each token, in a list or in one string; numbers mean `tag_names`, from 0 on.
     tags: Path | None = None
     tag_names: tuple[str, ...] = ()
     entities: Entities | None = None
@@ -163,8 +165,8 @@ class Form:
             _followed, (o.entities, o.relations, o.events)
         )
         tables = (self.entities, self.relations, self.events)
-        for table in tables if o.separator is not None else ():
-            if table is not None:
+        for table, given in zip(tables, (o.entities, o.relations, o.events), strict=True):
+            if given is not None and given.at == "" and o.separator is not None:
                 table.items = partial(_labelled, table)
         self.lists: list[List | None] = [table and table.items for table in tables]
         self.required = [table is not None and not table.optional for table in tables]

@@ -3,8 +3,8 @@
 IOB1 and IOB2 are decoded alike: B- opens an entity, and so does an I- that continues none of its
 label (conlleval's rule). So IOB1, whose B- only parts two entities of one label that touch, needs
 no conversion. IO has bare labels and no way to part what touches. BMES and BIOES are one scheme: E
-or L ends, S or U stands alone, and what continues nothing opens. Brackets are those of CoNLL-2012,
-"(PER*", "*" and "*)", and may be nested: "(ORG(GPE)".
+or L ends, S, U or W stands alone, and what continues nothing opens. Brackets are those of
+CoNLL-2012, "(PER*", "*" and "*)", and may be nested: "(ORG(GPE)".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.records import Mention
 Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES", "brackets"]
 #: Prefix -> (opens an entity, ends it).
 _IOB: Final = {"B": (True, False), "I": (False, False)}
-_ENDS: Final = {"E": (False, True), "L": (False, True), "S": (True, True), "U": (True, True)}
+_ENDS: Final = {**dict.fromkeys("EL", (False, True)), **dict.fromkeys("SUW", (True, True))}
 _BIOES: Final = {**_IOB, "M": (False, False), **_ENDS}
 _BRACKET: Final = re.compile(r"\(([^()*\s]+)|(\))|\*")
 _PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
@@ -37,6 +37,8 @@ class Tagged(Joined, frozen=True):
     outside: tuple[str, ...] = ()
     #: The label stands before its place, as in PER-B.
     label_first: bool = False
+    #: Nothing parts the place from the label, as in BPER.
+    glued: bool = False
     #: The label of tags that are a place alone, B and I.
     only_label: str = ""
 
@@ -55,8 +57,9 @@ def _part(tag: str, style: Tagged) -> tuple[str, bool, bool] | None:
         return style.only_label, *prefixes[tag.upper()]
     if style.label_first and len(tag) > 2:
         tag = tag[-1] + tag[-2] + tag[:-2]
-    if len(tag) > 2 and tag[0].upper() in prefixes and tag[1] in "-_:":
-        return tag[2:], *prefixes[tag[0].upper()]
+    width = 1 if style.glued else 2
+    if len(tag) > width and tag[0].upper() in prefixes and (style.glued or tag[1] in "-_:"):
+        return tag[width:], *prefixes[tag[0].upper()]
     return None
 
 

@@ -36,7 +36,7 @@ from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import PIECE, built, lost_counts
-from pipeline.readers._cells import table_rows
+from pipeline.readers._cells import table_rows, unpacked
 from pipeline.readers._marks import unmarked_row
 from pipeline.readers._paths import (
     EACH,
@@ -76,9 +76,12 @@ def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
 
 
 def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:
-    if options.separator is not None:
-        return table_rows(files, options)
-    return rows_of(files, options.rows)
+    table = options.separator is not None
+    rows = table_rows(files, options) if table else rows_of(files, options.rows)
+    if not options.packed:
+        return rows
+    values = partial(unpacked, options.packed)
+    return ((at, row._replace(value=attempt(at, values, row.value))) for at, row in rows)
 
 
 def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read, Unread]:

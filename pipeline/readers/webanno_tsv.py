@@ -42,6 +42,10 @@ class Options(Table, frozen=True):
     feature: str = ""
 
 
+#: Features that hold the label, of layers with several; `identifier` is one of INCEpTION's.
+_LABELS: Final = ("value", "label")
+
+
 class _Layers(NamedTuple):
     """The columns of the label, of relations, and of the sources of relations."""
 
@@ -81,9 +85,9 @@ def _layers(file: Path, options: Options) -> _Layers:
             break
     layer = options.layer or next((n for n, kind in kinds.items() if kind == "SP"), "")
     of_layer = [n for n, column in enumerate(columns) if column[0] == layer]
-    named = (
-        [n for n in of_layer if columns[n][1] == options.feature] if options.feature else of_layer
-    )
+    wanted = (options.feature,) if options.feature else _LABELS
+    named = [n for n in of_layer if columns[n][1] in wanted]
+    named = named or ([] if options.feature else of_layer)
     if not named:
         there = ", ".join(f"{name}|{feature}" for name, feature in columns) or "none"
         raise RawFileError(

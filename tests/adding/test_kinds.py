@@ -419,20 +419,11 @@ REFUSED = {
         "no reader fits",
         "the places in 'marks.span' are no whole numbers, as '8,16' is",
     ),
-    "tags as one string": (
-        "train.jsonl",
-        json_lines(
-            {"tokens": text, "tags": " ".join(tags)}
-            for text, tags in ((f[0], tagged(*f)[1]) for f in FACTS)
-        ),
-        "no reader fits",
-        "the tags in 'tags' are one string: write lists",
-    ),
     "commas behind lines": (
         "train.jsonl",
         ROWS.replace("\n", ",\n"),
-        "no reader fits",
-        "its lines end in commas",
+        "no reader fits these files: its lines end in commas",
+        "take them away, with `sed",
     ),
     "objects without line ends": ("train.json", ROWS.replace("\n", ""), "no reader", "jq -c ."),
     "objects over many lines": (
@@ -477,8 +468,8 @@ REFUSED = {
             f"<s>{f[0].replace(f[1], f'<ENAMEX TYPE={chr(34)}PER{chr(34)}>{f[1]}</ENAMEX>')}</s>\n"
             for f in FACTS
         ),
-        "the nearest is ontonotes_name: the texts hold markup: '<s>In 1900",
-        "convert the files",
+        "these are texts with annotations, or other markup, as elements around the words",
+        "write JSON lines with offsets",
     ),
     "more users than answers": (
         "train.jsonl",
