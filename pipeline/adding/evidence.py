@@ -42,16 +42,16 @@ def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
         k: Counter() for k in ("entity", "relation", "event", "role")
     }
     for record in records:
-        for kind, annotations in (("relation", record.relations), ("event", record.events)):
-            if annotations:
-                counts[kind].update(a.label for a in annotations)
         if labels := [m.label for m in record.mentions if m.label is not None]:
             counts["entity"].update(labels)
-        for event in record.events:
-            counts["role"].update(a.role for a in event.arguments)
         for relation in record.relations:
-            if relation.qualifiers:
-                counts["role"].update(q.role for q in relation.qualifiers)
+            counts["relation"][relation.label] += 1
+            for qualifier in relation.qualifiers:
+                counts["role"][qualifier.role] += 1
+        for event in record.events:
+            counts["event"][event.label] += 1
+            for argument in event.arguments:
+                counts["role"][argument.role] += 1
     return counts
 
 
