@@ -7,12 +7,17 @@ import shutil
 
 import numpy as np
 
-from pipeline.catalog import Dataset, Labels
+from pipeline import catalog
+from pipeline.catalog import Dataset, Labels, raw_files
+from pipeline.clean.stage import clean
 from pipeline.commands import chain, wiring
+from pipeline.config import Settings
+from pipeline.dedupe.stage import dedupe
 from pipeline.execution import shards
 from pipeline.normalize import stage as normalize
 from pipeline.records import Mention, Record
 from pipeline.tables import to_table
+from tests.conftest import ROOT
 
 #: A declaration, for tests that change a word of it.
 DECLARATION = """
@@ -92,6 +97,24 @@ def shared_by_workers(tmp_path_factory, name, make):
             make(folder)
             done.touch()
     return folder
+
+
+def clean_sample(tmp_path_factory):
+    """The datasets of the sample edition, and their folder, normalized, cleaned and deduped."""
+    raw = ROOT / "raw" / "sample"
+    datasets = [catalog.load(name) for name in catalog.ids()]
+    editions = {d.id: raw_files.edition(d, raw) for d in datasets}
+    datasets = [d for d in datasets if raw_files.present(*editions[d.id])]
+
+    def make(out):
+        settings = Settings()
+        sources = [normalize.Source(d, *editions[d.id]) for d in datasets]
+        normalize.normalize(sources, settings.normalize, out / "normalize")
+        words = ROOT / "pipeline" / "clean" / "stop_words"
+        clean(datasets, out / "normalize", settings.clean, words, out / "clean")
+        dedupe(datasets, out / "clean", settings.dedupe, out / "dedupe")
+
+    return datasets, shared_by_workers(tmp_path_factory, "clean-sample", make)
 
 
 def save_model(texts, folder):

@@ -42,11 +42,16 @@ def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
         k: Counter() for k in ("entity", "relation", "event", "role")
     }
     for record in records:
-        counts["entity"].update(m.label for m in record.mentions if m.label is not None)
-        counts["relation"].update(r.label for r in record.relations)
-        counts["event"].update(e.label for e in record.events)
-        counts["role"].update(a.role for e in record.events for a in e.arguments)
-        counts["role"].update(q.role for r in record.relations for q in r.qualifiers)
+        if labels := [m.label for m in record.mentions if m.label is not None]:
+            counts["entity"].update(labels)
+        for relation in record.relations:
+            counts["relation"][relation.label] += 1
+            for qualifier in relation.qualifiers:
+                counts["role"][qualifier.role] += 1
+        for event in record.events:
+            counts["event"][event.label] += 1
+            for argument in event.arguments:
+                counts["role"][argument.role] += 1
     return counts
 
 

@@ -230,6 +230,9 @@ def _fields(listing: Items) -> _Fields:
     labels: list[str] = []
     ids: list[str] = []
     total = len(listing.items)
+    # Thousands of items may share the words of one document: they are joined once.
+    shared = {id(text): text for text, _ in listing.items}
+    words = {key: _words(text) for key, text in shared.items()}
     for path, pairs in values.items():
         kept = [(text, v) for text, v in pairs if v is not None]
         if len(kept) * 2 < total and len(kept) < 5:
@@ -239,15 +242,19 @@ def _fields(listing: Items) -> _Fields:
             ids.append(path)
         elif all(isinstance(v, str) for _, v in kept):
             ids.append(path)
-            standing = sum(_in(v, text) for text, v in kept)
+            standing = sum(_in(v, words[id(text)]) for text, v in kept)
             (strings if standing * 2 > len(kept) else labels).append(path)
         elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
             labels.append(path)
     return _Fields(numbers, strings, labels, ids)
 
 
-def _in(string: str, text: Any) -> bool:
-    words = " ".join(text) if isinstance(text, list) and all(map(_is_string, text)) else text
+def _words(text: Any) -> Any:
+    """Return tokens as one string; anything else as it is."""
+    return " ".join(text) if isinstance(text, list) and all(map(_is_string, text)) else text
+
+
+def _in(string: str, words: Any) -> bool:
     return isinstance(words, str) and bool(string) and string in words
 
 

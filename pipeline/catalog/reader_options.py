@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ def module(name: str) -> Any:
     return import_module(f"pipeline.readers.{folder.module_of(name)}")
 
 
+@cache
 def options_of(name: str) -> dict[str, Any]:
     """Option of a reader -> its type."""
     kind = getattr(module(name), "Options", None)

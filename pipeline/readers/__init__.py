@@ -50,6 +50,7 @@ def module_of(name: str) -> str:
     return name if options is None else options.get("reader", "json_rows")
 
 
+@cache
 def names() -> list[str]:
     """The names of all readers: modules and formats."""
     modules = (path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))

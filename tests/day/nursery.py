@@ -14,8 +14,15 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-_LIBRARIES = ["faiss", "msgspec", "nltk.tokenize", "numpy", "orjson", "tomlkit"]
-_LIBRARIES += ["pyarrow.compute", "pyarrow.parquet", "rich.console", "rich.table", "ruamel.yaml"]
+_LIBRARIES = ["datasets", "faiss", "jinja2", "msgspec", "nltk.tokenize", "numpy", "orjson"]
+_LIBRARIES += [
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "rich.console",
+    "rich.table",
+    "ruamel.yaml",
+    "tomlkit",
+]
 _LIBRARIES += ["mmh3", "scipy.sparse", "threadpoolctl", "xxhash"]
 
 

@@ -4,6 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import tomlkit
 import yaml
 
 from pipeline import cli
@@ -30,18 +31,26 @@ def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     base = folder / "base"
     for name in DATASETS.split(","):
-        shutil.copytree(ROOT / "raw" / "sample" / name, base / "raw" / "sample" / name)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = DATASETS.split(",")
-    params["normalize"]["records_per_shard"] = 9
-    (base / "new.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    params["normalize"]["records_per_shard"] = 14
-    params["clean"]["long_text"] = 99
-    params["dedupe"]["conflicts"] = {"train": "merge", "dev": "drop", "test": "drop"}
-    params["negatives"]["top_k"] = 2
-    params["instruct"]["seed"] = 7
-    params["publish"]["rows_per_shard"] = 10
-    (base / "old.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        own = base / "raw" / "sample" / name
+        shutil.copytree(ROOT / "raw" / "sample" / name, own)
+        # Two splits show whatever three would.
+        manifest = tomlkit.parse((own / "manifest.toml").read_text(encoding="utf-8"))
+        for file in manifest["splits"].pop("dev")["files"]:
+            (own / file["path"]).unlink()
+        (own / "manifest.toml").write_text(tomlkit.dumps(manifest), encoding="utf-8")
+    # Few parameters, since every command parses them.
+    params = {"raw": "raw/sample", "datasets": DATASETS.split(",")}
+    new = {"normalize": {"records_per_shard": 9}}
+    old = {
+        "normalize": {"records_per_shard": 14},
+        "clean": {"long_text": 99},
+        "dedupe": {"conflicts": {"train": "merge", "dev": "drop", "test": "drop"}},
+        "negatives": {"top_k": 2},
+        "instruct": {"seed": 7},
+        "publish": {"rows_per_shard": 10},
+    }
+    (base / "new.yaml").write_text(yaml.safe_dump(params | new), encoding="utf-8")
+    (base / "old.yaml").write_text(yaml.safe_dump(params | old), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(base)
         for edition in ("old", "new"):

@@ -67,10 +67,15 @@ MORE = {
 }
 #: How many moments of each kind in the suite, half of them moves; `make soak` tries every moment.
 FEW = {"kill": 3, "interrupt": 1, "full": 1, "closed": 1, "clock": 1}
-#: These take a second each, and their parts are tried one by one.
+#: Whole runs take long, and their parts are tried one by one; of others, a few tell enough.
 FEWER = {
     "run": {"kill": 2, "interrupt": 1, "full": 1, "closed": 1, "clock": 1},
     "run in an empty folder": {"kill": 2, "interrupt": 1},
+    **{
+        name: {"kill": 2, "interrupt": 1, "full": 1, "closed": 1}
+        for name, (command, _) in COMMANDS.items()
+        if name not in STAGES and command[0] != "run"
+    },
 }
 
 TOY = """

@@ -35,6 +35,11 @@ DROPPED = {
 pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder of real raw files")
 
 
+# A dataset at a time: its records are made and read once.
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("name", NAMES, scope="module")
+
+
 @pytest.fixture(scope="module")
 def normalized(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
@@ -47,15 +52,16 @@ def normalized(tmp_path_factory):
             # The texts as the readers give them, so that both can be compared.
             settings = Normalize(detokenize=False, repair=False)
             summary = normalize_one(dataset, raw, manifest, settings, folder / name)
-            done[name] = (dataset, manifest, raw, summary, folder / name)
+            done.clear()  # the records of one dataset at a time
+            stored = [
+                record
+                for _, path in kept.record_shards(folder / name)
+                for record in from_table(shards.read(path))
+            ]
+            done[name] = (dataset, manifest, raw, summary, folder / name, stored)
         return done[name]
 
     return get
-
-
-def stored(folder):
-    for _, path in kept.record_shards(folder):
-        yield from from_table(shards.read(path))
 
 
 def unmerged(dataset, manifest, raw):
@@ -96,10 +102,9 @@ def facts(record):
         yield record.text, e.label, trigger, filled(e.arguments)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_lost(name, normalized):
-    dataset, manifest, raw, summary, folder = normalized(name)
-    left = held(stored(folder))
+    dataset, manifest, raw, summary, folder, stored = normalized(name)
+    left = held(stored)
     if dataset.one_annotation_per_row:
         texts = [*unmerged(dataset, manifest, raw)]
         wanted = Counter()
@@ -107,7 +112,7 @@ def test_nothing_is_lost(name, normalized):
             told = [fact for row in rows for fact in facts(row)]
             # A text of one row stays as it is; what several rows repeat is left once.
             wanted.update(told if len(rows) == 1 else {*told})
-        found = Counter(fact for record in stored(folder) for fact in facts(record))
+        found = Counter(fact for record in stored for fact in facts(record))
         assert not wanted - found, "lost in merging"
         assert not found - wanted, "in no row"
         # So what the source holds is compared with the rows, which repeat some of it.
@@ -127,11 +132,10 @@ def test_nothing_is_lost(name, normalized):
         assert left[kind] == read - lost - dropped[kind], kind
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_records_are_sound(name, normalized):
-    dataset, _, _, _, folder = normalized(name)
+    dataset, *_, stored = normalized(name)
     found = {"entity": 0, "relation": 0, "event": 0}
-    for record in stored(folder):
+    for record in stored:
         assert violation(record) is None
         found["entity"] += sum(m.label is not None for m in record.mentions)
         found["relation"] += len(record.relations)

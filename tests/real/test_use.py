@@ -43,7 +43,7 @@ def scores(real_run):
 
 @pytest.fixture(scope="module")
 def some_rows(real_run):
-    """Dataset -> about 500 rows of each shard, config and split; every row of small datasets."""
+    """Dataset -> about 150 rows of each shard, config and split; every row of small datasets."""
     by_dataset = defaultdict(list)
     for path in shards.listed(real_run.folders["publish"], "*/*.parquet"):
         rows = shards.read(path, ["record_id", "task", "instruction", "output"])
@@ -51,7 +51,7 @@ def some_rows(real_run):
         for place, identifier in enumerate(rows["record_id"].to_pylist()):
             places[identifier.partition("/")[0]].append(place)
         for name, own in places.items():
-            by_dataset[name] += rows.take(own[:: max(1, len(own) // 500)]).to_pylist()
+            by_dataset[name] += rows.take(own[:: max(1, len(own) // 150)]).to_pylist()
     return by_dataset
 
 

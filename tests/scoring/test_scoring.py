@@ -504,8 +504,8 @@ def test_parts_of_the_gold_change_nothing(sample_corpus, monkeypatch):
     # Of both languages and every task, with more rows than a part holds.
     some = ["conll04", "duee1", "duie2", "phee", "wnut2017"]
     whole = evaluation.score(answers, corpus, Options(samples=20), datasets=some)
-    monkeypatch.setattr(evaluation, "_ROWS_PER_PART", 13)
-    monkeypatch.setattr(evaluation, "AT_ONCE", 7)
+    monkeypatch.setattr(evaluation, "_ROWS_PER_PART", 29)
+    monkeypatch.setattr(evaluation, "AT_ONCE", 31)
 
     all_tasks = {"NER", "RE", "SPO", "KG", "EE", "EET", "EEA"}
     assert {entry["task"] for entry in whole["scores"]} == all_tasks
