@@ -19,9 +19,10 @@ if "HOME" not in os.environ:
 # Tables are cut to the width of the terminal: the same width wherever the tests run.
 os.environ |= {"COLUMNS": "100", "LINES": "24"}
 
-# No test fails because the machine is busy.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+# No test fails because the machine is busy. `make soak` tries more examples.
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=400)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "unhurried"))
 
 # Arrow looks for pandas now, before a stage that is called in this process makes it miss it.
 pa.array([0])
