@@ -5,8 +5,10 @@ where the suite takes one of each kind per reader.
 """
 
 import gzip
+import os
 import re
 import shutil
+import tempfile
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -185,8 +187,12 @@ def untouched(name, file, work):
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return tmp_path_factory.mktemp("bytes")
+def work():
+    """A folder, in memory where the system has one: thousands of small files are written."""
+    memory = Path("/dev/shm")
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="iepile-bytes-", dir=place) as folder:
+        yield Path(folder)
 
 
 def changed(case, change, work):
