@@ -31,6 +31,7 @@ coverage: .venv/.dev
 # The long forms of the tests of faults, fuzzing and a day of use.
 soak: .venv/.dev
 	$(BIN)/pytest -m soak
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m hypothesis
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -19,9 +19,10 @@ if "HOME" not in os.environ:
 # Tables are cut to the width of the terminal: the same width wherever the tests run.
 os.environ |= {"COLUMNS": "100", "LINES": "24"}
 
-# No test fails because the machine is busy.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+# No test fails because the machine is busy. `make soak` tries more examples.
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=400)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "unhurried"))
 
 # Arrow looks for pandas now, before a stage that is called in this process makes it miss it.
 pa.array([0])
@@ -37,13 +38,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW = [
     ROOT / "tests" / name
     for name in (
-        *("faults", "test_dvc.py", "real", "exports", "hostile", "test_fuzz.py"),
+        *("faults", "real", "test_dvc.py", "test_day.py", "docs/test_blocks.py"),
+        *("exports", "hostile", "test_fuzz.py", "catalog/test_invariant.py"),
         *("adding/test_new.py", "adding/test_samples.py", "adding/test_kinds.py"),
         *("adding/test_cases.py", "adding/test_checking.py", "adding/test_sources.py"),
         *("execution/test_engines.py", "execution/test_s3.py", "execution/test_freshness.py"),
         *("execution/test_ownership.py", "execution/test_cluster.py", "execution/test_urls.py"),
         *("execution/test_shuffle.py", "execution/test_memory.py", "docs/test_export_pages.py"),
-        *("docs/test_blocks.py", "docs/test_site.py", "scoring/test_scoring.py"),
+        *("docs/test_site.py", "scoring/test_scoring.py", "test_bench.py"),
         *("scoring/test_dress.py", "commands/test_push.py", "catalog/test_catalog.py"),
         *("negatives/test_negatives.py", "normalize/test_merging.py", "dedupe/test_dedupe.py"),
         *("report/test_page.py", "predicting/test_predict.py", "fetching/test_fetching.py"),

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import numpy as np
+import pytest
 
 from pipeline import catalog
 from pipeline.catalog import Dataset, Labels, raw_files
@@ -72,6 +73,22 @@ def normalize_one(dataset, folder, manifest, settings, out):
     (made / dataset.id).rename(out)
     made.rmdir()
     return shards.read_json(out / "summary.json")
+
+
+def each(cases, check):
+    """Check every case, a tuple of arguments; then raise all that failed, each noted with its case.
+
+    For checks so cheap that a test of pytest's for each would cost more than what it tests.
+    """
+    failed = []
+    for case in cases:
+        try:
+            check(*case)
+        except (Exception, pytest.fail.Exception) as problem:  # noqa: BLE001 - raised below
+            problem.add_note(f"case: {case!r:.200}")
+            failed.append(problem)
+    if failed:
+        raise BaseExceptionGroup(f"{len(failed)} cases", failed)
 
 
 def make(stage, names, ws):

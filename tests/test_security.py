@@ -266,22 +266,34 @@ def test_only_plain_files_of_a_raw_folder_are_read(kind, place, tmp_path):
         path.symlink_to("/dev/zero" if kind == "a link to a device" else outside)
     words = "neither a file nor a folder" if kind == "a pipe" else "leads out of the raw folder"
 
-    for command in (["check", "wnut2017"], ["run", "wnut2017", "--out", "out"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.cli", *command, "--raw", "raw"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        told = done.stdout + done.stderr
-        assert done.returncode == 1
+    # In a process that can be stopped if it waits.
+    program = """if True:
+        import sys
+        from pipeline import cli
+        assert cli.main(["check", "wnut2017", "--raw", "raw"]) == 1
+        sys.stdout.flush()
+        print("===", file=sys.stderr)
+        print("===")
+        assert cli.main(["run", "wnut2017", "--out", "out", "--raw", "raw"]) == 1
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    streams = (done.stdout.split("===\n"), done.stderr.split("===\n"))
+    for command, told in zip(
+        ("check", "run"), map("".join, zip(*streams, strict=True)), strict=True
+    ):
         assert words in told
         assert "Traceback" not in told
         # Nothing is told of what stands in it: it was not read.
-        if command[0] == "check" and place != "manifest.toml":
+        if command == "check" and place != "manifest.toml":
             assert [line for line in told.splitlines() if "wnut2017/train" in line] == [
                 told.strip()
             ]

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -112,6 +112,7 @@ class _Version(argparse.Action):
         sys.exit()
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     text = (Path(__file__).parent / "commands.toml").read_text(encoding="utf-8")

@@ -1,16 +1,23 @@
-"""Run the blocks of a page one after the other: `python player.py`, blocks as JSON on stdin.
+"""Run blocks of pages: `python player.py BASE PROJECT RESULTS`, {page: blocks} as JSON on stdin.
 
-Lines that are commands of ours alone are called in this process, for which imports cost once; all
-else goes to bash or to a Python of its own. Prints [code, output, errors] of each block as JSON.
+Each page has a fresh copy of BASE at PROJECT and a process of its own, forked from this one, which
+has imported everything once. Blocks of Python, and lines that are commands of ours alone, run in
+that process; all else goes to bash. RESULTS gets {page: [code, output, errors] of each block}.
 """
 
 import contextlib
+import importlib
 import io
 import json
+import os
+import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import traceback
+from pathlib import Path
 
 #: A line that needs no shell.
 PLAIN = re.compile(r"iepile [^|&;<>$`*?~\\]*")
@@ -18,34 +25,85 @@ PLAIN = re.compile(r"iepile [^|&;<>$`*?~\\]*")
 
 def play(kind, text):
     lines = text.strip().splitlines()
-    if kind == "sh" and all(PLAIN.fullmatch(line) for line in lines):
-        return called(lines)
-    program = ["bash", "-euo", "pipefail"] if kind == "sh" else [sys.executable]
-    done = subprocess.run([*program, "-c", text], capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
+    if kind == "sh" and not all(PLAIN.fullmatch(line) for line in lines):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = called(lines) if kind == "sh" else executed(text)
+    return code, out.getvalue(), errors.getvalue()
 
 
 def called(lines):
     from pipeline import cli
 
-    out, errors = io.StringIO(), io.StringIO()
     code = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        for line in lines:
-            try:
-                code = code or cli.main(shlex.split(line, comments=True)[1:])
-            except SystemExit as stop:
-                code = code or stop.code or 0
-    return code, out.getvalue(), errors.getvalue()
+    for line in lines:
+        try:
+            code = code or cli.main(shlex.split(line, comments=True)[1:])
+        except SystemExit as stop:
+            code = code or stop.code or 0
+    return code
 
 
-def main():
+def executed(text):
+    try:
+        exec(compile(text, "<block>", "exec"), {"__name__": "__main__"})
+    except Exception:  # noqa: BLE001 - told with the block
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def page(blocks):
     told = []
-    for kind, text in json.load(sys.stdin):
+    for kind, text in blocks:
         told.append(play(kind, text))
         if told[-1][0]:
             break
-    json.dump(told, sys.stdout)
+    return told
+
+
+def forked(blocks, project):
+    """What `page` returns in a process of its own, in the project."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.chdir(project)
+            with os.fdopen(write, "w") as stream:
+                json.dump(page(blocks), stream)
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as stream:
+        told = stream.read()
+    os.waitpid(child, 0)
+    return json.loads(told)
+
+
+def main():
+    base, project, results = map(Path, sys.argv[1:])
+    told = {}
+    for name, blocks in json.load(sys.stdin).items():
+        shutil.rmtree(project, ignore_errors=True)
+        shutil.copytree(base, project, symlinks=True)
+        if not told:
+            import datasets  # noqa: F401
+
+            import pipeline
+
+            for module in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
+                with contextlib.suppress(ImportError):  # Ray, S3: nobody asks for them
+                    if not module.name.endswith("__main__"):
+                        importlib.import_module(module.name)
+        told[name] = forked(blocks, project)
+    results.write_text(json.dumps(told), encoding="utf-8")
 
 
 if __name__ == "__main__":

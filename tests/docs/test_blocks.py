@@ -62,17 +62,30 @@ def base(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def place(base, tmp_path):
-    """A copy of that copy, with `iepile` and `python` on the path."""
-    folder = tmp_path / "project"
-    shutil.copytree(base, folder, symlinks=True)
-    programs = tmp_path / "bin"
+@pytest.fixture(scope="module")
+def played(base, request, tmp_path_factory):
+    """Name of a page -> (code, output, errors) of its blocks, for the pages that are asked for."""
+    folder = tmp_path_factory.mktemp("played")
+    programs = folder / "bin"
     programs.mkdir()
     for name, call in (("iepile", "-m pipeline"), ("python", "")):
         (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {call} "$@"\n')
         (programs / name).chmod(0o755)
-    return folder
+    asked = [i for i in request.session.items if "played" in getattr(i, "fixturenames", ())]
+    pages = [item.callspec.params["page"] for item in asked]
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "project"),
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    listed = {name_of(page): [(b.kind, b.text) for b in runnable(page)] for page in pages}
+    subprocess.run(
+        [sys.executable, PLAYER, base, folder / "project", folder / "results.json"],
+        input=json.dumps(listed), cwd=folder, env=environment, text=True, check=True,
+    )  # fmt: skip
+    return json.loads((folder / "results.json").read_bytes())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -143,20 +156,8 @@ def commands(parsed):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name_of)
-def test_blocks_run_as_written(page, place):
-    environment = {
-        **os.environ,
-        "PATH": f"{place.parent / 'bin'}:{os.environ['PATH']}",
-        "PYTHONPATH": str(place),
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    played = subprocess.run(
-        [sys.executable, PLAYER],
-        input=json.dumps([(block.kind, block.text) for block in runnable(page)]),
-        cwd=place, env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    results = iter(json.loads(played.stdout))
+def test_blocks_run_as_written(page, played):
+    results = iter(played[name_of(page)])
     printed = set()
     for block in blocks(page):
         where = f"{name_of(page)}:{block.line}"

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import pyarrow as pa
 import pytest
 
-from pipeline import config
+from pipeline import cli, config
 from pipeline.commands import chain
 from pipeline.commands.layout import Workspace
 from pipeline.errors import RawFileError
@@ -178,15 +178,16 @@ def test_a_failure_leaves_no_half_shard():
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("option", ["--raw", "--out"])
-def test_a_bucket_that_is_not_there_is_one_line_and_is_not_made(option):
+def test_a_bucket_that_is_not_there_is_one_line_and_is_not_made(option, capsys, in_project):  # noqa: ARG001
     import s3fs
 
     given = {"--raw": "s3://raw", "--out": "s3://made/none", option: "s3://misspelt/run"}
-    done = iepile("normalize", *SOME, *(word for pair in given.items() for word in pair))
 
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: cannot use this URL: Not Found\n  where: s3://misspelt/")
-    assert len(done.stderr.splitlines()) == 3
+    assert cli.main(["normalize", *SOME, *(word for pair in given.items() for word in pair)]) == 1
+
+    told = capsys.readouterr().err
+    assert told.startswith("error: cannot use this URL: Not Found\n  where: s3://misspelt/")
+    assert len(told.splitlines()) == 3
     assert not s3fs.S3FileSystem().exists("misspelt")
 
 

@@ -5,8 +5,10 @@ where the suite takes one of each kind per reader.
 """
 
 import gzip
+import os
 import re
 import shutil
+import tempfile
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -23,7 +25,7 @@ from pipeline.execution import shards
 from pipeline.records import violation
 from pipeline.tables import from_table
 from tests.conftest import ROOT
-from tests.helpers import normalize_one
+from tests.helpers import each, normalize_one
 
 SAMPLE = ROOT / "raw" / "sample"
 BOM = b"\xef\xbb\xbf"
@@ -185,19 +187,26 @@ def untouched(name, file, work):
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return tmp_path_factory.mktemp("bytes")
+def work():
+    """A folder, in memory where the system has one: thousands of small files are written."""
+    memory = Path("/dev/shm")
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="iepile-bytes-", dir=place) as folder:
+        yield Path(folder)
 
 
 def changed(case, change, work):
     """What becomes of an edition of which one file is changed: (summary, rows, rejects)."""
     _, name, file = case
     raw = work / "raw"
-    shutil.rmtree(raw, ignore_errors=True)
-    shutil.copytree(SAMPLE / name, raw / name)
+    if not (raw / name).exists():
+        shutil.copytree(SAMPLE / name, raw / name)
     content = (SAMPLE / name / file).read_bytes()
-    (raw / name / file).write_bytes(change(content))
-    return read(name, raw, work / "out", file)
+    try:
+        (raw / name / file).write_bytes(change(content))
+        return read(name, raw, work / "out", file)
+    finally:
+        (raw / name / file).write_bytes(content)
 
 
 def harmless(case, mutation, work):
@@ -230,24 +239,19 @@ def name_of(case):
     return f"{case[0]}{case[2].suffix}"
 
 
-@pytest.mark.parametrize("mutation", HARMLESS)
 @pytest.mark.parametrize("case", cases(), ids=name_of)
-def test_line_ends_and_byte_order_marks_change_nothing(case, mutation, work):
-    harmless(case, mutation, work)
+def test_line_ends_and_byte_order_marks_change_nothing(case, work):
+    each(((case, mutation, work) for mutation in HARMLESS), harmless)
 
 
-@pytest.mark.parametrize("mutation", WRONG)
 @pytest.mark.parametrize("case", cases(), ids=name_of)
-def test_wrong_bytes_are_told_or_counted(case, mutation, work):
-    wrong(case, mutation, work)
+def test_wrong_bytes_are_told_or_counted(case, work):
+    each(((case, mutation, work) for mutation in WRONG), wrong)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", catalog.ids())
 def test_wrong_bytes_of_every_file(name, work):
-    for case in everything():
-        if case[1] == name:
-            for mutation in HARMLESS:
-                harmless(case, mutation, work)
-            for mutation in WRONG:
-                wrong(case, mutation, work)
+    own = [case for case in everything() if case[1] == name]
+    each(((case, mutation, work) for case in own for mutation in HARMLESS), harmless)
+    each(((case, mutation, work) for case in own for mutation in WRONG), wrong)
