@@ -68,11 +68,11 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
     starts = {number: token[1] for number, token in reversed(tokens)}
 
     def in_sentence(part: dict[str, Any]) -> dict[str, Any]:
-        """The span with offsets in its sentence; with -1 where it leaves the sentence."""
+        """The span with offsets in its sentence; a span that leaves it gets impossible ones."""
         number, first, last = whole(part["sent_idx"]), whole(part["start"]), whole(part["end"]) - 1
         inside = 0 <= first <= last < len(tokens) and tokens[first][0] == tokens[last][0] == number
         if not inside:
-            return {**part, "start": -1, "end": -1}
+            return {**part, "start": -2, "end": -2}  # -1 means that a string has no place
         base = starts[number]
         return {**part, "start": tokens[first][1][1] - base, "end": tokens[last][1][2] - base}
 

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from pipeline.records import Argument, Event, Mention, Record, Reject
 from tests.readers.reading import reader
 
@@ -87,18 +89,16 @@ def test_an_argument_in_another_sentence_is_lost_and_counted(tmp_path):
     assert not first.events
 
 
-def test_a_mention_outside_of_its_sentence_loses_the_sentence_alone(tmp_path):
-    wrong = entity(3, 1, 4, 6, "PER", "Nour It")
+@pytest.mark.parametrize(("sentence", "lost"), [(0, (1, 2, 0)), (1, (1, 2, 1))])
+def test_a_mention_outside_of_its_sentence_loses_the_sentence_alone(tmp_path, sentence, lost):
+    wrong = entity(3, sentence, 4, 6, "PER", "Nour It")
 
-    first, second = parse(tmp_path, document([NOUR, IT, wrong], [event(1, 1, 6, "burned")]))
+    found = parse(tmp_path, document([NOUR, IT, wrong], [event(1, 1, 6, "burned")]))
+    broken, sound = found[sentence], found[1 - sentence]
 
-    assert first.origin == "test.jsonl:1#1"
-    assert (
-        second.reason,
-        second.records,
-        second.entities,
-        second.events,
-    ) == ("offset_out_of_text", 1, 2, 1)
+    assert sound.origin == f"test.jsonl:1#{2 - sentence}"
+    assert broken.reason == "offset_out_of_text"
+    assert (broken.records, broken.entities, broken.events) == lost
 
 
 def test_a_broken_document_counts_its_sentences(tmp_path):
