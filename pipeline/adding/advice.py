@@ -108,7 +108,7 @@ def _fields(files: Sequence[Path]) -> list[str]:
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
     """Say what to do about files that no reader fits, or that the named reader does not fit."""
     if kind := _kind(files, nearest):
-        return kind["todo"]
+        return str(kind["todo"])
     if slip := _slip(files, first_json(files)):
         return slip
     if nearest is not None and "one sentence" in (nearest.fit.doubt or ""):

@@ -24,6 +24,8 @@ _MARKED: Final = {
     "tail": {"at": "marks.1", "start": 0, "end": 1},
 }
 _ID: Final = re.compile(r"[A-Za-z]{1,3}[-_]?\d+")
+#: Strings that make up this share of a text make up all of it: some words are joined by a blank.
+_MOST: Final = 0.9
 #: How many items are inspected to see whether two numbers are the ends of spans.
 _ENOUGH: Final = 200
 
@@ -302,6 +304,8 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
     fields = _fields(listing)
     strings = [path for path in fields.strings if path != "^#"] or fields.strings
     string = _named("string", strings) or next(iter(strings), None)
+    if string is not None and _segmented(listing, string):
+        return
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
         yield 2.0 * len(listing.items), {"at": listing.path, **places}
@@ -328,6 +332,21 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
         yield len(listing.items) * (1 + fitting), {k: _position(v) for k, v in table.items()}
     elif string is not None:
         yield len(listing.items) * 0.5, {**table, "text": string}
+
+
+def _segmented(listing: Items, string: str) -> bool:
+    """Whether the strings are all words and signs of the texts, as where parts of speech are told.
+
+    A text may be made of entities alone, such as an address, but then no sign is one by itself.
+    """
+    sizes: Counter[str] = Counter()
+    signs = 0
+    for text, item in listing.items:
+        word = str(value_at(item, string) or "")
+        sizes[str(text)] += len(word)
+        signs += bool(word) and not any(map(str.isalnum, word))
+    whole = sum(size >= _MOST * len("".join(text.split())) for text, size in sizes.items())
+    return bool(signs) and 2 * whole > len(sizes)
 
 
 def _position(path: str) -> str | int:

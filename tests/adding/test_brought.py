@@ -118,6 +118,20 @@ READ = {
         None,
         "relations",
     ),
+    "triples beside parts of speech": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "postag": [{"word": w, "pos": "w" if w == "." else "n"} for w in t.split()],
+                "spo": [
+                    {"subject": t[slice(*s[a][:2])], "predicate": k, "object": t[slice(*s[b][:2])]}
+                    for a, b, k in links(s)
+                ],
+            }
+        ),
+        None,
+        "relations",
+    ),
     "strings by label": (
         lines(lambda t, s: {"text": t, "names": {k: [string] for string, k in strings(t, s)}}),
         False,
@@ -204,6 +218,7 @@ def test_exactly_the_records_of_the_file(kind, tmp_path):
             assert {(m.text, m.label) for m in named} == {*strings(text, spans)}
         if places:
             assert {(m.start, m.end, m.label) for m in named} == {*map(tuple, spans)}
+        assert places is not None or not named
         said = [m.text for m in record.mentions]
         if beside == "relations":
             wanted = {

@@ -30,7 +30,7 @@ def first_files(name):
 
 @pytest.mark.parametrize("name", [name for name in catalog.ids() if RAW and first_files(name)])
 def test_real_files_are_read_as_declared_or_asked_about(name, tmp_path, record_property):
-    files = excerpts(first_files(name), tmp_path, 400, 1 << 20)
+    files = excerpts(first_files(name), tmp_path, 400, 1 << 18)
 
     told = outcome(catalog.load(name), files)
 
