@@ -1,11 +1,11 @@
 """How good is the hard-negative dictionary? Two measures, beside what label names alone give.
 
 R-precision against hand-made dictionaries (`--reference`, the field's JSON form): for each label
-the share of its reference neighbours among as many of our first ones, averaged over labels; "cut"
+the share of its reference neighbors among as many of our first ones, averaged over labels; "cut"
 is what the dictionary holds, with its `top_k`, and "guided" has guidelines as a signal too.
 Confusion coverage: the share of a classifier's confusions, on records that the signals made of such
-confusions have not seen, that falls on the dictionary's neighbours (which is somewhat too good for
-it: other signals have seen those records); the baselines get as many neighbours per label.
+confusions have not seen, that falls on the dictionary's neighbors (which is somewhat too good for
+it: other signals have seen those records); the baselines get as many neighbors per label.
 
     python bench/negatives.py --raw RAW [--manifests DIR] [--reference FILE] [--minilm]
 
@@ -33,7 +33,7 @@ from pipeline.negatives.confusability import YARDSTICK, confusions, features
 from pipeline.negatives.encoders import CorpusEncoder, SentenceEncoder, unit
 from pipeline.negatives.evidence import gather
 from pipeline.negatives.interchange import r_precision
-from pipeline.negatives.stage import dictionary_tasks, neighbours
+from pipeline.negatives.stage import dictionary_tasks, neighbors
 from pipeline.tasks import inventory
 from tests.helpers import normalize_one
 
@@ -91,7 +91,7 @@ def rankings(evidence, settings, minilm):
     encoder = CorpusEncoder(evidence.texts())
 
     def found_with(**changed):
-        near = neighbours(evidence, encoder, config.Negatives(**{**settings, **changed}))
+        near = neighbors(evidence, encoder, config.Negatives(**{**settings, **changed}))
         return {label: [n["label"] for n in own] for label, own in near.items()}
 
     uncut = {"top_k": 10**6, "min_similarity": -1e9}
@@ -108,7 +108,7 @@ def rankings(evidence, settings, minilm):
 
 
 def precision(ranked, reference):
-    """The mean R-precision over the labels with reference neighbours in the inventory."""
+    """The mean R-precision over the labels with reference neighbors in the inventory."""
     scores = []
     for label, near in reference.items():
         wanted = [x for x in near if x in ranked]
@@ -165,7 +165,7 @@ def linear(evidence):
 
 
 def coverage(mass, near):
-    """The share of the confusions (off the diagonal) that falls on each label's neighbours."""
+    """The share of the confusions (off the diagonal) that falls on each label's neighbors."""
     chosen = np.zeros(mass.shape, bool)
     for row, columns in enumerate(near):
         chosen[row, columns] = True
@@ -173,7 +173,7 @@ def coverage(mass, near):
 
 
 def covered(evidence, ranked, own, confused):
-    """Coverage of the dictionary, of as many neighbours of every other ranking, and of chance."""
+    """Coverage of the dictionary, of as many neighbors of every other ranking, and of chance."""
     labels = evidence.labels
     number = {label: i for i, label in enumerate(labels)}
     sizes = [len(own[label]) for label in labels]

@@ -13,7 +13,7 @@ from pipeline.clean.hygiene import OF_TEXTS
 
 CODE = Path(config.__file__).parent
 #: Reasons of one word.
-PLAIN = ("contradicting", "duplicate", "unlabelled")
+PLAIN = ("contradicting", "duplicate", "unlabeled")
 WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 

@@ -171,7 +171,7 @@ class Negatives(_Section, frozen=True):
         }
     )
     #: The weight of having the same near labels, relative to all signals together.
-    shared_neighbours: Number = 1.0
+    shared_neighbors: Number = 1.0
     #: How many annotations are read per label, chosen by hash.
     mentions_per_label: Count = 200
 

@@ -185,7 +185,7 @@ def test_settings_show_what_is_in_force(capsys, tmp_path):
 
 
 @pytest.mark.usefixtures("in_project")
-def test_the_catalogue_is_listed(capsys):
+def test_the_catalog_is_listed(capsys):
     _, out, _ = call(capsys, "datasets", "--json")
 
     assert [entry["id"] for entry in json.loads(out)] == catalog.ids()

@@ -24,7 +24,7 @@ from tests.fuzz.inputs import mutated, pack, unpack
 
 FOUND = Path(__file__).parent / "fuzz" / "found"
 #: Inputs of the fixed sequence, and the seconds that one may take on the slowest machine.
-INPUTS = {"readers": 700, "catalogue": 400, "answers": 400, "importers": 200, "archives": 400}
+INPUTS = {"readers": 700, "catalog": 400, "answers": 400, "importers": 200, "archives": 400}
 LONGEST = 60
 
 

@@ -29,7 +29,7 @@ TWICE, CONFLICT, LEAK, NEAR = (
     "near_duplicate",
 )
 
-#: Dataset -> split -> (text, labelled words, reason, detail or partner); a number in `detail` is
+#: Dataset -> split -> (text, labeled words, reason, detail or partner); a number in `detail` is
 #: that of a record of the same split.
 PLANTED = {
     "english": {

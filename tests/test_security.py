@@ -455,7 +455,7 @@ def test_what_a_declaration_says_steers_nothing_in_markdown():
 
     for shown in (
         card.card([dataset], {}, records, config.Settings(), "0" * 64, edition, "0" * 32),
-        listing.catalogue(entries, licenses=False),
+        listing.catalog(entries, licenses=False),
     ):
         assert "red" in shown
         assert "".join(shown.split("\n")).isprintable()

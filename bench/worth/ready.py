@@ -13,7 +13,7 @@ from pipeline.config import Negatives
 from pipeline.hashing import hashes, mix64
 from pipeline.negatives.encoders import CorpusEncoder
 from pipeline.negatives.evidence import gather
-from pipeline.negatives.stage import neighbours
+from pipeline.negatives.stage import neighbors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,6 @@ def _by_name(run: Path, given: Set) -> dict[str, list[str]]:
     folders = run / "clean" / given.name, run / "dedupe" / given.name
     (evidence,) = gather(catalog.load(given.name), [task], *folders, 200)
     weights = {signal: float(signal == "name") for signal in Negatives().weights}
-    settings = Negatives(weights=weights, shared_neighbours=0)
-    near = neighbours(evidence, CorpusEncoder(evidence.labels), settings)
+    settings = Negatives(weights=weights, shared_neighbors=0)
+    near = neighbors(evidence, CorpusEncoder(evidence.labels), settings)
     return {label: [n["label"] for n in own] for label, own in near.items()}

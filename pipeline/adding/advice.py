@@ -25,7 +25,7 @@ _OPTIONS: Final = (
 _FIELDS: Final = 16
 #: Options of formats that are not paths, or whose paths may be missing from rows.
 _NO_PATHS: Final = frozenset(
-    ("misplaced", "respell", "scheme", "unit", "unlabelled", "source_id", "annotator", "title")
+    ("misplaced", "respell", "scheme", "unit", "unlabeled", "source_id", "annotator", "title")
 )
 _KINDS: Final[list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("kinds.toml").read_text("utf-8")

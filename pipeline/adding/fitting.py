@@ -31,7 +31,7 @@ ROWS: Final = 200
 _TORN: Final = 0.7
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
 #: Reasons of rejects that lose nothing: nobody has annotated these rows, or they are not gold.
-_NO_LOSS: Final = frozenset({"unlabelled", "not_gold"})
+_NO_LOSS: Final = frozenset({"unlabeled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
 #: Characters in which no mention ends: blanks, punctuation marks, particles of Japanese.

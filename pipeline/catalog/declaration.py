@@ -115,7 +115,7 @@ class Quality(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     prefer: str = ""
 
     def __str__(self) -> str:
-        """Return the judgement in one line."""
+        """Return the judgment in one line."""
         return ": ".join(filter(None, (self.use, " ".join(self.why.split()))))
 
 

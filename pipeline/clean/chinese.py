@@ -1,10 +1,10 @@
 """How many stop words a Chinese text may have at most, without parting it into words.
 
-jieba takes 200 microseconds for a sentence; this look at neighbouring characters takes 15 and
+jieba takes 200 microseconds for a sentence; this look at neighboring characters takes 15 and
 settles all but a few texts in a thousand. What it rests on, of jieba without its HMM: a token is a
 word of the dictionary, a single character, or a run of ASCII letters and digits. So
 
-- between two neighbours that stand side by side in no word of the dictionary, and that are not both
+- between two neighbors that stand side by side in no word of the dictionary, and that are not both
   ASCII letters or digits, one token ends and another begins;
 - a piece between two such borders that has a letter or digit which stands in no stop word holds at
   least one word that is none;
@@ -25,7 +25,7 @@ from pipeline.text import UNICODE, chinese_dictionary, which
 _BLOCK: Final = 1 << 21
 
 
-class _Neighbours(NamedTuple):
+class _Neighbors(NamedTuple):
     """Which characters stand side by side in words of the dictionary: a square of bits."""
 
     #: Code point -> its number among the characters of the dictionary, from 1 on; 0 for no such.
@@ -44,7 +44,7 @@ class _Neighbours(NamedTuple):
 
 
 @cache
-def _neighbours() -> _Neighbours:
+def _neighbors() -> _Neighbors:
     words, _ = chinese_dictionary()
     codes = np.frombuffer("\n".join(words).encode("utf-32-le"), np.uint32)
     characters = np.flatnonzero(np.bincount(codes[codes != ord("\n")]))
@@ -54,7 +54,7 @@ def _neighbours() -> _Neighbours:
     pairs = numbers[:-1] * size + numbers[1:]
     bits = np.zeros(size * size // 8 + 1, np.uint8)
     np.bitwise_or.at(bits, pairs >> 3, (1 << (pairs & 7)).astype(np.uint8))
-    return _Neighbours(number, size, bits)
+    return _Neighbors(number, size, bits)
 
 
 def most_stop_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
@@ -73,7 +73,7 @@ def _most(texts: Sequence[str], stops: frozenset[str]) -> Any:
     known = {character for word in stops for character in word}
     word = which(codes, str.isalnum)  # letters and digits make a token a word
     stop = which(codes, lambda character: not known.isdisjoint(character.lower()))
-    begins = np.flatnonzero(np.concatenate(([True], ~_neighbours().joined(codes, word))))
+    begins = np.flatnonzero(np.concatenate(([True], ~_neighbors().joined(codes, word))))
     content = np.logical_or.reduceat(word & ~stop, begins)
     least = np.bincount(np.searchsorted(ends, begins[content], side="right"), minlength=len(texts))
     most = np.add.reduceat(word & stop, np.concatenate(([0], ends[:-1])), dtype=np.int64)

@@ -50,7 +50,7 @@ _LETTERS_PER_HAN: Final = 4
 _FOREIGN: Final = 16
 _IMAGE: Final = r"!\[[^\]]*\]\(|<img\b|\[/?img\]|\.(?:jpe?g|png|gif|svg) ?\|"
 #: Columns with labels, by the kind of label.
-_LABELLED: Final = (("mentions", "entity"), ("relations", "relation"), ("events", "event"))
+_LABELED: Final = (("mentions", "entity"), ("relations", "relation"), ("events", "event"))
 
 
 class Finding(NamedTuple):
@@ -200,7 +200,7 @@ def counted(table: Any, found: Sequence[Finding]) -> dict[str, Any]:
             ],
         }
     labels = []
-    for column, kind in _LABELLED:
+    for column, kind in _LABELED:
         items, _, _ = flat(table, column)
         names = pc.value_counts(pc.drop_null(pc.struct_field(items, "label")))
         labels += [[kind, entry["values"], entry["counts"]] for entry in names.to_pylist()]

@@ -24,7 +24,7 @@ def run(arguments: Arguments) -> int:
     if arguments.json:
         print(json.dumps(entries, ensure_ascii=False, indent=2))
     else:
-        print(listing.catalogue(entries, licenses=arguments.licenses))
+        print(listing.catalog(entries, licenses=arguments.licenses))
     return 0
 
 

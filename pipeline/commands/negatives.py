@@ -23,8 +23,8 @@ def run(arguments: Arguments) -> int:
     accounts = {name: shards.read_json(folder / name / "account.json") for name in names}
     for name, account in accounts.items():
         for task, counts in account["tasks"].items():
-            if counts["labels"] > 1 and counts["without_neighbours"]:
-                say(f"{name} {task}: no neighbor for {', '.join(counts['without_neighbours'])}")
+            if counts["labels"] > 1 and counts["without_neighbors"]:
+                say(f"{name} {task}: no neighbor for {', '.join(counts['without_neighbors'])}")
     if arguments.imported:
         by_task = (counts for account in accounts.values() for counts in account["tasks"].values())
         _say_imported([counts["imported"] for counts in by_task])

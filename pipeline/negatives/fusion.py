@@ -1,12 +1,12 @@
 """Signals fused into one similarity of labels.
 
 Every signal becomes a block: query and key rows whose inner product is its similarity. A block is
-centred, because a label that is near everything is near nothing, and scaled so that similarities
+centered, because a label that is near everything is near nothing, and scaled so that similarities
 of all pairs deviate by 1. The weighted sum of the blocks is the fused similarity. A last block adds
 what that similarity itself implies: labels that are near to the same labels are near to each other.
 
 Up to `EXACT` labels all pairs are compared. Of more labels, a sample of so many, drawn by hash,
-stands for all where means, deviations and shared neighbours are asked for, and pairs are compared
+stands for all where means, deviations and shared neighbors are asked for, and pairs are compared
 only if `_candidates` names them.
 """
 
@@ -85,14 +85,14 @@ def fused(evidence: Evidence, encoder: Encoder, settings: Negatives) -> Fused:
     size = len(evidence.labels)
     sample = sampled(evidence.labels)
     blocks_by_signal = blocks(evidence, encoder, settings, sample) if size > 1 else {}
-    if blocks_by_signal and settings.shared_neighbours > 0 and size >= FEWEST:
+    if blocks_by_signal and settings.shared_neighbors > 0 and size >= FEWEST:
         together = np.sum([block.similarity() for block in blocks_by_signal.values()], axis=0)
         shared = _shared(blocks_by_signal, together, sample)
         if shared is not None:
             # The signals together deviate by less than 1, because they do not agree in all.
             deviation = together[_apart(len(together))].std()
-            factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbours
-            blocks_by_signal["shared_neighbours"] = _scaled(shared, factor)
+            factor = float(np.round(deviation, _DIGITS)) * settings.shared_neighbors
+            blocks_by_signal["shared_neighbors"] = _scaled(shared, factor)
     every = [*blocks_by_signal.values()]
     if size > EXACT and every:
         first, second = _candidates(every, settings.top_k)
@@ -120,7 +120,7 @@ def sampled(labels: list[str]) -> Any:
 def blocks(
     evidence: Evidence, encoder: Encoder, settings: Negatives, sample: Any
 ) -> dict[str, Block]:
-    """Signal -> its block, centred, scaled and weighted. Signals without evidence are left out."""
+    """Signal -> its block, centered, scaled and weighted. Signals without evidence are left out."""
     weighted: dict[str, tuple[float, Block]] = {}
     for signal, weight in settings.weights.items():
         said = SIGNALS[signal](evidence) if weight > 0 else None
@@ -164,7 +164,7 @@ def _of_rows(rows: Any, sample: Any, noise: float = 0.0) -> Block | None:
 def _of_pairs(said: Pairs, sample: Any) -> Block | None:
     """A block of similarities, the mean of each row taken off; the diagonal is neutral.
 
-    Columns keep theirs: a label that much is taken for is a trap for all, no artefact.
+    Columns keep theirs: a label that much is taken for is a trap for all, no artifact.
     """
     size = said.similarity.shape[0]
     if size < FEWEST:
@@ -257,7 +257,7 @@ def _candidates(blocks: Sequence[Block], top_k: int) -> tuple[Any, Any]:
     """Which pairs of a large inventory are worth comparing: both ways round, sorted.
 
     Each label's sparse rows are folded into `_WIDTH` numbers by hash, which about keeps their inner
-    products; what they share in neighbours is laid beside. The nearest labels by that, as FAISS
+    products; what they share in neighbors is laid beside. The nearest labels by that, as FAISS
     finds them, and those that a signal of pairs links, are candidates: a few per label, some
     logarithms of the number of labels.
     """

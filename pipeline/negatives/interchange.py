@@ -20,7 +20,7 @@ from pipeline.execution import shards
 
 #: A dataset's dictionary, in the folder that the stage writes for it.
 NAME: Final = "dictionary.json"
-#: The neighbours of one label: {"label", "score", "signals"}, best first.
+#: The neighbors of one label: {"label", "score", "signals"}, best first.
 Near = list[dict[str, Any]]
 Lists = dict[str, list[str]]
 #: Task -> source -> label -> labels.
@@ -182,7 +182,7 @@ def compare(a: Path, b: Path) -> list[dict[str, Any]]:
     """How far two dictionaries agree, one row per task and dataset that both have.
 
     `overlap` is shared links / all links of the labels that both have; `precision` takes B as the
-    reference: the share of B's neighbours among as many of A's first ones, averaged over labels.
+    reference: the share of B's neighbors among as many of A's first ones, averaged over labels.
     """
     first, second = read(a), read(b)
     rows = []
@@ -218,7 +218,7 @@ def r_precision(ranked: list[str], reference: list[str]) -> float:
 
 
 def neighbors(path: Path, label: str, task: str | None = None) -> list[dict[str, Any]]:
-    """The neighbours of a label in one dataset's file, each with its task, score and signals."""
+    """The neighbors of a label in one dataset's file, each with its task, score and signals."""
     tasks = _checked(shards.read_json(path), _Ours, path)["tasks"]
     config.check_known([task] if task else [], tasks, "task", path)
     asked = {t: labels for t, labels in tasks.items() if task in (None, t)}

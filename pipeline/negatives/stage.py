@@ -106,7 +106,7 @@ def _dictionary(
         if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
             with _libraries().limit(limits=1, user_api="blas"):
-                near = neighbours(evidence, model or CorpusEncoder(evidence.texts()), settings)
+                near = neighbors(evidence, model or CorpusEncoder(evidence.texts()), settings)
         else:
             near, counts = interchange.imported(reference, dataset, evidence.task, evidence.labels)
             used = {"imported": counts}
@@ -170,8 +170,8 @@ def dictionary_tasks(dataset: Dataset) -> list[str]:
     return [*dict.fromkeys("EE" if t in ("EET", "EEA") else t for t in dataset.tasks)]
 
 
-def neighbours(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Near]:
-    """Label -> its neighbours with scores and the share of each signal, best first."""
+def neighbors(evidence: Evidence, encoder: Encoder, settings: Negatives) -> dict[str, Near]:
+    """Label -> its neighbors with scores and the share of each signal, best first."""
     labels = evidence.labels
     links = fused(evidence, encoder, settings)
     near: dict[str, Near] = {label: [] for label in labels}
@@ -190,7 +190,7 @@ def _short(value: float) -> float:
 
 
 def _chosen(labels: list[str], links: Fused, settings: Negatives) -> Any:
-    """The numbers of the pairs that make neighbours, by label, best first; equal ones by name."""
+    """The numbers of the pairs that make neighbors, by label, best first; equal ones by name."""
     name = np.empty(len(labels), np.int64)
     name[sorted(range(len(labels)), key=labels.__getitem__)] = np.arange(len(labels))
     rounded = np.round(links.score, DIGITS)
@@ -209,7 +209,7 @@ def account(evidence: Evidence, near: dict[str, Near]) -> dict[str, Any]:
     examples = zip(evidence.labels, evidence.examples, strict=True)
     return {
         "labels": len(evidence.labels),
-        "neighbours": sum(map(len, near.values())),
-        "without_neighbours": [label for label in evidence.labels if not near[label]],
+        "neighbors": sum(map(len, near.values())),
+        "without_neighbors": [label for label in evidence.labels if not near[label]],
         "without_examples": [label for label, of_label in examples if not of_label],
     }

@@ -110,9 +110,9 @@ class _Builder:
         parts = zip(LISTS, lists, form.required, strict=True)
         missing = [name for name, given, needed in parts if needed and given is None]
         some = form.tags or any(given is not None for given in lists)
-        if form.options.unlabelled == "reject" and (missing or not some):
+        if form.options.unlabeled == "reject" and (missing or not some):
             why = f"no list of {' and '.join(missing) or 'annotations'}"
-            return Reject(self.origin, "unlabelled", why, self.text.string[:EXCERPT])
+            return Reject(self.origin, "unlabeled", why, self.text.string[:EXCERPT])
         if form.tags and (odd := self._tagged(_parted(form.tags(row)))):
             return odd
         entities, relations, events = (given or [] for given in lists)

@@ -129,7 +129,7 @@ class Options(Tagged, frozen=True):
     #: The id of the row's document.
     source_id: Path | None = None
     #: Whether a row without its list of annotations is unknown, or known to have none.
-    unlabelled: Literal["reject", "none"] = "reject"
+    unlabeled: Literal["reject", "none"] = "reject"
     #: Who annotated the row, where several did the same text: "^#" is the file, say.
     annotator: Path | None = None
     #: Whose rows count: of the first for a text, of one by name, or what most of them have.
@@ -167,7 +167,7 @@ class Form:
         tables = (self.entities, self.relations, self.events)
         for table, given in zip(tables, (o.entities, o.relations, o.events), strict=True):
             if given is not None and given.at == "" and o.separator is not None:
-                table.items = partial(_labelled, table)
+                table.items = partial(_labeled, table)
         self.lists: list[List | None] = [table and table.items for table in tables]
         self.required = [table is not None and not table.optional for table in tables]
         self.arguments = self.events and self.events.arguments
@@ -189,7 +189,7 @@ class Form:
         return str(identifier) if isinstance(identifier, int | str) else None
 
 
-def _labelled(table: Any, row: Item) -> list[Item]:
+def _labeled(table: Any, row: Item) -> list[Item]:
     """The row of a table, where it has a label."""
     return [row] if table.label(row) != "" else []
 

@@ -51,7 +51,7 @@ def _answered(origin: str, row: Any, options: Options) -> Iterator[tuple[str, An
                 detail = f"the answer of {answer.get('user_id')} is {answer.get('status')}"
                 yield place, Reject(place, "not_gold", detail, records=0)
         if not submitted:
-            yield place, Reject(place, "unlabelled", "no answer about spans", str(record)[:EXCERPT])
+            yield place, Reject(place, "unlabeled", "no answer about spans", str(record)[:EXCERPT])
         for answer in submitted:
             row_of_answer = {
                 "text": fields.get(options.text),

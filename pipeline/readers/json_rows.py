@@ -66,7 +66,7 @@ _SHARED: Final = ("inclusive_end", "annotators", *Tagged.__struct_fields__)
 
 
 def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
-    """Yield one record per row. One without its lists of annotations is unlabelled: a reject."""
+    """Yield one record per row. One without its lists of annotations is unlabeled: a reject."""
     return _records(_rows(files, options), Form(options))
 
 

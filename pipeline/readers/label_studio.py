@@ -41,7 +41,7 @@ def _gold(origin: str, task: Any, options: Options) -> Iterator[tuple[str, Any]]
         yield origin, Reject(origin, "not_gold", detail, records=0)
     if not gold:
         detail = "no annotation that was not cancelled"
-        yield origin, Reject(origin, "unlabelled", detail, str(task)[:EXCERPT])
+        yield origin, Reject(origin, "unlabeled", detail, str(task)[:EXCERPT])
     for annotation in gold:
         who = annotation.get("completed_by")
         name = who.get("email", who.get("id")) if isinstance(who, dict) else who

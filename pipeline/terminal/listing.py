@@ -140,7 +140,7 @@ _SPARE: Final = ("title", "use", "license", "access")
 _LICENSES: Final = ("id", "access", "license", "restrictions", "license_url", "license_note")
 
 
-def catalogue(entries: Sequence[dict[str, Any]], *, licenses: bool) -> str:
+def catalog(entries: Sequence[dict[str, Any]], *, licenses: bool) -> str:
     """The catalog as a table, a row per dataset: what it is, or what its license asks."""
     fields, spare = (_LICENSES, _LICENSES[-2:]) if licenses else (_FIELDS, _SPARE)
     names = ["raw" if field == "raw_present" else field for field in fields]

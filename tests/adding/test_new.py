@@ -320,7 +320,7 @@ def test_bmes_with_blanks_and_a_source_without_splits(project):
     assert "厦门下雨" in done.stdout
 
 
-def test_the_files_of_the_catalogue_are_read_as_they_are_declared(project):
+def test_the_files_of_the_catalog_are_read_as_they_are_declared(project):
     """Every sample in a format with guesses: its labels are found without a single option."""
     for number, name in enumerate(
         ("cluener", "findvehicle", "duee1", "duie1", "resume-ner", "jnlpba")

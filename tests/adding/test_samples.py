@@ -1,4 +1,4 @@
-"""The samples of the catalogue with no reader named: read as declared, or asked about."""
+"""The samples of the catalog with no reader named: read as declared, or asked about."""
 
 from collections import Counter
 

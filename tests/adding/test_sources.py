@@ -105,7 +105,7 @@ def test_files_in_other_languages(tmp_path, code):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A workspace with a catalogue of its own."""
+    """A workspace with a catalog of its own."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""Every dataset of the catalogue on its sample edition, and declarations that must be refused."""
+"""Every dataset of the catalog on its sample edition, and declarations that must be refused."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What the catalogue says about its labels: all are described, in words that stand alone."""
+"""What the catalog says about its labels: all are described, in words that stand alone."""
 
 import re
 

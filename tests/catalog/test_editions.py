@@ -69,7 +69,7 @@ def test_of_twins_the_full_edition_takes_the_better_one(project, capsys):
 
 
 @pytest.mark.parametrize("name", catalog.ids())
-def test_every_dataset_of_the_catalogue_is_judged(name):
+def test_every_dataset_of_the_catalog_is_judged(name):
     quality = catalog.load(name).quality
 
     assert quality.use in ("good", "with care", "not as it is")

@@ -1,4 +1,4 @@
-"""Where the files of the catalogue come from, what verifies them, and under which licenses."""
+"""Where the files of the catalog come from, what verifies them, and under which licenses."""
 
 import re
 from collections import Counter

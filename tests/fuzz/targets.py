@@ -275,12 +275,12 @@ def account(tally, seen, kept):
     demand(all(isinstance(o, str) and o for o in origins), "a piece without origin")
 
 
-# The catalogue, manifests, parameters and overrides
+# The catalog, manifests, parameters and overrides
 
 _WORDS = re.compile(rb"[A-Za-z_0-9.-]{2,}")
 
 
-def catalogue_seeds():
+def catalog_seeds():
     for path in sorted(raw_files.CATALOG.glob("*.toml")):
         if path.stat().st_size < _LONGEST:
             yield pack("dataset", {"x.toml": path.read_bytes()})
@@ -299,7 +299,7 @@ def catalogue_seeds():
     yield pack("overrides", {"overrides.toml": link})
 
 
-def catalogue(data):
+def declarations(data):
     """Load a file of settings, and use what it says."""
     subject, files = unpack(data)
     kind, _, name = subject.partition("\t")
@@ -622,7 +622,7 @@ def _dictionary(path):
 #: Name -> (the target, its inputs to begin with).
 TARGETS = {
     "readers": (readers, reader_seeds),
-    "catalogue": (catalogue, catalogue_seeds),
+    "catalog": (declarations, catalog_seeds),
     "answers": (answers, answer_seeds),
     "importers": (importers, importer_seeds),
     "archives": (archives_and_dictionaries, archive_seeds),

@@ -104,7 +104,7 @@ def at(value, path):
 
 
 def read(dataset, path):
-    """(labelled annotations, rejects, unknown labels) of a file; what is kept can be written."""
+    """(labeled annotations, rejects, unknown labels) of a file; what is kept can be written."""
     unknown = Counter()
     tally = Tally(dataset, unknown)
     kept = [record for _, record in tally.read(catalog.reader(dataset)([path]))]
@@ -237,7 +237,7 @@ LINES = {
     "a number": (b"5", "malformed_record"),
     "null": (b"null", "malformed_record"),
     "no text": (b'{"entities": []}', "malformed_record"),
-    "no entities": (b'{"text": "x"}', "unlabelled"),
+    "no entities": (b'{"text": "x"}', "unlabeled"),
     "empty text": (b'{"text": "", "entities": []}', "empty_text"),
     "blank text": ('{"text": "\u3000\u2028", "entities": []}'.encode(), "empty_text"),
     "NUL escaped": (rb'{"text": "a\u0000b is read as it is", "entities": []}', None),

@@ -339,7 +339,7 @@ def test_the_scorer_reads_the_same_values_in_every_form(form):
 
 
 @pytest.mark.parametrize("name", ["cmeie", "duie1", "duie2"])
-def test_no_dev_row_of_the_catalogue_asks_two_signatures_of_one_predicate(name):
+def test_no_dev_row_of_the_catalog_asks_two_signatures_of_one_predicate(name):
     own = catalog.load(name)
     asking = Asking(own, "SPO", "dev", inventory(own, "SPO"), {}, Instruct())
     batches, _ = instruct.batched(["x/dev/0"], np.zeros((1, len(asking.labels)), bool), asking)

@@ -224,7 +224,7 @@ def test_small_inventories(tmp_path, count):
     assert [*labels] == [*found]
     if count == 1:
         assert found == {"actor": []}
-        assert summary["datasets"]["toy"]["tasks"]["NER"]["without_neighbours"] == ["actor"]
+        assert summary["datasets"]["toy"]["tasks"]["NER"]["without_neighbors"] == ["actor"]
     else:
         assert found["actor"][:1] == ["director"]
 
@@ -276,7 +276,7 @@ def test_a_large_inventory_is_ranked_like_a_small_one(tmp_path, monkeypatch):
     links = [{(x, y) for x, own in found.items() for y in own} for found in (near, again)]
     assert len(links[0] & links[1]) > 0.9 * len(links[0])
     told, like = (t["datasets"]["toy"]["tasks"]["NER"] for t in (told, like))
-    assert like["neighbours"] == told["neighbours"]
+    assert like["neighbors"] == told["neighbors"]
     scores = [
         shards.read_json(o / "hard_negatives" / "toy.json")["tasks"]["NER"] for o in (exact, other)
     ]
@@ -367,7 +367,7 @@ def test_top_k_and_min_similarity_cut_the_list(tmp_path):
     assert {4} == {len(n) for n in dictionary_of(wide / path)["NER"].values()}
     assert {1} >= {len(n) for n in dictionary_of(few / path)["NER"].values()}
     assert {0} == {len(n) for n in dictionary_of(none / path)["NER"].values()}
-    assert [*KINDS] == summary["datasets"]["toy"]["tasks"]["NER"]["without_neighbours"]
+    assert [*KINDS] == summary["datasets"]["toy"]["tasks"]["NER"]["without_neighbors"]
 
 
 def test_symmetric_links_go_both_ways(tmp_path):
@@ -389,7 +389,7 @@ def test_a_new_signal_is_one_function(tmp_path, monkeypatch):
 
     monkeypatch.setitem(signals.SIGNALS, "length", length)
     weights = {**dict.fromkeys(Negatives().weights, 0.0), "length": 1.0}
-    _, out = built(tmp_path, settings=Negatives(weights=weights, shared_neighbours=0))
+    _, out = built(tmp_path, settings=Negatives(weights=weights, shared_neighbors=0))
     found = dictionary_of(out / "hard_negatives" / "toy.json")["NER"]
 
     assert found["actor"][0] == "year"
@@ -592,4 +592,4 @@ def test_a_signal_without_any_difference_is_left_out(tmp_path):
     (evidence,) = gather(dataset(), ["NER"], clean / "toy", None, 30)
     parts = fused(evidence, CorpusEncoder(evidence.texts()), Negatives()).parts
 
-    assert {"name", "shared_neighbours"} == {*parts}
+    assert {"name", "shared_neighbors"} == {*parts}

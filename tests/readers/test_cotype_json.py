@@ -95,6 +95,6 @@ def test_rows_without_their_parts_are_rejected(tmp_path):
         {"sentText": "Kept", "relationMentions": []},
     )
 
-    expected = ["malformed_json", "unlabelled", *["malformed_record"] * 2]
+    expected = ["malformed_json", "unlabeled", *["malformed_record"] * 2]
     assert expected == [item.reason for item in items[:-1]]
     assert Record("Kept", "test.json:5", [], []) == items[-1]

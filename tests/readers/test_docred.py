@@ -68,7 +68,7 @@ def test_entities_that_are_not_there_reject_the_document(tmp_path):
     wrong = [
         document(one, [{"h": 0, "t": 1, "r": "P17"}]),
         document(one, [{"h": -1, "t": 0, "r": "P17"}]),
-        {"title": "Unlabelled", "sents": [["A"]], "vertexSet": []},
+        {"title": "Unlabeled", "sents": [["A"]], "vertexSet": []},
     ]
 
     items = parse(tmp_path, *wrong, document([], []))
@@ -76,6 +76,6 @@ def test_entities_that_are_not_there_reject_the_document(tmp_path):
     assert [item.reason for item in items[:-1]] == [
         "unknown_entity",
         "unknown_entity",
-        "unlabelled",
+        "unlabeled",
     ]
     assert items[-1].text == "Lake Orrin is in \u00a0 Norvia Orrin is deep"

@@ -88,13 +88,13 @@ def test_without_offsets_a_value_is_no_mention_of_another_role(tmp_path):
     )
 
 
-def test_a_missing_list_is_unlabelled_unless_declared(tmp_path):
+def test_a_missing_list_is_unlabeled_unless_declared(tmp_path):
     row = {"id": 3, "text": "会议照常举行"}
 
     assert rows(tmp_path, row) == [
-        Reject("e.json:1", "unlabelled", "no list of events", "会议照常举行", source_id="3")
+        Reject("e.json:1", "unlabeled", "no list of events", "会议照常举行", source_id="3")
     ]
-    assert rows(tmp_path, row, unlabelled="none") == [
+    assert rows(tmp_path, row, unlabeled="none") == [
         Record("会议照常举行", "e.json:1", [], (), [], "3")
     ]
 
@@ -119,7 +119,7 @@ def test_a_broken_row_is_lost_with_all_its_annotations(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("options", [{"unlabelled": "keep"}, {"events": {"name": "e"}}])
+@pytest.mark.parametrize("options", [{"unlabeled": "keep"}, {"events": {"name": "e"}}])
 def test_unknown_options_are_refused(tmp_path, options):
     with pytest.raises(DeclarationError):
         rows(tmp_path, "", **options)

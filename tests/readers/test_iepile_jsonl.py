@@ -96,8 +96,8 @@ def test_annotations_without_a_string_are_rejects_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason", "counts"),
     [
-        ({"text": TEXT}, "unlabelled", (0, 0, 0, 0)),
-        ({"text": TEXT, "event": None}, "unlabelled", (0, 0, 0, 0)),
+        ({"text": TEXT}, "unlabeled", (0, 0, 0, 0)),
+        ({"text": TEXT, "event": None}, "unlabeled", (0, 0, 0, 0)),
         ({"entity": []}, "malformed_record", (0, 0, 0, 0)),
         ({"text": TEXT, "entity": [{"name": "Ada"}, {}]}, "malformed_record", (2, 0, 0, 0)),
         ({"text": TEXT, "relation": [{"head": "Ada"}]}, "malformed_record", (0, 1, 0, 0)),

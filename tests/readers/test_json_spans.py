@@ -139,10 +139,10 @@ def test_a_row_without_its_parts_is_rejected(tmp_path, row):
     assert (found.origin, found.reason, found.records) == ("t.json:2", "malformed_record", 1)
 
 
-def test_an_unlabelled_row_is_rejected_not_negative(tmp_path):
+def test_an_unlabeled_row_is_rejected_not_negative(tmp_path):
     found = rows(tmp_path, {"id": 0, "text": "他去了苏州"}, language="zh", **CLUENER)
 
-    assert [item.reason for item in found] == ["unlabelled"]
+    assert [item.reason for item in found] == ["unlabeled"]
 
 
 def test_a_missing_field_is_named_beside_those_that_are_there(tmp_path):

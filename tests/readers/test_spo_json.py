@@ -129,10 +129,10 @@ def test_fields_are_renamed_and_types_may_miss(tmp_path):
     ]
 
 
-def test_an_empty_list_is_negative_and_a_missing_one_unlabelled(tmp_path):
+def test_an_empty_list_is_negative_and_a_missing_one_unlabeled(tmp_path):
     assert rows(tmp_path, '{"text": "无", "spo_list": []}\r', '{"text": "无"}') == [
         Record("无", "t.json:1", [], []),
-        Reject("t.json:2", "unlabelled", "no list of relations", "无"),
+        Reject("t.json:2", "unlabeled", "no list of relations", "无"),
     ]
 
 

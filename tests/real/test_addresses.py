@@ -1,4 +1,4 @@
-"""The hashes that the catalogue declares are those of real bytes, where IEPILE_RAW holds them."""
+"""The hashes that the catalog declares are those of real bytes, where IEPILE_RAW holds them."""
 
 import os
 from pathlib import Path

@@ -19,7 +19,7 @@ def asked(rows, beside, rng):
     return labels, positive, np.arange(rows), [f"d/train/{row}" for row in range(rows)]
 
 
-def neighbours(label, rng):
+def neighbors(label, rng):
     """The three that follow: whoever sees the four knows which one they follow."""
     del rng
     return (label + np.arange(1, K)) % LABELS
@@ -33,7 +33,7 @@ def own_set(label, rng):
 
 
 def test_a_planted_leak_is_caught():
-    found = leak.probe(*asked(2000, neighbours, np.random.default_rng(0)))
+    found = leak.probe(*asked(2000, neighbors, np.random.default_rng(0)))
 
     assert found["positive"]["probe"] > 0.9
     assert found["positive"]["prior"] < 0.4
