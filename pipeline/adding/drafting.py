@@ -167,10 +167,13 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
             hint = (
                 f", or give --option encoding={encoding}" if option and encoding != "utf-16" else ""
             )
+            read = sources.readings(head_of(file)) if encoding != "utf-16" else {}
+            said = "".join(f"\n  as {name}: {text}" for name, text in read.items())
             raise RawFileError(
-                f"these bytes are no UTF-8, they look like {encoding}",
+                f"these bytes are no UTF-8, they look like {encoding}{said}",
                 where=file,
-                todo=f"convert them with `iconv -f {encoding} -t utf-8 FILE > NEW`{hint}",
+                todo=f"convert them with `iconv -f {encoding} -t utf-8 FILE > NEW`{hint}; "
+                "if another encoding reads right, with that one",
             )
 
 

@@ -7,7 +7,7 @@ import re
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,10 @@ _ABOUT: Final = re.compile(
 _NO_DATA: Final = frozenset({".md", ".py", ".pdf", ".html", ".png", ".jpg", ".yaml", ".yml", ".sh"})
 #: First bytes of the binary files that readers open: gzip, zip, Parquet, Arrow.
 _READ: Final = (b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+#: What files are in that are not in UTF-8, the strictest first: latin-1 accepts any bytes.
+_ENCODINGS: Final = ("gb18030", "shift_jis", "cp1251", "latin-1")
+#: Bytes of a row that are shown.
+_EXCERPT: Final = 60
 _NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
@@ -178,21 +182,34 @@ def encoding(head: bytes) -> str | None:
         return "utf-16"
     rows = head.splitlines()
     strange = [row for row in rows if not row.isascii()]
-    broken = [row for row in strange if not _is_utf8(row)]
+    # CESU-8, which writes an emoji as two surrogates, counts as UTF-8.
+    broken = [row for row in strange if not _valid(row, "utf-8", "surrogatepass")]
     if head.startswith(b"<?xml") or len(broken) * 2 <= len(strange) or len(broken) * 50 < len(rows):
         return None
-    high = b"".join(_NO_ASCII.findall(head))
+    return next(name for name in (*_likely(broken), *_ENCODINGS) if _valid(head, name))
+
+
+def _likely(rows: Sequence[bytes]) -> Iterator[str]:
+    """Yield encodings that the bytes of rows look like."""
+    runs = [run for row in rows for run in _NO_ASCII.findall(row)]
+    high = b"".join(runs)
     if sum(byte < 0xA0 for byte in high) * 4 > len(high):
-        return "shift_jis"  # Its kana begin with 0x82 and 0x83, which are no letters of latin-1.
-    # A Chinese character is two bytes, mostly not ASCII; an accented letter is one byte.
-    runs = [len(run) for row in broken for run in _NO_ASCII.findall(row)]
-    return "gb18030" if sum(runs) >= 2 * len(runs) else "latin-1"
+        yield "shift_jis"  # Its kana begin with 0x82 and 0x83, which are no letters of latin-1.
+    elif len(high) < 2 * len(runs):
+        yield "latin-1"  # An accented letter is one byte, a Chinese character is two.
 
 
-def _is_utf8(raw: bytes) -> bool:
-    """Whether bytes are UTF-8, or CESU-8; they may end within a character."""
+def readings(head: bytes) -> dict[str, str]:
+    """Return what the first strange row of a file reads like, in each encoding that it may have."""
+    row = next((row for row in head.splitlines() if not row.isascii()), b"")
+    names = [name for name in _ENCODINGS if _valid(head, name)]
+    return {name: row[:_EXCERPT].decode(name, "ignore").strip() for name in names}
+
+
+def _valid(raw: bytes, name: str, errors: str = "strict") -> bool:
+    """Whether bytes, which may end within a character, are of an encoding."""
     try:
-        codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(raw)
+        codecs.getincrementaldecoder(name)(errors).decode(raw)
     except UnicodeDecodeError:
         return False
     return True

@@ -178,7 +178,7 @@ class Chain:
         self._check_unchanged(stage, {name: made_from[name] for name in due})
         for name in due:
             self._files[stage, name] = freshness.finish(self.ws.place(stage, name), made_from[name])
-        return "" if ALL in due else f"{len(due)} of {len(made_from)} datasets"
+        return f"{len(due)} of {len(made_from)} datasets" if len(made_from) > 1 else ""
 
     def _check_unchanged(self, stage: str, made_from: dict[str, MadeFrom]) -> None:
         """Fail if what a stage was made from has changed while it ran."""

@@ -75,7 +75,7 @@ def report(
         measured[dataset.id] = result
         if tell:
             done, total = len(measured), len(datasets)
-            tell(done, total, f"{done} of {total} datasets")
+            tell(done, total, f"{done} of {total} datasets" if total > 1 else "")
     counts = {
         "datasets": {name: dataset.counts for name, dataset in measured.items()},
         "edition": editions.used(measured, folders["normalize"]),

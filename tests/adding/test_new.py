@@ -635,6 +635,8 @@ ROWS = '{"text": "王芳在厦门住。", "entities": [{"start": 0, "end": 2, "l
         ("columns", CHINESE, "gb18030", "--option encoding=gb18030"),
         ("columns", CHINESE, "utf-16", "iconv -f utf-16 -t utf-8"),
         ("columns", "Gómez\tB-PER\nva\tO\n\n" * N, "latin-1", "--option encoding=latin-1"),
+        ("columns", "Анна\tB-PER\nи\tO\nОля\tB-PER\n\n" * N, "cp1251", "encoding=cp1251"),
+        ("columns", "カナ\tB-PER\nは\tO\n\n" * N, "shift_jis", "--option encoding=shift_jis"),
         ("span_json", ROWS, "gb18030", "iconv -f gb18030 -t utf-8"),
         ("span_json", ROWS, "utf-16", "iconv -f utf-16 -t utf-8"),
         ("span_json", ROWS, "utf-16-le", "iconv -f utf-16 -t utf-8"),
@@ -648,7 +650,11 @@ def test_another_encoding_is_recognized(tmp_path, reader, text, written, told):
         drafting.draft("foo", reader, {}, {"train": [file]}, None)
 
     assert told in error.value.todo
-    assert ("--option" in error.value.todo) == told.startswith("--option")
+    assert ("--option" in error.value.todo) == (reader == "columns" and written != "utf-16")
+    # What it reads like is shown, as a guess may be wrong.
+    first = text.split("\n")[0].expandtabs(1)
+    assert written.startswith("utf-16") or f"as {written}: " in error.value.what.expandtabs(1)
+    assert written.startswith("utf-16") or first[:30] in error.value.what.expandtabs(1)
 
 
 @pytest.mark.parametrize(
