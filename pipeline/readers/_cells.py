@@ -5,7 +5,6 @@ With the names of the columns as fields, such rows are objects of JSON.
 
 from __future__ import annotations
 
-import ast
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -26,8 +25,11 @@ BLANK: Final = " \t\r"
 _BLANKS: Final = re.compile("[ \t]+")
 #: A whole number, as spreadsheets and data frames write it.
 WHOLE: Final = re.compile(r"-?\d+(?:\.0+)?")
-#: Strings that only a blank parts.
-_NUMPY: Final = re.compile(r"""['"]\s+['"]""")
+#: What Python writes otherwise than JSON: strings, tuples with their last comma, constants.
+_LITERAL: Final = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[()]|,\s*(?=\))|\b(?:None|True|False)\b""", re.DOTALL
+)
+_JSON: Final = {"(": "[", ")": "]", "None": "null", "True": "true", "False": "false"}
 #: The parts of a span that are numbers.
 _NUMBERS: Final = ("start", "end", "sentence")
 
@@ -135,9 +137,19 @@ def _value(field: str, cell: Any) -> Any:
     try:
         return orjson.loads(cell)
     except ValueError:
-        # Strings with only a blank between them, as numpy prints them, would be one string.
-        literal = "" if _NUMPY.search(cell) else cell
+        pass
     try:
-        return orjson.loads(orjson.dumps(ast.literal_eval(literal)))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return orjson.loads(_LITERAL.sub(_in_json, cell))
+    except (ValueError, TypeError):  # TypeError: half of a surrogate pair
         raise RowError(f"no JSON and no list of Python in {field!r}: {cell!r:.60}") from None
+
+
+def _in_json(match: re.Match[str]) -> str:
+    """Return a piece of Python's lists as JSON writes it."""
+    piece = match[0]
+    if piece[0] in "'\"":
+        string = (
+            piece[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape", "replace")
+        )
+        return orjson.dumps(string).decode()
+    return _JSON.get(piece, "")
