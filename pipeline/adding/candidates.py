@@ -82,17 +82,31 @@ def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:
 
 
 def _unpacked(rows: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
-    """Return the option for fields that hold values in strings, and the rows with these values."""
-    cells: dict[str, list[str]] = {}
+    """Return the option for fields that hold values in strings, and the rows with these values.
+
+    Texts may all begin with a bracket, and are then no values; they never all begin with a brace.
+    """
+    cells: dict[str, list[Any]] = {}
     for row in rows:
         for key, cell in row.items() if isinstance(row, dict) else ():
             if cell:
-                cells.setdefault(key, []).append(cell[0] if isinstance(cell, str) else "")
-    packed = [key for key, first in cells.items() if {*first} <= {"[", "{"}]
-    if not packed:
-        return {}, rows
-    values = (attempt("", partial(unpacked, packed), row) for row in rows)
-    return {"packed": packed}, [row for row in values if not isinstance(row, Reject)]
+                cells.setdefault(key, []).append(cell)
+    packed = [
+        key
+        for key, given in cells.items()
+        if all(isinstance(cell, str) and cell[0] in "[{" for cell in given)
+        and (
+            any(cell[0] == "{" for cell in given)
+            or 2 * len(_values([key], [{key: cell} for cell in given])) > len(given)
+        )
+    ]
+    return ({"packed": packed}, _values(packed, rows)) if packed else ({}, rows)
+
+
+def _values(packed: Sequence[str], rows: Sequence[Any]) -> list[Any]:
+    """Return the rows whose packed fields can be read, with the values of these."""
+    read = (attempt("", partial(unpacked, packed), row) for row in rows)
+    return [row for row in read if not isinstance(row, Reject)]
 
 
 def _other_ends(candidate: Candidate) -> Iterator[Candidate]:

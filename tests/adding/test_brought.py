@@ -233,6 +233,27 @@ def test_exactly_the_records_of_the_file(kind, tmp_path):
             assert told == {*strings(text, spans)}
 
 
+@pytest.mark.parametrize("form", ["JSON", "CSV"])
+def test_a_text_may_begin_with_a_bracket(form, tmp_path):
+    stamp = "[12:05] "
+    spans = [
+        (stamp + text, [(start + len(stamp), end + len(stamp), label) for start, end, label in own])
+        for text, own in FACTS
+        if own
+    ]
+    if form == "CSV":
+        rows = [f"{text},{a},{b},{label}" for text, own in spans for a, b, label in own]
+        content = "\n".join(["utterance,start,end,label", *rows])
+    else:
+        marks = ((t, [{"from": a, "to": b, "kind": k} for a, b, k in own]) for t, own in spans)
+        content = "\n".join(json.dumps({"utterance": t, "marks": own}) for t, own in marks)
+
+    _, records = drafted(tmp_path, content)
+
+    read = [(r.text, m.start, m.end, m.label) for r in records for m in r.mentions]
+    assert read == [(text, *span) for text, own in spans for span in own]
+
+
 def moved(by):
     return lambda text, spans: {
         "text": f"Note:\r\n{text}",
