@@ -30,6 +30,7 @@ _NO_PATHS: Final = frozenset(
 _KINDS: Final[list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("kinds.toml").read_text("utf-8")
 )["kind"]
+_JSON_LINES: Final = '{"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}'
 #: So much of a file is looked at to see what kind it is.
 _BEGINNING: Final = 4096
 _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", "offsets"))
@@ -108,7 +109,7 @@ def _fields(files: Sequence[Path]) -> list[str]:
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
     """Say what to do about files that no reader fits, or that the named reader does not fit."""
     if kind := _kind(files, nearest):
-        return str(kind["todo"])
+        return str(kind.get("todo", f"write JSON lines with offsets: {_JSON_LINES}"))
     if slip := _slip(files, first_json(files)):
         return slip
     if nearest is not None and "one sentence" in (nearest.fit.doubt or ""):
@@ -126,7 +127,7 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
     first = find if named else _OPTIONS
     return (
         f"{first}; or convert the files to JSON lines of this form:\n"
-        '    {"text": "Ada met Tom", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n'
+        f"    {_JSON_LINES}\n"
         "  or write a reader; CONTRIBUTING.md shows the skeleton of one"
     )
 
