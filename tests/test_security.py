@@ -25,6 +25,7 @@ import tomlkit
 
 from pipeline import catalog, config, text
 from pipeline.adding import drafting, importing
+from pipeline.adding.survey import UNKNOWN
 from pipeline.catalog import editions, raw_files, reader_options
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http
@@ -312,7 +313,7 @@ def test_pipes_among_files_are_not_waited_for(tmp_path):
     with pytest.raises(RawFileError, match="neither a file nor a folder"):
         raw_files.digest(tmp_path / "documents" / "a.txt")
     with pytest.raises(RawFileError, match="neither a file nor a folder"):
-        importing.run(tmp_path / "NER", importing.Wanted(), tmp_path / "raw", tmp_path / "toml")
+        importing.run(tmp_path / "NER", UNKNOWN, tmp_path / "raw", tmp_path / "toml")
     with pytest.raises(RawFileError, match="neither a file nor a folder"):
         drafting.draft("toy", "brat", {}, {"train": [tmp_path / "documents"]}, None)
 

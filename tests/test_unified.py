@@ -4,11 +4,12 @@ import json
 import shutil
 import tomllib
 
+import msgspec
 import pytest
 
 from pipeline import catalog, cli
 from pipeline.adding import importing
-from pipeline.adding.importing import Wanted
+from pipeline.adding.survey import UNKNOWN
 from pipeline.catalog import raw_files
 from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe, Normalize
@@ -57,7 +58,7 @@ def test_export_import_export_is_the_identity(name, tmp_path):
     for folder in folders:
         task = folder.parent.name
         own = tmp_path / task
-        wanted = Wanted(name, held_out=dataset.use == "held-out")
+        wanted = msgspec.structs.replace(UNKNOWN, id=name, use=dataset.use)
         told = importing.run(folder, wanted, own / "raw", own / "toml")
         again = catalog.load(name, own / "toml")
         assert (again.language, again.tasks) == (dataset.language, [task])
@@ -192,7 +193,7 @@ def test_the_five_shapes_in_lines_and_arrays_with_and_without_bom(shape, form, b
     row, schema, tasks = SHAPES[shape]
     folder = folder_of(tmp_path / "Some Data", row, schema, form, bom=bom)
 
-    told = importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    told = importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
     dataset = catalog.load("iepile-some-data", tmp_path / "toml")
     assert dataset.tasks == tasks
@@ -232,7 +233,7 @@ def test_labels_that_the_schema_lacks_are_added_and_told(tmp_path):
     row = {"text": "Ada", "entity": [{"entity": "Ada", "entity_type": "robot"}]}
     folder = folder_of(tmp_path / "NER" / "d", row, [["person"], [], {}])
 
-    told = importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    told = importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
     assert told["labels that schema.json lacks"] == 1
     assert catalog.load("iepile-ner-d", tmp_path / "toml").labels.entity == ["person", "robot"]
@@ -241,14 +242,14 @@ def test_labels_that_the_schema_lacks_are_added_and_told(tmp_path):
 def test_a_declaration_of_before_is_not_taken_for_the_new_one(tmp_path):
     row = {"text": "Ada", "entity": [{"entity": "Ada", "entity_type": "person"}]}
     folder = folder_of(tmp_path / "NER" / "d", row, [["person"], [], {}])
-    importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
     shutil.rmtree(tmp_path / "raw")
     (tmp_path / "toml" / "iepile-ner-d.toml").unlink()
     (folder / "train.json").write_text('{"text": "Ada", "entity": []}\n', encoding="utf-8")
     (folder / "schema.json").write_text("[]\n[]\n{}\n", encoding="utf-8")
 
     with pytest.raises(DeclarationError):
-        importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+        importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
     assert not (tmp_path / "raw" / "iepile-ner-d").exists()
     assert not (tmp_path / "toml" / "iepile-ner-d.toml").exists()
@@ -259,12 +260,12 @@ def test_an_empty_file_is_not_imported(tmp_path):
     (folder / "test.json").touch()
 
     with pytest.raises(RawFileError, match="this file is empty"):
-        importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+        importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
 
 def test_the_manifest_is_enforced(tmp_path):
     folder = folder_of(tmp_path / "NER" / "d", *SHAPES["NER"][:2])
-    importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
     manifest = tomllib.loads(
         (tmp_path / "raw" / "iepile-ner-d" / "manifest.toml").read_text(encoding="utf-8")
     )
@@ -297,7 +298,7 @@ def test_odd_labels_survive_toml(tmp_path):
     }
     folder = folder_of(tmp_path / "EE" / "d", row, [odd, odd, {t: [t] for t in odd}])
 
-    importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
     dataset = catalog.load("iepile-ee-d", tmp_path / "toml")
     assert dataset.labels.event == odd
@@ -331,7 +332,7 @@ def test_a_folder_that_is_none_is_told_and_leaves_nothing(change, kind, words, t
     change(folder)
 
     with pytest.raises(kind, match=words):
-        importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+        importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
     assert not [*tmp_path.glob("raw/*"), *tmp_path.glob("toml/*")]
 
@@ -356,9 +357,10 @@ def test_the_command_imports_and_refuses_to_overwrite(tmp_path, capsys, monkeypa
 
 def test_a_declaration_that_cannot_be_leaves_nothing(tmp_path):
     folder = folder_of(tmp_path / "NER" / "d", *SHAPES["NER"][:2])
+    said = msgspec.structs.replace(UNKNOWN, tasks=["EE"])
 
     with pytest.raises(DeclarationError, match=r"task EE needs \[roles\]"):
-        importing.run(folder, Wanted(tasks=("EE",)), tmp_path / "raw", tmp_path / "toml")
+        importing.run(folder, said, tmp_path / "raw", tmp_path / "toml")
 
     assert not [*tmp_path.glob("raw/*"), *tmp_path.glob("toml/*")]
 
@@ -369,7 +371,7 @@ def test_a_schema_may_be_one_array_and_list_what_has_no_types(tmp_path):
     lines = (folder / "schema.json").read_text(encoding="utf-8").splitlines()
     (folder / "schema.json").write_text(f"[{','.join(lines)}]", encoding="utf-8")
 
-    told = importing.run(folder, Wanted(), tmp_path / "raw", tmp_path / "toml")
+    told = importing.run(folder, UNKNOWN, tmp_path / "raw", tmp_path / "toml")
 
     assert told["relations listed that no types are known of"] == 1
     dataset = catalog.load("iepile-spo-d", tmp_path / "toml")

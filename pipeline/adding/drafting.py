@@ -21,7 +21,7 @@ from pipeline.adding import advice, checking, choosing, fitting, naming, sources
 from pipeline.adding.choosing import Choice
 from pipeline.adding.excerpts import excerpts, head_of
 from pipeline.adding.fitting import Trial
-from pipeline.adding.survey import Survey
+from pipeline.adding.survey import UNKNOWN, Survey
 from pipeline.catalog import Dataset, raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError
@@ -68,17 +68,8 @@ def draft(
         if file.is_file():
             sources.refuse_binary(file)
     _refuse_encodings(reader, given, files)
-    start = catalog.Dataset(
-        title=name,
-        source=name,
-        license="unstated",
-        language=spoken or "en",
-        domain="unstated",
-        tasks=[],
-        reader={"name": reader, **given},
-        labels=catalog.Labels(),
-        id=name,
-    )
+    reading = {"language": spoken or "en", "reader": {"name": reader, **given}}
+    start = msgspec.structs.replace(UNKNOWN, id=name, title=name, source=name, **reading)
     with TemporaryDirectory() as folder:
         first = excerpts(files, Path(folder, "tried"), *_TRIED)
         surveyed = excerpts(files, Path(folder, "surveyed"), *_SURVEYED)
@@ -243,7 +234,9 @@ def declared(
         dataset,
         tasks=tasks,
         labels=labels,
-        roles={event: sorted(roles) for event, roles in sorted(survey.roles.items())},
+        roles={event: sorted(roles) for event, roles in sorted(survey.roles.items())}
+        if any(survey.roles.values())
+        else {},
         signatures=signatures,
         one_annotation_per_row=one_a_row
         and survey.single == survey.records > survey.distinct_texts,

@@ -28,7 +28,6 @@ from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import lines
 from pipeline.readers._tables import is_table
 
-_PLAIN: Final = ("title", "source", "license", "language", "domain", "tasks")
 _NAME: Final = "NAME: a word that a reader of the text would use"
 #: Records per split in the stub of the sample edition.
 STUB: Final = 12
@@ -95,7 +94,7 @@ def _write_stub(stub: Mapping[str, Split], cut: Path, sample: Path) -> None:
     document = tomlkit.document()
     note = "The first records of the files. Replace them by imagined ones before you commit."
     document.add("note", tomlkit.item(note))
-    document.add("splits", _item(_splits(stub)))
+    document.add("splits", _item(msgspec.to_builtins(stub)))
     shutil.copytree(cut, sample)
     shards.write_text(tomlkit.dumps(document), sample / "manifest.toml")
 
@@ -154,41 +153,18 @@ def _line_after(dataset: Dataset, path: Path) -> int | None:
 
 def toml(dataset: Dataset) -> str:
     """Return the declaration as TOML, with a comment wherever a human must look."""
-    labels = {k: v for k, v in msgspec.structs.asdict(dataset.labels).items() if v}
-    content = {
-        **{key: getattr(dataset, key) for key in _PLAIN},
-        **({"one_annotation_per_row": True} if dataset.one_annotation_per_row else {}),
-        **({"split_by_hash": dataset.split_by_hash} if dataset.split_by_hash else {}),
-        "reader": dataset.reader,
-        "labels": dict(sorted(labels.items(), key=lambda item: isinstance(item[1], dict))),
-        **({"roles": dataset.roles} if any(dataset.roles.values()) else {}),
-        **({"signatures": dataset.signatures} if dataset.signatures else {}),
-        "splits": _splits(dataset.splits),
-    }
+    content = msgspec.to_builtins(msgspec.structs.replace(dataset, id=""))
+    content["splits"] = content.pop("splits")  # what a human looks at comes first
     document = tomlkit.document()
     document.add(tomlkit.comment("Drafted by `iepile new`: review every line, then cut this one."))
-    for key, value in content.items():
+    for key, value in sorted(content.items(), key=lambda item: isinstance(item[1], dict)):
         document.add(key, _item(value))
     for key in ("title", "source", "license", "domain"):
         document[key].comment({"source": "the name in the corpus"}.get(key, "REVIEW"))
-    for kind, names in labels.items():
+    for kind, names in content["labels"].items():
         for raw in naming.unreadable(names, dataset.language) if isinstance(names, dict) else ():
             document["labels"][kind][raw].comment(_NAME)
     return tomlkit.dumps(document)
-
-
-def _splits(splits: Mapping[str, Split]) -> dict[str, Any]:
-    """Return the table of splits, as declarations and manifests have it."""
-    return {
-        name: {
-            "counts": split.counts,
-            "files": [
-                {k: v for k, v in msgspec.structs.asdict(file).items() if v is not None}
-                for file in split.files
-            ],
-        }
-        for name, split in splits.items()
-    }
 
 
 def _item(value: Any) -> Any:

@@ -14,17 +14,17 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import tomlkit
 
 from pipeline import catalog
 from pipeline.adding import inferred, language
 from pipeline.adding.survey import Survey
-from pipeline.catalog import raw_files, reader_options
+from pipeline.catalog import Dataset, File, Split, raw_files, reader_options
 from pipeline.catalog.declaration import COUNTED
 from pipeline.errors import DeclarationError, RawFileError, explained
 from pipeline.execution import atomic, ownership, shards
@@ -43,28 +43,13 @@ _FILES: Final = {
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-class Wanted(NamedTuple):
-    """What the user says about the dataset. Empty fields are inferred from the files."""
-
-    id: str = ""
-    source: str = ""
-    language: str = ""
-    tasks: tuple[str, ...] = ()
-    license: str = "unstated"
-    domain: str = "unstated"
-    held_out: bool = False
-    license_url: str = ""
-    restrictions: tuple[str, ...] = ()
-
-
-def run(
-    folder: Path, wanted: Wanted, raw: Path, declarations: Path | None = None
-) -> dict[str, int]:
+def run(folder: Path, said: Dataset, raw: Path, declarations: Path | None = None) -> dict[str, int]:
     """Write the declaration and `<raw>/<id>/`; return the counts.
 
+    `said` is what the user says about the dataset: what is empty is inferred from the files.
     Without a folder of declarations, it is written where every command looks for it.
     """
-    name = wanted.id or _id(folder.resolve())
+    name = said.id or _id(folder.resolve())
     if not _ID.fullmatch(name):
         todo = "give it one with --id: small letters, digits and hyphens"
         raise DeclarationError(f"{name!r} is no id of a dataset", where=folder, todo=todo)
@@ -82,34 +67,32 @@ def run(
     if not survey.records:
         todo = "check that they are in the unified format, and UTF-8"
         raise RawFileError("not one record of these files can be read", where=folder, todo=todo)
-    tasks = wanted.tasks or inferred.tasks(folder, survey)
-    counts = Counter(
-        {key: sum(split["counts"][key] for split in splits.values()) for key in COUNTED}
-    )
+    tasks = said.tasks or inferred.tasks(folder, survey)
+    counts = Counter({key: sum(split.counts[key] for split in splits.values()) for key in COUNTED})
     tables = inferred.tables(schema, survey, tasks, folder, counts)
-    source = wanted.source or folder.resolve().name
-    about: dict[str, Any] = {
-        "title": f"{source}, from IEPile's unified format",
-        "source": source,
-        "license": wanted.license,
-        **({"license_url": wanted.license_url} if wanted.license_url else {}),
-        **({"restrictions": [*wanted.restrictions]} if wanted.restrictions else {}),
-        "language": wanted.language or language.spoken(survey.texts) or "en",
-        "domain": wanted.domain,
-        "tasks": [*tasks],
-        "access": "licensed",
-        "access_note": "Imported from your own files; nobody else can fetch them.",
-        "use": "held-out" if wanted.held_out else "train",
-    }
-    _check({**about, **tables}, declaration)
+    source = said.source or folder.resolve().name
+    dataset = msgspec.structs.replace(
+        said,
+        id="",
+        title=f"{source}, from IEPile's unified format",
+        source=source,
+        language=said.language or language.spoken(survey.texts) or "en",
+        tasks=[*tasks],
+        access="licensed",
+        access_note="Imported from your own files; nobody else can fetch them.",
+        splits={},
+    )
+    text = tomlkit.dumps(msgspec.to_builtins(dataset) | tables)
+    _check(text, declaration)
     with atomic.replacing(raw / name) as partial:
         for path in files.values():
             shutil.copyfile(path, partial / path.name)
-        shards.write_text(tomlkit.dumps({"splits": splits}), partial / "manifest.toml")
+        listed = tomlkit.dumps({"splits": msgspec.to_builtins(splits)})
+        shards.write_text(listed, partial / "manifest.toml")
         # A killed import leaves such a folder without a declaration. That one is replaced.
         if (raw / name).exists() and raw_files.digest(raw / name) != raw_files.digest(partial):
             raise _there_already(raw / name)
-    shards.write_text(tomlkit.dumps({**about, **tables}), declaration)
+    shards.write_text(text, declaration)
     return {key: int(number) for key, number in counts.items()}
 
 
@@ -124,10 +107,10 @@ def _there_already(path: Path) -> DeclarationError:
     return DeclarationError("this exists already", where=path, todo=todo)
 
 
-def _check(content: Mapping[str, Any], declaration: Path) -> None:
+def _check(text: str, declaration: Path) -> None:
     """Check a declaration in a temporary folder, before any command can read it."""
     with TemporaryDirectory() as folder:
-        shards.write_text(tomlkit.dumps(content), Path(folder, declaration.name))
+        shards.write_text(text, Path(folder, declaration.name))
         try:
             catalog.load(declaration.stem, Path(folder))
         except DeclarationError as problem:
@@ -174,7 +157,7 @@ def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
 
 
-def _split(path: Path, survey: Survey) -> dict[str, Any]:
+def _split(path: Path, survey: Survey) -> Split:
     """Return a split of the manifest, counted as `normalize` does; add its contents to `survey`."""
     if not path.stat().st_size:
         todo = "leave it out, or get it again"
@@ -183,5 +166,5 @@ def _split(path: Path, survey: Survey) -> dict[str, Any]:
     survey.read(split, reader_options.read("iepile_jsonl", [path], language=""))
     counts = {**dict.fromkeys(COUNTED, 0), **survey.counts[split]}
     counts["rejects"] = len(survey.rejects[split])
-    file = {"path": path.name, "sha256": raw_files.digest(path), "bytes": path.stat().st_size}
-    return {"counts": counts, "files": [file]}
+    file = File(path.name, sha256=raw_files.digest(path), bytes=path.stat().st_size)
+    return Split([file], counts)

@@ -16,8 +16,8 @@ from pipeline.records import Record, Reject, violation
 _TEXTS: Final = 1000
 
 
-#: A dataset without labels: `normalize` counts before it names labels.
-_NAMELESS: Final = Dataset("", "", "", "en", "", [], {}, Labels())
+#: A dataset of which nothing is known yet: `normalize` counts before it names labels.
+UNKNOWN: Final = Dataset("", "", "unstated", "", "unstated", [], {}, Labels())
 
 
 class Survey:
@@ -51,7 +51,7 @@ class Survey:
 
     def read(self, split: str, items: Iterable[Record | Reject]) -> None:
         """Read a split to its end."""
-        tally = Tally(_NAMELESS, Counter())
+        tally = Tally(UNKNOWN, Counter())
         for _ in tally.read(self.noted(items)):
             pass
         self.counts[split] = {k: tally.counts[k] for k in ("records", *KINDS) if tally.counts[k]}

@@ -35,7 +35,7 @@ _PINNED: Final = re.compile(
 )
 
 
-class File(msgspec.Struct, forbid_unknown_fields=True):
+class File(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A raw file, or a folder of them, relative to the dataset's raw folder."""
 
     path: str
@@ -70,7 +70,7 @@ def pinned(address: str) -> bool:
     return _PINNED.match(address) is not None
 
 
-class Split(msgspec.Struct, forbid_unknown_fields=True):
+class Split(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The files of one split and what they hold, counted in the source."""
 
     files: list[File]
@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     note: str = ""
 
 
-class Labels(msgspec.Struct, forbid_unknown_fields=True):
+class Labels(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Raw label -> readable name (a list: as they are), and what is left out on purpose."""
 
     entity: Names = {}
@@ -119,7 +119,7 @@ class Quality(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return ": ".join(filter(None, (self.use, " ".join(self.why.split()))))
 
 
-class Dataset(msgspec.Struct, forbid_unknown_fields=True):
+class Dataset(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """One dataset. `id` is the file's name; the rest is read from the TOML."""
 
     title: Name

@@ -52,19 +52,8 @@ def _edition(sets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
         if _fetched([dataset], arguments, unpacked, last=False):
             code = 1
             continue
-        wanted = importing.Wanted(
-            dataset.id,
-            dataset.source,
-            dataset.language,
-            tuple(dataset.tasks),
-            dataset.license,
-            dataset.domain,
-            dataset.use == "held-out",
-            dataset.license_url,
-            tuple(dataset.restrictions),
-        )
         try:
-            counts = importing.run(unpacked / dataset.id, wanted, raw)
+            counts = importing.run(unpacked / dataset.id, dataset, raw)
         except PipelineError as problem:
             say(visible(f"{dataset.id}: {problem}"))
             code = 1

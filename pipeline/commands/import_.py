@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pipeline import config
 from pipeline.adding import importing
+from pipeline.adding.survey import UNKNOWN
 from pipeline.commands import Arguments, edition_of
 from pipeline.errors import DeclarationError
 from pipeline.records import TASKS
@@ -18,20 +21,16 @@ def run(arguments: Arguments) -> int:
             where=f"--id {arguments.id}",
             todo="import them one by one",
         )
-    tasks = tuple(arguments.tasks)
-    config.check_known(tasks, TASKS, "task", "--tasks")
+    config.check_known(arguments.tasks, TASKS, "task", "--tasks")
+    fields = ("id", "source", "language", "tasks", "license", "domain")
+    said = msgspec.structs.replace(
+        UNKNOWN,
+        **{field: getattr(arguments, field) for field in fields},
+        use="held-out" if arguments.held_out else "train",
+    )
     rows: list[list[object]] = []
     for folder in arguments.folders:
-        wanted = importing.Wanted(
-            arguments.id,
-            arguments.source,
-            arguments.language,
-            tasks,
-            arguments.license,
-            arguments.domain,
-            arguments.held_out,
-        )
-        counts = importing.run(folder, wanted, arguments.raw)
+        counts = importing.run(folder, said, arguments.raw)
         rows += [[str(folder), key, number] for key, number in counts.items()]
     print(listing.table(("folder", "counted", "number"), rows))
     print(f"`iepile use {edition_of(arguments.raw)}` writes what is there into params.yaml")

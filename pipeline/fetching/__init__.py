@@ -10,7 +10,7 @@ import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import tomlkit
@@ -157,27 +157,18 @@ def _write_manifest(dataset: Dataset, folder: Path, ready: set[str]) -> None:
     if path.exists() and not _ours(path):
         return
     splits = {
-        name: split
+        name: msgspec.structs.replace(split, files=[_written(file, folder) for file in split.files])
         for name, split in dataset.splits.items()
         if split.files and all(file.path in ready for file in split.files)
     }
     if not splits:
         path.unlink(missing_ok=True)
         return
-    document: dict[str, Any] = {"note": _NOTE, "splits": {}}
-    for name, split in splits.items():
-        entry: dict[str, Any] = {"files": [_written(file, folder) for file in split.files]}
-        entry["counts"] = split.counts
-        if split.documents:
-            entry["documents"] = split.documents
-        document["splits"][name] = entry
-    shards.write_text(tomlkit.dumps(document), path)
+    shards.write_text(tomlkit.dumps({"note": _NOTE, "splits": msgspec.to_builtins(splits)}), path)
 
 
-def _written(file: File, folder: Path) -> dict[str, Any]:
+def _written(file: File, folder: Path) -> File:
     """Return a file of the manifest; if its archive or server verified it, with its sha256."""
-    sha256 = file.sha256
-    if file.verified_by in ("archive", "revision"):
-        sha256 = raw_files.digest(folder / file.path)
-    entry = {"path": file.path, "sha256": sha256, "git": file.git, "bytes": file.bytes}
-    return {key: value for key, value in entry.items() if value is not None}
+    verified = file.verified_by in ("archive", "revision")
+    sha256 = raw_files.digest(folder / file.path) if verified else file.sha256
+    return File(file.path, sha256, file.git, file.bytes)

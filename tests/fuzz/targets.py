@@ -22,12 +22,14 @@ from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import catalog, config, tasks
 from pipeline.adding import importing
+from pipeline.adding.survey import UNKNOWN
 from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError
 from pipeline.execution import shards
@@ -542,7 +544,7 @@ def importers(data):
     declared.mkdir()
     counts = None
     with only_errors_with_words():
-        wanted = importing.Wanted(id="x", tasks=told)
+        wanted = msgspec.structs.replace(UNKNOWN, id="x", tasks=[*told])
         counts = importing.run(folder / "in", wanted, raw, declared)
     if counts is None:
         demand(not (raw / "x").exists(), "a raw folder of nothing")

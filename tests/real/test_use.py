@@ -6,11 +6,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
 from pipeline import catalog
 from pipeline.adding import importing
-from pipeline.adding.importing import Wanted
+from pipeline.adding.survey import UNKNOWN
 from pipeline.catalog import raw_files
 from pipeline.config import Normalize
 from pipeline.execution import atomic, shards
@@ -97,7 +98,7 @@ def test_what_is_exported_is_imported_and_exported_again(name, real_run, tmp_pat
     for task in dataset.tasks:
         folder = tmp_path / "first" / f"IE-{dataset.language}" / task / name
         own = tmp_path / task
-        wanted = Wanted(name, held_out=dataset.use == "held-out")
+        wanted = msgspec.structs.replace(UNKNOWN, id=name, use=dataset.use)
         importing.run(folder, wanted, own / "raw", own / "toml")
         again = catalog.load(name, own / "toml")
         normalize_one(
