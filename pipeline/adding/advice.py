@@ -46,7 +46,7 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
     elif nearest is None or (names and not nearest.amount and not nearest.misplaced):
         lines += _nearest_format(names)
     else:
-        why = nearest.fit.doubt or nearest.torn or nearest.fit.problem
+        why = nearest.doubt or nearest.torn or nearest.problem
         name = nearest.dataset.reader["name"]
         lines.append(f"the nearest is {name}: {why or 'it finds no annotation'}"[:400])
     if fields:
@@ -112,12 +112,12 @@ def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False
         return str(kind.get("todo", f"write JSON lines with offsets: {_JSON_LINES}"))
     if slip := _slip(files, first_json(files)):
         return slip
-    if nearest is not None and "one sentence" in (nearest.fit.doubt or ""):
+    if nearest is not None and "one sentence" in (nearest.doubt or ""):
         return (
             "part the sentences by empty lines, or name the column that only the first row of a "
             "sentence fills, or that numbers it, as in --option sentence_column=0"
         )
-    if nearest is not None and nearest.misplaced and not nearest.fit.doubt:
+    if nearest is not None and nearest.misplaced and not nearest.doubt:
         return (
             "correct the offsets: they are half-open counts of characters from 0, and a byte order "
             "mark before a text is one; look for counts from 1, of bytes or UTF-16, for CRLF, and "

@@ -80,13 +80,13 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             Finding(where, f"counts differ: {difference}") for difference in tally.miscounts(split)
         ]
         findings += _unplaced(tally, max_reject_rate, where)
-        fit = fitting.fit(dataset, files)
+        trial = fitting.fit(dataset, files)
         passed = unread_in(dataset, files)
         unread = passed if unread is None else unread + (passed or Counter())
-        if other := choosing.better(dataset, files, fit):
+        if other := choosing.better(trial, files):
             explanation = choosing.explained(dataset, other)
             findings.append(Finding(where, f"likely mistake: {explanation}"))
-        elif torn := fitting.torn(fit, dataset.language):
+        elif torn := trial.torn:
             findings.append(Finding(where, torn))
         counts.update({kind: tally.counts[kind] for kind in ("records", *KINDS)})
         declared = dataset.splits.get(name, split)
@@ -114,10 +114,8 @@ def _odd(dataset: Dataset, survey: Survey, unknown: Counter[tuple[str, str]]) ->
 
 def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
     """Count what the dataset's reader skips in these files; None if it cannot tell."""
-    options = {key: value for key, value in dataset.reader.items() if key != "name"}
-    name = dataset.reader["name"]
     try:
-        return reader_options.unread(name, files, language=dataset.language, **options)
+        return reader_options.unread(files=files, language=dataset.language, **dataset.reader)
     except PipelineError:
         return None  # What stops the reader is reported where the files are read.
 

@@ -16,7 +16,7 @@ import msgspec
 from pipeline import catalog, readers
 from pipeline.adding import advice, evidence, fitting, language
 from pipeline.adding.candidates import candidates, defaults
-from pipeline.adding.fitting import Fit, Trial
+from pipeline.adding.fitting import Trial
 from pipeline.errors import PipelineError, RawFileError
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def _sorted(tried: Sequence[Trial]) -> list[Trial]:
 
 def _oddity(trial: Trial) -> tuple[Any, ...]:
     """Return the sort key among readings that say about as much: the smallest is preferred."""
-    fit, options = trial.fit, str(trial.dataset.reader)
-    key = (-round(trial.quality, 2), len(fit.records), trial.rank, -round(fit.labels, 1))
+    options = str(trial.dataset.reader)
+    key = (-round(trial.quality, 2), len(trial.records), trial.rank, -round(trial.labels, 1))
     return (*key, len(options), options)
 
 
@@ -95,15 +95,15 @@ def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) 
         catalog.reader(start)
     except PipelineError:
         return None
-    fit = fitting.fit(start, files)
-    if not fit.records:
+    trial = fitting.fit(start, files)._replace(why=why)
+    if not trial.records:
         # Keep offsets that never fit: they are reported if nothing else fits.
-        return Trial(start, fit, why) if fit.problem.startswith("offset_") else None
-    language_code = spoken or language.spoken(r.text for r in fit.records) or "en"
+        return trial if trial.problem.startswith("offset_") else None
+    language_code = spoken or language.spoken(r.text for r in trial.records) or "en"
     if language_code == start.language:
-        return Trial(start, fit, why)
+        return trial
     start = msgspec.structs.replace(start, language=language_code)
-    return Trial(start, fitting.fit(start, files), why)
+    return fitting.fit(start, files)._replace(why=why)
 
 
 def chosen(
@@ -118,7 +118,7 @@ def chosen(
     if not tried or tried[0].quality < _SOUND or tried[0].torn:
         nearest = max(
             tried,
-            key=lambda t: (t.amount > 0, t.misplaced, t.fit.score, t.amount),
+            key=lambda t: (t.amount > 0, t.misplaced, t.score, t.amount),
             default=None,
         )
         raise RawFileError(
@@ -151,14 +151,14 @@ def chosen(
 
 def same(one: Trial, other: Trial) -> bool:
     """Whether two trials read the same texts with annotations at the same places."""
-    ours, theirs = ({_key(r) for r in trial.fit.records} for trial in (one, other))
+    ours, theirs = ({_key(r) for r in trial.records} for trial in (one, other))
     return ours == theirs
 
 
 def _difference(one: Trial, other: Trial) -> float:
     """Return the share of the records of one trial that the other reads differently."""
-    theirs = {_key(record) for record in other.fit.records}
-    ours = [_key(record) for record in one.fit.records]
+    theirs = {_key(record) for record in other.records}
+    ours = [_key(record) for record in one.records]
     return sum(key not in theirs for key in ours) / len(ours)
 
 
@@ -179,10 +179,9 @@ def _second_tags(best: Trial, other: Trial) -> bool:
         return False
     if other.quality < best.quality - _NEAR or "IO" in {r.get("scheme") for r in readers}:
         return False
-    ours, theirs = (evidence.labels_in(t.fit.records)["entity"] for t in (best, other))
+    ours, theirs = (evidence.labels_in(t.records)["entity"] for t in (best, other))
     spans, others = (
-        {(r.origin, m.start, m.end) for r in t.fit.records for m in r.mentions}
-        for t in (best, other)
+        {(r.origin, m.start, m.end) for r in t.records for m in r.mentions} for t in (best, other)
     )
     return len({*ours} & {*theirs}) * 2 > len({*ours} | {*theirs}) and not others <= spans
 
@@ -192,7 +191,7 @@ def _close(best: Trial, second: Trial) -> bool:
     if second.quality < best.quality - 0.02:
         return False
     # A reading that makes many records of one row has not read as far into the file.
-    whole = len(second.fit.records) < fitting.ROWS
+    whole = len(second.records) < fitting.ROWS
     if whole and second.amount < _AS_MUCH * best.amount:
         return False
     if _difference(best, second) < _DIFFERENT:
@@ -200,7 +199,7 @@ def _close(best: Trial, second: Trial) -> bool:
     # A named format knows more about its files than their first rows show.
     if best.rank < second.rank and best.quality >= second.quality:
         return False
-    if abs(best.fit.labels - second.fit.labels) > 0.1:
+    if abs(best.labels - second.labels) > 0.1:
         return False
     # Several columns of tags are layers of one file; the last one holds the names.
     names = {best.dataset.reader["name"], second.dataset.reader["name"]}
@@ -221,19 +220,17 @@ def _deciding(one: Trial, other: Trial) -> str:
     return f"--option '{key}={in_toml(full[key])}'"
 
 
-def better(dataset: Dataset, files: Sequence[Path], fit: Fit | None = None) -> Dataset | None:
+def better(trial: Trial, files: Sequence[Path]) -> Dataset | None:
     """Return the dataset with the fewest changes to its reader that fit clearly better, if any."""
-    fit = fit or fitting.fit(dataset, files)
     # The other options must read as much annotation, unless the records now are doubtful.
-    declared, amount = dataset.reader, 0 if fit.doubt else evidence.weight(fit.records)
-    best, score = None, fit.score + _MARGIN
+    dataset, amount = trial.dataset, 0 if trial.doubt else trial.amount
+    declared, best, score = dataset.reader, None, trial.score + _MARGIN
     kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
         for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
-            other = _with(dataset, _pruned({**base, **known.reader, **kept}))
-            other_fit = fitting.fit(other, files)
-            if other_fit.score > score and evidence.weight(other_fit.records) >= _AS_MUCH * amount:
-                best, score = other, other_fit.score
+            other = fitting.fit(_with(dataset, _pruned({**base, **known.reader, **kept})), files)
+            if other.score > score and other.amount >= _AS_MUCH * amount:
+                best, score = other.dataset, other.score
     if best is None:
         return None
     for key in sorted({*best.reader, *declared}):

@@ -94,9 +94,7 @@ def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mappi
     rejects = (reject for group in survey.rejects.values() for reject in group)
     if not any(reject.detail.startswith("annotator ") for reject in rejects):
         return {}
-    form = {key: value for key, value in dataset.reader.items() if key != "name"}
-    name = dataset.reader["name"]
-    return options.agreement(name, files, language=dataset.language, **form)
+    return options.agreement(files=files, language=dataset.language, **dataset.reader)
 
 
 def _settled(
@@ -105,18 +103,18 @@ def _settled(
     """Try the named reader with the given options and others; return the trial that fits best."""
     where = ", ".join(map(str, files))
     tried = choosing.trials(start, start.reader, first, spoken)
-    as_named = Trial(start, fitting.fit(start, first), "--reader")
-    best = max((*tried[:1], as_named), key=lambda trial: trial.fit.score)
-    if other := choosing.better(best.dataset, first, best.fit):
+    as_named = fitting.fit(start, first)._replace(why="--reader")
+    best = max((*tried[:1], as_named), key=lambda trial: trial.score)
+    if other := choosing.better(best, first):
         wrong = sorted({*choosing.changed(best.dataset, other)} & {*start.reader})
         raise DeclarationError(
             f"likely mistake: {choosing.explained(best.dataset, other)}",
             where=where,
             todo=f"leave out --option {wrong[0]}=..., or correct it" if wrong else "add it",
         )
-    if not best.fit.records:
+    if not best.records:
         raise RawFileError(
-            f"the reader {start.reader['name']} finds no record in these files: {best.fit.problem}",
+            f"the reader {start.reader['name']} finds no record in these files: {best.problem}",
             where=where,
             todo=advice.way_out(first, best, named=True),
         )
@@ -217,7 +215,7 @@ def declared(
     tasks = survey.tasks(labels.no_relation)
     if not tasks:
         # If all other rows were rejected, only rows without annotations are left.
-        problem = best.fit.problem
+        problem = best.problem
         lost = f"no annotation could be read, the most frequent problem: {problem}"
         raise RawFileError(
             lost if problem else "the files hold no annotation",

@@ -61,9 +61,10 @@ _MOVES: Final[dict[str, Callable[[str, int, int], tuple[int, int]]]] = {
 _UNKNOWN: Final = "are the offsets 1-based, or counts of bytes or of UTF-16?"
 
 
-class Fit(NamedTuple):
-    """How the first records look under some options; shares are from 0 to 1."""
+class Trial(NamedTuple):
+    """A reading of the first records, and how it fits them; shares are from 0 to 1."""
 
+    dataset: Dataset
     records: list[Record]
     #: Rows that became sound records, mentions with a place, mentions that end where words do.
     read: float = 0
@@ -74,6 +75,12 @@ class Fit(NamedTuple):
     problem: str = ""
     #: Why the records cannot be what the files mean; None if nothing speaks against them.
     doubt: str | None = None
+    #: Where the reading comes from, in words.
+    why: str = ""
+    #: The tags bear no labels, see `tags.Style`.
+    bare: bool = False
+    #: Of two readings that say the same, the one of the lower rank is preferred.
+    rank: int = 0
 
     @property
     def score(self) -> float:
@@ -81,8 +88,40 @@ class Fit(NamedTuple):
         product = self.read * self.placed * self.edges * self.labels
         return product / 4 if self.doubt else product
 
+    @property
+    def quality(self) -> float:
+        """How sound the records are, from 0 to 1, whatever their number."""
+        return 0 if self.doubt or not self.amount else self.read * self.placed * self.edges
 
-def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
+    @property
+    def amount(self) -> int:
+        """How much of the annotation is read."""
+        return evidence.weight(self.records)
+
+    @property
+    def torn(self) -> str | None:
+        """Warn if many mentions do not begin and end where words do; None if most do.
+
+        Strings without offsets, and a file that could not be read to its end, say nothing of it.
+        """
+        given = sum(m.start is not None for r in self.records for m in r.mentions)
+        if self.edges >= _TORN or given < MANY or not self.read:
+            return None
+        whole = {
+            words: _places([_moved(r, move) for r in self.records], self.dataset.language)[1]
+            for words, move in _MOVES.items()
+        }
+        likely = max(whole, key=lambda words: whole[words])
+        guess = f"the offsets {likely}" if whole[likely] > max(_TORN, self.edges) else _UNKNOWN
+        return f"only {self.edges:.0%} of the mentions begin and end where words do: {guess}"
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether the offsets are the problem."""
+        return bool(self.torn) or self.problem.startswith("offset_")
+
+
+def fit(dataset: Dataset, files: Sequence[Path]) -> Trial:
     """Read the first rows of the files and judge them."""
     records: list[Record] = []
     reasons: Counter[str] = Counter()
@@ -90,7 +129,7 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
     first: dict[str, str] = {}
     lost = 0
     try:
-        for item in islice(catalog.reader(dataset)(files), rows):
+        for item in islice(catalog.reader(dataset)(files), ROWS):
             problem: tuple[str, str] | None
             if isinstance(item, Reject):
                 problem = item.reason, item.detail or repr(item.excerpt)
@@ -105,12 +144,13 @@ def fit(dataset: Dataset, files: Sequence[Path], rows: int = ROWS) -> Fit:
     except _FAILURES as failure:
         other = "the rows have another shape"
         words = failure.what if isinstance(failure, PipelineError) else other
-        return Fit(records, problem=words)
+        return Trial(dataset, records, problem=words)
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
-        return Fit(records, problem=next(iter(problems), "the files hold no record"))
+        return Trial(dataset, records, problem=next(iter(problems), "the files hold no record"))
     placed, edges = _places(records, dataset.language)
-    return Fit(
+    return Trial(
+        dataset,
         records,
         len(records) / (len(records) + lost),
         placed,
@@ -172,23 +212,6 @@ def _cuts(text: str, language: str) -> set[int]:
     return cuts
 
 
-def torn(fit: Fit, language: str) -> str | None:
-    """Warn if many mentions do not begin and end where words do; None if most do.
-
-    Strings without offsets, and a file that could not be read to its end, say nothing of offsets.
-    """
-    given = sum(m.start is not None for r in fit.records for m in r.mentions)
-    if fit.edges >= _TORN or given < MANY or not fit.read:
-        return None
-    whole = {
-        words: _places([_moved(r, move) for r in fit.records], language)[1]
-        for words, move in _MOVES.items()
-    }
-    likely = max(whole, key=lambda words: whole[words])
-    guess = f"the offsets {likely}" if whole[likely] > max(_TORN, fit.edges) else _UNKNOWN
-    return f"only {fit.edges:.0%} of the mentions begin and end where words do: {guess}"
-
-
 def _moved(record: Record, move: Callable[[str, int, int], tuple[int, int]]) -> Record:
     """Return the record with offsets changed by `move`, less the mentions that then do not fit."""
     places = (
@@ -236,37 +259,3 @@ def _labels(records: Sequence[Record], dataset: Dataset) -> float:
         n for raw, n in asked.items() if (raw in known if known else not _TAGLIKE.match(raw))
     )
     return plausible / total * (1 - len(asked) / total / 2)
-
-
-class Trial(NamedTuple):
-    """A reading of the first rows, and how it fits them."""
-
-    dataset: Dataset
-    fit: Fit
-    #: Where the reading comes from, in words.
-    why: str
-    #: The tags bear no labels, see `tags.Style`.
-    bare: bool = False
-    #: Of two readings that say the same, the one of the lower rank is preferred.
-    rank: int = 0
-
-    @property
-    def quality(self) -> float:
-        """How sound the records are, from 0 to 1, whatever their number."""
-        read, placed, edges = self.fit.read, self.fit.placed, self.fit.edges
-        return 0 if self.fit.doubt or not self.amount else read * placed * edges
-
-    @property
-    def torn(self) -> str | None:
-        """Say what is wrong with offsets that cut words; None if they do not."""
-        return torn(self.fit, self.dataset.language)
-
-    @property
-    def misplaced(self) -> bool:
-        """Whether the offsets are the problem."""
-        return bool(self.torn) or self.fit.problem.startswith("offset_")
-
-    @property
-    def amount(self) -> int:
-        """How much of the annotation is read."""
-        return evidence.weight(self.fit.records)

@@ -26,10 +26,10 @@ from pipeline.adding import inferred, language
 from pipeline.adding.survey import Survey
 from pipeline.catalog import Dataset, File, Split, raw_files, reader_options
 from pipeline.catalog.declaration import COUNTED
-from pipeline.errors import DeclarationError, RawFileError, explained
+from pipeline.errors import DeclarationError, RawFileError
 from pipeline.execution import atomic, ownership, shards
-from pipeline.readers._source import parsed
-from pipeline.records import TASKS
+from pipeline.readers._source import json_rows
+from pipeline.records import TASKS, Reject
 
 if TYPE_CHECKING:
     from pipeline.adding.inferred import Schema
@@ -136,17 +136,9 @@ def _splits(folder: Path) -> dict[str, Path]:
 def _schema(path: Path) -> Schema:
     """Read the three lines of schema.json: the types, the roles, and the roles of each type."""
     todo = "three JSON lines are wanted: a list of types, a list of roles, an object type -> roles"
-    try:
-        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
-        values = [parsed(line) for line in lines if line.strip()]
-    except OSError as problem:
-        raise explained(problem, path) or RawFileError(
-            f"cannot read: {problem.strerror}", where=path, todo=todo
-        ) from None
-    except ValueError as problem:
-        raise RawFileError(f"not JSON lines: {problem}", where=path, todo=todo) from None
-    if len(values) == 1 and isinstance(values[0], list) and len(values[0]) == 3:
-        values = values[0]  # the same as one array
+    values = [value for _, value in json_rows(path)]  # of three lines, or of one array
+    if broken := next((value.detail for value in values if isinstance(value, Reject)), None):
+        raise RawFileError(f"not JSON lines: {broken}", where=path, todo=todo)
     sound = len(values) == 3 and _strings(values[0]) and _strings(values[1])
     if not sound or not isinstance(values[2], dict) or not all(map(_strings, values[2].values())):
         raise RawFileError("this is no schema of the unified format", where=path, todo=todo)

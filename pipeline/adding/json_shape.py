@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import permutations
 from typing import Any, Final, NamedTuple
 
 from pipeline.adding.field_names import APPROVED, FIELDS
@@ -357,18 +358,14 @@ def _ends(
     listing: Items, fields: _Fields, string: str | None
 ) -> tuple[str | None, str | None, float]:
     """Return the fields of start and end, and their score: fit to the texts, and known names."""
-    best: tuple[float, int, str, str] | None = None
-    for start in fields.numbers:
-        for end in fields.numbers:
-            if start == end:
-                continue
-            fit = _fitting(listing, start, end, string)
-            names = [_rank("start", start), _rank("end", end)]
-            known = sum(rank is not None for rank in names)
-            if fit > 0.5 and (best is None or (-fit - known, 0, start, end) < best):
-                best = (-fit - known, 0, start, end)
-    if best:
-        return best[2], best[3], -best[0]
+    scores = {}
+    for start, end in permutations(fields.numbers, 2):
+        if (fit := _fitting(listing, start, end, string)) > 0.5:
+            names = (_rank("start", start), _rank("end", end))
+            scores[start, end] = fit + sum(rank is not None for rank in names)
+    if scores:
+        start, end = min(scores, key=lambda ends: (-scores[ends], ends))
+        return start, end, scores[start, end]
     starts = [s for s in fields.numbers if _rank("start", s) is not None or "start" in s]
     if string is not None and starts:
         return starts[0], None, 1.0

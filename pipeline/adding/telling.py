@@ -26,15 +26,15 @@ def decision(draft: Draft) -> Iterator[str]:
     best, second = draft.choice
     dataset = draft.dataset
     yield f"read by {choosing.summary(best)}"
-    if second is not None and second.amount and (second.fit.doubt or second.quality >= 0.01):
+    if second is not None and second.amount and (second.doubt or second.quality >= 0.01):
         yield f"  runner-up: {choosing.summary(second)}: {_why_not(second, best)}"[:300]
     yield f"language: {dataset.language}; tasks: {', '.join(dataset.tasks)}"
 
 
 def _why_not(second: Trial, best: Trial) -> str:
     """Say why a reading was not chosen."""
-    if second.fit.doubt:
-        return second.fit.doubt
+    if second.doubt:
+        return second.doubt
     if second.quality < best.quality:
         return f"it fits {second.quality:.0%} of the first rows, not {best.quality:.0%}"
     return f"it reads {second.amount / best.amount:.0%} as much"
@@ -42,7 +42,7 @@ def _why_not(second: Trial, best: Trial) -> str:
 
 def shown(draft: Draft) -> Iterator[Record]:
     """Yield the first annotated records."""
-    records = (r for r in draft.choice.best.fit.records if r.mentions or r.events)
+    records = (r for r in draft.choice.best.records if r.mentions or r.events)
     yield from map(_placed, islice(records, _SHOWN))
 
 
@@ -116,11 +116,11 @@ def unread(counts: Counter[str] | None) -> str | None:
 
 def warnings(draft: Draft) -> Iterator[str]:
     """Yield what a human should check first."""
-    best, survey, dataset = draft.choice.best.fit, draft.survey, draft.dataset
+    best, survey, dataset = draft.choice.best, draft.survey, draft.dataset
     crowded = evidence.crowded(survey.labels["entity"])
     for warning in (
         best.doubt,
-        fitting.torn(best, dataset.language),
+        best.torn,
         None if "entity labels for" in (best.doubt or "") else crowded,
         fitting.control_characters(
             name for kind in survey.labels for name in dataset.names(kind).values()

@@ -27,7 +27,7 @@ def drafted(tmp_path, content, name="train.txt", given=None, **more):
 
 def read(draft):
     """(text, [(mention, label), ...]) of all records in the first rows."""
-    records = draft.choice.best.fit.records
+    records = draft.choice.best.records
     return [(r.text, [(m.text, m.label) for m in r.mentions]) for r in records]
 
 
@@ -38,7 +38,7 @@ def labels(draft, kind="entity"):
 def relations(draft):
     return [
         (r.label, record.mentions[r.head].text, record.mentions[r.tail].text)
-        for record in draft.choice.best.fit.records
+        for record in draft.choice.best.records
         for r in record.relations
     ]
 

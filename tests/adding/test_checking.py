@@ -241,7 +241,7 @@ def test_no_mistake_is_seen_where_there_is_none(name):
     folder, manifest = raw_files.edition(dataset, SAMPLE)
     for split in manifest.splits.values():
         files = [folder / file.path for file in split.files]
-        assert choosing.better(dataset, files, fitting.fit(dataset, files)) is None
+        assert choosing.better(fitting.fit(dataset, files), files) is None
 
 
 @pytest.mark.usefixtures("in_project")

@@ -361,7 +361,7 @@ def test_a_kind_that_is_read(kind, tmp_path):
 
     assert {key: draft.dataset.reader.get(key) for key in options} == options
     assert draft.survey.counts["train"] == counts
-    first = draft.choice.best.fit.records[0]
+    first = draft.choice.best.records[0]
     assert "Ida Moor" in {mention.text for mention in first.mentions}
     assert draft.dataset.language == "en"
     assert draft.dataset.one_annotation_per_row == (counts == BY_MENTION)

@@ -42,7 +42,7 @@ def outcome(dataset, files):
         best = choosing.chosen(choosing.trials(start, {}, files, None), files).best
     except RawFileError:
         return "asked"
-    same = [*map(places, declared)] == [*map(places, best.fit.records)]
+    same = [*map(places, declared)] == [*map(places, best.records)]
     return "right" if same and best.dataset.language == dataset.language else "wrong"
 
 
