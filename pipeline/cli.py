@@ -1,7 +1,5 @@
 """The command line `iepile`. Its subcommands are in `pipeline/commands`."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

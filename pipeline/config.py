@@ -5,8 +5,6 @@ parameter is a dictionary, a key that params.yaml does not name keeps its defaul
 is an error too: TOML refuses it, but YAML would silently take the last.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib

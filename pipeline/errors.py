@@ -1,7 +1,5 @@
 """The errors that a user can meet. Each says what is wrong, where, and what to do about it."""
 
-from __future__ import annotations
-
 import errno
 from typing import Final
 

@@ -3,8 +3,6 @@
 A (record, label) pair has the priority `mix64(xxh3_64(record id) ^ mix64(xxh3_64(label) + seed))`.
 """
 
-from __future__ import annotations
-
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from itertools import accumulate

@@ -5,8 +5,6 @@ maps the labels and checks every record with `violation`; `tables` has the schem
 are stored. Offsets always count Unicode code points of `text`, half-open.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 

@@ -3,8 +3,6 @@
 `normalize` writes tables of `RECORDS`; `instruct` turns those into tables of `INSTRUCTIONS`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Final

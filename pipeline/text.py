@@ -1,7 +1,5 @@
 """Characters and words: what a letter is, what a word is, and when two texts are the same."""
 
-from __future__ import annotations
-
 import importlib.abc
 import re
 import sys

@@ -1,21 +1,17 @@
 """Explain why no reader fits some files, and what the user can do about it."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline import readers
 from pipeline.adding import json_lists
 from pipeline.adding.candidates import first_json
 from pipeline.adding.excerpts import head_of
 from pipeline.adding.field_names import FIELDS
-
-if TYPE_CHECKING:
-    from pipeline.adding.fitting import Trial
+from pipeline.adding.fitting import Trial
 
 _SHOWN: Final = 72
 _OPTIONS: Final = (

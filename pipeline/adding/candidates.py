@@ -4,8 +4,6 @@ They come from what the first rows look like, from the layouts that the catalog 
 the named formats.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from itertools import islice

@@ -5,12 +5,10 @@ cannot be read, broken offsets, counts, labels that are unknown or never seen, a
 in the reader's options.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
@@ -18,9 +16,7 @@ from pipeline.adding.survey import Survey
 from pipeline.catalog import Dataset, Manifest, Split, raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
-
-if TYPE_CHECKING:
-    from pipeline.records import Reject
+from pipeline.records import Reject
 
 _SHOWN: Final = 12
 

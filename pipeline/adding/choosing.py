@@ -5,11 +5,9 @@ look like. Each is tried on the first rows and judged by the records that it yie
 but fit equally well, or none fits, the user is asked the one question that decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -17,11 +15,9 @@ from pipeline import catalog, readers
 from pipeline.adding import advice, evidence, fitting, language
 from pipeline.adding.candidates import candidates, defaults
 from pipeline.adding.fitting import Trial
+from pipeline.catalog import Dataset
 from pipeline.errors import PipelineError, RawFileError
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.records import Record
+from pipeline.records import Record
 
 #: A reading that scores less does not fit.
 _SOUND: Final = 0.35

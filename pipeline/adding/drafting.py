@@ -4,8 +4,6 @@ The reader and its options are chosen on the first rows. Then the files are read
 or, if they are large, far enough to show what they hold. Nothing is written here.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import Counter

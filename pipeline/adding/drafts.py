@@ -5,8 +5,6 @@ raw/full/<id>/                the files
 raw/sample/<id>/              a stub of the sample edition: the first records of every split
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Mapping, Sequence

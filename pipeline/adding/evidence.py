@@ -4,15 +4,12 @@ Texts are text, labels are few and recur, and mentions are words of their text. 
 breaks one of these rules does not fit, however many rows it accepts. `doubt` says which.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from pipeline.records import Record
+from pipeline.records import Record
 
 #: Fewer labels or mentions than this say nothing about a file.
 MANY: Final = 12

@@ -1,7 +1,5 @@
 """Copy the first rows of files to smaller files, so that files of any size are judged quickly."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Sequence
 from itertools import islice

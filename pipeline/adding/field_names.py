@@ -1,7 +1,5 @@
 """What fields and columns are called, from `field_names.toml`."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any, Final

@@ -4,8 +4,6 @@ A reading is good if rows become records, mentions occur in their text and end w
 labels are few and known.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter
@@ -13,18 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline import catalog
 from pipeline.adding import evidence
 from pipeline.adding.evidence import MANY
 from pipeline.adding.language import AFFIXED
+from pipeline.catalog import Dataset
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
 from pipeline.text import drawn, like, word_splitter
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 ROWS: Final = 200
 #: In every sound dataset so far, at least this share of mentions ends where words do.

@@ -9,20 +9,19 @@ labels that occur but are not listed are added at the end, and what is only list
 declared is left out. All three are counted.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import tomlkit
 
 from pipeline import catalog
 from pipeline.adding import inferred, language
+from pipeline.adding.inferred import Schema
 from pipeline.adding.survey import Survey
 from pipeline.catalog import Dataset, File, Split, raw_files, reader_options
 from pipeline.catalog.declaration import COUNTED
@@ -30,9 +29,6 @@ from pipeline.errors import DeclarationError, RawFileError
 from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import json_rows
 from pipeline.records import TASKS, Reject
-
-if TYPE_CHECKING:
-    from pipeline.adding.inferred import Schema
 
 #: The names that the files of a split may have.
 _FILES: Final = {

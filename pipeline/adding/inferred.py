@@ -1,17 +1,13 @@
 """Infer the tasks, labels and signatures of an imported dataset from its annotations."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.adding.survey import Survey
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import TASKS
-
-if TYPE_CHECKING:
-    from pipeline.adding.survey import Survey
 
 Schema = tuple[list[str], list[str], dict[str, list[str]]]
 Signature = tuple[str, str, str]

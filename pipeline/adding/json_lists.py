@@ -1,7 +1,5 @@
 """Find lists and fields in rows of JSON, at any depth, for `json_shape` to judge."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 

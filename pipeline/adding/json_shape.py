@@ -6,8 +6,6 @@ two strings of the text. It holds events if they have a trigger or a list of rol
 only between fields with the same kind of contents. The results are options of `json_rows`.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence

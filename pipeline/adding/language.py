@@ -3,8 +3,6 @@
 Only the texts count: keys, tags and labels are often English whatever the language of the text.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import Counter

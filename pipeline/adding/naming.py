@@ -1,23 +1,19 @@
 """Find readable names for raw labels, and make the tables of [labels]."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from pipeline import catalog
+from pipeline.adding.survey import Survey
 from pipeline.errors import RawFileError
 from pipeline.readers._source import decode
-
-if TYPE_CHECKING:
-    from pipeline.adding.survey import Survey
 
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_-]+")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")

@@ -1,7 +1,5 @@
 """The files that a user brings: the split of each, and whether it can be read."""
 
-from __future__ import annotations
-
 import codecs
 import re
 import tarfile

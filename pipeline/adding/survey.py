@@ -1,7 +1,5 @@
 """Collect in one pass over the files of a dataset all that its declaration needs."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final

@@ -1,25 +1,20 @@
 """Infer how to read files of rows and columns: separator, columns, header, comments, tags."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice, pairwise, permutations
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from pipeline.adding import tags
 from pipeline.adding.field_names import FIELDS
+from pipeline.adding.tags import Style
 from pipeline.readers._cells import WHOLE, column_names
 from pipeline.readers._source import lines
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from pipeline.adding.tags import Style
-
-    Options = dict[str, Any]
+Options = dict[str, Any]
 
 _LINES: Final = 2000
 _ROWS: Final = 200

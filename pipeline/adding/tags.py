@@ -1,7 +1,5 @@
 """Infer the scheme and the spelling of a column of tags."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -1,19 +1,15 @@
 """Describe a draft for `iepile new`, on one screen."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.adding import choosing, evidence, fitting, naming
+from pipeline.adding.drafting import Draft
+from pipeline.adding.fitting import Trial
 from pipeline.records import Record, locate
-
-if TYPE_CHECKING:
-    from pipeline.adding.drafting import Draft
-    from pipeline.adding.fitting import Trial
 
 _SHOWN: Final = 3
 _LABELS: Final = 12

@@ -4,8 +4,6 @@ A TOML says everything about a dataset that is not code: where it comes from, ho
 read, what its labels are called, and how many records and annotations each split holds.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """What a declaration says: a dataset, its labels, and its raw files, as typed values."""
 
-from __future__ import annotations
-
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 

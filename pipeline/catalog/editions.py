@@ -3,8 +3,6 @@
 Which raw folders there are decides which datasets run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO

@@ -6,8 +6,6 @@ relations, events and their slots point at mentions of their record; every label
 no reject but a fault, of the program or of whoever changed a shard: it is an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

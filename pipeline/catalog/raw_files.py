@@ -4,8 +4,6 @@ A raw folder may hold a `manifest.toml` that takes the place of the files declar
 (the sample edition does, and says that its texts are invented).
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The reader that a declaration names, with its options checked before a file is opened."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial

@@ -4,8 +4,6 @@
 order of all inventories, so that labels of both are matched by their places.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, get_args

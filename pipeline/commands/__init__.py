@@ -5,17 +5,14 @@ Every other module here runs one of them, or a few: `run(arguments)` returns the
 output folder.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pipeline.commands.layout import Workspace
+from pipeline.commands.layout import Workspace
 
 #: For modules that need argparse in annotations alone.
 Arguments = argparse.Namespace

@@ -1,7 +1,5 @@
 """`iepile audit`: what became of every record, from the last report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

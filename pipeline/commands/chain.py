@@ -4,8 +4,6 @@
 stale, runs the stage over that, and stamps the result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final

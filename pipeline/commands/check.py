@@ -1,7 +1,5 @@
 """`iepile check`: whether raw files and declarations agree, and what is likely wrong if not."""
 
-from __future__ import annotations
-
 from pipeline.adding import checking, telling
 from pipeline.catalog import editions, raw_files
 from pipeline.commands import Arguments, workspace

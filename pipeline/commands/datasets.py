@@ -1,7 +1,5 @@
 """`iepile datasets`: the catalog."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`iepile doctor`: say what is missing to make the corpus, and how to get it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pipeline.commands import Arguments

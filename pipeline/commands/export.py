@@ -1,7 +1,5 @@
 """`iepile export`: the corpus in the format of a trainer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

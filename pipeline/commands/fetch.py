@@ -1,7 +1,5 @@
 """`iepile fetch`: the raw files of datasets, from their authors or from a mirror."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

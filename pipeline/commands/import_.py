@@ -1,7 +1,5 @@
 """`iepile import`: make a dataset of files in a format of the field."""
 
-from __future__ import annotations
-
 import msgspec
 
 from pipeline import config

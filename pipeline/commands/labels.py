@@ -1,7 +1,5 @@
 """`iepile labels`: names of labels that mean the same, and one name that means two things."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pipeline.commands import Arguments, reading

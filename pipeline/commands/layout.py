@@ -1,7 +1,5 @@
 """A run: its folders, its settings and its workers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +66,7 @@ class Workspace(NamedTuple):
         folders = [raw_files.edition(d, self.raw, self.manifests)[0] for d in datasets]
         return sum(map(raw_files.size, folders))
 
-    def reread(self) -> Workspace:
+    def reread(self) -> "Workspace":
         """Return the same with the settings read again from their file."""
         if self.params is None:
             return self

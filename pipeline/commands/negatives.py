@@ -1,7 +1,5 @@
 """`iepile negatives`: build or import the dictionary of hard negatives, or compare two."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pipeline.commands import Arguments, say, stages, workspace

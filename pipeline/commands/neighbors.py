@@ -1,7 +1,5 @@
 """`iepile neighbors`: the labels near a label, and why they are near."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pipeline import catalog

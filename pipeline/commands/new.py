@@ -1,7 +1,5 @@
 """`iepile new`: declare a dataset from its files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.console import Console

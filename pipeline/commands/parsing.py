@@ -1,7 +1,5 @@
 """The command line that `commands.toml` declares, for argparse. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tomllib

@@ -1,7 +1,5 @@
 """`iepile predict`: the answers of a model behind an endpoint."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import shlex

@@ -1,7 +1,5 @@
 """`iepile push`: upload the corpus to the Hugging Face Hub."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from huggingface_hub import HfApi, get_token, metadata_load

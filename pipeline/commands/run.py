@@ -1,7 +1,5 @@
 """`iepile run`: run all stages without DVC, on any folder of raw files."""
 
-from __future__ import annotations
-
 from pipeline import catalog
 from pipeline.commands import Arguments, chain, writing
 from pipeline.terminal import listing

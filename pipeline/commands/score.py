@@ -1,7 +1,5 @@
 """`iepile score`: how good the answers of a model are."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from pipeline.commands import Arguments, say

@@ -1,7 +1,5 @@
 """`iepile settings`: print all parameters, defaults included."""
 
-from __future__ import annotations
-
 import msgspec
 
 from pipeline import config

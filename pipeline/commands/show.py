@@ -1,7 +1,5 @@
 """`iepile show`: records in the terminal, those that were dropped and what was rejected too."""
 
-from __future__ import annotations
-
 from rich.console import Console
 
 from pipeline import catalog

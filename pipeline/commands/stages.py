@@ -1,7 +1,5 @@
 """`iepile normalize`, `clean`, ... `report`: run one stage, as `dvc.yaml` does."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`iepile use`: choose which raw files params.yaml runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pipeline import config

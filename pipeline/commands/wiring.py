@@ -3,8 +3,6 @@
 `dvc.yaml` tells DVC the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple

@@ -4,8 +4,6 @@ The sizes of raw files are compared with what is declared. Comparing hashes take
 to `iepile check`. Nothing heavy is imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Only the standard library is imported here; packages are looked for without importing them.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import tomllib

@@ -3,8 +3,6 @@
 Only the standard library is imported here, so that this works where packages are missing.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

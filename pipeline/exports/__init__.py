@@ -4,25 +4,21 @@ This module reads their input: kept records and published rows as a stream of sm
 order of datasets, splits and rows. Memory holds one table at a time. `writing` writes the exports.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalog import Dataset
 from pipeline.config import Instruct
 from pipeline.dedupe.tags import kept, record_shards, tagged
 from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
 from pipeline.text import like
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 #: The count of records whose datasets have no task that the format holds.
 OTHER_TASKS: Final = "lost: records of other tasks"

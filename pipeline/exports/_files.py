@@ -1,7 +1,5 @@
 """Files of rows in shards `<name>-NNNNN`, name "duie2/train": JSON lines, JSON arrays, Parquet."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice

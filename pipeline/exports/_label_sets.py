@@ -5,24 +5,20 @@ labels in a record decide how many sets, and which, are asked of it. Dev and tes
 for the whole inventory, that of their split where splits differ.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from pipeline import tasks
+from pipeline.catalog import Dataset
 from pipeline.exports import Source, records, tables
 from pipeline.instruct import confusable, counting
 from pipeline.instruct.asking import Asking
 from pipeline.negatives import interchange
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 #: Kind of prompt -> the tasks that it serves. Typed relations are asked as relations, triggers
 #: alone as events without roles.

@@ -9,19 +9,15 @@ drawn: it is lost, with the relations and arguments that need it.
               is a note; records.tsv says which record a file is
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.catalog import Dataset
 from pipeline.exports import Source, comments, records
 from pipeline.exports.tokens import UNTYPED
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 
 class _Drawn:

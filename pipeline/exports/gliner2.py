@@ -15,16 +15,12 @@ strings up in the text. A string that is not in the text, such as the joined par
 discontinuous mention, is left out and counted; so is a relation with such an end.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.catalog import Dataset
 from pipeline.exports._label_sets import LabelSets, parts
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 
 def row(

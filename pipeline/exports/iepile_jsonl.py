@@ -16,21 +16,17 @@ by line. `iepile import iepile-jsonl` reads such a folder. From instructions com
 source, instruction and output, and with an id, which IEPile does not have.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from pipeline import tasks
+from pipeline.catalog import Dataset
 from pipeline.exports import Source, records
 from pipeline.tasks._events import NOTHING
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 
 def export(source: Source, out: Path, counts: Counter[str]) -> None:

@@ -8,20 +8,16 @@ a record pooled. For this the harness imports this package. Rows are in data/; t
 by absolute paths, so export again after moving the folder. Train rows make no task.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
 
 from pipeline.execution import shards
+from pipeline.exports import Source
 from pipeline.tasks.measures import MEASURES
-
-if TYPE_CHECKING:
-    from pipeline.exports import Source
 
 _FUNCTIONS: Final = '''\
 """What the tasks call; see pipeline/scoring/harness.py."""

@@ -12,25 +12,19 @@ The formats are functions (record, dataset, labels to ask) -> (rows, counts of w
 lost): `bio`, `bio_strings`, `gliner`, `spert`, `mlm_wwm`.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
 
-from pipeline.exports._label_sets import parts
+from pipeline.catalog import Dataset
+from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.text import word_splitter
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pipeline.catalog import Dataset
-    from pipeline.exports._label_sets import LabelSets
-
-    Made = tuple[list[dict[str, Any]], dict[str, int]]
+Made = tuple[list[dict[str, Any]], dict[str, int]]
 
 #: The type of ends of relations that have none.
 UNTYPED: Final = "entity"

@@ -18,16 +18,12 @@ the text, the whole prompt is left out and its answers counted, because the othe
 would teach that there are no more.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pipeline.catalog import Dataset
+from pipeline.exports._label_sets import LabelSets
 from pipeline.text import like
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.exports._label_sets import LabelSets
 
 _OF: Final = {"zh": "{owner}的{slot}", "en": "{slot} of {owner}"}
 _TRIGGER: Final = {"zh": "{label}触发词", "en": "{label} trigger"}

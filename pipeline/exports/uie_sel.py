@@ -16,18 +16,14 @@ for every set. Relations are asked with all entity labels, events with their rol
 *.schema has three lines: the spot labels, the association labels, and the associations by spot.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
+from pipeline.catalog import Dataset
 from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.exports.tokens import UNTYPED, aligned
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 START, END, TEXT, SPAN = (f"<extra_id_{n}>" for n in (0, 1, 2, 5))
 #: Tasks whose labels the schema files name, by the kind of label.

@@ -13,8 +13,6 @@ Rows without an `id` get the record's id and their number; all rows get `record_
 what was written and, under keys that begin with "lost", what the format could not hold.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -22,18 +20,16 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
+from pipeline.catalog import Dataset
 from pipeline.execution import shards
 from pipeline.exports import Source, instructions, records
 from pipeline.exports._files import ROWS_PER_SHARD, sharded
 from pipeline.exports._label_sets import records_and_labels
 from pipeline.tasks import json_schema
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 #: The names that a template may use besides the columns of a row.
 _COMPUTED: Final[dict[str, Callable[[Mapping[str, Any]], Any]]] = {

@@ -4,13 +4,11 @@ What is unfinished lies in `raw/full/.fetch/<id>/`, where the next call resumes 
 nothing verifies (see `File.verified_by`) is left as `<name>.unverified`, to be looked at.
 """
 
-from __future__ import annotations
-
 import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import tomlkit
@@ -19,11 +17,9 @@ from pipeline import config
 from pipeline.catalog import Dataset, File, Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
+from pipeline.fetching.http import Network
 from pipeline.fetching.obtaining import Errand, obtain, short_name
 from pipeline.fetching.sources import instruction, sources_of
-
-if TYPE_CHECKING:
-    from pipeline.fetching.http import Network
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
 

@@ -4,8 +4,6 @@ Only plain files are written, and only below the target. A name that leads outsi
 device among what is wanted, and an archive that unpacks to more than it may are errors.
 """
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma

@@ -1,7 +1,5 @@
 """Whether the addresses of a dataset still answer, asked without downloading anything."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@
 where it stopped, in this run or the next.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import time

@@ -3,8 +3,6 @@
 What is not finished lies in the work folder, where the next call resumes it.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial

@@ -4,8 +4,6 @@ The timeout of a socket begins anew with every byte, so that a byte a second wou
 for years, and a header as well. Here an answer must bring some bytes in every such time.
 """
 
-from __future__ import annotations
-
 import io
 import time
 from http.client import HTTPResponse

@@ -1,7 +1,5 @@
 """Where the files of a dataset can be had: its URLs, a mirror, or what a person must do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit

@@ -1,7 +1,5 @@
 """The sets of IEPile as its authors publish them, in the format that `iepile import` reads."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -7,24 +7,19 @@ model ends the run. Every answer is written as one line as soon as it arrives, s
 run can resume.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import openai
 import orjson
 
 from pipeline.errors import RawFileError
-
-if TYPE_CHECKING:
-    from pipeline.predicting.questions import Question
-
+from pipeline.predicting.questions import Question
 
 #: Seconds that a server may take to say that it is there.
 _GREETING: Final = 10.0

@@ -4,8 +4,6 @@ The examples of a row are train rows of its config and dataset, chosen by hash, 
 record. A dataset without train rows, such as a held-out one, has no examples.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest

@@ -13,8 +13,6 @@ A reader that passes over parts of its files has `unread_fields` with the parame
 Counter of what it did not read, in the words of the files (a field, a column, a kind of line).
 """
 
-from __future__ import annotations
-
 import tomllib
 from functools import cache
 from pathlib import Path

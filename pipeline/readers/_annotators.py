@@ -4,8 +4,6 @@ Texts tell what belongs together. `annotators` is "first" (who comes first for a
 the name of one, or "all": then the name stands behind the origin, for `agreement`.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

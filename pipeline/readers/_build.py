@@ -1,7 +1,5 @@
 """The record of a row of JSON, by the options that say where things stand in it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -39,7 +37,7 @@ def built(origin: str, form: Form, lost: list[Reject], row: Item) -> Record | Re
     return record
 
 
-def _fits(builder: _Builder) -> bool:
+def _fits(builder: "_Builder") -> bool:
     """Whether all mentions of a row stand in its text, and begin and end where words do."""
     try:
         builder.record()

@@ -3,8 +3,6 @@
 With the names of the columns as fields, such rows are objects of JSON.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator, Sequence

@@ -4,16 +4,12 @@ Such a mark opens or closes a span of any kind, or the head or the tail of the r
 <e1>Ada</e1> left <e2>Oslo</e2>.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.readers._paths import Item, RowError
-
-if TYPE_CHECKING:
-    from pipeline.readers._rows import Options
+from pipeline.readers._rows import Options
 
 
 def unmarked(

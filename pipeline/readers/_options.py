@@ -1,7 +1,5 @@
 """What the readers take and give, and what their options have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -13,8 +13,6 @@ A path to a list may end in an object of lists of one length, as Hugging Face wr
 objects, or in one object in the place of a list of one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 

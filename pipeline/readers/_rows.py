@@ -1,7 +1,5 @@
 """The options of `json_rows`: where things stand in a row of JSON, and what follows them there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace

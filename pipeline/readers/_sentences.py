@@ -4,8 +4,6 @@ Rules over punctuation, so that the sentences of a document never depend on a mo
 inside an annotation is none: what is annotated is kept whole.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence

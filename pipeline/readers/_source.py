@@ -1,7 +1,5 @@
 """What readers share: lines and JSON with their origins, and tokens joined into text."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

@@ -1,7 +1,5 @@
 """Rows of files in Parquet and Arrow, with the names of classes in the place of their numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final

@@ -7,8 +7,6 @@ or L ends, S, U or W stands alone, and what continues nothing opens. Brackets ar
 CoNLL-2012, "(PER*", "*" and "*)", and may be nested: "(ORG(GPE)".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Final, Literal

@@ -1,19 +1,15 @@
 """The text of a row of JSON, and what its offsets mean in it."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.readers._paths import Item, RowError
+from pipeline.readers._rows import Form
 from pipeline.readers._source import items, join_tokens, whole
 from pipeline.records import Mention
 from pipeline.text import TREEBANK
-
-if TYPE_CHECKING:
-    from pipeline.readers._rows import Form
 
 _SPELLED_LINE_END: Final = "\\r\\n"
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")

@@ -22,8 +22,6 @@ stay in one. Event labels are "Life:Die". `mention` chooses heads or whole exten
 values and times, which have no head, are mentions without a label where an event refers to them.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from bisect import bisect_right

@@ -9,8 +9,6 @@ stands where its row says. The drug is the head, the effect the tail. `relation`
 since the rows do not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

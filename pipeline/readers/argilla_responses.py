@@ -14,8 +14,6 @@ A file holds such records as JSON lines, an array, an object of lists, or an obj
 is reported as not gold; suggestions never are.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -11,8 +11,6 @@
 Offsets count characters of the document, half-open. An argument may be an event: then its trigger.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -17,8 +17,6 @@ characters: they are read so, and what does not stand there is rejected. A relat
 goes from the first to the second; one of more is rejected. `type` is the infon that is the label.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError

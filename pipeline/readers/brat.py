@@ -19,8 +19,6 @@ to an event points to its trigger. Attributes and modifications (A, M), ids of c
 (#) and equivalences (*) are passed over: no task asks for them.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -12,8 +12,6 @@ their label, `relation_type` and `relation_feature` the same of relations: what 
 dependent. Types may be given by their last word. Offsets count UTF-16 units.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any

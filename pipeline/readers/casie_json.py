@@ -15,8 +15,6 @@ same few characters: the shift that most mentions agree on is undone. A mention 
 the end of the content is what is left of it. Offsets that still fit no string are dropped.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final

@@ -15,8 +15,6 @@ the first row of its file has is broken, as one of fewer cells than needed is, u
 `ragged`. The formats of columns in `formats.toml` are options of this reader that have a name.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

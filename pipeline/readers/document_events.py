@@ -19,8 +19,6 @@ because nearly all arguments stand in the sentence of their trigger. Those that 
 counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any

@@ -12,8 +12,6 @@ absent; `clusters` are not read. A sentence with a position outside of it is rej
 second one above would be), because an annotation left out teaches a false negative.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it

@@ -14,8 +14,6 @@ the event type and the slot, and is no part of its name: "evt004arg02target" is 
 `ent_spans` repeats the links. One window may stand on several lines, one for each of its events.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

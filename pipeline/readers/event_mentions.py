@@ -11,8 +11,6 @@ Spans are half-open. A role means something else in each event type (the `sub-or
 that of 担保 guarantees), so its raw label names both: "收购/sub-org".
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from pipeline.readers._options import Rows

@@ -8,8 +8,6 @@ before: the underscores show which of several places is meant. A name that stand
 twice has no offsets. The closing `###END###` is cut.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from pipeline.readers._options import Rows

@@ -7,8 +7,6 @@ two characters `\n` are a line break. An opening with a single brace counts as w
 slip where two braces close it; any other brace is text.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

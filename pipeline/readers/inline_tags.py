@@ -6,8 +6,6 @@ The last colon of a piece parts token and tag, since tokens may hold colons. Wha
 the intent of the query; it is no part of the text. Pieces stand one blank apart.
 """
 
-from __future__ import annotations
-
 from pipeline.readers import _tags
 from pipeline.readers._options import Rows
 from pipeline.readers._source import EXCERPT

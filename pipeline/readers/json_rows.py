@@ -22,8 +22,6 @@ entity, or its place in the list where entities have no `id`. The formats in `fo
 options of this reader that have a name.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial

@@ -13,8 +13,6 @@ others are reported as not gold. Predictions are never read. `text` names the fi
 relation of direction "left" goes from the second to the first, one of "bi" both ways.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -10,8 +10,6 @@ The outer quotation marks are cut, inner ones stay. Where the tags are words of 
 with one of its blanks; where they are glued to the text, nothing is put in their place.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from pipeline.readers._marks import directed, unpaired

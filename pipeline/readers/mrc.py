@@ -9,8 +9,6 @@ Positions count the words of the context, ends are inclusive. Rows of one text c
 declare `one_annotation_per_row = true`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

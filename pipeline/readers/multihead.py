@@ -11,8 +11,6 @@ number of its other end. A relation goes from the entity that ends in its row to
 ends in the other; a row with ['N'] has none. Tags are decoded as those of `columns` are.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import orjson

@@ -12,8 +12,6 @@ folder, all files in it that end in `.name` are read, in the order of their path
 only for documents that were annotated with names.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

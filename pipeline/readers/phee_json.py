@@ -22,8 +22,6 @@ filler, in any order; those that do not touch make a discontinuous mention. A
 role is the path to it: "Treatment.Drug", "Treatment.Combination.Trigger".
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it

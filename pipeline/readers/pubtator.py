@@ -17,8 +17,6 @@ over, for it often is about several of each side, and may name a concept that on
 composite mention has. With `relations` it is read as one between the first mentions of both.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path

@@ -9,8 +9,6 @@ others hold sentences. A row of relations may hold several numbers between blank
 is in words; a name that is one word of it, once, has its span there.
 """
 
-from __future__ import annotations
-
 from pipeline.errors import RawFileError
 from pipeline.readers._options import Files, Found
 from pipeline.readers._options import Joined as Options

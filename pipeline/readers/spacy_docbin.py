@@ -6,8 +6,6 @@ The text is spaCy's, with its blanks, and offsets are exact. `spans` names a gro
 read in the place of the entities, as span categorizers have them.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator
 from importlib import import_module

@@ -7,8 +7,6 @@ a span: label, start and end, or start, end and label. Offsets count characters,
 `inclusive_end`. A line without spans is a text without entities.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from pipeline.readers._options import Rows, Table

@@ -7,8 +7,6 @@ The files of a split come in pairs: first the texts, then the tags. A sentence o
 than tokens is rejected.
 """
 
-from __future__ import annotations
-
 from itertools import zip_longest
 
 from pipeline.errors import RawFileError

@@ -15,8 +15,6 @@ spans, the first one if it is not named, and `feature` is the feature of it that
 relations are those of the layer on top of it. A span without a value is rejected with its sentence.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

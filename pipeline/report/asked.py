@@ -1,22 +1,18 @@
 """Labels and answers of instructions: counts for every task and split, and rows to read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import tasks
+from pipeline.catalog import Dataset
 from pipeline.dedupe.tags import record_shards
 from pipeline.execution import shards
 from pipeline.report import examples, marks
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
 #: Characters of a text and of an answer that the page shows.

@@ -4,29 +4,25 @@ The choice depends only on the ids of the rows, so it is the same for any number
 workers. Only an excerpt of each row is kept.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import hashing
+from pipeline.catalog import Dataset
 from pipeline.dedupe.tags import record_shards, tagged
 from pipeline.execution import engines, shards
+from pipeline.execution.engines import Workers
 from pipeline.records import place
 from pipeline.report import marks
 from pipeline.tables import RECORDS, REJECTS, from_table
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.execution.engines import Workers
 
 #: Relations and events that are listed below an excerpt, and the characters of each.
 _FACTS: Final = 6

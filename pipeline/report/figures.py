@@ -3,23 +3,18 @@
 Every figure is a small count that adds up over shards: memory does not grow with the corpus.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pyarrow.compute as pc
 
 from pipeline import tasks
+from pipeline.catalog import Dataset
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from pipeline.catalog import Dataset
-
-    #: The names of a table's columns, and its rows.
-    Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
+#: The names of a table's columns, and its rows.
+Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
 
 #: The lower bounds of the classes of text lengths, in characters.
 LENGTHS: Final = (0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)

@@ -6,22 +6,18 @@ labels. A second classifier separates rows without a positive from the others. H
 rows and records are used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import hashing, tasks
+from pipeline.catalog import Dataset
 from pipeline.execution import shards
 from pipeline.report import asked
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 #: The least labels and rows to probe. Of more than MOST_ROWS rows, about MOST_ROWS are drawn.
 LABELS, ROWS, MOST_ROWS = 8, 600, 12_000

@@ -3,13 +3,10 @@
 The page and `iepile show` both show these spans and facts, each in its own form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-if TYPE_CHECKING:
-    from pipeline.records import Argument, Record
+from pipeline.records import Argument, Record
 
 #: Characters of an excerpt, and how many of them come before its first annotation.
 _EXCERPT: Final = 420

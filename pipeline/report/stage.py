@@ -12,15 +12,13 @@
 The sums are checked: a record that is not accounted for is an error. Shards are read one at a time.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -28,14 +26,12 @@ from pipeline.catalog import Dataset, editions
 from pipeline.dedupe.tags import count, record_shards, tagged
 from pipeline.errors import CountError
 from pipeline.execution import engines, shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import building
 from pipeline.negatives import atlas, interchange
+from pipeline.negatives.overrides import Pair
 from pipeline.report import asked, examples, figures, leak, page
 from pipeline.text import drawn
-
-if TYPE_CHECKING:
-    from pipeline.execution.engines import Workers
-    from pipeline.negatives.overrides import Pair
 
 #: The beginnings of cells that a spreadsheet would calculate.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")

@@ -14,8 +14,6 @@ object for a list of one, an object with a `text` for a string, `head` and `tail
 JSON, and other words for nothing.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Iterator
 from functools import partial

@@ -11,8 +11,6 @@ With `strict`, relations are also counted as right only where the answers to the
 give both ends the types that they have in the gold.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter, defaultdict

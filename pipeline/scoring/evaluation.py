@@ -5,8 +5,6 @@ has no answer counts as an empty one. Gold is read in parts by the hash of the r
 memory holds the answers, as one Arrow column, and one part of the gold.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce

@@ -5,8 +5,6 @@ records. Records with equal counts are interchangeable, so a sample is one multi
 distinct counts, and only these are kept in memory. The seed is the hash of the name of the score.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

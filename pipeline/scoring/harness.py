@@ -1,7 +1,5 @@
 """The functions that the tasks of `iepile export lm-eval` call: per row, then F1 over all rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

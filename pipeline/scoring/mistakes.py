@@ -9,8 +9,6 @@ invented           none of these
 missed             an annotation of the gold that none of the above accounts for
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

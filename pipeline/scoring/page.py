@@ -1,7 +1,5 @@
 """The mistakes of a model as one page of HTML, to read and share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final

@@ -12,8 +12,6 @@ repeated keys (their values are merged). Text that is cut off in the middle is n
     parse('[{"person": ["Ada"]}, {"place": []}]')                {"person": ["Ada"], "place": []}
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection

@@ -11,8 +11,6 @@ The last three have no id. They are matched by the instruction in their prompt, 
 order of the corpus; a prompt that the corpus does not hold is an error.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -11,8 +11,6 @@ reward, from 0 to 1, that is given for form alone: strict JSON with exactly the 
 asked. With it, text that is not an answer never earns as much as an answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 

@@ -8,8 +8,6 @@ Columns are terminal cells, of which a Chinese character takes two. Annotations 
 whose labels would, stand in further rows; one that goes on in the next line is drawn there too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Tables for people: the catalog, and the summary of a run."""
 
-from __future__ import annotations
-
 import io
 import shutil
 import textwrap

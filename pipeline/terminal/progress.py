@@ -1,7 +1,5 @@
 """How far the work is: a bar on a terminal, and a line for every stage when it ends."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Iterator

@@ -1,9 +1,10 @@
 """What the stages made of a dataset, to look at: records, dropped records, and rejects."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,13 +19,8 @@ from pipeline.tables import RECORDS, REJECTS, from_table
 from pipeline.terminal import drawing
 from pipeline.text import drawn
 
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    #: Stage -> its output folder.
-    Folders = Mapping[str, Path]
+#: Stage -> its output folder.
+Folders = Mapping[str, Path]
 
 _LOSSES: Final = ("records", "entities", "relations", "events", "arguments")
 

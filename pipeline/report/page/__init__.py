@@ -5,24 +5,20 @@ never as markup. Control characters are drawn as visible signs, and the page's s
 blocks all other scripts and all requests. `data` gathers the data, `html` builds the file.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import orjson
 
 from pipeline.catalog import Dataset, editions
+from pipeline.config import Settings
 from pipeline.report import examples, figures
 from pipeline.text import visible
-
-if TYPE_CHECKING:
-    from pipeline.config import Settings
 
 _FOLDER: Final = Path(__file__).parent
 #: Rows that are gathered per dataset and kind, and the bytes for them on the page: it shows as many
