@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
 from pipeline.commands.parsing import parser
 from pipeline.errors import PipelineError, of_system
@@ -60,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed and return its exit code. Raises `PipelineError`."""
-    command: Any = import_module(f"pipeline.commands.{arguments.module}")
-    code: int = command.run(arguments)
+    module, _, function = arguments.function.partition(".")
+    code: int = getattr(import_module(f"pipeline.commands.{module}"), function)(arguments)
     return code
 
 

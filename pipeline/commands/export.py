@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import catalog, config
-from pipeline.commands import Arguments, workspace
+from pipeline.commands import Arguments
 from pipeline.commands.chain import Chain
-from pipeline.commands.layout import Workspace
+from pipeline.commands.layout import Workspace, workspace
 from pipeline.commands.wiring import compared
 from pipeline.errors import RawFileError, StaleError
 from pipeline.execution import atomic, ownership, shards

@@ -1,12 +1,19 @@
-"""A run: its folders, its settings and its workers."""
+"""A run: its folders, its settings and its workers.
 
-from collections.abc import Sequence
+`workspace` makes it of the options that most commands share; `writing` also locks its folder.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline import catalog, config
 from pipeline.catalog import Dataset, raw_files
+from pipeline.commands import Arguments
 from pipeline.config import Settings
+from pipeline.errors import DeclarationError
+from pipeline.execution import atomic, machine, ownership
 from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Place
 
@@ -72,3 +79,57 @@ class Workspace(NamedTuple):
             return self
         named = None if self.params == config.PARAMS else self.params
         return self._replace(settings=config.load(named))
+
+
+def workspace(arguments: Arguments) -> Workspace:
+    """Return the folders, settings and workers that the options of a command name."""
+    names = ("params", "raw", "manifests", "run", "out", "workers", "address")
+    options: dict[str, Any] = dict.fromkeys(names) | {"engine": "local"} | vars(arguments)
+    params, engine, address = (options[key] for key in ("params", "engine", "address"))
+    if address and engine != "ray":
+        raise DeclarationError(
+            "--address needs a Ray cluster", where=f"--address {address}", todo="add --engine ray"
+        )
+
+    def place(text: object) -> Path:
+        # The processes of a cluster have other working directories.
+        path = atomic.place(str(text))
+        return path.absolute() if engine == "ray" else path
+
+    settings = config.load(params)
+    return Workspace(
+        settings=settings,
+        raw=place(options["raw"] or settings.raw),
+        out=place(options["run"] or options["out"] or "output"),
+        manifests=place(options["manifests"]) if options["manifests"] else None,
+        workers=Workers(options["workers"] or machine.cores(), engine, address),
+        params=params or config.PARAMS,
+    )
+
+
+@contextmanager
+def writing(arguments: Arguments, ids: Sequence[str] = ()) -> Iterator[Workspace]:
+    """Yield the workspace, with its output folder, or these datasets of it, locked until the end.
+
+    Raises `DeclarationError` if the folder is not ours, or if a write could replace an input.
+    """
+    ws = workspace(arguments)
+    dictionaries = getattr(arguments, "dictionaries", None)
+    imported = getattr(arguments, "imported", None)
+    overrides = Path("dictionaries", "overrides.toml")
+    outputs = [ws.out, *ws.folders.values()]
+    if dictionaries:
+        outputs += [dictionaries / "hard_negatives", dictionaries / "hard_negatives.json"]
+    ownership.apart(outputs, (ws.raw, ws.manifests, *ws.catalogs, ws.params, overrides, imported))
+    if dictionaries:
+        ownership.claim(dictionaries, ownership.DICTIONARY)
+    with ownership.writing(ws.out, ids):
+        yield ws
+
+
+@contextmanager
+def reading(arguments: Arguments) -> Iterator[dict[str, Path]]:
+    """Yield the folders of the run that `--run` names; no other process changes it meanwhile."""
+    out = atomic.place(arguments.run)
+    with ownership.reading(out):
+        yield folders(out)

@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, about in declared["commands"].items():
         _add(commands, name, about, declared["options"])
-        commands.choices[name].set_defaults(module=about.get("module", name))
+        commands.choices[name].set_defaults(function=about.get("function", f"{name}.run"))
     top.overview = f"{top.format_usage()}\n{_ABOUT}\n{_groups(declared['commands'])}"
     return top
 

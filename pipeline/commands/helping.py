@@ -1,17 +1,15 @@
-"""`iepile doctor`: say what is missing to make the corpus, and how to get it."""
+"""What is missing to make the corpus, and the completion of commands in a shell."""
 
+import json
 from pathlib import Path
 
-from pipeline.commands import Arguments
+from pipeline.commands import Arguments, parsing
+from pipeline.doctor import Check, packages, system
+from pipeline.execution import machine
 
 
-def run(arguments: Arguments) -> int:
-    """Run all checks and print them."""
-    import json
-
-    from pipeline.doctor import Check, packages, system
-    from pipeline.execution import machine
-
+def doctor(arguments: Arguments) -> int:
+    """Say what is missing to make the corpus, and how to get it."""
     out = arguments.out or Path("output")
     dictionaries = out / "dictionaries" if arguments.out else Path("dictionaries")
     project = Path(__file__).resolve().parents[2]
@@ -35,3 +33,11 @@ def run(arguments: Arguments) -> int:
         print(f"fix {things} first, marked WRONG below\n" if wrong else "the corpus can be made\n")
         print("\n".join(system.report(checks)))
     return 1 if wrong else 0
+
+
+def completion(arguments: Arguments) -> int:
+    """Print a script that completes commands, options and choices."""
+    import shtab
+
+    print(shtab.complete(parsing.parser(), arguments.shell))
+    return 0
