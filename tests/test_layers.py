@@ -39,8 +39,7 @@ STORED = {
     "pipeline.negatives.overrides",  # what a person decided about them
     "pipeline.publish.shares",
     "pipeline.report.figures",  # the counts
-    "pipeline.report.examples",  # records by their ids
-    "pipeline.report.marks",  # what a record says
+    "pipeline.report.examples",  # records by their ids, and what they say
 }
 
 

@@ -10,8 +10,8 @@ from pipeline import readers
 from pipeline.adding import json_lists
 from pipeline.adding.candidates import first_json
 from pipeline.adding.excerpts import head_of
-from pipeline.adding.field_names import FIELDS
 from pipeline.adding.fitting import Trial
+from pipeline.adding.json_lists import FIELDS
 
 _SHOWN: Final = 72
 _OPTIONS: Final = (

@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
     reader: dict[str, Any]
     #: Where it comes from, in words.
     why: str
-    #: The tags bear no labels, see `tags.Style`.
+    #: The tags bear no labels, see `tabular.Style`.
     bare: bool = False
 
 

@@ -1,9 +1,18 @@
 """Find lists and fields in rows of JSON, at any depth, for `json_shape` to judge."""
 
+import tomllib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pipeline.adding.field_names import FIELDS
+_TABLES: Final[dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("field_names.toml").read_text(encoding="utf-8")
+)
+#: Field that says whether a row is approved -> the values that say so.
+APPROVED: Final[dict[str, list[str]]] = _TABLES.pop("approved")
+#: What a field holds -> what it is called, the likeliest name first.
+FIELDS: Final[dict[str, list[str]]] = _TABLES
+
 
 _DEEPEST: Final = 3
 

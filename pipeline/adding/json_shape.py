@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import permutations
 from typing import Any, Final, NamedTuple
 
-from pipeline.adding.field_names import APPROVED, FIELDS
-from pipeline.adding.json_lists import Items, documents, leaves, lists, value_at
+from pipeline.adding.json_lists import APPROVED, FIELDS, Items, documents, leaves, lists, value_at
 
 Options = dict[str, Any]
 #: A mark that closes the head or the tail of a relation in a text: </e1>, [/E1].

@@ -14,9 +14,17 @@ from typing import Any, Final
 
 from pipeline import config
 from pipeline.catalog import reader_options as options
-from pipeline.catalog.declaration import Dataset, File, Labels, Manifest, Names, Split
+from pipeline.catalog.declaration import (
+    Dataset,
+    File,
+    Labels,
+    Manifest,
+    Names,
+    Split,
+    renamed,
+    wrong_names,
+)
 from pipeline.catalog.raw_files import catalogs, check_splits
-from pipeline.catalog.renaming import renamed, wrong_names
 from pipeline.errors import DeclarationError
 from pipeline.records import TASKS
 

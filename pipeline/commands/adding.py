@@ -15,7 +15,7 @@ from pipeline.commands import Arguments, edition_of
 from pipeline.commands.layout import workspace
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import TASKS
-from pipeline.terminal import drawing, listing
+from pipeline.terminal import listing, showing
 from pipeline.text import drawn
 
 #: Records are cut to so many lines of the terminal.
@@ -63,7 +63,7 @@ def _show(draft: Draft) -> None:
         print(drawn(line))
     print()
     for record in telling.shown(draft):
-        drawn_lines = [*drawing.record(record, console.width)]
+        drawn_lines = [*showing.record(record, console.width)]
         # Of a long record, what stands around its first annotation.
         first = next((n for n, line in enumerate(drawn_lines) if "━" in line.plain), 1)
         for drawn_line in drawn_lines[max(0, first - 1) : first + _LINES]:

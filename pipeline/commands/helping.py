@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pipeline.commands import Arguments, parsing
-from pipeline.doctor import Check, packages, system
+from pipeline.doctor import Check, system
 from pipeline.execution import machine
 
 
@@ -13,7 +13,7 @@ def doctor(arguments: Arguments) -> int:
     out = arguments.out or Path("output")
     dictionaries = out / "dictionaries" if arguments.out else Path("dictionaries")
     project = Path(__file__).resolve().parents[2]
-    checks = [*packages.installation(project), *system.programs(Path())]
+    checks = [*system.installation(project), *system.programs(Path())]
     size = 0
     try:
         from pipeline.doctor import data

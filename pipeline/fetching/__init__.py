@@ -18,8 +18,7 @@ from pipeline.catalog import Dataset, File, Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
 from pipeline.fetching.http import Network
-from pipeline.fetching.obtaining import Errand, obtain, short_name
-from pipeline.fetching.sources import instruction, sources_of
+from pipeline.fetching.obtaining import Errand, instruction, obtain, short_name, sources_of
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
 

@@ -8,7 +8,7 @@ import requests
 from pipeline.catalog import Dataset, File
 from pipeline.errors import FetchError
 from pipeline.fetching.http import Network, reason, session
-from pipeline.fetching.sources import parts
+from pipeline.fetching.obtaining import parts
 
 #: Answers that say that the file is not there; others may only say that HEAD is not liked.
 GONE = (404, 410)

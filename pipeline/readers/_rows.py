@@ -7,8 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from pipeline.readers._options import Table
-from pipeline.readers._paths import Item, Path, RowError, finder, gatherer, lister
+from pipeline.readers._paths import Item, Path, RowError, Table, finder, gatherer, lister
 from pipeline.readers._tags import Tagged
 
 Find = Callable[[Item], Any]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from pipeline.readers._options import Joined
+from pipeline.readers._paths import Joined
 from pipeline.records import Mention
 
 Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES", "brackets"]

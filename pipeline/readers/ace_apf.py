@@ -32,8 +32,7 @@ from xml.etree import ElementTree as ET
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipeline.readers._options import Files, Rows, Table
-from pipeline.readers._paths import Item
+from pipeline.readers._paths import Files, Item, Rows, Table
 from pipeline.readers._sentences import sentences
 from pipeline.readers._source import EXCERPT, decode, files_in, read_bytes
 from pipeline.readers.json_rows import shaped

@@ -12,7 +12,7 @@ since the rows do not.
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.readers._options import Files, Found, Table
+from pipeline.readers._paths import Files, Found, Table
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
 

@@ -20,8 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.readers._options import Table
-from pipeline.readers._paths import RowError, listed
+from pipeline.readers._paths import RowError, Table, listed
 from pipeline.readers._source import EXCERPT, attempt
 from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject

@@ -14,7 +14,7 @@ Offsets count characters of the document, half-open. An argument may be an event
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it
+from pipeline.readers._paths import Joined as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers._text import joined_passages
 from pipeline.readers.json_rows import shaped
 

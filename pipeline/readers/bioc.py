@@ -25,8 +25,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Files, Joined, Rows
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers._paths import Files, Item, Joined, RowError, Rows
 from pipeline.readers._source import files_in, json_document, read_bytes
 from pipeline.readers._text import joined_passages
 from pipeline.readers.json_rows import shaped

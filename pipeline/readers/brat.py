@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 
 from pipeline.errors import RawFileError
 from pipeline.readers._annotators import chosen
-from pipeline.readers._options import Files, Found, Joined
+from pipeline.readers._paths import Files, Found, Joined
 from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 from pipeline.text import like

@@ -16,8 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.readers._options import Files, Rows, Table
-from pipeline.readers._paths import RowError
+from pipeline.readers._paths import Files, RowError, Rows, Table
 from pipeline.readers.json_rows import rows_of, shaped
 
 

@@ -19,8 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pipeline.readers._options import Files, Rows
-from pipeline.readers._paths import Item, lister
+from pipeline.readers._paths import Files, Item, Rows, lister
 from pipeline.readers._source import EXCERPT, decode, files_in, parsed, read_bytes
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from pipeline.readers import _tags
 from pipeline.readers._cells import BLANK, cells
-from pipeline.readers._options import Files, Found
+from pipeline.readers._paths import Files, Found
 from pipeline.readers._source import EXCERPT, files_in, join_tokens, ontonotes_word
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject

@@ -14,8 +14,8 @@ second one above would be), because an annotation left out teaches a false negat
 
 from typing import Any, Final
 
-from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it
-from pipeline.readers._options import Rows
+from pipeline.readers._paths import Joined as Options  # noqa: F401 - the catalog asks for it
+from pipeline.readers._paths import Rows
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
 

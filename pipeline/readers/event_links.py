@@ -17,8 +17,7 @@ the event type and the slot, and is no part of its name: "evt004arg02target" is 
 import re
 from typing import Any, Final
 
-from pipeline.readers._options import Joined, Rows
-from pipeline.readers._paths import RowError
+from pipeline.readers._paths import Joined, RowError, Rows
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
 

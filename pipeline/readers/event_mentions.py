@@ -13,7 +13,7 @@ that of 担保 guarantees), so its raw label names both: "收购/sub-org".
 
 from typing import Any, Final
 
-from pipeline.readers._options import Rows
+from pipeline.readers._paths import Rows
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped
 

@@ -10,8 +10,7 @@ twice has no offsets. The closing `###END###` is cut.
 
 from typing import Any, Final
 
-from pipeline.readers._options import Rows
-from pipeline.readers._paths import RowError
+from pipeline.readers._paths import RowError, Rows
 from pipeline.readers._source import trimmed
 from pipeline.readers.json_rows import lines_of, shaped
 

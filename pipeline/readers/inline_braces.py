@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from pipeline.readers._marks import unmarked
-from pipeline.readers._options import Rows
+from pipeline.readers._paths import Rows
 from pipeline.readers._source import EXCERPT, trimmed
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject

@@ -7,7 +7,7 @@ the intent of the query; it is no part of the text. Pieces stand one blank apart
 """
 
 from pipeline.readers import _tags
-from pipeline.readers._options import Rows
+from pipeline.readers._paths import Rows
 from pipeline.readers._source import EXCERPT
 from pipeline.readers._tags import Tagged as Options  # the catalog asks for it
 from pipeline.readers.json_rows import lines_of, shaped

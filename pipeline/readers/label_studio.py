@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.readers._options import Table
+from pipeline.readers._paths import Table
 from pipeline.readers._source import EXCERPT
 from pipeline.readers.json_rows import rows_of, shaped
 from pipeline.records import Reject

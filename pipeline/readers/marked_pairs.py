@@ -13,8 +13,7 @@ with one of its blanks; where they are glued to the text, nothing is put in thei
 from typing import Final
 
 from pipeline.readers._marks import directed, unpaired
-from pipeline.readers._options import Files, Found
-from pipeline.readers._paths import RowError
+from pipeline.readers._paths import Files, Found, RowError
 from pipeline.readers._source import EXCERPT, lines
 from pipeline.records import Mention, Record, Reject, Relation
 

@@ -12,7 +12,7 @@ declare `one_annotation_per_row = true`.
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it
+from pipeline.readers._paths import Joined as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers._paths import RowError
 from pipeline.readers._source import items
 from pipeline.readers.json_rows import shaped

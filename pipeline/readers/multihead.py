@@ -15,9 +15,8 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.readers._options import Files, Rows
-from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers._paths import Files, Item, RowError, Rows
+from pipeline.readers._paths import Joined as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers._source import blocks, items
 from pipeline.readers.json_rows import shaped
 

@@ -16,8 +16,7 @@ import re
 from typing import Any, Final
 
 from pipeline.readers._marks import unmarked
-from pipeline.readers._options import Files, Rows
-from pipeline.readers._paths import Item
+from pipeline.readers._paths import Files, Item, Rows
 from pipeline.readers._source import EXCERPT, files_in, lines, ontonotes_word
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject

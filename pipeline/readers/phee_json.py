@@ -24,9 +24,8 @@ role is the path to it: "Treatment.Drug", "Treatment.Combination.Trigger".
 
 from typing import Any, Final
 
-from pipeline.readers._options import Joined as Options  # noqa: F401 - the catalog asks for it
-from pipeline.readers._options import Rows
-from pipeline.readers._paths import Item, lister
+from pipeline.readers._paths import Item, Rows, lister
+from pipeline.readers._paths import Joined as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers.json_rows import shaped
 
 _TRIGGER: Final = "Trigger"

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.readers._options import Files, Found, Table
+from pipeline.readers._paths import Files, Found, Table
 from pipeline.readers._source import EXCERPT, blocks
 from pipeline.records import Mention, Record, Reject, Relation
 

@@ -10,8 +10,8 @@ is in words; a name that is one word of it, once, has its span there.
 """
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Files, Found
-from pipeline.readers._options import Joined as Options
+from pipeline.readers._paths import Files, Found
+from pipeline.readers._paths import Joined as Options
 from pipeline.readers._source import EXCERPT, join_tokens, lines
 from pipeline.records import Mention, Record, Reject, Relation
 

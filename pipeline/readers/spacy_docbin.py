@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Files, Found, Table
+from pipeline.readers._paths import Files, Found, Table
 from pipeline.readers._source import files_in
 from pipeline.records import Mention, Record
 

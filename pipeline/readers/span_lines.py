@@ -9,7 +9,7 @@ a span: label, start and end, or start, end and label. Offsets count characters,
 
 from typing import Any
 
-from pipeline.readers._options import Rows, Table
+from pipeline.readers._paths import Rows, Table
 from pipeline.readers.json_rows import lines_of, shaped
 
 

@@ -10,8 +10,7 @@ than tokens is rejected.
 from itertools import zip_longest
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Files, Rows
-from pipeline.readers._paths import Item
+from pipeline.readers._paths import Files, Item, Rows
 from pipeline.readers._source import lines
 from pipeline.readers._tags import Tagged as Options  # noqa: F401 - the catalog asks for it
 from pipeline.readers.json_rows import shaped, unchanged

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pipeline.errors import RawFileError
-from pipeline.readers._options import Files, Rows, Table
-from pipeline.readers._paths import Item, RowError
+from pipeline.readers._paths import Files, Item, RowError, Rows, Table
 from pipeline.readers._source import lines
 from pipeline.readers.json_rows import shaped
 

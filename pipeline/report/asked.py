@@ -12,7 +12,8 @@ from pipeline import tasks
 from pipeline.catalog import Dataset
 from pipeline.dedupe.tags import record_shards
 from pipeline.execution import shards
-from pipeline.report import examples, marks
+from pipeline.report import examples
+from pipeline.report.examples import cut
 
 _COUNTED: Final = ("n_positive", "n_hard", "n_other")
 #: Characters of a text and of an answer that the page shows.
@@ -107,7 +108,7 @@ def _shown(
                 "dataset": dataset.id,
                 "instruction": instruction["instruction"],
                 "pair": instruction.get("pair"),
-                "text": marks.cut(instruction["input"], _TEXT),
+                "text": cut(instruction["input"], _TEXT),
                 "labels": [
                     _asked(label, item, answer, hard_here)
                     for label, item, answer in zip(
@@ -120,6 +121,6 @@ def _shown(
 def _asked(label: str, item: Any, answer: Any, hard: set[str]) -> list[Any]:
     """[label, kind, answer, schema item where it is more than the label]."""
     kind = "positive" if answer else "hard" if label in hard else "other"
-    schema_text = "" if isinstance(item, str) else marks.cut(orjson.dumps(item).decode(), _ANSWER)
-    text = orjson.dumps(answer).decode()
-    return [label, kind, answer if len(text) <= _ANSWER else marks.cut(text, _ANSWER), schema_text]
+    schema, text = (orjson.dumps(value).decode() for value in (item, answer))
+    shown = answer if len(text) <= _ANSWER else cut(text, _ANSWER)
+    return [label, kind, shown, "" if isinstance(item, str) else cut(schema, _ANSWER)]

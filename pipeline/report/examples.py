@@ -2,6 +2,8 @@
 
 The choice depends only on the ids of the rows, so it is the same for any number of shards and
 workers. Only an excerpt of each row is kept.
+Its annotations are spans to mark in the text, and facts in words: the page and `iepile show` both
+show them, each in its own form.
 """
 
 from collections import Counter
@@ -9,7 +11,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -20,9 +22,94 @@ from pipeline.catalog import Dataset
 from pipeline.dedupe.tags import record_shards, tagged
 from pipeline.execution import engines, shards
 from pipeline.execution.engines import Workers
-from pipeline.records import place
-from pipeline.report import marks
+from pipeline.records import Argument, Record, place
 from pipeline.tables import RECORDS, REJECTS, from_table
+
+#: Characters of an excerpt, and how many of them come before its first annotation.
+_EXCERPT: Final = 420
+_BEFORE: Final = 80
+
+
+class Span(NamedTuple):
+    """A marked stretch of text, in characters."""
+
+    start: int
+    end: int
+    label: str
+
+
+def spans(record: Record) -> list[Span]:
+    """The spans to mark: entities, triggers, arguments, heads and tails, in text order."""
+    labels: list[dict[str, None]] = [{} for _ in record.mentions]
+    for i, mention in enumerate(record.mentions):
+        if mention.label is not None:
+            labels[i][mention.label] = None
+    for event in record.events:
+        if event.trigger is not None:
+            labels[event.trigger][f"trigger of {event.label}"] = None
+    for event in record.events:
+        for argument in event.arguments:
+            labels[argument.mention][argument.role] = None
+    for relation in record.relations:
+        for mention_index, name in ((relation.head, "head"), (relation.tail, "tail")):
+            if not labels[mention_index]:
+                labels[mention_index][name] = None
+    marked = {
+        Span(mention.start, mention.end, ", ".join(labels[i]))
+        for i, mention in enumerate(record.mentions)
+        if mention.start is not None and mention.end is not None
+    }
+    return sorted(marked, key=lambda span: (span.start, -span.end, span.label))
+
+
+def facts(record: Record) -> Iterator[tuple[str, str]]:
+    """(label, words) of entities that have no place in the text, of relations and of events."""
+    texts = [mention.text for mention in record.mentions]
+    for mention in record.mentions:
+        if mention.start is None and mention.label is not None:
+            where = "several places" if record.text.count(mention.text) > 1 else "no place"
+            yield mention.label, f"{mention.text} ({where} in the text)"
+    for r in record.relations:
+        yield r.label, f"{texts[r.head]} → {texts[r.tail]}{_slots(r.qualifiers, texts)}"
+    for e in record.events:
+        trigger = "" if e.trigger is None else texts[e.trigger]
+        yield e.label, (trigger + _slots(e.arguments, texts)).removeprefix("; ")
+
+
+def _slots(slots: Sequence[Argument], texts: Sequence[str]) -> str:
+    return "".join(f"; {slot.role}: {texts[slot.mention]}" for slot in slots)
+
+
+def excerpt(text: str, spans: Sequence[Span]) -> tuple[str, list[Span], list[str]]:
+    """(excerpt of the text, the spans in it, a note on omitted parts); `spans` in text order."""
+    first, last = _window(text, spans)
+    before, after = "…" if first else "", "…" if last < len(text) else ""
+    shift = len(before) - first
+    inside = [
+        Span(span.start + shift, span.end + shift, span.label)
+        for span in spans
+        if first <= span.start and span.end <= last
+    ]
+    left_out = len(spans) - len(inside)
+    hidden = first + len(text) - last
+    omitted = [f"{hidden:,} more characters, {left_out:,} more mentions"] if hidden else []
+    return before + text[first:last] + after, inside, omitted
+
+
+def _window(text: str, spans: Sequence[Span]) -> tuple[int, int]:
+    """(start, end) of an excerpt that begins before the first span, with whole spans at its end."""
+    if len(text) <= _EXCERPT:
+        return 0, len(text)
+    first = max(0, min((span.start for span in spans), default=0) - _BEFORE)
+    last = first + _EXCERPT
+    torn = [span.end for span in spans if span.start < last < span.end <= last + _BEFORE]
+    return first, min(max(torn, default=last), len(text))
+
+
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning, in at most `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
 
 #: Relations and events that are listed below an excerpt, and the characters of each.
 _FACTS: Final = 6
@@ -73,8 +160,8 @@ def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]
             "split": row["split"],
             "language": dataset.language,
             "outcome": f"rejected: {reason}",
-            "detail": marks.cut(row["detail"], _FACT_LENGTH),
-            "text": marks.cut(row["excerpt"], _REJECT_LENGTH),
+            "detail": cut(row["detail"], _FACT_LENGTH),
+            "text": cut(row["excerpt"], _REJECT_LENGTH),
             "spans": [],
             "facts": [],
         }
@@ -86,9 +173,9 @@ def _rejected(dataset: Dataset, folder: Path, most: int) -> list[dict[str, Any]]
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """The data that the page shows of a row of RECORDS."""
     (record,) = from_table(pa.Table.from_pylist([row], schema=RECORDS))
-    text, spans, hidden = marks.excerpt(record.text, marks.spans(record))
-    facts = [f"{label}: {marks.cut(words, _FACT_LENGTH)}" for label, words in marks.facts(record)]
-    not_listed = [f"{len(facts) - _FACTS:,} more annotations"] if len(facts) > _FACTS else []
+    text, marked, hidden = excerpt(record.text, spans(record))
+    listed = [f"{label}: {cut(words, _FACT_LENGTH)}" for label, words in facts(record)]
+    not_listed = [f"{len(listed) - _FACTS:,} more annotations"] if len(listed) > _FACTS else []
     return {
         "id": row["id"],
         "dataset": row["dataset"],
@@ -98,8 +185,8 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "detail": row["drop_detail"] or "",
         "partner_id": row["drop_partner"],
         "text": text,
-        "spans": [[*span] for span in spans],
-        "facts": [*facts[:_FACTS], *not_listed, *hidden],
+        "spans": [[*span] for span in marked],
+        "facts": [*listed[:_FACTS], *not_listed, *hidden],
     }
 
 

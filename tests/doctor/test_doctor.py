@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import catalog, cli
-from pipeline.doctor import packages, system
+from pipeline.doctor import system
 from pipeline.errors import DeclarationError
 from pipeline.execution import machine
 from tests.conftest import ROOT
@@ -161,7 +161,7 @@ def test_versions_and_python_are_compared_with_what_is_wanted(tmp_path):
     (tmp_path / "pyproject.toml").write_text(f"{text}[project.optional-dependencies]\n")
     (tmp_path / "constraints.txt").write_text("numpy==0.1\nno-such-package==2\n")
 
-    python, missing, other = packages.installation(tmp_path)
+    python, missing, other = system.installation(tmp_path)
 
     assert (python.state, python.todo) == ("wrong", "make .venv again with Python >=3.99")
     assert (missing.state, missing.found) == ("wrong", "missing: no-such-package")
@@ -171,7 +171,7 @@ def test_versions_and_python_are_compared_with_what_is_wanted(tmp_path):
 
 
 def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch):
-    python, found, *extras = packages.installation(tmp_path)
+    python, found, *extras = system.installation(tmp_path)
 
     assert (python.state, found.state) == ("ok", "ok")
     assert len(found.found.split(", ")) == DEPENDENCIES
@@ -181,7 +181,7 @@ def test_without_the_project_the_installation_is_looked_at(tmp_path, monkeypatch
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "distribution", nothing)
-    (check,) = packages.installation(tmp_path)
+    (check,) = system.installation(tmp_path)
     assert check.state == "wrong"
     assert check.todo == "run it from a clone, or install the package"
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
-from pipeline.exports._files import sharded
+from pipeline.exports.writing import sharded
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
 

@@ -18,7 +18,7 @@ import yaml
 from pipeline import catalog, cli, exports
 from pipeline.execution import shards
 from pipeline.exports import writing
-from pipeline.exports._files import sharded
+from pipeline.exports.writing import sharded
 from pipeline.tasks import json_schema
 
 CHATS = ["alpaca", "sharegpt", "messages", "prompt-completion"]

@@ -21,8 +21,8 @@ from pipeline.config import Settings
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import CountError
 from pipeline.execution import shards
-from pipeline.report import COUNTED, PLOTTED, asked, examples, figures, marks, page, stage, tables
-from pipeline.report.marks import Span
+from pipeline.report import COUNTED, PLOTTED, asked, examples, figures, page, stage, tables
+from pipeline.report.examples import Span
 from pipeline.report.stage import report
 from pipeline.terminal import listing
 from pipeline.text import drawn, visible
@@ -423,7 +423,7 @@ def test_an_excerpt_is_a_piece_of_the_text_with_its_spans(size, drawn):
     found = {Span(s, min(s + n, size), label) for s, n, label in drawn if s < size}
     spans = sorted(found, key=lambda span: (span.start, -span.end, span.label))
 
-    shown, inside, more = marks.excerpt(text, spans)
+    shown, inside, more = examples.excerpt(text, spans)
 
     assert shown.strip("…") in text
     assert len(shown) <= 600

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
-from pipeline.report.marks import Span
-from pipeline.terminal import drawing
+from pipeline.report.examples import Span
+from pipeline.terminal import showing as drawing
 from pipeline.text import drawn as on_one_line
 
 
