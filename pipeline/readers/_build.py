@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pipeline.readers import _tags
 from pipeline.readers._paths import Item, Path, RowError, lister
-from pipeline.readers._rows import LISTS, Form, List
+from pipeline.readers._rows import LISTS, PIECE, Form, List
 from pipeline.readers._source import EXCERPT, items, label_of, whole
 from pipeline.readers._text import Text
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
@@ -15,8 +15,6 @@ from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 _VALUE: Final = "@value"
 #: What stands for no string; the last is IEPile's.
 _EMPTY: Final = ("", None, "NAN")
-#: The keys of a piece of a mention that is an object.
-PIECE: Final = ("offset", "length")
 #: The part that a trigger plays in its event; no role has this name.
 _TRIGGER: Final = " trigger"
 

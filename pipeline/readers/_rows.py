@@ -1,13 +1,25 @@
 """The options of `json_rows`: where things stand in a row of JSON, and what follows them there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final, Literal
 
 import msgspec
 
-from pipeline.readers._paths import Item, Path, RowError, Table, finder, gatherer, lister
+from pipeline.readers._paths import (
+    EACH,
+    VALUES,
+    Item,
+    Path,
+    RowError,
+    Steps,
+    Table,
+    finder,
+    gatherer,
+    lister,
+    steps,
+)
 from pipeline.readers._tags import Tagged
 
 Find = Callable[[Item], Any]
@@ -15,7 +27,9 @@ List = Callable[[Item], list[Item] | None]
 
 LISTS: Final = ("entities", "relations", "events")
 #: Parts that an item may lack: it may do with the others.
-_MAYBE: Final = ("at", "start", "text", "ref")
+_MAYBE: Final = ("start", "text", "ref")
+#: The keys of a piece of a mention that is an object.
+PIECE: Final = ("offset", "length")
 
 
 class Span(Table, frozen=True):
@@ -145,22 +159,23 @@ class Layout(Options, frozen=True):
 
 
 class Form:
-    """What `_build` follows to make the record of a row."""
+    """What `_build` follows to make the record of a row, and the steps of every path in it."""
 
     def __init__(self, options: Options) -> None:
         o = self.options = options
         texts = o.text if isinstance(o.text, tuple) else [o.text]
+        self.paths = [*map(steps, texts if o.tokens is None else [o.tokens])]
         self.texts = [finder(path, required=path == texts[-1]) for path in texts]
-        self.title = _found(o.title, required=False)
         self.tokens = None if o.tokens is None else gatherer(o.tokens)
-        self.tags = _found(o.tags)
+        self.title = self._found(o.title, required=False)
+        self.tags = self._found(o.tags)
         self.tag_names = dict(enumerate(o.tag_names))
-        self.source_id = _found(o.source_id, required=False)
-        self.annotator = _found(o.annotator, required=False)
-        self.only = [(field, finder(field, required=False), gold) for field, gold in o.only.items()]
-        self.entities, self.relations, self.events = map(
-            _followed, (o.entities, o.relations, o.events)
-        )
+        self.source_id = self._found(o.source_id, required=False)
+        self.annotator = self._found(o.annotator, required=False)
+        self.only = [(f, self._found(f, required=False), gold) for f, gold in o.only.items()]
+        self.entities = self._followed(o.entities)
+        self.relations = self._followed(o.relations)
+        self.events = self._followed(o.events)
         tables = (self.entities, self.relations, self.events)
         for table, given in zip(tables, (o.entities, o.relations, o.events), strict=True):
             if given is not None and given.at == "" and o.separator is not None:
@@ -173,7 +188,7 @@ class Form:
         """Return which field says that a row is not gold, or "" if none does."""
         if not isinstance(row.value, dict):
             return ""
-        values = ((field, find(row), gold) for field, find, gold in self.only)
+        values = ((field, find and find(row), gold) for field, find, gold in self.only)
         odd = (f"{f} is {v!r:.40}" for f, v, gold in values if v is not None and v not in gold)
         return next(odd, "")
 
@@ -185,32 +200,51 @@ class Form:
             return None  # No row: this is reported where its text is looked up.
         return str(identifier) if isinstance(identifier, int | str) else None
 
+    def _found(self, path: Path | None, base: Steps = (), *, required: bool = True) -> Find | None:
+        """What finds the value at a path in what stands at the steps `base`."""
+        if path is None:
+            return None
+        self.paths += _above(base, str(path))
+        return finder(path, required=required)
+
+    def _followed(self, table: Any, base: Steps = ()) -> Any:
+        """Replace the paths of a table by functions; `items` finds the list that `at` names."""
+        if table is None:
+            return None
+        parts: dict[str, Any] = {"at": None, "items": None}
+        base += steps(table.at)
+        if type(table) is not Span:
+            parts["items"] = lister(table.at)
+            base += (EACH,) if table.at != "" or isinstance(table, Arguments) else ()
+        elif table.at != "":
+            parts["at"] = finder(table.at, required=False)
+        for name in (name for name in table.__struct_fields__ if name != "at"):
+            value = getattr(table, name)
+            maybe = name in _MAYBE or (name == "label" and isinstance(table, Span))
+            if isinstance(value, Table):
+                parts[name] = self._followed(value, base)
+            elif name == "pieces" and value is not None:
+                parts[name] = lister(value)
+                # Where the mention itself is its one piece, its path ends in the keys of one.
+                keys = [(key,) for key in PIECE] if value == "" else [()]
+                self.paths += [(*base, *steps(value), *key) for key in keys]
+            elif isinstance(value, bool):
+                parts[name] = value
+            else:
+                parts[name] = self._found(value, base, required=not maybe)
+        return SimpleNamespace(**parts)
+
 
 def _labeled(table: Any, row: Item) -> list[Item]:
     """The row of a table, where it has a label."""
     return [row] if table.label(row) != "" else []
 
 
-def _found(path: Path | None, *, required: bool = True) -> Find | None:
-    return None if path is None else finder(path, required=required)
-
-
-def _followed(table: Table | None) -> Any:
-    """Replace the paths of a table by functions; `items` finds the list that `at` names."""
-    if table is None:
-        return None
-    parts: dict[str, Any] = {"at": None, "items": None}
-    for name in table.__struct_fields__:
-        value = getattr(table, name)
-        if isinstance(value, bool):
-            parts[name] = value
-        elif name == "at" and type(table) is not Span:
-            parts["items"] = lister(value)
-        elif name == "pieces":
-            parts[name] = None if value is None else lister(value)
-        elif isinstance(value, Table | None):
-            parts[name] = _followed(value)
-        elif name != "at" or value != "":
-            maybe = name in _MAYBE or (name == "label" and isinstance(table, Span))
-            parts[name] = finder(value, required=not maybe)
-    return SimpleNamespace(**parts)
+def _above(base: Steps, path: str) -> Iterator[Steps]:
+    """The steps of a path that may begin with "^", from the row on; a key is no field."""
+    rest = path.lstrip("^")
+    for _ in range(len(path) - len(rest)):
+        places = [n for n, step in enumerate(base[:-1]) if step in (EACH, VALUES)]
+        base = base[: places[-1] + 1] if places else ()
+    if rest != "#":
+        yield (*base, *steps(rest))

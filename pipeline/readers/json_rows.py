@@ -33,22 +33,11 @@ import msgspec
 from pipeline.errors import RawFileError
 from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
-from pipeline.readers._build import PIECE, built, lost_counts
+from pipeline.readers._build import built, lost_counts
 from pipeline.readers._cells import table_rows, unpacked
 from pipeline.readers._marks import unmarked_row
-from pipeline.readers._paths import (
-    EACH,
-    VALUES,
-    Item,
-    Path,
-    RowError,
-    Steps,
-    lister,
-    steps,
-    tree,
-    unread,
-)
-from pipeline.readers._rows import Arguments, Form, Layout, Options, Span
+from pipeline.readers._paths import Item, Path, RowError, Steps, lister, steps, tree, unread
+from pipeline.readers._rows import Form, Layout, Options
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
 from pipeline.records import Record, Reject
@@ -70,7 +59,7 @@ def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
 
 def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
     """Field of the rows that is not read -> in how many places it stands and is not empty."""
-    return _unread(_rows(files, options), _paths(options))
+    return _unread(_rows(files, options), Form(options).paths)
 
 
 def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:
@@ -111,7 +100,7 @@ def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read,
 
     def unread_fields(files: Sequence[File], options: Any = None) -> Counter[str]:
         layout = _layout(name, options)
-        return _unread(raw_rows(files, options), [*_paths(layout), *map(steps, layout.whole)])
+        return _unread(raw_rows(files, options), [*Form(layout).paths, *map(steps, layout.whole)])
 
     return read, unread_fields
 
@@ -198,40 +187,3 @@ def _unread(rows: Iterable[tuple[str, Item]], paths: Iterable[Steps]) -> Counter
     read = tree([*paths])
     values = (row.value for _, row in rows if not isinstance(row.value, Reject))
     return Counter(name for value in values for name in unread(value, read))
-
-
-def _paths(options: Options) -> Iterator[Steps]:
-    """The steps of every path, from the row on."""
-    texts = options.text if isinstance(options.text, tuple) else [options.text]
-    single = [options.title, options.tags, options.source_id, *options.only]
-    single += [options.annotator] if not str(options.annotator).startswith("^") else []
-    single += [options.tokens] if options.tokens is not None else texts
-    yield from (steps(path) for path in single if path is not None)
-    for table in (options.entities, options.relations, options.events):
-        if table is not None:
-            yield from _table_paths(table, (*steps(table.at), EACH) if table.at != "" else ())
-
-
-def _table_paths(table: Any, base: Steps) -> Iterator[Steps]:
-    """The steps of every path in a table whose items stand at `base`."""
-    for name, value in msgspec.structs.asdict(table).items():
-        if name == "at" or value is None or isinstance(value, bool):
-            continue
-        if isinstance(value, Arguments):
-            yield from _table_paths(value, (*base, *steps(value.at), EACH))
-        elif isinstance(value, Span):
-            yield from _table_paths(value, (*base, *steps(value.at)))
-        elif name == "pieces" and value == "":
-            yield from ((*base, part) for part in PIECE)  # The mention itself is its one piece.
-        else:
-            yield from _above(base, str(value))
-
-
-def _above(base: Steps, path: str) -> Iterator[Steps]:
-    """The steps of a path that may begin with "^", from the row on; a key is no field."""
-    rest = path.lstrip("^")
-    for _ in range(len(path) - len(rest)):
-        places = [n for n, step in enumerate(base[:-1]) if step in (EACH, VALUES)]
-        base = base[: places[-1] + 1] if places else ()
-    if rest != "#":
-        yield (*base, *steps(rest))

@@ -73,9 +73,20 @@ def _strings(value: Any, nothing: Collection[str]) -> Iterator[str | None]:
             yield None if item is True else str(item)
 
 
-def _spans(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
-    for string in _strings(value, nothing):
-        yield None if string is None else (0, (string,))
+def _nested(
+    value: Any, nothing: Collection[str], depth: int, measure: int = 0, keys: tuple[str, ...] = ()
+) -> Iterator[Annotation]:
+    """The strings in objects of so many levels, behind the keys that lead to them."""
+    if not depth:
+        for string in _strings(value, nothing):
+            yield None if string is None else (measure, (*keys, string))
+        return
+    for item in _flat(value, nothing):
+        if not isinstance(item, dict):
+            yield None
+            continue
+        for key, inner in item.items():
+            yield from _nested(inner, nothing, depth - 1, measure, (*keys, key))
 
 
 def placed(value: Any, nothing: Collection[str]) -> Iterator[tuple[str, str] | None]:
@@ -115,43 +126,28 @@ def _events(value: Any, nothing: Collection[str], *, triggers: bool) -> Iterator
         if not isinstance(event, dict):
             yield None
             continue
-        for trigger in _strings(event.get("trigger"), nothing) if triggers else ():
-            yield None if trigger is None else (0, (trigger,))
+        if triggers:
+            yield from _nested(event.get("trigger"), nothing, 0)
         arguments = _decoded(event.get("arguments"))
-        for item in _flat(arguments, nothing):
-            if not isinstance(item, dict):
-                yield None
-                continue
-            roles = item
-            if isinstance(arguments, list) and isinstance(item.get("role"), str):
-                roles = {item["role"]: next((item[name] for name in _TEXT if name in item), None)}
-            for role, fillers in roles.items():
-                for string in _strings(fillers, nothing):
-                    yield None if string is None else (int(triggers), (role, string))
+        if isinstance(arguments, list):
+            arguments = [*map(_role, _flat(arguments, nothing))]
+        yield from _nested(arguments, nothing, 1, int(triggers))
 
 
-def _attributes(value: Any, nothing: Collection[str]) -> Iterator[Annotation]:
-    for heads in _flat(value, nothing):
-        if not isinstance(heads, dict):
-            yield None
-            continue
-        for head, described in heads.items():
-            for attributes in _flat(described, nothing):
-                if not isinstance(attributes, dict):
-                    yield None
-                    continue
-                for name, values in attributes.items():
-                    for string in _strings(values, nothing):
-                        yield None if string is None else (0, (head, name, string))
+def _role(item: Any) -> Any:
+    """An item of a list of arguments as an object of roles."""
+    if not isinstance(item, dict) or not isinstance(item.get("role"), str):
+        return item
+    return {item["role"]: next((item[name] for name in _TEXT if name in item), None)}
 
 
 #: Task -> the function that reads a value, given the strings that stand for nothing.
 READERS: Final[dict[str, Callable[[Any, Collection[str]], Iterator[Annotation]]]] = {
-    "NER": _spans,
-    "EET": _spans,
+    "NER": partial(_nested, depth=0),
+    "EET": partial(_nested, depth=0),
     "RE": _pairs,
     "SPO": _pairs,
     "EE": partial(_events, triggers=True),
     "EEA": partial(_events, triggers=False),
-    "KG": _attributes,
+    "KG": partial(_nested, depth=2),
 }
