@@ -3,39 +3,33 @@
 import errno
 from typing import Final
 
-#: Error numbers of the system, what they mean, and what to do.
-_SYSTEM_ERRORS: Final = (
-    (
-        (errno.ENOSPC, errno.EDQUOT),
+#: Errors of the system -> what they mean, and what to do.
+_SYSTEM_ERRORS: Final = {
+    "ENOSPC EDQUOT": (
         "there is no space left on this disk",
         "free some space, then run the same command again",
     ),
-    (
-        (errno.EFBIG,),
+    "EFBIG": (
         "this file would become larger than the system allows",
         "raise the limit (ulimit -f) or use another disk, then run the same command again",
     ),
-    (
-        (errno.EMFILE, errno.ENFILE),
+    "EMFILE ENFILE": (
         "too many files are open at a time",
         "raise the limit (ulimit -n) or use fewer workers, then run the same command again",
     ),
-    (
-        (errno.ENOMEM,),
+    "ENOMEM": (
         "there is not enough memory for this",
         "use fewer workers or smaller shards, or raise the limit (ulimit -v)",
     ),
-    (
-        (errno.EROFS,),
+    "EROFS": (
         "this disk is read-only, nothing on it may be changed",
         "write to another folder, or have the disk mounted for writing",
     ),
-    (
-        (errno.EACCES, errno.EPERM),
+    "EACCES EPERM": (
         "no permission to read or change this",
         "see who owns it, or use another folder",
     ),
-)
+}
 #: The most characters of a message, so that quoted data cannot flood a terminal.
 _MOST_CHARACTERS: Final = 4000
 
@@ -118,10 +112,9 @@ def killed_twice(where: object, more: str = "") -> WorkError:
 
 def explained(problem: BaseException, where: object) -> WorkError | None:
     """Return the error in plain words if it has nothing to do with the data, else None."""
-    number = problem.errno if isinstance(problem, OSError) else None
-    if isinstance(problem, MemoryError):
-        number = errno.ENOMEM
-    for numbers, what, todo in _SYSTEM_ERRORS:
-        if number in numbers:
+    number = errno.ENOMEM if isinstance(problem, MemoryError) else getattr(problem, "errno", None)
+    name = errno.errorcode.get(number, "")
+    for names, (what, todo) in _SYSTEM_ERRORS.items():
+        if name in names.split():
             return WorkError(what, where=getattr(problem, "filename", None) or where, todo=todo)
     return None

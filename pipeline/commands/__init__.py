@@ -7,6 +7,7 @@ code. `layout.workspace` turns the options that most share into folders and sett
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 #: For modules that need argparse in annotations alone.
 Arguments = argparse.Namespace
@@ -15,6 +16,12 @@ Arguments = argparse.Namespace
 def edition_of(raw: Path) -> str:
     """Return the name for which `iepile use` uses this raw folder."""
     return "full" if raw == Path("raw/full") else str(raw)
+
+
+def named(kind: Any, arguments: Arguments, **others: Any) -> Any:
+    """Return a tuple of a kind whose fields are the arguments of their names, or `others`."""
+    given = {field: getattr(arguments, field, None) for field in kind._fields}
+    return kind(**{field: value for field, value in given.items() if value is not None} | others)
 
 
 def say(line: str) -> None:

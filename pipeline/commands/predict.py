@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.commands import Arguments, say
+from pipeline.commands import Arguments, named, say
 from pipeline.errors import RawFileError
 from pipeline.execution import ownership
 from pipeline.predicting import asking, questions
@@ -20,23 +20,8 @@ def run(arguments: Arguments) -> int:
     """Ask what is not answered yet; say what became of it."""
     out = arguments.out
     ownership.apart([out], [arguments.corpus])
-    part = questions.Part(
-        arguments.corpus,
-        arguments.config,
-        arguments.split,
-        arguments.datasets,
-        arguments.limit,
-        arguments.shots,
-    )
-    settings = asking.Settings(
-        arguments.endpoint,
-        arguments.model,
-        schema=arguments.schema == "auto",
-        concurrency=arguments.concurrency,
-        max_tokens=arguments.max_tokens,
-        timeout=arguments.timeout,
-        retries=arguments.retries,
-    )
+    part = named(questions.Part, arguments, configs=arguments.config)
+    settings = named(asking.Settings, arguments, schema=arguments.schema == "auto")
     with ownership.reading(arguments.corpus):
         total = questions.count(part)
         if not total:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pipeline.commands import Arguments, say
+from pipeline.commands import Arguments, named, say
 from pipeline.execution import ownership, shards
 from pipeline.scoring import evaluation, page, predictions
 from pipeline.scoring.counting import Options
@@ -21,9 +21,7 @@ def run(arguments: Arguments) -> int:
         ownership.apart([out], [*files, arguments.corpus])
     models = [predictions.read(path, arguments.field, arguments.corpus) for path in files]
     examples = arguments.mistakes or (_ON_A_PAGE if arguments.page else 0)
-    options = Options(
-        arguments.match, arguments.normalize, arguments.samples, examples, arguments.strict
-    )
+    options = named(Options, arguments, examples=examples)
     with ownership.reading(arguments.corpus):
         scores = evaluation.score(
             models[0],

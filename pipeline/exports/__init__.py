@@ -25,6 +25,8 @@ OTHER_TASKS: Final = "lost: records of other tasks"
 _ROWS: Final = 5_000
 
 Kind = Literal["records", "instructions"]
+#: The rows that a format makes of a record, and counts of what they hold and of what is lost.
+Made = tuple[list[dict[str, Any]], dict[str, int]]
 
 
 class Source(NamedTuple):

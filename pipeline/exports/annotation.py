@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.catalog import Dataset
-from pipeline.exports import Source, comments, records
+from pipeline.exports import Made, Source, comments, records
 from pipeline.exports.tokens import UNTYPED
 
 
@@ -55,9 +55,7 @@ class _Drawn:
             }
 
 
-def label_studio(
-    record: dict[str, Any], dataset: Dataset, _: object
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def label_studio(record: dict[str, Any], dataset: Dataset, _: object) -> Made:
     """A task with one annotation."""
     drawn = _Drawn(record, dataset)
     about = {"from_name": "label", "to_name": "text", "type": "labels"}
@@ -72,9 +70,7 @@ def label_studio(
     return [{"data": data, "annotations": [{"result": result}]}], drawn.counts
 
 
-def doccano(
-    record: dict[str, Any], dataset: Dataset, _: object
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def doccano(record: dict[str, Any], dataset: Dataset, _: object) -> Made:
     """A line with entities and relations."""
     drawn = _Drawn(record, dataset)
     entities = []

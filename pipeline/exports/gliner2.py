@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.catalog import Dataset
+from pipeline.exports import Made
 from pipeline.exports._label_sets import LabelSets, parts
 
 
@@ -65,9 +66,7 @@ def _fields(event: Any, strings: Sequence[str], roles: Sequence[str]) -> dict[st
     return {"trigger": trigger, **values}
 
 
-def rows(
-    record: dict[str, Any], dataset: Dataset, sets: Mapping[str, LabelSets]
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def rows(record: dict[str, Any], dataset: Dataset, sets: Mapping[str, LabelSets]) -> Made:
     """The rows of one record, and counts of annotations written and lost."""
     made = []
     absent = sum(m["text"] not in record["text"] for m in record["mentions"])

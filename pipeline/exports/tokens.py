@@ -21,10 +21,9 @@ import orjson
 import pyarrow as pa
 
 from pipeline.catalog import Dataset
+from pipeline.exports import Made
 from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.text import word_splitter
-
-Made = tuple[list[dict[str, Any]], dict[str, int]]
 
 #: The type of ends of relations that have none.
 UNTYPED: Final = "entity"

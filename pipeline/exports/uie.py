@@ -22,6 +22,7 @@ from collections import Counter
 from typing import Any, Final
 
 from pipeline.catalog import Dataset
+from pipeline.exports import Made
 from pipeline.exports._label_sets import LabelSets
 from pipeline.text import like
 
@@ -76,9 +77,7 @@ def _add_events(
         prompts.setdefault(trigger.format(label=label), [])
 
 
-def rows(
-    record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def rows(record: dict[str, Any], dataset: Dataset, asked: dict[str, LabelSets]) -> Made:
     """The rows of a record's prompts, and counts of answers written and lost."""
     text, mentions = record["text"], record["mentions"]
     made = []

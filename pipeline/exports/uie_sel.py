@@ -22,6 +22,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline.catalog import Dataset
+from pipeline.exports import Made
 from pipeline.exports._label_sets import LabelSets, parts
 from pipeline.exports.tokens import UNTYPED, aligned
 
@@ -119,9 +120,7 @@ def _instructor(spots: Iterable[str], associations: Iterable[str]) -> str:
     return " ".join([*labels, TEXT, ""])
 
 
-def rows(
-    record: dict[str, Any], _: object, asked: dict[str, LabelSets]
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def rows(record: dict[str, Any], _: object, asked: dict[str, LabelSets]) -> Made:
     """The rows of one record, and counts of annotations written and lost."""
     made = []
     for part, labels in parts(record, asked):

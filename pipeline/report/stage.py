@@ -79,12 +79,12 @@ def report(
         "budget": _budget(folders["instruct"], measured),
     }
     totals = figures.totals(counts)
-    near, overlap = (
-        _of_dedupe(folders["dedupe"] / name) for name in ("near_duplicates.json", "overlap.json")
-    )
+    # What dedupe reported, as far as the parameters asked for it.
+    reports = {name: folders["dedupe"] / f"{name}.json" for name in ("near_duplicates", "overlap")}
+    deduped = {n: shards.read_json(p, "pairs") for n, p in reports.items() if p.exists()}
     rows = [row for dataset in measured.values() for row in dataset.rows]
+    near = deduped.get("near_duplicates")
     rows = examples.with_partners(rows, near, folders, measured, workers)
-    instructions = [row for dataset in measured.values() for row in dataset.instructions]
     label_map = atlas.compared({name: result.labels for name, result in measured.items()}, pairs)
     figures_by_dataset = {name: dataset.figures for name, dataset in measured.items()}
     with building(out) as folder:
@@ -95,19 +95,7 @@ def report(
             shards.write_json(total, path)
         for name, (columns, lines) in figures.plots(counts, totals, figures_by_dataset).items():
             _write_csv(folder / "plots" / f"{name}.csv", columns, lines)
-        content = page.data(
-            datasets,
-            counts,
-            totals,
-            figures_by_dataset,
-            {name: dataset.near for name, dataset in measured.items()},
-            rows,
-            instructions,
-            near,
-            overlap,
-            label_map,
-            made,
-        )
+        content = page.data(datasets, counts, totals, measured, rows, deduped, label_map, made)
         shards.write_text(page.html(content), folder / "index.html")
     return counts
 
@@ -119,11 +107,6 @@ def _budget(instructed: Path, names: Iterable[str]) -> dict[str, Any] | None:
     """
     path = next((p for n in names if (p := instructed / n / "budget.json").exists()), None)
     return None if path is None else shards.read_json(path, "all")
-
-
-def _of_dedupe(path: Path) -> dict[str, Any] | None:
-    """A report that dedupe wrote; None where the parameters did not ask for it."""
-    return shards.read_json(path, "pairs") if path.exists() else None
 
 
 def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -126,7 +126,7 @@ def score(
                 where=gold,
                 todo="answer rows of the corpus that --corpus names",
             )
-    return _scores([model.groups for model in models], left_out, options)
+    return _scores(models[0].groups, left_out, options)
 
 
 def _near(dictionary: Path | None, dataset: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
@@ -260,11 +260,9 @@ def _shown(task: str, instruction: str) -> list[str]:
     return [item["predicate"] for item in orjson.loads(instruction)["schema"]]
 
 
-def _scores(
-    models: Sequence[Mapping[str, Group]], left_out: Counter[str], options: Options
-) -> dict[str, Any]:
+def _scores(asked: Mapping[str, Group], left_out: Counter[str], options: Options) -> dict[str, Any]:
     """The result of the command: an entry per group, and sums per task and split."""
-    groups = {name: group for name, group in models[0].items() if group.rows["rows"]}
+    groups = {name: group for name, group in asked.items() if group.rows["rows"]}
     totals: dict[tuple[str, str, str], list[Group]] = {}
     languages: dict[tuple[str, str, str], list[Group]] = {}
     entries: list[dict[str, Any]] = []
@@ -276,24 +274,23 @@ def _scores(
         totals.setdefault((task, use, split), []).append(group)
         languages.setdefault((task, f"{use}, {language}", split), []).append(group)
         about = {"task": task, "dataset": dataset, "split": split, "language": language}
-        compare = len(models) > 1
-        entries += [{**about, **entry} for entry in result(name, group, options, compare=compare)]
+        entries += [{**about, **entry} for entry in result(name, group, options)]
     return {
         "options": options._asdict(),
         "account": _account(groups, left_out),
         "scores": entries,
-        "totals": [*_sums(totals, options, compare=len(models) > 1)],
-        "languages": [*_sums(languages, options, compare=len(models) > 1)],
+        "totals": [*_sums(totals, options)],
+        "languages": [*_sums(languages, options)],
     }
 
 
 def _sums(
-    parts: Mapping[tuple[str, str, str], Sequence[Group]], options: Options, *, compare: bool
+    parts: Mapping[tuple[str, str, str], Sequence[Group]], options: Options
 ) -> Iterator[dict[str, Any]]:
     """The results of several groups together; macro F1 is then the mean over datasets."""
     for (task, use, split), groups in parts.items():
         about = {"task": task, "dataset": use, "split": split, "datasets": len(groups)}
-        results = result(f"{task}/{use}/{split}", together(groups), options, compare=compare)
+        results = result(f"{task}/{use}/{split}", together(groups), options)
         for number, entry in enumerate(results):
             del entry["labels"]  # a label of one dataset is not that of another
             entry.pop("examples", None)

@@ -97,12 +97,10 @@ def _sums(records: Counter[Counts]) -> list[int]:
     return [sum(kind[i] * n for kind, n in records.items()) for i in range(3)]
 
 
-def result(
-    name: str, group: Group, options: Options, *, compare: bool = False
-) -> Iterator[dict[str, Any]]:
+def result(name: str, group: Group, options: Options) -> Iterator[dict[str, Any]]:
     """One entry per measure: rows, counts, scores, interval, and the scores of every label.
 
-    With `compare`, also the comparison with the other model, see `compared`.
+    Where there is another model, also the comparison with it, see `compared`.
     """
     for number, measure in enumerate(group.measures):
         records = group.records[number]
@@ -120,8 +118,8 @@ def result(
         if options.examples and not number:
             entry["mistakes"] = dict(sorted(group.mistakes.counts.items()))
             entry["examples"] = group.mistakes.examples
-        if compare:
-            entry["against"] = compared(group.pairs[number], options.samples, f"{name}/{measure}")
+        if pairs := group.pairs[number]:
+            entry["against"] = compared(pairs, options.samples, f"{name}/{measure}")
         yield entry
 
 

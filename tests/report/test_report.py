@@ -449,7 +449,8 @@ def test_nothing_of_the_data_becomes_markup(corpus):
 
 def large(datasets, labels):
     """The page of so many datasets with so many labels, every reason and long rows."""
-    reasons = [name for name in page.GLOSSARY if name not in ("rejected", "merged")]
+    outcomes = tomllib.loads((ROOT / "pipeline/report/page/outcomes.toml").read_text("utf-8"))
+    reasons = [name for name in outcomes if name not in ("rejected", "merged")]
     names = [f"关系类型 or a long label {i}" for i in range(labels)]
     kinds = ("n_positive", "n_hard", "n_other", "instructions", "pure_negative", "asked_nothing")
     sums = dict.fromkeys(kinds, 9)
@@ -488,18 +489,9 @@ def large(datasets, labels):
         "skipped": {},
         "edition": {"invented": [], "versions": {}},
     }
-    by_id = dict.fromkeys(ids, counted)
-    return page.html(
-        page.data(
-            declared,
-            all_counts,
-            figures.totals(all_counts),
-            by_id,
-            dict.fromkeys(ids, near),
-            rows,
-            asked_rows,
-        )
-    )
+    one = stage.Measured(counts, counted, near, [], [], None)
+    measured = dict.fromkeys(ids, one) | {ids[0]: one._replace(instructions=asked_rows)}
+    return page.html(page.data(declared, all_counts, figures.totals(all_counts), measured, rows))
 
 
 @pytest.mark.parametrize(("datasets", "labels"), [(60, 100), (500, 30)])
@@ -527,8 +519,9 @@ def verdict(corpus, **leak):
     counts = json.loads(json.dumps(corpus[0]))
     counts["datasets"]["toy"]["leak"] = leak
     totals = figures.totals(corpus[0])
-    counted = {"toy": {"labels": {"NER": {"ship": 1, "raft": 0}}}}
-    return page.verdict(counts, totals, counted, None, None, {"conflicts": []})
+    counted = {"labels": {"NER": {"ship": 1, "raft": 0}}}
+    measured = {"toy": stage.Measured({}, counted, {}, [], [], None)}
+    return page.verdict(counts, totals[""], measured, {}, {"conflicts": []})
 
 
 def test_the_verdict_tells_leaks_and_labels_that_never_occur(corpus):

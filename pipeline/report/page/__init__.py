@@ -7,6 +7,7 @@ blocks all other scripts and all requests. `data` gathers the data, `html` build
 
 import base64
 import hashlib
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -32,65 +33,43 @@ _LABELS, _LEAST, _MOST, _NEIGHBORS, _PAIRS, _NAMED = 1000, 5, 15, 4, 150, 5
 _LEAK: Final = 0.02
 #: The counts by name of normalize, besides rows and annotations.
 _READING: Final = ("repaired", "omitted", "without_offset", "dropped_labels")
-#: Outcome of a record -> its meaning.
-GLOSSARY: Final = {
-    "mostly_non_letters": "too many characters are not letters",
-    "too_short": "a few characters and no annotation",
-    "mostly_stop_words": "too many words are stop words",
-    "duplicate": "same text and annotations as an earlier record of the split",
-    "conflicting_duplicate": "same text as another record of the split, other annotations",
-    "merged_duplicate": "its annotations went to the first record of the same text",
-    "train_text_in_test": "a train or dev text that occurs in a test split",
-    "contradicting": "a text that a preferred dataset annotates differently",
-    "near_duplicate": "a text nearly equal to one of a test split, or earlier in its own",
-    "test_passage": "it shares a long passage with a test",
-    "text_too_long": "longer than the limit",
-    "few_words": "fewer than three words beside names, tags, links and digits, and no annotation",
-    "wrong_language": "mostly in the letters of another language",
-    "image_markup": "it holds the markup of an image",
-    "rejected": "a piece of a raw file that could not become a record",
-    "merged": "rows of one text, one annotation each, that became one record",
-}
 
 
 def data(
     datasets: Sequence[Dataset],
     counts: Mapping[str, Any],
     totals: Mapping[str, Any],
-    figures_by_dataset: Mapping[str, Any],
-    near_labels: Mapping[str, Any],
+    measured: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
-    instructions: Sequence[Mapping[str, Any]],
-    near: Mapping[str, Any] | None = None,
-    overlap: Mapping[str, Any] | None = None,
+    deduped: Mapping[str, Any] = {},
     label_map: Mapping[str, Any] | None = None,
     made: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The data of the page.
 
-    `counts` is counts.json; `totals` the summary of every dataset, and of all under "";
-    `figures_by_dataset` the counts of `figures.figures`; `near_labels` the dictionaries; `rows` and
-    `instructions` are examples; `near` and `overlap` are near_duplicates.json and overlap.json, or
-    None where dedupe wrote none; `label_map` is labels.json; `made` says how the corpus was made.
+    `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `measured`
+    the report on each dataset; `rows` are examples; `deduped` holds what dedupe reported, under
+    `near_duplicates` and `overlap`; `label_map` is labels.json; `made` how the corpus was made.
     """
     labels = label_map or {"same": [], "conflicts": []}
     rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
     kind = ("dataset", "task", "split")
-    instructions, instructions_each = examples.few(instructions, kind, ROWS_BYTES)
+    asked = [row for dataset in measured.values() for row in dataset.instructions]
+    instructions, instructions_each = examples.few(asked, kind, ROWS_BYTES)
     distinct = [*dict.fromkeys(row["instruction"] for row in instructions)]
     number = {text: i for i, text in enumerate(distinct)}
     invented = counts["edition"]["invented"]
     return {
         "edition": "Sample: invented text." if len(invented) == len(datasets) else "Invented text.",
         "warning": editions.warning(invented, len(datasets)),
-        "verdict": verdict(counts, totals, figures_by_dataset, near, overlap, labels),
+        "verdict": verdict(counts, totals[""], measured, deduped, labels),
         "total": totals[""],
         "tasks": _by_task(counts),
         "skipped": counts["skipped"],
-        "glossary": GLOSSARY,
+        "glossary": tomllib.loads(_read("outcomes.toml")),
         "lengths": figures.LENGTHS,
         "datasets": [
-            _dataset(d, counts, totals[d.id], figures_by_dataset[d.id], near_labels[d.id])
+            _dataset(d, counts, totals[d.id], measured[d.id].figures, measured[d.id].near)
             for d in datasets
         ],
         "rows": rows,
@@ -100,8 +79,8 @@ def data(
         ],
         "told": distinct,
         "instructions_each": instructions_each,
-        "near": near,
-        "overlap": overlap,
+        "near": deduped.get("near_duplicates"),
+        "overlap": deduped.get("overlap"),
         "labels": {key: pairs[:_PAIRS] for key, pairs in labels.items()},
         "labels_found": {key: len(pairs) for key, pairs in labels.items()},
         "made": {"version": version("iepile-pipeline"), **(made or {})},
@@ -118,24 +97,22 @@ def parameters(settings: Settings) -> str:
 
 def verdict(
     counts: Mapping[str, Any],
-    totals: Mapping[str, Any],
-    figures_by_dataset: Mapping[str, Any],
-    near: Mapping[str, Any] | None,
-    overlap: Mapping[str, Any] | None,
+    total: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    deduped: Mapping[str, Any],
     labels: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
     """The results of the checks, as ("good", "note" or "bad", a sentence)."""
-    total, datasets = totals[""], counts["datasets"]
     probes = {
         f"{name} {task}": probe["positive"]["low"]
-        for name, dataset in datasets.items()
+        for name, dataset in counts["datasets"].items()
         for task, probe in dataset["leak"].items()
     }
     leaks = sorted(name for name, low in probes.items() if low > _LEAK)
     unseen = sum(
         not n
-        for dataset in figures_by_dataset.values()
-        for by_label in dataset["labels"].values()
+        for dataset in measured.values()
+        for by_label in dataset.figures["labels"].values()
         for n in by_label.values()
     )
     leaked = total["dropped"].get("train_text_in_test", 0)
@@ -151,9 +128,10 @@ def verdict(
         lines.append(("good", no_leak))
     else:
         lines.append(("note", "No task has enough rows to probe whether labels give answers away."))
-    alike = (("Near-duplicates", near), ("Records that share a long passage with a test", overlap))
-    for subject, reported in alike:
-        if reported and reported["pairs"]:
+    subjects = {"near_duplicates": "Near-duplicates"}
+    subjects["overlap"] = "Records that share a long passage with a test"
+    for name, subject in subjects.items():
+        if (reported := deduped.get(name)) and reported["pairs"]:
             records = sum(pair["records"] for pair in reported["pairs"])
             fate = "dropped" if reported["policy"] == "drop" else "reported and kept"
             lines.append(("note", f"{subject}, {fate}: {records:,}."))
@@ -163,15 +141,9 @@ def verdict(
         lines.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if (budget := counts.get("budget")) and "chosen" in budget:
         covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
-        lines.append(
-            (
-                "note",
-                f"{budget['chosen']['records']:,} records were chosen for {budget['rows']:,} "
-                "instructions. They cover {:,} labels, random ones {:,}, all {:,}.".format(
-                    *covered
-                ),
-            )
-        )
+        chosen = f"{budget['chosen']['records']:,} records were chosen for {budget['rows']:,} "
+        cover = "instructions. They cover {:,} labels, random ones {:,}, all {:,}."
+        lines.append(("note", chosen + cover.format(*covered)))
     if counts["skipped"]:
         lines.append(("note", f"Datasets left out: {len(counts['skipped'])}."))
     return lines
