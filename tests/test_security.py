@@ -25,7 +25,7 @@ import tomlkit
 
 from pipeline import catalog, config, text
 from pipeline.adding import drafting, importing
-from pipeline.adding.survey import UNKNOWN
+from pipeline.adding.evidence import UNKNOWN
 from pipeline.catalog import editions, raw_files, reader_options
 from pipeline.errors import DeclarationError, FetchError, PipelineError, RawFileError
 from pipeline.fetching import archives, http

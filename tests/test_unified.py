@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import catalog, cli
 from pipeline.adding import importing
-from pipeline.adding.survey import UNKNOWN
+from pipeline.adding.evidence import UNKNOWN
 from pipeline.catalog import raw_files
 from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe, Normalize

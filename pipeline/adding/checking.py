@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
-from pipeline.adding.survey import Survey
+from pipeline.adding.evidence import Survey
 from pipeline.catalog import Dataset, Manifest, Split, raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally

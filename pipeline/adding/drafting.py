@@ -17,9 +17,9 @@ import msgspec
 from pipeline import catalog, readers
 from pipeline.adding import advice, checking, choosing, fitting, naming, sources
 from pipeline.adding.choosing import Choice
+from pipeline.adding.evidence import UNKNOWN, Survey
 from pipeline.adding.excerpts import excerpts, head_of
 from pipeline.adding.fitting import Trial
-from pipeline.adding.survey import UNKNOWN, Survey
 from pipeline.catalog import Dataset, raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.errors import DeclarationError, RawFileError

@@ -18,8 +18,8 @@ import tomlkit
 
 from pipeline import catalog
 from pipeline.adding import naming
+from pipeline.adding.evidence import Survey
 from pipeline.adding.excerpts import cut, is_array
-from pipeline.adding.survey import Survey
 from pipeline.catalog import Dataset, Split, raw_files
 from pipeline.errors import PipelineError, RawFileError
 from pipeline.execution import atomic, ownership, shards

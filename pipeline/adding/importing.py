@@ -22,7 +22,7 @@ import tomlkit
 
 from pipeline import catalog
 from pipeline.adding import language
-from pipeline.adding.survey import Survey
+from pipeline.adding.evidence import Survey
 from pipeline.catalog import Dataset, File, Split, raw_files, reader_options
 from pipeline.catalog.declaration import COUNTED
 from pipeline.errors import DeclarationError, RawFileError

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline import catalog
-from pipeline.adding.survey import Survey
+from pipeline.adding.evidence import Survey
 from pipeline.errors import RawFileError
 from pipeline.readers._source import decode
 

@@ -79,20 +79,12 @@ def load(
         config.check_known([dataset_id], ids(folder), "dataset", where)
     stat = path.stat()
     version = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
-    return read(path, no_relation_label, version, names)
+    return _read(path, no_relation_label, names, version)
 
 
 @cache
-def read(
-    path: Path,
-    no_relation_label: str | None = None,
-    version: object = None,
-    names: str = "readable",
-) -> Dataset:
-    """Read and validate the declaration at a path; its name is the id.
-
-    A declaration is read once, and again when its `version` is another: when it was written.
-    """
+def _read(path: Path, no_relation_label: str | None, names: str, version: object) -> Dataset:
+    """Read and validate a declaration: once, and again when its `version` is another."""
     del version
     dataset: Dataset = config.read_toml(path, Dataset)
     dataset.id = path.stem

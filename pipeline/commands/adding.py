@@ -8,7 +8,7 @@ from rich.console import Console
 from pipeline import catalog, config
 from pipeline.adding import checking, drafting, drafts, importing, naming, sources, telling
 from pipeline.adding.drafting import Draft
-from pipeline.adding.survey import UNKNOWN
+from pipeline.adding.evidence import UNKNOWN
 from pipeline.catalog import editions, raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.commands import Arguments, edition_of

@@ -10,9 +10,9 @@ slip where two braces close it; any other brace is text.
 import re
 from typing import Final
 
-from pipeline.readers._marks import unmarked
 from pipeline.readers._paths import Rows
 from pipeline.readers._source import EXCERPT, trimmed
+from pipeline.readers._text import unmarked
 from pipeline.readers.json_rows import lines_of, shaped
 from pipeline.records import Reject
 

@@ -35,11 +35,11 @@ from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._cells import table_rows, unpacked
-from pipeline.readers._marks import unmarked_row
 from pipeline.readers._paths import Item, Path, RowError, Steps, lister, steps, tree, unread
 from pipeline.readers._rows import Form, Layout, Options
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
+from pipeline.readers._text import unmarked_row
 from pipeline.records import Record, Reject
 
 #: (origin, raw row, options of the reader) -> (origin, row as the layout has it, or its reject).

@@ -12,9 +12,9 @@ with one of its blanks; where they are glued to the text, nothing is put in thei
 
 from typing import Final
 
-from pipeline.readers._marks import directed, unpaired
 from pipeline.readers._paths import Files, Found, RowError
 from pipeline.readers._source import EXCERPT, lines
+from pipeline.readers._text import directed, unpaired
 from pipeline.records import Mention, Record, Reject, Relation
 
 _MARKS: Final = ("<e1>", "</e1>", "<e2>", "</e2>")

@@ -15,9 +15,9 @@ only for documents that were annotated with names.
 import re
 from typing import Any, Final
 
-from pipeline.readers._marks import unmarked
 from pipeline.readers._paths import Files, Item, Rows
 from pipeline.readers._source import EXCERPT, files_in, lines, ontonotes_word
+from pipeline.readers._text import unmarked
 from pipeline.readers.json_rows import shaped
 from pipeline.records import Reject
 

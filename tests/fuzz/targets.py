@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from pipeline import catalog, config, tasks
 from pipeline.adding import importing
-from pipeline.adding.survey import UNKNOWN
+from pipeline.adding.evidence import UNKNOWN
 from pipeline.catalog import raw_files
 from pipeline.errors import PipelineError
 from pipeline.execution import shards

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import catalog
 from pipeline.adding import importing
-from pipeline.adding.survey import UNKNOWN
+from pipeline.adding.evidence import UNKNOWN
 from pipeline.catalog import raw_files
 from pipeline.config import Normalize
 from pipeline.execution import atomic, shards
