@@ -127,7 +127,7 @@ def chosen(
             where=where,
             todo="name what is annotated, as in --option only_label=gene",
         )
-    unlike = [trial for trial in others if not same(trial, best)]
+    unlike = [t for t in others if _difference(best, t) or _difference(t, best)]
     second_tags = next((trial for trial in others if _second_tags(best, trial)), None)
     if rival := second_tags or next((trial for trial in unlike if _close(best, trial)), None):
         what = (
@@ -143,12 +143,6 @@ def chosen(
             todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
         )
     return Choice(best, unlike[0] if unlike else None)
-
-
-def same(one: Trial, other: Trial) -> bool:
-    """Whether two trials read the same texts with annotations at the same places."""
-    ours, theirs = ({_key(r) for r in trial.records} for trial in (one, other))
-    return ours == theirs
 
 
 def _difference(one: Trial, other: Trial) -> float:

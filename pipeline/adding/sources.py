@@ -91,11 +91,11 @@ def _refuse_packed_splits(path: Path) -> None:
             raise RawFileError(problem, where=path, todo=todo)
 
 
-def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return (split, file) of files and folders, by their names.
+def named(paths: Sequence[Path], said: Sequence[tuple[str, Path]] = ()) -> Splits:
+    """Return the splits that a user said, and those of files and folders by their names.
 
     If no name has a split, all files belong to the split `all`. Raises RawFileError if a path is
-    missing, DeclarationError if only some names have a split.
+    missing, DeclarationError if only some names have a split, or if `all` is not the only one.
     """
     splits: Splits = {}
     for given in paths:
@@ -110,7 +110,14 @@ def named(paths: Sequence[Path]) -> list[tuple[str, Path]]:
             where=splits["all"][0],
             todo="give every file with --split train=FILE, dev=FILE or test=FILE",
         )
-    return [(split, file) for split, files in splits.items() for file in files]
+    first: Splits = {}
+    for split, path in said:
+        first.setdefault(split, []).append(path)
+    splits = first | {split: [*first.get(split, ()), *files] for split, files in splits.items()}
+    if "all" in splits and len(splits) > 1:
+        todo = "give --split train=FILE (dev=, test=), or --split all=FILE"
+        raise DeclarationError("all= stands alone", where="--split", todo=todo)
+    return splits
 
 
 def fetched(address: str) -> Path:
@@ -211,20 +218,3 @@ def _valid(raw: bytes, name: str, errors: str = "strict") -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def checked_splits(given: Sequence[tuple[str, Path]]) -> Splits:
-    """Return the splits that a user named, each with its files.
-
-    Raises DeclarationError if none is named, or if `all` is not the only one.
-    """
-    splits: Splits = {}
-    for split, path in given:
-        splits.setdefault(split, []).append(path)
-    if not splits or ("all" in splits and len(splits) > 1):
-        raise DeclarationError(
-            "no files" if not splits else "all= stands alone",
-            where="--split",
-            todo="give --split train=FILE (dev=, test=), or --split all=FILE",
-        )
-    return splits

@@ -24,14 +24,13 @@ _LINES = 8
 
 def new(arguments: Arguments) -> int:
     """Draft, write, and show."""
-    given = [*arguments.split, *((s, f) for s, f in sources.named(arguments.files))]
+    splits = sources.named(arguments.files, arguments.split)
     if arguments.reader:
         config.check_known([arguments.reader], options.readers(), "reader", "--reader")
-    if not given:
+    if not splits:
         reader = arguments.reader
         todo = drafting.reader_shown(reader) if reader else drafting.readers_listed()
         raise DeclarationError("no files", where="iepile new", todo=todo)
-    splits = sources.checked_splits(given)
     settings = config.load(arguments.params)
     names = naming.names_in(arguments.names) if arguments.names else {}
     draft = drafting.draft(

@@ -31,7 +31,7 @@ Counts = tuple[int, int, int]
 #: Label -> annotations.
 ByLabel = dict[str, list[Any]]
 #: Record -> label -> string -> its places in the text, as "start:end", "" where there is none.
-Places = Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]
+Places = Mapping[str, Mapping[str, Mapping[str, Iterable[str]]]]
 #: Record -> string -> its types, in the gold and in the answers.
 Types = dict[str, tuple[dict[str, str], dict[str, str]]]
 

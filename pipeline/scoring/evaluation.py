@@ -142,7 +142,7 @@ def _places(gold: Path, dataset: str, split: str) -> Places:
         todo = "score against the corpus of a whole run with --match span"
         problem = f"the records of {dataset} are not beside this corpus"
         raise RawFileError(problem, where=gold, todo=todo)
-    places_by_record: dict[str, dict[str, dict[str, list[str]]]] = {}
+    places_by_record: dict[str, dict[str, dict[str, dict[str, None]]]] = {}
     dedupe = run / "dedupe" / dataset
     tables = tags.tables(run / "clean" / dataset, dedupe if dedupe.is_dir() else None, [split])
     for _, table in tables:
@@ -153,9 +153,7 @@ def _places(gold: Path, dataset: str, split: str) -> Places:
                     start, end = mention["start"], mention["end"]
                     place = "" if start is None else f"{start}:{end}"
                     by_text = places_by_label.setdefault(mention["label"], {})
-                    places = by_text.setdefault(mention["text"], [])
-                    if place not in places:
-                        places.append(place)
+                    by_text.setdefault(mention["text"], {})[place] = None
     return places_by_record
 
 

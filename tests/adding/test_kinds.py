@@ -557,7 +557,7 @@ def test_a_zip_of_several_splits_is_refused_and_one_of_a_split_is_read(tmp_path)
     assert "unzip data.zip" in told.value.todo
 
     packed(tmp_path / "data.zip", ["in/train.jsonl"])
-    splits = sources.checked_splits(sources.named([tmp_path]))
+    splits = sources.named([tmp_path])
     assert drafting.draft("foo", None, {}, splits, None).survey.counts == {"all": NER}
 
 
@@ -598,7 +598,7 @@ def test_files_left_out_of_a_folder_are_named(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(columns())
 
-    splits = sources.checked_splits(sources.named([tmp_path]))
+    splits = sources.named([tmp_path])
 
     assert {split: [p.name for p in own] for split, own in splits.items()} == {
         "test": ["test.txt"],

@@ -62,7 +62,7 @@ def test_a_dataset_of_the_hub(hub, monkeypatch):
         ),
     )
 
-    splits = sources.checked_splits(sources.named([sources.Path("hub:ida/towns")]))
+    splits = sources.named([sources.Path("hub:ida/towns")])
     draft = drafting.draft("foo", None, {}, splits, None)
 
     assert draft.survey.counts == {
