@@ -196,9 +196,7 @@ class Survey:
     """What the annotations of all splits hold."""
 
     def __init__(self) -> None:
-        self.labels: dict[str, Counter[str]] = {
-            kind: Counter() for kind in ("entity", "relation", "event", "role")
-        }
+        self.labels = labels_in(())
         #: Event label -> how often it has each role.
         self.roles: dict[str, Counter[str]] = {}
         #: (type of the head, relation, type of the tail) -> count.
@@ -245,22 +243,19 @@ class Survey:
         self.single += len(record.relations) + len(record.events) <= 1
         used: set[int] = set()
         for r in record.relations:
-            self.labels["relation"][r.label] += 1
             used |= {r.head, r.tail, *(q.mention for q in r.qualifiers)}
             ends = (record.mentions[r.head].label, r.label, record.mentions[r.tail].label)
             self.signatures[ends] += 1
-            self.labels["role"].update(q.role for q in r.qualifiers)
         for e in record.events:
-            self.labels["event"][e.label] += 1
             self.triggers += e.trigger is not None
             roles = [a.role for a in e.arguments]
-            self.labels["role"].update(roles)
             self.roles.setdefault(e.label, Counter()).update(roles)
             used |= {a.mention for a in e.arguments}
         for i, m in enumerate(record.mentions):
-            if m.label is not None:
-                self.labels["entity"][m.label] += 1
-                self.free += m.start is not None or m.discontinuous or i not in used
+            placed = m.start is not None or m.discontinuous or i not in used
+            self.free += placed and m.label is not None
+        for kind, counts in labels_in([record]).items():
+            self.labels[kind].update(counts)
 
     def tasks(self, no_relation: Collection[str] = ()) -> list[str]:
         """Return the tasks that the annotations allow, relations of these labels left out."""

@@ -103,9 +103,8 @@ def _length(value: Any) -> int:
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
     """Return where the text may be, the likeliest first: a string, or tokens, nested or not."""
-    scores: dict[tuple[str, str], float] = {}
-    sizes: dict[tuple[str, str], list[int]] = {}
-    strange: Counter[tuple[str, str]] = Counter()
+    #: (kind, path) -> of every row, how many characters there are, and whether they are strange.
+    seen: dict[tuple[str, str], list[tuple[int, bool]]] = {}
     for row in rows:
         values = [*leaves(row)]
         text = max((value for _, value in values if isinstance(value, str)), key=len, default="")
@@ -113,22 +112,21 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
             if any(step.isdigit() for step in path.split(".")[1:]):
                 continue  # The strings of an item in a list are not the text of the row.
             if isinstance(value, str):
-                sizes.setdefault(("text", path), []).append(len(value))
+                seen.setdefault(("text", path), []).append((len(value), False))
             elif isinstance(value, list) and value:
                 flat = value[0] if isinstance(value[0], list) else value
                 if flat and all(isinstance(token, str) for token in flat):
-                    sizes.setdefault(("tokens", path), []).append(sum(map(len, flat)))
+                    # Parts of speech and lemmas are also one per word of the text.
                     standing, words = sum(token in text for token in flat), len(text.split())
-                    strange["tokens", path] += standing * 2 < len(flat) <= words * 2
-    for (kind, path), lengths in sizes.items():
-        if len(lengths) * 2 < len(rows) or sum(lengths) < 2 * len(lengths):
-            continue
-        if strange[kind, path] * 2 > len(lengths):
-            continue  # Parts of speech and lemmas are also one per word of the text.
-        place = _rank(kind, path)
-        scores[kind, path] = sum(lengths) / len(lengths) * (3 if place is not None else 1)
-        if kind == "tokens":
-            scores[kind, path] /= 2  # A text is better than its tokens, if both exist.
+                    strange = standing * 2 < len(flat) <= words * 2
+                    seen.setdefault(("tokens", path), []).append((sum(map(len, flat)), strange))
+    scores: dict[tuple[str, str], float] = {}
+    for (kind, path), values in seen.items():
+        total, odd = map(sum, zip(*values, strict=True))
+        if len(values) * 2 >= len(rows) and total >= 2 * len(values) >= 4 * odd:
+            known = 1 if _rank(kind, path) is None else 3
+            # A text is better than its tokens, if both exist.
+            scores[kind, path] = total / len(values) * known / (2 if kind == "tokens" else 1)
     best = sorted(scores, key=lambda key: (-scores[key], key))[:3]
     return [{kind: path} for kind, path in best]
 
@@ -225,11 +223,7 @@ def _fields(listing: Items) -> _Fields:
         for path, value in leaves(item):
             if value is not item:
                 values.setdefault(path, []).append((text, value))
-    numbers: list[str] = []
-    strings: list[str] = []
-    labels: list[str] = []
-    ids: list[str] = []
-    total = len(listing.items)
+    fields, total = _Fields([], [], [], []), len(listing.items)
     # Thousands of items may share the words of one document: they are joined once.
     shared = {id(text): text for text, _ in listing.items}
     words = {key: _words(text) for key, text in shared.items()}
@@ -238,15 +232,15 @@ def _fields(listing: Items) -> _Fields:
         if len(kept) * 2 < total and len(kept) < 5:
             continue
         if all(type(v) is int for _, v in kept):
-            numbers.append(path)
-            ids.append(path)
+            fields.numbers.append(path)
+            fields.ids.append(path)
         elif all(isinstance(v, str) for _, v in kept):
-            ids.append(path)
+            fields.ids.append(path)
             standing = sum(_in(v, words[id(text)]) for text, v in kept)
-            (strings if standing * 2 > len(kept) else labels).append(path)
+            (fields.strings if standing * 2 > len(kept) else fields.labels).append(path)
         elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
-            labels.append(path)
-    return _Fields(numbers, strings, labels, ids)
+            fields.labels.append(path)
+    return fields
 
 
 def _words(text: Any) -> Any:
