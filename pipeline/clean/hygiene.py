@@ -186,17 +186,17 @@ def _events(table: Any) -> Iterator[Finding]:
             yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
 
 
-def counted(table: Any, found: Sequence[Finding]) -> dict[str, Any]:
+def counted(table: Any, odd: Sequence[Finding]) -> dict[str, Any]:
     """The findings and labels of one shard as JSON: {"found": by kind, "labels": with counts}."""
     kinds: dict[str, dict[str, Any]] = {}
-    for kind in sorted({finding.kind for finding in found}):
-        own = [finding for finding in found if finding.kind == kind]
+    for kind in sorted({finding.kind for finding in odd}):
+        of_kind = [finding for finding in odd if finding.kind == kind]
         kinds[kind] = {
-            "found": len(own),
-            "records": len({finding.row for finding in own}),
+            "found": len(of_kind),
+            "records": len({finding.row for finding in of_kind}),
             "examples": [
                 {"id": table["id"][finding.row].as_py(), "detail": finding.detail[:200]}
-                for finding in own[:_EXAMPLES]
+                for finding in of_kind[:_EXAMPLES]
             ],
         }
     labels = []
@@ -217,10 +217,10 @@ def summary(shards: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
     for split, shard in shards:
         labels[split].update({(kind, label): n for kind, label, n in shard["labels"]})
         for kind, more in shard["found"].items():
-            own = splits[split].setdefault(kind, {"found": 0, "records": 0, "examples": []})
-            own["found"] += more["found"]
-            own["records"] += more["records"]
-            own["examples"] = [*own["examples"], *more["examples"]][:_EXAMPLES]
+            total = splits[split].setdefault(kind, {"found": 0, "records": 0, "examples": []})
+            total["found"] += more["found"]
+            total["records"] += more["records"]
+            total["examples"] = [*total["examples"], *more["examples"]][:_EXAMPLES]
     common = _commonest_spellings(sum(labels.values(), Counter()))
     for split, counts in labels.items():
         if rare := [key for key in common if counts[key]]:
@@ -242,17 +242,17 @@ def _commonest_spellings(counts: Counter[tuple[str, str]]) -> dict[tuple[str, st
     return {key: first[1] for first, *others in spellings.values() for key in others}
 
 
-def mended(table: Any, found: list[Finding], kinds: Collection[str]) -> Any:
+def mended(table: Any, odd: list[Finding], kinds: Collection[str]) -> Any:
     """The table with the findings of these kinds mended; a text is never changed."""
     wanted: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
-    for finding in found:
+    for finding in odd:
         if finding.kind in kinds and finding.kind not in OF_TEXTS:
             wanted[finding.row].add((finding.kind, finding.item))
     if not wanted:
         return table
     part = table.take(pa.array([*wanted]))
-    odd = zip(from_table(part), wanted.values(), strict=True)
-    records = [_without_hollow_events(_mended(r, own), kinds) for r, own in odd]
+    pairs = zip(from_table(part), wanted.values(), strict=True)
+    records = [_without_hollow_events(_mended(r, faults), kinds) for r, faults in pairs]
     first = part.slice(0, 1).to_pylist()[0]
     names = {name: first[name] for name in ("dataset", "split", "language")}
     new = to_table(records, part["id"].to_pylist(), **names)

@@ -62,9 +62,13 @@ def clean(
         counts = [*zip(jobs, steps(work, todo, workers), strict=True)]
         counts.sort(key=lambda pair: (SPLITS.index(pair[0].split), pair[0].target))
         for number, folder in enumerate(folders):
-            found = [(job.split, own) for job, own in counts if job.number == number]
-            report = {"long_text": settings.long_text, "fixed": sorted({*settings.fix})}
-            shards.write_json({**report, "splits": hygiene.summary(found)}, folder / "hygiene.json")
+            of_shards = [(job.split, count) for job, count in counts if job.number == number]
+            report = {
+                "long_text": settings.long_text,
+                "fixed": sorted({*settings.fix}),
+                "splits": hygiene.summary(of_shards),
+            }
+            shards.write_json(report, folder / "hygiene.json")
 
 
 def _enum_roles(dataset: Dataset) -> list[str]:
@@ -74,11 +78,11 @@ def _enum_roles(dataset: Dataset) -> list[str]:
 
 def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
     table = shards.read(job.source, RECORDS.names)
-    found = hygiene.findings(table, _enum_roles(job.dataset), settings.long_text)
-    counted = hygiene.counted(table, found)
-    table = invariant.checked(hygiene.mended(table, found, settings.fix), job.dataset)
+    odd = hygiene.findings(table, _enum_roles(job.dataset), settings.long_text)
+    counted = hygiene.counted(table, odd)
+    table = invariant.checked(hygiene.mended(table, odd, settings.fix), job.dataset)
     table = cleaned(table, settings, stop_words)
-    shards.write(_with_dropped(table, found, settings), job.target)
+    shards.write(_with_dropped(table, odd, settings), job.target)
     return Done([job.target], counted)
 
 
@@ -92,14 +96,14 @@ def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:
     return _tagged(table, reasons, rules.details(table, reasons, stop_words))
 
 
-def _with_dropped(table: Any, found: list[hygiene.Finding], settings: Clean) -> Any:
+def _with_dropped(table: Any, odd: list[hygiene.Finding], settings: Clean) -> Any:
     """The table with the records tagged that have a finding about the text which is to be fixed."""
     kinds = {*settings.fix} & {*hygiene.OF_TEXTS}
-    odd = {f.row: f for f in reversed(found) if f.kind in kinds}
-    if not odd:
+    first = {f.row: f for f in reversed(odd) if f.kind in kinds}
+    if not first:
         return table
-    own = [odd.get(row) for row in range(table.num_rows)]
-    columns = [(f and f.kind, f and f.detail[:_DETAIL]) for f in own]
+    by_row = [first.get(row) for row in range(table.num_rows)]
+    columns = [(f and f.kind, f and f.detail[:_DETAIL]) for f in by_row]
     reasons, details = (pa.array(column, pa.string()) for column in zip(*columns, strict=True))
     free = pc.is_null(table["dropped"])
     return _tagged(

@@ -93,7 +93,7 @@ def gathered(dataset: Dataset, clean: Path, dedupe: Path | None) -> Labels:
     ]
     table = _drawn(clean, dedupe)
     texts = {task: [*_marked(table, task)] for task in tasks if task != "RE"}
-    partial = {KINDS[t] for t, own in dataset.coverage.items() if own != "complete"}
+    partial = {KINDS[t] for t, part in dataset.coverage.items() if part != "complete"}
     return Labels(dataset.language, labels, texts, frozenset(tasks) - partial)
 
 
@@ -104,8 +104,9 @@ def _drawn(clean: Path, dedupe: Path | None) -> Any:
     """Some kept records of the first split that has any, those of the lowest hashes."""
     columns = ("id", "text", "mentions", "events", "dropped")
     for split in SPLITS:
-        found = [tags.kept(path, dedupe, columns) for _, path in tags.record_shards(clean, [split])]
-        if found and (table := pa.concat_tables(found)).num_rows:
+        paths = [path for _, path in tags.record_shards(clean, [split])]
+        tables = [tags.kept(path, dedupe, columns) for path in paths]
+        if tables and (table := pa.concat_tables(tables)).num_rows:
             keys = mix64(hashes(table["id"].to_pylist()))
             return table.take(pa.array(np.sort(np.argsort(keys, kind="stable")[:_TEXTS])))
     return None
@@ -124,24 +125,24 @@ def _marked(table: Any, task: str) -> Iterator[tuple[str, dict[str, list[str]]]]
         yield record["text"], marked
 
 
-def compared(found: Mapping[str, Labels], pairs: Sequence[Pair] = ()) -> dict[str, Any]:
+def compared(datasets: Mapping[str, Labels], pairs: Sequence[Pair] = ()) -> dict[str, Any]:
     """What all labels of all datasets say of each other, by dataset id: `same` and `conflicts`.
 
-    `pairs` are those that a person joined or parted, whatever is found.
+    `pairs` are those that a person joined or parted, whatever the map says.
     """
     result: dict[str, Any] = {"same": [], "conflicts": []}
-    for language in sorted({own.language for own in found.values()}):
-        sets = {name: own for name, own in sorted(found.items()) if own.language == language}
+    for language in sorted({x.language for x in datasets.values()}):
+        sets = {id_: x for id_, x in sorted(datasets.items()) if x.language == language}
         for task in ("NER", "RE", "EE"):
-            labels = [x for own in sets.values() for x in own.labels if x.task == task]
+            labels = [x for each in sets.values() for x in each.labels if x.task == task]
             if len(labels) > 1:
                 place = Map(labels)
                 about = {"language": language, "task": task}
                 by_hand = [*place.by_hand(pair for pair in pairs if pair.task == task)]
                 left = _left(sets, task, labels)
                 conflicts = place.conflicts(left, _UNLIKE[like(language)])
-                for key, own in (("same", place.same()), ("conflicts", conflicts)):
-                    result[key] += [about | pair for pair in _judged(key, own, by_hand)]
+                for key, entries in (("same", place.same()), ("conflicts", conflicts)):
+                    result[key] += [about | pair for pair in _judged(key, entries, by_hand)]
     result["same"].sort(key=lambda pair: (-pair["similarity"], pair["a"], pair["b"]))
     result["conflicts"].sort(
         key=lambda pair: (-pair["left"], pair["similarity"], pair["a"], pair["b"])
@@ -162,8 +163,8 @@ class Map:
         encoder = CorpusEncoder(chain.from_iterable(chain.from_iterable(bags.values())))
         # Integers, whose inner products are exact in float32.
         self.parts = {
-            part: (encoder.embed(own) * (LENGTH * _SHARES[part] ** 0.5)).rint()
-            for part, own in bags.items()
+            part: (encoder.embed(bag) * (LENGTH * _SHARES[part] ** 0.5)).rint()
+            for part, bag in bags.items()
         }
 
     def similarity(self, first: Any, second: Any, parts: Sequence[str] = (*_SHARES,)) -> Any:
@@ -199,11 +200,11 @@ class Map:
             key = (a, self.labels[b].dataset)
             best[key] = max(best.get(key, (-1.0, 0)), (s, -b))
         for (a, dataset), (s, b) in sorted(best.items()):
-            own, other = self.labels[a], self.labels[-b]
-            back = best.get((-b, own.dataset))
-            apart = own.dataset < dataset and _plain(own.name) != _plain(other.name)
+            one, other = self.labels[a], self.labels[-b]
+            back = best.get((-b, one.dataset))
+            apart = one.dataset < dataset and _plain(one.name) != _plain(other.name)
             if apart and s >= ALIKE and back is not None and -back[1] == a:
-                yield {**_pair(own, other), "similarity": s}
+                yield {**_pair(one, other), "similarity": s}
 
     def conflicts(self, left: Mapping[Any, Any], unlike: float) -> Iterator[dict[str, Any]]:
         """Labels of one name that mark different things.
@@ -216,9 +217,9 @@ class Map:
             groups.setdefault(_plain(label.name), []).append(n)
         pairs = [
             (a, b)
-            for own in groups.values()
-            for i, a in enumerate(own)
-            for b in own[i + 1 :]
+            for group in groups.values()
+            for i, a in enumerate(group)
+            for b in group[i + 1 :]
             if self.labels[a].dataset != self.labels[b].dataset
         ]
         first, second = np.array(pairs, np.int64).reshape(-1, 2).T
@@ -262,11 +263,11 @@ class Map:
 
 
 def _judged(
-    key: str, found: Iterable[dict[str, Any]], by_hand: Sequence[tuple[str, dict[str, Any]]]
+    key: str, entries: Iterable[dict[str, Any]], by_hand: Sequence[tuple[str, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
     """The pairs without those that a person judged, then those judged to be `key`."""
     judged = [(entry["a"], entry["b"]) for _, entry in by_hand]
-    left = [entry for entry in found if (entry["a"], entry["b"]) not in judged]
+    left = [entry for entry in entries if (entry["a"], entry["b"]) not in judged]
     return left + [entry for verdict, entry in by_hand if verdict == key]
 
 
@@ -293,14 +294,14 @@ def _marked_of(side: Counter[tuple[str, str]] | None) -> tuple[int, int]:
     return places.total(), sum(n for (_, how), n in places.items() if how == "marked")
 
 
-def _share(side: Counter[tuple[str, str]] | None, own: Counter[tuple[str, str]] | None) -> float:
+def _share(side: Counter[tuple[str, str]] | None, home: Counter[tuple[str, str]] | None) -> float:
     """The share of places that are not marked by the label of that name.
 
-    0 for few places, or where its own dataset marks hardly more of its places.
+    0 for few places, or where its own dataset, `home`, marks hardly more of its places.
     """
     whole, marked = _marked_of(side)
-    own_whole, own_marked = _marked_of(own)
-    more = marked * own_whole < _OWN * own_marked * whole
+    home_whole, home_marked = _marked_of(home)
+    more = marked * home_whole < _OWN * home_marked * whole
     return round((whole - marked) / whole, 3) if whole - marked >= _PLACES and more else 0.0
 
 
@@ -326,23 +327,23 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
     by_name: dict[str, list[Label]] = {}
     for label in labels:
         by_name.setdefault(_plain(label.name), []).append(label)
-    for dataset, own in sets.items():
-        names = {_plain(x.name): x.name for x in own.labels if x.task == task}
+    for dataset, its in sets.items():
+        names = {_plain(x.name): x.name for x in its.labels if x.task == task}
         wanted: dict[str, list[Label]] = {}
         for label in chain.from_iterable(by_name.get(name, ()) for name in names):
             for string in label.strings:
                 wanted.setdefault(string, []).append(label)
-        first_units = _first_units(wanted, own.language)
-        for text, marked in own.texts.get(task, ()):
-            for string in _strings(text, own.language, first_units) & wanted.keys():
+        first_units = _first_units(wanted, its.language)
+        for text, marked in its.texts.get(task, ()):
+            for string in _strings(text, its.language, first_units) & wanted.keys():
                 by = marked.get(string, [])
                 if not by and any(
-                    string in longer and string in _strings(longer, own.language, first_units)
+                    string in longer and string in _strings(longer, its.language, first_units)
                     for longer in marked
                 ):  # a part of a longer one, which is no verdict
                     continue
                 for label in wanted[string]:
-                    if not by and task not in own.complete and label.dataset != dataset:
+                    if not by and task not in its.complete and label.dataset != dataset:
                         continue  # nobody looked for it there
                     name = names[_plain(label.name)]
                     how = "marked" if name in by else by[0] if by else "left"

@@ -72,30 +72,39 @@ def rewritten(text: str, style: Tokenized) -> tuple[str, Places]:
 
 def pieces(text: str, style: Tokenized) -> Iterator[Piece]:
     """What a text is made of as it was written, and the length of each piece in `text`."""
+    tokens = text.split()
+    # Two plain words stay as they are, and apart: most tokens are such.
+    odd = [n for n, token in enumerate(tokens) if not token.isalnum()]
+    new = tokens.copy()
+    for n in odd:
+        new[n] = _ESCAPED.get(tokens[n], tokens[n])
+    glued = _glued(tokens, new, odd, style)
     spans = [match.span() for match in _TOKEN.finditer(text)]
-    tokens = [text[start:end] for start, end in spans]
-    new = [_ESCAPED.get(token, token) for token in tokens]
-    glued = [False, *_glued(tokens, new, style)][: len(tokens)]
-    done = gap = 0
-    for (start, end), old, token, joins in zip(spans, tokens, new, glued, strict=True):
-        if joins:
+    done = 0
+    for n in sorted({*glued, *(n for n in odd if new[n] != tokens[n])}):
+        start, end = spans[n]
+        if n in glued:
+            gap = spans[n - 1][1]
             yield text[done:gap], gap - done
             yield "", start - gap
             done = start
-        if token != old:
+        if new[n] != tokens[n]:
             yield text[done:start], start - done
-            yield token, end - start
+            yield new[n], end - start
             done = end
-        gap = end
     yield text[done:], len(text) - done
 
 
-def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[bool]:
-    """For each token and the next: whether the blank between them is removed."""
-    plain = [token.isalnum() for token in new]  # Two plain words stay apart: most tokens are such.
-    glued = [not (plain[n] and plain[n + 1]) and _joins(new, n, style) for n in range(len(new) - 1)]
+def _glued(
+    tokens: Sequence[str], new: Sequence[str], odd: Sequence[int], style: Tokenized
+) -> set[int]:
+    """The tokens before which the blank is removed; `odd` are those that are no plain words."""
+    glued = {
+        n for n in {*odd, *(n + 1 for n in odd)} if 0 < n < len(new) and _joins(new, n - 1, style)
+    }
     opened: dict[str, bool] = {}
-    for n, sign in enumerate(new):
+    for n in odd:
+        sign = new[n]
         if sign not in _QUOTES or (style == "punctuation" and _is_apostrophe(new, n)):
             continue
         opening = tokens[n] == "``" or (tokens[n] != "''" and not opened.get(sign))
@@ -104,19 +113,20 @@ def _glued(tokens: Sequence[str], new: Sequence[str], style: Tokenized) -> list[
             decade = any(map(_DECADE.match, new[n + 1 : n + 2]))
             opening = decade or n == 0 or new[n - 1] == ":" or new[n - 1] in _OPENING
         opened[sign] = opening
-        if opening and n < len(glued):
-            glued[n] = True
+        if opening and n + 1 < len(new):
+            glued.add(n + 1)
         elif not opening and n:
-            glued[n - 1] = True
+            glued.add(n)
     return glued
 
 
 def _joins(tokens: Sequence[str], n: int, style: Tokenized) -> bool:
     """Whether token n stands right before the next one."""
     one, two = tokens[n], tokens[n + 1]
-    clitic = _CLITIC.match(two) is not None
-    if style == "words" or clitic:
-        return clitic or one in _OPENING or two in _CLOSING
+    if _CLITIC.match(two):
+        return True
+    if style == "words":
+        return one in _OPENING or two in _CLOSING
     before = tokens[n - 1] if n else ""
     after = tokens[n + 2] if n + 2 < len(tokens) else ""
     if one in (".", ","):

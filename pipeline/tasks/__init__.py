@@ -70,13 +70,11 @@ def answers(dataset: Dataset, task: str, table: Any) -> Answers:
 
 def items(dataset: Dataset, task: str, table: Any) -> Items:
     """One item per annotation that NER, RE or SPO asks for: its string, or its pair of strings."""
-    found, code = mentions(table), coded(dataset, task, table)
-    if task == "NER":
-        strings = json_strings(found.text)
-        own = Items(found.row, code, found.place, np.arange(len(code)), strings)
-    else:
-        own = pairs(found, relations(table, found.first), code)
-    return own.only(code >= 0)
+    flat_mentions, code = mentions(table), coded(dataset, task, table)
+    if task != "NER":
+        return pairs(flat_mentions, relations(table, flat_mentions.first), code)
+    _, row, text, place, _ = flat_mentions
+    return Items(row, code, place, np.arange(len(code)), json_strings(text)).only(code >= 0)
 
 
 def asked(dataset: Dataset, task: str, records: Iterable[Any]) -> list[str]:
@@ -96,19 +94,19 @@ def held(dataset: Dataset, task: str, table: Any) -> tuple[Any, Any]:
 
     These are the labels of the `answers`, without the answers: no text is read.
     """
-    found, row, _ = flat(table, COLUMNS[task])
+    annotations, row, _ = flat(table, COLUMNS[task])
     code = coded(dataset, task, table)
     there = code >= 0
     if task == "EET":
-        there &= pc.is_valid(pc.struct_field(found, "trigger")).to_numpy(zero_copy_only=False)
+        there &= pc.is_valid(pc.struct_field(annotations, "trigger")).to_numpy(zero_copy_only=False)
     return row[there], code[there]
 
 
 def coded(dataset: Dataset, task: str, table: Any) -> Any:
     """The number in the inventory of each annotation in the task's column, -1 for none."""
     if task in ("SPO", "KG"):
-        found, _, first = flat(table, "mentions")
-        types = pc.struct_field(found, "label")
+        ends, _, first = flat(table, "mentions")
+        types = pc.struct_field(ends, "label")
         linked = relations(table, first)
         label = types.take(pa.array(linked.head)) if task == "KG" else typed(types, linked)
     else:
@@ -123,7 +121,7 @@ def sources(dataset: Dataset, task: str) -> dict[str, str]:
     entity, relation = dataset.names("entity"), dataset.names("relation")
     typed_names = [
         (f"{h}_{name}_{t}", f"{entity.get(h, h)}_{relation[name]}_{entity.get(t, t)}")
-        for name, own in dataset.signatures.items()
-        for h, t in own
+        for name, signatures in dataset.signatures.items()
+        for h, t in signatures
     ]
     return {name: raw for raw, name in reversed(typed_names)}

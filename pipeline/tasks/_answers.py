@@ -66,15 +66,15 @@ def mentions(table: Any) -> Mentions:
     text, start = pc.struct_field(flat, "text"), pc.struct_field(flat, "start")
     place = pc.fill_null(start, -1).to_numpy().astype(np.int64)
     for index in np.flatnonzero(place < 0):
-        found = table["text"][int(row[index])].as_py().find(text[int(index)].as_py())
-        place[index] = found if found >= 0 else _NOWHERE
+        at = table["text"][int(row[index])].as_py().find(text[int(index)].as_py())
+        place[index] = at if at >= 0 else _NOWHERE
     return Mentions(first, row, text, place, pc.struct_field(flat, "label"))
 
 
 def codes(labels: Any, inventory: list[str]) -> Any:
     """The number of every label in the inventory, -1 where it is null or not in there."""
-    found = pc.index_in(labels, value_set=pa.array(inventory, pa.string()))
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    numbers = pc.index_in(labels, value_set=pa.array(inventory, pa.string()))
+    return pc.fill_null(numbers, -1).to_numpy().astype(np.int64)
 
 
 def json_strings(texts: Any) -> Any:
@@ -151,12 +151,12 @@ def typed(labels: Any, linked: Relations) -> Any:
     return pc.binary_join_element_wise(head, linked.label, tail, "_")
 
 
-def pairs(found: Mentions, linked: Relations, code: Any) -> Items:
+def pairs(ends: Mentions, linked: Relations, code: Any) -> Items:
     """The items of all relations of which `code` tells the label; none where that is -1."""
-    quoted = json_strings(found.text)
+    quoted = json_strings(ends.text)
     subject, object_ = (quoted.take(pa.array(end)) for end in (linked.head, linked.tail))
     json = pc.binary_join_element_wise('{"subject": ', subject, ', "object": ', object_, "}", "")
-    place, then = found.place[linked.head], found.place[linked.tail]
+    place, then = ends.place[linked.head], ends.place[linked.tail]
     return Items(linked.row, code, place, then, json).only(code >= 0)
 
 
@@ -165,17 +165,17 @@ def attributes(table: Any, code: Any) -> Answers:
 
     `code` tells the head type of every relation, -1 for none.
     """
-    found = mentions(table)
-    row, label, head, tail = relations(table, found.first)
-    labels, texts = label.to_pylist(), found.text.to_pylist()
+    ends = mentions(table)
+    row, label, head, tail = relations(table, ends.first)
+    labels, texts = label.to_pylist(), ends.text.to_pylist()
     merged: dict[tuple[int, int], dict[str, dict[str, dict[str, None]]]] = {}
-    for i in np.lexsort((found.place[tail], found.place[head], code, row)):
+    for i in np.lexsort((ends.place[tail], ends.place[head], code, row)):
         if code[i] >= 0:
             heads = merged.setdefault((int(row[i]), int(code[i])), {})
-            own = heads.setdefault(texts[head[i]], {}).setdefault(labels[i], {})
-            own[texts[tail[i]]] = None
+            attribute = heads.setdefault(texts[head[i]], {}).setdefault(labels[i], {})
+            attribute[texts[tail[i]]] = None
     values = [
-        {h: {a: one_or_all([*v]) for a, v in own.items()} for h, own in heads.items()}
+        {h: {a: one_or_all([*v]) for a, v in of_head.items()} for h, of_head in heads.items()}
         for heads in merged.values()
     ]
     pair = np.array([*merged], np.int64).reshape(-1, 2)
