@@ -124,6 +124,9 @@ def test_what_is_exported_is_imported_and_exported_again(name, real_run, tmp_pat
         writing.export("iepile-jsonl", Source("records", real_run.out, (dataset,)), partial)
     for task in dataset.tasks:
         folder = tmp_path / "first" / f"IE-{dataset.language}" / task / name
+        for path in folder.glob("[td]*.json"):  # some 2,000 lines say as much as all
+            rows = path.read_bytes().splitlines(keepends=True)
+            path.write_bytes(b"".join(rows[:: -(-len(rows) // 2_000)]))
         own = tmp_path / task
         wanted = Wanted(name, held_out=dataset.use == "held-out")
         importing.run(folder, wanted, own / "raw", own / "toml")
