@@ -4,7 +4,7 @@ They come from what the first rows look like, from the layouts that the catalog 
 the named formats.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,9 @@ from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.readers import argilla_responses
 from pipeline.readers._cells import unpacked
+from pipeline.readers._paths import Item, RowError, finder
 from pipeline.readers._source import attempt, json_rows
+from pipeline.readers.json_rows import rows_of
 from pipeline.records import Reject
 
 _ROWS: Final = 200
@@ -68,7 +70,37 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
         for options in tabular.pairs(files):
             yield Candidate({"name": "pair_table", **options}, "its columns")
         yield from _mention_tables(files)
-    yield from (known for known in _known() if known.reader["name"] != "columns" or text)
+    first_rows = _first_rows(files)
+    for known in _known():
+        if (known.reader["name"] != "columns" or text) and _finds_texts(known.reader, first_rows):
+            yield known
+
+
+def _first_rows(files: Sequence[Path]) -> list[Item] | None:
+    """Return the rows that a layout of JSON rows would read to be judged; None if it cannot."""
+    try:
+        rows = [row for _, row in islice(rows_of(files), _ROWS)]
+    except PipelineError:
+        return None
+    return [row for row in rows if not isinstance(row.value, Reject)]
+
+
+def _finds_texts(reader: Mapping[str, Any], rows: Sequence[Item] | None) -> bool:
+    """Whether a layout finds its text or its tokens in any of the rows; True if it has others."""
+    options = {**defaults(reader["name"]), **reader}
+    plain = readers.module_of(reader["name"]) == "json_rows" and options["separator"] is None
+    if rows is None or not plain or options["rows"] or options["packed"]:
+        return True
+    paths = options["text"] if options["tokens"] is None else options["tokens"]
+    finds = [finder(path) for path in (paths if isinstance(paths, list | tuple) else [paths])]
+    return any(_found(find, row) for row in rows for find in finds)
+
+
+def _found(find: Callable[[Item], Any], row: Item) -> bool:
+    try:
+        return isinstance(find(row), str | list)
+    except RowError:
+        return False
 
 
 def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:

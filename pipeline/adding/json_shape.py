@@ -157,7 +157,8 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
     relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
-    relations += [r for o in listings for e in entities for r in _between(rows, o.path, e[1])]
+    triples = [listing.path for listing in listings if _of_triples(listing)]
+    relations += [r for path in triples for e in entities for r in _between(rows, path, e[1])]
     events = [e for listing in (*listings, itself) for e in _events(listing)]
     others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
@@ -426,6 +427,11 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
         return
     table = {"at": listing.path, "label": label, "head": head, "tail": tail}
     yield float(len(listing.items)), table
+
+
+def _of_triples(listing: Items) -> bool:
+    """Whether the items may be a label and two entities each."""
+    return all(isinstance(item, list) and len(item) > 2 for _, item in listing.items)
 
 
 def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[float, Options]]:

@@ -115,6 +115,8 @@ _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
 _PAIR: Final = ("text", "head", "tail", "relation")
 #: A table of pairs that is wider must name its columns.
 _WIDEST: Final = 6
+#: The share of rows in which the head stands in the text, and that of the tail, together.
+_STANDING: Final = 0.5
 #: The share of rows that must have the most frequent width.
 _REGULAR: Final = 0.8
 
@@ -228,10 +230,26 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
         renamed = {place: name for name, place in known.items()}
         yield {"columns": [renamed.get(n, name) for n, name in enumerate(names)], **header}
         return
-    for places in permutations(range(len(names)), len(_PAIR)) if len(names) <= _WIDEST else ():
-        if places[1] < places[2]:
+    if len(names) <= _WIDEST:
+        shares = _shares([row for table in tables for row in table[1:] if len(row) == len(names)])
+        all_places = [p for p in permutations(range(len(names)), len(_PAIR)) if p[1] < p[2]]
+        standing = [
+            places
+            for places in all_places
+            if shares[places[:2]] + shares[places[0], places[2]] > _STANDING
+        ]
+        for places in standing or all_places:
             renamed = dict(zip(places, _PAIR, strict=True))
             yield {"columns": [renamed.get(n, f"column_{n}") for n in range(len(names))], **header}
+
+
+def _shares(rows: Sequence[Sequence[str]]) -> dict[tuple[int, int], float]:
+    """Return (column of texts, column) -> the share of rows whose text contains the other cell."""
+    cells = [[cell.strip().lower() for cell in row] for row in rows]
+    return {
+        (text, other): sum(row[other] in row[text] for row in cells) / max(1, len(cells))
+        for text, other in permutations(range(len(cells[0]) if cells else _WIDEST), 2)
+    }
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO, TextIOWrapper
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -165,7 +165,8 @@ def files_in(paths: Sequence[Path], ending: str) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        inner = sorted(p for p in path.rglob(f"*{ending}") if p.is_file())
+        inner = [p for p in path.rglob(f"*{ending}") if p.is_file()]
+        inner.sort(key=lambda p: p.parts)
         if not inner:
             raise RawFileError(
                 f"no file in this folder ends in {ending}",
@@ -208,9 +209,8 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
 
 def shape(head: bytes) -> Literal["lines", "array", "object"]:
     """Which kind of JSON file begins so. Lines may be arrays: then the second one is like it."""
-    first, *others = [
-        line.strip() for line in head.removeprefix(_BOM).split(b"\n") if line.strip()
-    ] or [b""]
+    filled = filter(None, (line.strip() for line in BytesIO(head.removeprefix(_BOM))))
+    first, *others = [*islice(filled, 2)] or [b""]
     if first[:1] == b"[":
         return "lines" if others and others[0][:1] == b"[" and first[-1:] == b"]" else "array"
     return "object" if others and first[:1] == b"{" and first[-1:] != b"}" else "lines"
@@ -319,7 +319,23 @@ def attempt(origin: str, build: Callable[[Any], _T], row: Any) -> _T | Reject:
         reason, detail = "malformed_record", f"no field {problem}"
     except (TypeError, ValueError, IndexError, AttributeError):
         reason, detail = "malformed_record", "a part of it is not as the format has it"
-    return Reject(origin, reason, detail[:EXCERPT], str(getattr(row, "value", row))[:EXCERPT])
+    value = getattr(row, "value", row)
+    excerpt = value if isinstance(value, str) else _beginning(value)
+    return Reject(origin, reason, detail[:EXCERPT], excerpt[:EXCERPT])
+
+
+def _beginning(value: Any) -> str:
+    """Python's way to write a value; of large ones only the beginning, an excerpt or more."""
+    if not isinstance(value, dict | list):
+        return repr(value)
+    of_keys = isinstance(value, dict)
+    written = "{" if of_keys else "["
+    for key in value:
+        if len(written) >= EXCERPT:
+            return written
+        written += ", " if len(written) > 1 else ""
+        written += f"{key!r}: {_beginning(value[key])}" if of_keys else _beginning(key)
+    return written + ("}" if of_keys else "]")
 
 
 def items(value: Any) -> list[Any]:

@@ -8,17 +8,17 @@ import os
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from pipeline import catalog, tasks
-from pipeline.catalog import raw_files
-from pipeline.config import Normalize
+from pipeline.catalog import invariant, raw_files
 from pipeline.dedupe import tags as kept
 from pipeline.execution import shards
 from pipeline.normalize.account import KINDS, Tally
-from pipeline.records import violation
-from pipeline.tables import from_table
-from tests.helpers import normalize_one
+from pipeline.normalize.detokenize import detokenized
+from pipeline.normalize.rewriting import repaired
+from pipeline.tables import from_table, to_table
 
 MANIFESTS = Path(__file__).parent / "manifests"
 RAW = os.environ.get("IEPILE_RAW")
@@ -35,33 +35,11 @@ DROPPED = {
 pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder of real raw files")
 
 
-# A dataset at a time: its records are made and read once.
-def pytest_generate_tests(metafunc):
-    metafunc.parametrize("name", NAMES, scope="module")
-
-
-@pytest.fixture(scope="module")
-def normalized(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("real")
-    done = {}
-
-    def get(name):
-        if name not in done:
-            dataset = catalog.load(name)
-            raw, manifest = raw_files.edition(dataset, Path(RAW), MANIFESTS)
-            # The texts as the readers give them, so that both can be compared.
-            settings = Normalize(detokenize=False, repair=False)
-            summary = normalize_one(dataset, raw, manifest, settings, folder / name)
-            done.clear()  # the records of one dataset at a time
-            stored = [
-                record
-                for _, path in kept.record_shards(folder / name)
-                for record in from_table(shards.read(path))
-            ]
-            done[name] = (dataset, manifest, raw, summary, folder / name, stored)
-        return done[name]
-
-    return get
+@pytest.fixture
+def stored(name, real_run):
+    """The tables of the records of one dataset."""
+    folder = real_run.folders["normalize"] / name
+    return [shards.read(path) for _, path in kept.record_shards(folder)]
 
 
 def unmerged(dataset, manifest, raw):
@@ -70,19 +48,24 @@ def unmerged(dataset, manifest, raw):
         files = [raw / file.path for file in split.files]
         items = raw_files.documents_of(catalog.reader(dataset)(files), split)
         by_text = defaultdict(list)
-        for _, record in Tally(dataset, Counter()).read(items):
+        for _, row in Tally(dataset, Counter()).read(items):
+            record = repaired(row, dataset.repairs, Counter()) if dataset.repairs else row
+            record = detokenized(record, dataset.tokenized) if dataset.tokenized else record
             by_text[record.text].append(record)
         yield from by_text.values()
 
 
-def held(records):
+def held(tables):
+    """Count the annotations in tables of records."""
     total = Counter()
-    for record in records:
-        total["records"] += 1
-        total["entities"] += sum(m.label is not None for m in record.mentions)
-        total["relations"] += len(record.relations)
-        total["events"] += len(record.events)
-        total["arguments"] += sum(len(e.arguments) for e in record.events)
+    for table in tables:
+        mentions, events = (pc.list_flatten(table[part]) for part in ("mentions", "events"))
+        arguments = pc.list_value_length(pc.struct_field(events, "arguments"))
+        total["records"] += table.num_rows
+        total["entities"] += pc.count(pc.struct_field(mentions, "label")).as_py()
+        total["relations"] += len(pc.list_flatten(table["relations"]))
+        total["events"] += len(events)
+        total["arguments"] += pc.sum(arguments).as_py() or 0
     return total
 
 
@@ -102,8 +85,10 @@ def facts(record):
         yield record.text, e.label, trigger, filled(e.arguments)
 
 
-def test_nothing_is_lost(name, normalized):
-    dataset, manifest, raw, summary, folder, stored = normalized(name)
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_lost(name, real_run, stored):
+    dataset = catalog.load(name)
+    raw, manifest = raw_files.edition(dataset, Path(RAW), MANIFESTS)
     left = held(stored)
     if dataset.one_annotation_per_row:
         texts = [*unmerged(dataset, manifest, raw)]
@@ -112,13 +97,15 @@ def test_nothing_is_lost(name, normalized):
             told = [fact for row in rows for fact in facts(row)]
             # A text of one row stays as it is; what several rows repeat is left once.
             wanted.update(told if len(rows) == 1 else {*told})
-        found = Counter(fact for record in stored for fact in facts(record))
+        found = Counter(fact for t in stored for record in from_table(t) for fact in facts(record))
         assert not wanted - found, "lost in merging"
         assert not found - wanted, "in no row"
         # So what the source holds is compared with the rows, which repeat some of it.
-        left = held(row for rows in texts for row in rows)
+        rows = [row for rows in texts for row in rows]
+        left = held([to_table(rows, [name] * len(rows), dataset=name, split="-", language="-")])
         left["records"] = len(texts)
-    splits = summary["splits"].values()
+    folder = real_run.folders["normalize"] / name
+    splits = shards.read_json(folder / "summary.json")["splits"].values()
     rejects = shards.read(folder / "rejects.parquet").to_pylist()
     for split, own in manifest.splits.items():
         assert own.counts.get("records"), f"{split} declares no count"
@@ -132,15 +119,13 @@ def test_nothing_is_lost(name, normalized):
         assert left[kind] == read - lost - dropped[kind], kind
 
 
-def test_records_are_sound(name, normalized):
-    dataset, *_, stored = normalized(name)
-    found = {"entity": 0, "relation": 0, "event": 0}
-    for record in stored:
-        assert violation(record) is None
-        found["entity"] += sum(m.label is not None for m in record.mentions)
-        found["relation"] += len(record.relations)
-        found["event"] += len(record.events)
-    kinds = {"NER": "entity", "RE": "relation", "SPO": "relation", "KG": "relation"}
+@pytest.mark.parametrize("name", NAMES)
+def test_records_are_sound(name, stored):
+    dataset = catalog.load(name)
+    for table in stored:
+        invariant.checked(table, dataset)
+    found = held(stored)
+    kinds = {"NER": "entities", "RE": "relations", "SPO": "relations", "KG": "relations"}
     for task in dataset.tasks:
-        assert found[kinds.get(task, "event")], f"no annotation for {task}"
+        assert found[kinds.get(task, "events")], f"no annotation for {task}"
         assert tasks.inventory(dataset, task)
