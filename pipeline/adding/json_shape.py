@@ -322,7 +322,7 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
     fields = _fields(listing)
     strings = [path for path in fields.strings if path != "^#"] or fields.strings
     string = _named("string", strings) or next(iter(strings), None)
-    if string is not None and _segmented(listing, string):
+    if string is not None and (_segmented(listing, string) or string in FIELDS["trigger"]):
         return
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
@@ -583,7 +583,8 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
         if role is not None and names and at in (arguments, f"{arguments}.**"):
             span = _span(Items(at, parts), {}, "argument", {role})
             table["arguments"] = {"at": at, "role": _position(role), **span}
-    if "trigger" in table or "arguments" in table:
+    roles = [p for p in fields.strings if trigger is None or not p.startswith(trigger)]
+    if "arguments" in table or ("trigger" in table and not roles):
         yield float(len(objects) * 2), table
 
 
