@@ -157,6 +157,12 @@ def _numbered(row: dict[str, Any]) -> list[str]:
     return [k for k, v in lists.items() if len(v) in words and all(type(x) is int for x in v)]
 
 
+def holds_annotation(field: str) -> bool:
+    """Whether the name of a field says that it holds annotations."""
+    names = [step for step in field.lower().split(".") if not step.isdigit()]
+    return names[-1:] != [] and names[-1] in FIELDS["annotation"]
+
+
 def first_row(files: Sequence[Path]) -> str:
     """Return the first row of the files with all its fields, each shortened."""
     rows = first_json(files)

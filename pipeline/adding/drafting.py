@@ -31,6 +31,8 @@ _LOOKED_AT: Final = 50
 _TRIED: Final = (400, 1 << 20)
 #: and what it holds is counted in this much of it.
 _SURVEYED: Final = (20_000, 1 << 22)
+#: A reading that loses more than one of so many rows is refused.
+_MOST_LOST: Final = 10
 _HASHED: Final = {"train": 80, "dev": 10, "test": 10}
 
 
@@ -82,9 +84,38 @@ def draft(
             survey.read(split, catalog.reader(dataset)([parts[file] for file in paths]))
         unread = checking.unread_in(dataset, surveyed)
         agreement = _agreement(dataset, survey, surveyed)
+        if not reader:
+            _refuse_losses(choice.best, survey, unread or Counter(), first)
     cut = [file for file, part in parts.items() if file != part]
     whole = declared(dataset, survey, splits, cut, choice.best, names)
     return Draft(whole, survey, choice, unread, agreement, cut)
+
+
+def _refuse_losses(
+    best: Trial, survey: Survey, unread: Counter[str], files: Sequence[Path]
+) -> None:
+    """Refuse a reading that passes over much: many of the rows, or a field of annotations."""
+    rejects = [r for group in survey.rejects.values() for r in group if r.records]
+    lost = [reject for reject in rejects if reject.reason not in fitting.NO_LOSS]
+    held = [name for name in unread if advice.holds_annotation(name)]
+    options = best.dataset.reader.items()
+    given = "".join(f" --option '{k}={choosing.in_toml(v)}'" for k, v in options if k != "name")
+    anyway = f"--reader {best.dataset.reader['name']}{given}"
+    if len(lost) * _MOST_LOST > survey.records + len(lost):
+        first = lost[0].detail or repr(lost[0].excerpt)
+        what = f"{len(lost):,} rows have another form, the first at {lost[0].origin}: {first}"
+        todo = f"bring all rows in one form; to lose these, add {anyway}"
+    elif held:
+        what = f"the field {held[0]!r} would not be read ({unread[held[0]]:,} times)"
+        todo = f"if it may be left out, add {anyway}; else write it as one of the formats has it"
+    else:
+        return
+    raise RawFileError(
+        f"not all that the files hold can be read: {what}\n"
+        f"  the best reading: {choosing.summary(best)}\n  the first row: {advice.first_row(files)}",
+        where=", ".join(map(str, files)),
+        todo=todo,
+    )
 
 
 def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mapping[str, Any]:

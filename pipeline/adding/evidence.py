@@ -30,7 +30,7 @@ _MARKUP: Final = re.compile(r"<([A-Za-z][\w.-]*)\b[^<>]*>.*</\1>", re.DOTALL)
 _BEGINNING: Final = 2_000
 #: Above this share of annotated characters, nearly all of the text is annotated.
 _DENSE: Final = 0.92
-_SINGLE: Final = re.compile(r"[A-Za-z\u00c0-\u04ff-]{1,24}")
+_SINGLE: Final = re.compile(r"[A-Za-z0-9_\u00c0-\u04ff-]{1,24}")
 _LONGEST_SENTENCE: Final = 20_000
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _NUMBERED: Final = re.compile(r"[\u3400-\u9fff]\d")
@@ -88,7 +88,7 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     if len(marked) * 2 > len(texts):
         return f"the texts hold markup: {f'{marked[0]!r:.60}'}"
     single = sum(_SINGLE.fullmatch(text) is not None for text in texts)
-    if len(texts) >= MANY and single * 10 > 9 * len(texts):
+    if (len(texts) >= MANY and single * 10 > 9 * len(texts)) or single == len(texts) > 2:
         return f"the texts are single words: {shown}"
     han = sum(len(_HAN.findall(text)) for text in texts)
     if sum(len(_NUMBERED.findall(text)) for text in texts) * 2 > han > MANY:
@@ -110,9 +110,8 @@ def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> s
     for counts in (labels["entity"], labels["relation"] + labels["event"]):
         if odd := _odd_names(counts):
             return odd
-    if problem := crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"]):
-        return problem
-    return _odd_mentions(records)
+    problem = crowded(labels["entity"], 0.8) or _words_of_text(records)
+    return problem or _odd_mentions(records)
 
 
 def _odd_names(counts: Counter[str]) -> str | None:
@@ -142,18 +141,28 @@ def crowded(entities: Counter[str], share: float = 0.5) -> str | None:
     )
 
 
-def _words_of_text(records: Sequence[Record], entities: Counter[str]) -> str | None:
-    """Say if most labels are words of the texts that they label; None if they are not."""
-    if len(entities) < 4:
-        return None
-    standing = total = 0
-    for record in records:
-        words = {*_WORD.findall(record.text)}
-        labels = [m.label for m in record.mentions if m.label is not None]
-        total += len(labels)
-        standing += sum(label in words for label in labels)
-    if standing * 2 > total:
-        return f"the labels are words of the texts: {_some(entities)}"
+def _words_of_text(records: Sequence[Record]) -> str | None:
+    """Say if most labels are words of the texts that they label; None if they are not.
+
+    Labels of entities that are the strings of the entities are so, however few they are.
+    """
+    strings = [(m.label, m.text) for r in records for m in r.mentions if m.label is not None]
+    if strings and sum(string.startswith(label) for label, string in strings) * 2 > len(strings):
+        return (
+            f"the labels are the strings that they label: {_some(Counter(k for k, _ in strings))}"
+        )
+    for kind in ("mentions", "relations"):
+        seen: Counter[str] = Counter()
+        standing = 0
+        for record in records:
+            words = {*_WORD.findall(record.text)}
+            labels = [item.label for item in getattr(record, kind) if item.label is not None]
+            seen.update(labels)
+            standing += sum(
+                label in (words if kind == "mentions" else record.text) for label in labels
+            )
+        if len(seen) > 3 and standing * 2 > seen.total():
+            return f"the labels are words of the texts: {_some(seen)}"
     return None
 
 

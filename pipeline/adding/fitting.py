@@ -27,7 +27,7 @@ ROWS: Final = 200
 _TORN: Final = 0.7
 _TAGLIKE: Final = re.compile(r"[BIESMLU][-_]")
 #: Reasons of rejects that lose nothing: nobody has annotated these rows, or they are not gold.
-_NO_LOSS: Final = frozenset({"unlabeled", "not_gold"})
+NO_LOSS: Final = frozenset({"unlabeled", "not_gold"})
 #: Readers whose records are sentences.
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
 #: Characters in which no mention ends: blanks, punctuation marks, particles of Japanese.
@@ -133,7 +133,7 @@ def fit(dataset: Dataset, files: Sequence[Path]) -> Trial:
                 problem = violation(item)
             if problem is None:
                 records.append(item)
-            elif problem[0] not in _NO_LOSS:
+            elif problem[0] not in NO_LOSS:
                 reasons[problem[0]] += 1
                 first.setdefault(problem[0], ": ".join(filter(None, problem)))
                 lost += item.records if isinstance(item, Reject) else 1

@@ -50,7 +50,8 @@ def of_one(rows: Sequence[Any]) -> Iterator[Options]:
     for given in (rows, words):
         for options in shapes(given):
             of_row = options.get("entities", {}).get("at") == ""
-            if of_row or "marks" in options or "tags" in options:
+            of_pair = "start" in options.get("relations", {}).get("head", {})
+            if of_row or of_pair or "marks" in options or "tags" in options:
                 yield {**document, **options}
 
 
@@ -118,8 +119,11 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                 if flat and all(isinstance(token, str) for token in flat):
                     # Parts of speech and lemmas are also one per word of the text.
                     standing, words = sum(token in text for token in flat), len(text.split())
-                    strange = standing * 2 < len(flat) <= words * 2
-                    seen.setdefault(("tokens", path), []).append((sum(map(len, flat)), strange))
+                    size = sum(map(len, flat))
+                    strange = standing * 2 < len(flat) <= words * 2 or (
+                        standing == len(flat) and size * 2 < len(text)
+                    )
+                    seen.setdefault(("tokens", path), []).append((size, strange))
     scores: dict[tuple[str, str], float] = {}
     for (kind, path), values in seen.items():
         total, odd = map(sum, zip(*values, strict=True))
@@ -133,8 +137,8 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
 
 def _rank(kind: str, path: str) -> int | None:
     """Rank a name for a field of this kind, the likeliest 0; None if the name says nothing."""
-    name = path.rsplit(".", 1)[-1].lower()
-    parts = path.lower().split(".")
+    parts = re.sub("(?<=[a-z])(?=[A-Z])", "_", path).lower().split(".")
+    name = parts[-1] if parts[-1] in FIELDS[kind] else path.rsplit(".", 1)[-1].lower()
     names = FIELDS[kind]
     if name in names:
         return names.index(name)
@@ -216,6 +220,8 @@ class _Fields(NamedTuple):
     strings: list[str]
     labels: list[str]
     ids: list[str]
+    #: Lists of lists of two numbers.
+    pieces: list[str]
 
 
 def _fields(listing: Items) -> _Fields:
@@ -224,7 +230,7 @@ def _fields(listing: Items) -> _Fields:
         for path, value in leaves(item):
             if value is not item:
                 values.setdefault(path, []).append((text, value))
-    fields, total = _Fields([], [], [], []), len(listing.items)
+    fields, total = _Fields([], [], [], [], []), len(listing.items)
     # Thousands of items may share the words of one document: they are joined once.
     shared = {id(text): text for text, _ in listing.items}
     words = {key: _words(text) for key, text in shared.items()}
@@ -241,6 +247,8 @@ def _fields(listing: Items) -> _Fields:
             (fields.strings if standing * 2 > len(kept) else fields.labels).append(path)
         elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
             fields.labels.append(path)
+        elif all(isinstance(v, list) and v and all(map(_is_piece, v)) for _, v in kept):
+            fields.pieces.append(path)
     return fields
 
 
@@ -257,6 +265,10 @@ def _is_string(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_piece(value: Any) -> bool:
+    return isinstance(value, list) and [*map(type, value)] == [int, int]
+
+
 def _named(kind: str, paths: Iterable[str]) -> str | None:
     """Return the path with the likeliest name for a field of this kind; None if no name fits."""
     ranked = [(rank, path) for path in paths if (rank := _rank(kind, path)) is not None]
@@ -270,10 +282,16 @@ def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | Non
     """
     # A short label may occur in the text by chance: `name` may be a label or a string.
     free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
+    free = [path for path in free if path.rsplit(".", 1)[-1].lower() not in FIELDS["annotator"]]
     if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
         return path
     values = {p: {str(value_at(item, p)) for _, item in listing.items} for p in fields.labels}
-    ranks = {p: (p == "^#", _are_ids(v), len(v), p) for p, v in values.items() if p not in taken}
+    # What is the same in all items says less than what differs, and a number says nothing.
+    ranks = {
+        p: (_are_ids(v) or all(map(str.isdigit, v)), len(v) == 1, p == "^#", len(v), p)
+        for p, v in values.items()
+        if p in free
+    }
     return min(ranks, key=lambda path: ranks[path], default=None)
 
 
@@ -297,7 +315,7 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
     fields = _fields(listing)
     strings = [path for path in fields.strings if path != "^#"] or fields.strings
     string = _named("string", strings) or next(iter(strings), None)
-    if string is not None and _segmented(listing, string):
+    if string is not None and (_segmented(listing, string) or string in FIELDS["trigger"]):
         return
     if "^^#" in fields.labels + fields.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
@@ -311,6 +329,9 @@ def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]
     table = {"at": listing.path, "label": label}
     if not tokens and {"offset", "length"} <= {*fields.numbers}:
         yield 2.0 * len(listing.items), {**table, "pieces": ""}
+        return
+    if listing.path and len(fields.pieces) == 1:
+        yield 2.0 * len(listing.items), {**table, "pieces": fields.pieces[0]}
         return
     start, end, fitting = _ends(listing, fields, string)
     if start is not None:
@@ -352,6 +373,8 @@ def _ends(
     """Return the fields of start and end, and their score: fit to the texts, and known names."""
     scores = {}
     for start, end in permutations(fields.numbers, 2):
+        if not _are_ends(start, end, fields.numbers):
+            continue
         if (fit := _fitting(listing, start, end, string)) > 0.5:
             names = (_rank("start", start), _rank("end", end))
             scores[start, end] = fit + sum(rank is not None for rank in names)
@@ -362,6 +385,21 @@ def _ends(
     if string is not None and starts:
         return starts[0], None, 1.0
     return None, None, 0.0
+
+
+def _are_ends(start: str, end: str, numbers: Collection[str]) -> bool:
+    """Whether two fields may be a start and an end: not two of many numbers in a list, nor a head.
+
+    Of a list of numbers, only the first two are, where it has no third.
+    """
+    lists = {path.rpartition(".")[0] for path in (start, end) if path.rpartition(".")[2].isdigit()}
+    whole = lists <= {""} or (
+        {start, end} == {f"{place}.{n}" for place in lists for n in (0, 1)}
+        and not {f"{place}.2" for place in lists} & {*numbers}
+    )
+    sides = (*FIELDS["head"], *FIELDS["tail"])
+    known = _rank("start", start) is not None or _rank("end", end) is not None
+    return whole and (known or not {start.lower(), end.lower()} & {*sides})
 
 
 def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
@@ -408,16 +446,22 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
 def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for items as relations, by ids, places or strings of their ends."""
     fields = _fields(listing)
-    of_lists = all(isinstance(item, list) for _, item in listing.items)
-    if of_lists and len(fields.strings) == 2 and fields.labels:
-        # A triple of strings: the head comes first.
-        head, tail = ({"text": _position(path)} for path in fields.strings)
-        table: Options = {"at": listing.path, "label": _position(fields.labels[0])}
+    of_lists = all(isinstance(item, list) or "^#" in item for _, item in listing.items)
+    if of_lists and fields.labels and (ends := _ends_in_order(fields)):
+        # The head comes first, as in a triple of strings.
+        head, tail = ends
+        label = _label(listing, fields, {str(path) for end in ends for path in end.values()})
+        table: Options = {"at": listing.path, "label": _position(label or fields.labels[0])}
         yield float(3 * len(listing.items)), {**table, "head": head, "tail": tail}
         return
     sides = {side: _side(side, fields) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
-        return
+        # Their ends are two ids in a list.
+        ids = fields.labels
+        two = [p[:-2] for p in ids if p.endswith(".0") and f"{p[:-2]}.1" in ids]
+        if len(two) != 1 or f"{two[0]}.2" in ids:
+            return
+        sides = {"head": {"ref": f"{two[0]}.0"}, "tail": {"ref": f"{two[0]}.1"}}
     head, tail = sides["head"] or {}, sides["tail"] or {}
     taken: set[str | None] = {str(path) for side in (head, tail) for path in side.values()}
     label = _label(listing, fields, taken)
@@ -432,6 +476,16 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
 def _of_triples(listing: Items) -> bool:
     """Whether the items may be a label and two entities each."""
     return all(isinstance(item, list) and len(item) > 2 for _, item in listing.items)
+
+
+def _ends_in_order(fields: _Fields) -> list[Options]:
+    """Return the ends of relations that are lists of two strings, or of four numbers; else none."""
+    if len(fields.strings) == 2:
+        return [{"text": _position(path)} for path in fields.strings]
+    if len(fields.numbers) == 4:
+        numbers = [_position(path) for path in fields.numbers]
+        return [dict(zip(("start", "end"), numbers[n : n + 2], strict=True)) for n in (0, 2)]
+    return []
 
 
 def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[float, Options]]:
@@ -466,8 +520,20 @@ def _side(side: str, fields: _Fields) -> Options | None:
     if strings:
         string = min(strings, key=len)
         return {"text": string, **({"label": kind} if kind else {})}
+    places = [path for path in named if path in fields.numbers]
+    start, end = (
+        next((p for p in places if _is_place(what, n, p)), None)
+        for n, what in enumerate(("start", "end"))
+    )
+    if start and end:
+        return {"start": start, "end": end, **({"label": kind} if kind else {})}
     refs = [path for path in named if path in fields.ids and path != kind]
     return {"ref": min(refs, key=len)} if refs else None
+
+
+def _is_place(what: str, number: int, path: str) -> bool:
+    """Whether a path ends in a name of a start or an end, or in this number."""
+    return re.split(r"[._]", path.lower())[-1] in (*FIELDS[what], str(number))
 
 
 def _is_side(side: str, path: str) -> bool:
@@ -507,10 +573,15 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
     for at, parts in lists(held, "text", tokens=False):
         names = {k for _, part in parts if isinstance(part, dict) for k in part}
         role = _named("role", names) if at == arguments else "^#"
+        if at == arguments and all(isinstance(part, list) for _, part in parts):
+            names = {*_fields(Items(at, parts)).labels}  # Lists of a role and a string.
+            role = min(names, default=None)
         if role is not None and names and at in (arguments, f"{arguments}.**"):
             span = _span(Items(at, parts), {}, "argument", {role})
-            table["arguments"] = {"at": at, "role": role, **span}
-    yield float(len(objects) * 2), table
+            table["arguments"] = {"at": at, "role": _position(role), **span}
+    roles = [p for p in fields.strings if trigger is None or not p.startswith(trigger)]
+    if "arguments" in table or ("trigger" in table and not roles):
+        yield float(len(objects) * 2), table
 
 
 def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:

@@ -48,6 +48,8 @@ _OTHERS: Final = {
     b"\x80\x05": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
     b"\x89PNG": ("a picture", "annotations are wanted, in text"),
 }
+#: What Python and pandas write where a value is missing, and JSON does not have.
+_NO_VALUE: Final = re.compile(rb"(?<=[\s:\[,])(?:NaN|-?Infinity)(?=\s*[,\]}])")
 _ONTONOTES: Final = {**{f"/{sign}": sign for sign in ".?-"}, "-AMP-": "&", **BRACKETS}
 
 
@@ -271,8 +273,14 @@ def parsed(raw: str | bytes) -> Any:
     Of such keys a parser keeps one in silence, and what the other said would be lost. The strings
     show it: fewer come out than went in. Only then are the pairs looked at one by one.
     """
-    value = orjson.loads(raw)
-    before = raw.encode() if isinstance(raw, str) else raw
+    before = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
+    try:
+        value = orjson.loads(raw)
+    except ValueError:
+        # Only in strings may these words mean something: json tells both apart.
+        if not _NO_VALUE.search(before):
+            raise
+        value = json.loads(raw, parse_constant=lambda _: None)
     parts = value if isinstance(value, list) else [value]
     try:
         kept = sum(_string_marks(orjson.dumps(part)) for part in parts)

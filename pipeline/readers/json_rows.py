@@ -35,7 +35,18 @@ from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._cells import table_rows, unpacked
-from pipeline.readers._paths import Item, Path, RowError, Steps, lister, steps, tree, unread
+from pipeline.readers._paths import (
+    EACH,
+    VALUES,
+    Item,
+    Path,
+    RowError,
+    Steps,
+    lister,
+    steps,
+    tree,
+    unread,
+)
 from pipeline.readers._rows import Form, Layout, Options
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
@@ -59,7 +70,17 @@ def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
 
 def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
     """Field of the rows that is not read -> in how many places it stands and is not empty."""
-    return _unread(_rows(files, options), Form(options).paths)
+    beside = Counter(name for file in files if options.rows for name in _beside(file, options.rows))
+    return beside + _unread(_rows(files, options), Form(options).paths)
+
+
+def _beside(file: File, path: Path) -> Iterator[str]:
+    """The fields of a document that stand beside its rows."""
+    first = str(path).partition(".")[0]
+    value = {} if file.is_dir() or first in (EACH, VALUES) else json_document(file)
+    return (
+        str(key) for key, part in value.items() if key != first and part not in (None, "", [], {})
+    )
 
 
 def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:
