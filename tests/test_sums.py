@@ -1,4 +1,4 @@
-"""Windows and drops of every kind over many samples; `tests/invariants` checks what comes of them."""
+"""Windows and drops of every kind, of many samples; `tests/invariants` checks the outcome."""
 
 import msgspec
 import pytest
