@@ -11,9 +11,9 @@ class UnsoundError(AssertionError):
     """What is stored is not what the stage promises."""
 
 
-def demand(holds, what, where):
+def demand(holds, what, where=""):
     if not holds:
-        raise UnsoundError(f"{what}, in {where}")
+        raise UnsoundError(f"{what}, in {where}" if where else what)
 
 
 def equal(found, wanted, what, where):
