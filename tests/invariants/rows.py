@@ -147,9 +147,8 @@ class _Asked:
         hard = np.zeros(len(code), bool)
         alone = self.way == "present" or self.task == "EEA" or self.split != "train"
         if not alone:
-            for n in range(positive.shape[1]):  # a label at a time bounds the memory
-                asks = (code == n) & ~held
-                hard[asks] = (positive[row[owner[asks]]] & near[:, n]).any(axis=1)
+            beside = positive.astype(np.float32) @ near.astype(np.float32) > 0
+            hard = ~held & beside[row[owner], code]
         wanted = [np.bincount(owner[of], minlength=len(row)) for of in (held, hard, ~held & ~hard)]
         for column, counts in zip(KINDS, wanted, strict=True):
             wrong = np.flatnonzero(table[column].to_numpy() != counts)
