@@ -10,6 +10,7 @@ import hypothesis
 import pyarrow as pa
 import pytest
 
+from pipeline.commands import chain
 from pipeline.execution import machine
 
 # A user without a home has no place for what the datasets library caches.
@@ -97,6 +98,23 @@ def pytest_configure(config):
     process = multiprocessing.process.BaseProcess
     subprocess.Popen.__init__ = guarded(subprocess.Popen.__init__)
     process.start = guarded(process.start)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sound_runs():
+    """Whatever test runs a stage in this process: what it leaves keeps the promises."""
+    from tests import invariants
+
+    make = chain.Chain._make
+
+    def checked(self, stage, tell, **more):
+        told = make(self, stage, tell, **more)
+        invariants.after(stage, self.units(stage), self.datasets, self.ws)
+        return told
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chain.Chain, "_make", checked)
+        yield
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ import pytest
 
 from pipeline import catalog
 from pipeline.catalog import Dataset, Labels, raw_files
-from pipeline.clean.stage import clean
 from pipeline.commands import chain, wiring
+from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
-from pipeline.dedupe.stage import dedupe
 from pipeline.execution import shards
 from pipeline.normalize import stage as normalize
 from pipeline.records import Mention, Record
@@ -123,15 +122,12 @@ def clean_sample(tmp_path_factory):
     editions = {d.id: raw_files.edition(d, raw) for d in datasets}
     datasets = [d for d in datasets if raw_files.present(*editions[d.id])]
 
-    def make(out):
-        settings = Settings()
-        sources = [normalize.Source(d, *editions[d.id]) for d in datasets]
-        normalize.normalize(sources, settings.normalize, out / "normalize")
-        words = ROOT / "pipeline" / "clean" / "stop_words"
-        clean(datasets, out / "normalize", settings.clean, words, out / "clean")
-        dedupe(datasets, out / "clean", settings.dedupe, out / "dedupe")
+    def made(out):
+        ws = Workspace(Settings(), raw, out)
+        for stage in ("normalize", "clean", "dedupe"):
+            make(stage, [d.id for d in datasets], ws)
 
-    return datasets, shared_by_workers(tmp_path_factory, "clean-sample", make)
+    return datasets, shared_by_workers(tmp_path_factory, "clean-sample", made)
 
 
 def save_model(texts, folder):

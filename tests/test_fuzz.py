@@ -20,7 +20,8 @@ from pipeline.readers import columns
 from pipeline.records import Mention, Record
 from tests.conftest import ROOT
 from tests.fuzz import targets
-from tests.fuzz.inputs import mutated, pack, unpack
+from tests.fuzz.mutation import mutated, pack, unpack
+from tests.invariants import UnsoundError
 
 FOUND = Path(__file__).parent / "fuzz" / "found"
 #: Inputs of the fixed sequence, and the seconds that one may take on the slowest machine.
@@ -109,7 +110,7 @@ def test_a_reader_that_breaks_its_promise_is_found(broken, monkeypatch):
             yield broken(item) if isinstance(item, Record) else item
 
     monkeypatch.setattr(columns, "read", changed)
-    with pytest.raises(targets.BrokenWordError):
+    with pytest.raises(UnsoundError):
         targets.readers(data)
 
 

@@ -24,9 +24,8 @@ from pipeline.normalize.stage import Source, normalize
 from pipeline.publish.stage import publish
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.tables import from_table, to_table
-from tests import account
+from tests import invariants
 from tests.conftest import ROOT
-from tests.fuzz.targets import sound
 from tests.helpers import declared, table
 
 STOP_WORDS = ROOT / "pipeline" / "clean" / "stop_words"
@@ -131,8 +130,7 @@ def made(folder, monkeypatch, window_chars):
 
 def all_sound(dataset, *tables):
     for one in tables:
-        for record in from_table(one):
-            sound(record, dataset, known=True)
+        invariants.records.sound(one, dataset, dataset.id)
 
 
 def corpus_of(datasets, folders, out):
@@ -187,11 +185,17 @@ def test_whatever_the_parameters_every_record_of_every_stage_is_sound(
             conflicts = dict.fromkeys(("train", "dev", "test"), policy)
             settings = Dedupe(conflicts=conflicts, near_duplicates=near)
             dedupe(datasets, folders["clean"], settings, folders["dedupe"])
+            ws = SimpleNamespace(
+                folders=folders,
+                dataset={d.id: d for d in datasets}.__getitem__,
+                settings=Settings(clean=Clean(fix=fix), dedupe=settings),
+            )
+            for d in datasets:
+                invariants.records.cleaned(d.id, ws)
+            invariants.records.deduped([d.id for d in datasets], ws)
             for d in datasets:
                 own = folders["dedupe"] / d.id
                 all_sound(d, *(table for _, table in kept.tables(folders["clean"] / d.id, own)))
-                if near != "drop":
-                    account.check(SimpleNamespace(folders=folders), d.id)
                 merged += d is PLANTED and any(own.glob("merged-*"))
             if fix and near == "drop" and policy in {"first", "merge"}:
                 corpus_of(datasets, folders, place)

@@ -21,9 +21,9 @@ import orjson
 import pyarrow.parquet as pq
 import yaml
 
+from pipeline import config
 from pipeline.commands.layout import Workspace
-from pipeline.config import Settings
-from tests import account
+from tests import invariants
 from tests.conftest import ROOT
 from tests.day.nursery import Nursery
 
@@ -173,32 +173,14 @@ class World:
         """What the inputs alone tell of the outputs."""
         counts = orjson.loads((self.here / "output/reports/counts.json").read_bytes())["datasets"]
         assert sorted(counts) == sorted(self.ready())
-        settings, output = self.params, self.here / "output"
-        ws = Workspace(Settings(), self.raw, output)
-        table = self.corpus()
         for name, own in counts.items():
-            told, declared = self.declaration(name), self.manifest(name)
-            account.check(ws, name)
+            declared = self.manifest(name)
             for split, read in own["read"].items():
                 assert read["rows"] == declared[split]["counts"]["records"], (name, split)
-            for split in own["records"].values():
-                assert split["records"] == split["kept"] + sum(split["dropped"].values())
-            rows = table.get((name, "NER"), [])
-            names = {*told["labels"].get("entity", {})}
-            if "entity" in told["labels"] and not isinstance(told["labels"]["entity"], list):
-                names = {*told["labels"]["entity"].values()}
-            k = min(settings["instruct"]["labels_per_instruction"]["NER"], len(names))
-            if names and settings["instruct"]["grouping"] == "confusable":
-                k = -(-len(names) // -(-len(names) // k))  # parted as evenly as k allows
-            if settings["instruct"]["remainder"] == "reference":
-                continue
-            for row in rows:
-                assert {*row["labels"]} <= names, name
-                assert len(row["labels"]) == k, name
-            most = settings["publish"]["max_rows"].get(name)
-            again = settings["publish"]["repeat"].get(name)
-            if most and not again:
-                assert sum(row["split"] == "train" for row in rows) <= most
+        settings = config.load(self.here / "params.yaml")
+        catalog = self.here / "pipeline" / "catalog"
+        ws = Workspace(settings, self.raw, self.here / "output", declarations=catalog)
+        invariants.whole(sorted(counts), ws)
 
     def corpus(self):
         """(dataset, task) -> its rows in the corpus."""

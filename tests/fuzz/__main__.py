@@ -1,7 +1,7 @@
 """Fuzz one target for a while, guided by coverage: `python -m tests.fuzz TARGET --seconds N`.
 
 Atheris (libFuzzer) keeps what reaches new branches of `pipeline`; the inputs are changed by
-`inputs.mutated`. With `--found DIR` it goes on after a failure and keeps the first input of each
+`mutation.mutated`. With `--found DIR` it goes on after a failure and keeps the first input of each
 kind there; without it the first failure ends the run. Exit code 0 means that nothing was found.
 """
 
@@ -24,7 +24,8 @@ with atheris.instrument_imports(include=["pipeline"]):
     # What the project imports when it is asked for must be watched as well.
     for _reader in options.readers():
         options.module(_reader)
-from tests.fuzz.inputs import mutated
+from tests.fuzz.mutation import mutated
+from tests.invariants import UnsoundError
 
 #: Seconds for one input, and MiB for the process: more is a failure.
 _TIMEOUT, _MEMORY = 30, 4000
@@ -68,7 +69,7 @@ def main():
             frames = traceback.extract_tb(problem.__traceback__)
             last = [*frames[-1:], *(f for f in frames if "/pipeline/" in f.filename)][-1]
             kind = f"{type(problem).__name__}-{Path(last.filename).stem}-{last.lineno}"
-            if isinstance(problem, targets.BrokenWordError):
+            if isinstance(problem, UnsoundError):
                 kind = f"word-{re.sub('[^a-z]+', '-', str(problem).lower())[:40]}"
             if kind not in kinds or len(data) < kinds[kind]:
                 kinds[kind] = len(data)

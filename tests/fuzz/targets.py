@@ -36,16 +36,18 @@ from pipeline.execution import shards
 from pipeline.fetching import archives
 from pipeline.negatives import interchange
 from pipeline.negatives.overrides import Overrides
-from pipeline.normalize.account import KINDS, Tally, unknown_labels, writable
-from pipeline.records import TASKS, Record, Reject
+from pipeline.normalize.account import Tally
+from pipeline.records import TASKS, Reject
 from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.scoring.f1 import result
 from pipeline.scoring.parsing import parse
-from pipeline.tables import INSTRUCTIONS, REJECTS, from_table, to_table
+from pipeline.tables import INSTRUCTIONS
+from tests import promises
 from tests.conftest import ROOT
-from tests.fuzz.inputs import pack, unpack
+from tests.fuzz.mutation import pack, unpack
 from tests.helpers import normalize_one
+from tests.invariants.demands import demand
 
 IDS = catalog.ids()
 #: No file of an input is longer when fuzzing begins.
@@ -54,23 +56,13 @@ _LONGEST = 6_000
 _SETTINGS = config.Normalize(max_reject_rate=1)
 
 
-class BrokenWordError(AssertionError):
-    """Something else than what the project promises."""
-
-
-def demand(holds, what):
-    if not holds:
-        raise BrokenWordError(what)
-
-
 @contextlib.contextmanager
 def only_errors_with_words():
     """A `PipelineError` is an answer, if it says what, and where or what to do."""
     try:
         yield
     except PipelineError as problem:
-        demand(problem.what.strip(), "an error without words")
-        demand(problem.where or problem.todo, f"an error without where and to do: {problem}")
+        promises.explained(problem)
 
 
 class Folder:
@@ -200,81 +192,12 @@ def _inside(folder, path):
 
 
 def read_all(dataset, paths):
-    """Read a split into a table and account for every piece of it."""
-    unknown = Counter()
-    tally = Tally(dataset, unknown)
-    kept, seen = [], []
-
-    def watched(items):
-        for item in items:
-            demand(isinstance(item, Record | Reject), f"a reader yields {item!r:.80}")
-            seen.append(item)
-            yield item
-
+    """Read a split and store it, and account for every piece; return the pieces, if it is read."""
     with only_errors_with_words():
-        rows = list(tally.read(watched(catalog.reader(dataset)(paths))))
-        kept = [record for _, record in rows]
-        table = to_table(
-            kept,
-            [f"x/train/{n}" for n, _ in rows],
-            dataset=dataset.id,
-            split="train",
-            language=dataset.language,
-        )
-        table.validate(full=True)
-        demand(len({n for n, _ in rows}) == len(rows), "two records of one ordinal")
-        demand([r.text for r in from_table(table)] == [r.text for r in kept], "texts change")
-        rejects = [
-            {"dataset": dataset.id, "split": "train", **writable(r)._asdict()}
-            for r in tally.rejects
-        ]
-        pa.Table.from_pylist(rejects, schema=REJECTS).validate(full=True)
-        for record in kept:
-            sound(record, dataset, known=not unknown)
-        account(tally, seen, kept)
-        if unknown:
-            str(unknown_labels(dataset, unknown))
-        return seen
+        reading = promises.read(dataset, paths)
+        promises.stored(dataset, reading.records, reading.rejects, paths)
+        return reading.pieces
     return None
-
-
-def sound(record, dataset, *, known):
-    """The invariants of the data model, written here once more."""
-    demand(record.text.strip(), "an empty text")
-    record.text.encode()
-    record.origin.encode()
-    (record.source_id or "").encode()
-    for m in record.mentions:
-        demand(m.text, "an empty mention")
-        m.text.encode()
-        if m.start is not None:
-            demand(0 <= m.start < m.end <= len(record.text), f"{m} leaves the text")
-            demand(record.text[m.start : m.end] == m.text, f"{m} is not there")
-    indices = [i for r in record.relations for i in (r.head, r.tail)]
-    indices += [e.trigger for e in record.events if e.trigger is not None]
-    slots = [q for r in record.relations for q in r.qualifiers]
-    slots += [a for e in record.events for a in e.arguments]
-    indices += [slot.mention for slot in slots]
-    demand(all(0 <= i < len(record.mentions) for i in indices), "an index out of range")
-    if known:
-        demand(
-            {m.label for m in record.mentions} <= {None, *dataset.labels_of("entity")}
-            and {r.label for r in record.relations} <= {*dataset.labels_of("relation")}
-            and {e.label for e in record.events} <= {*dataset.labels_of("event")}
-            and {slot.role for slot in slots} <= {*dataset.labels_of("role")},
-            "a label out of the inventory",
-        )
-
-
-def account(tally, seen, kept):
-    """Records and annotations in = kept + rejected."""
-    lost = sum(r.records for r in tally.rejects)
-    demand(tally.counts["records"] == len(kept) + lost, "records are lost")
-    demand(all(r.records >= 0 for r in tally.rejects), "less than no record lost")
-    demand(all(getattr(r, k) >= 0 for r in tally.rejects for k in KINDS), "less than nothing lost")
-    demand(len(seen) == len(kept) + len(tally.rejects), f"{len(seen)} pieces, {len(kept)} records")
-    origins = [r.origin for r in [*kept, *tally.rejects]]
-    demand(all(isinstance(o, str) and o for o in origins), "a piece without origin")
 
 
 # The catalog, manifests, parameters and overrides
@@ -637,10 +560,16 @@ def words(seeds, most=4000):
     return [word for word, _ in found.most_common(most)]
 
 
+@cache
+def _seeds(name, _):
+    """The inputs of a target to begin with, and their words; real files are among them."""
+    seeds = [*TARGETS[name][1]()]
+    return seeds, words(seeds)
+
+
 def inputs(name, seed, number, mutated):
     """A fixed sequence of inputs: those to begin with, and what comes of them."""
-    seeds = [*TARGETS[name][1]()]
+    seeds, known = _seeds(name, os.environ.get("IEPILE_RAW"))
     rng = random.Random(seed)
-    known = words(seeds)
     for _ in range(number):
         yield mutated(rng.choice(seeds), rng, seeds, known)

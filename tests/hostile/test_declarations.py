@@ -2,14 +2,17 @@
 
 import msgspec
 import pytest
+import tomlkit
 
 from pipeline import catalog, config
 from pipeline.catalog import raw_files
 from pipeline.catalog import reader_options as options
-from pipeline.errors import DeclarationError, PipelineError
+from pipeline.errors import DeclarationError
+from tests import promises
 from tests.helpers import DECLARATION as GOOD
 from tests.helpers import each, make
 from tests.hostile.toys import lay_out, ner, span_rows
+from tests.inputs import DEEP, IDS, PARAMETERS, PATHS
 
 HEAD = "[labels.entity]"
 #: What takes the place of what in a good declaration -> what must be said.
@@ -50,14 +53,6 @@ DECLARATIONS = {
     "a private module as reader": (('"columns"', '"_source"'), "there is no reader '_source'"),
     "a path as reader": (('"columns"', '"../clean/stage"'), "there is no reader"),
     "a language as it is called": (('"en"', '"English"'), "'English' is not a language code"),
-    "an absolute path": ((HEAD, f"[splits.dev]\nfiles = [{{path = '/etc/passwd'}}]\n{HEAD}"), "leaves"),
-    "a path upwards": ((HEAD, f"[splits.dev]\nfiles = [{{path = 'a/../../b'}}]\n{HEAD}"), "leaves"),
-    "an empty path": ((HEAD, f"[splits.dev]\nfiles = [{{path = ''}}]\n{HEAD}"), "is no path"),
-    "NUL in a path": ((HEAD, f'[splits.dev]\nfiles = [{{path = "a\\u0000b"}}]\n{HEAD}'), "is no path"),
-    "a list of documents upwards": (
-        (HEAD, f"[splits.dev]\nfiles = []\ndocuments = '../../setup.cfg'\n{HEAD}"),
-        "leaves",
-    ),
     "files that are strings": ((HEAD, f"[splits.dev]\nfiles = ['a']\n{HEAD}"), "must be a table"),
     "a negative count": (
         (HEAD, f"[splits.dev]\nfiles = []\ncounts = {{ records = -1 }}\n{HEAD}"),
@@ -90,7 +85,7 @@ DECLARATIONS = {
         "several signatures are written ['a_b_c_d']",
     ),
     "no TOML": (("title =", "title: "), "Expected '='"),
-    "100,000 levels": (('title = "Toy"', "title = " + "[" * 100_000), "nested too deeply"),
+    "100,000 levels": (('title = "Toy"', "title = " + "[" * DEEP), "nested too deeply"),
     "a string that is not closed": (('"Toy"', '"Toy'), "Illegal character"),
     "an integer of 5,000 digits": (('title = "Toy"', f"title = {'9' * 5000}"), "digits"),
 }  # fmt: skip
@@ -105,12 +100,22 @@ def test_a_declaration_that_says_the_impossible(case, tmp_path):
         changed = GOOD.partition(HEAD)[0]
     (tmp_path / "toy.toml").write_text(changed, encoding="utf-8")
 
-    with pytest.raises(DeclarationError) as caught:
+    with promises.refused(words, DeclarationError, tmp_path / "toy.toml"):
         catalog.load("toy", tmp_path)
 
-    assert words in str(caught.value)
-    assert "toy.toml" in str(caught.value.where)
-    assert caught.value.todo
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: ascii(path)[:20])
+@pytest.mark.parametrize(
+    "table",
+    ["files = [{{ path = {} }}]", "files = []\ndocuments = {}"],
+    ids=["a file", "a list of documents"],
+)
+def test_a_path_that_leads_out_of_its_folder(table, path, tmp_path):
+    split = f"[splits.dev]\n{table.format(tomlkit.string(path).as_string())}\n"
+    (tmp_path / "toy.toml").write_text(GOOD.replace(HEAD, f"{split}{HEAD}", 1), encoding="utf-8")
+
+    with promises.refused(PATHS[path]):
+        catalog.load("toy", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -137,25 +142,7 @@ def test_a_byte_order_mark_and_crlf_say_nothing(tmp_path):
     assert catalog.load("toy", tmp_path).names("entity") == {"PER": "person"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        " ",
-        ".",
-        "..",
-        "a b",
-        "a'b",
-        'a"b',
-        "a\nb",
-        "a/b",
-        "../toy",
-        "a,b",
-        "-a",
-        "a\0b",
-        "\udcff",
-    ],
-)
+@pytest.mark.parametrize("name", IDS)
 def test_an_id_that_is_none(name, tmp_path):
     (tmp_path / "toy.toml").write_text(GOOD, encoding="utf-8")
 
@@ -195,10 +182,8 @@ def options_of_readers():
 @pytest.mark.parametrize("value", [-1.5, {"a": {"b": 1}}, [1], [["x"]], float("nan")])
 def test_an_option_of_another_type(value):
     def refused(reader, option):
-        with pytest.raises(DeclarationError) as caught:
+        with promises.refused(f"reader {reader}: {option}", DeclarationError):
             options.bound({"name": reader, option: value}, "en", "toy.toml")
-        assert f"reader {reader}: {option}" in str(caught.value)
-        assert caught.value.todo
 
     # A list of numbers is one of paths, or of columns.
     lists = ("text", "layers") if value == [1] else ()
@@ -213,10 +198,6 @@ MANIFESTS = {
     "no split": ("[splits]", "needs splits"),
     "a split of no name": ("[splits.valid]\nfiles = []", "there is no split 'valid'"),
     "a misspelled field": ("[splits.train]\nfile = []", "did you mean 'files'?"),
-    "a folder upwards": ("folder = '../toy'\n[splits.train]\nfiles = []", "leaves"),
-    "a folder elsewhere": ("folder = '/etc'\n[splits.train]\nfiles = []", "leaves"),
-    "a file upwards": ("[splits.train]\nfiles = [{ path = '../../x' }]", "leaves"),
-    "a file elsewhere": ("[splits.train]\nfiles = [{ path = '/etc/passwd' }]", "leaves"),
     "a hash of another type": (
         "[splits.train]\nfiles = [{ path = 'a', sha256 = 5 }]",
         "must be text or nothing",
@@ -232,12 +213,8 @@ def test_a_manifest_that_says_the_impossible(case, tmp_path):
     path = ws.raw / "toy" / "manifest.toml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    with pytest.raises(DeclarationError) as caught:
+    with promises.refused(words, DeclarationError, path):
         raw_files.edition(ws.dataset("toy"), ws.raw)
-
-    assert words in str(caught.value)
-    assert caught.value.where == path
-    assert caught.value.todo
 
 
 #: Raw files that are something else than files -> what must be said.
@@ -284,12 +261,9 @@ def test_a_raw_file_that_is_something_else(case, tmp_path):
     else:
         manifest.write_text(f"[splits.train]\n{more[case]}\n")
 
-    with pytest.raises(PipelineError) as caught:
+    with promises.refused(words):
         make("normalize", ["toy"], ws)
 
-    assert words in str(caught.value)
-    assert caught.value.where
-    assert caught.value.todo
     assert not (ws.out / "normalize" / "toy").exists()
 
 
@@ -309,62 +283,14 @@ def test_a_link_in_the_place_of_an_output_to_what_is_not_ours_is_not_followed(tm
     assert [p.name for p in elsewhere.iterdir()] == ["precious"]
 
 
-PARAMETERS = {
-    "a misspelled section": ("instruckt: {}", "did you mean 'instruct'?"),
-    "a misspelled key": ("instruct: {grouping_: shuffle}", "did you mean 'grouping'?"),
-    "a key of another section": ("clean: {top_k: 3}", "unknown key 'top_k'"),
-    "a section twice": ("clean: {}\nclean: {}", 'duplicate key "clean"'),
-    "a key twice": ("clean:\n  long_text: 1\n  long_text: 2", 'duplicate key "long_text"'),
-    "no mapping": ("- 1", "must be a table of keys, not a list"),
-    "a string": ("clean", "must be a table of keys, not text"),
-    "a section of null": ("clean: null", "must be a table of keys, not nothing"),
-    "not closed": ("clean: {", "but found"),
-    "tabs": ("clean:\n\tlong_text: 1", "cannot start any token"),
-    "NUL": ("\0", "special characters"),
-    "UTF-16": ("clean: {}".encode("utf-16"), "not valid UTF-8"),
-    "100,000 lists": ("[" * 100_000, "nested too deeply"),
-    "100,000 mappings": ("{a: " * 100_000, "nested too deeply"),
-    "100,000 dashes": ("- " * 100_000, "nested too deeply"),
-    "an alias of itself": ("raw: &a [*a]", "must be text"),
-    "a Python object": ("raw: !!python/object/apply:os.system [ls]", "could not determine"),
-    "a float as count": ("negatives: {top_k: 1.5}", "must be a whole number, not a number"),
-    "true as count": ("clean: {min_characters: true}", "must be a whole number, not true or false"),
-    "a share above one": ("instruct: {negative_record_rate: 1.01}", "at most 1"),
-    "a share of NaN": ("clean: {max_non_letter_share: .nan}", "at least 0"),
-    "a share of infinity": ("normalize: {max_reject_rate: .inf}", "at most 1"),
-    "a negative share": ("clean: {max_stop_word_share: -0.1}", "at least 0"),
-    "no records": ("normalize: {records_per_shard: 0}", "at least 1"),
-    "no characters": ("normalize: {window_chars: 0}", "at least 1"),
-    "negative characters": ("clean: {min_characters: -1}", "at least 0"),
-    "a huge count": ("publish: {rows_per_shard: 99999999999999999999}", "at most"),
-    "labels for all eternity": ("instruct: {labels_per_instruction: {NER: 9999999999}}", "at most"),
-    "repeated for ever": ("publish: {repeat: {a: .inf}}", "at most"),
-    "repeated less than once": ("publish: {repeat: {a: 0.5}}", "at least 1"),
-    "no rows": ("publish: {max_rows: {a: 0}}", "at least 1"),
-    "a negative weight": ("negatives: {weights: {name: -1}}", "at least 0"),
-    "a weight of NaN": ("negatives: {weights: {name: .nan}}", "at least 0"),
-    "a similarity of NaN": ("negatives: {min_similarity: .nan}", "at least"),
-    "a negative ratio": ("instruct: {pure_negative_ratio: -1}", "at least 0"),
-    "labels of no task": ("instruct: {labels_per_instruction: {NER2: 3}}", "did you mean 'NER'?"),
-    "conflicts of no split": ("dedupe: {conflicts: {tset: keep}}", "did you mean 'test'?"),
-    "no such policy": ("dedupe: {near_duplicates: dorp}", "'dorp' is none of"),
-    "no such mending": ("clean: {fix: [everything]}", "'everything' is none of"),
-    "a blank folder": ("raw: ' '", "raw: it is blank"),
-    "a blank label": ("no_relation_label: ''", "no_relation_label: it is blank"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("case", PARAMETERS)
 def test_parameters_that_no_run_could_mean(case, tmp_path):
     content, words = PARAMETERS[case]
     path = tmp_path / "params.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    with pytest.raises(DeclarationError) as caught:
+    with promises.refused(words, DeclarationError, path):
         config.load(path)
-
-    assert words in str(caught.value)
-    assert caught.value.where == path
 
 
 def test_parameters_that_say_nothing_are_the_defaults(tmp_path):

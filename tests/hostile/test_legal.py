@@ -11,52 +11,13 @@ import yaml
 from pipeline.execution import shards
 from pipeline.scoring import counting, f1
 from tests.hostile.toys import Toy, instructions, made, ner, records, span_rows
-
-#: Labels that look like something else to YAML, JSON, CSV, HTML, a shell or a spreadsheet.
-ODD_LABELS = [
-    *("null", "true", "NO", "~", "1", "1e5", "0x10", "-", "- a", "2001-01-01", "nan", "None"),
-    *("=1+1", "+1", "@SUM(A1)", "=cmd|' /C calc'!A0", "#tag", "a: b", "a#b", "a, b", "[x]", "{x}"),
-    *("'", '"', "\\", "a\nb", "a\tb", "%s", "${x}", "$(x)", "`x`", "</script><b>", "&amp;", "a/b"),
-    *(
-        "人物",
-        "😀",
-        "e\u0301",
-        "é",
-        "\u202eabc",
-        "a\u200bb",
-        "x" * 3000,
-        "(not asked)",
-        "a_b_c",
-        ".",
-    ),
-]
-#: Texts with a mention in the middle: the mention is what stands between the bars.
-ODD_TEXTS = [
-    "the |😀😀| laughed at noon today",
-    "the |𠀀𠀁| stood at the gate of it",
-    "a |cafe\u0301| by the old harbour wall",
-    "an |e\u0301\u0323\u0302| with three marks on it all",
-    "the |👩‍👩‍👧‍👦| family went to the sea today",
-    "flags of |🇳🇴🇸🇪| flew above the long pier",
-    "the word |שלום| reads from right to left",
-    "he said |\u202eolleh\u202c| and nobody understood",
-    "a |null\0byte| stands in the middle of it",
-    "lines |parted\u2028here| by a separator of lines",
-    "the |tab\tbed| word is still a single mention",
-    "the |line\nfeed| is kept inside of the mention",
-    "the |carriage\rreturn| is kept inside as well",
-    "a |ﬁne ﬁsh| with ligatures swam along there",
-    "the |\ufeffbom| is in the middle of this text",
-    "spaces |of\u3000three\u00a0kinds| are kept as they are",
-    "quotes |\"'`| and |x| more words of the text",
-    "a |\U0010ffff| is the last character there is",
-]
+from tests.inputs import FOLDER, LABELS, TEXTS
 
 
 def odd_rows():
     """(text, [(start, end, label)]) of the texts, their bars taken out."""
     rows = []
-    for text in ODD_TEXTS:
+    for text in TEXTS:
         before, mention, after = text.split("|", 2)
         after = after.replace("|", "")
         rows.append((before + mention + after, [(len(before), len(before + mention), "thing")]))
@@ -64,9 +25,9 @@ def odd_rows():
 
 
 def label_rows():
-    words = [f"word{n} of a sentence about it and more" for n in range(len(ODD_LABELS))]
+    words = [f"word{n} of a sentence about it and more" for n in range(len(LABELS))]
     return [
-        (text, [(0, text.index(" "), label)]) for text, label in zip(words, ODD_LABELS, strict=True)
+        (text, [(0, text.index(" "), label)]) for text, label in zip(words, LABELS, strict=True)
     ]
 
 
@@ -115,7 +76,7 @@ TOYS = {
     }),
     "one": ner(["person"], {"train": span_rows(*PLAIN, *NEGATIVE)}),
     "negative": ner(["person", "city"], {"train": span_rows(*[(t.replace("nobody", "no one"), s) for t, s in NEGATIVE])}),
-    "odd-labels": ner(ODD_LABELS, {"train": span_rows(*label_rows())}),
+    "odd-labels": ner(LABELS, {"train": span_rows(*label_rows())}),
     "odd-texts": ner(["thing", "person"], {"train": span_rows(*odd_rows())}),
     "test-alone": ner(["thing"], {"test": span_rows(("a lamp stands on the desk", [(2, 6, "thing")]))}, use="held-out"),
     "名字": ner(["thing"], {"train": span_rows(("a pen lies under the desk", [(2, 5, "thing")]))}),
@@ -149,7 +110,7 @@ TOYS = {
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("odd 'place' \"名\"\n"), TOYS)
+    return made(tmp_path_factory.mktemp(FOLDER), TOYS)
 
 
 @pytest.mark.parametrize("name", TOYS)
@@ -215,7 +176,7 @@ def test_odd_labels_are_asked_and_answered_as_they_are(ran):
         found.setdefault(row["instruction"]["input"], {}).update(positive)
 
     assert found == wanted
-    assert {label for row in rows for label in row["labels"]} == {*ODD_LABELS}
+    assert {label for row in rows for label in row["labels"]} == {*LABELS}
 
 
 def test_odd_texts_keep_their_mentions(ran):

@@ -11,11 +11,11 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.hostile.heavy import KINDS
+from tests.inputs import LONG
 
 #: Bytes -> the most MB.
-LONG = (2_000_000, 440)
-LONGEST = (10_000_000, 1500)
+LARGE = (2_000_000, 440)
+LARGEST = (10_000_000, 1500)
 
 
 def peak(what, kind, size, folder):
@@ -30,13 +30,13 @@ def peak(what, kind, size, folder):
 
 @pytest.mark.parametrize(("what", "kind"), [("readers", "letters"), ("stages", "words")])
 def test_a_long_line(what, kind, tmp_path):
-    size, most = LONG
+    size, most = LARGE
     assert peak(what, kind, size, tmp_path) < most
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LONG)
 @pytest.mark.parametrize("what", ["readers", "stages"])
 def test_the_longest_line(what, kind, tmp_path):
-    size, most = LONGEST
+    size, most = LARGEST
     assert peak(what, kind, size, tmp_path) < most

@@ -17,19 +17,22 @@ import orjson
 import tomlkit
 import yaml
 
+from tests import inputs
+
 _MARK = re.compile(rb"\n\0==> ([^\0\n]{1,200}) <==\0\n")
 #: Values that JSON, TOML and YAML can hold and nobody expects.
 ODD = [
-    None, True, False, 0, -1, 1, 2, 3, 5, 10**9, 2**31, 2**63, -(2**63), 10**30, 0.5, -0.0, 1e308,
-    float("nan"), float("inf"), "", " ", "\n", "\0", "0", "NaN", "=1+1", "../x", "/etc/passwd", "a",
-    "\u2028", "\ufeff", "\ud800", "😀", "e\u0301", "\x1b[31m", "中", [], {}, [[]], [None], {"": ""},
-    [0], ["a"], ["a", "a"], [0, 1], [1, 0], [[0, 1, "a"]], {"a": "b"}, {"a": []}, "x" * 3000,
-]  # fmt: skip
+    *inputs.VALUES.values(),
+    *(False, 0, 1, 2, 3, 5, 10**9, 2**31, 2**63, -(2**63), 10**30, 0.5, -0.0),
+    *(float("nan"), float("inf"), " ", "\n", "\0", "0", "NaN", "../x", "/etc/passwd", "a"),
+    *("\u2028", "\ufeff", "\ud800", "\x1b[31m", "中", [[]], {"": ""}, [0], ["a"], ["a", "a"]),
+    *([0, 1], [1, 0], [[0, 1, "a"]], {"a": "b"}, {"a": []}, "x" * 3000),
+]
 #: The bytes that formats of text give a meaning to, or that are wrong everywhere.
 _BYTES = [
-    b"\0", b"\n", b"\r", b"\r\n", b"\n\n", b"\t", b" ", b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\x80",
-    b"\xf0\x9f\x98\x80", b"\xc2\x85", b"\xe2\x80\xa8", b"\x0b", b"\x0c", b"\x1c", b'"', b"\\", b"{",
-    b"}", b"[", b"]", b"<", b">", b":", b",", b"-", b"0", b"-1", b"9" * 25, b"=",
+    *inputs.PIECES.values(), b"\n", b"\r", b"\r\n", b"\n\n", b"\t", b" ", b"\xf0\x9f\x98\x80",
+    b"\xc2\x85", b"\x0c", b"\x1c", b"\\", b"{", b"}", b"[", b"]", b"<", b">", b":", b",", b"-",
+    b"0", b"-1", b"9" * 25, b"=",
 ]  # fmt: skip
 
 
