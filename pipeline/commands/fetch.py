@@ -90,8 +90,8 @@ def _fetched(
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:
                 bar.update(task, description=drawn(path), completed=done, total=total)
 
-            folder = raw / dataset.id
-            outcome = fetching.fetch(dataset, folder, network, arguments.mirror, tell, silent)
+            errand = (dataset, raw / dataset.id, network, arguments.mirror, tell, silent, set())
+            outcome = fetching.fetch(fetching.Errand(*errand))
             bar.remove_task(task)
             bar.print(f"{dataset.id}: {len(outcome.ready)} files ready", soft_wrap=True)
             for problem in outcome.problems:
