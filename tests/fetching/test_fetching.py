@@ -254,8 +254,8 @@ def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
             raise KeyboardInterrupt
 
     dataset = toy(good(server))
+    errand = (dataset, tmp_path / "toy", PATIENT, None, interrupted, set(), set())
     with pytest.raises(KeyboardInterrupt):
-        errand = (dataset, tmp_path / "toy", PATIENT, None, interrupted, set(), set())
         fetching.fetch(fetching.Errand(*errand))
     assert not (tmp_path / "toy/a.txt").exists()
 
@@ -819,7 +819,8 @@ from pipeline import fetching
 from pipeline.fetching.http import Network
 from tests.fetching.test_fetching import good, toy
 class server: url = sys.argv[1]
-errand = (toy(good(server, "slow")), Path(sys.argv[2]) / "toy", Network(), None, print, set(), set())
+dataset, folder = toy(good(server, "slow")), Path(sys.argv[2]) / "toy"
+errand = (dataset, folder, Network(), None, print, set(), set())
 fetching.fetch(fetching.Errand(*errand))
 """
 
