@@ -36,15 +36,7 @@ _NOT_LAST: Final = " \t\n\u3000,;:!?，。；：！？、はがをにで"
 _SCRIPTS: Final = re.compile(
     r"[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3005\u3400-\u9fff]+|.", re.DOTALL
 )
-_FAILURES: Final = (
-    PipelineError,
-    TypeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    csv.Error,
-)
+_FAILURES: Final = (PipelineError, TypeError, ValueError, LookupError, AttributeError, csv.Error)
 
 
 #: What may be wrong with offsets, in words -> a function that corrects them.
