@@ -84,10 +84,7 @@ def load(
 
 @cache
 def read(
-    path: Path,
-    no_relation_label: str | None = None,
-    names: str = "readable",
-    version: object = None,
+    path: Path, no_relation_label: str | None = None, names: str = "readable", version: Any = None
 ) -> Dataset:
     """Read and validate a declaration: once, and again when its `version` is another."""
     del version
