@@ -14,7 +14,7 @@ objects, or in one object in the place of a list of one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ from pipeline.records import Record, Reject
 from pipeline.text import some
 
 #: The files of one split, or folders of them.
-Files = Sequence[Path]
+Files = Sequence[File]
 #: (origin, raw row) of each row, or (origin, row as a layout has it).
 Rows = Iterator[tuple[str, Any]]
 Found = Iterator[Record | Reject]
