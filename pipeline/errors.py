@@ -113,7 +113,7 @@ def killed_twice(where: object, more: str = "") -> WorkError:
 def explained(problem: BaseException, where: object) -> WorkError | None:
     """Return the error in plain words if it has nothing to do with the data, else None."""
     number = errno.ENOMEM if isinstance(problem, MemoryError) else getattr(problem, "errno", None)
-    name = errno.errorcode.get(number, "")
+    name = errno.errorcode.get(number or 0, "")
     for names, (what, todo) in _SYSTEM_ERRORS.items():
         if name in names.split():
             return WorkError(what, where=getattr(problem, "filename", None) or where, todo=todo)

@@ -261,6 +261,12 @@ def _lacks(text: str, string: str, at: int, size: int) -> bool:
     return text.find(string[:size], at) < 0
 
 
+def some(names: Sequence[str], most: int) -> str:
+    """The first names in one line, and how many more there are."""
+    more = f", and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def drawn(text: str) -> str:
     """The text on one line, as many characters as before."""
     return text.translate(_ONE_LINE)

@@ -233,7 +233,8 @@ def fetched(place, mirror=None, url=None):
         splits={"train": Split([File("a.txt", "0" * 64, url=url)])},
     )
     network = Network(timeout=0.5, attempts=1, wait=0.01, longest_wait=1)
-    outcome = fetching.fetch(dataset, place / "toy", network, mirror, lambda *_: None, set())
+    errand = (dataset, place / "toy", network, mirror, lambda *_: None, set(), set())
+    outcome = fetching.fetch(fetching.Errand(*errand))
     (problem,) = outcome.problems
     return problem
 

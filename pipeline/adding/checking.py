@@ -17,6 +17,7 @@ from pipeline.catalog import Dataset, Manifest, Split, raw_files, reader_options
 from pipeline.errors import PipelineError, plain
 from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Reject
+from pipeline.text import some
 
 _SHOWN: Final = 12
 
@@ -142,7 +143,6 @@ def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Fin
     for kind, counts in seen.items():
         missing = [raw for raw in dataset.names(kind) if raw not in counts]
         if missing:
-            shown = ", ".join(map(repr, missing[:_SHOWN]))
-            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            shown = some([*map(repr, missing)], _SHOWN)
             of = f"{len(missing)} of {len(dataset.names(kind))}"
-            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {shown}{more}")
+            yield Finding(dataset.id, f"{kind} labels never seen ({of}): {shown}")

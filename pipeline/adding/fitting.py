@@ -20,7 +20,7 @@ from pipeline.adding.language import AFFIXED
 from pipeline.catalog import Dataset
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
-from pipeline.text import drawn, like, word_splitter
+from pipeline.text import drawn, like, some, word_splitter
 
 ROWS: Final = 200
 #: In every sound dataset so far, at least this share of mentions ends where words do.
@@ -36,15 +36,7 @@ _NOT_LAST: Final = " \t\n\u3000,;:!?，。；：！？、はがをにで"
 _SCRIPTS: Final = re.compile(
     r"[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3005\u3400-\u9fff]+|.", re.DOTALL
 )
-_FAILURES: Final = (
-    PipelineError,
-    TypeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    csv.Error,
-)
+_FAILURES: Final = (PipelineError, TypeError, ValueError, LookupError, AttributeError, csv.Error)
 
 
 #: What may be wrong with offsets, in words -> a function that corrects them.
@@ -228,9 +220,8 @@ def control_characters(labels: Iterable[str]) -> str | None:
     odd = sorted({label for label in labels if drawn(label) != label})
     if not odd:
         return None
-    some = ", ".join(f"{label!a:.60}" for label in odd[:MANY])
-    more = f" and {len(odd) - MANY:,} more" if len(odd) > MANY else ""
-    return f"labels with control characters: {some}{more}: correct the files, or name them without"
+    listed = some([f"{label!a:.60}" for label in odd], MANY)
+    return f"labels with control characters: {listed}: correct the files, or name them without"
 
 
 def _labels(records: Sequence[Record], dataset: Dataset) -> float:

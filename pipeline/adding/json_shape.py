@@ -125,12 +125,12 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                     )
                     seen.setdefault(("tokens", path), []).append((size, strange))
     scores: dict[tuple[str, str], float] = {}
-    for (kind, path), values in seen.items():
-        total, odd = map(sum, zip(*values, strict=True))
-        if len(values) * 2 >= len(rows) and total >= 2 * len(values) >= 4 * odd:
+    for (kind, path), in_rows in seen.items():
+        total, odd = map(sum, zip(*in_rows, strict=True))
+        if len(in_rows) * 2 >= len(rows) and total >= 2 * len(in_rows) >= 4 * odd:
             known = 1 if _rank(kind, path) is None else 3
             # A text is better than its tokens, if both exist.
-            scores[kind, path] = total / len(values) * known / (2 if kind == "tokens" else 1)
+            scores[kind, path] = total / len(in_rows) * known / (2 if kind == "tokens" else 1)
     best = sorted(scores, key=lambda key: (-scores[key], key))[:3]
     return [{kind: path} for kind, path in best]
 

@@ -10,6 +10,7 @@ from pipeline.adding import choosing, evidence, fitting, naming
 from pipeline.adding.drafting import Draft
 from pipeline.adding.fitting import Trial
 from pipeline.records import Record, locate
+from pipeline.text import some
 
 _SHOWN: Final = 3
 _LABELS: Final = 12
@@ -71,21 +72,19 @@ def counts(draft: Draft) -> Iterator[str]:
     for kind, labels in survey.labels.items():
         if labels:
             names = dataset.names(kind)
-            some = [
+            counted = [
                 f"{raw} {n:,}" if names.get(raw, "") == raw else f"{raw} {n:,} as {names[raw]!r}"
                 for raw, n in labels.most_common()
                 if raw in names
             ]
-            more = f", and {len(some) - _LABELS} more" if len(some) > _LABELS else ""
-            yield f"{kind} labels: {', '.join(some[:_LABELS])}{more}"
+            yield f"{kind} labels: {some(counted, _LABELS)}"
     if draft.agreement:
         agreed = (f"{k} {a.f1:.2f}, {a.kappa:.2f}" for k, a in draft.agreement.items())
         yield f"annotators agree (F1 of spans, kappa of tokens): {'; '.join(agreed)}"[:240]
         yield "  the first of a text counts: --option annotators=majority, or one by name"
     if draft.cut:
-        files = ", ".join(path.name for path in draft.cut[:_SHOWN])
-        more = f" and {len(draft.cut) - _SHOWN} more" if len(draft.cut) > _SHOWN else ""
-        yield f"counted in the first rows of {files}{more} alone; `iepile check` reads all"
+        files = some([path.name for path in draft.cut], _SHOWN)
+        yield f"counted in the first rows of {files} alone; `iepile check` reads all"
     if passed := unread(draft.unread):
         yield passed
     if dataset.labels.no_relation:
@@ -96,18 +95,15 @@ def left_out(files: Sequence[Path]) -> str | None:
     """List the files of a folder that are in no split, in one line."""
     if not files:
         return None
-    names = ", ".join(file.name for file in files[:_LABELS])
-    more = f", and {len(files) - _LABELS} more" if len(files) > _LABELS else ""
-    return f"left out of the folder, {len(files):,} files: {names}{more}"
+    names = some([file.name for file in files], _LABELS)
+    return f"left out of the folder, {len(files):,} files: {names}"
 
 
 def unread(counts: Counter[str] | None) -> str | None:
     """List what the reader skips, in one line; None if nothing."""
     if not counts:
         return None
-    parts = [f"{name} ({n:,})" for name, n in counts.most_common(_LABELS)]
-    more = f", and {len(counts) - _LABELS} more" if len(counts) > _LABELS else ""
-    return f"not read: {', '.join(parts)}{more}"
+    return f"not read: {some([f'{name} ({n:,})' for name, n in counts.most_common()], _LABELS)}"
 
 
 def warnings(draft: Draft) -> Iterator[str]:
@@ -132,9 +128,8 @@ def warnings(draft: Draft) -> Iterator[str]:
             yield f"{split} has no annotation at all: is it gold? Leave it out if it is not"
     for kind in survey.labels:
         if odd := naming.unreadable(dataset.names(kind), dataset.language):
-            some = ", ".join(odd[:5]) + (", ..." if len(odd) > 5 else "")
             yield (
-                f"{len(odd)} {kind} labels need readable names: {some}: write them under "
+                f"{len(odd)} {kind} labels need readable names: {some(odd, 5)}: write them under "
                 f"[labels.{kind}], or give a table with --names"
             )
     if dataset.language not in ("en", "zh"):

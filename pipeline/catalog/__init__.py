@@ -79,11 +79,13 @@ def load(
         config.check_known([dataset_id], ids(folder), "dataset", where)
     stat = path.stat()
     version = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
-    return _read(path, no_relation_label, names, version)
+    return read(path, no_relation_label, names, version)
 
 
 @cache
-def _read(path: Path, no_relation_label: str | None, names: str, version: object) -> Dataset:
+def read(
+    path: Path, no_relation_label: str | None = None, names: str = "readable", version: Any = None
+) -> Dataset:
     """Read and validate a declaration: once, and again when its `version` is another."""
     del version
     dataset: Dataset = config.read_toml(path, Dataset)

@@ -20,7 +20,7 @@ def datasets_in(raw: Path, manifests: Path | None = None) -> list[str]:
     return [*_present(raw, manifests)]
 
 
-def _present(raw: Path, manifests: Path | None) -> dict[str, tuple[Dataset, bool]]:
+def _present(raw: Path, manifests: Path | None = None) -> dict[str, tuple[Dataset, bool]]:
     """Return the datasets with raw files in `raw`, and whether their texts are invented, by id."""
     present = {}
     for name in catalog.ids():
@@ -40,14 +40,14 @@ def _without_twins(present: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
     ]
 
 
-def switch(raw: Path, params: Path | None = None, manifests: Path | None = None) -> list[str]:
+def switch(raw: Path, params: Path | None = None) -> list[str]:
     """Make params.yaml run every dataset that has raw files in `raw`; return their names.
 
     Of several datasets with the same texts, one is taken: see `Quality.prefer`. The rest of the
     file stays as it is, comments included.
     """
     with _edited(params) as content:
-        names = _without_twins(_present(raw, manifests))
+        names = _without_twins(_present(raw))
         if not names:
             raise RawFileError(
                 "no dataset has raw files here",

@@ -15,6 +15,7 @@ from pipeline.commands import Arguments, edition_of, say
 from pipeline.errors import PipelineError
 from pipeline.fetching import checking, unified
 from pipeline.fetching.http import Network
+from pipeline.fetching.obtaining import Errand
 from pipeline.text import drawn, visible
 
 
@@ -90,8 +91,9 @@ def _fetched(
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:
                 bar.update(task, description=drawn(path), completed=done, total=total)
 
-            folder = raw / dataset.id
-            outcome = fetching.fetch(dataset, folder, network, arguments.mirror, tell, silent)
+            folder, mirror = raw / dataset.id, arguments.mirror
+            errand = Errand(dataset, folder, network, mirror, tell, silent, set())
+            outcome = fetching.fetch(errand)
             bar.remove_task(task)
             bar.print(f"{dataset.id}: {len(outcome.ready)} files ready", soft_wrap=True)
             for problem in outcome.problems:

@@ -121,7 +121,9 @@ def parser() -> argparse.ArgumentParser:
     for name, about in declared["commands"].items():
         _add(commands, name, about, declared["options"])
         commands.choices[name].set_defaults(function=about.get("function", f"{name}.run"))
-    top.overview = f"{top.format_usage()}\n{_ABOUT}\n{_groups(declared['commands'])}"
+    top.overview = (
+        f"{top.format_usage()}\n{_ABOUT}\n{_groups(declared['commands'])}\n\n{declared['hint']}"
+    )
     return top
 
 
@@ -136,15 +138,7 @@ def _groups(commands: dict[str, Any]) -> str:
             heading = about["group"]
             lines += ["", f"{heading}:"]
         lines.append(f"  {name:{width}}  {about['help']}")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "`iepile run` and `dvc repro` run the stages, normalize to report, that are stale.",
-            "`iepile COMMAND --help` shows the options of a command, and an example.",
-            "",
-        ]
-    )
+    return "\n".join(lines)
 
 
 def _add(commands: Any, name: str, about: dict[str, Any], shared: dict[str, Any]) -> None:

@@ -111,11 +111,8 @@ def _print(scores: dict[str, Any], *, labels: bool) -> None:
             for label, score in e["labels"].items()
         ]
         print()
-        print(
-            table(
-                (*columns, "label", *counts, "P", "R", "F1"), rows, counts, "see all:   --out FILE"
-            )
-        )
+        heads = (*columns, "label", *counts, "P", "R", "F1")
+        print(table(heads, rows, counts, "see all:   --out FILE"))
 
 
 def _print_mistakes(scores: dict[str, Any]) -> None:

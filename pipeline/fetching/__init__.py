@@ -6,7 +6,6 @@ nothing verifies (see `File.verified_by`) is left as `<name>.unverified`, to be 
 
 import errno
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,7 +16,6 @@ from pipeline import config
 from pipeline.catalog import Dataset, File, Manifest, raw_files
 from pipeline.errors import FetchError, PipelineError, WorkError, of_system
 from pipeline.execution import atomic, ownership, shards
-from pipeline.fetching.http import Network
 from pipeline.fetching.obtaining import Errand, instruction, obtain, short_name, sources_of
 
 _NOTE: Final = "Written by `iepile fetch`: what is here of the files declared."
@@ -32,20 +30,9 @@ class Outcome(NamedTuple):
     problems: list[PipelineError]
 
 
-def fetch(
-    dataset: Dataset,
-    folder: Path,
-    network: Network,
-    mirror: str | None,
-    tell: Callable[[str, int, int | None], None],
-    silent: set[str],
-) -> Outcome:
-    """Bring every declared file into the raw folder; write the manifest of the present files.
-
-    Servers that do not answer are added to `silent`, and asked no more.
-    """
-    errand = Errand(dataset, folder, network, mirror, tell, set(), silent)
-    ownership.spared(folder)
+def fetch(errand: Errand) -> Outcome:
+    """Bring every declared file into the raw folder; write the manifest of the present files."""
+    ownership.spared(errand.folder)
     try:
         with atomic.locked(errand.work):
             return _fetched(errand)

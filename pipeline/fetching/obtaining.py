@@ -87,10 +87,10 @@ class Errand(NamedTuple):
     mirror: str | None
     #: Called for every piece with the path, the bytes so far, and the bytes in all.
     tell: Callable[[str, int, int | None], None]
-    #: Places that were brought whole in this call.
-    complete: set[str]
     #: Servers that never answered: they are not asked again.
     silent: set[str]
+    #: Places that were brought whole in this call.
+    complete: set[str]
 
     @property
     def work(self) -> Path:

@@ -21,6 +21,9 @@ import orjson
 from pipeline.errors import RawFileError
 from pipeline.predicting.questions import Question
 
+#: What no other try would change, and what has failed after all retries.
+_LASTING: Final = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+_PASSING: Final = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
 #: Seconds that a server may take to say that it is there.
 _GREETING: Final = 10.0
 #: The most characters of what a server says about a failure.
@@ -144,20 +147,12 @@ async def _answer(
             )
             counts["asked again"] += reply.retries_taken
             return _row(question.id, settings.model, reply.parse(), counts)
-        except (
-            openai.AuthenticationError,
-            openai.PermissionDeniedError,
-            openai.NotFoundError,
-        ) as e:
+        except _LASTING as e:
             todo = "check --endpoint and --model; the key is read from OPENAI_API_KEY"
             raise RawFileError(
                 f"the server says: {e.message}", where=settings.endpoint, todo=todo
             ) from None
-        except (
-            openai.RateLimitError,
-            openai.InternalServerError,
-            openai.APIConnectionError,
-        ) as problem:
+        except _PASSING as problem:
             return problem.message[:_EXCERPT]
         except (AttributeError, IndexError, TypeError, ValueError):
             counts["asked again"] += 1  # this is not JSON, or no chat completion

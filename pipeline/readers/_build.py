@@ -8,7 +8,7 @@ from pipeline.readers import _tags
 from pipeline.readers._paths import Item, Path, RowError, lister
 from pipeline.readers._rows import LISTS, PIECE, Form, List
 from pipeline.readers._source import EXCERPT, items, label_of, whole
-from pipeline.readers._text import Text
+from pipeline.readers._text import Text, unmarked_row
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 #: The key of the tail among the slots of an object that has several.
@@ -25,7 +25,8 @@ def built(origin: str, form: Form, lost: list[Reject], row: Item) -> Record | Re
     Some tools count characters beyond U+FFFF twice. The words of a text tell: offsets are read
     so in a row whose mentions are torn otherwise, and are not then.
     """
-    make = partial(_Builder, origin, form, row)
+    bare_row = unmarked_row(row, form.options) if form.options.marks else row
+    make = partial(_Builder, origin, form, bare_row)
     utf16 = form.options.unit == "utf-16"
     builder = make(utf16=utf16)
     if builder.text.astral and not _fits(make(utf16=utf16)) and _fits(make(utf16=not utf16)):

@@ -6,6 +6,8 @@ With the names of the columns as fields, such rows are objects of JSON.
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,7 +74,7 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
 
     A text that is left out is that of the row above, if both are of the same `source_id`.
     """
-    numbers = {*_number_columns(options)}
+    numbers, document = {*_number_columns(options)}, str(options.source_id)
     text = str(options.text if options.tokens is None else options.tokens)
     for file in files:
         all_rows = cells(file, options.separator or "\t", quoted=options.quoted)
@@ -92,7 +94,7 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
                 continue
             values: dict[str, Any] = dict(zip(names, row, strict=True))
             if values.get(text) == "":
-                same = _same_document(values, above, str(options.source_id))
+                same = document in values and values[document] == above.get(document)
                 values[text] = above.get(text) if same else None
             above = values
             yield origin, Item({k: _cell(v) if k in numbers else v for k, v in values.items()})
@@ -101,10 +103,6 @@ def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, I
 def column_names(first: Sequence[str]) -> list[str]:
     """Return the names in the first row; a data frame writes none for its index."""
     return [name.strip() or f"column_{place}" for place, name in enumerate(first)]
-
-
-def _same_document(row: dict[str, Any], above: dict[str, Any], field: str) -> bool:
-    return field in row and row[field] == above.get(field)
 
 
 def _number_columns(options: Options) -> Iterator[str]:
@@ -132,14 +130,10 @@ def unpacked(fields: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
 def _value(field: str, cell: Any) -> Any:
     if not isinstance(cell, str) or not cell.strip():
         return cell or []
-    try:
-        return orjson.loads(cell)
-    except ValueError:
-        pass
-    try:
-        return orjson.loads(_LITERAL.sub(_in_json, cell))
-    except (ValueError, TypeError):  # TypeError: half of a surrogate pair
-        raise RowError(f"no JSON and no list of Python in {field!r}: {cell!r:.60}") from None
+    for written in (str, partial(_LITERAL.sub, _in_json)):
+        with suppress(ValueError, TypeError):  # TypeError: half of a surrogate pair
+            return orjson.loads(written(cell))
+    raise RowError(f"no JSON and no list of Python in {field!r}: {cell!r:.60}")
 
 
 def _in_json(match: re.Match[str]) -> str:

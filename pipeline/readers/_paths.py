@@ -14,15 +14,16 @@ objects, or in one object in the place of a list of one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from pipeline.records import Record, Reject
+from pipeline.text import some
 
 #: The files of one split, or folders of them.
-Files = Sequence[Path]
+Files = Sequence[File]
 #: (origin, raw row) of each row, or (origin, row as a layout has it).
 Rows = Iterator[tuple[str, Any]]
 Found = Iterator[Record | Reject]
@@ -109,9 +110,7 @@ def _inside(value: Any, step: str | int) -> Any:
 def lacking(value: Any, step: str | int) -> str:
     """Return the message about a part that a value does not have."""
     if isinstance(value, dict):
-        names = [repr(key) for key in value]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return f"no field {step!r}; there are {', '.join(names[:_SHOWN]) or 'none'}{more}"
+        return f"no field {step!r}; there are {some([*map(repr, value)], _SHOWN) or 'none'}"
     if isinstance(value, list):
         return f"no part {step!r} in a list of {len(value)}"
     return f"no part {step!r} in {value!r:.60}"

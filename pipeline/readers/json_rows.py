@@ -50,7 +50,6 @@ from pipeline.readers._paths import (
 from pipeline.readers._rows import Form, Layout, Options
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
-from pipeline.readers._text import unmarked_row
 from pipeline.records import Record, Reject
 
 #: (origin, raw row, options of the reader) -> (origin, row as the layout has it, or its reject).
@@ -138,14 +137,11 @@ def _layout(reader: str, given: Any) -> Layout:
 
 
 def _records(rows: Iterable[tuple[str, Item]], form: Form) -> Iterator[Record | Reject]:
+    pairs = ((row, item) for origin, row in rows for item in _read(origin, row, form))
     if not (who := form.annotator):
-        return (item for origin, row in rows for item in _read(origin, row, form))
-    named = ((_named(row, who), item) for origin, row in rows for item in _read(origin, row, form))
+        return (item for _, item in pairs)
+    named = (("" if isinstance(row.value, Reject) else str(who(row)), i) for row, i in pairs)
     return chosen(named, form.options.annotators)
-
-
-def _named(row: Item, who: Callable[[Item], Any]) -> str:
-    return "" if isinstance(row.value, Reject) else str(who(row))
 
 
 def _read(origin: str, row: Item, form: Form) -> Iterator[Record | Reject]:
@@ -156,17 +152,12 @@ def _read(origin: str, row: Item, form: Form) -> Iterator[Record | Reject]:
         yield Reject(origin, "not_gold", odd, records=0)
     else:
         lost: list[Reject] = []
-        item = attempt(origin, partial(_built, origin, form, lost), row)
+        item = attempt(origin, partial(built, origin, form, lost), row)
         if isinstance(item, Reject):
             yield lost_counts(item, form, row)
         else:
             yield from lost
             yield item
-
-
-def _built(origin: str, form: Form, lost: list[Reject], row: Item) -> Record | Reject:
-    bare_row = unmarked_row(row, form.options) if form.options.marks else row
-    return built(origin, form, lost, bare_row)
 
 
 def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]]:

@@ -42,13 +42,9 @@ def counted(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[
     for task in dataset.tasks:
         for split, path in record_shards(folder / task):
             table = shards.read(path, ("record_id", *_COUNTED))
-            sums = counts.setdefault(task, {}).setdefault(
-                split,
-                {
-                    **dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0),
-                    "asked_nothing": records[split]["kept"],
-                },
-            )
+            none_yet = dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0)
+            none_yet["asked_nothing"] = records[split]["kept"]
+            sums = counts.setdefault(task, {}).setdefault(split, none_yet)
             sums["instructions"] += table.num_rows
             sums["pure_negative"] += pc.sum(pc.equal(table["n_positive"], 0)).as_py() or 0
             sums["asked_nothing"] -= pc.count_distinct(table["record_id"]).as_py()

@@ -50,11 +50,8 @@ def table(
     lines = [line.rstrip() for line in target.getvalue().splitlines()]
     if left_out:
         names = f"not shown: {', '.join(left_out)}"
-        lines += [
-            "",
-            names if cell_len(names) <= width() else f"not shown: {len(left_out)} columns",
-        ]
-        lines.append(more)
+        fits = cell_len(names) <= width()
+        lines += ["", names if fits else f"not shown: {len(left_out)} columns", more]
     return "\n".join(lines)
 
 

@@ -18,6 +18,10 @@ SAMPLE = ROOT / "raw" / "sample"
 ROWS = "Ada\tB-PER\nsleeps\tO\n\nBo\tB-PER\nLee\tI-PER\nwakes\tO\n"
 
 
+def better(dataset, files):
+    return choosing.better(fitting.fit(dataset, files), files)
+
+
 def declared(tmp_path, text=DECLARATION):
     (tmp_path / "toy.toml").write_text(text, encoding="utf-8")
     return catalog.load("toy", tmp_path)
@@ -203,10 +207,10 @@ def test_ends_are_judged_by_words_where_no_string_is_given(tmp_path, inclusive, 
     dataset = msgspec.structs.replace(declared(tmp_path), reader=reader, language=language)
     dataset.labels = catalog.Labels(entity=LABELS)
 
-    change = choosing.better(dataset, [tmp_path / "a.json"])
+    change = better(dataset, [tmp_path / "a.json"])
 
     assert change.reader.get("inclusive_end", False) is inclusive
-    assert choosing.better(change, [tmp_path / "a.json"]) is None
+    assert better(change, [tmp_path / "a.json"]) is None
 
 
 @pytest.mark.parametrize(
@@ -228,7 +232,7 @@ def test_swapped_columns_of_a_pair_table(tmp_path, columns):
     dataset = msgspec.structs.replace(declared(tmp_path), reader=reader)
     dataset.labels = catalog.Labels(relation=["REL-0", "REL-1"])
 
-    change = choosing.better(dataset, [tmp_path / "a.tsv"])
+    change = better(dataset, [tmp_path / "a.tsv"])
 
     right = 'try columns = ["text", "head", "tail", "relation"]'
     assert choosing.explained(dataset, change).endswith(right)
@@ -241,7 +245,7 @@ def test_no_mistake_is_seen_where_there_is_none(name):
     folder, manifest = raw_files.edition(dataset, SAMPLE)
     for split in manifest.splits.values():
         files = [folder / file.path for file in split.files]
-        assert choosing.better(fitting.fit(dataset, files), files) is None
+        assert better(dataset, files) is None
 
 
 @pytest.mark.usefixtures("in_project")

@@ -183,7 +183,8 @@ def good(server, how="good", name="a.txt", **more):
 
 
 def fetch(dataset, folder, mirror=None, network=PATIENT):
-    return fetching.fetch(dataset, folder / "toy", network, mirror, lambda *_: None, set())
+    errand = (dataset, folder / "toy", network, mirror, lambda *_: None, set(), set())
+    return fetching.fetch(fetching.Errand(*errand))
 
 
 def standing(folder):
@@ -238,7 +239,8 @@ def test_a_server_that_is_gone_is_told_and_asked_no_more(tmp_path):
     files = [File(f, sha256="0" * 64, url=f"http://127.0.0.1:9/{f}") for f in ("a.txt", "b.txt")]
     silent = set()
 
-    outcome = fetching.fetch(toy(*files), tmp_path, PATIENT, None, lambda *_: None, silent)
+    errand = (toy(*files), tmp_path, PATIENT, None, lambda *_: None, silent, set())
+    outcome = fetching.fetch(fetching.Errand(*errand))
 
     first, second = map(str, outcome.problems)
     assert "the download fails again and again" in first
@@ -252,8 +254,9 @@ def test_what_an_earlier_call_left_is_gone_on_with(server, tmp_path):
             raise KeyboardInterrupt
 
     dataset = toy(good(server))
+    errand = (dataset, tmp_path / "toy", PATIENT, None, interrupted, set(), set())
     with pytest.raises(KeyboardInterrupt):
-        fetching.fetch(dataset, tmp_path / "toy", PATIENT, None, interrupted, set())
+        fetching.fetch(fetching.Errand(*errand))
     assert not (tmp_path / "toy/a.txt").exists()
 
     assert fetch(dataset, tmp_path).ready == ["a.txt"]
@@ -816,7 +819,9 @@ from pipeline import fetching
 from pipeline.fetching.http import Network
 from tests.fetching.test_fetching import good, toy
 class server: url = sys.argv[1]
-fetching.fetch(toy(good(server, "slow")), Path(sys.argv[2]) / "toy", Network(), None, print, set())
+dataset, folder = toy(good(server, "slow")), Path(sys.argv[2]) / "toy"
+errand = (dataset, folder, Network(), None, print, set(), set())
+fetching.fetch(fetching.Errand(*errand))
 """
 
 

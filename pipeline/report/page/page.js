@@ -109,6 +109,9 @@ function labelPair(pair) {
       side(pair.a, a, pair.left_by_b), side(pair.b, b, pair.left_by_a)));
 }
 
+// Filters of a list by fields of its items, name -> values of an item.
+const by = (...names) => Object.fromEntries(names.map((name) => [name, (item) => [item[name]]]));
+
 // A list to search and filter by `fields`, name -> values of an item. The address holds the filters.
 function browse(view, title, about, items, fields, draw, parameters) {
   const texts = items.map((item) => fold(JSON.stringify(item)));
@@ -159,10 +162,9 @@ function instructions(parameters) {
   const about = `${number(data.instructions.length)} of ${number(data.total.instructions)}: at most
     ${data.instructions_each} of each dataset, task and split, chosen by the hash of their ids.`;
   const fields = {
-    task: (row) => [row.task],
-    dataset: (row) => [row.dataset],
+    ...by("task", "dataset"),
     label: (row) => row.labels.map(([label]) => label),
-    split: (row) => [row.split],
+    ...by("split"),
     holds: kinds,
   };
   const told = [about, h("span", { class: "key" }, key)];
@@ -172,12 +174,7 @@ function instructions(parameters) {
 function rows(parameters) {
   const about = `At most ${data.rows_each} of each dataset and outcome, chosen by the hash of their ids.
     A row that lost against another stands beside it. Long texts are cut.`;
-  const fields = {
-    outcome: (row) => [row.outcome],
-    dataset: (row) => [row.dataset],
-    split: (row) => [row.split],
-    language: (row) => [row.language],
-  };
+  const fields = by("outcome", "dataset", "split", "language");
   return browse("rows", "Rows dropped, rejected and kept", about, data.rows, fields, outcome, parameters);
 }
 
@@ -190,10 +187,9 @@ function labels(parameters) {
     ${number(found.conflicts)} names mean two things, ${number(found.same)} pairs mean the same;
     here are the first of each, labels.json holds all.`;
   const fields = {
-    kind: (pair) => [pair.kind],
-    task: (pair) => [pair.task],
+    ...by("kind", "task"),
     dataset: (pair) => [pair.a[0], pair.b[0]],
-    language: (pair) => [pair.language],
+    ...by("language"),
   };
   return browse("labels", "The map of labels", about, pairs, fields, labelPair, parameters);
 }
