@@ -4,6 +4,7 @@ import multiprocessing.process
 import os
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -73,11 +74,12 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(items):
     places = {path: place for place, path in enumerate(SLOW)}
 
-    def place(item):
-        parts = (item.path, *item.path.parents)
+    @cache
+    def place(path):
+        parts = (path, *path.parents)
         return min((places[part] for part in parts if part in places), default=len(SLOW))
 
-    items.sort(key=place)
+    items.sort(key=lambda item: place(item.path))
 
 
 def pytest_configure(config):
