@@ -4,6 +4,7 @@ import multiprocessing.process
 import os
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -35,17 +36,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 #: Folders and files whose tests take long or start processes, the longest first: they begin a
-#: whole run, so that none is left for its end, and `make test-quick` leaves them out.
+#: whole run, so that none is left for its end, and `make test-quick` leaves them out. The first
+#: makes the run over real files; the others of tests/real come late enough not to wait for it.
 SLOW = [
     ROOT / "tests" / name
     for name in (
-        *("faults", "real", "test_dvc.py", "test_day.py", "docs/test_blocks.py"),
+        *("real/test_sums.py", "faults", "test_dvc.py", "real/test_new_on_real_files.py"),
+        *("test_day.py", "docs/test_blocks.py", "execution/test_memory.py"),
         *("exports", "hostile", "test_fuzz.py", "catalog/test_invariant.py"),
         *("adding/test_new.py", "adding/test_samples.py", "adding/test_kinds.py"),
         *("adding/test_cases.py", "adding/test_checking.py", "adding/test_sources.py"),
         *("execution/test_engines.py", "execution/test_s3.py", "execution/test_freshness.py"),
         *("execution/test_ownership.py", "execution/test_cluster.py", "execution/test_urls.py"),
-        *("execution/test_shuffle.py", "execution/test_memory.py", "docs/test_export_pages.py"),
+        *("execution/test_shuffle.py", "docs/test_export_pages.py", "real"),
         *("docs/test_site.py", "scoring/test_scoring.py", "test_bench.py"),
         *("scoring/test_dress.py", "scoring/test_json_schema.py", "scoring/test_predictions.py"),
         *("scoring/test_reward.py", "negatives/test_encoders.py", "commands/test_push.py"),
@@ -74,11 +77,12 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(items):
     places = {path: place for place, path in enumerate(SLOW)}
 
-    def place(item):
-        parts = (item.path, *item.path.parents)
+    @cache
+    def place(path):
+        parts = (path, *path.parents)
         return min((places[part] for part in parts if part in places), default=len(SLOW))
 
-    items.sort(key=place)
+    items.sort(key=lambda item: place(item.path))
 
 
 def pytest_configure(config):

@@ -1,4 +1,7 @@
-"""The training examples: a few steps of each. `make examples` trains them out."""
+"""The training examples: a few steps of each. `make examples` trains them out.
+
+All four run as the documentation calls them in docs/test_export_pages.py.
+"""
 
 import importlib.util
 import sys
@@ -65,6 +68,7 @@ def test_spert_learns_planted_entities_and_relations(example, work):
     assert (done["before"][1] < 2, done["after"][1] > 10) == (True, True)
 
 
+@pytest.mark.soak
 def test_uie_pointer_runs_with_folds(example, work):
     arguments = ["--steps", "25", "--rows", "1000", "--folds", "2"]
     done = example("uie_pointer").main(["--work", str(work), *arguments])
@@ -74,6 +78,7 @@ def test_uie_pointer_runs_with_folds(example, work):
     assert len(done["folds"]) == 2
 
 
+@pytest.mark.soak
 def test_llm_sft_adapts_a_model(example, work):
     few = ["--steps", "30", "--batch", "4", "--test-rows", "4", "--max-new-tokens", "20"]
     done = example("llm_sft").main(["--work", str(work), "--base-steps", "0", *few])

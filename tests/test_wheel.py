@@ -16,6 +16,15 @@ from tests.conftest import ROOT
 PEOPLE, TOWNS = ("Ada Lowe", "Bo Lee", "Cy Ward"), ("Oslo", "Rye", "Ludlow", "Bath")
 #: The packages of this environment, which the fresh one borrows: nothing is downloaded.
 PACKAGES = [path for path in sys.path if path.endswith("-packages")]
+#: Commands one after the other in one process of the fresh environment, until one fails.
+COMMANDS = """
+import json, sys
+from pipeline import cli
+
+for command in json.load(sys.stdin):
+    if code := cli.main(command):
+        sys.exit(f"{command}: {code}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,16 @@ def installed(tmp_path_factory):
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder]
     subprocess.run([*build, folder / "source"], check=True)
     (wheel,) = folder.glob("*.whl")
-    install = [*pip, "--python", python, "install", "--no-deps", "--no-index", wheel]
+    install = [
+        *pip,
+        "--python",
+        python,
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        wheel,
+    ]
     subprocess.run(install, check=True)
     (packages,) = (folder / "venv").glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in PACKAGES))
@@ -41,16 +59,20 @@ def installed(tmp_path_factory):
     return folder / "venv" / "bin" / "iepile"
 
 
+def fresh_environment():
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return {**environment, "COLUMNS": "200"}
+
+
 @pytest.fixture
 def iepile(installed, tmp_path):
     """Run a command in an empty folder: exit code, and all that was printed."""
 
     def call(*arguments):
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         done = subprocess.run(
             [installed, *map(str, arguments)],
             cwd=tmp_path,
-            env={**environment, "COLUMNS": "200"},
+            env=fresh_environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -79,7 +101,7 @@ def test_everything_works_in_a_folder_of_the_users(iepile, installed, tmp_path):
     written(tmp_path / "test.tsv", 100)
     files = ("--split", "train=train.tsv", "--split", "test=test.tsv")
 
-    for command in (
+    commands = (
         ("new", "mine", "--reader", "columns", *files),
         ("check", "mine", "--raw", "raw/full"),
         ("check", "--all"),
@@ -87,10 +109,14 @@ def test_everything_works_in_a_folder_of_the_users(iepile, installed, tmp_path):
         ("settings",),
         ("run", "mine", "--raw", "raw/full", "--out", "output", "--workers", "1"),
         ("export", "messages", "--run", "output", "--out", "messages"),
-        ("doctor",),
-    ):
-        code, told = iepile(*command)
-        assert code == 0, (command, told)
+    )
+    done = subprocess.run(
+        [installed.with_name("python"), "-c", COMMANDS], input=json.dumps(commands), cwd=tmp_path,
+        env=fresh_environment(), stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    code, told = iepile("doctor")
+    assert code == 0, told
 
     assert (tmp_path / "catalog" / "mine.toml").is_file()
     assert "mine" in (tmp_path / "params.yaml").read_text(encoding="utf-8")

@@ -1,12 +1,12 @@
 """What the construction is worth: arms are equal, measures are right, the same results twice."""
 
+import importlib
 import json
 
 import numpy as np
 import pytest
-import torch
 
-from bench.worth import arms, grid, heads, items, metrics, page, ready
+from bench.worth import arms, items, metrics, ready
 from bench.worth.pack import marked
 from tests.conftest import ROOT
 
@@ -189,17 +189,21 @@ def small():
     return planted_set()
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other take ten times as long where the cores are busy."""
+@pytest.fixture(scope="module")
+def trained():
+    """What imports a module of the bench that needs torch, which all workers would import else."""
+    import torch
+
+    # Threads that wait for each other take ten times as long where the cores are busy.
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    yield lambda name: importlib.import_module(f"bench.worth.{name}")
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("head", heads.HEADS)
-def test_a_head_learns_what_is_planted_and_gives_the_same_results_twice(small, head):
+@pytest.mark.parametrize("head", ["alone", "beside"])
+def test_a_head_learns_what_is_planted_and_gives_the_same_results_twice(small, head, trained):
+    grid = trained("grid")
     number, _ = grid.budget(small, [0, 1])
     hard = grid.hard_pairs(small, number, 4)
     job = grid.Job("toy", head, "confusable")
@@ -215,7 +219,9 @@ def test_a_head_learns_what_is_planted_and_gives_the_same_results_twice(small, h
     assert once["instructions"] == number
 
 
-def test_what_is_asked_beside_a_label_changes_one_head_alone(small):
+def test_what_is_asked_beside_a_label_changes_one_head_alone(small, trained):
+    heads = trained("heads")
+    assert heads.HEADS == ("alone", "beside")
     rows = arms.equal(asked("contrast"), IDS, 100, 0)
     for kind in heads.HEADS:
         head = heads.train(
@@ -225,8 +231,11 @@ def test_what_is_asked_beside_a_label_changes_one_head_alone(small):
         assert np.allclose(few, many, atol=1e-5) == (kind == "alone")
 
 
-def test_a_killed_grid_goes_on_and_the_page_follows_from_the_files(small, tmp_path, monkeypatch):
+def test_a_killed_grid_goes_on_and_the_page_follows_from_the_files(
+    small, tmp_path, monkeypatch, trained
+):
     """Results that are there are read, those that are not are made; nothing else is touched."""
+    grid, page = trained("grid"), trained("page")
     made = []
 
     def result(prepared, job, *rest):
@@ -289,8 +298,9 @@ def test_marks_stand_around_the_spans(spans, expected):
 
 
 def test_the_page_in_the_repository_is_of_the_whole_grid():
+    heads = ("alone", "beside")
     lines = (ROOT / "bench/WORTH.md").read_text(encoding="utf-8").splitlines()
 
     for name in items.SETS:
         for arm in arms.ARMS:
-            assert sum(line.startswith(f"| {name} | {arm} |") for line in lines) == len(heads.HEADS)
+            assert sum(line.startswith(f"| {name} | {arm} |") for line in lines) == len(heads)

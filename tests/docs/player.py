@@ -1,8 +1,8 @@
 """Run blocks of pages: `python player.py BASE PROJECT RESULTS`, {page: blocks} as JSON on stdin.
 
-Each page has a fresh copy of BASE at PROJECT and a process of its own, forked from this one, which
-has imported everything once. Blocks of Python, and lines that are commands of ours alone, run in
-that process; all else goes to bash. RESULTS gets {page: [code, output, errors] of each block}.
+Each page finds PROJECT as a fresh copy of BASE. It has a process of its own, forked from this one,
+which has imported everything once. Blocks of Python, and lines that are commands of ours alone, run
+in that process; all else goes to bash. RESULTS gets {page: [code, output, errors] of each block}.
 """
 
 import contextlib
@@ -87,12 +87,39 @@ def forked(blocks, project):
     return json.loads(told)
 
 
+def restored(base, project):
+    """Make the project what the base is: copy what differs, and remove what is not in there."""
+    of_base, of_project = entries(base), entries(project)
+    for path, is_folder in sorted(of_project):
+        if (path, is_folder) not in of_base and os.path.lexists(project / path):
+            shutil.rmtree(project / path) if is_folder else (project / path).unlink()
+    for path, is_folder in sorted(of_base):
+        if is_folder:
+            (project / path).mkdir(exist_ok=True)
+        elif of_base[path, is_folder] != of_project.get((path, is_folder)):
+            shutil.copy2(base / path, project / path, follow_symlinks=False)
+
+
+def entries(folder):
+    """(path, whether it is a folder) of all in a folder -> size and time of change of a file."""
+    found, left = {}, [""]
+    while left:
+        above = left.pop()
+        with os.scandir(folder / above) as inner:
+            for entry in inner:
+                path, is_folder = f"{above}{entry.name}", entry.is_dir(follow_symlinks=False)
+                about = entry.stat(follow_symlinks=False)
+                found[path, is_folder] = None if is_folder else (about.st_size, about.st_mtime_ns)
+                left += [f"{path}/"] if is_folder else []
+    return found
+
+
 def main():
     base, project, results = map(Path, sys.argv[1:])
     told = {}
     for name, blocks in json.load(sys.stdin).items():
-        shutil.rmtree(project, ignore_errors=True)
-        shutil.copytree(base, project, symlinks=True)
+        project.mkdir(exist_ok=True)
+        restored(base, project)
         if not told:
             import datasets  # noqa: F401
 

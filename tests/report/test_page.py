@@ -73,6 +73,15 @@ def browser(chromium, html):
     return chromium
 
 
+@pytest.fixture
+def opened(chromium, html):
+    """The browser with the page as the test before it left it: for those that visit their own."""
+    if chromium.current_url.partition("#")[0] != html.as_uri():
+        chromium.get(html.as_uri())
+    width(chromium, 1280, 900)
+    return chromium
+
+
 def width(driver, pixels, height):
     metrics = {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": pixels < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -287,20 +296,20 @@ def test_the_flow_is_drawn_to_scale(browser):
 
 @pytest.mark.parametrize("address", PAGES)
 @pytest.mark.parametrize("pixels", [360, 390, 800, 1400])
-def test_it_fits_the_screen(browser, pixels, address):
-    width(browser, pixels, 800)
-    visit(browser, address)
-    for details in browser.find_elements("css selector", "details"):
-        browser.execute_script("arguments[0].open = true", details)
+def test_it_fits_the_screen(opened, pixels, address):
+    width(opened, pixels, 800)
+    visit(opened, address)
+    for details in opened.find_elements("css selector", "details"):
+        opened.execute_script("arguments[0].open = true", details)
 
-    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    wide = opened.execute_script("return document.documentElement.scrollWidth")
     assert wide <= pixels
-    small = browser.execute_script(
+    small = opened.execute_script(
         "return Math.min(...[...document.querySelectorAll('p, td, th, text, small, summary')]"
         ".map(x => parseFloat(getComputedStyle(x).fontSize)))"
     )
     assert small >= 11
-    assert browser.execute_script(
+    assert opened.execute_script(
         "const t = document.getElementById('datasets');"
         "return !t || t.getBoundingClientRect().right <= document.documentElement.clientWidth"
     )
@@ -341,24 +350,24 @@ return poor;
 
 @pytest.mark.parametrize("address", PAGES)
 @pytest.mark.parametrize(("scheme", "medium"), [("light", ""), ("dark", ""), ("dark", "print")])
-def test_texts_stand_out(browser, scheme, medium, address):
+def test_texts_stand_out(opened, scheme, medium, address):
     scheme = {"name": "prefers-color-scheme", "value": scheme}
     media = {"media": medium, "features": [scheme]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    visit(browser, address)
-    for details in browser.find_elements("css selector", "details"):
-        browser.execute_script("arguments[0].open = true", details)
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    visit(opened, address)
+    for details in opened.find_elements("css selector", "details"):
+        opened.execute_script("arguments[0].open = true", details)
 
-    assert browser.execute_script(CONTRAST) == []
-    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert opened.execute_script(CONTRAST) == []
+    paper = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (medium == "print")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_it_can_be_read_and_used_without_eyes_and_mouse(browser, address):
-    visit(browser, address)
-    run = browser.execute_script
+def test_it_can_be_read_and_used_without_eyes_and_mouse(opened, address):
+    visit(opened, address)
+    run = opened.execute_script
 
     levels = run("return [...document.querySelectorAll('h1,h2,h3')].map(h => +h.tagName[1])")
     assert levels[0] == 1
@@ -386,19 +395,19 @@ def test_it_can_be_read_and_used_without_eyes_and_mouse(browser, address):
 
 @pytest.mark.parametrize("address", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser, scheme, address):
+def test_axe_finds_nothing(opened, scheme, address):
     scheme = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    visit(browser, address)
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    visit(opened, address)
     axe = importlib.resources.files("axe_core_python") / "axe.min.js"
-    browser.execute_script(axe.read_text(encoding="utf-8"))
+    opened.execute_script(axe.read_text(encoding="utf-8"))
 
-    result = browser.execute_async_script("axe.run().then(arguments[0])")
+    result = opened.execute_async_script("axe.run().then(arguments[0])")
 
     faults = [(v["id"], [node["html"] for node in v["nodes"]]) for v in result["violations"]]
     assert faults == []
     assert len(result["passes"]) > 30
-    assert texts(browser, "#warning") != [""]
+    assert texts(opened, "#warning") != [""]
 
 
 def test_the_keyboard_skips_to_the_content(browser):

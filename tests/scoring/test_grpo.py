@@ -3,8 +3,6 @@
 import json
 
 import pytest
-import torch
-from datasets import Dataset, load_dataset
 
 from pipeline import cli
 from pipeline.scoring.reward import trl_reward
@@ -17,6 +15,9 @@ def test_grpo_steps_with_the_reward(tmp_path, monkeypatch):
     trl = pytest.importorskip("trl", reason="TRL is not installed: pip install -e '.[consumers]'")
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     offline = pytest.importorskip("offline")
+    import torch
+    from datasets import Dataset, load_dataset
+
     torch.manual_seed(0)
     run = tmp_path / "run"
     raw = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(run), "--workers", "1"]
