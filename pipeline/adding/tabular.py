@@ -27,6 +27,8 @@ _SEPARATORS: Final = ("\t", " ", "", ",", ";", "|")
 #: A cell in quotation marks with doubled marks inside, and a cell that only begins with a mark.
 _DOUBLED: Final = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _OPEN: Final = re.compile(r'"|"(?:[^"]|"")*[^"]')
+#: A token behind the language that it is from, as in en:Oslo.
+_LANGUAGE: Final = re.compile("[a-z]{2,3}:(.+)")
 _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
 #: The columns that a pair table needs.
 _PAIR: Final = ("text", "head", "tail", "relation")
@@ -75,8 +77,11 @@ def _tagged(
         options = {**base, **style.options, **({"header": True} if headed else {})}
         if place != width - 1 or (irregular and not style.certain):
             options["tag_column"] = place
-        if token := _token_column(columns, place, options.get("sentence_column")):
+        token = _token_column(columns, place, options.get("sentence_column"))
+        if token:
             options["token_column"] = token
+        if all(map(_LANGUAGE.match, columns[token][headed:])):
+            options |= {"token_pattern": _LANGUAGE.pattern}
         readings.append((options, style))
     readings.reverse()
     yield from sorted(readings, key=lambda reading: not reading[1].certain)
@@ -93,7 +98,7 @@ def pairs(files: Sequence[Path]) -> Iterator[Options]:
 def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]]]]:
     """Yield options for files as tables of named columns, and the rows as `json_rows` has them."""
     for separator, quoted, parted in _parted(files):
-        if not all(_width(rows) > 1 for rows in parted):
+        if not all(_width(rows) > 1 < len(rows) for rows in parted):
             continue
         first = parted[0][0]
         headed = all(rows[0] == first for rows in parted) and _names(first, parted[0][1:])

@@ -13,7 +13,7 @@ _PREFIXED: Final = re.compile(r"([BIMESLUWbimesluw])[-_:](\S.*)")
 _SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUWbimesluw])")
 _BARE: Final = re.compile(r"[BIMESLUWbimesluw]")
 _GLUED: Final = re.compile(r"([BIMESLUW])([A-Z]\w+)")
-_LABEL: Final = re.compile(r"[^\W\d][\w&/.+ -]{0,39}")
+_LABEL: Final = re.compile(r"[^\W\d][\w&/.+ #-]{0,39}")
 #: Among this many labels or fewer, tags without a scheme may be labels.
 _FEW_LABELS: Final = 40
 

@@ -129,7 +129,8 @@ class Text:
             cuts = [cut for cut in (start, end) if 0 < cut < len(text)]
             if text[start:end] != string or string != string.strip():
                 return True
-            if any(text[cut - 1].isalnum() and text[cut].isalnum() for cut in cuts):
+            between = self.options.language != "zh"  # Chinese words have no ends to see.
+            if between and any(text[cut - 1].isalnum() and text[cut].isalnum() for cut in cuts):
                 return True
         return False
 
