@@ -77,6 +77,8 @@ def unpaired(marked: str, marks: Sequence[str]) -> tuple[str, list[list[int]]]:
         raise RowError(f"the marks are {marks_there}, not {' '.join(marks)}", "malformed_tags")
     text, places = pieces[0], {}
     for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        if mark in marks[1::2] and text[-1:] == " " and piece[:1] in tuple(",;.:!?)"):
+            text = text[:-1]  # As in "[E1] Ada [/E1], who": the blank goes with the mark.
         places[mark] = len(text)
         text += piece[1:] if piece[:1] == " " and text[-1:] in ("", " ") else piece
     ends = []
