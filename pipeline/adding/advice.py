@@ -34,7 +34,7 @@ _PLACES: Final = frozenset((*FIELDS["start"], *FIELDS["end"], "span", "offset", 
 
 def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
     """Say why nothing fits: what the files hold, the nearest reading, and what is wrong with it."""
-    fields = _fields(files)
+    fields = [*dict.fromkeys(path for path, _ in _leaves(files))]
     names = {path.rsplit(".", 1)[-1] for path in fields}
     lines = ["no reader fits these files"]
     if kind := _kind(files, nearest):
@@ -53,15 +53,19 @@ def refusal(nearest: Trial | None, files: Sequence[Path]) -> str:
 
 def _kind(files: Sequence[Path], nearest: Trial | None) -> dict[str, Any] | None:
     """Return what the files are, of the kinds that no reader reads: `what`, and `todo`."""
-    if nearest is not None and nearest.misplaced:
-        return None  # It is known but for its offsets.
-    fields = [f"{path}." for path in _fields(files)]
+    leaves = _leaves(files)
+    fields = {f"{path}." for path, _ in leaves}
+    strings = [value[:_BEGINNING] for _, value in leaves if isinstance(value, str)]
     raw = b"" if fields or files[0].is_dir() else head_of(files[0])[:_BEGINNING]
+    begin = raw.decode("utf-8", "replace")
     for kind in _KINDS if fields or files[0].is_file() else ():
         wanted = kind.get("fields", ()) if fields else ()
-        named = wanted and all(any(p.startswith(f"{f}.") for p in fields) for f in wanted)
-        begun = "begins" in kind and not fields
-        if named or (begun and re.match(kind["begins"], raw.decode("utf-8", "replace"))):
+        if wanted and all(any(p.startswith(f"{f}.") for p in fields) for f in wanted):
+            return kind
+        if nearest is not None and nearest.misplaced:
+            continue  # It is known but for its offsets.
+        held = "holds" in kind and any(re.search(kind["holds"], string) for string in strings)
+        if held or ("begins" in kind and not fields and re.match(kind["begins"], begin)):
             return kind
     return None
 
@@ -96,10 +100,10 @@ def _paths_in(form: Any) -> Iterator[str]:
             yield from (step for step in steps if step.strip("^#*") and not step.isdigit())
 
 
-def _fields(files: Sequence[Path]) -> list[str]:
-    """Return the paths of the fields in the first rows of JSON."""
+def _leaves(files: Sequence[Path]) -> list[tuple[str, Any]]:
+    """Return the path and value of all fields in the first rows of JSON."""
     rows = (row for row in first_json(files) or () if isinstance(row, dict))
-    return [*dict.fromkeys(path for row in rows for path, _ in json_lists.fields(row))]
+    return [leaf for row in rows for leaf in json_lists.fields(row)]
 
 
 def way_out(files: Sequence[Path], nearest: Trial | None, *, named: bool = False) -> str:
@@ -138,8 +142,7 @@ def _slip(files: Sequence[Path], rows: Sequence[Any] | None) -> str | None:
     if numbers := [key for row in objects for key in _numbered(row)]:
         names = '["O", "B-PER", "I-PER"]'
         return f"say what the numbers in {numbers[0]!r} mean: add --option 'tag_names={names}'"
-    leaves = [(path, value) for row in objects for path, value in json_lists.fields(row)]
-    for path, value in leaves:
+    for path, value in _leaves(files):
         if path.rsplit(".", 1)[-1].lower() in _PLACES and not isinstance(value, int | list | dict):
             return (
                 f"the places in {path!r} are no whole numbers, as {value!r:.40} is: write "
@@ -159,8 +162,7 @@ def _numbered(row: dict[str, Any]) -> list[str]:
 
 def holds_annotation(field: str) -> bool:
     """Whether the name of a field says that it holds annotations."""
-    names = [step for step in field.lower().split(".") if not step.isdigit()]
-    return names[-1:] != [] and names[-1] in FIELDS["annotation"]
+    return field.lower().rpartition(".")[2] in FIELDS["annotation"]
 
 
 def first_row(files: Sequence[Path]) -> str:

@@ -97,24 +97,24 @@ def _refuse_losses(
     """Refuse a reading that passes over much: many of the rows, or a field of annotations."""
     rejects = [r for group in survey.rejects.values() for r in group if r.records]
     lost = [reject for reject in rejects if reject.reason not in fitting.NO_LOSS]
-    held = [name for name in unread if advice.holds_annotation(name)]
-    options = best.dataset.reader.items()
-    given = "".join(f" --option '{k}={choosing.in_toml(v)}'" for k, v in options if k != "name")
-    anyway = f"--reader {best.dataset.reader['name']}{given}"
+    # Of a named format it is known which parts of a list are needed.
+    seen = [name for name in unread if best.rank or "." not in name]
+    held = [name for name in seen if advice.holds_annotation(name)]
     if len(lost) * _MOST_LOST > survey.records + len(lost):
         first = lost[0].detail or repr(lost[0].excerpt)
         what = f"{len(lost):,} rows have another form, the first at {lost[0].origin}: {first}"
-        todo = f"bring all rows in one form; to lose these, add {anyway}"
     elif held:
         what = f"the field {held[0]!r} would not be read ({unread[held[0]]:,} times)"
-        todo = f"if it may be left out, add {anyway}; else write it as one of the formats has it"
     else:
         return
+    options = best.dataset.reader.items()
+    given = "".join(f" --option '{k}={choosing.in_toml(v)}'" for k, v in options if k != "name")
     raise RawFileError(
         f"not all that the files hold can be read: {what}\n"
         f"  the best reading: {choosing.summary(best)}\n  the first row: {advice.first_row(files)}",
         where=", ".join(map(str, files)),
-        todo=todo,
+        todo="write it in the form that is read, or part the files; if it may be lost, add "
+        f"--reader {best.dataset.reader['name']}{given}",
     )
 
 

@@ -30,6 +30,7 @@ _MARKUP: Final = re.compile(r"<([A-Za-z][\w.-]*)\b[^<>]*>.*</\1>", re.DOTALL)
 _BEGINNING: Final = 2_000
 #: Above this share of annotated characters, nearly all of the text is annotated.
 _DENSE: Final = 0.92
+_LANGUAGES: Final = re.compile(r"([a-z]{2,3}:)\S+(?: \1\S+)*")
 _SINGLE: Final = re.compile(r"[A-Za-z0-9_\u00c0-\u04ff-]{1,24}")
 _LONGEST_SENTENCE: Final = 20_000
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
@@ -62,16 +63,17 @@ def weight(records: Sequence[Record]) -> int:
     return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())
 
 
-def doubt(records: Sequence[Record], *, sentences: bool = False) -> str | None:
+def doubt(records: Sequence[Record], *, sentences: bool = False, lines: bool = True) -> str | None:
     """Say why these records cannot be what the file means; None if nothing speaks against them.
 
-    `sentences` says that each record should be one sentence, as in files of tokens and tags.
+    `sentences` says that each record should be one sentence, as in files of tokens and tags;
+    `lines` that a text is a line of a file or a part of it, where a tab parts cells.
     """
     labels = labels_in(records)
-    return _odd_text(records, sentences=sentences) or _odd_labels(records, labels)
+    return _odd_text(records, sentences=sentences, lines=lines) or _odd_labels(records, labels)
 
 
-def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
+def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str | None:
     texts = [record.text for record in records]
     first = next((t for t in texts if not t.isspace()), "")
     shown = f"{first!r:.60}"
@@ -81,7 +83,10 @@ def _odd_text(records: Sequence[Record], *, sentences: bool) -> str | None:
     tagged = [t for t in texts if len(_TAG_IN_TEXT.findall(t)) * 3 >= len(t.split())]
     if len(tagged) * 2 > len(texts):
         return f"the texts look like tags: {f'{tagged[0]!r:.60}'}"
-    cells = [text for text in texts if "\t" in text and "\n" not in text]
+    marked = [text for text in texts if _LANGUAGES.fullmatch(text)]
+    if len(marked) * 2 > len(texts):
+        return f"each word names its language: {f'{marked[0]!r:.60}'}"
+    cells = [text for text in texts if lines and "\t" in text and "\n" not in text]
     if len(cells) * 2 > len(texts):
         return f"the texts hold several cells of a table: {f'{cells[0]!r:.60}'}"
     marked = [text for text in texts if _MARKUP.search(text[:_BEGINNING])]

@@ -6,6 +6,7 @@ labels are few and known.
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -13,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pipeline import catalog
+from pipeline import catalog, readers
 from pipeline.adding import evidence
 from pipeline.adding.evidence import MANY
 from pipeline.adding.language import AFFIXED
@@ -32,6 +33,8 @@ NO_LOSS: Final = frozenset({"unlabeled", "not_gold"})
 _OF_SENTENCES: Final = frozenset({"columns", "layered_columns", "tagged_json"})
 #: Characters in which no mention ends: blanks, punctuation marks, particles of Japanese.
 _NOT_LAST: Final = " \t\n\u3000,;:!?，。；：！？、はがをにで"
+#: How Korean particles begin, which follow a name without a blank.
+_PARTICLES: Final = "은는이가을를에의와과로으도만까부라께한하나"
 #: Runs of one Japanese script.
 _SCRIPTS: Final = re.compile(
     r"[\u3041-\u309f]+|[\u30a0-\u30ff]+|[\u3005\u3400-\u9fff]+|.", re.DOTALL
@@ -145,7 +148,12 @@ def fit(dataset: Dataset, files: Sequence[Path]) -> Trial:
         edges,
         _labels(records, dataset),
         next(iter(problems), ""),
-        evidence.doubt(records, sentences=dataset.reader["name"] in _OF_SENTENCES),
+        evidence.doubt(
+            records,
+            sentences=dataset.reader["name"] in _OF_SENTENCES,
+            lines=readers.module_of(dataset.reader["name"]) != "json_rows"
+            or "separator" in dataset.reader,
+        ),
     )
 
 
@@ -171,9 +179,17 @@ def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
             if start is not None and end is not None:
                 cuts = _cuts(record.text, language) if cuts is None else cuts
                 outside = len({start, end} - cuts)
-                sound = not outside or (outside == 1 and language in AFFIXED)
-                whole += max(sound and not _punctuated(record.text, start, end), unknown)
+                affix = outside == 1 and language in AFFIXED
+                if language == "ko" and end not in cuts:
+                    affix &= record.text[end] in _PARTICLES
+                sound = (not outside or affix) and not _punctuated(record.text, start, end)
+                whole += 0 if _in_character(record.text, start, end) else max(sound, unknown)
     return placed / total if total else 1, whole / placed if placed else 1
+
+
+def _in_character(text: str, start: int, end: int) -> bool:
+    """Whether a span begins or ends between a letter and its marks, such as accents or vowels."""
+    return any(unicodedata.category(c)[0] == "M" for c in (text[start], *text[end : end + 1]))
 
 
 def _punctuated(text: str, start: int, end: int) -> bool:

@@ -220,7 +220,7 @@ class _Fields(NamedTuple):
     strings: list[str]
     labels: list[str]
     ids: list[str]
-    #: Lists of lists of two numbers.
+    #: Lists of lists, which may be starts and ends.
     pieces: list[str]
 
 
@@ -247,7 +247,7 @@ def _fields(listing: Items) -> _Fields:
             (fields.strings if standing * 2 > len(kept) else fields.labels).append(path)
         elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
             fields.labels.append(path)
-        elif all(isinstance(v, list) and v and all(map(_is_piece, v)) for _, v in kept):
+        elif all(isinstance(v, list) and v and isinstance(v[0], list) for _, v in kept):
             fields.pieces.append(path)
     return fields
 
@@ -263,10 +263,6 @@ def _in(string: str, words: Any) -> bool:
 
 def _is_string(value: Any) -> bool:
     return isinstance(value, str)
-
-
-def _is_piece(value: Any) -> bool:
-    return isinstance(value, list) and [*map(type, value)] == [int, int]
 
 
 def _named(kind: str, paths: Iterable[str]) -> str | None:
@@ -388,18 +384,13 @@ def _ends(
 
 
 def _are_ends(start: str, end: str, numbers: Collection[str]) -> bool:
-    """Whether two fields may be a start and an end: not two of many numbers in a list, nor a head.
-
-    Of a list of numbers, only the first two are, where it has no third.
-    """
-    lists = {path.rpartition(".")[0] for path in (start, end) if path.rpartition(".")[2].isdigit()}
-    whole = lists <= {""} or (
-        {start, end} == {f"{place}.{n}" for place in lists for n in (0, 1)}
-        and not {f"{place}.2" for place in lists} & {*numbers}
-    )
-    sides = (*FIELDS["head"], *FIELDS["tail"])
+    """Whether two fields may be start and end: not two of many in a list, nor head and tail."""
+    places = [path.rpartition(".")[::2] for path in (start, end)]
+    listed = [place for place, last in places if place and last.isdigit()]
+    others = {f"{place}.{n}" for place in listed for n in range(3)} - {start, end}
     known = _rank("start", start) is not None or _rank("end", end) is not None
-    return whole and (known or not {start.lower(), end.lower()} & {*sides})
+    sides = {start.lower(), end.lower()} & {*FIELDS["head"], *FIELDS["tail"]}
+    return not others & {*numbers} and (known or not sides)
 
 
 def _fitting(listing: Items, start: str, end: str, string: str | None) -> float:
@@ -454,7 +445,7 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
         table: Options = {"at": listing.path, "label": _position(label or fields.labels[0])}
         yield float(3 * len(listing.items)), {**table, "head": head, "tail": tail}
         return
-    sides = {side: _side(side, fields) for side in ("head", "tail")}
+    sides = {side: _side(side, listing, fields) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         # Their ends are two ids in a list.
         ids = fields.labels
@@ -510,7 +501,7 @@ def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[f
         yield float(3 * len(kinds)), {"at": path, "label": columns.index({"str"}), **sides}
 
 
-def _side(side: str, fields: _Fields) -> Options | None:
+def _side(side: str, listing: Items, fields: _Fields) -> Options | None:
     """Return the options of the head or the tail of a relation; None if no field names it."""
     paths = (*fields.strings, *fields.labels, *fields.numbers)
     named = [path for path in paths if _is_side(side, path)]
@@ -520,20 +511,12 @@ def _side(side: str, fields: _Fields) -> Options | None:
     if strings:
         string = min(strings, key=len)
         return {"text": string, **({"label": kind} if kind else {})}
-    places = [path for path in named if path in fields.numbers]
-    start, end = (
-        next((p for p in places if _is_place(what, n, p)), None)
-        for n, what in enumerate(("start", "end"))
-    )
-    if start and end:
+    numbers = [path for path in named if path in fields.numbers]
+    start, end, _ = _ends(listing, fields._replace(numbers=numbers), None)
+    if end:
         return {"start": start, "end": end, **({"label": kind} if kind else {})}
     refs = [path for path in named if path in fields.ids and path != kind]
     return {"ref": min(refs, key=len)} if refs else None
-
-
-def _is_place(what: str, number: int, path: str) -> bool:
-    """Whether a path ends in a name of a start or an end, or in this number."""
-    return re.split(r"[._]", path.lower())[-1] in (*FIELDS[what], str(number))
 
 
 def _is_side(side: str, path: str) -> bool:

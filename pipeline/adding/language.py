@@ -55,8 +55,8 @@ def spoken(texts: Iterable[str]) -> str | None:
         return None
     if scripts["ja"] * 20 > scripts["zh"] and scripts["ja"] * 10 > scripts["latin"]:
         return "ja"
-    # A Chinese character says about as much as two or three letters.
-    weights = {code: n * (2 if code in ("zh", "ko", "ja") else 1) for code, n in scripts.items()}
+    # A Chinese character says about as much as three letters.
+    weights = {code: n * (3 if code in ("zh", "ko", "ja") else 1) for code, n in scripts.items()}
     script = max(sorted(weights), key=lambda code: weights[code])
     if script != "latin":
         variants = _VARIANTS.get(script, {})

@@ -17,9 +17,9 @@ Splits = dict[str, list[Path]]
 
 #: Words in the names of files and folders that name a split.
 _NAMES: Final = {
-    "train": ("train", "training", "trn"),
-    "dev": ("dev", "devel", "development", "valid", "validation", "val", "testa"),
-    "test": ("test", "testing", "tst", "testb"),
+    "train": ("train", "training", "trn", "训练", "训练集"),
+    "dev": ("dev", "devel", "development", "valid", "validation", "val", "testa", "验证", "验证集"),
+    "test": ("test", "testing", "tst", "testb", "测试", "测试集"),
 }
 _SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words}
 _HUB: Final = "hub:"
@@ -154,7 +154,7 @@ def _split_named(path: Path, root: Path | None = None) -> str | None:
     """Return the split in the name of a file, else of its folders below `root`; None if none."""
     parts = [path.name, *(path.relative_to(root).parts[-2::-1] if root else ())]
     for part in parts:
-        words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part).lower())
+        words = re.split(r"[^a-z\u4e00-\u9fff]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part).lower())
         if splits := [_SPLIT_OF[word] for word in words if word in _SPLIT_OF]:
             return splits[0]
     return None

@@ -18,7 +18,7 @@ _PREFIXED: Final = re.compile(r"([BIMESLUWbimesluw])[-_:](\S.*)")
 _SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUWbimesluw])")
 _BARE: Final = re.compile(r"[BIMESLUWbimesluw]")
 _GLUED: Final = re.compile(r"([BIMESLUW])([A-Z]\w+)")
-_LABEL: Final = re.compile(r"[^\W\d][\w&/.+ -]{0,39}")
+_LABEL: Final = re.compile(r"[^\W\d][\w&/.+ #-]{0,39}")
 #: Among this many labels or fewer, tags without a scheme may be labels.
 _FEW_LABELS: Final = 40
 
@@ -110,6 +110,8 @@ _SEPARATORS: Final = ("\t", " ", "", ",", ";", "|")
 #: A cell in quotation marks with doubled marks inside, and a cell that only begins with a mark.
 _DOUBLED: Final = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _OPEN: Final = re.compile(r'"|"(?:[^"]|"")*[^"]')
+#: A token behind the language that it is from, as in en:Oslo.
+_LANGUAGE: Final = re.compile("[a-z]{2,3}:(.+)")
 _COUNT: Final = re.compile(r"\d+([-.:]\d+)*")
 #: The columns that a pair table needs.
 _PAIR: Final = ("text", "head", "tail", "relation")
@@ -160,8 +162,11 @@ def _tagged(
         options = {**base, **style.options, **({"header": True} if headed else {})}
         if place != width - 1 or (irregular and not style.certain):
             options["tag_column"] = place
-        if token := _token_column(columns, place, options.get("sentence_column")):
+        token = _token_column(columns, place, options.get("sentence_column"))
+        if token:
             options["token_column"] = token
+        if all(map(_LANGUAGE.match, columns[token][headed:])):
+            options |= {"token_pattern": _LANGUAGE.pattern}
         readings.append((options, style))
     readings.reverse()
     yield from sorted(readings, key=lambda reading: not reading[1].certain)
@@ -178,7 +183,7 @@ def pairs(files: Sequence[Path]) -> Iterator[Options]:
 def tables(files: Sequence[Path]) -> Iterator[tuple[Options, list[dict[str, Any]]]]:
     """Yield options for files as tables of named columns, and the rows as `json_rows` has them."""
     for separator, quoted, parted in _parted(files):
-        if not all(_width(rows) > 1 for rows in parted):
+        if not all(_width(rows) > 1 < len(rows) for rows in parted):
             continue
         first = parted[0][0]
         headed = all(rows[0] == first for rows in parted) and _names(first, parted[0][1:])
@@ -236,7 +241,7 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
         standing = [
             places
             for places in all_places
-            if shares[places[:2]] + shares[places[0], places[2]] > _STANDING
+            if shares[places[0], places[1]] + shares[places[0], places[2]] > _STANDING
         ]
         for places in standing or all_places:
             renamed = dict(zip(places, _PAIR, strict=True))

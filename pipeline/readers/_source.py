@@ -43,6 +43,7 @@ _OTHERS: Final = {
     b"\xfd7zXZ\x00": ("packed with xz", "unpack it with `unxz -k FILE`"),
     b"(\xb5/\xfd": ("packed with zstd", "unpack it with `unzstd FILE`"),
     b"%PDF-": ("a PDF", "annotations are wanted, in text"),
+    b"mimetypeapplication/vnd.oasis": ("a file of an office program", "save it as CSV or text"),
     b"SQLite format 3": ("an SQLite database", "export its table as CSV"),
     b"\x80\x04": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),
     b"\x80\x05": ("a Python pickle", "write it as JSON lines; a pickle is never loaded"),

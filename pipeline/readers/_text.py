@@ -129,7 +129,8 @@ class Text:
             cuts = [cut for cut in (start, end) if 0 < cut < len(text)]
             if text[start:end] != string or string != string.strip():
                 return True
-            if any(text[cut - 1].isalnum() and text[cut].isalnum() for cut in cuts):
+            between = self.options.language != "zh"  # Chinese words have no ends to see.
+            if between and any(text[cut - 1].isalnum() and text[cut].isalnum() for cut in cuts):
                 return True
         return False
 
@@ -235,6 +236,8 @@ def unpaired(marked: str, marks: Sequence[str]) -> tuple[str, list[list[int]]]:
         raise RowError(f"the marks are {marks_there}, not {' '.join(marks)}", "malformed_tags")
     text, places = pieces[0], {}
     for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        if mark in marks[1::2] and text[-1:] == " " and piece[:1] in tuple(",;.:!?)"):
+            text = text[:-1]  # As in "[E1] Ada [/E1], who": the blank goes with the mark.
         places[mark] = len(text)
         text += piece[1:] if piece[:1] == " " and text[-1:] in ("", " ") else piece
     ends = []

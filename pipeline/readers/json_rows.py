@@ -74,12 +74,10 @@ def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
 
 
 def _beside(file: File, path: Path) -> Iterator[str]:
-    """The fields of a document that stand beside its rows."""
-    first = str(path).partition(".")[0]
+    """The fields of a document that stand beside its rows, as paths from a row on."""
+    first = steps(path)[0]
     value = {} if file.is_dir() or first in (EACH, VALUES) else json_document(file)
-    return (
-        str(key) for key, part in value.items() if key != first and part not in (None, "", [], {})
-    )
+    return (f"^{key}" for key, part in value.items() if key != first and part)
 
 
 def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:
