@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW = [
     ROOT / "tests" / name
     for name in (
-        *("real/test_sums.py", "faults", "test_dvc.py", "real/test_new_on_real_files.py"),
+        *("real/test_use.py", "faults", "test_dvc.py", "real/test_new_on_real_files.py"),
         *("test_day.py", "docs/test_blocks.py", "execution/test_memory.py"),
         *("exports", "hostile", "test_fuzz.py", "catalog/test_invariant.py"),
         *("adding/test_new.py", "adding/test_samples.py", "adding/test_kinds.py"),

@@ -30,7 +30,6 @@ from pipeline.execution import code
                 "report/examples.py",
                 "report/page/page.html",
                 "report/page/draw.js",
-                "report/marks.py",
             },
         ),
     ],
