@@ -562,7 +562,7 @@ IMPORTS = {
     "a schema of numbers": ({"train.json": as_lines([ROW]), "schema.json": b"[1]\n[]\n{}"}, "no schema"),
     "a schema of blanks": ({"train.json": as_lines([ROW]), "schema.json": b'[" "]\n[]\n{}'}, "no schema"),
     "a schema of UTF-16": ({"train.json": as_lines([ROW]), "schema.json": SCHEMA.decode().encode("utf-16")}, "not JSON lines"),
-    "a schema of 100,000 levels": ({"train.json": as_lines([ROW]), "schema.json": b"[" * DEEP}, "not JSON lines"),
+    "a schema of 100,000 levels": ({"train.json": as_lines([ROW]), "schema.json": b"[" * DEEP}, "not a JSON document"),
     "an empty label": ({"train.json": as_lines([{**ROW, "entity": [{"entity": "Ada", "entity_type": ""}]}]), "schema.json": SCHEMA}, "labels.entity[2]: it is blank"),
     "CRLF and BOMs": ({"train.json": BOM + as_lines([ROW]).replace(b"\n", b"\r\n"), "schema.json": BOM + SCHEMA.replace(b"\n", b"\r\n")}, None),
     "odd labels": ({"train.json": as_lines([{**ROW, "entity": [{"entity": "Ada", "entity_type": k} for k in LABELS]}]), "schema.json": SCHEMA}, None),
