@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,20 +13,10 @@ import pytest
 from pipeline import catalog, cli
 from pipeline.tables import INSTRUCTIONS
 from tests.conftest import ROOT
+from tests.exports.conftest import DATASETS, run_of_some
 
-#: Both languages, all seven tasks, and a held-out set.
-SOME = [
-    "wnut2017",
-    "scierc",
-    "duie2",
-    "duee1",
-    "phee",
-    "cluener",
-    "crossner-ai",
-    "semeval2010-task8",
-]
 CONFIGS = {
-    *("NER-en", "NER-zh", "RE-en", "RE-zh", "SPO-zh", "KG-zh", "heldout-NER-en"),
+    *("NER-en", "NER-zh", "RE-en", "RE-zh", "SPO-zh", "KG-zh", "heldout-NER-en", "heldout-RE-en"),
     *("EE-en", "EE-zh", "EET-en", "EET-zh", "EEA-en", "EEA-zh"),
 }
 
@@ -48,28 +39,24 @@ def contents(folder):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One run over some datasets, with one worker."""
-    out = tmp_path_factory.mktemp("run")
-    return out, iepile("run", *SOME, "--out", out, "--workers", 1)
+    """A run over datasets of both languages and all tasks, one held out, with one worker."""
+    return run_of_some(tmp_path_factory)
 
 
 def test_everything_lies_under_one_folder(run):
-    out, told = run
-
-    names = sorted(path.name for path in out.iterdir())
+    names = sorted(path.name for path in run.iterdir())
     assert names == sorted(
         [
             *("normalize", "clean", "dedupe", "negatives", "instruct", "corpus", "reports"),
             *("dictionaries", "stamps", ".iepile"),
         ]
     )
-    assert (out / "dictionaries" / "hard_negatives.json").is_file()
-    assert {path.name for path in (out / "corpus").iterdir()} == {*(*CONFIGS, "README.md")}
-    assert "total" in told
+    assert (run / "dictionaries" / "hard_negatives.json").is_file()
+    assert {path.name for path in (run / "corpus").iterdir()} == {*(*CONFIGS, "README.md")}
 
 
 def test_hash_seed_and_workers_change_no_byte(run, tmp_path):
-    command = ["run", *SOME, "--out", str(tmp_path / "b"), "--workers", "2"]
+    command = ["run", *DATASETS, "--out", str(tmp_path / "b"), "--workers", "2"]
     subprocess.run(
         [sys.executable, "-m", "pipeline.cli", *command],
         cwd=ROOT,
@@ -78,27 +65,29 @@ def test_hash_seed_and_workers_change_no_byte(run, tmp_path):
         check=True,
     )
 
-    one, two = contents(run[0]), contents(tmp_path / "b")
+    one, two = contents(run), contents(tmp_path / "b")
     assert [*one] == [*two]
     assert [name for name in one if one[name] != two[name]] == []
 
 
-def test_a_second_run_in_the_same_folder_gives_the_same_bytes(run):
-    out, _ = run
-    before = contents(out)
-    stray = out / "normalize" / "wnut2017" / "train-00009.parquet"
+def test_a_second_run_in_the_same_folder_gives_the_same_bytes(run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(run, out)
+    stray = out / "normalize" / "conll04" / "train-00009.parquet"
     stray.write_bytes(b"left over")
 
-    iepile("run", *SOME, "--out", out, "--workers", 1)
+    told = iepile("run", *DATASETS, "--out", out, "--workers", 1)
 
+    before = contents(run)
     assert [*before] == [*contents(out)]
     assert before == contents(out)
+    assert "total" in told
 
 
 def test_load_dataset_opens_the_corpus(run, tmp_path):
     from datasets import get_dataset_config_names, load_dataset
 
-    corpus = str(run[0] / "corpus")
+    corpus = str(run / "corpus")
     cache = {"cache_dir": str(tmp_path)}
     assert {*get_dataset_config_names(corpus)} == {*CONFIGS, "default"}
 
@@ -127,7 +116,7 @@ def test_every_row_keeps_the_promises(run):
     import pyarrow.parquet as pq
 
     seen = set()
-    for path in sorted((run[0] / "corpus").glob("*/*.parquet")):
+    for path in sorted((run / "corpus").glob("*/*.parquet")):
         table = pq.read_table(path)
         assert table.schema.equals(INSTRUCTIONS)
         for row in table.to_pylist():

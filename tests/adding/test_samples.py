@@ -5,8 +5,8 @@ from collections import Counter
 import msgspec
 import pytest
 
-from pipeline import catalog
-from pipeline.adding import checking, choosing, fitting
+from pipeline import catalog, readers
+from pipeline.adding import candidates, checking, choosing, fitting, tabular
 from pipeline.catalog import raw_files
 from pipeline.errors import RawFileError
 from tests.conftest import ROOT
@@ -52,6 +52,33 @@ def test_samples_are_read_as_declared_or_asked():
 
     assert [name for name, told in outcomes.items() if told == "wrong"] == []
     assert Counter(outcomes.values())["right"] >= len(datasets) - ASKED
+
+
+@pytest.mark.parametrize("name", ["casie", "duie1", "wnut2017", "kbp37"])
+def test_layouts_that_are_not_tried_would_yield_no_record(name):
+    dataset = msgspec.structs.replace(catalog.load(name), labels=catalog.Labels())
+    files = first_files(dataset)
+    tried = [candidate.reader for candidate in candidates.candidates(files)]
+    known = [candidate.reader for candidate in candidates._known()]
+    plain = [reader for reader in known if readers.module_of(reader["name"]) == "json_rows"]
+    left_out = [reader for reader in plain if reader not in tried]
+
+    assert len(left_out) > 10
+    for reader in left_out:
+        assert not fitting.fit(msgspec.structs.replace(dataset, reader=reader), files).records
+
+
+def test_ends_of_pairs_stand_in_the_text_where_a_column_of_texts_is_tried(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    rows = ("Ada met Bo in Rye.\tx1\tAda\tBo\tmet\ty2", "Cy runs Tidal.\tx3\tCy\tTidal\truns\ty4")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    tried = [options["columns"] for options in tabular.pairs([path])]
+
+    assert all(columns[0] == "text" for columns in tried)
+    assert any(columns[2:5] == ["head", "tail", "relation"] for columns in tried)
+    path.write_text("nothing\tof\tthe\tkind\n", encoding="utf-8")
+    assert len([*tabular.pairs([path])]) == 12  # all, where no cell stands in another
 
 
 def leaves(value, path=()):

@@ -3,18 +3,25 @@
 import pytest
 
 from pipeline import cli
+from tests.conftest import ROOT
 from tests.helpers import shared_by_workers
 
 DATASETS = ["cluener", "conll04", "crossner-ai", "duee1", "duie2", "genia", "phee", "wiki-zsl"]
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def run_of_some(tmp_path_factory):
+    """The folder of a run over DATASETS. Nobody may change what is in it."""
+
     def make(out):
-        arguments = ["--raw", "raw/sample", "--out", str(out), "--workers", "1"]
+        arguments = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(out), "--workers", "1"]
         assert cli.main(["run", *DATASETS, *arguments]) == 0
 
-    return shared_by_workers(tmp_path_factory, "run-of-exports", make)
+    return shared_by_workers(tmp_path_factory, "run-of-some", make)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    return run_of_some(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def files(folder, pattern):
     return sorted(str(path) for path in folder.glob(pattern))
 
 
+@pytest.mark.soak  # test_export_pages.py trains a few steps as the page of the format does
 def test_trl_trains_on_messages(exported, offline, tmp_path):
     from datasets import load_dataset
 
