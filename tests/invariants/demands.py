@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 #: Of longer shards, so many rows of JSON are read, evenly.
-_MOST = 1500
+_MOST = 200
 
 
 class UnsoundError(AssertionError):
