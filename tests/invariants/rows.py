@@ -198,7 +198,7 @@ class _Asked:
         named = not (self.settings.aliases and self.split == "train" and self.dataset.aliases)
         gold = _Gold(units, self.task) if self.task in _PLAIN else None
         number = {key: n for n, key in enumerate(self.labels)}
-        at = some(table.num_rows)
+        at = some(table.num_rows).tolist()
         rows = table.select(columns).take(pa.array(at, pa.int64())).to_pylist()
         for place, (instruction, output, labels) in zip(at, map(dict.values, rows), strict=True):
             unit = int(row[place])
