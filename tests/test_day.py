@@ -6,7 +6,7 @@ from tests.day import play
 
 
 def test_a_short_day(tmp_path):
-    compared = play(tmp_path, seed=11, operations=8)
+    compared = play(tmp_path, seed=11, operations=8, names=["cluener", "conll04", "wnut2017"])
 
     assert compared["files"] > 100
     assert compared["exports"] > 0

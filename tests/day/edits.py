@@ -6,6 +6,7 @@ that the stages wrote as it was.
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import tomlkit
@@ -13,6 +14,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.day.world import write_params
+from tests.inputs import PARAMETERS
 
 _NAMES = ("Ada Quill", "Tom Hale", "Lena Okafor", "Mira Stone", "Juno Park", "Ira Vance")
 _PLACES = ("Velmora", "Harrow Point", "Dunmere", "Osk", "East Calder", "Split")
@@ -301,17 +303,9 @@ def write_nonsense_into_the_parameters(world):
     """Every command refuses it; nothing is touched."""
     path = world.here / "params.yaml"
     text = path.read_text(encoding="utf-8")
-    wrong = (
-        ("instruct: {sed: 1}", "sed"),
-        ("instruct: {labels_per_instruction: {NER: 0}}", "NER"),
-        ("clean: {max_non_letter_share: 80}", "max_non_letter_share"),
-        ("dedupe: {near_duplicates: dorp}", "dorp"),
-        ("negatives: {weights: {nam: 1}}", "nam"),
-        ("publish: {max_rows: {wnut2018: 5}}", "wnut2018"),
-        ("raw: [", "params.yaml"),
-    )
-    own, word = world.rng.choice(wrong)
-    section = next(iter(yaml.safe_load(own.rstrip("["))))
+    wrong = [case for case in PARAMETERS.values() if re.match(r"[a-z]+: ", str(case[0]))]
+    own, word = world.rng.choice([*wrong, ("publish: {max_rows: {wnut2018: 5}}", "wnut2018")])
+    section = own.partition(":")[0]
     params, names = {k: v for k, v in world.params.items() if k != section}, world.listed
     path.write_text(yaml.safe_dump(params) + own + "\n", encoding="utf-8")
     with world.untouched():

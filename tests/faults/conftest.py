@@ -10,7 +10,7 @@ import yaml
 from pipeline import cli
 from tests.conftest import ROOT
 
-DATASETS = "wnut2017,phee"
+DATASETS = "wnut2017,nyt11-hrl"
 
 
 def iepile(*arguments):

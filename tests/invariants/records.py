@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from pipeline.dedupe import tags
 from pipeline.execution import shards
-from pipeline.records import place
+from pipeline.records import SPLITS, place
 from pipeline.tables import RECORDS, REJECTS
 from pipeline.tables import flat as lists
 from pipeline.text import comparable, normal_form
@@ -142,6 +142,9 @@ def cleaned(name, ws):
 def deduped(names, ws):
     """dedupe: a tag for every row; partners that exist; no kept text twice, none in a test too."""
     corpus, tests, settings = {}, {}, ws.settings.dedupe
+    alone = {
+        (d.id, s) for d in map(ws.dataset, names) for s in SPLITS if _one_stays(d, s, settings)
+    }
     for name in names:
         for split, path in tags.record_shards(ws.folders["clean"] / name):
             table = _tagged(name, path, ws)
@@ -156,7 +159,9 @@ def deduped(names, ws):
     for identifier, (name, split, text, cleaned_, reason, partner) in corpus.items():
         if reason is None:
             demand(partner is None, "kept, and lost to a partner", identifier)
-            _alone(identifier, text, ws, kept)
+            if (name, split) in alone:
+                other = kept.setdefault((name, split, normal_form(text)), identifier)
+                demand(other == identifier, f"its text is kept as {other}, too", identifier)
             if split != "test":
                 there = tests.get(comparable(text), {})
                 there = there if settings.across_datasets else {*there} & {name}
@@ -189,14 +194,10 @@ def _tagged(name, path, ws):
     return pa.table(columns, names=["id", "text", "cleaned", "dropped", "drop_partner"])
 
 
-def _alone(identifier, text, ws, kept):
-    """No other record of its split that is kept has its text, unless the policy keeps both."""
-    name, split, *_ = place(identifier)
-    dataset = ws.dataset(name)
-    default = "merge" if dataset.one_annotation_per_row else ws.settings.dedupe.conflicts[split]
-    if dataset.conflicts.get(split, default) != "keep":
-        other = kept.setdefault((name, split, normal_form(text)), identifier)
-        demand(other == identifier, f"its text is kept as {other}, too", identifier)
+def _one_stays(dataset, split, settings):
+    """Whether no two records of a split that are kept have the same text."""
+    default = "merge" if dataset.one_annotation_per_row else settings.conflicts[split]
+    return dataset.conflicts.get(split, default) != "keep"
 
 
 def _lost(identifier, partner, corpus):

@@ -1,6 +1,5 @@
 """Dictionaries and instructions: who is near whom, what is asked, and the answers."""
 
-from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -39,7 +38,7 @@ def dictionary(name, ws):
             demand(label not in named, f"{label} is near itself", where)
             demand(len({*named}) == len(named), f"a near label of {label} stands twice", where)
             demand({*named} <= {*labels}, f"{label} has near labels that are none", where)
-            scores = [other["score"] for other in others if other.get("score") is not None]
+            scores = [other["score"] for other in others if "reason" not in other]  # by hand
             falling = sorted(scores, reverse=True)
             demand(scores == falling, f"the near labels of {label} are not in order", where)
         counted = {
@@ -111,17 +110,18 @@ class _Asked:
     def _units(self, table, ids):
         """The record, or pair, of every row: in order, and its rows numbered from 0."""
         place = {identifier: n for n, identifier in enumerate(ids)}
-        row, turn = [], Counter()
+        row, turn, before = [], 0, None
         for identifier, record in zip(
             table["id"].to_pylist(), table["record_id"].to_pylist(), strict=True
         ):
-            head, _, last = identifier.rpartition("/")
+            last = identifier[len(record) + len(self.task) + 2 :]
             pair, _, number = last.rpartition(".")
             unit = f"{record}/{pair}" if pair else record
-            self.demand(head == f"{record}/{self.task}", f"{identifier} is no row of {record}")
-            self.demand(unit in place, f"{identifier} asks about no record that is kept")
-            self.demand(int(number) == turn[unit], f"{identifier} follows {turn[unit]} rows")
-            turn[unit] += 1
+            turn, before = (turn + 1 if unit == before else 0), unit
+            if identifier != f"{record}/{self.task}/{last}" or number != str(turn):
+                self.demand(holds=False, what=f"{identifier} is no row of {record}, or not {turn}")
+            if unit not in place:
+                self.demand(holds=False, what=f"{identifier} asks about no record that is kept")
             row.append(place[unit])
         self.demand(row == sorted(row), "the rows are not in the order of the records")
         return np.array(row, np.int64)
@@ -198,7 +198,7 @@ class _Asked:
         named = not (self.settings.aliases and self.split == "train" and self.dataset.aliases)
         gold = _Gold(units, self.task) if self.task in _PLAIN else None
         number = {key: n for n, key in enumerate(self.labels)}
-        at = some(table.num_rows)
+        at = some(table.num_rows).tolist()
         rows = table.select(columns).take(pa.array(at, pa.int64())).to_pylist()
         for place, (instruction, output, labels) in zip(at, map(dict.values, rows), strict=True):
             unit = int(row[place])
