@@ -151,7 +151,10 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
         yield {"columns": [renamed.get(n, name) for n, name in enumerate(names)], **header}
         return
     for places in permutations(range(len(names)), len(_PAIR)) if len(names) <= _WIDEST else ():
-        if places[1] < places[2]:
+        text, head, tail, relation = places
+        rows = [row for row in tables[0][1:] if len(row) == len(names)]
+        # Without names of columns, what stands in the texts is rather an end than a relation.
+        if head < tail and sum(row[relation] in row[text] for row in rows) * 2 <= len(rows):
             renamed = dict(zip(places, _PAIR, strict=True))
             yield {"columns": [renamed.get(n, f"column_{n}") for n in range(len(names))], **header}
 
