@@ -115,7 +115,7 @@ def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> s
     for counts in (labels["entity"], labels["relation"] + labels["event"]):
         if odd := _odd_names(counts):
             return odd
-    problem = crowded(labels["entity"], 0.8) or _words_of_text(records)
+    problem = crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"])
     return problem or _odd_mentions(records)
 
 
@@ -146,28 +146,22 @@ def crowded(entities: Counter[str], share: float = 0.5) -> str | None:
     )
 
 
-def _words_of_text(records: Sequence[Record]) -> str | None:
+def _words_of_text(records: Sequence[Record], entities: Counter[str]) -> str | None:
     """Say if most labels are words of the texts that they label; None if they are not.
 
-    Labels of entities that are the strings of the entities are so, however few they are.
+    Labels that are the strings of their entities are so, however few they are.
     """
-    strings = [(m.label, m.text) for r in records for m in r.mentions if m.label is not None]
-    if strings and sum(string.startswith(label) for label, string in strings) * 2 > len(strings):
-        return (
-            f"the labels are the strings that they label: {_some(Counter(k for k, _ in strings))}"
-        )
-    for kind in ("mentions", "relations"):
-        seen: Counter[str] = Counter()
-        standing = 0
-        for record in records:
-            words = {*_WORD.findall(record.text)}
-            labels = [item.label for item in getattr(record, kind) if item.label is not None]
-            seen.update(labels)
-            standing += sum(
-                label in (words if kind == "mentions" else record.text) for label in labels
-            )
-        if len(seen) > 3 and standing * 2 > seen.total():
-            return f"the labels are words of the texts: {_some(seen)}"
+    standing = same = total = 0
+    for record in records:
+        words = {*_WORD.findall(record.text)}
+        strings = [(m.label, m.text) for m in record.mentions if m.label is not None]
+        total += len(strings)
+        standing += sum(label in words for label, _ in strings)
+        same += sum(string.startswith(label) for label, string in strings)
+    if same * 2 > total:
+        return f"the labels are the strings that they label: {_some(entities)}"
+    if standing * 2 > total and len(entities) > 3:
+        return f"the labels are words of the texts: {_some(entities)}"
     return None
 
 

@@ -244,6 +244,8 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
             if shares[places[0], places[1]] + shares[places[0], places[2]] > _STANDING
         ]
         for places in standing or all_places:
+            if shares[places[0], places[3]] > 0.5:
+                continue  # What stands in the texts is rather an end than a relation.
             renamed = dict(zip(places, _PAIR, strict=True))
             yield {"columns": [renamed.get(n, f"column_{n}") for n in range(len(names))], **header}
 

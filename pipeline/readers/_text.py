@@ -17,6 +17,7 @@ from pipeline.text import TREEBANK
 
 _SPELLED_LINE_END: Final = "\\r\\n"
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
+_CJK: Final = "\u2e80"
 _OUTSIDE: Final = "offset_out_of_text"
 
 
@@ -129,8 +130,10 @@ class Text:
             cuts = [cut for cut in (start, end) if 0 < cut < len(text)]
             if text[start:end] != string or string != string.strip():
                 return True
-            between = self.options.language != "zh"  # Chinese words have no ends to see.
-            if between and any(text[cut - 1].isalnum() and text[cut].isalnum() for cut in cuts):
+            # Chinese words, and those of its neighbors, have no ends to see.
+            if any(
+                text[cut - 1].isalnum() and text[cut].isalnum() and text[cut] < _CJK for cut in cuts
+            ):
                 return True
         return False
 

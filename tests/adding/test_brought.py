@@ -27,6 +27,23 @@ def links(spans):
     return LINKS if spans else []
 
 
+def place(spans, number):
+    """Start and end of an entity."""
+    return list(spans[number][:2])
+
+
+def words(text, span):
+    """The first word of a span, and its last one."""
+    first = len(text[: span[0]].split())
+    return [first, first + len(text[slice(*span[:2])].split()) - 1]
+
+
+def pairs(row):
+    """JSON lines: `row` makes a row of a text, its entities and a relation (head, tail, label)."""
+    rows = [row(text, spans, *link) for text, spans in FACTS for link in links(spans)]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 def lines(row):
     """JSON lines: `row` makes a row of a text and its entities."""
     return "".join(json.dumps(row(text, spans)) + "\n" for text, spans in FACTS)
@@ -189,6 +206,175 @@ READ = {
         True,
         "",
     ),
+    "relations by the words of their ends": (
+        lines(
+            lambda t, s: {
+                "sentence": t.split(),
+                "ner": [[*words(t, span), span[2]] for span in s],
+                "relations": [
+                    [*words(t, s[a]), *words(t, s[b]), label, "", False, False]
+                    for a, b, label in links(s)
+                ],
+            }
+        ),
+        True,
+        "relations",
+    ),
+    "a relation a row, by the words of its ends": (
+        pairs(
+            lambda t, s, a, b, label: {
+                "tokens": t.split(),
+                "relation": label,
+                "subj": dict(zip(("start", "end"), words(t, s[a]), strict=True)),
+                "obj": dict(zip(("start", "end"), words(t, s[b]), strict=True)),
+            }
+        ),
+        None,
+        "relations",
+    ),
+    "a relation a row of a table, by places": (
+        ",text,e1_start,e1_end,e2_start,e2_end,relation\n"
+        + "".join(
+            f"{n},{t},{s[a][0]},{s[a][1]},{s[b][0]},{s[b][1]},{label}\n"
+            for n, (t, s) in enumerate(FACTS)
+            for a, b, label in links(s)
+        ),
+        None,
+        "relations",
+    ),
+    "relations by the places of their ends": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "entities": s,
+                "relations": [
+                    {"head": place(s, a), "tail": place(s, b), "type": label}
+                    for a, b, label in links(s)
+                ],
+            }
+        ),
+        True,
+        "relations",
+    ),
+    "relations with two ids in a list": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "mentions": [
+                    {"id": f"s0-m{n}", "type": k, "begin": a, "end": b, "level": "NONE"}
+                    for n, (a, b, k) in enumerate(s)
+                ],
+                "relations": [
+                    {"id": f"r{a}", "type": k, "args": [f"s0-m{a}", f"s0-m{b}"]}
+                    for a, b, k in links(s)
+                ],
+            }
+        ),
+        True,
+        "relations",
+    ),
+    "pairs of strings by label": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "relations": {
+                    label: [[t[slice(*place(s, a))], t[slice(*place(s, b))]]]
+                    for a, b, label in links(s)
+                },
+            }
+        ),
+        None,
+        "relations",
+    ),
+    "relations as the Hub has DocRED's": (
+        lines(
+            lambda t, s: {
+                "title": t[:7],
+                "sents": [t.split()],
+                "vertexSet": [
+                    [
+                        {
+                            "name": t[a:b],
+                            "pos": [words(t, (a, b))[0], words(t, (a, b))[1] + 1],
+                            "sent_id": 0,
+                            "type": k,
+                        }
+                    ]
+                    for a, b, k in s
+                ],
+                "labels": {
+                    "head": [a for a, *_ in links(s)],
+                    "tail": [b for _, b, _ in links(s)],
+                    "relation_id": ["P1" for _ in links(s)],
+                    "relation_text": [label for *_, label in links(s)],
+                    "evidence": [[0] for _ in links(s)],
+                },
+            }
+        ),
+        True,
+        "relations",
+    ),
+    "a field that is the same in all": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "chunks": [
+                    {
+                        "begin": a,
+                        "end": b - 1,
+                        "kind_of": "chunk",
+                        "result": t[a:b],
+                        "metadata": {"names": k, "sentence": "0"},
+                    }
+                    for a, b, k in s
+                ],
+            }
+        ),
+        True,
+        "",
+    ),
+    "lists of objects by label": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "entities": {
+                    k: [{"indices": [a, b], "rule": "Q7"} for a, b, own in s if own == k]
+                    for k in ("PER", "ORG", "LOC")
+                },
+            }
+        ),
+        True,
+        "",
+    ),
+    "several places of each entity": (
+        lines(lambda t, s: {"text": t, "names": [{"spans": [[a, b]], "kind": k} for a, b, k in s]}),
+        True,
+        "",
+    ),
+    "arguments as lists of a role and a string": (
+        lines(lambda t, s: event(t, s, [[k, string] for string, k in strings(t, s)])),
+        None,
+        "events",
+    ),
+    "NaN where a value is missing": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "score": float("nan"),
+                "entities": [{"start": a, "end": b, "label": k} for a, b, k in s],
+            }
+        ),
+        True,
+        "",
+    ),
+    "words behind their language": (
+        "\n".join(
+            "".join(f"en:{w}\t{tag}\n" for w, tag in zip(t.split(), tags(t, s), strict=True))
+            for t, s in FACTS
+        ),
+        True,
+        "",
+    ),
     "BMEWO": (columns(single="W-{}", last="E-{}"), True, ""),
     "nothing between place and label": (
         columns(single="B{}", first="B{}", last="I{}"),
@@ -211,8 +397,10 @@ def test_exactly_the_records_of_the_file(kind, tmp_path):
 
     _, records = drafted(tmp_path, content)
 
-    assert [record.text for record in records] == [text for text, _ in FACTS]
-    for record, (text, spans) in zip(records, FACTS, strict=True):
+    one_a_row = len(records) > len(FACTS)
+    texts = [text for text, spans in FACTS for _ in (links(spans) if one_a_row else [0])]
+    assert [record.text for record in records] == texts
+    for record, (text, spans) in () if one_a_row else zip(records, FACTS, strict=True):
         named = [m for m in record.mentions if m.label is not None]
         if places is not None:
             assert {(m.text, m.label) for m in named} == {*strings(text, spans)}
@@ -231,6 +419,18 @@ def test_exactly_the_records_of_the_file(kind, tmp_path):
             assert happened == [("hire", "joined")] * bool(spans)
             told = {(said[a.mention], a.role) for e in record.events for a in e.arguments}
             assert told == {*strings(text, spans)}
+
+    if one_a_row:
+        read = {
+            (record.text, r.label, *(record.mentions[n].text for n in (r.head, r.tail)))
+            for record in records
+            for r in record.relations
+        }
+        assert read == {
+            (text, label, text[slice(*place(spans, a))], text[slice(*place(spans, b))])
+            for text, spans in FACTS
+            for a, b, label in links(spans)
+        }
 
 
 @pytest.mark.parametrize("form", ["JSON", "CSV"])
@@ -261,8 +461,143 @@ def moved(by):
     }
 
 
+ROWS = [
+    {"text": t, "entities": [{"start": a, "end": b, "label": k} for a, b, k in s]} for t, s in FACTS
+]
+BY_TYPE = [
+    {"text": t, "entities": [{"start": a, "end": b, "type": k} for a, b, k in s]} for t, s in FACTS
+]
+
+
+def turns(one, other):
+    """JSON lines of two forms in turn."""
+    return "".join(json.dumps((one, other)[n % 4 == 2][n]) + "\n" for n in range(len(FACTS)))
+
+
+def marked(form):
+    """JSON lines whose texts have marks around the names."""
+
+    def text(text, spans):
+        for a, b, k in sorted(spans, reverse=True):
+            text = text[:a] + form.format(text[a:b], k) + text[b:]
+        return text
+
+    return lines(lambda t, s: {"text": text(t, s)})
+
+
 #: Kind -> (content, what it is called, what to do).
 REFUSED = {
+    "two names of one field": (
+        turns(ROWS, BY_TYPE),
+        "6 rows have another form, the first at train.txt:3: no label: None",
+        "add --reader span_json",
+    ),
+    "rows of two splits": (
+        json.dumps({"train": ROWS[:-4], "test": ROWS[-4:]}),
+        "the field '^test' would not be read (1 times)",
+        "part the files",
+    ),
+    "relations of a form that is not read": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "entities": [{"start": a, "end": b, "label": k} for a, b, k in s],
+                "relations": [f"{a}-{label}-{b}" for a, b, label in links(s)],
+            }
+        ),
+        "the field 'relations' would not be read (18 times)",
+        "if it may be lost, add --reader",
+    ),
+    "a label that is the string itself": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "entities": [
+                    {"text": t[a:b], "start_pos": a, "end_pos": b, "marks": [{"of": k}]}
+                    for a, b, k in s
+                ],
+            }
+        ),
+        "the labels are the strings that they label",
+        "convert the files",
+    ),
+    "columns of strings by label": (
+        ",text,PER,ORG,LOC\n"
+        + "".join(
+            f"{n},{t},{','.join(string for string, _ in strings(t, s))}\n"
+            for n, (t, s) in enumerate(FACTS)
+            if s
+        ),
+        "no reader fits",
+        "convert the files",
+    ),
+    "roles as fields of an event": (
+        lines(
+            lambda t, s: {
+                "text": t,
+                "events": [{**EVENT, **{k: string for string, k in strings(t, s)}}] * bool(s),
+            }
+        ),
+        "the nearest is event_json: there is no field 'event_list'",
+        "convert the files",
+    ),
+    "numbers of tags beside a label": (
+        lines(
+            lambda t, _: {
+                "words": t.split(),
+                "tags": [n % 3 for n, _ in enumerate(t.split())],
+                "image": "a.png",
+            }
+        ),
+        "no reader fits",
+        "say what the numbers in 'tags' mean",
+    ),
+    "elements in texts of JSON": (
+        marked("<{1}>{0}</{1}>"),
+        "as elements around the words",
+        "write JSON lines",
+    ),
+    "links in texts of JSON": (marked("[{0}]({1})"), "links in Markdown", "write JSON lines"),
+    "brackets in lines": (
+        marked("[{1} {0}]").replace('{"text": "', "").replace('"}', ""),
+        "brackets around the words",
+        "write JSON lines",
+    ),
+    "a comma behind the last": (
+        "[\n" + "".join(json.dumps(row)[:-1] + ",},\n" for row in ROWS) + "]\n",
+        "a comma behind the last item",
+        "perl -0pe",
+    ),
+    "JSON in strings": (
+        "".join(json.dumps(json.dumps(row)) + "\n" for row in ROWS),
+        "each line is a string that holds JSON",
+        "jq -c fromjson",
+    ),
+    "a name twice": (
+        "".join(json.dumps(row)[:-1] + ', "text": "more"}\n' for row in ROWS),
+        "a name stands twice in one object",
+        "rename or remove",
+    ),
+    "an answer of a language model": (
+        f"Here it is:\n```json\n{json.dumps(ROWS)}\n```\n",
+        "an answer of a language model",
+        "keep the JSON alone",
+    ),
+    "tags below each sentence": (
+        "".join(f"{t}\n{' '.join(tags(t, s))}\n\n" for t, s in FACTS),
+        "the tags of a sentence stand in the line below it",
+        "write a token and its tag a line",
+    ),
+    "words with their class": (
+        "".join(" ".join(f"{w}/n" for w in t.split()) + "\n" for t, _ in FACTS),
+        "words bear their class",
+        "write a token and its tag a line",
+    ),
+    "marks of OpenNLP": (
+        "".join(f"<START:per> {t[:8]} <END>{t[8:]}\n" for t, _ in FACTS),
+        "OpenNLP",
+        "write JSON lines",
+    ),
     "a header alone": ("text,start,end,label\n", "finds no annotation", "convert the files"),
     "line ends counted once": (lines(moved(6)), "begin and end where words do", "CRLF"),
     "a page in HTML": ("<!DOCTYPE html>\n<html><p>Log in</p></html>\n", "a page in HTML", "itself"),
@@ -327,3 +662,73 @@ def test_ends_in_japanese(inclusive, tmp_path):
         "サクラ商事",
         "大阪",
     }
+
+
+#: Language -> (text, names, towns, whether ends are told from the words).
+LANGUAGES = {
+    "ko": (
+        "{}은 {}년에 {}에서 공장을 열었다.",
+        ["김민수", "이영희", "박철수"],
+        ["서울", "부산", "대구"],
+    ),
+    "th": ("{}เดินทางไปในปี{}ที่{}", ["สมชาย", "มานี", "ปิติ"], ["เชียงใหม่", "กรุงเทพ", "ภูเก็ต"]),
+    "zh": (
+        "{}在{}年用 iPhone 在{}开会 OK 。",
+        ["Bob Lee", "林舟", "Ann"],
+        ["苏州", "New York", "拉萨"],
+    ),
+}
+
+
+@pytest.mark.parametrize("inclusive", [0, 1])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ends_in_other_languages(language, inclusive, tmp_path):
+    form, names, towns = LANGUAGES[language]
+    rows, wanted = [], set()
+    for n in range(24):
+        name, town = names[n % 3], towns[n // 2 % 3]
+        text = form.format(name, 1900 + n, town)
+        spans = [
+            (text.index(s), text.index(s) + len(s), k) for s, k in ((name, "PER"), (town, "LOC"))
+        ]
+        wanted |= {text[a:b] for a, b, _ in spans}
+        own = [{"start": a, "end": b - inclusive, "label": k} for a, b, k in spans]
+        rows.append(json.dumps({"text": text, "entities": own}, ensure_ascii=False))
+
+    draft, records = drafted(tmp_path, "\n".join(rows))
+
+    assert draft.dataset.language == language
+    assert {m.text for r in records for m in r.mentions} == wanted
+
+
+def test_utf16_in_chinese(tmp_path):
+    texts = [f"\U0001f389{'林舟' if n % 2 else '乔一鸣'}于{1900 + n}年到苏州。" for n in range(12)]
+    rows = []
+    for text in texts:
+        name = text[1:3] if text[1] == "林" else text[1:4]
+        own = [(s, text.index(s) + 1, k) for s, k in ((name, "PER"), ("苏州", "LOC"))]
+        marks = [{"start": a, "end": a + len(s), "label": k, "text": s} for s, a, k in own]
+        rows.append(json.dumps({"text": text, "entities": marks}, ensure_ascii=False))
+
+    _, records = drafted(tmp_path, "\n".join(rows))
+
+    assert {(m.text, m.start) for r in records for m in r.mentions} >= {("林舟", 1), ("乔一鸣", 1)}
+    assert [record.text for record in records] == texts
+
+
+def test_a_tab_in_a_text_of_json_parts_no_cells(tmp_path):
+    content = lines(lambda t, s: {"text": f"A\t{t}", "label": [[a + 2, b + 2, k] for a, b, k in s]})
+
+    _, records = drafted(tmp_path, content)
+
+    assert [record.text for record in records] == [f"A\t{text}" for text, _ in FACTS]
+
+
+def test_what_is_refused_as_not_all_is_read_once_that_is_said(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text(turns(ROWS, BY_TYPE), encoding="utf-8")
+
+    draft = drafting.draft("foo", "span_json", {}, {"train": [path]}, None)
+
+    assert draft.survey.counts["train"]["records"] == 24
+    assert len(draft.survey.rejects["train"]) == 6
