@@ -236,27 +236,25 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
         yield {"columns": [renamed.get(n, name) for n, name in enumerate(names)], **header}
         return
     if len(names) <= _WIDEST:
-        shares = _shares([row for table in tables for row in table[1:] if len(row) == len(names)])
-        all_places = [p for p in permutations(range(len(names)), len(_PAIR)) if p[1] < p[2]]
-        standing = [
-            places
-            for places in all_places
-            if shares[places[0], places[1]] + shares[places[0], places[2]] > _STANDING
-        ]
-        for places in standing or all_places:
-            if shares[places[0], places[3]] > 0.5:
+        rows = [row for table in tables for row in table[1:] if len(row) == len(names)]
+        counts, least = _contained(rows), _STANDING * len(rows)
+        every = [p for p in permutations(range(len(names)), len(_PAIR)) if p[1] < p[2]]
+        standing = [p for p in every if counts[p[0], p[1]] + counts[p[0], p[2]] > least]
+        for places in standing or every:
+            if counts[places[0], places[3]] * 2 > len(rows):
                 continue  # What stands in the texts is rather an end than a relation.
             renamed = dict(zip(places, _PAIR, strict=True))
             yield {"columns": [renamed.get(n, f"column_{n}") for n in range(len(names))], **header}
 
 
-def _shares(rows: Sequence[Sequence[str]]) -> dict[tuple[int, int], float]:
-    """Return (column of texts, column) -> the share of rows whose text contains the other cell."""
-    cells = [[cell.strip().lower() for cell in row] for row in rows]
-    return {
-        (text, other): sum(row[other] in row[text] for row in cells) / max(1, len(cells))
-        for text, other in permutations(range(len(cells[0]) if cells else _WIDEST), 2)
-    }
+def _contained(rows: Sequence[Sequence[str]]) -> Counter[tuple[int, int]]:
+    """Return (column of texts, other column) -> in how many rows the text contains the other."""
+    counts: Counter[tuple[int, int]] = Counter()
+    for row in rows:
+        cells = [cell.strip().lower() for cell in row]
+        for (text, whole), (other, part) in permutations(enumerate(cells), 2):
+            counts[text, other] += part in whole
+    return counts
 
 
 def _headed(rows: Sequence[Sequence[str]]) -> bool:
