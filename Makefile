@@ -21,7 +21,7 @@ test: .venv/.dev
 test-quick: .venv/.dev
 	$(BIN)/pytest $(SPREAD) --quick -q
 
-# The same tests; then the lines of pipeline/ that none of them ran. Fails under 90 %.
+# The same tests; then the lines of pipeline/ that none of them ran. Fails under 97 %.
 coverage: .venv/.dev
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(SPREAD) --max-worker-restart=0

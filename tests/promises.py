@@ -27,8 +27,9 @@ from tests.invariants.records import sound
 NO_DOCUMENTS = catalog.Split([])
 #: No message is longer, whatever it quotes.
 _MOST = 5000
-#: What the command line prints of an error.
-TOLD = re.compile(r"error: (?s:.+?)\n  where: \S[^\n]*\n  to do: \S[^\n]*\n")
+#: What stands below an error on the command line, of one file of many too; and an error of it all.
+WHERE = re.compile(r"\S\n  where: \S[^\n]*\n  to do: \S[^\n]*\n")
+TOLD = re.compile(rf"error: (?s:.*?){WHERE.pattern}")
 
 
 def explained(problem, words="", where=None):

@@ -2,11 +2,13 @@
 
 import pytest
 
-from tests.day import play
+from tests.day import play, uses
 
 
 def test_a_short_day(tmp_path):
-    compared = play(tmp_path, seed=11, operations=8, names=["cluener", "conll04", "wnut2017"])
+    names, last = ["cluener", "conll04", "wnut2017"], [uses.be_interrupted, uses.export]
+
+    compared = play(tmp_path, seed=11, operations=6, names=names, last=last)
 
     assert compared["files"] > 100
     assert compared["exports"] > 0

@@ -43,14 +43,19 @@ USES = {
 }
 
 
-def play(folder, seed, operations, *, names=LISTED, dvc=False, say=lambda _: None):
-    """Spend a day; return how many files, bytes and exports were compared."""
+def play(folder, seed, operations, *, names=LISTED, last=(), dvc=False, say=lambda _: None):
+    """Spend a day; return how many files, bytes and exports were compared.
+
+    The operations are random, and then those named in `last`.
+    """
     world = World(folder, seed, names)
     choice = {**CHANGES, **USES, **({uses.run_by_dvc: 4} if dvc else {})}
     try:
         uses.run_everything(world)
-        for number in range(operations):
+        for number in range(operations + len(last)):
+            left = number - operations
             operation = world.rng.choices([*choice], [*choice.values()])[0]
+            operation = last[left] if left >= 0 else operation
             world.history.append(f"-- {number + 1}. {operation.__name__}")
             say(world.history[-1])
             operation(world)

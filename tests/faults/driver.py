@@ -230,7 +230,7 @@ class Trials:
                 problems.append("it calls itself done, and is not")
         elif code != wrong or words not in text or "Traceback" in text:
             problems.append(f"exit code {code}, and it says: {text}")
-        elif code == 1 and not promises.TOLD.search(text):
+        elif code == 1 and not promises.WHERE.search(text):
             problems.append(f"an error without where and to do: {text}")
         problems += self.half(left, gently=kind in {"interrupt", "full"})
         known = [said for files, said in self.again if files == left]
