@@ -104,11 +104,14 @@ def _drawn(clean: Path, dedupe: Path | None) -> Any:
     """Some kept records of the first split that has any, those of the lowest hashes."""
     columns = ("id", "text", "mentions", "events", "dropped")
     for split in SPLITS:
-        paths = [path for _, path in tags.record_shards(clean, [split])]
-        tables = [tags.kept(path, dedupe, columns) for path in paths]
-        if tables and (table := pa.concat_tables(tables)).num_rows:
+        lowest = None
+        for _, path in tags.record_shards(clean, [split]):
+            table = tags.kept(path, dedupe, columns)
+            table = table if lowest is None else pa.concat_tables([lowest, table])
             keys = mix64(hashes(table["id"].to_pylist()))
-            return table.take(pa.array(np.sort(np.argsort(keys, kind="stable")[:_TEXTS])))
+            lowest = table.take(pa.array(np.sort(np.argsort(keys, kind="stable")[:_TEXTS])))
+        if lowest is not None and lowest.num_rows:
+            return lowest
     return None
 
 

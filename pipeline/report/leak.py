@@ -44,13 +44,18 @@ def probed(dataset: Dataset, folder: Path) -> dict[str, Any]:
 
 def _drawn(dataset: Dataset, task: str, paths: Sequence[Path]) -> tuple[Any, Any, Any, list[str]]:
     """The arguments of `probe`: all rows of as many records, or pairs, as fit in MOST_ROWS."""
-    keys = [_keys(asked.units(shards.read(path, ["id"])["id"])) for path in paths]
-    order = np.sort(np.concatenate(keys))
-    most = order[MOST_ROWS] if len(order) > MOST_ROWS else np.uint64(2**64 - 1)
+    lowest, most = np.empty(0, np.uint64), np.uint64(2**64 - 1)
+    candidates = []  # of each shard: few, however many rows there are
+    for path in paths:
+        keys = _keys(asked.units(shards.read(path, ["id"])["id"]))
+        lowest = np.sort(np.concatenate([lowest, keys]))[: MOST_ROWS + 1]
+        most = lowest[MOST_ROWS] if len(lowest) > MOST_ROWS else most
+        rows = np.flatnonzero(keys < most)
+        candidates.append((rows, keys[rows]))
     columns = ["id", "labels", "output"]
     tables = [
-        shards.read(path, columns).filter(pa.array(key < most))
-        for path, key in zip(paths, keys, strict=True)
+        shards.read(path, columns).take(pa.array(rows[keys < most]))
+        for path, (rows, keys) in zip(paths, candidates, strict=True)
     ]
     table = pa.concat_tables(tables).combine_chunks()
     units = asked.units(table["id"]).combine_chunks().dictionary_encode()
