@@ -97,8 +97,8 @@ def opened(path: Path) -> Iterator[tuple[str, Any]]:
                         with packed.open(name) as inner:
                             unpacked = BufferedReader(inner, HEAD)
                             if unpacked.peek(HEAD).startswith((_ZIP, _GZIP)):
-                                problem = f"this zip holds a packed file, {name}"
-                                raise RawFileError(problem, where=path, todo="unpack it")
+                                what = f"this zip holds a packed file, {name}"
+                                raise RawFileError(what, where=path, todo="unpack it")
                             yield name, unpacked
         else:
             yield path.name, stream
