@@ -93,7 +93,11 @@ def opened(path: Path) -> Iterator[tuple[str, Any]]:
                     if not name.endswith("/") and not name.startswith("__MACOSX/"):
                         inner: Any
                         with packed.open(name) as inner:
-                            yield name, BufferedReader(inner, HEAD)
+                            unpacked = BufferedReader(inner, HEAD)
+                            if unpacked.peek(HEAD).startswith((_ZIP, _GZIP)):
+                                what = f"this zip holds a packed file, {name}"
+                                raise RawFileError(what, where=path, todo="unpack it")
+                            yield name, unpacked
         else:
             yield path.name, stream
 

@@ -1,6 +1,8 @@
 """Files of many tools and habits: each gives exactly its records, or is refused by its kind."""
 
+import gzip
 import json
+import zipfile
 
 import pytest
 
@@ -732,3 +734,12 @@ def test_what_is_refused_as_not_all_is_read_once_that_is_said(tmp_path):
 
     assert draft.survey.counts["train"]["records"] == 24
     assert len(draft.survey.rejects["train"]) == 6
+
+
+def test_a_packed_file_in_a_zip_is_refused(tmp_path):
+    path = tmp_path / "train.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("train.jsonl.gz", gzip.compress(turns(ROWS, ROWS).encode()))
+
+    with pytest.raises(RawFileError, match=r"this zip holds a packed file, train\.jsonl\.gz"):
+        drafting.draft("foo", None, {}, {"train": [path]}, None)
