@@ -142,13 +142,13 @@ NO_JSON = {
     "no UTF-8": b'"\xff"',
     "Latin-1": b'"caf\xe9"',
     "GBK": '"名字"'.encode("gbk"),
-    "NaN": b"NaN",
-    "Infinity": b"[-Infinity]",
     "100,000 levels": b"[" * DEEP + b"]" * DEEP,
     "300 levels": b"[" * 300 + b"]" * 300,
     "a number of 5,000 digits": b"9" * 5000,
     "a key twice": b'{"a": 1, "a": 2}',
 }
+#: What Python and pandas write where a value is missing: it is read as none.
+MISSING = {"NaN": b"NaN", "Infinity": b"[-Infinity]"}
 #: What stands in a JSON file that should hold something else.
 CONTENTS = ["", "{", "[]", "{}", "null", "5", '"x"', "[" * DEEP, "\0"]
 #: Values that take the place of others.

@@ -68,7 +68,7 @@ def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise explained(problem, path) or RawFileError(
-            f"cannot read this shard: {problem}", where=path, todo=_TODO
+            "cannot read this shard: it is damaged", where=path, todo=_TODO
         ) from None
 
 

@@ -242,7 +242,7 @@ def parquet(path: Path) -> Iterator[Any]:
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise explained(problem, path) or RawFileError(
-            f"cannot read this Parquet file: {problem}",
+            "cannot read this Parquet file",
             where=path,
             todo="write it again: ids and texts are strings in UTF-8, and .parquet means Parquet",
         ) from None

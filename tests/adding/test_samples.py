@@ -70,7 +70,10 @@ def test_layouts_that_are_not_tried_would_yield_no_record(name):
 
 def test_ends_of_pairs_stand_in_the_text_where_a_column_of_texts_is_tried(tmp_path):
     path = tmp_path / "pairs.tsv"
-    rows = ("Ada met Bo in Rye.\tx1\tAda\tBo\tmet\ty2", "Cy runs Tidal.\tx3\tCy\tTidal\truns\ty4")
+    rows = (
+        "Ada met Bo in Rye.\tx1\tAda\tBo\tfriend\ty2",
+        "Cy runs Tidal.\tx3\tCy\tTidal\towner\ty4",
+    )
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
     tried = [options["columns"] for options in tabular.pairs([path])]

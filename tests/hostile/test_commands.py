@@ -16,7 +16,7 @@ import pytest
 from pipeline import catalog, cli
 from tests import promises
 from tests.conftest import ROOT
-from tests.inputs import BOM, CONTENTS, DEEP, FOLDER, LABELS, NO_JSON, SOUGHT
+from tests.inputs import BOM, CONTENTS, DEEP, FOLDER, LABELS, MISSING, NO_JSON, SOUGHT
 
 SAMPLE = ROOT / "raw" / "sample"
 NAMES = ("wnut2017", "boson")
@@ -349,9 +349,9 @@ PREDICTIONS |= {
     f"{name} as an id": (
         lambda _, value=value: b'{"id": %s, "prediction": ""}' % value,
         "p.jsonl",
-        SAID.get(name, "not JSON"),
+        SAID.get(name, "the gold does not hold" if name in MISSING else "not JSON"),
     )
-    for name, value in NO_JSON.items()
+    for name, value in {**NO_JSON, **MISSING}.items()
 }
 
 

@@ -18,7 +18,7 @@ from tests import promises
 from tests.conftest import ROOT
 from tests.helpers import each
 from tests.hostile.toys import Toy, ner, normalized, span_rows
-from tests.inputs import BOM, DEEP, NO_JSON, VALUES
+from tests.inputs import BOM, DEEP, MISSING, NO_JSON, VALUES
 
 SAMPLE = ROOT / "raw" / "sample"
 #: Where null says that there is none, by the format's own account.
@@ -176,6 +176,10 @@ LINES = {
     **{
         f"{name} as a value": (b'{"text": "x", "entities": [], "more": %s}' % value, "malformed_json")
         for name, value in NO_JSON.items()
+    },
+    **{
+        f"{name} as a value": (b'{"text": "x", "entities": [], "more": %s}' % value, None)
+        for name, value in MISSING.items()
     },
     "a key twice, spelled apart": (b'{"text": "x", "\\u0074ext": "y", "entities": []}', "malformed_json"),
     "a key twice, two blanks behind one": (
