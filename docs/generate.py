@@ -25,8 +25,6 @@ from pipeline.commands.wiring import STAGES
 from pipeline.tables import INSTRUCTIONS, RECORDS
 
 WORDS = tomllib.loads((DOCS / "words.toml").read_text(encoding="utf-8"))
-OUTCOMES = DOCS.parent / "pipeline" / "report" / "page" / "outcomes.toml"
-WORDS["dropped"] = tomllib.loads(OUTCOMES.read_text(encoding="utf-8"))
 NOTE = "<!-- Written by `make docs`; change docs/generate.py, docs/words.toml or the code. -->"
 
 
