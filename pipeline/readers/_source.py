@@ -285,7 +285,10 @@ def parsed(raw: str | bytes) -> Any:
         # Only in strings may these words mean something: json tells both apart.
         if not _NO_VALUE.search(before):
             raise
-        value = json.loads(raw, parse_constant=lambda _: None)
+        try:
+            value = json.loads(raw, parse_constant=lambda _: None)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
     parts = value if isinstance(value, list) else [value]
     try:
         kept = sum(_string_marks(orjson.dumps(part)) for part in parts)

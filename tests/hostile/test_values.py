@@ -181,6 +181,9 @@ LINES = {
         f"{name} as a value": (b'{"text": "x", "entities": [], "more": %s}' % value, None)
         for name, value in MISSING.items()
     },
+    "NaN beside 100,000 levels": (
+        b'{"text": "x", "entities": [], "more": [NaN, %s]}' % (b"[" * DEEP + b"]" * DEEP), "malformed_json",
+    ),
     "a key twice, spelled apart": (b'{"text": "x", "\\u0074ext": "y", "entities": []}', "malformed_json"),
     "a key twice, two blanks behind one": (
         b'{"text": "x y", "entities": [], "entities"  : []}', "malformed_json",
