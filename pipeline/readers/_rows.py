@@ -159,23 +159,27 @@ class Layout(Options, frozen=True):
 
 
 class Form:
-    """What `_build` follows to make the record of a row, and the steps of every path in it."""
+    """What `_build` follows to make the record of a row.
+
+    `paths` are the steps of all its paths, from the row on, or from the document that holds it.
+    """
 
     def __init__(self, options: Options) -> None:
         o = self.options = options
         texts = o.text if isinstance(o.text, tuple) else [o.text]
-        self.paths = [*map(steps, texts if o.tokens is None else [o.tokens])]
+        base = (*steps(o.rows), EACH) if o.rows != "" else ()
+        self.paths = [(*base, *steps(p)) for p in (texts if o.tokens is None else [o.tokens])]
         self.texts = [finder(path, required=path == texts[-1]) for path in texts]
         self.tokens = None if o.tokens is None else gatherer(o.tokens)
-        self.title = self._found(o.title, required=False)
-        self.tags = self._found(o.tags)
+        self.title = self._found(o.title, base, required=False)
+        self.tags = self._found(o.tags, base)
         self.tag_names = dict(enumerate(o.tag_names))
-        self.source_id = self._found(o.source_id, required=False)
-        self.annotator = self._found(o.annotator, required=False)
-        self.only = [(f, self._found(f, required=False), gold) for f, gold in o.only.items()]
-        self.entities = self._followed(o.entities)
-        self.relations = self._followed(o.relations)
-        self.events = self._followed(o.events)
+        self.source_id = self._found(o.source_id, base, required=False)
+        self.annotator = self._found(o.annotator, base, required=False)
+        self.only = [(f, self._found(f, base, required=False), gold) for f, gold in o.only.items()]
+        self.entities = self._followed(o.entities, base)
+        self.relations = self._followed(o.relations, base)
+        self.events = self._followed(o.events, base)
         tables = (self.entities, self.relations, self.events)
         for table, given in zip(tables, (o.entities, o.relations, o.events), strict=True):
             if given is not None and given.at == "" and o.separator is not None:
@@ -200,14 +204,14 @@ class Form:
             return None  # No row: this is reported where its text is looked up.
         return str(identifier) if isinstance(identifier, int | str) else None
 
-    def _found(self, path: Path | None, base: Steps = (), *, required: bool = True) -> Find | None:
+    def _found(self, path: Path | None, base: Steps, *, required: bool = True) -> Find | None:
         """What finds the value at a path in what stands at the steps `base`."""
         if path is None:
             return None
         self.paths += _above(base, str(path))
         return finder(path, required=required)
 
-    def _followed(self, table: Any, base: Steps = ()) -> Any:
+    def _followed(self, table: Any, base: Steps) -> Any:
         """Replace the paths of a table by functions; `items` finds the list that `at` names."""
         if table is None:
             return None

@@ -37,7 +37,6 @@ from pipeline.readers._build import built, lost_counts
 from pipeline.readers._cells import table_rows, unpacked
 from pipeline.readers._paths import (
     EACH,
-    VALUES,
     Item,
     Path,
     RowError,
@@ -69,15 +68,15 @@ def read(files: Sequence[File], options: Options) -> Iterator[Record | Reject]:
 
 def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
     """Field of the rows that is not read -> in how many places it stands and is not empty."""
-    beside = Counter(name for file in files if options.rows for name in _beside(file, options.rows))
-    return beside + _unread(_rows(files, options), Form(options).paths)
-
-
-def _beside(file: File, path: Path) -> Iterator[str]:
-    """The fields of a document that stand beside its rows, as paths from a row on."""
-    first = steps(path)[0]
-    value = {} if file.is_dir() or first in (EACH, VALUES) else json_document(file)
-    return (f"^{key}" for key, part in value.items() if key != first and part)
+    paths = Form(options).paths
+    if options.rows == "":
+        return _unread(_rows(files, options), paths)
+    base = (*steps(options.rows), EACH)
+    around = tree([base, *(path for path in paths if path[: len(base)] != base)])
+    documents = map(json_document, files_in(files, ".json"))
+    beside = Counter(f"^{name}" for value in documents for name in unread(value, around))
+    inside = [path[len(base) :] for path in paths if path[: len(base)] == base]
+    return beside + _unread(_rows(files, options), inside)
 
 
 def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:

@@ -523,6 +523,35 @@ def test_what_is_not_read_beside_a_place_and_length_is_named(tmp_path):
     assert draft.unread == {"hits.score": 48}
 
 
+AROUND = {"^n": 1, "^in.k": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "options", "unread"),
+    [
+        (
+            lambda rows: {"n": 0, "in": {"by": "", "k": 1, "rows": rows}},
+            {"rows": "in.rows"},
+            AROUND,
+        ),
+        (lambda rows: [{"note": "x", "rows": rows}], {"rows": "0.rows"}, {"^note": 1}),
+        (lambda rows: [{"note": "x", "rows": rows}], {"rows": "*.rows"}, {"^note": 1}),
+        (lambda rows: [{"note": "x", "rows": rows}], {"rows": "*.rows", "source_id": "^note"}, {}),
+    ],
+)
+def test_what_stands_around_the_rows_of_a_document_is_read_or_named(
+    tmp_path, wrapped, options, unread
+):
+    rows = [{"text": f[0], "ents": entities(*f), "seen": 1} for f in FACTS]
+    places = {"at": "ents", "start": "start", "end": "end", "label": "label"}
+    (tmp_path / "doc.json").write_text(json.dumps(wrapped(rows)))
+
+    given = {"text": "text", "entities": places, **options}
+    draft = drafting.draft("foo", "json_rows", given, {"train": [tmp_path / "doc.json"]}, None)
+
+    assert draft.unread == {"seen": len(FACTS), **unread}
+
+
 def test_the_column_that_is_named_settles_which_tags_are_gold(tmp_path):
     name, content, *_ = REFUSED["answers beside gold tags"]
     (tmp_path / name).write_text(content, encoding="utf-8")
