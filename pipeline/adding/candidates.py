@@ -32,7 +32,7 @@ class Candidate(NamedTuple):
     reader: dict[str, Any]
     #: Where it comes from, in words.
     why: str
-    #: The tags bear no labels, see `tabular.Style`.
+    #: The tags bear no labels, see `tags.Style`.
     bare: bool = False
 
 

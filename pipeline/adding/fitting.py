@@ -68,7 +68,7 @@ class Trial(NamedTuple):
     doubt: str | None = None
     #: Where the reading comes from, in words.
     why: str = ""
-    #: The tags bear no labels, see `tabular.Style`.
+    #: The tags bear no labels, see `tags.Style`.
     bare: bool = False
     #: Of two readings that say the same, the one of the lower rank is preferred.
     rank: int = 0

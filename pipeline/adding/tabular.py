@@ -1,4 +1,4 @@
-"""Infer how to read files of rows and columns: separator, columns, header, comments, tags."""
+"""Infer how to read files of rows and columns: separator, columns, header, comments."""
 
 import csv
 import re
@@ -6,101 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice, pairwise, permutations
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from pipeline.adding import tags
 from pipeline.adding.json_lists import FIELDS
+from pipeline.adding.tags import Style
 from pipeline.readers._cells import WHOLE, column_names
 from pipeline.readers._source import lines
-
-#: Tags of tokens outside all entities, as files write them.
-_OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")
-_PREFIXED: Final = re.compile(r"([BIMESLUWbimesluw])[-_:](\S.*)")
-_SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUWbimesluw])")
-_BARE: Final = re.compile(r"[BIMESLUWbimesluw]")
-_GLUED: Final = re.compile(r"([BIMESLUW])([A-Z]\w+)")
-_LABEL: Final = re.compile(r"[^\W\d][\w&/.+ #-]{0,39}")
-#: Among this many labels or fewer, tags without a scheme may be labels.
-_FEW_LABELS: Final = 40
-
-
-class Style(NamedTuple):
-    """How tags are written, as options of the readers of tags."""
-
-    options: dict[str, Any]
-    #: The tags have no labels: the user must name the one label of all.
-    bare: bool = False
-    #: Whether the style is certain: tags with a scheme are, labels without one are not.
-    certain: bool = True
-
-
-def style_of(tags: Sequence[str]) -> Style | None:
-    """Return the style of a column; None if it does not look like tags.
-
-    A few odd tags are slips: a column is judged by nearly all of its tags.
-    """
-    counts = Counter(tag for tag in tags if tag)
-    if not counts:
-        return None
-    outside = [tag for tag in _OUTSIDE if tag in counts]
-    rest = Counter({tag: n for tag, n in counts.items() if tag not in outside})
-    if "O" in outside:
-        # Beside O, an underscore or a zero is a tag like any other odd one.
-        rest.update({tag: counts[tag] for tag in outside if tag not in ("O", "o")})
-        outside = [tag for tag in outside if tag in ("O", "o")]
-    if not rest or (not outside and not _schemed(rest)):
-        return None
-    odd = {"outside": [tag for tag in outside if tag != "O"]}
-    options = {key: value for key, value in odd.items() if value}
-    if _most(rest, _PREFIXED):
-        return Style({"scheme": _scheme(tags, _PREFIXED, 1), **options})
-    if _most(rest, _SUFFIXED):
-        suffixed = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
-        return Style({**suffixed, **options})
-    if _most(rest, _BARE):
-        return Style({"scheme": _scheme(tags, _BARE, 0), **options}, bare=True)
-    if "0" in outside or "_" in outside:
-        return None
-    matches = [match for match in map(_GLUED.fullmatch, rest) if match]
-    opened = {match[2] for match in matches if match[1] in "BSUW"}
-    if len(matches) == len(rest) > len(opened) > 0 and opened == {match[2] for match in matches}:
-        # A label goes on with another letter than the one that it begins with.
-        return Style({"scheme": _scheme(tags, _GLUED, 1), "glued": True, **options})
-    likely = len(rest) <= _FEW_LABELS and _most(rest, _LABEL)
-    recurring = rest.total() >= 2 * len(rest) or rest.total() < 12
-    if likely and recurring and sum(counts[tag] for tag in outside) * 4 > counts.total():
-        return Style({"scheme": "IO", **options}, certain=False)
-    return None
-
-
-def is_name(cell: str) -> bool:
-    """Whether a cell may be the name of a column, and is not a tag."""
-    word = cell.strip()
-    tag = _PREFIXED.fullmatch(word) or _SUFFIXED.fullmatch(word) or _BARE.fullmatch(word)
-    return bool(_LABEL.fullmatch(word)) and not tag and word not in _OUTSIDE
-
-
-def _schemed(rest: Counter[str]) -> bool:
-    """Whether a column without a single O may still hold tags."""
-    return _most(rest, _PREFIXED) or _most(rest, _SUFFIXED)
-
-
-def _most(counts: Counter[str], pattern: re.Pattern[str]) -> bool:
-    fitting = sum(n for tag, n in counts.items() if pattern.fullmatch(tag))
-    return fitting > 0.95 * counts.total() or (fitting > 0.8 * counts.total() and fitting > 20)
-
-
-def _scheme(tags: Sequence[str], pattern: re.Pattern[str], group: int) -> str:
-    """Return the scheme of tags by their positions: B, I, E and so on."""
-    matches = [pattern.fullmatch(tag) for tag in tags]
-    places = [match[group].upper() if match else "O" for match in matches]
-    letters = {*places} - {"O"}
-    if "M" in letters:
-        return "BMES"
-    if letters - {"B", "I"}:
-        return "BIOES"
-    opens = any(b == "I" and a == "O" for a, b in zip(("O", *places), places, strict=False))
-    return "IOB1" if opens else "IOB2"
-
 
 Options = dict[str, Any]
 
@@ -154,11 +66,11 @@ def _tagged(
     irregular = any(len(row) != width for row in cells)
     readings = []
     for place, column in enumerate(columns):
-        style = style_of([tag.strip() for tag in column[1:]])
+        style = tags.style_of([tag.strip() for tag in column[1:]])
         if style is None:
             continue
-        headed = column[0].strip() not in {*map(str.strip, column[1:])} and is_name(column[0])
-        style = style if headed else style_of([tag.strip() for tag in column]) or style
+        headed = column[0].strip() not in {*map(str.strip, column[1:])} and tags.is_name(column[0])
+        style = style if headed else tags.style_of([tag.strip() for tag in column]) or style
         options = {**base, **style.options, **({"header": True} if headed else {})}
         if place != width - 1 or (irregular and not style.certain):
             options["tag_column"] = place
@@ -214,7 +126,7 @@ def _names(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a row names the columns: each cell looks like a name, and none recurs below."""
     again = any(name == cell for row in below for name, cell in zip(first, row, strict=False))
     named = first[not first[0].strip() :]  # The index of a data frame has no name.
-    return not again and len({*first}) == len(first) and all(map(is_name, named))
+    return not again and len({*first}) == len(first) and all(map(tags.is_name, named))
 
 
 def _value(cell: str) -> str | int | None:
@@ -340,7 +252,9 @@ def _comment(rows: Sequence[str]) -> dict[str, str]:
     """
     begun = [row for before, row in pairwise(rows) if not before.strip(" \t")]
     above = [row for row in begun if row.startswith("#") and not row.startswith("##")]
-    tagged = sum(row.split()[-1:] == ["O"] or style_of(row.split()) is not None for row in above)
+    tagged = sum(
+        row.split()[-1:] == ["O"] or tags.style_of(row.split()) is not None for row in above
+    )
     if tagged * 2 >= len(above):
         return {}
     # A hashtag as the first token of a sentence has no space after #.
