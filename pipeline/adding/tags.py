@@ -7,10 +7,12 @@ from typing import Any, Final, NamedTuple
 
 #: Tags of tokens outside all entities, as files write them.
 _OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")
-_PREFIXED: Final = re.compile(r"([BIMESLUWbimesluw])[-_:](\S.*)")
-_SUFFIXED: Final = re.compile(r"(\S*[^\s-])[-_:]([BIMESLUWbimesluw])")
-_BARE: Final = re.compile(r"[BIMESLUWbimesluw]")
-_GLUED: Final = re.compile(r"([BIMESLUW])([A-Z]\w+)")
+#: The place of a token in its entity, in one letter.
+_PLACE: Final = "[BIMESLUW]"
+_PREFIXED: Final = re.compile(rf"((?ai:{_PLACE}))[-_:](\S.*)")
+_SUFFIXED: Final = re.compile(rf"(\S*[^\s-])[-_:]((?ai:{_PLACE}))")
+_BARE: Final = re.compile(rf"(?ai:{_PLACE})")
+_GLUED: Final = re.compile(rf"({_PLACE})([A-Z]\w+)")
 _LABEL: Final = re.compile(r"[^\W\d][\w&/.+ #-]{0,39}")
 #: Among this many labels or fewer, tags without a scheme may be labels.
 _FEW_LABELS: Final = 40
