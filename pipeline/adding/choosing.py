@@ -243,7 +243,8 @@ def changed(dataset: Dataset, other: Dataset) -> dict[str, Any]:
 
 def explained(dataset: Dataset, other: Dataset) -> str:
     """Say which options to try instead of those of the dataset."""
-    options = ", ".join(f"{k} = {in_toml(v)}" for k, v in changed(dataset, other).items())
+    values = changed(dataset, other).items()
+    options = ", ".join(f"no {k}" if v is None else f"{k} = {in_toml(v)}" for k, v in values)
     return f"other options of the reader fit clearly better: try {options}"
 
 

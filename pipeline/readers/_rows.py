@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from pipeline.errors import DeclarationError
 from pipeline.readers._paths import (
     EACH,
     VALUES,
@@ -245,10 +246,17 @@ def _labeled(table: Any, row: Item) -> list[Item]:
 
 
 def _above(base: Steps, path: str) -> Iterator[Steps]:
-    """The steps of a path that may begin with "^", from the row on; a key is no field."""
+    """The steps of a path that may begin with "^", from the row on; a key is no field.
+
+    Raises DeclarationError where nothing holds what stands at `base`.
+    """
     rest = path.lstrip("^")
     for _ in range(len(path) - len(rest)):
         places = [n for n, step in enumerate(base[:-1]) if step in (EACH, VALUES)]
+        if rest != "#" and not places:
+            todo = "name a field of what holds the item in a list, or one of the row without the ^"
+            what = f"no object holds what {path!r} goes up from"
+            raise DeclarationError(what, where="[reader]", todo=todo)
         base = base[: places[-1] + 1] if places else ()
     if rest != "#":
         yield (*base, *steps(rest))

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from pipeline.adding import drafting, sources, telling
-from pipeline.errors import RawFileError
+from pipeline.catalog import reader_options
+from pipeline.errors import DeclarationError, RawFileError
 
 PEOPLE = ["Ida Moor", "Bo Lee", "Cy Ward", "Flo Marsh", "Gus Holt", "Ann Vale", "Tom Reed", "Eve"]
 TOWNS = ["Oslo", "Rye", "New Harbour", "Wells", "Bergen", "East Finch", "Turku", "Bath"]
@@ -550,6 +551,20 @@ def test_what_stands_around_the_rows_of_a_document_is_read_or_named(
     draft = drafting.draft("foo", "json_rows", given, {"train": [tmp_path / "doc.json"]}, None)
 
     assert draft.unread == {"seen": len(FACTS), **unread}
+
+
+def test_a_path_up_to_what_nothing_holds_is_refused_in_words(tmp_path):
+    rows = [{"text": f[0], "ents": entities(*f)} for f in FACTS]
+    places = {"at": "ents", "start": "start", "end": "end", "label": "label"}
+    (tmp_path / "doc.json").write_text(json.dumps({"kind": "x", "rows": rows}))
+    files = {"train": [tmp_path / "doc.json"]}
+    given = {"rows": "rows", "text": "text", "entities": places, "source_id": "^kind"}
+
+    with pytest.raises(DeclarationError) as told:
+        drafting.draft("foo", "json_rows", given, files, None)
+    assert "try no source_id" in told.value.what
+    with pytest.raises(DeclarationError, match="no object holds what '\\^kind' goes up from"):
+        reader_options.unread("json_rows", files["train"], language="en", **given)
 
 
 def test_the_column_that_is_named_settles_which_tags_are_gold(tmp_path):
