@@ -94,12 +94,13 @@ def workspace(folder: Path, workers: int) -> Workspace:
 def _everything(folder: Path, workers: int) -> dict:
     ws = workspace(folder, workers)
     stages: dict[str, float] = {}
+    began: dict[str, float] = {}
 
     @contextmanager
     def timed(stage: str) -> Iterator[tuple[None, Callable[[str], None]]]:
-        start = time.perf_counter()
+        began[stage] = time.perf_counter()
         yield None, lambda _: None
-        stages[stage] = time.perf_counter() - start
+        stages[stage] = time.perf_counter() - began[stage]
         sys.stderr.write(f"{stages[stage]:6.1f} s  {stage}\n")
 
     start = time.perf_counter()
@@ -107,7 +108,7 @@ def _everything(folder: Path, workers: int) -> dict:
         counts = chain.everything(catalog.ids(folder / "catalog"), ws)
     kept = sum(s["kept"] for d in counts["datasets"].values() for s in d["records"].values())
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "records": kept, "stages": stages}
+    return {"seconds": seconds, "records": kept, "stages": stages, "began": began}
 
 
 def main() -> None:

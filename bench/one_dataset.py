@@ -14,6 +14,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from bench import measure, synthetic
 
@@ -69,12 +70,22 @@ def main() -> None:
             took = measure.case("everything", folder, own.workers)
         finally:
             shutil.rmtree(folder)
-        told = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in took["stages"].items())
+        stages = ", ".join(
+            f"{stage} {seconds:.1f} s {_held(took, stage) / 1e6:,.0f} MB"
+            for stage, seconds in took["stages"].items()
+        )
         print(
             f"{records:,} records: {took['seconds']:.1f} s, {took['cpu']:.1f} CPU s, "
-            f"peak {took['peak'] / 1e6:,.0f} MB ({told})",
+            f"peak {took['peak'] / 1e6:,.0f} MB; time, and memory held, by stage: {stages}",
             flush=True,
         )
+
+
+def _held(took: dict[str, Any], stage: str) -> int:
+    """The most bytes that the processes of a stage held for themselves."""
+    begin = took["began"][stage]
+    end = begin + took["stages"][stage]
+    return max((size for moment, size in took["held"] if begin <= moment <= end), default=0)
 
 
 if __name__ == "__main__":
