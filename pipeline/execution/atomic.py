@@ -4,8 +4,6 @@ A path is a `pathlib.Path` or, for a URL such as `s3://bucket/run`, a `upath.UPa
 same methods on any fsspec file system. Only this module treats the two differently.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -14,8 +14,6 @@ every finished step. If the run is killed, the next one keeps the steps that are
 provided that its `made_from` is the same.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

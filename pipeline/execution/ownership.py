@@ -6,8 +6,6 @@ to write there. Commands also lock the mark of a run, so that none reads a run t
 writing.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import zlib
