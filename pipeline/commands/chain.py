@@ -185,7 +185,9 @@ class Chain:
         changed = [] if now.ws.settings == self.ws.settings else ["the parameters"]
         for name, before in made_from.items():
             after = before | now.made_from(stage, name)
-            changed += [f"the {key}" for key in before if after[key] != before[key]]
+            for key in (key for key in before if after[key] != before[key]):
+                what = ", ".join(before[key] | after[key]) if key == "sources" else key
+                changed.append(f"the {what}")
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))
