@@ -65,9 +65,9 @@ class Chain:
                 made_from = self.made_from(stage, name)
                 compared = {key: made_from[key] for key in keys or made_from}
                 if why := self.why_stale(stage, name, compared):
-                    what, command = (
-                        (stage, stage) if name == ALL else (f"{stage} of {name}", f"{stage} {name}")
-                    )
+                    what = stage if name == ALL else f"{stage} of {name}"
+                    # `iepile negatives` takes no datasets.
+                    command = stage if name == ALL or stage == "negatives" else f"{stage} {name}"
                     raise StaleError(
                         f"{what} {why}",
                         where=self.ws.place(stage, name).folder,

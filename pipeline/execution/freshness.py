@@ -111,7 +111,7 @@ def why_stale(place: Place, made_from: MadeFrom, files: Mapping[str, str] | None
             return reason
     files_now = digests(place.folder) if files is None else files
     if different := sorted({*files_now.items()} ^ {*stamp.files.items()}):
-        return f"left other files than are there now: {different[0][0]} is not what it wrote"
+        return f"wrote other files than are there now: {different[0][0]} is changed, new or gone"
     return ""
 
 
