@@ -10,8 +10,10 @@ import sys
 
 import pytest
 
-from pipeline import catalog, cli
+from pipeline import catalog, cli, config
+from pipeline.commands.layout import Workspace
 from pipeline.tables import INSTRUCTIONS
+from tests import invariants
 from tests.conftest import ROOT
 from tests.exports.conftest import DATASETS, run_of_some
 
@@ -68,6 +70,8 @@ def test_hash_seed_and_workers_change_no_byte(run, tmp_path):
     one, two = contents(run), contents(tmp_path / "b")
     assert [*one] == [*two]
     assert [name for name in one if one[name] != two[name]] == []
+    ws = Workspace(config.load(ROOT / "params.yaml"), ROOT / "raw" / "sample", tmp_path / "b")
+    invariants.whole(DATASETS, ws)
 
 
 def test_a_second_run_in_the_same_folder_gives_the_same_bytes(run, tmp_path):
@@ -97,13 +101,13 @@ def test_load_dataset_opens_the_corpus(run, tmp_path):
     assert {*everything["test"].unique("source")} & {catalog.load("crossner-ai").source} == set()
 
     total = dict.fromkeys(everything, 0)
-    for config in CONFIGS:
-        own = load_dataset(corpus, config, **cache)
-        task = config.removeprefix("heldout-").split("-")[0]
+    for name in CONFIGS:
+        own = load_dataset(corpus, name, **cache)
+        task = name.removeprefix("heldout-").split("-")[0]
         for split, rows in own.items():
             assert {*rows["task"]} == {task}
             assert rows.features == everything["train"].features
-            if not config.startswith("heldout-"):
+            if not name.startswith("heldout-"):
                 total[split] += len(rows)
     assert total == {split: len(rows) for split, rows in everything.items()}
 

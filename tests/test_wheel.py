@@ -11,6 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline import config
+from pipeline.commands.layout import Workspace
+from tests import invariants
 from tests.conftest import ROOT
 
 PEOPLE, TOWNS = ("Ada Lowe", "Bo Lee", "Cy Ward"), ("Oslo", "Rye", "Ludlow", "Bath")
@@ -118,6 +121,9 @@ def test_everything_works_in_a_folder_of_the_users(iepile, installed, tmp_path):
     code, told = iepile("doctor")
     assert code == 0, told
 
+    settings, raw = config.load(tmp_path / "params.yaml"), tmp_path / "raw" / "full"
+    ws = Workspace(settings, raw, tmp_path / "output", declarations=tmp_path / "catalog")
+    invariants.whole(["mine"], ws)
     assert (tmp_path / "catalog" / "mine.toml").is_file()
     assert "mine" in (tmp_path / "params.yaml").read_text(encoding="utf-8")
     assert [*tmp_path.glob("messages/**/*.jsonl")]

@@ -50,6 +50,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
     unknown: Counter[tuple[str, str]] = Counter()
     survey = Survey()
     unread: Counter[str] | None = None
+    files_read: list[Path] = []
     counts: Counter[str] = Counter()
     whole = {*dataset.splits} <= {*manifest.splits}
     if problem := raw_files.undeclared(dataset, folder, manifest):
@@ -65,6 +66,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             continue
         tally = Tally(dataset, unknown)
         files = [folder / file.path for file in split.files]
+        files_read += files
         try:
             items = raw_files.documents_of(catalog.reader(dataset)(files), split, first=not number)
             for _ in tally.read(survey.noted(items)):
@@ -89,7 +91,8 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
         declared = dataset.splits.get(name, split)
         full = declared is split or "records" in declared.counts
         whole &= full and tally.counts["records"] >= declared.counts.get("records", 0)
-    findings += [Finding(dataset.id, oddity) for oddity in _odd(dataset, survey, unknown)]
+    oddities = (*absent_in(dataset, files_read), *_odd(dataset, survey, unknown))
+    findings += [Finding(dataset.id, oddity) for oddity in oddities]
     if whole:
         findings += _never_seen(dataset, survey.labels)
     return Checked(findings, counts, whole, unread)
@@ -115,6 +118,15 @@ def unread_in(dataset: Dataset, files: Sequence[Path]) -> Counter[str] | None:
         return reader_options.unread(files=files, language=dataset.language, **dataset.reader)
     except PipelineError:
         return None  # What stops the reader is reported where the files are read.
+
+
+def absent_in(dataset: Dataset, files: Sequence[Path]) -> list[str]:
+    """Name the fields that the declaration names and that no row in these files has."""
+    try:
+        absent = reader_options.absent(files=files, language=dataset.language, **dataset.reader)
+    except PipelineError:
+        return []
+    return [f"not found: [reader] names {path!r}, and no row has it" for path in absent]
 
 
 def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:

@@ -44,6 +44,8 @@ class Draft(NamedTuple):
     choice: Choice
     #: What the reader skips, in the words of the files; None if it cannot tell.
     unread: Counter[str] | None
+    #: What options name and no row has.
+    absent: list[str]
     #: Label -> how far several annotators of the same texts agree.
     agreement: Mapping[str, Any]
     #: Large files, of which only the first rows were surveyed.
@@ -83,12 +85,13 @@ def draft(
         for split, paths in splits.items():
             survey.read(split, catalog.reader(dataset)([parts[file] for file in paths]))
         unread = checking.unread_in(dataset, surveyed)
+        absent = checking.absent_in(dataset, surveyed)
         agreement = _agreement(dataset, survey, surveyed)
         if not reader:
             _refuse_losses(choice.best, survey, unread or Counter(), first)
     cut = [file for file, part in parts.items() if file != part]
     whole = declared(dataset, survey, splits, cut, choice.best, names)
-    return Draft(whole, survey, choice, unread, agreement, cut)
+    return Draft(whole, survey, choice, unread, absent, agreement, cut)
 
 
 def _refuse_losses(

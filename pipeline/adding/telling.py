@@ -120,6 +120,7 @@ def warnings(draft: Draft) -> Iterator[str]:
     ):
         if warning:
             yield warning
+    yield from draft.absent
     for field in _SPLIT_FIELDS:
         if field in (draft.unread or ()):
             yield f"{field!r} is not read: if it says which rows are test rows, part the file by it"

@@ -64,6 +64,18 @@ def unread(
     return counts
 
 
+def absent(name: str, files: Sequence[Path], *, language: str, **options: Any) -> list[str]:
+    """The fields that these options name and no row has, of those that a row may lack."""
+    _, given = _checked({"name": name, **options}, language, "[reader]")
+    if folder.module_of(name) != "json_rows":
+        return []
+    paths = [options[key] for key in ("title", "source_id", "annotator") if key in options]
+    missing: list[str] = module(name).absent_fields(
+        files, given, [*paths, *options.get("only", ())]
+    )
+    return missing
+
+
 def agreement(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> dict[str, Agreement]:

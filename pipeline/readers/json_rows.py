@@ -41,6 +41,7 @@ from pipeline.readers._paths import (
     Path,
     RowError,
     Steps,
+    finder,
     lister,
     steps,
     tree,
@@ -77,6 +78,17 @@ def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
     beside = Counter(f"^{name}" for value in documents for name in unread(value, around))
     inside = [path[len(base) :] for path in paths if path[: len(base)] == base]
     return beside + _unread(_rows(files, options), inside)
+
+
+def absent_fields(files: Sequence[File], options: Options, paths: Iterable[Path]) -> list[Path]:
+    """The paths at which no row has a value."""
+    absent = {path: finder(path, required=False) for path in paths}
+    for origin, row in _rows(files, options) if absent else ():
+        seen = {path: attempt(origin, find, row) for path, find in absent.items()}
+        absent = {p: f for p, f in absent.items() if isinstance(seen[p], Reject | None)}
+        if not absent:
+            break
+    return [*absent]
 
 
 def _rows(files: Sequence[File], options: Options) -> Iterator[tuple[str, Item]]:

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from pipeline import catalog, cli
-from pipeline.adding import checking, choosing, fitting
+from pipeline.adding import checking, choosing, drafting, fitting, telling
 from pipeline.catalog import raw_files
 from tests.conftest import ROOT
 from tests.helpers import DECLARATION
 
 SAMPLE = ROOT / "raw" / "sample"
 
+ENTITIES = 'entities = { at = "entities", start = "start", end = "end", label = "label" }'
 ROWS = "Ada\tB-PER\nsleeps\tO\n\nBo\tB-PER\nLee\tI-PER\nwakes\tO\n"
 
 
@@ -55,6 +56,39 @@ def test_all_findings_are_told_at_once(tmp_path):
         "toy: unknown entity 'ORG' (1 times)",
         "toy: entity labels never seen (1 of 2): 'LOC'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("option", "missing"),
+    [
+        ('source_id = "doc"', None),
+        ('source_id = "document"', "document"),
+        ('title = "head"', "head"),
+        ('annotator = "who"', "who"),
+        ('only = { status = ["good"] }', "status"),
+        ('only = { doc = ["a"] }', None),
+    ],
+)
+def test_a_field_that_is_nowhere_is_told(tmp_path, option, missing):
+    """By `new` as well. One row of one split is enough."""
+    rows = [{"text": "Ada", "entities": [{"start": 0, "end": 3, "label": "PER"}]}]
+    rows *= 3
+    read = f"""{{ name = "json_rows", {option}, {ENTITIES} }}"""
+    dataset = declared(tmp_path, DECLARATION.replace('{ name = "columns" }', read))
+    later = [*rows, rows[0] | {"doc": "a"}]
+    splits = {"train": rows, "dev": later}
+    texts = {s: "".join(f"{json.dumps(row)}\n" for row in own) for s, own in splits.items()}
+
+    lines = found(dataset, tmp_path, **{split: (text, {}) for split, text in texts.items()})
+
+    told = f"not found: [reader] names {missing!r}, and no row has it"
+    assert lines == ([f"toy: {told}"] if missing else [])
+    given = {key: value for key, value in dataset.reader.items() if key != "name"}
+    files = {split: [tmp_path / f"{split}.txt"] for split in texts}
+    draft = drafting.draft("other", "json_rows", given, files, "en")
+    assert [line for line in telling.warnings(draft) if "not found" in line] == (
+        [told] if missing else []
+    )
 
 
 def test_an_array_of_json_is_never_held_as_a_whole(tmp_path):

@@ -1,8 +1,8 @@
 """What must hold of all that a run stores, stage by stage; checked after every stage in a test.
 
 `tests/conftest.py` calls `after` whenever a stage ends in the process of the tests, whoever ran it;
-tests of runs in other processes call `whole`. What is found raises `UnsoundError`. A folder is
-checked once: its stamp says whether it is one that was seen.
+tests of runs in other processes call `whole`, or compare every byte with a run that was checked.
+What is found raises `UnsoundError`. A folder is checked once: its stamp says whether it was seen.
 
 The checks read the shards and the declaration, and say on their own what each stage promises. Of
 long shards they read an even share of the JSON.
