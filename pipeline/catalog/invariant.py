@@ -2,8 +2,8 @@
 
 The offsets of a mention lie in the text and cut the mention's string out of it, or are both null;
 relations, events and their slots point at mentions of their record; every label is declared.
-`records.violation` says so of what a reader yields, and makes it a reject. What breaks it later is
-no reject but a fault, of the program or of whoever changed a shard: it is an error.
+`records.violation` checks the same of what a reader yields; a record that fails becomes a reject.
+Later, a record that fails is an error: the program is wrong, or somebody has changed a shard.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def checked(table: Any, dataset: Dataset) -> Any:
 
 
 def _faults(table: Any, dataset: Dataset) -> Iterator[tuple[str, Any, Any]]:
-    """(what is wrong, with which items, the row of each)."""
+    """Yield (what may be wrong, in which items it is, the row of every item)."""
     blank = pc.equal(pc.utf8_trim_whitespace(table["text"]), "")
     yield "its text is blank", blank.to_numpy(), np.arange(table.num_rows)
     mentions, rows, begins = flat(table, "mentions")

@@ -3,9 +3,9 @@
 `requests` downloads. Its `Retry` repeats a request that fails before the first byte, such as with
 429 or 503, after the pause that Retry-After names. A body that breaks off or stalls is resumed
 where it stopped, in this run or the next.
-A server that sends next to nothing is given up like one that is silent: the timeout of a socket
-begins anew with every byte, so that a byte a second would hold a download for years, and a header
-as well. Here an answer must bring some bytes in every such time.
+A server that sends next to nothing counts as silent. The timeout of a socket starts again with
+every byte, so that one byte a second could hold up a download, or its headers, for years. Here an
+answer must bring a fair number of bytes within every timeout (see `SLOWEST`).
 """
 
 import io
@@ -30,7 +30,7 @@ SLOWEST: Final = 1000
 
 
 class _Paced(io.RawIOBase):
-    """The bytes of a socket, for as long as enough of them come."""
+    """Reads from a socket; times out if it brings too few bytes."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float | None) -> None:
         self._raw, self._seconds = raw, seconds or float("inf")
@@ -60,7 +60,7 @@ class _Answer(HTTPResponse):
         self.fp = io.BufferedReader(_Paced(stream.detach(), sock.gettimeout()))
 
     def begin(self) -> None:
-        """Read the headers. Of what is no file the body is left: it would be read to its end."""
+        """Read the headers. Skip the body of an error or a redirect: nobody needs it."""
         super().begin()
         if self.status not in (200, 206):
             for name in ("Content-Length", "Transfer-Encoding"):
@@ -85,15 +85,15 @@ class _SafePool(HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """What `requests` connects with, here for such connections."""
+    """Makes `requests` use the connections above."""
 
     def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
-        """As it is, with our connections."""
+        """Do the same, with our connections."""
         super().init_poolmanager(*arguments, **more)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SafePool}
 
     def proxy_manager_for(self, *arguments: Any, **more: Any) -> Any:
-        """As it is, with our connections."""
+        """Do the same, with our connections."""
         manager: Any = super().proxy_manager_for(*arguments, **more)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _SafePool}
         return manager
@@ -272,7 +272,7 @@ def _attempt(
             have = 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
-        # A file that is packed itself may be sent as packed on the way: it stays as it is.
+        # Of a file that is compressed, a server may say that the transfer is: store what it sends.
         answer.raw.headers.pop("Content-Encoding", None)
         with part.open("ab" if have else "wb") as stream:
             _check(url, part, have, total, most)
@@ -285,7 +285,7 @@ def _attempt(
 
 
 def _check(url: str, part: Path, have: int, total: int | None, most: int | None) -> None:
-    """Refuse more bytes than are declared, than any file has, or than the disk has room for."""
+    """Refuse more bytes than are declared, more than `MOST`, or more than the disk can hold."""
     if max(have, total or 0) > (MOST if most is None else most):
         part.unlink()
         if most is None:

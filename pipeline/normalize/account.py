@@ -1,7 +1,7 @@
-"""The account of one split: its labels made readable, and every row and annotation counted.
+"""Count every row and annotation of a split, and give its labels their readable names.
 
-What the source holds = what was kept + what was rejected + what was dropped on purpose: `normalize`
-reads all records through a `Tally`, which checks the sum against the declared counts.
+What a source holds is kept, rejected or dropped on purpose. `normalize` reads all records through a
+`Tally`, which checks that the sum of these is what the declaration says.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Tally:
     def check(self, where: str, split: Split, max_reject_rate: float) -> None:
         """Compare with the declared counts; without them, with the highest reject rate."""
         lost = sum(r.records for r in self.rejects)
-        # What has an unknown label is not counted: all of these are named when all is read.
+        # Annotations with unknown labels are missing from the counts. `unknown_labels` names them.
         if (wrong := self.miscounts(split)) and not self.unknown:
             differences = "; ".join(wrong)
             raise CountError(

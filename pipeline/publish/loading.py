@@ -19,8 +19,8 @@ def check(folder: Path, rows: Mapping[str, int]) -> None:
     """Raise CountError where `datasets` finds other splits, rows or columns than were written.
 
     `rows` maps each "config/split" to its rows. Only the card and the footers of the shards are
-    read, and no network is used. Not checked is what `datasets` cannot open where it lies: a corpus
-    at a URL, or in a folder whose name it would take for a pattern.
+    read, and no network is used. A corpus at a URL, or in a folder whose name looks like a pattern,
+    is not checked, because `datasets` cannot open it there.
     """
     if not rows or not isinstance(folder, Path) or glob.has_magic(str(folder.absolute())):
         return
@@ -40,8 +40,8 @@ def check(folder: Path, rows: Mapping[str, int]) -> None:
 
 
 def _found(folder: Path) -> Counter[str]:
-    """The rows that `datasets` finds for every "config/split", all of the same columns."""
-    with without("trio"):  # 0.1 seconds, for a server that is not asked
+    """Count the rows that `datasets` finds for every "config/split", and check their columns."""
+    with without("trio"):  # only a server needs it, and it takes 0.1 seconds to import
         from datasets import Features
         from datasets.load import dataset_module_factory
         from yaml import YAMLError

@@ -1,9 +1,9 @@
 """Stage 6: gather the instructions of all datasets into the corpus that `load_dataset` opens.
 
 `corpus/<task>-<language>/<split>-SSSSS-of-NNNNN.parquet`, held-out sets under `heldout-...`, and a
-card whose `configs:` name them. Train rows may be capped or repeated per dataset, and are in a
-global order by hash, part by part (see `shuffle`), so that memory holds one part. Dev and test rows
-keep the order of their datasets, so that a record's batches stay together.
+card whose `configs:` name them. Train rows may be capped or repeated per dataset. Those of all
+datasets are ordered by hash, one partition after the other (see `shuffle`), so that memory holds only
+one. Dev and test rows keep the order of their datasets, so that a record's batches stay together.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ROWS: Final = 20_000
 
 
 class Source(NamedTuple):
-    """A shard of instructions, and which of its rows are published how often."""
+    """A shard of instructions, and how often each of its rows is published."""
 
     dataset: str
     path: Path
@@ -47,9 +47,9 @@ class Source(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One config and split: its sources by dataset, and how its rows are parted on the way.
+    """One config and split: its sources by dataset, and how its rows are partitioned.
 
-    Train rows are parted by their hashes (`bounds`, see `shuffle`); others stay as they stand.
+    Train rows are partitioned by their hashes (`bounds`, see `shuffle`); others keep their order.
     """
 
     config: str
@@ -60,7 +60,7 @@ class Group(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in messages, and its folder in between."""
+        """Its name in messages, and that of its folder of temporary files."""
         return f"{self.config}/{self.split}"
 
 
@@ -137,7 +137,7 @@ def check(datasets: Sequence[Dataset], settings: Publish) -> None:
 
 
 def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -> list[Group]:
-    """Every config and split that any dataset has instructions for, in the order of tasks."""
+    """Return every config and split for which a dataset has instructions, in the order of tasks."""
     sources: dict[tuple[str, str], list[Source]] = {}
     for dataset in sorted(datasets, key=lambda d: d.id):
         prefix = "heldout-" if dataset.use == "held-out" else ""
@@ -169,7 +169,7 @@ def _bytes(file: Any) -> int:
 
 
 def _part(item: tuple[Group, int], scratch: Path) -> Done:
-    """First pass: part the rows of one source by hash; return how many each part has."""
+    """First pass: partition the rows of one source by hash; return the rows of each partition."""
     group, number = item
     source = group.sources[number]
     if not group.bounds:

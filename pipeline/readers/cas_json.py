@@ -7,9 +7,9 @@
         {"%ID": 9, "%TYPE": "custom.Pair", "@sofa": 1, "begin": 9, "end": 13, "label": "left",
          "@Governor": 7, "@Dependent": 8}]}
 
-A file is one record. `type` and `feature` say which structures are entities and which feature is
-their label, `relation_type` and `relation_feature` the same of relations: what has a governor and a
-dependent. Types may be given by their last word. Offsets count UTF-16 units.
+A file is one record. `type` says which structures are entities, and `feature` which of their
+features is the label. `relation_type` and `relation_feature` say the same for relations, which have
+a governor and a dependent. The last word of a type is enough. Offsets count UTF-16 units.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ def _row(origin: str, document: Any, options: Options) -> Rows:
     structures = _structures(document)
     texts = [s["sofaString"] for s in structures if isinstance(s.get("sofaString"), str)]
     if len(texts) != 1:
-        raise RowError(f"{len(texts)} texts (sofaString), where one is due")
+        raise RowError(f"{len(texts)} texts (sofaString), instead of one")
     entities = [
         {"id": s.get("%ID"), "start": s.get("begin"), "end": s.get("end"), "label": label}
         for s, label in _of(structures, options.type, options.feature)
@@ -50,7 +50,7 @@ read, _ = shaped("cas_json", _row)
 
 
 def unread_fields(files: Files, options: Options) -> Counter[str]:
-    """Type of structures that is not read -> how many there are, texts and marks of them apart."""
+    """Type of structure that is not read -> how many there are; UIMA's own are not counted."""
     kinds = (s.get("%TYPE") for _, item in rows_of(files) for s in _structures(item.value))
     counts = Counter(kind for kind in kinds if isinstance(kind, str))
     types_read = (options.type, options.relation_type)

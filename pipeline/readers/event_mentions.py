@@ -21,7 +21,10 @@ _TRIGGER: Final = "trigger"
 
 
 def _parted(origin: str, row: Any, _: object) -> Rows:
-    """A row whose events have their trigger apart; of several, none is at a place."""
+    """The row with each event's trigger apart from its arguments.
+
+    Several triggers stay a list, which has no place in the text: such a row is rejected.
+    """
     yield origin, {**row, "events": [_event(event) for event in items(row["events"])]}
 
 

@@ -2,10 +2,10 @@ r"""One pair of Freebase entities a row with a snippet that names them: GIDS, an
 
     /m/01<TAB>/m/02<TAB>Orla_Finn<TAB>Ridge_Bay<TAB>NA<TAB>Orla_Finn sang in Ridge_Bay . ###END###
 
-The columns are the identifiers of head and tail, their names, the relation and the text. The names
-are joined by underscores, in the text too. There the blanks are put back, but spans are taken
-before: the underscores show which of several places is meant. A name that stands there as a word
-twice has no offsets. The closing `###END###` is cut.
+The columns are the identifiers of head and tail, their names, the relation and the text. The words
+of a name are joined by underscores, in the text too. The underscores show which of several places
+is meant, so spans are found first; then the text gets its blanks back. A name that stands in the
+text twice has no offsets. The closing `###END###` is cut off.
 """
 
 from typing import Any, Final
