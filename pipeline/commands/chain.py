@@ -13,7 +13,7 @@ import xxhash
 
 from pipeline.catalog import Dataset, raw_files
 from pipeline.commands.layout import ALL, Workspace
-from pipeline.commands.wiring import STAGES, code_of, overrides
+from pipeline.commands.wiring import OF_READERS, STAGES, code_of, overrides, pairs
 from pipeline.errors import RawFileError, StaleError, WorkError
 from pipeline.execution import engines, freshness, shards, tuning
 from pipeline.execution.engines import Tell
@@ -102,8 +102,8 @@ class Chain:
         }
 
     def _code(self, stage: str, datasets: Sequence[Dataset]) -> tuple[str, dict[str, str]]:
-        readers = sorted({d.reader["name"] for d in datasets})
-        key = (stage, *(readers if stage in ("normalize", "publish", "report") else ()))
+        readers = sorted({d.reader["name"] for d in datasets}) if stage in OF_READERS else []
+        key = (stage, *readers)
         if key not in self._codes:
             self._codes[key] = code_of(stage, readers)
         return self._codes[key]
@@ -129,10 +129,8 @@ class Chain:
             path = overrides()
             return {"overrides": freshness.digest(path)} if path else {}
         if stage == "report" or (stage == "instruct" and self.ws.settings.instruct.of_corpus):
-            from pipeline.negatives.overrides import Overrides
-
-            pairs = Overrides.read(overrides()).pairs
-            return {"pairs": _digest_of_json(pairs)} if pairs else {}
+            joined = pairs()
+            return {"pairs": _digest_of_json(joined)} if joined else {}
         return {}
 
     def _digests(self, stage: str, name: str) -> dict[str, str]:

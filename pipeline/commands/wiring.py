@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import xxhash
@@ -21,6 +21,8 @@ SILENT: Final = (
     *(f"execution/{name}" for name in ("atomic", "cluster", "code", "engines", "freshness")),
     *(f"execution/{name}" for name in ("machine", "ownership", "tuning")),
 )
+#: Stages that run the readers, and those whose pages name the code of all stages.
+OF_READERS: Final = ("normalize", "publish", "report")
 
 
 class Stage(NamedTuple):
@@ -44,8 +46,8 @@ def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
     Also returns the versions of the packages that it uses.
     """
     patterns = [*STAGES[stage].code]
-    if stage in ("normalize", "publish", "report"):
-        patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
+    readers = sorted(readers) if stage in OF_READERS else []
+    patterns += [f"readers/{module_of(reader)}.py" for reader in readers]
     if stage in ("publish", "report"):  # card and page name the code of all that went before
         others = [name for name in STAGES if name not in ("publish", "report")]
         patterns += [pattern for name in others for pattern in STAGES[name].code]
@@ -53,10 +55,9 @@ def code_of(stage: str, readers: Iterable[str]) -> tuple[str, dict[str, str]]:
     files = code.reached(paths, SILENT)
     digest, versions = code.digest(files), code.versions(files)
     # A format of `json_rows` is data, and counts as code of its reader.
-    used = {reader: formats()[reader] for reader in sorted(readers) if reader in formats()}
-    if not used or stage not in ("normalize", "publish", "report"):
-        return digest, versions
-    return xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used])), versions
+    if used := {reader: formats()[reader] for reader in readers if reader in formats()}:
+        digest = xxhash.xxh3_128_hexdigest(msgspec.json.encode([digest, used]))
+    return digest, versions
 
 
 def compared(ws: Workspace) -> list[str]:
@@ -69,6 +70,13 @@ def overrides() -> Path | None:
     """Return the file of dictionary links changed by hand, if the current folder has one."""
     path = Path("dictionaries", "overrides.toml")
     return path if path.is_file() else None
+
+
+def pairs() -> Any:
+    """Return what the overrides say of pairs of labels of all datasets, see `Overrides`."""
+    from pipeline.negatives.overrides import Overrides
+
+    return Overrides.read(overrides()).pairs
 
 
 def _normalize(datasets: Sequence[Dataset], ws: Workspace) -> None:
@@ -110,15 +118,14 @@ def _negatives(datasets: Sequence[Dataset], ws: Workspace, imported: Path | None
 def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:
     from pipeline.instruct.stage import instruct
     from pipeline.negatives.interchange import dictionary_for
-    from pipeline.negatives.overrides import Overrides
 
     folders = ws.folders
     near_labels = {d.id: dictionary_for(d, folders["negatives"]) for d in datasets}
     clean, dedupe, out = folders["clean"], folders["dedupe"], folders["instruct"]
     settings = ws.settings.instruct
     corpus = [ws.dataset(name) for name in compared(ws)] if settings.of_corpus else ()
-    pairs = Overrides.read(overrides()).pairs if settings.of_corpus else ()
-    instruct(datasets, clean, dedupe, near_labels, settings, out, ws.workers, corpus, pairs)
+    joined = pairs() if settings.of_corpus else ()
+    instruct(datasets, clean, dedupe, near_labels, settings, out, ws.workers, corpus, joined)
 
 
 def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
@@ -131,14 +138,12 @@ def _publish(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _report(
     datasets: Sequence[Dataset], ws: Workspace, skipped: Sequence[tuple[str, str]] = ()
 ) -> None:
-    from pipeline.negatives.overrides import Overrides
     from pipeline.report.page import parameters
     from pipeline.report.stage import report
 
     digest, _ = code_of("report", {d.reader["name"] for d in datasets})
     made = {"code": digest, "parameters": parameters(ws.settings)}
-    pairs = Overrides.read(overrides()).pairs
-    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made, pairs)
+    report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made, pairs())
 
 
 #: In the order in which they run.

@@ -2,8 +2,8 @@
 
 `corpus/<task>-<language>/<split>-SSSSS-of-NNNNN.parquet`, held-out sets under `heldout-...`, and a
 card whose `configs:` name them. Train rows may be capped or repeated per dataset. Those of all
-datasets are ordered by hash, one partition after the other (see `shuffle`), so that memory holds only
-one. Dev and test rows keep the order of their datasets, so that a record's batches stay together.
+datasets are ordered by hash, one partition after the other (see `shuffle`), so that memory holds
+only one. Dev and test rows keep the order of their datasets, and a record's batches stay together.
 """
 
 from __future__ import annotations
