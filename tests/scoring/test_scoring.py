@@ -19,6 +19,7 @@ from pipeline.scoring import assertions, evaluation, predictions
 from pipeline.scoring.counting import NOT_ASKED, Options
 from pipeline.tables import INSTRUCTIONS, to_table
 from tests.conftest import ROOT
+from tests.exports.conftest import run_of_some
 from tests.helpers import declared
 
 PLAIN = Options(samples=0)
@@ -752,11 +753,8 @@ def test_a_page_shows_mistakes_of_one_kind_and_records_without_any(tmp_path, ans
     assert f"page:    {page}" in capsys.readouterr().out
 
 
-def test_gold_scores_100_by_places_and_by_types(tmp_path):
-    arguments = ["--raw", str(ROOT / "raw" / "sample"), "--out", str(tmp_path), "--workers", "1"]
-    params = ["--params", str(ROOT / "params.yaml")]
-    assert cli.main(["run", "conll04", "genia", "duie2", *arguments, *params]) == 0
-    corpus = tmp_path / "corpus"
+def test_gold_scores_100_by_places_and_by_types(tmp_path_factory):
+    corpus = run_of_some(tmp_path_factory) / "corpus"
 
     options = Options("span", samples=0, strict=True)
     scores = evaluation.score(predictions.read(corpus), corpus, options)
