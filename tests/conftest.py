@@ -50,7 +50,7 @@ SLOW = [
         *("execution/test_ownership.py", "execution/test_cluster.py", "execution/test_urls.py"),
         *("execution/test_shuffle.py", "docs/test_export_pages.py", "real"),
         *("docs/test_site.py", "scoring/test_scoring.py", "test_bench.py"),
-        *("scoring/test_dress.py", "scoring/test_json_schema.py", "scoring/test_predictions.py"),
+        *("scoring/test_dress.py", "tasks/test_json_schema.py", "scoring/test_predictions.py"),
         *("scoring/test_reward.py", "negatives/test_encoders.py", "commands/test_push.py"),
         *("catalog/test_catalog.py",),
         *("negatives/test_negatives.py", "normalize/test_merging.py", "dedupe/test_dedupe.py"),

@@ -14,7 +14,9 @@ from pipeline.commands import chain, wiring
 from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
 from pipeline.execution import shards
+from pipeline.instruct.stage import instruct
 from pipeline.normalize import stage as normalize
+from pipeline.publish.stage import publish
 from pipeline.records import Mention, Record
 from pipeline.tables import to_table
 from tests.conftest import ROOT
@@ -128,6 +130,21 @@ def clean_sample(tmp_path_factory):
             make(stage, [d.id for d in datasets], ws)
 
     return datasets, shared_by_workers(tmp_path_factory, "clean-sample", made)
+
+
+def corpus_of_sample(tmp_path_factory):
+    """The datasets of the sample edition, and their corpus, with negatives drawn at random."""
+    datasets, folder = clean_sample(tmp_path_factory)
+
+    def made(out):
+        settings = Settings()
+        folders = {stage: folder / stage for stage in ("normalize", "clean", "dedupe")}
+        folders["instruct"] = out / "instruct"
+        near = {d.id: {} for d in datasets}
+        instruct(datasets, *[*folders.values()][1:3], near, settings.instruct, folders["instruct"])
+        publish(datasets, folders, settings, out / "corpus")
+
+    return datasets, shared_by_workers(tmp_path_factory, "sample-corpus", made) / "corpus"
 
 
 def save_model(texts, folder):

@@ -10,6 +10,12 @@ from pipeline.execution import shards
 from pipeline.scoring.counting import Group, Options, Row, add_record
 from pipeline.tasks import json_schema
 from pipeline.tasks.json_schema import answer_schema
+from tests.helpers import corpus_of_sample
+
+
+@pytest.fixture(scope="module")
+def sample_corpus(tmp_path_factory):
+    return corpus_of_sample(tmp_path_factory)
 
 
 def rows_of(corpus):
