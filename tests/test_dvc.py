@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,53 +10,8 @@ import pytest
 import yaml
 
 from pipeline import cli
-from tests.conftest import ROOT
 from tests.faults.conftest import tree
-
-NAMES = ["duee1", "scierc", "wnut2017"]
-STAGES = ["normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report"]
-FOLDERS = [*STAGES[:5], "corpus", "reports", "stamps"]
-
-
-def called(folder, *command, check=True):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)}
-    own |= {
-        f"GIT_{who}_{what}": "t@e.org"
-        for who in ("AUTHOR", "COMMITTER")
-        for what in ("NAME", "EMAIL")
-    }
-    done = subprocess.run(
-        [*map(str, command)],
-        cwd=folder,
-        env={**os.environ, **own},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-def dvc(folder, *arguments, check=True):
-    return called(folder, sys.executable, "-m", "dvc", *arguments, check=check)
-
-
-def git(folder, *arguments):
-    return called(folder, "git", *arguments)
-
-
-def repro(folder, *arguments):
-    """The stages that DVC ran, each with what it said of its datasets."""
-    done = dvc(folder, "repro", *arguments)
-    lines = done.stdout.splitlines()
-    stages = [line.split("'")[1] for line in lines if line.startswith("Running stage")]
-    told = {
-        line.split()[0]: line.split(" s  ")[-1]
-        for line in done.stderr.splitlines()
-        if " s  " in line
-    }
-    return {stage: told.get(stage, "") for stage in stages}
+from tests.under_dvc import FOLDERS, STAGES, called, dvc, first, git, repro, started, write
 
 
 def configured(folder, section, **values):
@@ -76,38 +29,11 @@ def outputs(folder):
     }
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """A copy of the project with few datasets under git and DVC, in which `dvc repro` has run."""
-    folder = tmp_path_factory.mktemp("dvc") / "project"
-    for name in ("pipeline", "dictionaries"):
-        ignore = shutil.ignore_patterns("hard_negatives*")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["datasets"] = [*NAMES]
-    write(folder, params)
-    for name in NAMES:
-        shutil.copytree(ROOT / "raw" / "sample" / name, folder / "raw" / "sample" / name)
-    git(folder, "init", "-q")
-    dvc(folder, "init", "-q")
-    shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots", dirs_exist_ok=True)
-    assert [*repro(folder)] == ["gates", *STAGES]
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "first")
-    return folder
-
-
 @pytest.fixture
-def project(first, tmp_path):
+def project(tmp_path_factory, tmp_path):
     """A copy of the project as it was committed, with its cache."""
-    shutil.copytree(first, tmp_path / "project", symlinks=True)
+    shutil.copytree(first(tmp_path_factory), tmp_path / "project", symlinks=True)
     return tmp_path / "project"
-
-
-def write(folder, params):
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
 def changed(folder, section, **values):
@@ -132,10 +58,10 @@ def listed(folder):
     return ",".join(params["datasets"])
 
 
-def test_dvc_and_run_agree_byte_for_byte(first, tmp_path):
-    assert repro(first) == {}
-    assert git(first, "status", "--short").stdout == ""
-    as_a_run(first, tmp_path)
+def test_dvc_and_run_agree_byte_for_byte(project, tmp_path):
+    assert repro(project) == {}
+    assert git(project, "status", "--short").stdout == ""
+    as_a_run(project, tmp_path)
 
 
 def test_a_changed_raw_file_a_dataset_removed_and_another_commit(project, tmp_path):
@@ -255,20 +181,8 @@ def test_two_at_once(project):
     path = project / "pipeline" / "catalog" / "wnut2017.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('title = "', 'title = "Other '), encoding="utf-8")
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": programs}
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "dvc", "repro"],
-            cwd=project,
-            env={**environment, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(project)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=600)[0] for process in both]
+    both = [started(project, sys.executable, "-m", "dvc", "repro") for _ in range(2)]
+    said = ["".join(process.communicate(timeout=600)) for process in both]
 
     assert 0 in [process.returncode for process in both], said
     ran = {line.split("'")[1] for text in said for line in text.splitlines() if "Running" in line}

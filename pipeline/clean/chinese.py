@@ -11,8 +11,6 @@ word of the dictionary, a single character, or a run of ASCII letters and digits
 - there are at most as many stop words as characters that stand in one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple

@@ -22,8 +22,6 @@ Values of enum roles are no spans, and the fragments of a discontinuous mention 
 is a mention that does not occur.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

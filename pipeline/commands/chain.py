@@ -65,9 +65,9 @@ class Chain:
                 made_from = self.made_from(stage, name)
                 compared = {key: made_from[key] for key in keys or made_from}
                 if why := self.why_stale(stage, name, compared):
-                    what, command = (
-                        (stage, stage) if name == ALL else (f"{stage} of {name}", f"{stage} {name}")
-                    )
+                    what = stage if name == ALL else f"{stage} of {name}"
+                    # `iepile negatives` takes no datasets.
+                    command = stage if name == ALL or stage == "negatives" else f"{stage} {name}"
                     raise StaleError(
                         f"{what} {why}",
                         where=self.ws.place(stage, name).folder,
@@ -185,7 +185,9 @@ class Chain:
         changed = [] if now.ws.settings == self.ws.settings else ["the parameters"]
         for name, before in made_from.items():
             after = before | now.made_from(stage, name)
-            changed += [f"the {key}" for key in before if after[key] != before[key]]
+            for key in (key for key in before if after[key] != before[key]):
+                what = ", ".join(before[key] | after[key]) if key == "sources" else key
+                changed.append(f"the {what}")
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))

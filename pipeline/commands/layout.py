@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,9 +121,9 @@ def writing(arguments: Arguments, ids: Sequence[str] = ()) -> Iterator[Workspace
     if dictionaries:
         outputs += [dictionaries / "hard_negatives", dictionaries / "hard_negatives.json"]
     ownership.apart(outputs, (ws.raw, ws.manifests, *ws.catalogs, ws.params, overrides, imported))
-    if dictionaries:
-        ownership.claim(dictionaries, ownership.DICTIONARY)
-    with ownership.writing(ws.out, ids):
+    mark = ownership.DICTIONARY
+    own = ownership.claimed(dictionaries, mark) if dictionaries else nullcontext()
+    with own, ownership.writing(ws.out, ids):
         yield ws
 
 

@@ -1,7 +1,5 @@
 """How alike texts are by their character n-grams: MinHash signatures for many texts at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 

@@ -6,8 +6,6 @@ a conflict policy merges annotations, it also writes `merged-<name>`: RECORDS ro
 those with the same ids.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ A path is a `pathlib.Path` or, for a URL such as `s3://bucket/run`, a `upath.UPa
 same methods on any fsspec file system. Only this module treats the two differently.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
@@ -97,7 +95,7 @@ def locked(folder: Any, *, wait: bool = False) -> Iterator[None]:
             raise in_use(folder) from None
         except OSError:
             pass  # this file system has no locks
-        if _is_open_as(handle, folder):
+        if is_open_as(handle, folder):
             break
         os.close(handle)  # while we waited, the process that held the lock moved the folder away
     try:
@@ -106,9 +104,10 @@ def locked(folder: Any, *, wait: bool = False) -> Iterator[None]:
         os.close(handle)
 
 
-def _is_open_as(handle: int, folder: Path) -> bool:
+def is_open_as(handle: int, path: Path) -> bool:
+    """Return whether an open file or folder is the one that now has this path."""
     try:
-        return os.path.samestat(folder.stat(), os.fstat(handle))
+        return os.path.samestat(path.stat(), os.fstat(handle))
     except FileNotFoundError:
         return False
 

@@ -4,8 +4,6 @@ Before work starts on a cluster that is already running, its machines are compar
 another version of this package, or of one it uses, might give other bytes on some shards only.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence

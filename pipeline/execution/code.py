@@ -4,8 +4,6 @@ Comments, docstrings and formatting do not count. The imports are read from the 
 list kept by hand would go out of date.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import sys

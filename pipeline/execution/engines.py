@@ -5,8 +5,6 @@ files appear whole (see `atomic`). What the system refuses, such as space on a f
 once more; a mistake in the data or in the program is reported at once. `cluster` is for Ray.
 """
 
-from __future__ import annotations
-
 import errno
 import multiprocessing
 import os

@@ -14,8 +14,6 @@ every finished step. If the run is killed, the next one keeps the steps that are
 provided that its `made_from` is the same.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,7 +111,7 @@ def why_stale(place: Place, made_from: MadeFrom, files: Mapping[str, str] | None
             return reason
     files_now = digests(place.folder) if files is None else files
     if different := sorted({*files_now.items()} ^ {*stamp.files.items()}):
-        return f"left other files than are there now: {different[0][0]} is not what it wrote"
+        return f"wrote other files than are there now: {different[0][0]} is changed, new or gone"
     return ""
 
 

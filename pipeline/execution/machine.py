@@ -4,8 +4,6 @@ Only the standard library is imported here, because `iepile doctor` must run whe
 installed.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -6,17 +6,15 @@ to write there. Commands also lock the mark of a run, so that none reads a run t
 writing.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from pipeline.errors import DeclarationError
+from pipeline.errors import DeclarationError, WorkError
 from pipeline.execution import atomic
 
 #: The file that marks a folder as ours.
@@ -114,6 +112,31 @@ def _parts(path: Any) -> tuple[str, ...]:
 
 
 @contextmanager
+def claimed(folder: Any, mark: str) -> Iterator[None]:
+    """Claim a folder, as `claim` does; if the block fails before it writes a file, undo that."""
+    local = isinstance(folder, Path)
+    missing = [place for place in (folder, *folder.parents) if local and not place.exists()]
+    newly = local and _mark(folder) != mark
+    claim(folder, mark)
+    try:
+        yield
+    except BaseException:
+        if newly:
+            _undo(folder, missing)
+        raise
+
+
+def _undo(folder: Path, created: Iterable[Path]) -> None:
+    """Remove a mark, and these folders, if nothing else was written; another process may be."""
+    with suppress(WorkError), _locked(folder, os.O_RDWR, fcntl.LOCK_EX, ()):
+        if [*filter(Path.is_file, folder.rglob("*"))] == [folder / NAME]:
+            (folder / NAME).unlink()
+            for place in (*(folder / part for part in _PARTS), *created):
+                with suppress(OSError):  # it is not there, or not empty
+                    place.rmdir()
+
+
+@contextmanager
 def writing(folder: Any, names: Iterable[str] = ()) -> Iterator[None]:
     """Claim the folder of a run and lock it, or only these datasets of it, until the block ends.
 
@@ -122,9 +145,8 @@ def writing(folder: Any, names: Iterable[str] = ()) -> Iterator[None]:
     Raises `WorkError` if another process holds the lock, `DeclarationError` as `claim` does.
     """
     spared(folder)
-    claim(folder, RUN)
     bytes_to_lock = [zlib.crc32(name.encode()) for name in names]
-    with _locked(folder, os.O_RDWR, fcntl.LOCK_EX, bytes_to_lock):
+    with claimed(folder, RUN), _locked(folder, os.O_RDWR, fcntl.LOCK_EX, bytes_to_lock):
         yield
 
 
@@ -153,6 +175,8 @@ def _locked(folder: Any, flags: int, kind: int, bytes_to_lock: Iterable[int]) ->
                 raise atomic.in_use(folder) from None
             except OSError:
                 pass  # this file system has no locks
+        if not atomic.is_open_as(handle, folder / NAME):
+            raise atomic.in_use(folder)  # another process is removing it
         yield
     finally:
         os.close(handle)

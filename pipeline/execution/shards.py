@@ -1,7 +1,5 @@
 """Read and write Parquet shards, JSON and text. Files appear whole, see `atomic`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache

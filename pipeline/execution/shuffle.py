@@ -8,8 +8,6 @@ If a part is too large for memory, the pass that reads it splits it further. So 
 file has at most `FAN` parts however large the corpus is, and work grows linearly with the rows.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

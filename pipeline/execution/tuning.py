@@ -1,7 +1,5 @@
 """Tune a process for this work. Only time and memory change, never a result."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import sys

@@ -6,8 +6,6 @@ reveal the subject. If exactly two mentions of a record are in no relation, they
 which the source says that no label holds.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

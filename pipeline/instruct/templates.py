@@ -5,8 +5,6 @@ in IEPile's form, one JSON object per line, whose distinct instruction texts are
 lacks is taken from ours. A language that has no texts is asked in English.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path

@@ -6,8 +6,6 @@ classifier has seen the record that it judges. A label that the same annotation 
 confusion. Shares are rounded, so that they are the same on every machine.
 """
 
-from __future__ import annotations
-
 import re
 from array import array
 from collections.abc import Sequence

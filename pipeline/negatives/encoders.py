@@ -7,8 +7,6 @@ integers, so the vectors are the same on every machine. Any sentence-transformer
 its place. Both embed the same texts.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

@@ -4,8 +4,6 @@ The field's form is one JSON file, `task -> dataset source -> label -> [labels]`
 lists in `hard_negatives.json`, and scores per dataset in `hard_negatives/<id>.json`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final

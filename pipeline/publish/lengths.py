@@ -1,7 +1,5 @@
 """How long instructions are: in tokens of a Hugging Face tokenizer, or in characters."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple

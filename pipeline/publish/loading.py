@@ -1,7 +1,5 @@
 """What `load_dataset` will find in a corpus, looked up before the corpus gets its name."""
 
-from __future__ import annotations
-
 import glob
 from collections import Counter
 from collections.abc import Mapping

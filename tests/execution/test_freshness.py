@@ -257,7 +257,7 @@ def test_a_folder_that_is_not_as_its_stamp_says_is_never_used(made, capsys, dama
 
     following = {"normalize": "clean", "clean": "dedupe", "instruct": "publish"}[stage]
     assert made(following) == 1
-    assert f"{stage} of wnut2017 left other files than are there now" in capsys.readouterr().err
+    assert f"{stage} of wnut2017 wrote other files than are there now" in capsys.readouterr().err
     assert ran == []
 
     made.run()
@@ -269,7 +269,7 @@ def test_a_corpus_that_was_edited_is_not_exported(made, capsys):
     edited(made.out / "corpus" / "NER-en" / "train-00000-of-00001.parquet")
 
     assert made.export("messages") == 1
-    assert "publish left other files" in capsys.readouterr().err
+    assert "publish wrote other files" in capsys.readouterr().err
 
 
 def test_a_dictionary_that_was_edited_is_made_again(made, capsys, ran):
@@ -277,7 +277,9 @@ def test_a_dictionary_that_was_edited_is_made_again(made, capsys, ran):
     path.write_text(path.read_text(encoding="utf-8").replace("0.", "1."), encoding="utf-8")
 
     assert made("instruct") == 1
-    assert "negatives of wnut2017 left other files" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "negatives of wnut2017 wrote other files" in told
+    assert "to do: run `iepile negatives`;" in told
     made.run()
     assert ran == [("negatives", ["wnut2017"])]
 

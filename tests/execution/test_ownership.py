@@ -122,6 +122,34 @@ def test_what_is_not_ours_is_refused_in_words_and_kept(name, work, capsys):
     assert tree(work) == before
 
 
+#: Commands that have nothing to work on in an empty folder.
+REFUSED = {
+    "a run": ["run"],
+    "a run of no such dataset": ["run", "nosuch"],
+    "a run deep below": ["run", "--out", "a/b/c"],
+    "a stage": ["report"],
+    "gates": ["gates"],
+    "a stage of a dataset, after others": ["clean", "wnut2017"],
+    "raw files that are missing": ["normalize", "wnut2017"],
+    "dictionaries": ["negatives", "--dictionaries", "own"],
+}
+
+
+@pytest.mark.parametrize("command", REFUSED.values(), ids=[*REFUSED])
+@pytest.mark.parametrize("there", [(), ("output",)], ids=["", "output is there"])
+def test_a_refusal_leaves_nothing(command, there, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder in there:
+        Path(folder).mkdir()
+    shards.write_text("mine", Path("mine.txt"))
+    before = tree(tmp_path)
+
+    assert iepile(*command) == 1
+
+    assert "\n  to do: " in capsys.readouterr().err
+    assert tree(tmp_path) == before
+
+
 def test_links_lead_to_what_they_would_replace(work, capsys):
     """Inputs and outputs are compared where they lie, not as they are called."""
     Path("elsewhere").symlink_to("raw")

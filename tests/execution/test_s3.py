@@ -152,7 +152,7 @@ def test_a_folder_that_was_copied_half_way_is_stale_and_made_again(monkeypatch):
         with pytest.raises(OSError, match="connection is lost"):
             written(4)
     assert len(shards.listed(stage / "wnut2017")) == 2
-    assert "left other files" in freshness.why_stale(place, {"parameters": {"count": 3}})
+    assert "wrote other files" in freshness.why_stale(place, {"parameters": {"count": 3}})
 
     written(4)
 
