@@ -16,7 +16,7 @@ from pipeline.commands.layout import workspace
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.records import TASKS
 from pipeline.terminal import listing, showing
-from pipeline.text import drawn
+from pipeline.text import counted, drawn
 
 #: Records are cut to so many lines of the terminal.
 _LINES = 8
@@ -118,7 +118,7 @@ def check(arguments: Arguments) -> int:
         for finding in checked.findings:
             print(drawn(str(finding)))
         if not checked.findings:
-            held = ", ".join(f"{n:,} {kind}" for kind, n in checked.counts.items() if n)
+            held = ", ".join(counted(n, kind) for kind, n in checked.counts.items() if n)
             print(f"{name}: no problem in {held}{'' if checked.whole else ' (a cut)'}")
         if passed := telling.unread(checked.unread):
             print(drawn(f"{name}: {passed}"))

@@ -16,6 +16,7 @@ from pipeline.errors import DeclarationError, WorkError
 from pipeline.execution import shards
 from pipeline.negatives import interchange
 from pipeline.terminal import listing
+from pipeline.text import counted
 
 
 def use(arguments: Arguments) -> int:
@@ -25,7 +26,7 @@ def use(arguments: Arguments) -> int:
     names = editions.switch(raw, arguments.params)
     params = arguments.params or config.PARAMS
     twins = sorted({*editions.datasets_in(raw)} - {*names})
-    print(f"{params}: {len(names)} datasets from {raw}: {', '.join(names)}")
+    print(f"{params}: {counted(len(names), 'datasets')} from {raw}: {', '.join(names)}")
     if twins:
         print(f"left out, as a better dataset has the same texts: {', '.join(twins)}")
     return 0

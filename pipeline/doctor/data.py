@@ -14,6 +14,7 @@ from pipeline.config import Settings
 from pipeline.doctor import Check
 from pipeline.errors import PipelineError
 from pipeline.execution import atomic
+from pipeline.text import counted
 
 
 def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], int]:
@@ -66,7 +67,8 @@ def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -
         return Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
     if not settings.datasets:
         return Check(str(params), "wrong", "it names no dataset", todo)
-    return Check(str(params), "ok", f"{len(settings.datasets)} datasets, from {settings.raw}")
+    listed = counted(len(settings.datasets), "datasets")
+    return Check(str(params), "ok", f"{listed}, from {settings.raw}")
 
 
 def _raw_files(
@@ -98,7 +100,8 @@ def _raw_files(
         size += sum(sizes.values())
         faults = [] if declared else ["no files are declared"]
         if missing := [path for path in declared if path not in sizes]:
-            faults.append(f"{len(missing)} of {len(declared)} files missing, such as {missing[0]}")
+            lacking = f"{len(missing)} of {counted(len(declared), 'files')}"
+            faults.append(f"{lacking} missing, such as {missing[0]}")
         if other_size := [p for p, n in sizes.items() if declared[p] not in (None, n)]:
             faults.append(f"another size than declared: {', '.join(other_size)}")
         if faults:

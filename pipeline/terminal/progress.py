@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.execution.engines import Tell
+from pipeline.text import counted
 
 
 @contextmanager
@@ -14,8 +15,8 @@ def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
     begun, ended = time.monotonic(), [""]
     with _bar(stage) as tell:
         yield tell, ended.append
-    sys.stderr.write(f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}\n")
-    sys.stderr.flush()
+    line = f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}"
+    print(line.rstrip(), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def _bar(stage: str) -> Iterator[Tell]:
         def tell(done: int, total: int, parts: str) -> None:
             speed = progress.tasks[0].speed
             rate = f"{speed:.1f} a second" if speed else ""
-            words = ", ".join(filter(None, (parts, f"{done} of {total} steps", rate)))
+            words = ", ".join(filter(None, (parts, f"{done} of {counted(total, 'steps')}", rate)))
             progress.update(bar, completed=done, total=total, steps=words)
 
         yield tell

@@ -27,7 +27,7 @@ from pipeline.records import SPLITS, Record
 from pipeline.report import examples
 from pipeline.report.examples import Span
 from pipeline.tables import RECORDS, REJECTS, from_table
-from pipeline.text import drawn
+from pipeline.text import counted, drawn
 
 _STYLES: Final = ("cyan", "magenta", "green", "yellow", "blue", "red")
 _MARK: Final = "━"
@@ -156,7 +156,7 @@ def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
             where=folder,
             todo=f"the reasons here are: {listed or 'none'}",
         )
-    yield Text(f"{shown:,} of {matching:,} records shown", style="dim")
+    yield Text(f"{shown:,} of {counted(matching, 'records')} shown", style="dim")
 
 
 def rejects(name: str, folders: Folders, wanted: Namespace, width: int) -> Iterator[Text]:
@@ -177,7 +177,8 @@ def rejects(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
         yield from marked(row["excerpt"], [], width)
         yield Text(f"  lost: {', '.join(lost) or 'nothing'}")
         yield Text()
-    yield Text(f"{min(len(rows), wanted.n):,} of {len(rows):,} rejects shown", style="dim")
+    shown = f"{min(len(rows), wanted.n):,} of {counted(len(rows), 'rejects')} shown"
+    yield Text(shown, style="dim")
 
 
 def _furthest(name: str, folders: Folders) -> tuple[Path, Path | None]:
