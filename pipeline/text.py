@@ -267,12 +267,6 @@ def some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
-def counted(number: int, nouns: str) -> str:
-    """A number and what it counts, which is given in the plural: "1 entity", "2,000 records"."""
-    one = f"{nouns[:-3]}y" if nouns.endswith("ies") else nouns[:-1]
-    return f"{number:,} {one if number == 1 else nouns}"
-
-
 def drawn(text: str) -> str:
     """The text on one line, as many characters as before."""
     return text.translate(_ONE_LINE)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline import catalog, cli
-from pipeline.text import counted
+from pipeline.errors import counted
 from tests.conftest import ROOT
 
 COMMANDS = ["normalize", "clean", "dedupe", "negatives", "instruct", "publish", "report", "run"]

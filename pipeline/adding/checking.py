@@ -14,10 +14,10 @@ from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
 from pipeline.adding.evidence import Survey
 from pipeline.catalog import Dataset, Manifest, Split, raw_files, reader_options
-from pipeline.errors import PipelineError, plain
+from pipeline.errors import PipelineError, counted, plain
 from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Reject
-from pipeline.text import counted, some
+from pipeline.text import some
 
 _SHOWN: Final = 12
 

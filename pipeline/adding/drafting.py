@@ -22,8 +22,7 @@ from pipeline.adding.excerpts import excerpts, head_of
 from pipeline.adding.fitting import Trial
 from pipeline.catalog import Dataset, raw_files
 from pipeline.catalog import reader_options as options
-from pipeline.errors import DeclarationError, RawFileError
-from pipeline.text import counted
+from pipeline.errors import DeclarationError, RawFileError, counted
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: How many files of a folder are inspected for their encoding.

@@ -9,8 +9,9 @@ from typing import Final
 from pipeline.adding import choosing, evidence, fitting, naming
 from pipeline.adding.drafting import Draft
 from pipeline.adding.fitting import Trial
+from pipeline.errors import counted
 from pipeline.records import Record, locate
-from pipeline.text import counted, some
+from pipeline.text import some
 
 _SHOWN: Final = 3
 _LABELS: Final = 12

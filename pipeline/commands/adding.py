@@ -13,10 +13,10 @@ from pipeline.catalog import editions, raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.commands import Arguments, edition_of
 from pipeline.commands.layout import workspace
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, RawFileError, counted
 from pipeline.records import TASKS
 from pipeline.terminal import listing, showing
-from pipeline.text import counted, drawn
+from pipeline.text import drawn
 
 #: Records are cut to so many lines of the terminal.
 _LINES = 8

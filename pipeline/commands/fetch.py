@@ -12,11 +12,11 @@ from pipeline import catalog, fetching
 from pipeline.adding import importing
 from pipeline.catalog import Dataset
 from pipeline.commands import Arguments, edition_of, say
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, counted
 from pipeline.fetching import checking, unified
 from pipeline.fetching.http import Network
 from pipeline.fetching.obtaining import Errand
-from pipeline.text import counted, drawn, visible
+from pipeline.text import drawn, visible
 
 
 def run(arguments: Arguments) -> int:

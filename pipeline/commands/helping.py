@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pipeline.commands import Arguments, parsing
 from pipeline.doctor import Check, system
+from pipeline.errors import counted
 from pipeline.execution import machine
-from pipeline.text import counted
 
 
 def doctor(arguments: Arguments) -> int:

@@ -12,11 +12,10 @@ from pipeline.commands import Arguments, say
 from pipeline.commands.chain import Chain, everything, gate
 from pipeline.commands.layout import Workspace, workspace, writing
 from pipeline.commands.wiring import STAGES, compared
-from pipeline.errors import DeclarationError, WorkError
+from pipeline.errors import DeclarationError, WorkError, counted
 from pipeline.execution import shards
 from pipeline.negatives import interchange
 from pipeline.terminal import listing
-from pipeline.text import counted
 
 
 def use(arguments: Arguments) -> int:

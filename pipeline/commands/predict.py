@@ -10,11 +10,10 @@ from typing import Any
 import orjson
 
 from pipeline.commands import Arguments, named, say
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, counted
 from pipeline.execution import ownership
 from pipeline.predicting import asking, questions
 from pipeline.terminal import progress
-from pipeline.text import counted
 
 
 def run(arguments: Arguments) -> int:

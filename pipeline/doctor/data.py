@@ -12,9 +12,8 @@ from pipeline import catalog, config
 from pipeline.catalog import Dataset, raw_files
 from pipeline.config import Settings
 from pipeline.doctor import Check
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, counted
 from pipeline.execution import atomic
-from pipeline.text import counted
 
 
 def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], int]:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline.errors import counted
 from pipeline.execution.engines import Tell
-from pipeline.text import counted
 
 
 @contextmanager
@@ -16,7 +16,8 @@ def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
     with _bar(stage) as tell:
         yield tell, ended.append
     line = f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}"
-    print(line.rstrip(), file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line.rstrip()}\n")
+    sys.stderr.flush()
 
 
 @contextmanager

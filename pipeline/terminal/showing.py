@@ -21,13 +21,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from pipeline.dedupe import tags
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, counted
 from pipeline.execution import shards
 from pipeline.records import SPLITS, Record
 from pipeline.report import examples
 from pipeline.report.examples import Span
 from pipeline.tables import RECORDS, REJECTS, from_table
-from pipeline.text import counted, drawn
+from pipeline.text import drawn
 
 _STYLES: Final = ("cyan", "magenta", "green", "yellow", "blue", "red")
 _MARK: Final = "━"
