@@ -44,7 +44,8 @@ function places(text, strings) {
 function say(answer) {
   if (answer === null || typeof answer !== "object") return String(answer);
   if (Array.isArray(answer)) return answer.map(say).join(" · ");
-  return Object.entries(answer).map(([key, value]) => `${key}: ${say(value)}`).join("; ");
+  const filled = Object.entries(answer).filter(([, value]) => value !== "NAN");
+  return filled.map(([key, value]) => `${key}: ${say(value)}`).join("; ");
 }
 function strings(answer) {
   if (typeof answer === "string") return answer === "NAN" ? [] : [answer];
