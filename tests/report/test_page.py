@@ -259,6 +259,11 @@ def test_instructions_show_kinds_and_answers(browser):
          "subject: Ann; object: Ann"),
         ("EE", "NAN went", [{"trigger": "went", "arguments": {"place": "NAN", "goer": ["x", "y"]}}],
          ["went"], "trigger: went; arguments: goer: x · y"),
+        ("EE", "Ann went", [{"trigger": "went", "arguments": {"place": "NAN"}}], ["went"],
+         "trigger: went"),
+        ("NER", "With credit: it is", ["it"], ["it"], "it"),
+        ("NER", "Bluebirds", ["birds"], ["birds"], "birds"),
+        ("NER", "他在北京大学", ["北京"], ["北京"], "北京"),
         ("KG", "Etna has a height", {"Etna": {"height": "3 km"}}, ["Etna"], "Etna: height: 3 km"),
     ],
 )  # fmt: skip

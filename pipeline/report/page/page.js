@@ -27,11 +27,17 @@ function marked(text, spans) {
   });
 }
 
-// Where strings stand in a text, as spans that do not overlap: the longest string first.
+// Where strings stand in a text, as spans that do not overlap: the longest string first. What cuts
+// a word, as "it" does "with", counts only if the string stands nowhere else.
 function places(text, strings) {
   const found = [];
+  const word = (at) => /[\p{Script=Latin}\p{Nd}]/u.test(text.charAt(at));
+  const cut = (at) => word(at - 1) && word(at);
   for (const string of [...new Set(strings)].sort((a, b) => b.length - a.length)) {
-    for (let at = text.indexOf(string); string && at >= 0; at = text.indexOf(string, at + 1)) {
+    const all = [];
+    for (let at = text.indexOf(string); string && at >= 0; at = text.indexOf(string, at + 1)) all.push(at);
+    const whole = all.filter((at) => !cut(at) && !cut(at + string.length));
+    for (const at of whole.length ? whole : all) {
       const start = [...text.slice(0, at)].length;
       const end = start + [...string].length;
       if (found.every((span) => end <= span[0] || span[1] <= start)) found.push([start, end, ""]);
@@ -42,10 +48,10 @@ function places(text, strings) {
 
 // An answer in words, and the strings in it.
 function say(answer) {
-  if (answer === null || typeof answer !== "object") return String(answer);
+  if (answer === null || typeof answer !== "object") return answer === "NAN" ? "" : String(answer);
   if (Array.isArray(answer)) return answer.map(say).join(" · ");
-  const filled = Object.entries(answer).filter(([, value]) => value !== "NAN");
-  return filled.map(([key, value]) => `${key}: ${say(value)}`).join("; ");
+  const said = Object.entries(answer).map(([key, value]) => [key, say(value)]);
+  return said.flatMap(([key, value]) => (value ? `${key}: ${value}` : [])).join("; ");
 }
 function strings(answer) {
   if (typeof answer === "string") return answer === "NAN" ? [] : [answer];
