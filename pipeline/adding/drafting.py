@@ -22,7 +22,7 @@ from pipeline.adding.excerpts import excerpts, head_of
 from pipeline.adding.fitting import Trial
 from pipeline.catalog import Dataset, raw_files
 from pipeline.catalog import reader_options as options
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, RawFileError, counted
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: How many files of a folder are inspected for their encoding.
@@ -102,9 +102,9 @@ def _refuse_losses(
     held = [name for name in seen if advice.holds_annotation(name)]
     if len(lost) * _MOST_LOST > survey.records + len(lost):
         first = lost[0].detail or repr(lost[0].excerpt)
-        what = f"{len(lost):,} rows have another form, the first at {lost[0].origin}: {first}"
+        what = f"rows of another form: {len(lost):,}, the first at {lost[0].origin}: {first}"
     elif held:
-        what = f"the field {held[0]!r} would not be read ({unread[held[0]]:,} times)"
+        what = f"the field {held[0]!r} would not be read ({counted(unread[held[0]], 'times')})"
     else:
         return
     options = best.dataset.reader.items()

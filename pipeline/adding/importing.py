@@ -229,7 +229,7 @@ def _signatures(
     if untyped:
         todo = "leave out SPO and KG with --tasks, or give every relation its types"
         raise DeclarationError(
-            f"{untyped} relations have no head_type or tail_type", where=folder, todo=todo
+            f"relations without head_type or tail_type: {untyped}", where=folder, todo=todo
         )
     place = {label: i for i, label in enumerate(dict.fromkeys([*roles_of, *types]))}
     occurring: list[Signature] = sorted(

@@ -9,6 +9,7 @@ from typing import Final
 from pipeline.adding import choosing, evidence, fitting, naming
 from pipeline.adding.drafting import Draft
 from pipeline.adding.fitting import Trial
+from pipeline.errors import counted
 from pipeline.records import Record, locate
 from pipeline.text import some
 
@@ -58,7 +59,7 @@ def counts(draft: Draft) -> Iterator[str]:
     """Say what the splits hold, what could not be read, and the labels with their names."""
     dataset, survey = draft.dataset, draft.survey
     for split, numbers in survey.counts.items():
-        held = ", ".join(f"{n:,} {kind}" for kind, n in numbers.items())
+        held = ", ".join(counted(n, kind) for kind, n in numbers.items())
         yield f"{split}: {held or 'no record'}"
         reasons: dict[str, list[str]] = {}
         for reject in survey.rejects[split]:
@@ -72,12 +73,12 @@ def counts(draft: Draft) -> Iterator[str]:
     for kind, labels in survey.labels.items():
         if labels:
             names = dataset.names(kind)
-            counted = [
+            named = [
                 f"{raw} {n:,}" if names.get(raw, "") == raw else f"{raw} {n:,} as {names[raw]!r}"
                 for raw, n in labels.most_common()
                 if raw in names
             ]
-            yield f"{kind} labels: {some(counted, _LABELS)}"
+            yield f"{kind} labels: {some(named, _LABELS)}"
     if draft.agreement:
         agreed = (f"{k} {a.f1:.2f}, {a.kappa:.2f}" for k, a in draft.agreement.items())
         yield f"annotators agree (F1 of spans, kappa of tokens): {'; '.join(agreed)}"[:240]
@@ -96,7 +97,7 @@ def left_out(files: Sequence[Path]) -> str | None:
     if not files:
         return None
     names = some([file.name for file in files], _LABELS)
-    return f"left out of the folder, {len(files):,} files: {names}"
+    return f"left out of the folder, {counted(len(files), 'files')}: {names}"
 
 
 def unread(counts: Counter[str] | None) -> str | None:
@@ -129,7 +130,7 @@ def warnings(draft: Draft) -> Iterator[str]:
     for kind in survey.labels:
         if odd := naming.unreadable(dataset.names(kind), dataset.language):
             yield (
-                f"{len(odd)} {kind} labels need readable names: {some(odd, 5)}: write them under "
+                f"{kind} labels without readable names: {some(odd, 5)}: write them under "
                 f"[labels.{kind}], or give a table with --names"
             )
     if dataset.language not in ("en", "zh"):

@@ -50,7 +50,7 @@ def switch(raw: Path, params: Path | None = None) -> list[str]:
         names = _without_twins(_present(raw))
         if not names:
             raise RawFileError(
-                "no dataset has raw files here",
+                f"no dataset has raw files here{config.did_you_mean(raw, ('sample', 'full'))}",
                 where=raw,
                 todo="`iepile fetch --all-open` brings what is free to raw/full; "
                 "files of yours belong in <id>/ as the catalog names them",
@@ -83,6 +83,8 @@ def _edited(named: Path | None) -> Iterator[Any]:
     params = named or config.PARAMS
     yaml = YAML()
     yaml.width = 4096
+    # As our params.yaml is written, so that a change is seen in its own lines alone.
+    yaml.indent(sequence=4, offset=2)
     file = params.resolve()
     with atomic.locked(file.parent, wait=True):
         content = yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None

@@ -14,6 +14,7 @@ from pipeline import config
 from pipeline.catalog.declaration import Dataset, File, Manifest, Split
 from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
 from pipeline.records import SPLITS, Reject
+from pipeline.text import some
 
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
@@ -246,7 +247,7 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
             yield item
     if (lacking := sorted(wanted - seen)) and not split.counts:
         raise RawFileError(
-            f"{len(lacking)} documents of the list are not in the files, the first is {lacking[0]}",
+            f"documents of the list that are not in the files: {some(lacking, 3)}",
             where=path,
             todo="get the files whole; or declare the counts of what you have in a manifest.toml",
         )

@@ -286,7 +286,7 @@ def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> Unkno
     if kinds - {*ways}:
         todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
     return UnknownLabelError(
-        f"{len(unknown)} raw labels are neither named nor dropped: {listing}",
+        f"raw labels that are neither named nor dropped: {listing}",
         where=catalog.file_of(dataset.id),
         todo="; ".join(todo),
     )

@@ -121,7 +121,7 @@ def score(
         strange = model.ids.filter(pa.array(~model.known))
         if len(strange):
             raise RawFileError(
-                f"{len(strange)} answers have ids that the gold does not hold, the first is "
+                f"answers with ids that the gold does not hold: {len(strange)}, the first is "
                 f"{strange[0].as_py()!r}",
                 where=gold,
                 todo="answer rows of the corpus that --corpus names",

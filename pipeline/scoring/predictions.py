@@ -69,7 +69,7 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
         raise RawFileError(
-            f"{len(twice)} ids are answered more than once, the first is "
+            f"ids that are answered more than once: {len(twice)}, the first is "
             f"{twice[0]['values'].as_py()!r}",
             where=path,
             todo="keep one answer of each id",
