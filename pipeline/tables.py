@@ -3,8 +3,7 @@
 `normalize` writes tables of `RECORDS`; `instruct` turns those into tables of `INSTRUCTIONS`.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -81,60 +80,24 @@ REJECTS: Final = pa.schema(
 )
 
 
-def _lists(lengths: Iterable[int], items: Any) -> Any:
-    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
-    return pa.ListArray.from_arrays(offsets, items, type=_list(items.type))
-
-
-def _columns(fields: Iterable[Any], columns: Iterable[Any]) -> list[Any]:
-    """Return columns as Arrow arrays of the types that their fields have."""
-    return [
-        column if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for column, field in zip(columns, fields, strict=True)
-    ]
-
-
-def _struct(kind: Any, columns: Iterable[Any]) -> Any:
-    return pa.StructArray.from_arrays(_columns(kind, columns), fields=list(kind))
-
-
-def _roles(groups: Sequence[Sequence[Argument]]) -> Any:
-    flat = [argument for group in groups for argument in group]
-    return _lists(map(len, groups), _struct(_ROLE, _transposed(flat, 2)))
-
-
-def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Return the first `width` columns of rows."""
-    return [[row[i] for row in rows] for i in range(width)]
-
-
 def to_table(
     records: Sequence[Record], ids: Sequence[str], *, dataset: str, split: str, language: str
 ) -> Any:
-    """Return records as a table of `RECORDS`, none dropped. Columns are built flat, for speed."""
-    mentions = [m for r in records for m in r.mentions]
-    relations = [x for r in records for x in r.relations]
-    events = [e for r in records for e in r.events]
-    qualifiers = _roles([x.qualifiers for x in relations])
-    arguments = _roles([e.arguments for e in events])
+    """Return records as a table of `RECORDS`, none dropped."""
+    size = len(records)
     columns = [
         ids,
-        *([name] * len(records) for name in (dataset, split, language)),
+        *([name] * size for name in (dataset, split, language)),
         [r.text for r in records],
         [r.source_id for r in records],
         [r.origin for r in records],
-        _lists((len(r.mentions) for r in records), _struct(MENTION, _transposed(mentions, 4))),
-        _lists(
-            (len(r.relations) for r in records),
-            _struct(RELATION, [*_transposed(relations, 3), qualifiers]),
-        ),
-        _lists(
-            (len(r.events) for r in records),
-            _struct(EVENT, [*_transposed(events, 2), arguments]),
-        ),
-        *([None] * len(records) for _ in range(3)),
+        # A tuple fills the fields of a struct in order; whether a mention is joined is not stored.
+        [[mention[:4] for mention in r.mentions] for r in records],
+        [r.relations for r in records],
+        [r.events for r in records],
+        *([None] * size for _ in range(3)),
     ]
-    return pa.Table.from_arrays(_columns(RECORDS, columns), schema=RECORDS)
+    return pa.table(columns, schema=RECORDS)
 
 
 def from_table(table: Any) -> list[Record]:
