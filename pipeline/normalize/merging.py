@@ -5,8 +5,6 @@ text, and the merged records back into the order of the source, through files (s
 that memory is bounded.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice

@@ -5,8 +5,6 @@ pieces of tokens. `repaired` makes them of a declaration's `repairs`: patterns o
 in its texts (entities of HTML, codes of a lost font, markup), and what to write instead.
 """
 
-from __future__ import annotations
-
 import re
 from array import array
 from bisect import bisect_right

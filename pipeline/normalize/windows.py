@@ -15,8 +15,6 @@ annotation needs must stand in its window:
 What is left out is counted. It is no missing answer: no window asks for what it does not hold.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections import Counter

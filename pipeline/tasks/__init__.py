@@ -19,15 +19,14 @@ A key is what the dictionary, the hash priorities and the column `labels` call a
 and for typed relations `head_predicate_tail`, which is written but never split back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalog import Dataset
 from pipeline.tables import flat
 from pipeline.tasks import _events
 from pipeline.tasks._answers import (
@@ -43,10 +42,6 @@ from pipeline.tasks._answers import (
     typed,
 )
 from pipeline.tasks._labels import KINDS, inventory, output_keys, schemas
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-
 
 __all__ = ["inventory", "output_keys", "schemas"]
 
