@@ -4,13 +4,12 @@ What the source holds = what was kept + what was rejected + what was dropped on 
 reads all records through a `Tally`, which checks the sum against the declared counts.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline import catalog
+from pipeline.catalog import Dataset, Split
 from pipeline.errors import CountError, RawFileError, UnknownLabelError
 from pipeline.records import (
     Argument,
@@ -20,12 +19,9 @@ from pipeline.records import (
     Reject,
     Relation,
     locate,
-    renumbered,
+    only,
     violation,
 )
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset, Split
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 
@@ -154,17 +150,12 @@ class Tally:
         # What has an unknown label is not counted: all of these are named when all is read.
         if (wrong := self.miscounts(split)) and not self.unknown:
             differences = "; ".join(wrong)
-            raise CountError(
-                f"the files do not hold what is declared: {differences}",
-                where=where,
-                todo="check the files and the reader's options, or correct the counts",
-            )
+            what = f"the files do not hold what is declared: {differences}"
+            todo = "check the files and the reader's options, or correct the counts"
+            raise CountError(what, where=where, todo=todo)
         if not self.counts["records"] and "records" not in split.counts:
-            raise RawFileError(
-                "the files of this split hold no record",
-                where=where,
-                todo="check the files and the reader, or declare counts = { records = 0 }",
-            )
+            todo = "check the files and the reader, or declare counts = { records = 0 }"
+            raise RawFileError("the files of this split hold no record", where=where, todo=todo)
         if "rejects" not in split.counts and lost > max_reject_rate * max(
             self.counts["records"], 1
         ):
@@ -248,16 +239,14 @@ def without_fragments(record: Record, counts: Counter[str]) -> Record:
     joined = {i for i, m in enumerate(record.mentions) if m.discontinuous}
     if not joined:
         return record
-    number = {i: n for n, i in enumerate(i for i in range(len(record.mentions)) if i not in joined)}
-    stay = [e for e in record.events if e.trigger not in joined]
-    relations, events = renumbered(record.relations, stay, number)
-    slots = [[slot for e in group for slot in e.arguments] for group in (record.events, events)]
+    stay = record._replace(events=[e for e in record.events if e.trigger not in joined])
+    new = only(stay, {*range(len(record.mentions))} - joined)
+    slots = [sum(len(e.arguments) for e in whole.events) for whole in (record, new)]
     counts["omitted:mentions"] += len(joined)
-    counts["omitted:relations"] += len(record.relations) - len(relations)
-    counts["omitted:events"] += len(record.events) - len(events)
-    counts["omitted:arguments"] += len(slots[0]) - len(slots[1])
-    mentions = [record.mentions[i] for i in number]
-    return record._replace(mentions=mentions, relations=relations, events=events)
+    counts["omitted:relations"] += len(record.relations) - len(new.relations)
+    counts["omitted:events"] += len(record.events) - len(new.events)
+    counts["omitted:arguments"] += slots[0] - slots[1]
+    return new
 
 
 def _excerpt(text: object) -> str:
@@ -285,8 +274,5 @@ def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> Unkno
     todo = [way for kind, way in ways.items() if kind in kinds]
     if kinds - {*ways}:
         todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
-    return UnknownLabelError(
-        f"{len(unknown)} raw labels are neither named nor dropped: {listing}",
-        where=catalog.file_of(dataset.id),
-        todo="; ".join(todo),
-    )
+    what = f"{len(unknown)} raw labels are neither named nor dropped: {listing}"
+    return UnknownLabelError(what, where=catalog.file_of(dataset.id), todo="; ".join(todo))
