@@ -123,11 +123,9 @@ def _splits(folder: Path) -> dict[str, Path]:
         if existing := [path for path in paths if path.exists() and not path.is_dir()]:
             files[split] = existing[0]
     if not files:
-        raise RawFileError(
-            "there is no train.json, dev.json or test.json here",
-            where=folder,
-            todo="name a folder of one dataset, such as IE-en/NER/CoNLL2003",
-        )
+        what = "there is no train.json, dev.json or test.json here"
+        todo = "name a folder of one dataset, such as IE-en/NER/CoNLL2003"
+        raise RawFileError(what, where=folder, todo=todo)
     return files
 
 
@@ -167,11 +165,8 @@ def _tasks(folder: Path, survey: Survey) -> tuple[str, ...]:
         return (above,)
     tasks = survey.tasks() or (["EET"] if survey.labels["event"] else [])
     if not tasks:
-        raise RawFileError(
-            "no annotation anywhere in these files",
-            where=folder,
-            todo="name the tasks with --tasks NER, say, if that is as it should be",
-        )
+        todo = "name the tasks with --tasks NER, say, if that is as it should be"
+        raise RawFileError("no annotation anywhere in these files", where=folder, todo=todo)
     return tuple(tasks)
 
 

@@ -98,8 +98,7 @@ def gold(rows: Sequence[Any]) -> Options:
 
 def _length(value: Any) -> int:
     """Return the length of a string, or of a list of strings; 0 for anything else."""
-    words = value if isinstance(value, list) and all(map(_is_string, value)) else [value]
-    return sum(len(word) for word in words if isinstance(word, str))
+    return len(value) if isinstance(value, str) else sum(map(len, value)) if _strings(value) else 0
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
@@ -116,7 +115,7 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                 seen.setdefault(("text", path), []).append((len(value), False))
             elif isinstance(value, list) and value:
                 flat = value[0] if isinstance(value[0], list) else value
-                if flat and all(isinstance(token, str) for token in flat):
+                if flat and _strings(flat):
                     # Parts of speech and lemmas are also one per word of the text.
                     standing, words = sum(token in text for token in flat), len(text.split())
                     size = sum(map(len, flat))
@@ -243,26 +242,23 @@ def _fields(listing: Items) -> _Fields:
             fields.ids.append(path)
         elif all(isinstance(v, str) for _, v in kept):
             fields.ids.append(path)
-            standing = sum(_in(v, words[id(text)]) for text, v in kept)
+            standing = sum(v != "" and v in words[id(text)] for text, v in kept)
             (fields.strings if standing * 2 > len(kept) else fields.labels).append(path)
-        elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
+        elif all(v and _strings(v) for _, v in kept):
             fields.labels.append(path)
         elif all(isinstance(v, list) and v and isinstance(v[0], list) for _, v in kept):
             fields.pieces.append(path)
     return fields
 
 
-def _words(text: Any) -> Any:
-    """Return tokens as one string; anything else as it is."""
-    return " ".join(text) if isinstance(text, list) and all(map(_is_string, text)) else text
+def _words(text: Any) -> str:
+    """Return a text, or its tokens as one string; "" for anything else."""
+    return " ".join(text) if _strings(text) else text if isinstance(text, str) else ""
 
 
-def _in(string: str, words: Any) -> bool:
-    return isinstance(words, str) and bool(string) and string in words
-
-
-def _is_string(value: Any) -> bool:
-    return isinstance(value, str)
+def _strings(value: Any) -> bool:
+    """Whether a value is a list of strings."""
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
 
 
 def _named(kind: str, paths: Iterable[str]) -> str | None:

@@ -63,11 +63,9 @@ def splits_of(path: Path) -> Splits:
         kinds = Counter(p.suffix for p in group)
         if len(kinds) > 1:
             shown = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
-            raise RawFileError(
-                f"this folder holds files of several kinds for one split: {shown}",
-                where=path,
-                todo=f"give those that are meant, as with --split {split}={group[0]}",
-            )
+            what = f"this folder holds files of several kinds for one split: {shown}"
+            todo = f"give those that are meant, as with --split {split}={group[0]}"
+            raise RawFileError(what, where=path, todo=todo)
         for file in group:
             _refuse_packed_splits(file)
     return splits
@@ -105,11 +103,9 @@ def named(paths: Sequence[Path], said: Sequence[tuple[str, Path]] = ()) -> Split
         for split, files in splits_of(path).items():
             splits.setdefault(split, []).extend(files)
     if "all" in splits and len(splits) > 1:
-        raise DeclarationError(
-            f"the name of {splits['all'][0].name} tells no split, and others do",
-            where=splits["all"][0],
-            todo="give every file with --split train=FILE, dev=FILE or test=FILE",
-        )
+        what = f"the name of {splits['all'][0].name} tells no split, and others do"
+        todo = "give every file with --split train=FILE, dev=FILE or test=FILE"
+        raise DeclarationError(what, where=splits["all"][0], todo=todo)
     first: Splits = {}
     for split, path in said:
         first.setdefault(split, []).append(path)
