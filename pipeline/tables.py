@@ -3,6 +3,7 @@
 `normalize` writes tables of `RECORDS`; `instruct` turns those into tables of `INSTRUCTIONS`.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,71 +13,58 @@ import pyarrow.compute as pc
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
 
-_STRING: Final = pa.string()
-_INT: Final = pa.int32()
+_KINDS: Final = {"": pa.string(), "int": pa.int32()}
 
 
-def _fields(names: str, kind: Any = _STRING, *, null: bool = False) -> list[Any]:
-    return [pa.field(name, kind, nullable=null) for name in names.split()]
+def _fields(names: str, **lists: Any) -> list[Any]:
+    """Columns such as "text start:int?": strings if no type is named; ? says that null is allowed.
+
+    `lists` says what the items of a column are, if it holds lists.
+    """
+    fields = []
+    for name, kind, null in re.findall(r"(\w+)(?::(\w+))?(\?)?", names):
+        column = _list(lists[name]) if name in lists else _KINDS[kind]
+        fields.append(pa.field(name, column, nullable=bool(null)))
+    return fields
 
 
 def _list(kind: Any) -> Any:
-    return pa.list_(*_fields("item", kind))
+    return pa.list_(pa.field("item", kind, nullable=False))
 
 
-_ROLE: Final = pa.struct([*_fields("role"), *_fields("mention", _INT)])
-MENTION: Final = pa.struct(
-    [
-        *_fields("text"),
-        *_fields("start end", _INT, null=True),
-        *_fields("label", null=True),
-    ]
-)
-RELATION: Final = pa.struct(
-    [
-        *_fields("label"),
-        *_fields("head tail", _INT),
-        *_fields("qualifiers", _list(_ROLE)),
-    ]
-)
-EVENT: Final = pa.struct(
-    [
-        *_fields("label"),
-        *_fields("trigger", _INT, null=True),
-        *_fields("arguments", _list(_ROLE)),
-    ]
-)
+_ROLE: Final = pa.struct(_fields("role mention:int"))
+MENTION: Final = pa.struct(_fields("text start:int? end:int? label?"))
+RELATION: Final = pa.struct(_fields("label head:int tail:int qualifiers", qualifiers=_ROLE))
+EVENT: Final = pa.struct(_fields("label trigger:int? arguments", arguments=_ROLE))
 
 #: One row per annotated text; every stage before `instruct` reads and writes exactly this.
 #: `dropped` is null or the drop reason, `drop_partner` the id of the record that it lost against,
 #: `drop_detail` the offending value in words.
 RECORDS: Final = pa.schema(
-    [
-        *_fields("id dataset split language text"),
-        *_fields("source_id", null=True),
-        *_fields("origin"),
-        *_fields("mentions", _list(MENTION)),
-        *_fields("relations", _list(RELATION)),
-        *_fields("events", _list(EVENT)),
-        *_fields("dropped drop_partner drop_detail", null=True),
-    ]
+    _fields(
+        "id dataset split language text source_id? origin mentions relations events"
+        " dropped? drop_partner? drop_detail?",
+        mentions=MENTION,
+        relations=RELATION,
+        events=EVENT,
+    )
 )
 
 #: One row per training or evaluation instruction: what `datasets.load_dataset` shows.
 INSTRUCTIONS: Final = pa.schema(
-    [
-        *_fields("task source instruction output id record_id language split"),
-        *_fields("labels", _list(_STRING)),
-        *_fields("n_positive n_hard n_other", _INT),
-    ]
+    _fields(
+        "task source instruction output id record_id language split labels"
+        " n_positive:int n_hard:int n_other:int",
+        labels=pa.string(),
+    )
 )
 
 #: The pieces of a dataset's raw files that could not become records.
 REJECTS: Final = pa.schema(
-    [
-        *_fields("dataset split origin reason detail excerpt"),
-        *_fields("records entities relations events arguments", _INT),
-    ]
+    _fields(
+        "dataset split origin reason detail excerpt"
+        " records:int entities:int relations:int events:int arguments:int"
+    )
 )
 
 
