@@ -106,15 +106,13 @@ def _refuse_losses(
         what = f"the field {held[0]!r} would not be read ({unread[held[0]]:,} times)"
     else:
         return
+    what = f"not all that the files hold can be read: {what}\n  the best reading: "
+    what += f"{choosing.summary(best)}\n  the first row: {advice.first_row(files)}"
     options = best.dataset.reader.items()
     given = "".join(f" --option '{k}={choosing.in_toml(v)}'" for k, v in options if k != "name")
-    raise RawFileError(
-        f"not all that the files hold can be read: {what}\n"
-        f"  the best reading: {choosing.summary(best)}\n  the first row: {advice.first_row(files)}",
-        where=", ".join(map(str, files)),
-        todo="write it in the form that is read, or part the files; if it may be lost, add "
-        f"--reader {best.dataset.reader['name']}{given}",
-    )
+    todo = "write it in the form that is read, or part the files; if it may be lost, add --reader "
+    todo += f"{best.dataset.reader['name']}{given}"
+    raise RawFileError(what, where=", ".join(map(str, files)), todo=todo)
 
 
 def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mapping[str, Any]:

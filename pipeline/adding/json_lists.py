@@ -10,6 +10,8 @@ _TABLES: Final[dict[str, Any]] = tomllib.loads(
 )
 #: Field that says whether a row is approved -> the values that say so.
 APPROVED: Final[dict[str, list[str]]] = _TABLES.pop("approved")
+#: Split -> the words for it in the names of files and folders.
+SPLITS: Final[dict[str, list[str]]] = _TABLES.pop("splits")
 #: What a field holds -> what it is called, the likeliest name first.
 FIELDS: Final[dict[str, list[str]]] = _TABLES
 

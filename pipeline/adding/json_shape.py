@@ -81,19 +81,19 @@ def gold(rows: Sequence[Any]) -> Options:
     """
     approved: dict[str, list[str | bool]] = {}
     objects = [row for row in rows if isinstance(row, dict)]
-    for row in objects:
-        for key, value in row.items():
-            known = APPROVED.get(str(key).lower())
-            if known and isinstance(value, bool | str):
-                values = approved.setdefault(key, [])
-                if value not in values and str(value).lower() in known:
-                    values.append(value)
+    for key, value in (pair for row in objects for pair in row.items()):
+        known = APPROVED.get(str(key).lower())
+        if known and isinstance(value, bool | str):
+            values = approved.setdefault(key, [])
+            if value not in values and str(value).lower() in known:
+                values.append(value)
+    only = {"only": approved} if approved else {}
     keys = {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}
     for key in sorted(keys):
         pairs = {(str(max(row.values(), key=_length)), str(row.get(key))) for row in objects}
         if len(pairs) > len({text for text, _ in pairs}):
-            return {"annotator": key, **({"only": approved} if approved else {})}
-    return {"only": approved} if approved else {}
+            return {"annotator": key, **only}
+    return only
 
 
 def _length(value: Any) -> int:

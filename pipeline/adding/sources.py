@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.adding.excerpts import head_of
+from pipeline.adding.json_lists import SPLITS
 from pipeline.errors import DeclarationError, FetchError, RawFileError
 from pipeline.readers._source import opened
 
 Splits = dict[str, list[Path]]
 
-#: Words in the names of files and folders that name a split.
-_NAMES: Final = {
-    "train": ("train", "training", "trn", "训练", "训练集"),
-    "dev": ("dev", "devel", "development", "valid", "validation", "val", "testa", "验证", "验证集"),
-    "test": ("test", "testing", "tst", "testb", "测试", "测试集"),
-}
-_SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words}
+#: Word in the names of files and folders -> the split that it names.
+_SPLIT_OF: Final = {word: split for split, words in SPLITS.items() for word in words}
 _HUB: Final = "hub:"
 _HUB_FILES: Final = ("*.parquet", "*.arrow", "*.json", "*.jsonl", "*.csv", "*.tsv", "*.txt")
 #: Files that often accompany data and hold none.

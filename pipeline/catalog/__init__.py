@@ -90,11 +90,9 @@ def read(
         dataset = renamed(dataset)
     if no_relation_label and dataset.labels.no_relation:
         if no_relation_label in dataset.labels_of("relation"):
-            raise DeclarationError(
-                f"no_relation_label is {no_relation_label!r}, which is a relation of {dataset.id}",
-                where="params.yaml",
-                todo="give it a name that no relation has",
-            )
+            what = f"no_relation_label is {no_relation_label!r}, which is a relation of "
+            todo = "give it a name that no relation has"
+            raise DeclarationError(what + dataset.id, where="params.yaml", todo=todo)
         named = dict.fromkeys(dataset.labels.no_relation, no_relation_label)
         dataset.labels.relation = {**dataset.names("relation"), **named}
     return dataset

@@ -43,12 +43,9 @@ def switch(raw: Path, params: Path | None = None) -> list[str]:
         pairs = ((name, invented or d.quality.prefer) for name, (d, invented) in present.items())
         names = [name for name, better in pairs if better not in present]
         if not names:
-            raise RawFileError(
-                "no dataset has raw files here",
-                where=raw,
-                todo="`iepile fetch --all-open` brings what is free to raw/full; "
-                "files of yours belong in <id>/ as the catalog names them",
-            )
+            todo = "`iepile fetch --all-open` brings what is free to raw/full; "
+            todo += "files of yours belong in <id>/ as the catalog names them"
+            raise RawFileError("no dataset has raw files here", where=raw, todo=todo)
         content["raw"] = raw.as_posix()
         content["datasets"] = names
     return names
