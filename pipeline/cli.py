@@ -38,11 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as problem:
         if (problem.name or "pipeline").partition(".")[0] == "pipeline":
             raise
-        complain(
-            f"the package {problem.name!r} is not installed\n"
-            f"  where: {sys.executable}\n"
-            "  to do: `iepile doctor` says what is missing and how to install it"
-        )
+        what = f"the package {problem.name!r} is not installed"
+        todo = "`iepile doctor` says what is missing and how to install it"
+        complain(PipelineError(what, where=sys.executable, todo=todo))
         return 1
     except BrokenPipeError:
         # The program that reads our output has ended, as `| head` does.

@@ -46,13 +46,12 @@ def shown(draft: Draft) -> Iterator[Record]:
 
 def _placed(record: Record) -> Record:
     """Return the record with the offsets that `normalize` finds for mentions without any."""
-    mentions = []
-    for m in record.mentions:
-        start, end = m.start, m.end
-        if start is None and not m.discontinuous:
-            start, end = locate(record.text, m.text)
-        mentions.append(m._replace(start=start, end=end))
-    return record._replace(mentions=mentions)
+    spans = [
+        locate(record.text, m.text) if m.start is None and not m.discontinuous else m[1:3]
+        for m in record.mentions
+    ]
+    pairs = zip(record.mentions, spans, strict=True)
+    return record._replace(mentions=[m._replace(start=s, end=e) for m, (s, e) in pairs])
 
 
 def counts(draft: Draft) -> Iterator[str]:
@@ -110,17 +109,10 @@ def unread(counts: Counter[str] | None) -> str | None:
 def warnings(draft: Draft) -> Iterator[str]:
     """Yield what a human should check first."""
     best, survey, dataset = draft.choice.best, draft.survey, draft.dataset
-    crowded = evidence.crowded(survey.labels["entity"])
-    for warning in (
-        best.doubt,
-        best.torn,
-        None if "entity labels for" in (best.doubt or "") else crowded,
-        fitting.control_characters(
-            name for kind in survey.labels for name in dataset.names(kind).values()
-        ),
-    ):
-        if warning:
-            yield warning
+    names = (name for kind in survey.labels for name in dataset.names(kind).values())
+    said = "entity labels for" in (best.doubt or "")
+    crowded = None if said else evidence.crowded(survey.labels["entity"])
+    yield from filter(None, (best.doubt, best.torn, crowded, fitting.control_characters(names)))
     for field in _SPLIT_FIELDS:
         if field in (draft.unread or ()):
             yield f"{field!r} is not read: if it says which rows are test rows, part the file by it"

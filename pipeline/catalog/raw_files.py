@@ -48,11 +48,8 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
         if split.documents is not None:
             _check_inside(split.documents, path)
             if _listed(split.documents) is None:
-                raise DeclarationError(
-                    f"cannot read the list of documents {split.documents!r}: there is none",
-                    where=path,
-                    todo=f"put it into {catalogs()[-1]}",
-                )
+                what = f"cannot read the list of documents {split.documents!r}: there is none"
+                raise DeclarationError(what, where=path, todo=f"put it into {catalogs()[-1]}")
 
 
 def _check_inside(text: str, path: Path) -> None:
@@ -150,11 +147,9 @@ def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileErr
     """Return an error if no files are declared for any split: there would be no records."""
     if manifest.splits:
         return None
-    return RawFileError(
-        f"no raw files of {dataset.id} are declared, so there is nothing to read",
-        where=folder,
-        todo="place a manifest.toml there, or declare [splits.*] in the dataset's TOML file",
-    )
+    what = f"no raw files of {dataset.id} are declared, so there is nothing to read"
+    todo = "place a manifest.toml there, or declare [splits.*] in the dataset's TOML file"
+    return RawFileError(what, where=folder, todo=todo)
 
 
 def verified(folder: Path, split: Split) -> list[Path]:
