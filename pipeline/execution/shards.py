@@ -52,6 +52,11 @@ def rows(path: Path) -> int:
     return count
 
 
+def bytes_of(file: Any) -> int:
+    """Return how many bytes the rows of a shard (`metadata`) have before compression."""
+    return sum(file.row_group(number).total_byte_size for number in range(file.num_row_groups))
+
+
 @contextmanager
 def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
     """Open one shard, to read it piece by piece.
