@@ -102,10 +102,10 @@ class Plan(NamedTuple):
         """Return some columns of a shard with the tags that are written so far."""
         return tagged(shard.path, self.tags(shard).parent, columns)
 
-    def drop(self, shard: Shard, rows: Sequence[int], reason: str, partners: Sequence[str]) -> Path:
+    def drop(self, shard: Shard, rows: Any, reasons: Any, partners: Any) -> Path:
         """Tag more rows of a shard as dropped; return the file. A second time changes nothing."""
         path = self.tags(shard)
-        columns = (pa.array(part) for part in (rows, [reason] * len(rows), partners))
+        columns = (pa.array(column) for column in (rows, reasons, partners))
         shards.write(with_drops(shards.read(path, TAGS.names), *columns), path)
         return path
 
