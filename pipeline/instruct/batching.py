@@ -34,9 +34,11 @@ class Batches(NamedTuple):
     labels: Any
 
 
-def kept_without_positives(record_ids: Sequence[str], rate: float, seed: int) -> Any:
-    """Return which records are asked even if no label is present: a share `rate`, by hash."""
-    return fractions(mix64(hashes(record_ids) ^ mix64(np.uint64(seed % 2**64) ^ _RATE))) < rate
+def to_ask(ids: Sequence[str], positive: Any, settings: Instruct) -> Any:
+    """Return which train records are asked: all with a positive, a share of the others by hash."""
+    salt = mix64(np.uint64(settings.seed % 2**64) ^ _RATE)
+    drawn = fractions(mix64(hashes(ids) ^ salt)) < settings.negative_record_rate
+    return positive.any(axis=1) | drawn
 
 
 def polled(rows: int, labels: int, k: int) -> Batches:

@@ -14,7 +14,6 @@ from pipeline.instruct import batching, confusable, coverage, pairs
 
 if TYPE_CHECKING:
     from pipeline.catalog import Dataset
-    from pipeline.config import Instruct
     from pipeline.instruct.asking import Asking
     from pipeline.instruct.confusable import Sets
 
@@ -32,7 +31,7 @@ def held(table: Any, asking: Asking) -> tuple[bytes, list[int]]:
     positive = np.zeros((table.num_rows, len(asking.labels)), bool)
     positive[row, asking.numbers()[code]] = True
     if asking.settings.negative_record_rate < 1:
-        positive = positive[asked(pairs.unit_ids(table), positive, asking.settings)]
+        positive = positive[batching.to_ask(pairs.unit_ids(table), positive, asking.settings)]
     bits = np.packbits(positive, axis=1)
     kind = pa.binary(bits.shape[1])
     rows = pa.Array.from_buffers(kind, len(bits), [None, pa.py_buffer(bits)])
@@ -57,12 +56,6 @@ def sets_of(asking: Asking, held_by_table: Sequence[tuple[bytes, list[int]]]) ->
         asking.k,
         asking.settings,
     )
-
-
-def asked(ids: Sequence[str], positive: Any, settings: Instruct) -> Any:
-    """Return which train records are asked: all with a positive, and a share of the others."""
-    rate, seed = settings.negative_record_rate, settings.seed
-    return positive.any(axis=1) | batching.kept_without_positives(ids, rate, seed)
 
 
 def implied(dataset: Dataset, task: str) -> dict[str, list[str]]:

@@ -63,11 +63,6 @@ class Job(NamedTuple):
     chosen: bytes | None = None
 
     @property
-    def size(self) -> int:
-        """Return about how much work the job is."""
-        return self.shard.stat().st_size * len(self.asking.labels)
-
-    @property
     def name(self) -> str:
         """Return what an error calls the job."""
         return f"{self.asking.dataset.id}/{self.shard.stem} ({self.asking.task})"
@@ -116,7 +111,7 @@ def instruct(
             if summary:
                 shards.write_json(summary, folder / "budget.json")
         # The largest jobs of all datasets come first, so that no long one runs alone at the end.
-        jobs.sort(key=lambda job: -job.size)
+        jobs.sort(key=lambda job: -job.shard.stat().st_size * len(job.asking.labels))
         if settings.in_sets:
             jobs = _with_sets(jobs, workers)
         for _ in steps(
@@ -263,7 +258,7 @@ def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches,
         kind = batching.kinds(positive, asking.near_matrix())
         batches = confusable.asked(asking.sets, positive, ids, settings.seed)
     if asking.split == "train" and settings.negative_record_rate < 1:
-        stay = counting.asked(ids, positive, settings)[batches.row]
+        stay = batching.to_ask(ids, positive, settings)[batches.row]
         batches = Batches(*(part[stay] for part in batches))
     if asking.way in coverage.WITHOUT_DOUBTFUL:
         brought = counting.implied(asking.dataset, asking.task)
