@@ -199,7 +199,7 @@ class Instruct(_Section, frozen=True):
     #: all batches have one size. "reference": what IEPile's own code does, whatever the grouping.
     remainder: Literal["fill", "reference"] = "fill"
     #: What to ask in tasks whose annotation does not cover every label of a text: only what the
-    #: source decided, only what is present, everything, or nothing; see `instruct/coverage.py`.
+    #: source decided, only what is present, everything, or nothing; see `instruct/asking.py`.
     incomplete: Literal["given", "positives", "ask", "skip"] = "given"
     #: What labels are called, in all stages: names that are understood without knowing the dataset,
     #: or those that IEPile prints.
