@@ -23,8 +23,8 @@ import pyarrow as pa
 from pipeline import catalog, hashing, tasks
 from pipeline.config import Instruct
 from pipeline.dedupe.tags import kept, record_shards
-from pipeline.instruct import counting, pairs
-from pipeline.instruct.asking import Asking, near_matrix
+from pipeline.instruct import pairs
+from pipeline.instruct.asking import Asking, labels_held, near_matrix, sets_to_ask
 from pipeline.instruct.stage import batched, dictionary_of
 from pipeline.negatives import interchange
 from pipeline.report import leak
@@ -62,7 +62,7 @@ def _batches(table, dataset, task, near, settings) -> tuple:
     asked = tasks.inventory(dataset, task)
     asking = Asking(dataset, task, "train", asked, near, settings)
     if settings.in_sets:
-        asking = asking._replace(sets=counting.sets_of(asking, [counting.held(table, asking)]))
+        asking = asking._replace(sets=sets_to_ask(asking, [labels_held(table, asking)]))
     if asking.way == "pair":
         table = pairs.by_pair(table)
     ids = pairs.unit_ids(table)

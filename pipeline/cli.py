@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from pipeline.commands import complain
 from pipeline.commands.parsing import parser
 from pipeline.errors import PipelineError, of_system
 from pipeline.execution import machine, tuning
@@ -32,16 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(arguments)
         sys.stdout.flush()
     except PipelineError as problem:
-        _say_error(problem)
+        complain(problem)
         return 1
     except ModuleNotFoundError as problem:
         if (problem.name or "pipeline").partition(".")[0] == "pipeline":
             raise
-        _say_error(
-            f"the package {problem.name!r} is not installed\n"
-            f"  where: {sys.executable}\n"
-            "  to do: `iepile doctor` says what is missing and how to install it"
-        )
+        what = f"the package {problem.name!r} is not installed"
+        todo = "`iepile doctor` says what is missing and how to install it"
+        complain(PipelineError(what, where=sys.executable, todo=todo))
         return 1
     except BrokenPipeError:
         # The program that reads our output has ended, as `| head` does.
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; run the same command again to resume\n")
         return 130
     except (OSError, MemoryError) as problem:
-        _say_error(of_system(problem, f"iepile {arguments.command}"))
+        complain(of_system(problem, f"iepile {arguments.command}"))
         _silence()
         return 1
     return code
@@ -62,13 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
     module, _, function = arguments.function.partition(".")
     code: int = getattr(import_module(f"pipeline.commands.{module}"), function)(arguments)
     return code
-
-
-def _say_error(problem: object) -> None:
-    """Print an error, on a terminal in red."""
-    red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    head = "\x1b[1;31merror:\x1b[0m" if red else "error:"
-    sys.stderr.write(f"{head} {problem}\n")
 
 
 def _open_streams() -> None:

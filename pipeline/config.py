@@ -8,7 +8,7 @@ is an error too: TOML refuses it, but YAML would silently take the last.
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -199,7 +199,7 @@ class Instruct(_Section, frozen=True):
     #: all batches have one size. "reference": what IEPile's own code does, whatever the grouping.
     remainder: Literal["fill", "reference"] = "fill"
     #: What to ask in tasks whose annotation does not cover every label of a text: only what the
-    #: source decided, only what is present, everything, or nothing; see `instruct/coverage.py`.
+    #: source decided, only what is present, everything, or nothing; see `instruct/asking.py`.
     incomplete: Literal["given", "positives", "ask", "skip"] = "given"
     #: What labels are called, in all stages: names that are understood without knowing the dataset,
     #: or those that IEPile prints.
@@ -275,11 +275,9 @@ def load(named: Path | None = None) -> Settings:
     if named is None and not os.path.lexists(path):
         return Settings()
     if not path.is_file():
-        raise DeclarationError(
-            "cannot read the parameters: there is no such file",
-            where=path,
-            todo="run in the project folder, or name the file with --params",
-        )
+        what = "cannot read the parameters: there is no such file"
+        todo = "run in the project folder, or name the file with --params"
+        raise DeclarationError(what, where=path, todo=todo)
     todo = "correct it; pipeline/config.py says what every parameter means"
     settings: Settings = read_yaml(path, Settings, todo)
     return settings
@@ -287,11 +285,7 @@ def load(named: Path | None = None) -> Settings:
 
 def read_toml(path: Path, kind: Any) -> Any:
     """Return the content of a TOML file as `kind`. Raises `DeclarationError`."""
-    try:
-        content = tomllib.loads(_text(path))
-    except (ValueError, RecursionError) as problem:
-        raise _error(problem, path) from None
-    return _typed(content, kind, path)
+    return _read(path, kind, tomllib.loads, _TODO)
 
 
 def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
@@ -299,24 +293,35 @@ def read_yaml(path: Path, kind: Any, todo: str = _TODO) -> Any:
 
     Raises `DeclarationError`.
     """
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    return _read(path, kind, _parsed_yaml, todo)
 
+
+def _read(path: Path, kind: Any, parse: Callable[[str], Any], todo: str) -> Any:
     try:
-        content = _parsed_yaml(_text(path))
-    except MarkedYAMLError as problem:
-        what = f"{problem.problem}, on line {problem.problem_mark.line + 1}"
-        raise DeclarationError(what, where=path, todo=todo) from None
-    except (YAMLError, ValueError, RecursionError) as problem:
-        raise _error(problem, path, todo) from None
-    return _typed({} if content is None else content, kind, path, todo)
+        return msgspec.convert(parse(_text(path)), kind)
+    except msgspec.ValidationError as problem:
+        what = in_words(problem, kind)
+    except ValueError as problem:
+        what = str(problem)
+    except RecursionError:
+        what = "values are nested too deeply"
+    raise DeclarationError(what, where=path, todo=todo)
 
 
 @lru_cache(maxsize=1)
 def _parsed_yaml(text: str) -> Any:
     """Parse YAML; the last text is remembered: params.yaml is read again after each stage."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    return YAML(typ="safe", pure=True).load(text)
+    try:
+        content = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 1
+        raise ValueError(f"{problem.problem}, on line {line}") from None
+    except YAMLError as problem:
+        raise ValueError(str(problem)) from None
+    return {} if content is None else content
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -330,11 +335,8 @@ def check_known(names: Iterable[str], known: Iterable[str], what: str, where: ob
     known = [*known]
     for name in names:
         if name not in known:
-            raise DeclarationError(
-                f"there is no {what} {name!r}{did_you_mean(name, known)}",
-                where=where,
-                todo=f"use one of: {_nearest(name, known)}",
-            )
+            what = f"there is no {what} {name!r}{did_you_mean(name, known)}"
+            raise DeclarationError(what, where=where, todo=f"use one of: {_nearest(name, known)}")
 
 
 def _nearest(word: str, known: list[str]) -> str:
@@ -356,21 +358,6 @@ def _text(path: Path) -> str:
         raise DeclarationError(
             f"byte {problem.start} is not valid UTF-8", where=path, todo="save the file as UTF-8"
         ) from None
-
-
-def _typed(content: Any, kind: Any, path: Path, todo: str = _TODO) -> Any:
-    try:
-        return msgspec.convert(content, kind)
-    except msgspec.ValidationError as problem:
-        raise DeclarationError(in_words(problem, kind), where=path, todo=todo) from None
-    except RecursionError as problem:
-        raise _error(problem, path, todo) from None
-
-
-def _error(problem: Exception, path: Path, todo: str = _TODO) -> DeclarationError:
-    too_deep = isinstance(problem, RecursionError)
-    what = "values are nested too deeply" if too_deep else str(problem)
-    return DeclarationError(what, where=path, todo=todo)
 
 
 def in_words(problem: msgspec.ValidationError, kind: Any) -> str:

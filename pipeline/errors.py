@@ -63,6 +63,12 @@ def plain(text: str, keep: str = "", most: int = _MOST_CHARACTERS) -> str:
     )
 
 
+def counted(number: int, nouns: str) -> str:
+    """A number and what it counts, which is given in the plural: "1 entity", "2,000 records"."""
+    one = f"{nouns[:-3]}y" if nouns.endswith("ies") else nouns[:-1]
+    return f"{number:,} {one if number == 1 else nouns}"
+
+
 class DeclarationError(PipelineError):
     """A dataset's TOML, a manifest or params.yaml says something impossible."""
 

@@ -5,7 +5,7 @@ maps the labels and checks every record with `violation`; `tables` has the schem
 are stored. Offsets always count Unicode code points of `text`, half-open.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 _OFFSET: Final = (int, type(None))
@@ -185,6 +185,14 @@ def renumbered(
             for e in events
         ],
     )
+
+
+def only(record: Record, places: Collection[int]) -> Record:
+    """Return the record with the mentions at these places alone, and what does without others."""
+    number = {place: n for n, place in enumerate(sorted(places))}
+    relations, events = renumbered(record.relations, record.events, number)
+    mentions = [record.mentions[place] for place in number]
+    return record._replace(mentions=mentions, relations=relations, events=events)
 
 
 def merge(records: list[Record]) -> Record:

@@ -3,8 +3,8 @@
 `normalize` writes tables of `RECORDS`; `instruct` turns those into tables of `INSTRUCTIONS`.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,128 +13,79 @@ import pyarrow.compute as pc
 
 from pipeline.records import Argument, Event, Mention, Record, Relation
 
-_STRING: Final = pa.string()
-_INT: Final = pa.int32()
+_KINDS: Final = {"": pa.string(), "int": pa.int32()}
 
 
-def _fields(names: str, kind: Any = _STRING, *, null: bool = False) -> list[Any]:
-    return [pa.field(name, kind, nullable=null) for name in names.split()]
+def _fields(names: str, **lists: Any) -> list[Any]:
+    """Columns such as "text start:int?": strings if no type is named; ? says that null is allowed.
+
+    `lists` says what the items of a column are, if it holds lists.
+    """
+    fields = []
+    for name, kind, null in re.findall(r"(\w+)(?::(\w+))?(\?)?", names):
+        column = _list(lists[name]) if name in lists else _KINDS[kind]
+        fields.append(pa.field(name, column, nullable=bool(null)))
+    return fields
 
 
 def _list(kind: Any) -> Any:
-    return pa.list_(*_fields("item", kind))
+    return pa.list_(pa.field("item", kind, nullable=False))
 
 
-_ROLE: Final = pa.struct([*_fields("role"), *_fields("mention", _INT)])
-MENTION: Final = pa.struct(
-    [
-        *_fields("text"),
-        *_fields("start end", _INT, null=True),
-        *_fields("label", null=True),
-    ]
-)
-RELATION: Final = pa.struct(
-    [
-        *_fields("label"),
-        *_fields("head tail", _INT),
-        *_fields("qualifiers", _list(_ROLE)),
-    ]
-)
-EVENT: Final = pa.struct(
-    [
-        *_fields("label"),
-        *_fields("trigger", _INT, null=True),
-        *_fields("arguments", _list(_ROLE)),
-    ]
-)
+_ROLE: Final = pa.struct(_fields("role mention:int"))
+MENTION: Final = pa.struct(_fields("text start:int? end:int? label?"))
+RELATION: Final = pa.struct(_fields("label head:int tail:int qualifiers", qualifiers=_ROLE))
+EVENT: Final = pa.struct(_fields("label trigger:int? arguments", arguments=_ROLE))
 
 #: One row per annotated text; every stage before `instruct` reads and writes exactly this.
 #: `dropped` is null or the drop reason, `drop_partner` the id of the record that it lost against,
 #: `drop_detail` the offending value in words.
 RECORDS: Final = pa.schema(
-    [
-        *_fields("id dataset split language text"),
-        *_fields("source_id", null=True),
-        *_fields("origin"),
-        *_fields("mentions", _list(MENTION)),
-        *_fields("relations", _list(RELATION)),
-        *_fields("events", _list(EVENT)),
-        *_fields("dropped drop_partner drop_detail", null=True),
-    ]
+    _fields(
+        "id dataset split language text source_id? origin mentions relations events"
+        " dropped? drop_partner? drop_detail?",
+        mentions=MENTION,
+        relations=RELATION,
+        events=EVENT,
+    )
 )
 
 #: One row per training or evaluation instruction: what `datasets.load_dataset` shows.
 INSTRUCTIONS: Final = pa.schema(
-    [
-        *_fields("task source instruction output id record_id language split"),
-        *_fields("labels", _list(_STRING)),
-        *_fields("n_positive n_hard n_other", _INT),
-    ]
+    _fields(
+        "task source instruction output id record_id language split labels"
+        " n_positive:int n_hard:int n_other:int",
+        labels=pa.string(),
+    )
 )
 
 #: The pieces of a dataset's raw files that could not become records.
 REJECTS: Final = pa.schema(
-    [
-        *_fields("dataset split origin reason detail excerpt"),
-        *_fields("records entities relations events arguments", _INT),
-    ]
+    _fields(
+        "dataset split origin reason detail excerpt"
+        " records:int entities:int relations:int events:int arguments:int"
+    )
 )
-
-
-def _lists(lengths: Iterable[int], items: Any) -> Any:
-    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
-    return pa.ListArray.from_arrays(offsets, items, type=_list(items.type))
-
-
-def _columns(fields: Iterable[Any], columns: Iterable[Any]) -> list[Any]:
-    """Return columns as Arrow arrays of the types that their fields have."""
-    return [
-        column if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for column, field in zip(columns, fields, strict=True)
-    ]
-
-
-def _struct(kind: Any, columns: Iterable[Any]) -> Any:
-    return pa.StructArray.from_arrays(_columns(kind, columns), fields=list(kind))
-
-
-def _roles(groups: Sequence[Sequence[Argument]]) -> Any:
-    flat = [argument for group in groups for argument in group]
-    return _lists(map(len, groups), _struct(_ROLE, _transposed(flat, 2)))
-
-
-def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Return the first `width` columns of rows."""
-    return [[row[i] for row in rows] for i in range(width)]
 
 
 def to_table(
     records: Sequence[Record], ids: Sequence[str], *, dataset: str, split: str, language: str
 ) -> Any:
-    """Return records as a table of `RECORDS`, none dropped. Columns are built flat, for speed."""
-    mentions = [m for r in records for m in r.mentions]
-    relations = [x for r in records for x in r.relations]
-    events = [e for r in records for e in r.events]
-    qualifiers = _roles([x.qualifiers for x in relations])
-    arguments = _roles([e.arguments for e in events])
+    """Return records as a table of `RECORDS`, none dropped."""
+    size = len(records)
     columns = [
         ids,
-        *([name] * len(records) for name in (dataset, split, language)),
+        *([name] * size for name in (dataset, split, language)),
         [r.text for r in records],
         [r.source_id for r in records],
         [r.origin for r in records],
-        _lists((len(r.mentions) for r in records), _struct(MENTION, _transposed(mentions, 4))),
-        _lists(
-            (len(r.relations) for r in records),
-            _struct(RELATION, [*_transposed(relations, 3), qualifiers]),
-        ),
-        _lists(
-            (len(r.events) for r in records),
-            _struct(EVENT, [*_transposed(events, 2), arguments]),
-        ),
-        *([None] * len(records) for _ in range(3)),
+        # A tuple fills the fields of a struct in order; whether a mention is joined is not stored.
+        [[mention[:4] for mention in r.mentions] for r in records],
+        [r.relations for r in records],
+        [r.events for r in records],
+        *([None] * size for _ in range(3)),
     ]
-    return pa.Table.from_arrays(_columns(RECORDS, columns), schema=RECORDS)
+    return pa.table(columns, schema=RECORDS)
 
 
 def from_table(table: Any) -> list[Record]:

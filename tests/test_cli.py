@@ -11,6 +11,7 @@ import yaml
 
 from pipeline import catalog, cli, config
 from pipeline.commands.layout import Workspace
+from pipeline.errors import counted
 from tests import invariants
 from tests.conftest import ROOT
 
@@ -45,22 +46,27 @@ def call(capsys, *arguments):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_helpful_and_documented(command, capsys):
+def test_every_command_is_helpful_and_documented(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
     code, out, _ = call(capsys, command, "--help")
 
     assert code == 0
     assert f"usage: iepile {command}" in out
     assert f"examples:\n  iepile {command}" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
     ("words", "usage"), [([], "COMMAND"), (["help"], "COMMAND"), (["help", "audit"], "audit")]
 )
-def test_help_is_given_however_it_is_asked_for(words, usage, capsys):
+def test_help_is_given_however_it_is_asked_for(words, usage, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = call(capsys, *words)
 
     assert (code, out.startswith("usage: iepile")) == (0, True)
     assert usage in out.splitlines()[0]
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -77,6 +83,39 @@ def test_an_unknown_argument_is_told_with_the_usage_of_its_command(words, told, 
     assert code == 2
     assert err.startswith(f"usage: iepile {words.split()[0]} ")
     assert told in err
+
+
+def test_an_unknown_command_does_not_list_those_that_are_not_for_people(capsys):
+    code, _, err = call(capsys, "foo")
+
+    assert code == 2
+    assert "there is no 'foo'; `iepile --help` lists what there is" in err
+    assert "gates" not in err
+
+
+@pytest.mark.parametrize(("words", "code"), [("audti", 2), ("show nothing-such", 1)])
+def test_errors_are_red_on_a_terminal(words, code, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    red = call(capsys, *words.split())
+    assert "\x1b[1;31merror:\x1b[0m " in red[2]
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = red[2].replace("\x1b[1;31merror:\x1b[0m", "error:")
+    assert call(capsys, *words.split()) == (code, "", plain)
+
+
+@pytest.mark.parametrize(
+    ("number", "nouns", "words"),
+    [
+        (0, "records", "0 records"),
+        (1, "records", "1 record"),
+        (1, "entities", "1 entity"),
+        (2000, "entities", "2,000 entities"),
+    ],
+)
+def test_numbers_of_one_read_right(number, nouns, words):
+    assert counted(number, nouns) == words
 
 
 def test_help_is_instant():

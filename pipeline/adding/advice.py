@@ -82,11 +82,8 @@ def _nearest_format(names: Collection[str]) -> list[str]:
     if not shares[best]:
         return []
     missing = ", ".join(map(repr, (path for path in wanted[best] if path not in names)))
-    why = (
-        f"there is no field {missing}"
-        if missing
-        else "its fields hold something else here, or nothing"
-    )
+    other = "its fields hold something else here, or nothing"
+    why = f"there is no field {missing}" if missing else other
     return [f"the nearest is {best}: {why}"[:400]]
 
 

@@ -61,8 +61,10 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
         for options in json_shape.of_one(values):
             yield Candidate({"name": "json_rows", **packed, **options}, "its fields")
     objects = (row for row in rows or () if isinstance(row, dict))
-    names = (name for row in objects for name in argilla_responses.question_names(row))
-    for question in dict.fromkeys(names):
+    asked = (attempt("", argilla_responses.questions, row) for row in objects)
+    for question in dict.fromkeys(
+        name for names in asked if isinstance(names, dict) for name in names
+    ):
         yield Candidate({"name": "argilla_responses", "question": question}, "its questions")
     if text:
         for options, style in tabular.tagged(files, encoding):
@@ -154,7 +156,7 @@ def _other_ends(candidate: Candidate) -> Iterator[Candidate]:
 def _known() -> list[Candidate]:
     """Return the readings that the catalog declares, and every reader and format as it is."""
     by_reader: dict[str, Candidate] = {}
-    for name in reader_options.readers():
+    for name in readers.names():
         by_reader[str({"name": name})] = Candidate({"name": name}, f"the format {name}")
     for name in catalog.ids():
         reader = catalog.load(name).reader

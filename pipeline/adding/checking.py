@@ -14,7 +14,7 @@ from pipeline import catalog
 from pipeline.adding import choosing, evidence, fitting, language
 from pipeline.adding.evidence import Survey
 from pipeline.catalog import Dataset, Manifest, Split, raw_files, reader_options
-from pipeline.errors import PipelineError, plain
+from pipeline.errors import PipelineError, counted, plain
 from pipeline.normalize.account import KINDS, Tally
 from pipeline.records import Reject
 from pipeline.text import some
@@ -101,7 +101,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
 def _odd(dataset: Dataset, survey: Survey, unknown: Counter[tuple[str, str]]) -> Iterator[str]:
     """Yield what is odd about the labels and the language of all splits."""
     for (kind, label), n in sorted(unknown.items()):
-        yield f"unknown {kind} {label!r:.80} ({n} times)"
+        yield f"unknown {kind} {label!r:.80} ({counted(n, 'times')})"
     if spoken := language.disagreement(dataset.language, survey.texts):
         yield f"language is {dataset.language!r}, and the texts look like {spoken!r}"
     if many := evidence.crowded(survey.labels["entity"]):
@@ -139,7 +139,8 @@ def _rejected(tally: Tally, split: Split, where: str) -> Iterator[Finding]:
     rows = tally.counts["records"]
     for reason, rejects in sorted(reasons.items()):
         lost = sum(r.records for r in rejects)
-        amount = f"{lost:,} of {rows:,} records" if lost else f"{len(rejects):,} annotations"
+        of_rows = f"{lost:,} of {counted(rows, 'records')}"
+        amount = of_rows if lost else counted(len(rejects), "annotations")
         first = rejects[0].detail or repr(rejects[0].excerpt)
         yield Finding(f"{where}/{rejects[0].origin}", f"{reason} in {amount}, the first: {first}")
 
@@ -148,7 +149,7 @@ def _unplaced(tally: Tally, most: float, where: str) -> Iterator[Finding]:
     """Yield a finding if too many mentions are missing from their text to be slips."""
     lost = tally.counts["without_offset:not_in_text"]
     if lost > most * max(tally.mentions, 1):
-        yield Finding(where, f"{lost:,} of {tally.mentions:,} mentions are not in their text")
+        yield Finding(where, f"mentions that are not in their text: {lost:,} of {tally.mentions:,}")
 
 
 def _never_seen(dataset: Dataset, seen: dict[str, Counter[str]]) -> Iterator[Finding]:

@@ -113,35 +113,25 @@ def chosen(
     where = ", ".join(map(str, named or files))
     if not tried or tried[0].quality < _SOUND or tried[0].torn:
         nearest = max(
-            tried,
-            key=lambda t: (t.amount > 0, t.misplaced, t.score, t.amount),
-            default=None,
+            tried, key=lambda t: (t.amount > 0, t.misplaced, t.score, t.amount), default=None
         )
-        raise RawFileError(
-            advice.refusal(nearest, files), where=where, todo=advice.way_out(files, nearest)
-        )
+        what, todo = advice.refusal(nearest, files), advice.way_out(files, nearest)
+        raise RawFileError(what, where=where, todo=todo)
     best, *others = tried
     if best.bare:
-        raise RawFileError(
-            f"the tags bear no label, only B and I\n  {advice.first_row(files)}",
-            where=where,
-            todo="name what is annotated, as in --option only_label=gene",
-        )
+        what = f"the tags bear no label, only B and I\n  {advice.first_row(files)}"
+        todo = "name what is annotated, as in --option only_label=gene"
+        raise RawFileError(what, where=where, todo=todo)
     unlike = [t for t in others if _difference(best, t) or _difference(t, best)]
     second_tags = next((trial for trial in others if _second_tags(best, trial)), None)
     if rival := second_tags or next((trial for trial in unlike if _close(best, trial)), None):
-        what = (
-            "two columns hold tags of the same labels, which may be layers of annotation, or a "
-            "model's answers beside gold"
-            if second_tags
-            else "two readings fit equally well"
-        )
-        raise RawFileError(
-            f"{what}:\n  {summary(best)}\n  {summary(rival)}\n"
-            f"  the first row: {advice.first_row(files)}",
-            where=where,
-            todo=f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}",
-        )
+        what = "two readings fit equally well"
+        if second_tags:
+            what = "two columns hold tags of the same labels, which may be layers of annotation, "
+            what += "or a model's answers beside gold"
+        what += f":\n  {summary(best)}\n  {summary(rival)}\n  the first row: "
+        todo = f"say which is meant: add {_deciding(best, rival)}, or {_deciding(rival, best)}"
+        raise RawFileError(what + advice.first_row(files), where=where, todo=todo)
     return Choice(best, unlike[0] if unlike else None)
 
 

@@ -5,7 +5,6 @@ or, if they are large, far enough to show what they hold. Nothing is written her
 """
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from pipeline.adding.excerpts import excerpts, head_of
 from pipeline.adding.fitting import Trial
 from pipeline.catalog import Dataset, raw_files
 from pipeline.catalog import reader_options as options
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, RawFileError, counted
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: How many files of a folder are inspected for their encoding.
@@ -105,20 +104,18 @@ def _refuse_losses(
     held = [name for name in seen if advice.holds_annotation(name)]
     if len(lost) * _MOST_LOST > survey.records + len(lost):
         first = lost[0].detail or repr(lost[0].excerpt)
-        what = f"{len(lost):,} rows have another form, the first at {lost[0].origin}: {first}"
+        what = f"rows of another form: {len(lost):,}, the first at {lost[0].origin}: {first}"
     elif held:
-        what = f"the field {held[0]!r} would not be read ({unread[held[0]]:,} times)"
+        what = f"the field {held[0]!r} would not be read ({counted(unread[held[0]], 'times')})"
     else:
         return
+    what = f"not all that the files hold can be read: {what}\n  the best reading: "
+    what += f"{choosing.summary(best)}\n  the first row: {advice.first_row(files)}"
     options = best.dataset.reader.items()
     given = "".join(f" --option '{k}={choosing.in_toml(v)}'" for k, v in options if k != "name")
-    raise RawFileError(
-        f"not all that the files hold can be read: {what}\n"
-        f"  the best reading: {choosing.summary(best)}\n  the first row: {advice.first_row(files)}",
-        where=", ".join(map(str, files)),
-        todo="write it in the form that is read, or part the files; if it may be lost, add "
-        f"--reader {best.dataset.reader['name']}{given}",
-    )
+    todo = "write it in the form that is read, or part the files; if it may be lost, add --reader "
+    todo += f"{best.dataset.reader['name']}{given}"
+    raise RawFileError(what, where=", ".join(map(str, files)), todo=todo)
 
 
 def _agreement(dataset: Dataset, survey: Survey, files: Sequence[Path]) -> Mapping[str, Any]:
@@ -139,33 +136,23 @@ def _settled(
     best = max((*tried[:1], as_named), key=lambda trial: trial.score)
     if other := choosing.better(best, first):
         wrong = sorted({*choosing.changed(best.dataset, other)} & {*start.reader})
-        raise DeclarationError(
-            f"likely mistake: {choosing.explained(best.dataset, other)}",
-            where=where,
-            todo=f"leave out --option {wrong[0]}=..., or correct it" if wrong else "add it",
-        )
+        what = f"likely mistake: {choosing.explained(best.dataset, other)}"
+        todo = f"leave out --option {wrong[0]}=..., or correct it" if wrong else "add it"
+        raise DeclarationError(what, where=where, todo=todo)
     if not best.records:
-        raise RawFileError(
-            f"the reader {start.reader['name']} finds no record in these files: {best.problem}",
-            where=where,
-            todo=advice.way_out(first, best, named=True),
-        )
+        what = f"the reader {start.reader['name']} finds no record in these files: {best.problem}"
+        raise RawFileError(what, where=where, todo=advice.way_out(first, best, named=True))
     return best
 
 
 def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
     if not _ID.fullmatch(name):
-        raise DeclarationError(
-            f"{name!r} is no id",
-            where="iepile new ID",
-            todo="use lower-case letters, digits and hyphens, as in foo-2",
-        )
+        todo = "use lower-case letters, digits and hyphens, as in foo-2"
+        raise DeclarationError(f"{name!r} is no id", where="iepile new ID", todo=todo)
     if name in catalog.ids():
-        raise DeclarationError(
-            f"there is a dataset {name!r} already",
-            where=catalog.file_of(name),
-            todo="choose another id, edit the file, or remove it to draft it anew",
-        )
+        what = f"there is a dataset {name!r} already"
+        todo = "choose another id, edit the file, or remove it to draft it anew"
+        raise DeclarationError(what, where=catalog.file_of(name), todo=todo)
     for file in (f for paths in splits.values() for f in paths):
         if not file.exists():
             raise RawFileError("there is no such file", where=file, todo="check the path")
@@ -184,23 +171,20 @@ def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Seque
             encoding = sources.encoding(head_of(file))
             if encoding is None or ("encoding" in given and encoding != "utf-16"):
                 continue
-            option = reader is not None and "encoding" in options.options_of(reader)
-            hint = (
-                f", or give --option encoding={encoding}" if option and encoding != "utf-16" else ""
-            )
-            read = sources.readings(head_of(file)) if encoding != "utf-16" else {}
-            said = "".join(f"\n  as {name}: {text}" for name, text in read.items())
-            raise RawFileError(
-                f"these bytes are no UTF-8, they look like {encoding}{said}",
-                where=file,
-                todo=f"convert them with `iconv -f {encoding} -t utf-8 FILE > NEW`{hint}; "
-                "if another encoding reads right, with that one",
-            )
+            what = f"these bytes are no UTF-8, they look like {encoding}"
+            todo = f"convert them with `iconv -f {encoding} -t utf-8 FILE > NEW`"
+            if encoding != "utf-16":
+                read = sources.readings(head_of(file))
+                what += "".join(f"\n  as {name}: {text}" for name, text in read.items())
+                option = reader is not None and "encoding" in options.options_of(reader)
+                todo += f", or give --option encoding={encoding}" if option else ""
+            todo += "; if another encoding reads right, with that one"
+            raise RawFileError(what, where=file, todo=todo)
 
 
 def readers_listed() -> str:
     """List the readers with what each reads, and say how to name files."""
-    lines = (f"  {name}: {_about(name)[0]}\n" for name in options.readers())
+    lines = (f"  {name}: {_about(name)[0]}\n" for name in readers.names())
     return (
         f"name files that one of these readers reads:\n{''.join(lines)}"
         "`iepile new ID --reader NAME` shows what a reader reads, and its options;\n"
@@ -220,8 +204,7 @@ def reader_shown(name: str) -> str:
 def _about(reader: str) -> tuple[str, list[str]]:
     """Return what a reader reads, in one line, and examples of raw lines."""
     if reader in readers.formats():
-        text = (readers.FOLDER / "formats.toml").read_text(encoding="utf-8")
-        entry = tomllib.loads(text)[reader]
+        entry = readers.declared()[reader]
         return entry["about"], [entry["example"]] if "example" in entry else []
     about = (options.module(reader).__doc__ or "").strip().splitlines()
     block = [i for i, line in enumerate(about) if line.startswith("    ")]
@@ -247,39 +230,34 @@ def declared(
     tasks = survey.tasks(labels.no_relation)
     if not tasks:
         # If all other rows were rejected, only rows without annotations are left.
-        problem = best.problem
-        lost = f"no annotation could be read, the most frequent problem: {problem}"
-        raise RawFileError(
-            lost if problem else "the files hold no annotation",
-            where=", ".join(str(f) for paths in splits.values() for f in paths),
-            todo=advice.way_out([f for paths in splits.values() for f in paths], best, named=True),
-        )
+        lost = f"no annotation could be read, the most frequent problem: {best.problem}"
+        what = lost if best.problem else "the files hold no annotation"
+        files = [file for paths in splits.values() for file in paths]
+        todo = advice.way_out(files, best, named=True)
+        raise RawFileError(what, where=", ".join(map(str, files)), todo=todo)
     signatures: dict[str, list[tuple[Any, Any]]] = {}
     for head, label, tail in sorted(asked, key=str) if "SPO" in tasks else ():
         signatures.setdefault(label, []).append((head, tail))
     # The files may repeat a text for each of its annotations.
     mentions = dataset.reader.get("entities", {})
     one_a_row = bool(asked or survey.roles) or mentions.get("at", "-") == ""
-    full = msgspec.structs.replace(
+    one_a_row &= survey.single == survey.records > survey.distinct_texts
+    roles = survey.roles if any(survey.roles.values()) else {}
+    declared_splits = {}
+    for split, paths in splits.items():
+        pairs = zip(paths, places(splits)[split], strict=True)
+        counts = {} if {*cut} & {*paths} else survey.counts[split]
+        declared_splits[split] = catalog.Split([_file(*pair) for pair in pairs], counts)
+    return msgspec.structs.replace(
         dataset,
         tasks=tasks,
         labels=labels,
-        roles={event: sorted(roles) for event, roles in sorted(survey.roles.items())}
-        if any(survey.roles.values())
-        else {},
+        roles={event: sorted(names) for event, names in sorted(roles.items())},
         signatures=signatures,
-        one_annotation_per_row=one_a_row
-        and survey.single == survey.records > survey.distinct_texts,
+        one_annotation_per_row=one_a_row,
         split_by_hash=_HASHED if [*splits] == ["all"] else {},
+        splits=declared_splits,
     )
-    full.splits = {
-        split: catalog.Split(
-            [_file(path, place) for path, place in zip(paths, places(splits)[split], strict=True)],
-            {} if {*cut} & {*paths} else survey.counts[split],
-        )
-        for split, paths in splits.items()
-    }
-    return full
 
 
 def places(splits: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:

@@ -44,11 +44,8 @@ def write(dataset: Dataset, splits: Mapping[str, Sequence[Path]], raw: Path) -> 
     for place in (full, sample):
         ownership.spared(place)
     if sample.exists():
-        raise RawFileError(
-            "the stub of the sample edition would be written over this",
-            where=sample,
-            todo="move it away, or give the dataset another id",
-        )
+        what = "the stub of the sample edition would be written over this"
+        raise RawFileError(what, where=sample, todo="move it away, or give the dataset another id")
     pairs = [
         (path, full / file.path)
         for split, paths in splits.items()
@@ -81,11 +78,8 @@ def _refuse_other(path: Path, to: Path) -> None:
     """Refuse to overwrite a different file; the same file may already be there."""
     same = to.resolve() == path.resolve()
     if to.exists() and not same and raw_files.digest(to) != raw_files.digest(path):
-        raise RawFileError(
-            "another file is here already",
-            where=to,
-            todo="move it away, or give the dataset another id",
-        )
+        todo = "move it away, or give the dataset another id"
+        raise RawFileError("another file is here already", where=to, todo=todo)
 
 
 def _write_stub(stub: Mapping[str, Split], cut: Path, sample: Path) -> None:

@@ -6,7 +6,7 @@ breaks one of these rules does not fit, however many rows it accepts. `doubt` sa
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import xxhash
@@ -21,6 +21,7 @@ MANY: Final = 12
 _TAGLIKE: Final = re.compile(r"(?i)[BIESMLUWO](?:[-_:].+)?|.+[-_:][BIESMLUW]|[-_.]+")
 #: What may replace a label: an index into a list kept elsewhere, or a mark for an empty cell.
 _NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)?|_|-")
+_LONG: Final = re.compile(r".{81,}", re.DOTALL)
 _WORD: Final = re.compile(r"\w+")
 #: A tag inside a text: the text is then a row of a table, not a sentence.
 _TAG_IN_TEXT: Final = re.compile(r"(?:^|\s)(?:O|[BIESMLU][-_][A-Za-z]\S*)(?=\s|$)")
@@ -40,21 +41,14 @@ _ALPHABET: Final = re.compile(r"[A-Za-z\u00c0-\u04ff]")
 
 def labels_in(records: Iterable[Record]) -> dict[str, Counter[str]]:
     """Count the raw labels of each kind: kind -> raw label -> count."""
-    counts: dict[str, Counter[str]] = {
-        k: Counter() for k in ("entity", "relation", "event", "role")
-    }
+    entities, relations, events, roles = (Counter[str]() for _ in range(4))
     for record in records:
-        if labels := [m.label for m in record.mentions if m.label is not None]:
-            counts["entity"].update(labels)
-        for relation in record.relations:
-            counts["relation"][relation.label] += 1
-            for qualifier in relation.qualifiers:
-                counts["role"][qualifier.role] += 1
-        for event in record.events:
-            counts["event"][event.label] += 1
-            for argument in event.arguments:
-                counts["role"][argument.role] += 1
-    return counts
+        entities.update([m.label for m in record.mentions if m.label is not None])
+        relations.update([r.label for r in record.relations])
+        events.update([e.label for e in record.events])
+        slots = [*(r.qualifiers for r in record.relations), *(e.arguments for e in record.events)]
+        roles.update([slot.role for filled in slots for slot in filled])
+    return {"entity": entities, "relation": relations, "event": events, "role": roles}
 
 
 def weight(records: Sequence[Record]) -> int:
@@ -75,23 +69,22 @@ def doubt(records: Sequence[Record], *, sentences: bool = False, lines: bool = T
 
 def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str | None:
     texts = [record.text for record in records]
-    first = next((t for t in texts if not t.isspace()), "")
-    shown = f"{first!r:.60}"
-    wordless = sum(not any(map(str.isalpha, text)) for text in texts)
-    if wordless * 2 > len(texts):
-        return f"the texts hold no words: {shown}"
-    tagged = [t for t in texts if len(_TAG_IN_TEXT.findall(t)) * 3 >= len(t.split())]
-    if len(tagged) * 2 > len(texts):
-        return f"the texts look like tags: {f'{tagged[0]!r:.60}'}"
-    marked = [text for text in texts if _LANGUAGES.fullmatch(text)]
-    if len(marked) * 2 > len(texts):
-        return f"each word names its language: {f'{marked[0]!r:.60}'}"
-    cells = [text for text in texts if lines and "\t" in text and "\n" not in text]
-    if len(cells) * 2 > len(texts):
-        return f"the texts hold several cells of a table: {f'{cells[0]!r:.60}'}"
-    marked = [text for text in texts if _MARKUP.search(text[:_BEGINNING])]
-    if len(marked) * 2 > len(texts):
-        return f"the texts hold markup: {f'{marked[0]!r:.60}'}"
+    tests: dict[str, Callable[[str], object]] = {
+        "the texts hold no words": lambda text: not any(map(str.isalpha, text)),
+        "the texts look like tags": lambda text: (
+            len(_TAG_IN_TEXT.findall(text)) * 3 >= len(text.split())
+        ),
+        "each word names its language": _LANGUAGES.fullmatch,
+        "the texts hold several cells of a table": lambda text: (
+            lines and "\t" in text and "\n" not in text
+        ),
+        "the texts hold markup": lambda text: _MARKUP.search(text[:_BEGINNING]),
+    }
+    for problem, is_odd in tests.items():
+        odd = [text for text in texts if is_odd(text)]
+        if len(odd) * 2 > len(texts):
+            return f"{problem}: {odd[0]!r:.60}"
+    shown = f"{texts[0]!r:.60}"
     single = sum(_SINGLE.fullmatch(text) is not None for text in texts)
     if (len(texts) >= MANY and single * 10 > 9 * len(texts)) or single == len(texts) > 2:
         return f"the texts are single words: {shown}"
@@ -101,7 +94,7 @@ def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str
     marks = [text for text in texts if '"' in text]
     doubled = [t for t in marks if '""""' in t or (t[0] == t[-1] == '"' and '""' in t[1:-1])]
     if len(doubled) * 2 > len(marks):
-        return f"cells stand in quotation marks: {f'{doubled[0]!r:.60}'}"
+        return f"cells stand in quotation marks: {doubled[0]!r:.60}"
     longest = _LONGEST_SENTENCE if len(texts) > 1 else _LONGEST_SENTENCE // 20
     if sentences and max(map(len, texts)) > longest:
         return f"one sentence has {max(map(len, texts)):,} characters: {shown}"
@@ -121,14 +114,11 @@ def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> s
 
 def _odd_names(counts: Counter[str]) -> str | None:
     """Say if most labels look like tags, numbers or texts; None if they do not."""
-    total = counts.total()
-    for pattern, words in ((_NUMBER, "numbers"), (_TAGLIKE, "tags of another scheme")):
+    kinds = {"numbers": _NUMBER, "tags of another scheme": _TAGLIKE, "texts": _LONG}
+    for words, pattern in kinds.items():
         odd = Counter({label: n for label, n in counts.items() if pattern.fullmatch(label)})
-        if odd.total() * 2 > total:
+        if odd.total() * 2 > counts.total():
             return f"the labels look like {words}: {_some(odd)}"
-    long = Counter({label: n for label, n in counts.items() if len(label) > 80})
-    if long.total() * 2 > total:
-        return f"the labels look like texts: {_some(long)}"
     return None
 
 

@@ -19,6 +19,7 @@ from pipeline.adding import evidence
 from pipeline.adding.evidence import MANY
 from pipeline.adding.language import AFFIXED
 from pipeline.catalog import Dataset
+from pipeline.catalog.declaration import Kind
 from pipeline.errors import PipelineError
 from pipeline.records import Record, Reject, locate, violation
 from pipeline.text import drawn, like, some, word_splitter
@@ -139,22 +140,12 @@ def fit(dataset: Dataset, files: Sequence[Path]) -> Trial:
     problems = [first[reason] for reason, _ in reasons.most_common(1)]
     if not records:
         return Trial(dataset, records, problem=next(iter(problems), "the files hold no record"))
-    placed, edges = _places(records, dataset.language)
-    return Trial(
-        dataset,
-        records,
-        len(records) / (len(records) + lost),
-        placed,
-        edges,
-        _labels(records, dataset),
-        next(iter(problems), ""),
-        evidence.doubt(
-            records,
-            sentences=dataset.reader["name"] in _OF_SENTENCES,
-            lines=readers.module_of(dataset.reader["name"]) != "json_rows"
-            or "separator" in dataset.reader,
-        ),
-    )
+    name = dataset.reader["name"]
+    lines = readers.module_of(name) != "json_rows" or "separator" in dataset.reader
+    doubt = evidence.doubt(records, sentences=name in _OF_SENTENCES, lines=lines)
+    share, labels = len(records) / (len(records) + lost), _labels(records, dataset)
+    trial = Trial(dataset, records, share, *_places(records, dataset.language), labels)
+    return trial._replace(problem=next(iter(problems), ""), doubt=doubt)
 
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:
@@ -218,12 +209,9 @@ def _cuts(text: str, language: str) -> set[int]:
 
 def _moved(record: Record, move: Callable[[str, int, int], tuple[int, int]]) -> Record:
     """Return the record with offsets changed by `move`, less the mentions that then do not fit."""
-    places = (
-        (m, *move(record.text, m.start, m.end))
-        for m in record.mentions
-        if m.start is not None and m.end is not None
-    )
-    kept = [m._replace(start=a, end=b) for m, a, b in places if 0 <= a < b <= len(record.text)]
+    given = [(m, m.start, m.end) for m in record.mentions]
+    moved = [(m, move(record.text, a, b)) for m, a, b in given if a is not None and b is not None]
+    kept = [m._replace(start=a, end=b) for m, (a, b) in moved if 0 <= a < b <= len(record.text)]
     return record._replace(mentions=kept)
 
 
@@ -248,17 +236,13 @@ def _labels(records: Sequence[Record], dataset: Dataset) -> float:
     total = asked.total()
     if not total:
         return 0.1
-    kinds = ("relation", "event") if counts["relation"] + counts["event"] else ("entity",)
-    known = {
-        raw
-        for kind in kinds
-        for raw in (
-            *dataset.names(kind),
-            *dataset.labels.dropped.get(kind, ()),  # type: ignore[call-overload]
-            *(dataset.labels.no_relation if kind == "relation" else ()),
-        )
-    }
-    plausible = sum(
-        n for raw, n in asked.items() if (raw in known if known else not _TAGLIKE.match(raw))
-    )
-    return plausible / total * (1 - len(asked) / total / 2)
+    labels = dataset.labels
+    kinds: tuple[Kind, ...] = ("entity",)
+    known: set[str] = set()
+    if counts["relation"] + counts["event"]:
+        kinds, known = ("relation", "event"), {*labels.no_relation}
+    for kind in kinds:
+        known |= {*dataset.names(kind), *labels.dropped.get(kind, ())}
+    plausible = (raw in known if known else not _TAGLIKE.match(raw) for raw in asked)
+    share = sum(n for n, sound in zip(asked.values(), plausible, strict=True) if sound) / total
+    return share * (1 - len(asked) / total / 2)

@@ -13,6 +13,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -33,11 +34,7 @@ from pipeline.records import TASKS, Reject
 Schema = tuple[list[str], list[str], dict[str, list[str]]]
 Signature = tuple[str, str, str]
 #: The names that the files of a split may have.
-_FILES: Final = {
-    "train": ("train",),
-    "dev": ("dev", "valid", "validation"),
-    "test": ("test",),
-}
+_FILES: Final = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -123,11 +120,9 @@ def _splits(folder: Path) -> dict[str, Path]:
         if existing := [path for path in paths if path.exists() and not path.is_dir()]:
             files[split] = existing[0]
     if not files:
-        raise RawFileError(
-            "there is no train.json, dev.json or test.json here",
-            where=folder,
-            todo="name a folder of one dataset, such as IE-en/NER/CoNLL2003",
-        )
+        what = "there is no train.json, dev.json or test.json here"
+        todo = "name a folder of one dataset, such as IE-en/NER/CoNLL2003"
+        raise RawFileError(what, where=folder, todo=todo)
     return files
 
 
@@ -167,11 +162,8 @@ def _tasks(folder: Path, survey: Survey) -> tuple[str, ...]:
         return (above,)
     tasks = survey.tasks() or (["EET"] if survey.labels["event"] else [])
     if not tasks:
-        raise RawFileError(
-            "no annotation anywhere in these files",
-            where=folder,
-            todo="name the tasks with --tasks NER, say, if that is as it should be",
-        )
+        todo = "name the tasks with --tasks NER, say, if that is as it should be"
+        raise RawFileError("no annotation anywhere in these files", where=folder, todo=todo)
     return tuple(tasks)
 
 
@@ -186,25 +178,18 @@ def _tables(
         signatures = _signatures(schema, survey, folder, counts)
     spelled = {"_".join(signature): signature[1] for signature in signatures}
     relations = [spelled[role] for role in roles if role in spelled] or roles
-    listed = {
-        "entity": types if not events else [],
-        "relation": relations if not events else [],
-        "event": types if events else [],
-        "role": roles if events else [],
-    }
+    listed = {"event": types, "role": roles} if events else {"entity": types, "relation": relations}
     labels: dict[str, list[str]] = {}
-    for kind, known in listed.items():
-        new = sorted({*survey.labels[kind]} - {*known})
+    for kind, found in survey.labels.items():
+        new = sorted({*found} - {*listed.get(kind, ())})
         counts["labels that schema.json lacks"] += len(new)
-        labels[kind] = [*dict.fromkeys([*known, *new])]
+        labels[kind] = [*dict.fromkeys([*listed.get(kind, ()), *new])]
     roles_by_event: dict[str, list[str]] = {}
     for event in labels["event"] if labels["role"] else ():
         new = sorted({*survey.roles.get(event, ())} - {*roles_of.get(event, ())})
         counts["roles of events that schema.json lacks"] += len(new)
         roles_by_event[event] = [*dict.fromkeys([*roles_of.get(event, ()), *new])]
-    labels["role"] = [
-        *dict.fromkeys([*labels["role"], *(r for rs in roles_by_event.values() for r in rs)])
-    ]
+    labels["role"] = [*dict.fromkeys(chain(labels["role"], *roles_by_event.values()))]
     pairs: dict[str, list[list[str]]] = {}
     for head, relation, tail in signatures:
         pairs.setdefault(relation, []).append([head, tail])
@@ -229,7 +214,7 @@ def _signatures(
     if untyped:
         todo = "leave out SPO and KG with --tasks, or give every relation its types"
         raise DeclarationError(
-            f"{untyped} relations have no head_type or tail_type", where=folder, todo=todo
+            f"relations without head_type or tail_type: {untyped}", where=folder, todo=todo
         )
     place = {label: i for i, label in enumerate(dict.fromkeys([*roles_of, *types]))}
     occurring: list[Signature] = sorted(

@@ -3,13 +3,15 @@
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 _TABLES: Final[dict[str, Any]] = tomllib.loads(
     Path(__file__).with_name("field_names.toml").read_text(encoding="utf-8")
 )
 #: Field that says whether a row is approved -> the values that say so.
 APPROVED: Final[dict[str, list[str]]] = _TABLES.pop("approved")
+#: Split -> the words for it in the names of files and folders.
+SPLITS: Final[dict[str, list[str]]] = _TABLES.pop("splits")
 #: What a field holds -> what it is called, the likeliest name first.
 FIELDS: Final[dict[str, list[str]]] = _TABLES
 
@@ -17,11 +19,59 @@ FIELDS: Final[dict[str, list[str]]] = _TABLES
 _DEEPEST: Final = 3
 
 
-class Items(NamedTuple):
-    """The lists at one path of all rows: each item as (text or tokens of its row, item)."""
+class Items:
+    """The lists at one path of all rows: each item as (text or tokens of its row, item).
 
-    path: str
-    items: list[tuple[Any, Any]]
+    The fields of the items are told apart by what they hold over all items.
+    """
+
+    def __init__(self, path: str, items: list[tuple[Any, Any]]) -> None:
+        self.path, self.items = path, items
+        #: Fields of strings of the text; then, as labels, of other strings, or of lists of them.
+        self.strings: list[str] = []
+        self.labels: list[str] = []
+        self.numbers: list[str] = []
+        #: Fields of strings or numbers.
+        self.ids: list[str] = []
+        #: Fields of lists of lists, which may be starts and ends.
+        self.pieces: list[str] = []
+        values: dict[str, list[tuple[Any, Any]]] = {}
+        for text, item in items:
+            for field, value in leaves(item):
+                if value is not item:
+                    values.setdefault(field, []).append((text, value))
+        # Thousands of items may share the words of one document: they are joined once.
+        shared = {id(text): text for text, _ in items}
+        words = {key: _words(text) for key, text in shared.items()}
+        for field, pairs in values.items():
+            kept = [(text, v) for text, v in pairs if v is not None]
+            if len(kept) * 2 < len(items) and len(kept) < 5:
+                continue
+            if all(type(v) is int for _, v in kept):
+                self.numbers.append(field)
+                self.ids.append(field)
+            elif all(isinstance(v, str) for _, v in kept):
+                self.ids.append(field)
+                standing = sum(v != "" and v in words[id(text)] for text, v in kept)
+                (self.strings if standing * 2 > len(kept) else self.labels).append(field)
+            elif all(v and are_strings(v) for _, v in kept):
+                self.labels.append(field)
+            elif all(isinstance(v, list) and v and isinstance(v[0], list) for _, v in kept):
+                self.pieces.append(field)
+
+    def values(self, path: str) -> list[Any]:
+        """Return the value at a path of every item, None where there is none."""
+        return [value_at(item, path) for _, item in self.items]
+
+
+def _words(text: Any) -> str:
+    """Return a text, or its tokens as one string; "" for anything else."""
+    return " ".join(text) if are_strings(text) else text if isinstance(text, str) else ""
+
+
+def are_strings(value: Any) -> bool:
+    """Whether a value is a list of strings."""
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
 
 
 def leaves(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:

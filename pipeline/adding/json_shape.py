@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import permutations
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from pipeline.adding.json_lists import APPROVED, FIELDS, Items, documents, leaves, lists, value_at
+from pipeline.adding import json_lists
+from pipeline.adding.json_lists import APPROVED, FIELDS, Items, are_strings, leaves, lists, value_at
 
 Options = dict[str, Any]
 #: A mark that closes the head or the tail of a relation in a text: </e1>, [/E1].
@@ -38,7 +39,7 @@ def shapes(rows: Sequence[Any], path: str = "") -> Iterator[Options]:
         for base in _annotated(rows, text):
             yield {**places, **base, **_document(rows)}
     if len(rows) == 1 and not path:
-        for inside, inner in documents(rows[0]):
+        for inside, inner in json_lists.documents(rows[0]):
             yield from shapes(inner, inside)
 
 
@@ -81,25 +82,25 @@ def gold(rows: Sequence[Any]) -> Options:
     """
     approved: dict[str, list[str | bool]] = {}
     objects = [row for row in rows if isinstance(row, dict)]
-    for row in objects:
-        for key, value in row.items():
-            known = APPROVED.get(str(key).lower())
-            if known and isinstance(value, bool | str):
-                values = approved.setdefault(key, [])
-                if value not in values and str(value).lower() in known:
-                    values.append(value)
+    for key, value in (pair for row in objects for pair in row.items()):
+        known = APPROVED.get(str(key).lower())
+        if known and isinstance(value, bool | str):
+            values = approved.setdefault(key, [])
+            if value not in values and str(value).lower() in known:
+                values.append(value)
+    only = {"only": approved} if approved else {}
     keys = {key for row in objects for key in row if str(key).lower() in FIELDS["annotator"]}
     for key in sorted(keys):
         pairs = {(str(max(row.values(), key=_length)), str(row.get(key))) for row in objects}
         if len(pairs) > len({text for text, _ in pairs}):
-            return {"annotator": key, **({"only": approved} if approved else {})}
-    return {"only": approved} if approved else {}
+            return {"annotator": key, **only}
+    return only
 
 
 def _length(value: Any) -> int:
     """Return the length of a string, or of a list of strings; 0 for anything else."""
-    words = value if isinstance(value, list) and all(map(_is_string, value)) else [value]
-    return sum(len(word) for word in words if isinstance(word, str))
+    parts = value if are_strings(value) else [value] if isinstance(value, str) else []
+    return sum(map(len, parts))
 
 
 def _texts(rows: Sequence[Any]) -> list[Options]:
@@ -116,7 +117,7 @@ def _texts(rows: Sequence[Any]) -> list[Options]:
                 seen.setdefault(("text", path), []).append((len(value), False))
             elif isinstance(value, list) and value:
                 flat = value[0] if isinstance(value[0], list) else value
-                if flat and all(isinstance(token, str) for token in flat):
+                if flat and are_strings(flat):
                     # Parts of speech and lemmas are also one per word of the text.
                     standing, words = sum(token in text for token in flat), len(text.split())
                     size = sum(map(len, flat))
@@ -161,8 +162,10 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     if (marks := () if tokens else _marks(rows, where)) and (label := _kind_of_row(itself)):
         yield {**text, "marks": [*marks], "relations": {"label": label, **_MARKED}}
     relations = [r for listing in (*listings, itself) for r in _relations(listing, best)]
-    triples = [listing.path for listing in listings if _of_triples(listing)]
-    relations += [r for path in triples for e in entities for r in _between(rows, path, e[1])]
+    for listing in listings:
+        if all(isinstance(item, list) and len(item) > 2 for _, item in listing.items):
+            # They may be a label and two entities each.
+            relations += [r for e in entities for r in _between(rows, listing.path, e[1])]
     events = [e for listing in (*listings, itself) for e in _events(listing)]
     others = {
         **({"relations": max(relations, key=lambda r: r[0])[1]} if relations else {}),
@@ -170,7 +173,8 @@ def _annotated(rows: Sequence[Any], text: Options) -> Iterator[Options]:
     }
     used = [table["at"] for table in others.values()]
     used += [table["arguments"]["at"] for table in others.values() if "arguments" in table]
-    free = [entity for entity in entities if not _within(entity[1]["at"], used)]
+    inside = tuple(f"{path}.*." for path in used)
+    free = [e for e in entities if e[1]["at"] not in used and not e[1]["at"].startswith(inside)]
     for _, table in sorted(free, key=lambda e: -e[0])[:2]:
         extras: list[Options] = [{}]
         extras += [{"inclusive_end": True}] if table.get("end") is not None else []
@@ -207,81 +211,23 @@ def _without(row: Any, text: str) -> Any:
     return {k: v for k, v in row.items() if k != text} if isinstance(row, dict) else row
 
 
-def _within(path: str, others: Sequence[str]) -> bool:
-    """Whether a list is one of these, or inside their items."""
-    return any(path == other or path.startswith(f"{other}.*.") for other in others)
-
-
-class _Fields(NamedTuple):
-    """The fields of the items of a list, by what they hold over all items."""
-
-    numbers: list[str]
-    #: Strings of the text; then, as labels, other strings, or lists of them.
-    strings: list[str]
-    labels: list[str]
-    ids: list[str]
-    #: Lists of lists, which may be starts and ends.
-    pieces: list[str]
-
-
-def _fields(listing: Items) -> _Fields:
-    values: dict[str, list[tuple[Any, Any]]] = {}
-    for text, item in listing.items:
-        for path, value in leaves(item):
-            if value is not item:
-                values.setdefault(path, []).append((text, value))
-    fields, total = _Fields([], [], [], [], []), len(listing.items)
-    # Thousands of items may share the words of one document: they are joined once.
-    shared = {id(text): text for text, _ in listing.items}
-    words = {key: _words(text) for key, text in shared.items()}
-    for path, pairs in values.items():
-        kept = [(text, v) for text, v in pairs if v is not None]
-        if len(kept) * 2 < total and len(kept) < 5:
-            continue
-        if all(type(v) is int for _, v in kept):
-            fields.numbers.append(path)
-            fields.ids.append(path)
-        elif all(isinstance(v, str) for _, v in kept):
-            fields.ids.append(path)
-            standing = sum(_in(v, words[id(text)]) for text, v in kept)
-            (fields.strings if standing * 2 > len(kept) else fields.labels).append(path)
-        elif all(isinstance(v, list) and v and all(isinstance(p, str) for p in v) for _, v in kept):
-            fields.labels.append(path)
-        elif all(isinstance(v, list) and v and isinstance(v[0], list) for _, v in kept):
-            fields.pieces.append(path)
-    return fields
-
-
-def _words(text: Any) -> Any:
-    """Return tokens as one string; anything else as it is."""
-    return " ".join(text) if isinstance(text, list) and all(map(_is_string, text)) else text
-
-
-def _in(string: str, words: Any) -> bool:
-    return isinstance(words, str) and bool(string) and string in words
-
-
-def _is_string(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 def _named(kind: str, paths: Iterable[str]) -> str | None:
     """Return the path with the likeliest name for a field of this kind; None if no name fits."""
     ranked = [(rank, path) for path in paths if (rank := _rank(kind, path)) is not None]
     return min(ranked)[1] if ranked else None
 
 
-def _label(listing: Items, fields: _Fields, taken: set[str | None]) -> str | None:
+def _label(listing: Items, taken: set[str | None]) -> str | None:
     """Return the field of the label: by its name, else the one with the fewest values.
 
     The key of an item is its label only if the item has no other; numbered names are rather ids.
     """
     # A short label may occur in the text by chance: `name` may be a label or a string.
-    free = [path for path in (*fields.labels, *fields.strings) if path not in taken]
+    free = [path for path in (*listing.labels, *listing.strings) if path not in taken]
     free = [path for path in free if path.rsplit(".", 1)[-1].lower() not in FIELDS["annotator"]]
     if (path := _named("label", free)) is not None and path.rsplit(".", 1)[-1] not in ("0", "1"):
         return path
-    values = {p: {str(value_at(item, p)) for _, item in listing.items} for p in fields.labels}
+    values = {path: {*map(str, listing.values(path))} for path in listing.labels}
     # What is the same in all items says less than what differs, and a number says nothing.
     ranks = {
         p: (_are_ids(v) or all(map(str.isdigit, v)), len(v) == 1, p == "^#", len(v), p)
@@ -298,44 +244,42 @@ def _are_ids(values: Iterable[str]) -> bool:
 
 def _kind_of_row(listing: Items) -> str | None:
     """Return the field that labels a whole row: by its name, or with the fewest values."""
-    fields = _fields(listing)
-    if (named := _label(listing, fields, set())) is not None:
+    if (named := _label(listing, set())) is not None:
         return named
-    kinds = {p: len({value_at(row, p) for _, row in listing.items}) for p in fields.strings}
+    kinds = {path: len({*listing.values(path)}) for path in listing.strings}
     path = min(kinds, key=lambda path: kinds[path], default="")
     return path if path and kinds[path] * 2 < len(listing.items) else None
 
 
 def _entities(listing: Items, *, tokens: bool) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for reading the items of a list as mentions."""
-    fields = _fields(listing)
-    strings = [path for path in fields.strings if path != "^#"] or fields.strings
+    strings = [path for path in listing.strings if path != "^#"] or listing.strings
     string = _named("string", strings) or next(iter(strings), None)
     if string is not None and (_segmented(listing, string) or string in FIELDS["trigger"]):
         return
-    if "^^#" in fields.labels + fields.strings:
+    if "^^#" in listing.labels + listing.strings:
         places = {"start": "0", "end": "1", "label": "^^#", "text": "^#"}
         yield 2.0 * len(listing.items), {"at": listing.path, **places}
         return
-    label = _label(listing, fields, {string})
-    if label is None and len(fields.strings) == 1:
+    label = _label(listing, {string})
+    if label is None and len(listing.strings) == 1:
         label, string = string, None
     if label is None:
         return
     table = {"at": listing.path, "label": label}
-    if not tokens and {"offset", "length"} <= {*fields.numbers}:
+    if not tokens and {"offset", "length"} <= {*listing.numbers}:
         yield 2.0 * len(listing.items), {**table, "pieces": ""}
         return
-    if listing.path and len(fields.pieces) == 1:
-        yield 2.0 * len(listing.items), {**table, "pieces": fields.pieces[0]}
+    if listing.path and len(listing.pieces) == 1:
+        yield 2.0 * len(listing.items), {**table, "pieces": listing.pieces[0]}
         return
-    start, end, fitting = _ends(listing, fields, string)
+    start, end, fitting = _ends(listing, listing.numbers, string)
     if start is not None:
         table |= {"start": start, "end": end} if end is not None else {"start": start}
         if string is not None and not tokens and string != label:
             table["text"] = string
-        ids = [path for path in fields.ids if path not in (start, end, label, string)]
-        numbered = (p for p in ids if _are_ids(str(value_at(i, p)) for _, i in listing.items))
+        ids = [path for path in listing.ids if path not in (start, end, label, string)]
+        numbered = (path for path in ids if _are_ids(map(str, listing.values(path))))
         named = "^#" if "^#" in ids else _named("id", ids) or next(numbered, None)
         if listing.path and named is not None:
             table["id"] = named
@@ -364,12 +308,12 @@ def _position(path: str) -> str | int:
 
 
 def _ends(
-    listing: Items, fields: _Fields, string: str | None
+    listing: Items, numbers: Sequence[str], string: str | None
 ) -> tuple[str | None, str | None, float]:
     """Return the fields of start and end, and their score: fit to the texts, and known names."""
     scores = {}
-    for start, end in permutations(fields.numbers, 2):
-        if not _are_ends(start, end, fields.numbers):
+    for start, end in permutations(numbers, 2):
+        if not _are_ends(start, end, numbers):
             continue
         if (fit := _fitting(listing, start, end, string)) > 0.5:
             names = (_rank("start", start), _rank("end", end))
@@ -377,7 +321,7 @@ def _ends(
     if scores:
         start, end = min(scores, key=lambda ends: (-scores[ends], ends))
         return start, end, scores[start, end]
-    starts = [s for s in fields.numbers if _rank("start", s) is not None or "start" in s]
+    starts = [s for s in numbers if _rank("start", s) is not None or "start" in s]
     if string is not None and starts:
         return starts[0], None, 1.0
     return None, None, 0.0
@@ -436,26 +380,25 @@ def _tags(rows: Sequence[Any], tokens: str) -> Iterator[Options]:
 
 def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Options]]:
     """Yield (weight, options) for items as relations, by ids, places or strings of their ends."""
-    fields = _fields(listing)
     of_lists = all(isinstance(item, list) or "^#" in item for _, item in listing.items)
-    if of_lists and fields.labels and (ends := _ends_in_order(fields)):
+    if of_lists and listing.labels and (ends := _ends_in_order(listing)):
         # The head comes first, as in a triple of strings.
         head, tail = ends
-        label = _label(listing, fields, {str(path) for end in ends for path in end.values()})
-        table: Options = {"at": listing.path, "label": _position(label or fields.labels[0])}
+        label = _label(listing, {str(path) for end in ends for path in end.values()})
+        table: Options = {"at": listing.path, "label": _position(label or listing.labels[0])}
         yield float(3 * len(listing.items)), {**table, "head": head, "tail": tail}
         return
-    sides = {side: _side(side, listing, fields) for side in ("head", "tail")}
+    sides = {side: _side(side, listing) for side in ("head", "tail")}
     if None in sides.values() or sides["head"] == sides["tail"]:
         # Their ends are two ids in a list.
-        ids = fields.labels
+        ids = listing.labels
         two = [p[:-2] for p in ids if p.endswith(".0") and f"{p[:-2]}.1" in ids]
         if len(two) != 1 or f"{two[0]}.2" in ids:
             return
         sides = {"head": {"ref": f"{two[0]}.0"}, "tail": {"ref": f"{two[0]}.1"}}
     head, tail = sides["head"] or {}, sides["tail"] or {}
     taken: set[str | None] = {str(path) for side in (head, tail) for path in side.values()}
-    label = _label(listing, fields, taken)
+    label = _label(listing, taken)
     if label is None:
         return
     if "ref" in head and (not entities or listing.path == entities.get("at")):
@@ -464,17 +407,12 @@ def _relations(listing: Items, entities: Options) -> Iterator[tuple[float, Optio
     yield float(len(listing.items)), table
 
 
-def _of_triples(listing: Items) -> bool:
-    """Whether the items may be a label and two entities each."""
-    return all(isinstance(item, list) and len(item) > 2 for _, item in listing.items)
-
-
-def _ends_in_order(fields: _Fields) -> list[Options]:
+def _ends_in_order(listing: Items) -> list[Options]:
     """Return the ends of relations that are lists of two strings, or of four numbers; else none."""
-    if len(fields.strings) == 2:
-        return [{"text": _position(path)} for path in fields.strings]
-    if len(fields.numbers) == 4:
-        numbers = [_position(path) for path in fields.numbers]
+    if len(listing.strings) == 2:
+        return [{"text": _position(path)} for path in listing.strings]
+    if len(listing.numbers) == 4:
+        numbers = [_position(path) for path in listing.numbers]
         return [dict(zip(("start", "end"), numbers[n : n + 2], strict=True)) for n in (0, 2)]
     return []
 
@@ -501,21 +439,21 @@ def _between(rows: Sequence[Any], path: str, table: Options) -> Iterator[tuple[f
         yield float(3 * len(kinds)), {"at": path, "label": columns.index({"str"}), **sides}
 
 
-def _side(side: str, listing: Items, fields: _Fields) -> Options | None:
+def _side(side: str, listing: Items) -> Options | None:
     """Return the options of the head or the tail of a relation; None if no field names it."""
-    paths = (*fields.strings, *fields.labels, *fields.numbers)
+    paths = (*listing.strings, *listing.labels, *listing.numbers)
     named = [path for path in paths if _is_side(side, path)]
-    strings = [path for path in named if path in fields.strings]
-    types = [p for p in named if p in fields.labels and p.lower().rsplit(".", 1)[-1] != side]
+    strings = [path for path in named if path in listing.strings]
+    types = [p for p in named if p in listing.labels and p.lower().rsplit(".", 1)[-1] != side]
     kind = next((p for p in types if "type" in p.lower() or "label" in p.lower()), None)
     if strings:
         string = min(strings, key=len)
         return {"text": string, **({"label": kind} if kind else {})}
-    numbers = [path for path in named if path in fields.numbers]
-    start, end, _ = _ends(listing, fields._replace(numbers=numbers), None)
+    numbers = [path for path in named if path in listing.numbers]
+    start, end, _ = _ends(listing, numbers, None)
     if end:
         return {"start": start, "end": end, **({"label": kind} if kind else {})}
-    refs = [path for path in named if path in fields.ids and path != kind]
+    refs = [path for path in named if path in listing.ids and path != kind]
     return {"ref": min(refs, key=len)} if refs else None
 
 
@@ -540,8 +478,7 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
     flat = Items(
         listing.path, [(t, {k: v for k, v in i.items() if k != arguments}) for t, i in objects]
     )
-    fields = _fields(flat)
-    label = _label(flat, fields, {trigger})
+    label = _label(flat, {trigger})
     if label is None:
         return
     table: Options = {"at": listing.path, "label": label}
@@ -553,31 +490,31 @@ def _events(listing: Items) -> Iterator[tuple[float, Options]]:
         place = {"at" if parts else "text": first}
         table["trigger"] = _span(Items(first, parts) if parts else flat, place, "trigger")
     held = [{"text": t, arguments: i.get(arguments)} for t, i in objects if arguments]
-    for at, parts in lists(held, "text", tokens=False):
+    for part_list in lists(held, "text", tokens=False):
+        at, parts = part_list.path, part_list.items
         names = {k for _, part in parts if isinstance(part, dict) for k in part}
         role = _named("role", names) if at == arguments else "^#"
         if at == arguments and all(isinstance(part, list) for _, part in parts):
-            names = {*_fields(Items(at, parts)).labels}  # Lists of a role and a string.
+            names = {*part_list.labels}  # Lists of a role and a string.
             role = min(names, default=None)
         if role is not None and names and at in (arguments, f"{arguments}.**"):
-            span = _span(Items(at, parts), {}, "argument", {role})
+            span = _span(part_list, {}, "argument", {role})
             table["arguments"] = {"at": at, "role": _position(role), **span}
-    roles = [p for p in fields.strings if trigger is None or not p.startswith(trigger)]
+    roles = [p for p in flat.strings if trigger is None or not p.startswith(trigger)]
     if "arguments" in table or ("trigger" in table and not roles):
         yield float(len(objects) * 2), table
 
 
 def _span(listing: Items, base: Options, kind: str, taken: Collection[str] = ()) -> Options:
     """Return the options of the span of a trigger or an argument: string, start and end."""
-    fields = _fields(listing)
-    strings = [p for p in fields.strings if p not in taken]
+    strings = [p for p in listing.strings if p not in taken]
     text = base.get("text") or _named("argument", strings) or next(iter(strings), None)
-    start, end, _ = _ends(listing, fields, text)
+    start, end, _ = _ends(listing, listing.numbers, text)
     if start is None:
-        starts = [p for p in fields.numbers if "start" in p and (kind in p or "at" in base)]
+        starts = [p for p in listing.numbers if "start" in p and (kind in p or "at" in base)]
         start = next(iter(starts), None)
     table = {**base, "text": text, "start": start, "end": end}
     if text is None and start is None:
         # What has neither a string nor a place names an entity.
-        table["ref"] = next((path for path in fields.ids if path not in taken), None)
+        table["ref"] = next((path for path in listing.ids if path not in taken), None)
     return {key: _position(v) if key != "at" else v for key, v in table.items() if v is not None}

@@ -12,20 +12,13 @@ import orjson
 
 from pipeline import catalog
 from pipeline.adding.evidence import Survey
+from pipeline.adding.json_lists import FIELDS
 from pipeline.errors import RawFileError
 from pipeline.readers._source import decode
 
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_-]+")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _VOWEL: Final = re.compile(r"[aeiouyAEIOUY\u00c0-\uffff]")
-#: Labels that mean that there is no relation, in lower case.
-NO_RELATION: Final = frozenset(
-    (
-        *("na", "n/a", "nan", "none", "null", "no", "no_relation", "no-relation", "no relation"),
-        *("norelation", "other", "unknown", "negative", "false"),
-        *("无", "无关系", "未知", "没有关系", "其他关系"),
-    )
-)
 #: Names that override those of other datasets.
 _OWN_NAMES: Final = {"MISC": "miscellaneous", "Misc": "miscellaneous", "misc": "miscellaneous"}
 
@@ -79,7 +72,7 @@ def tables(survey: Survey, language: str, names: Mapping[str, str]) -> dict[str,
 
 def is_no_relation(relation: str) -> bool:
     """Whether this label of a relation means that there is none."""
-    return relation.strip().lower() in NO_RELATION
+    return relation.strip().lower() in FIELDS["no_relation"]
 
 
 def unreadable(names: Mapping[str, str], language: str) -> list[str]:

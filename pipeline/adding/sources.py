@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.adding.excerpts import head_of
+from pipeline.adding.json_lists import SPLITS
 from pipeline.errors import DeclarationError, FetchError, RawFileError
 from pipeline.readers._source import opened
 
 Splits = dict[str, list[Path]]
 
-#: Words in the names of files and folders that name a split.
-_NAMES: Final = {
-    "train": ("train", "training", "trn", "训练", "训练集"),
-    "dev": ("dev", "devel", "development", "valid", "validation", "val", "testa", "验证", "验证集"),
-    "test": ("test", "testing", "tst", "testb", "测试", "测试集"),
-}
-_SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words}
+#: Word in the names of files and folders -> the split that it names.
+_SPLIT_OF: Final = {word: split for split, words in SPLITS.items() for word in words}
 _HUB: Final = "hub:"
 _HUB_FILES: Final = ("*.parquet", "*.arrow", "*.json", "*.jsonl", "*.csv", "*.tsv", "*.txt")
 #: Files that often accompany data and hold none.
@@ -63,11 +59,9 @@ def splits_of(path: Path) -> Splits:
         kinds = Counter(p.suffix for p in group)
         if len(kinds) > 1:
             shown = ", ".join(f"{n} {kind or 'without an ending'}" for kind, n in kinds.items())
-            raise RawFileError(
-                f"this folder holds files of several kinds for one split: {shown}",
-                where=path,
-                todo=f"give those that are meant, as with --split {split}={group[0]}",
-            )
+            what = f"this folder holds files of several kinds for one split: {shown}"
+            todo = f"give those that are meant, as with --split {split}={group[0]}"
+            raise RawFileError(what, where=path, todo=todo)
         for file in group:
             _refuse_packed_splits(file)
     return splits
@@ -105,11 +99,9 @@ def named(paths: Sequence[Path], said: Sequence[tuple[str, Path]] = ()) -> Split
         for split, files in splits_of(path).items():
             splits.setdefault(split, []).extend(files)
     if "all" in splits and len(splits) > 1:
-        raise DeclarationError(
-            f"the name of {splits['all'][0].name} tells no split, and others do",
-            where=splits["all"][0],
-            todo="give every file with --split train=FILE, dev=FILE or test=FILE",
-        )
+        what = f"the name of {splits['all'][0].name} tells no split, and others do"
+        todo = "give every file with --split train=FILE, dev=FILE or test=FILE"
+        raise DeclarationError(what, where=splits["all"][0], todo=todo)
     first: Splits = {}
     for split, path in said:
         first.setdefault(split, []).append(path)

@@ -9,6 +9,7 @@ from typing import Final
 from pipeline.adding import choosing, evidence, fitting, naming
 from pipeline.adding.drafting import Draft
 from pipeline.adding.fitting import Trial
+from pipeline.errors import counted
 from pipeline.records import Record, locate
 from pipeline.text import some
 
@@ -45,20 +46,19 @@ def shown(draft: Draft) -> Iterator[Record]:
 
 def _placed(record: Record) -> Record:
     """Return the record with the offsets that `normalize` finds for mentions without any."""
-    mentions = []
-    for m in record.mentions:
-        start, end = m.start, m.end
-        if start is None and not m.discontinuous:
-            start, end = locate(record.text, m.text)
-        mentions.append(m._replace(start=start, end=end))
-    return record._replace(mentions=mentions)
+    spans = [
+        locate(record.text, m.text) if m.start is None and not m.discontinuous else m[1:3]
+        for m in record.mentions
+    ]
+    pairs = zip(record.mentions, spans, strict=True)
+    return record._replace(mentions=[m._replace(start=s, end=e) for m, (s, e) in pairs])
 
 
 def counts(draft: Draft) -> Iterator[str]:
     """Say what the splits hold, what could not be read, and the labels with their names."""
     dataset, survey = draft.dataset, draft.survey
     for split, numbers in survey.counts.items():
-        held = ", ".join(f"{n:,} {kind}" for kind, n in numbers.items())
+        held = ", ".join(counted(n, kind) for kind, n in numbers.items())
         yield f"{split}: {held or 'no record'}"
         reasons: dict[str, list[str]] = {}
         for reject in survey.rejects[split]:
@@ -72,12 +72,12 @@ def counts(draft: Draft) -> Iterator[str]:
     for kind, labels in survey.labels.items():
         if labels:
             names = dataset.names(kind)
-            counted = [
+            named = [
                 f"{raw} {n:,}" if names.get(raw, "") == raw else f"{raw} {n:,} as {names[raw]!r}"
                 for raw, n in labels.most_common()
                 if raw in names
             ]
-            yield f"{kind} labels: {some(counted, _LABELS)}"
+            yield f"{kind} labels: {some(named, _LABELS)}"
     if draft.agreement:
         agreed = (f"{k} {a.f1:.2f}, {a.kappa:.2f}" for k, a in draft.agreement.items())
         yield f"annotators agree (F1 of spans, kappa of tokens): {'; '.join(agreed)}"[:240]
@@ -96,7 +96,7 @@ def left_out(files: Sequence[Path]) -> str | None:
     if not files:
         return None
     names = some([file.name for file in files], _LABELS)
-    return f"left out of the folder, {len(files):,} files: {names}"
+    return f"left out of the folder, {counted(len(files), 'files')}: {names}"
 
 
 def unread(counts: Counter[str] | None) -> str | None:
@@ -109,17 +109,10 @@ def unread(counts: Counter[str] | None) -> str | None:
 def warnings(draft: Draft) -> Iterator[str]:
     """Yield what a human should check first."""
     best, survey, dataset = draft.choice.best, draft.survey, draft.dataset
-    crowded = evidence.crowded(survey.labels["entity"])
-    for warning in (
-        best.doubt,
-        best.torn,
-        None if "entity labels for" in (best.doubt or "") else crowded,
-        fitting.control_characters(
-            name for kind in survey.labels for name in dataset.names(kind).values()
-        ),
-    ):
-        if warning:
-            yield warning
+    names = (name for kind in survey.labels for name in dataset.names(kind).values())
+    said = "entity labels for" in (best.doubt or "")
+    crowded = None if said else evidence.crowded(survey.labels["entity"])
+    yield from filter(None, (best.doubt, best.torn, crowded, fitting.control_characters(names)))
     yield from draft.absent
     for field in _SPLIT_FIELDS:
         if field in (draft.unread or ()):
@@ -130,7 +123,7 @@ def warnings(draft: Draft) -> Iterator[str]:
     for kind in survey.labels:
         if odd := naming.unreadable(dataset.names(kind), dataset.language):
             yield (
-                f"{len(odd)} {kind} labels need readable names: {some(odd, 5)}: write them under "
+                f"{kind} labels without readable names: {some(odd, 5)}: write them under "
                 f"[labels.{kind}], or give a table with --names"
             )
     if dataset.language not in ("en", "zh"):

@@ -6,7 +6,7 @@ read, what its labels are called, and how many records and annotations each spli
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -49,11 +49,9 @@ def file_of(dataset_id: str, folder: Path | None = None) -> Path:
     paths = [place / f"{dataset_id}.toml" for place in places]
     declared = [path for path in paths if path.is_file()]
     if len(declared) > 1:
-        raise DeclarationError(
-            f"the id {dataset_id!r} is declared twice",
-            where=declared[1],
-            todo=f"give this one another name; the other is {declared[0]}",
-        )
+        what = f"the id {dataset_id!r} is declared twice"
+        todo = f"give this one another name; the other is {declared[0]}"
+        raise DeclarationError(what, where=declared[1], todo=todo)
     return (declared or paths)[-1]
 
 
@@ -69,11 +67,8 @@ def load(
     """
     where = " and ".join(map(str, [folder] if folder else catalogs()))
     if not _ID.fullmatch(dataset_id):
-        raise DeclarationError(
-            f"{dataset_id!r} is no id of a dataset",
-            where=where,
-            todo="ids are letters, digits, and inside of them . _ and -",
-        )
+        todo = "ids are letters, digits, and inside of them . _ and -"
+        raise DeclarationError(f"{dataset_id!r} is no id of a dataset", where=where, todo=todo)
     path = file_of(dataset_id, folder)
     if not path.is_file():
         config.check_known([dataset_id], ids(folder), "dataset", where)
@@ -95,11 +90,9 @@ def read(
         dataset = renamed(dataset)
     if no_relation_label and dataset.labels.no_relation:
         if no_relation_label in dataset.labels_of("relation"):
-            raise DeclarationError(
-                f"no_relation_label is {no_relation_label!r}, which is a relation of {dataset.id}",
-                where="params.yaml",
-                todo="give it a name that no relation has",
-            )
+            what = f"no_relation_label is {no_relation_label!r}, which is a relation of "
+            todo = "give it a name that no relation has"
+            raise DeclarationError(what + dataset.id, where="params.yaml", todo=todo)
         named = dict.fromkeys(dataset.labels.no_relation, no_relation_label)
         dataset.labels.relation = {**dataset.names("relation"), **named}
     return dataset
@@ -110,12 +103,13 @@ def _validate(dataset: Dataset, path: Path) -> None:
         if not holds:
             raise DeclarationError(what, where=path, todo=todo)
 
+    def refuse(odd: Iterable[str], what: str, todo: str) -> None:
+        demand(not odd, f"{what}: {sorted(odd)}", todo)
+
     reader(dataset, path)
-    demand(
-        _LANGUAGE.fullmatch(dataset.language),
-        f"{dataset.language!r} is not a language code",
-        "use the two or three letters of ISO 639, as in en, zh or de",
-    )
+    todo = "use the two or three letters of ISO 639, as in en, zh or de"
+    language = dataset.language
+    demand(_LANGUAGE.fullmatch(language), f"{language!r} is not a language code", todo)
     demand({*dataset.tasks}, "no task", f"name some of {', '.join(TASKS)} in tasks")
     demand(len({*dataset.tasks}) == len(dataset.tasks), "a task stands twice", "name each once")
     needs = {
@@ -131,55 +125,47 @@ def _validate(dataset: Dataset, path: Path) -> None:
             declared = attrgetter(key)(dataset)
             demand(declared, f"task {task} needs [{key}]", f"declare it, or leave out {task}")
     for kind in ("entity", "relation", "event", "role"):
-        names = dataset.names(kind)
-        twice = sorted({*names} & {*dataset.labels.dropped.get(kind, ())})
-        demand(not twice, f"{kind} labels both mapped and dropped: {twice}", "choose one")
+        twice = {*dataset.names(kind)} & {*dataset.labels.dropped.get(kind, ())}
+        refuse(twice, f"{kind} labels both mapped and dropped", "choose one")
     for keys, kind in (([*dataset.roles], "event"), ([*dataset.signatures], "relation")):
-        unknown = sorted({*keys} - {*dataset.names(kind)})
-        demand(not unknown, f"no such {kind} label: {unknown}", f"add it to [labels.{kind}]")
+        unknown = {*keys} - {*dataset.names(kind)}
+        refuse(unknown, f"no such {kind} label", f"add it to [labels.{kind}]")
     known = {*dataset.names("role"), *dataset.labels.dropped.get("role", ())}
-    strange = sorted({r for roles in dataset.roles.values() for r in roles} - known)
-    demand(not strange, f"no such role: {strange}", "add it to [labels.role]")
+    strange = {role for roles in dataset.roles.values() for role in roles} - known
+    refuse(strange, "no such role", "add it to [labels.role]")
     written = Counter("_".join(signature) for signature in dataset.signatures_of())
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
     demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
     for what, todo in (*wrong_names(dataset), *_wrong_repairs(dataset.repairs)):
         demand(False, what, todo)
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
-    roles = {*dataset.labels_of("role")}
-    for table, named in (("descriptions", labels | roles), ("aliases", labels)):
-        unknown = sorted({*getattr(dataset, table)} - named)
-        demand(not unknown, f"[{table}] of no label: {unknown}", "use the readable names")
-    unknown = sorted({*dataset.paraphrases} - {*dataset.descriptions})
-    demand(not unknown, f"[paraphrases] of what has no description: {unknown}", "describe it")
-    unknown = sorted({*dataset.coverage} - {*dataset.tasks})
-    demand(not unknown, f"[coverage] of tasks that are not declared: {unknown}", "leave them out")
+    described = labels | {*dataset.labels_of("role")}
+    for table, named in (("descriptions", described), ("aliases", labels)):
+        unknown = {*getattr(dataset, table)} - named
+        refuse(unknown, f"[{table}] of no label", "use the readable names")
+    unknown = {*dataset.paraphrases} - {*dataset.descriptions}
+    refuse(unknown, "[paraphrases] of what has no description", "describe it")
+    unknown = {*dataset.coverage} - {*dataset.tasks}
+    refuse(unknown, "[coverage] of tasks that are not declared", "leave them out")
     for kind, fitting in (("pair", ["RE"]), ("event", ["EE", "EET"])):
         odd = sorted(t for t, c in dataset.coverage.items() if c == kind and t not in fitting)
-        demand(
-            not odd,
-            f"coverage of {odd} cannot be {kind!r}",
-            f"{kind!r} is for {', '.join(fitting)}",
-        )
-    related = {*dataset.labels_of("relation")}
+        todo = f"{kind!r} is for {', '.join(fitting)}"
+        demand(not odd, f"coverage of {odd} cannot be {kind!r}", todo)
     pairs = [(label, other) for label, implied in dataset.implied.items() for other in implied]
-    odd = sorted({name for pair in pairs for name in pair} - related)
-    demand(not odd, f"[implied] of no relation: {odd}", "use the readable names")
-    odd = sorted(label for label, other in pairs if label == other)
-    demand(not odd, f"[implied] of a relation by itself: {odd}", "name two relations")
+    unknown = {name for pair in pairs for name in pair} - {*dataset.labels_of("relation")}
+    refuse(unknown, "[implied] of no relation", "use the readable names")
+    refuse(
+        [a for a, b in pairs if a == b], "[implied] of a relation by itself", "name two relations"
+    )
     others = Counter(name for aliases in dataset.aliases.values() for name in aliases)
-    unclear = sorted(name for name, n in others.items() if n > 1 or name in labels)
-    demand(not unclear, f"ambiguous aliases: {unclear}", "an alias may stand for one label only")
-    demand(
-        dataset.access == "open" or dataset.access_note,
-        f'access = "{dataset.access}" without access_note',
-        "say how to get the files and where to put them, or why nobody can",
-    )
-    demand(
-        dataset.quality.why.strip() or dataset.quality.use in ("good", ""),
-        f'quality.use = "{dataset.quality.use}" without why',
-        "say what is to be taken care of",
-    )
+    unclear = [name for name, n in others.items() if n > 1 or name in labels]
+    refuse(unclear, "ambiguous aliases", "an alias may stand for one label only")
+    todo = "say how to get the files and where to put them, or why nobody can"
+    noted = dataset.access == "open" or dataset.access_note
+    demand(noted, f'access = "{dataset.access}" without access_note', todo)
+    judged = dataset.quality.why.strip() or dataset.quality.use in ("good", "")
+    todo = "say what is to be taken care of"
+    demand(judged, f'quality.use = "{dataset.quality.use}" without why', todo)
     check_splits(dataset.splits, path, whole=bool(dataset.split_by_hash))
 
 

@@ -164,7 +164,7 @@ class Dataset(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     aliases: dict[str, list[str]] = {}
     #: Described label or role -> the same description in other words, for train records.
     paraphrases: dict[str, list[str]] = {}
-    #: Task -> what its annotation covers, see `instruct/coverage.py`; by default all.
+    #: Task -> what its annotation covers, see `instruct/asking.py`; by default all.
     coverage: dict[str, Literal["complete", "pair", "event", "partial"]] = {}
     #: Where that is known from.
     coverage_source: str = ""

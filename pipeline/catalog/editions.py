@@ -31,15 +31,6 @@ def _present(raw: Path, manifests: Path | None = None) -> dict[str, tuple[Datase
     return present
 
 
-def _without_twins(present: Mapping[str, tuple[Dataset, bool]]) -> list[str]:
-    """Leave out datasets of real texts for which a better dataset of the same texts is present."""
-    return [
-        name
-        for name, (dataset, invented) in present.items()
-        if invented or dataset.quality.prefer not in present
-    ]
-
-
 def switch(raw: Path, params: Path | None = None) -> list[str]:
     """Make params.yaml run every dataset that has raw files in `raw`; return their names.
 
@@ -47,14 +38,15 @@ def switch(raw: Path, params: Path | None = None) -> list[str]:
     file stays as it is, comments included.
     """
     with _edited(params) as content:
-        names = _without_twins(_present(raw))
+        present = _present(raw)
+        # A better dataset of the same texts takes the place of real ones, not of invented ones.
+        pairs = ((name, invented or d.quality.prefer) for name, (d, invented) in present.items())
+        names = [name for name, better in pairs if better not in present]
         if not names:
-            raise RawFileError(
-                "no dataset has raw files here",
-                where=raw,
-                todo="`iepile fetch --all-open` brings what is free to raw/full; "
-                "files of yours belong in <id>/ as the catalog names them",
-            )
+            todo = "`iepile fetch --all-open` brings what is free to raw/full; "
+            todo += "files of yours belong in <id>/ as the catalog names them"
+            what = f"no dataset has raw files here{config.did_you_mean(raw, ('sample', 'full'))}"
+            raise RawFileError(what, where=raw, todo=todo)
         content["raw"] = raw.as_posix()
         content["datasets"] = names
     return names
@@ -83,6 +75,8 @@ def _edited(named: Path | None) -> Iterator[Any]:
     params = named or config.PARAMS
     yaml = YAML()
     yaml.width = 4096
+    # As our params.yaml is written, so that a change is seen in its own lines alone.
+    yaml.indent(sequence=4, offset=2)
     file = params.resolve()
     with atomic.locked(file.parent, wait=True):
         content = yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None

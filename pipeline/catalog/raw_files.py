@@ -14,6 +14,7 @@ from pipeline import config
 from pipeline.catalog.declaration import Dataset, File, Manifest, Split
 from pipeline.errors import DeclarationError, PipelineError, RawFileError, explained
 from pipeline.records import SPLITS, Reject
+from pipeline.text import some
 
 _LONGEST_NAME: Final = 255
 #: The declarations of datasets, and the lists of documents that they name.
@@ -47,11 +48,8 @@ def check_splits(splits: dict[str, Split], path: Path, *, whole: bool) -> None:
         if split.documents is not None:
             _check_inside(split.documents, path)
             if _listed(split.documents) is None:
-                raise DeclarationError(
-                    f"cannot read the list of documents {split.documents!r}: there is none",
-                    where=path,
-                    todo=f"put it into {catalogs()[-1]}",
-                )
+                what = f"cannot read the list of documents {split.documents!r}: there is none"
+                raise DeclarationError(what, where=path, todo=f"put it into {catalogs()[-1]}")
 
 
 def _check_inside(text: str, path: Path) -> None:
@@ -149,11 +147,9 @@ def undeclared(dataset: Dataset, folder: Path, manifest: Manifest) -> RawFileErr
     """Return an error if no files are declared for any split: there would be no records."""
     if manifest.splits:
         return None
-    return RawFileError(
-        f"no raw files of {dataset.id} are declared, so there is nothing to read",
-        where=folder,
-        todo="place a manifest.toml there, or declare [splits.*] in the dataset's TOML file",
-    )
+    what = f"no raw files of {dataset.id} are declared, so there is nothing to read"
+    todo = "place a manifest.toml there, or declare [splits.*] in the dataset's TOML file"
+    return RawFileError(what, where=folder, todo=todo)
 
 
 def verified(folder: Path, split: Split) -> list[Path]:
@@ -246,7 +242,7 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
             yield item
     if (lacking := sorted(wanted - seen)) and not split.counts:
         raise RawFileError(
-            f"{len(lacking)} documents of the list are not in the files, the first is {lacking[0]}",
+            f"documents of the list that are not in the files: {some(lacking, 3)}",
             where=path,
             todo="get the files whole; or declare the counts of what you have in a manifest.toml",
         )

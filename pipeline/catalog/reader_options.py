@@ -37,11 +37,14 @@ def options_of(name: str) -> dict[str, Any]:
     return {field.name: field.type for field in fields if field.name not in _OWN}
 
 
-def bound(declared: Mapping[str, Any], language: str, where: object) -> Any:
-    """The reader function of a declaration's table `reader`: files -> records and rejects."""
+def bound(declared: Mapping[str, Any], language: str, where: object, function: str = "read") -> Any:
+    """A function of the reader that a table `reader` declares, with its options bound.
+
+    `read` is files -> records and rejects. None where the reader has no such function.
+    """
     name, options = _checked(declared, language, where)
-    read = module(name).read
-    return read if options is None else partial(read, options=options)
+    called = getattr(module(name), function, None)
+    return called if options is None or called is None else partial(called, options=options)
 
 
 def read(
@@ -56,12 +59,8 @@ def unread(
     name: str, files: Sequence[Path], *, language: str, **options: Any
 ) -> Counter[str] | None:
     """Count what the reader ignores in these files; None if the reader cannot count it."""
-    _, given = _checked({"name": name, **options}, language, "[reader]")
-    count = getattr(module(name), "unread_fields", None)
-    if count is None:
-        return None
-    counts: Counter[str] = count(files) if given is None else count(files, given)
-    return counts
+    count = bound({"name": name, **options}, language, "[reader]", "unread_fields")
+    return count and count(files)  # type: ignore[no-any-return]
 
 
 def absent(name: str, files: Sequence[Path], *, language: str, **options: Any) -> list[str]:
@@ -90,19 +89,14 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
     """The name of a declared reader, and its options; None where it takes none."""
     name, given = declared.get("name"), {k: v for k, v in declared.items() if k != "name"}
     if not isinstance(name, str) or name not in readers():
-        raise DeclarationError(
-            f"there is no reader {name!r}{did_you_mean(name, readers())}",
-            where=where,
-            todo=f"use one of: {', '.join(readers())}",
-        )
+        what = f"there is no reader {name!r}{did_you_mean(name, readers())}"
+        raise DeclarationError(what, where=where, todo=f"use one of: {', '.join(readers())}")
     kind = getattr(module(name), "Options", None)
     allowed = options_of(name)
     if unknown := sorted({*given} - {*allowed}):
-        raise DeclarationError(
-            f"reader {name} has no option {unknown[0]!r}{did_you_mean(unknown[0], allowed)}",
-            where=where,
-            todo=f"its options are: {', '.join(allowed) or 'none'}",
-        )
+        what = f"reader {name} has no option {unknown[0]!r}{did_you_mean(unknown[0], allowed)}"
+        todo = f"its options are: {', '.join(allowed) or 'none'}"
+        raise DeclarationError(what, where=where, todo=todo)
     if kind is None:
         return name, None
     options = merged(folder.formats().get(name, {}), given)

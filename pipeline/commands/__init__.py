@@ -5,6 +5,7 @@ code. `layout.workspace` turns the options that most share into folders and sett
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ def named(kind: Any, arguments: Arguments, **others: Any) -> Any:
     """Return a tuple of a kind whose fields are the arguments of their names, or `others`."""
     given = {field: getattr(arguments, field, None) for field in kind._fields}
     return kind(**{field: value for field, value in given.items() if value is not None} | others)
+
+
+def complain(problem: object) -> None:
+    """Print an error to stderr, on a terminal in red."""
+    red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    head = "\x1b[1;31merror:\x1b[0m" if red else "error:"
+    say(f"{head} {problem}")
 
 
 def say(line: str) -> None:

@@ -13,7 +13,7 @@ from pipeline.catalog import editions, raw_files
 from pipeline.catalog import reader_options as options
 from pipeline.commands import Arguments, edition_of
 from pipeline.commands.layout import workspace
-from pipeline.errors import DeclarationError, RawFileError
+from pipeline.errors import DeclarationError, RawFileError, counted
 from pipeline.records import TASKS
 from pipeline.terminal import listing, showing
 from pipeline.text import drawn
@@ -118,7 +118,7 @@ def check(arguments: Arguments) -> int:
         for finding in checked.findings:
             print(drawn(str(finding)))
         if not checked.findings:
-            held = ", ".join(f"{n:,} {kind}" for kind, n in checked.counts.items() if n)
+            held = ", ".join(counted(n, kind) for kind, n in checked.counts.items() if n)
             print(f"{name}: no problem in {held}{'' if checked.whole else ' (a cut)'}")
         if passed := telling.unread(checked.unread):
             print(drawn(f"{name}: {passed}"))

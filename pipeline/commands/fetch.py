@@ -12,7 +12,7 @@ from pipeline import catalog, fetching
 from pipeline.adding import importing
 from pipeline.catalog import Dataset
 from pipeline.commands import Arguments, edition_of, say
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, counted
 from pipeline.fetching import checking, unified
 from pipeline.fetching.http import Network
 from pipeline.fetching.obtaining import Errand
@@ -58,7 +58,7 @@ def _edition(sets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
             code = 1
             continue
         shutil.rmtree(unpacked / dataset.id)
-        say(f"{dataset.id}: {counts['records']:,} records imported")
+        say(f"{dataset.id}: {counted(counts['records'], 'records')} imported")
     say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")
     return code
 
@@ -95,7 +95,7 @@ def _fetched(
             errand = Errand(dataset, folder, network, mirror, tell, silent, set())
             outcome = fetching.fetch(errand)
             bar.remove_task(task)
-            bar.print(f"{dataset.id}: {len(outcome.ready)} files ready", soft_wrap=True)
+            bar.print(f"{dataset.id}: {counted(len(outcome.ready), 'files')} ready", soft_wrap=True)
             for problem in outcome.problems:
                 bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
             lacking += len(outcome.problems)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.commands import Arguments, parsing
 from pipeline.doctor import Check, system
+from pipeline.errors import counted
 from pipeline.execution import machine
 
 
@@ -29,7 +30,7 @@ def doctor(arguments: Arguments) -> int:
         result = {"ready": not wrong, "checks": [check._asdict() for check in checks]}
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
-        things = "1 thing" if wrong == 1 else f"{wrong} things"
+        things = counted(wrong, "things")
         print(f"fix {things} first, marked WRONG below\n" if wrong else "the corpus can be made\n")
         print("\n".join(system.report(checks)))
     return 1 if wrong else 0

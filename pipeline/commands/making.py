@@ -12,7 +12,7 @@ from pipeline.commands import Arguments, say
 from pipeline.commands.chain import Chain, everything, gate
 from pipeline.commands.layout import Workspace, workspace, writing
 from pipeline.commands.wiring import STAGES, compared
-from pipeline.errors import DeclarationError, WorkError
+from pipeline.errors import DeclarationError, WorkError, counted
 from pipeline.execution import shards
 from pipeline.negatives import interchange
 from pipeline.terminal import listing
@@ -25,7 +25,7 @@ def use(arguments: Arguments) -> int:
     names = editions.switch(raw, arguments.params)
     params = arguments.params or config.PARAMS
     twins = sorted({*editions.datasets_in(raw)} - {*names})
-    print(f"{params}: {len(names)} datasets from {raw}: {', '.join(names)}")
+    print(f"{params}: {counted(len(names), 'datasets')} from {raw}: {', '.join(names)}")
     if twins:
         print(f"left out, as a better dataset has the same texts: {', '.join(twins)}")
     return 0

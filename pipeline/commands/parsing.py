@@ -9,6 +9,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from pipeline.commands import complain
+
 _PACKAGE: Final = Path(__file__).parents[1]
 _ABOUT: Final = "Turn raw information-extraction datasets into an instruction corpus."
 
@@ -80,6 +82,11 @@ class _Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         return self.overview or super().format_help()
 
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        complain(message)
+        sys.exit(2)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; refuse here what is left over, so that the usage of the command is shown."""
         parsed, left_over = super().parse_known_args(args, namespace)
@@ -96,7 +103,11 @@ class _Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             choices = [*map(str, action.choices)]
             close = get_close_matches(str(value), choices, 1)
-            todo = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(choices)}"
+            # Some commands are not for people.
+            listed = f"use one of {', '.join(choices)}"
+            if action.nargs == argparse.PARSER:
+                listed = f"`{self.prog} --help` lists what there is"
+            todo = f"did you mean {close[0]!r}?" if close else listed
             raise argparse.ArgumentError(action, f"there is no {value!r}; {todo}")
 
 
@@ -173,6 +184,7 @@ def _add(commands: Any, name: str, about: dict[str, Any], shared: dict[str, Any]
             one_of = one_of or parser.add_mutually_exclusive_group(required=required)
         (one_of if asked else parser).add_argument(key, **keywords)
     if "commands" in about:
-        inner = parser.add_subparsers(dest="action", metavar="|".join(about["commands"]))
+        metavar = f"[{'|'.join(about['commands'])}]"
+        inner = parser.add_subparsers(title="commands", dest="action", metavar=metavar)
         for inner_name, inner_about in about["commands"].items():
             _add(inner, inner_name, inner_about, shared)

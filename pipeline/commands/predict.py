@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.commands import Arguments, named, say
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, counted
 from pipeline.execution import ownership
 from pipeline.predicting import asking, questions
 from pipeline.terminal import progress
@@ -47,10 +47,10 @@ def run(arguments: Arguments) -> int:
                 raise problems.exceptions[0] from None
             counts["failed"] = failures.total()
             made = ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
-            end(made or f"all {total:,} rows are answered already")
+            end(made or f"answered already {total:,}")
     if failures:
         say(
-            f"note: {failures.total()} rows have no answer: {'; '.join(failures)}\n"
+            f"note: {counted(failures.total(), 'rows')} without an answer: {'; '.join(failures)}\n"
             "      run the same command again to ask them"
         )
         return 1

@@ -54,21 +54,21 @@ def _note(scores: dict[str, Any]) -> None:
         lacking = [*dict.fromkeys(e["dataset"] for e in groups if e["missing"])]
         names = f"{len(lacking)} datasets" if len(lacking) > _NAMED else ", ".join(lacking)
         say(
-            f"note: {missing} of {account['due']} rows, of {names}, have no answer and count as "
-            "empty ones; --datasets A,B scores only these, --partial only rows with an answer"
+            f"note: {missing} of {account['due']} rows, of {names}: no answer, which counts as an "
+            "empty one; --datasets A,B scores only these, --partial only rows with an answer"
         )
     if account["left_out"]:
         say(
-            f"note: {account['left_out']} of {account['due']} rows have no answer and are left "
-            "out: these scores are of the others alone"
+            f"note: {account['left_out']} of {account['due']} rows left out, without an answer: "
+            "these scores are of the others alone"
         )
     if account["unreadable"]:
         reasons = ", ".join(f"{why} {n}" for why, n in account["unreadable"].items())
         say(f"note: answers that could not be read, by reason: {reasons}")
     strange = sum(e["nothing_asked"] for e in groups)
     if 2 * strange > account["answered"]:
-        of_all = f"{strange} of {account['answered']} answers"
-        say(f"note: {of_all} hold other keys than the labels that were asked")
+        of_all = f"{strange} of {account['answered']}"
+        say(f"note: answers with other keys than the labels that were asked: {of_all}")
 
 
 def _print(scores: dict[str, Any], *, labels: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.dedupe.tags import record_shards
+from pipeline.dedupe.tags import TAGS, record_shards, tagged, with_drops
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Step, steps
 from pipeline.records import Record, merge
@@ -54,7 +54,7 @@ def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
     for n, dataset in enumerate(datasets):
         for split, path in record_shards(clean / dataset.id):
             file = shards.metadata(path)
-            size = sum(file.row_group(k).total_byte_size for k in range(file.num_row_groups))
+            size = shards.bytes_of(file)
             listed.append(Shard(len(listed), n, split, path, file.num_rows, size))
     return tuple(listed)
 
@@ -97,6 +97,17 @@ class Plan(NamedTuple):
     def tags(self, shard: Shard) -> Path:
         """Return where the tags of a shard are written."""
         return self.folder / self.name(shard.dataset) / shard.path.name
+
+    def tagged(self, shard: Shard, columns: Sequence[str]) -> Any:
+        """Return some columns of a shard with the tags that are written so far."""
+        return tagged(shard.path, self.tags(shard).parent, columns)
+
+    def drop(self, shard: Shard, rows: Any, reasons: Any, partners: Any) -> Path:
+        """Tag more rows of a shard as dropped; return the file. A second time changes nothing."""
+        path = self.tags(shard)
+        columns = (pa.array(column) for column in (rows, reasons, partners))
+        shards.write(with_drops(shards.read(path, TAGS.names), *columns), path)
+        return path
 
     def policy(self, dataset: int, split: str) -> Policy:
         """Return what to do with a text that has different annotations in one split."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.hashing import mix64
+from pipeline.text import characters
 
 #: Characters in an n-gram, by language: a Chinese character says more than a letter.
 NGRAM: Final = {"en": 5, "zh": 3}
@@ -20,13 +21,11 @@ _FNV: Final = np.uint32(16777619)
 def ngrams(texts: Sequence[str], sizes: Sequence[int]) -> tuple[Any, Any]:
     """Return (hashes of all character n-grams of all texts, where each text's hashes begin)."""
     padded = [t.ljust(n, "\0") for t, n in zip(texts, sizes, strict=True)]
-    codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32)
-    lengths = np.fromiter(map(len, padded), np.int64, len(padded))
+    codes, begins = characters(padded)
     size = np.asarray(sizes, np.int64)
-    ends = np.cumsum(lengths)
-    counts = lengths - size + 1
+    counts = np.diff(begins) - size + 1
     starts = np.cumsum(counts) - counts
-    at = np.arange(counts.sum()) + np.repeat(ends - lengths - starts, counts)
+    at = np.arange(counts.sum()) + np.repeat(begins[:-1] - starts, counts)
     hashes = np.full(len(at), 2166136261, np.uint32)
     wide = np.repeat(size, counts)
     for k in range(size.max(initial=0)):

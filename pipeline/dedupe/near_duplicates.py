@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedupe import minhash, tags
+from pipeline.dedupe import minhash
 from pipeline.dedupe.duplicates import Group, Plan, Shard, by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, Step, steps
@@ -85,8 +85,7 @@ def _sketch(item: tuple[int, Group], plan: Plan) -> Done:
 
 def _bands(shard: Shard, plan: Plan) -> Any:
     """Return the places of a shard's kept records, once for each band and keyed by the band."""
-    columns = ["id", "language", "text", "dropped"]
-    table = tags.tagged(shard.path, plan.tags(shard).parent, columns)
+    table = plan.tagged(shard, ["id", "language", "text", "dropped"])
     rows = np.flatnonzero(pc.is_null(table["dropped"]))
     table = table.take(pa.array(rows))
     sizes = [minhash.NGRAM[like(language)] for language in table["language"].to_pylist()]
@@ -178,24 +177,24 @@ def _similar(number: int, plan: Plan) -> Iterator[tuple[Any, ...]]:
 def _finish(number: int, plan: Plan) -> Done:
     """Report on one dataset; with the policy "drop", also tag its near-duplicates."""
     files: list[Path] = []
-    counts: Counter[tuple[int, str, str, int]] = Counter()
-    examples: dict[tuple[int, str, str, int], list[dict[str, Any]]] = {}
+    counts: Counter[tuple[str, str, str]] = Counter()
+    examples: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     #: Record that is dropped -> id of its partner.
     drops: dict[int, str] = {}
-    for (record, identifier), group in groupby(_similar(number, plan), key=lambda row: row[:2]):
+    for (record, identifier), similar in groupby(_similar(number, plan), key=lambda row: row[:2]):
         shard = plan.shard_of(record)
-        seen: dict[tuple[int, str, str, int], dict[str, Any]] = {}
-        for _, _, partner, named, share in group:
+        seen: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for _, _, partner, named, share in similar:
             other = plan.shard_of(partner)
-            key = (SPLITS.index(shard.split), plan.name(other.dataset), other.split, other.dataset)
-            names_partner = {"partner": named, "similarity": round(share, 3)}
-            seen.setdefault(key, {"id": identifier, **names_partner})
-            if shard.split == other.split and shard.dataset == other.dataset:
+            key = (shard.split, plan.name(other.dataset), other.split)
+            seen.setdefault(
+                key, {"id": identifier, "partner": named, "similarity": round(share, 3)}
+            )
+            if other[1:3] == shard[1:3]:  # of one dataset and split
                 decides = partner < record and partner not in drops
             else:
-                leaks = other.split == "test" and shard.split != "test"
                 across = plan.settings.across_datasets or shard.dataset == other.dataset
-                decides = leaks and across
+                decides = across and other.split == "test" and shard.split != "test"
             if decides:
                 drops.setdefault(record, named)
         for key, example in seen.items():
@@ -203,26 +202,22 @@ def _finish(number: int, plan: Plan) -> Done:
             if counts[key] <= _EXAMPLES:
                 examples.setdefault(key, []).append(example)
     if plan.settings.near_duplicates == "drop":
-        for place, records in groupby(drops, key=lambda record: record >> 32):
-            files.append(plan.tags(plan.found[place]))
-            _tag(files[-1], [*records], drops)
+        for shard, group in groupby(drops, plan.shard_of):
+            records = [*group]
+            rows = [record & 0xFFFFFFFF for record in records]
+            partners = [drops[record] for record in records]
+            files.append(plan.drop(shard, rows, ["near_duplicate"] * len(rows), partners))
+    about = {"dataset": plan.name(number)}
     pairs = [
-        {
-            "dataset": plan.name(number),
-            "split": SPLITS[key[0]],
-            "other": key[1],
-            "other_split": key[2],
-            "records": counts[key],
-            "examples": examples[key],
-        }
-        for key in sorted(counts, key=lambda k: (k[0], k[1], SPLITS.index(k[2])))
+        {**about, **dict(zip(_KEY, key, strict=True)), "records": n, "examples": examples[key]}
+        for key, n in sorted(counts.items(), key=lambda pair: _in_order(*pair[0]))
     ]
     return Done(files, pairs)
 
 
-def _tag(path: Path, records: Sequence[int], drops: dict[int, str]) -> None:
-    """Tag these records of one shard. A second run changes nothing."""
-    rows = pa.array([record & 0xFFFFFFFF for record in records])
-    reasons = pa.array(["near_duplicate"] * len(records))
-    partners = pa.array([drops[record] for record in records])
-    shards.write(tags.with_drops(shards.read(path, tags.TAGS.names), rows, reasons, partners), path)
+#: What near-duplicates are counted by.
+_KEY: Final = ("split", "other", "other_split")
+
+
+def _in_order(split: str, other: str, other_split: str) -> tuple[int, str, int]:
+    return SPLITS.index(split), other, SPLITS.index(other_split)

@@ -23,13 +23,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedupe import tags
 from pipeline.dedupe.duplicates import Group, Plan, one_pass
 from pipeline.errors import DeclarationError, explained
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done
 from pipeline.hashing import mix64
-from pipeline.text import like, which
+from pipeline.text import characters, like, which
 
 if TYPE_CHECKING:
     from pipeline.config import Dedupe
@@ -39,6 +38,7 @@ _EXAMPLES: Final = 3
 #: The hash of an n-gram, and the number of the test that it is from.
 _GRAMS: Final = pa.schema([("gram", pa.uint64()), ("source", pa.int32())])
 _ALL: Final = "all.parquet"
+_COLUMNS: Final = ("id", "text", "dropped")
 #: The ending of a benchmark's file -> the format that it should have.
 _FORMATS: Final = {
     ".parquet": "Parquet",
@@ -67,13 +67,15 @@ def find(plan: Plan, groups: Sequence[Group], workers: Workers | int = 1) -> Non
         entry = report.setdefault((dataset, split, other), {"records": 0, "examples": []})
         entry["records"] += records
         entry["examples"] = [*entry["examples"], *examples][:_EXAMPLES]
-    keys = ("dataset", "split", "test")
     settings = plan.settings
     content = {
         "words": settings.overlap_words,
         "characters": settings.overlap_characters,
         "policy": settings.overlap,
-        "pairs": [{**dict(zip(keys, key, strict=True)), **report[key]} for key in sorted(report)],
+        "pairs": [
+            {"dataset": dataset, "split": split, "test": other, **report[dataset, split, other]}
+            for dataset, split, other in sorted(report)
+        ],
     }
     shards.write_json(content, plan.folder / "overlap.json")
 
@@ -92,9 +94,8 @@ def outside(settings: Dedupe) -> list[Path]:
 
 def ngrams(texts: Any, language: str, settings: Dedupe) -> tuple[Any, Any]:
     """Return (hashes of the n-grams of texts in one language, the row of each)."""
-    lines = pc.utf8_lower(texts).to_pylist()
-    codes = np.frombuffer("".join(lines).encode("utf-32-le"), np.uint32)
-    row = np.repeat(np.arange(len(lines)), np.fromiter(map(len, lines), np.int64, len(lines)))
+    codes, begins = characters(pc.utf8_lower(texts).to_pylist())
+    row = np.repeat(np.arange(len(texts)), np.diff(begins))
     inside = which(codes, str.isalnum)
     row, unit = row[inside], mix64(codes[inside])
     if like(language) != "en":
@@ -130,18 +131,13 @@ def _powers(base: int, count: int) -> Any:
     return np.cumprod(factors)
 
 
-def _texts(plan: Plan, shard: Any) -> Any:
-    columns = ["id", "text", "dropped"]
-    return tags.tagged(shard.path, plan.tags(shard).parent, columns)
-
-
 def _of_tests(item: tuple[int, Group], plan: Plan) -> Done:
     """First pass: the n-grams of the kept test records of a group of shards."""
     number, group = item
     gram_tables = [_GRAMS.empty_table()]
     for shard in group:
         if shard.split == "test":
-            table = _texts(plan, shard)
+            table = plan.tagged(shard, _COLUMNS)
             kept = table.filter(pc.is_null(table["dropped"]))["text"].combine_chunks()
             language = plan.datasets[shard.dataset].language
             gram_tables.append(_grams(ngrams(kept, language, plan.settings)[0], shard.dataset))
@@ -203,7 +199,7 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
     for shard in group:
         if shard.split == "test" or not len(every):
             continue
-        table = _texts(plan, shard)
+        table = plan.tagged(shard, _COLUMNS)
         texts = table["text"].combine_chunks()
         grams, row = ngrams(texts, plan.datasets[shard.dataset].language, plan.settings)
         at = np.minimum(np.searchsorted(every, grams), len(every) - 1)
@@ -219,9 +215,5 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
             if counts[key] <= _EXAMPLES:
                 examples.setdefault(key, []).append(table["id"][record].as_py())
         if plan.settings.overlap == "drop" and len(rows):
-            path = plan.tags(shard)
-            reasons = pa.array(["test_passage"] * len(rows))
-            old = shards.read(path, tags.TAGS.names)
-            shards.write(tags.with_drops(old, pa.array(rows), reasons, pa.array(partners)), path)
-            files.append(path)
+            files.append(plan.drop(shard, rows, ["test_passage"] * len(rows), partners))
     return Done(files, [[*key, n, examples[key]] for key, n in sorted(counts.items())])

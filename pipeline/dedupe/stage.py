@@ -54,7 +54,7 @@ from pipeline.dedupe.duplicates import (
     resolve,
     write_rows,
 )
-from pipeline.dedupe.tags import TAGS, merged_path, with_drops
+from pipeline.dedupe.tags import TAGS, merged_path
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, building, scratch
 from pipeline.tables import RECORDS, flat
@@ -196,17 +196,12 @@ def _solve(part: int, plan: Plan) -> Done:
 def _tag(item: tuple[int, Group], plan: Plan) -> Done:
     """Third pass: write a group's tags, and its records to be merged, split by the first one."""
     number, group = item
-    rows = shuffle.read(plan.work / "drops", number, plan.places)
-    drops = groupby(by_shard(group, rows), itemgetter(0))
-    dropping, drops_of_shard = next(drops, (None, ()))
     files = [plan.tags(shard) for shard in group]
     for shard, path in zip(group, files, strict=True):
-        tags = shards.read(shard.path, TAGS.names)
-        if shard == dropping:
-            for _, dropped, rows in drops_of_shard:
-                tags = with_drops(tags, pa.array(rows), dropped["reason"], dropped["partner"])
-            dropping, drops_of_shard = next(drops, (None, ()))
-        shards.write(tags, path)
+        shards.write(shards.read(shard.path, TAGS.names), path)
+    drops = by_shard(group, shuffle.read(plan.work / "drops", number, plan.places))
+    for shard, dropped, rows in drops:
+        plan.drop(shard, rows, *(dropped[name].combine_chunks() for name in _DROPS.names))
     merges = by_shard(group, shuffle.read(plan.work / "merges", number, plan.places))
     records = (
         shuffle.keyed(

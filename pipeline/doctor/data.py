@@ -12,7 +12,7 @@ from pipeline import catalog, config
 from pipeline.catalog import Dataset, raw_files
 from pipeline.config import Settings
 from pipeline.doctor import Check
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, counted
 from pipeline.execution import atomic
 
 
@@ -66,7 +66,8 @@ def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -
         return Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
     if not settings.datasets:
         return Check(str(params), "wrong", "it names no dataset", todo)
-    return Check(str(params), "ok", f"{len(settings.datasets)} datasets, from {settings.raw}")
+    listed = counted(len(settings.datasets), "datasets")
+    return Check(str(params), "ok", f"{listed}, from {settings.raw}")
 
 
 def _raw_files(
@@ -98,7 +99,8 @@ def _raw_files(
         size += sum(sizes.values())
         faults = [] if declared else ["no files are declared"]
         if missing := [path for path in declared if path not in sizes]:
-            faults.append(f"{len(missing)} of {len(declared)} files missing, such as {missing[0]}")
+            lacking = f"{len(missing)} of {counted(len(declared), 'files')}"
+            faults.append(f"{lacking} missing, such as {missing[0]}")
         if other_size := [p for p, n in sizes.items() if declared[p] not in (None, n)]:
             faults.append(f"another size than declared: {', '.join(other_size)}")
         if faults:

@@ -22,12 +22,6 @@ PACKAGE: Final = Path(__file__).parent.parent
 _PREFIX: Final = f"{PACKAGE}{os.sep}"
 #: With other code here, a module may be parsed to something else.
 _THIS: Final = Path(__file__).read_bytes()
-#: Fields of the syntax tree that change nothing: type comments, a `u` before a string, and whether
-#: a name is read or set, which follows from where it stands.
-_IGNORED: Final = frozenset({"type_comment", "type_ignores", "kind", "ctx"})
-_WITH_DOCSTRING: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
 #: Packages whose modules have other names than they.
 _NAMED_OTHERWISE: Final = {"faiss": "faiss-cpu", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 
@@ -116,17 +110,9 @@ def _parsed(content: bytes, kept: Path) -> tuple[str, list[tuple[str, list[str]]
             return known.digest, known.imports
     except (OSError, msgspec.DecodeError):
         pass
-    words: list[str] = []
-    nodes: list[ast.Import | ast.ImportFrom] = []
-    _walk(ast.parse(content), words, nodes)
-    digest = xxhash.xxh3_128_hexdigest("\n".join(words).encode("utf-8", "surrogatepass"))
-    imports: list[tuple[str, list[str]]] = []
-    for node in nodes:
-        names = [alias.name for alias in node.names]
-        if isinstance(node, ast.ImportFrom):
-            imports.append((node.module or "", names))
-        else:
-            imports += [(name, []) for name in names]
+    code = _Code()
+    tree = ast.dump(code.visit(ast.parse(content)))
+    digest, imports = xxhash.xxh3_128_hexdigest(tree.encode()), code.imports
     if not sys.dont_write_bytecode:
         partial = kept.with_suffix(f".{os.getpid()}")
         with suppress(OSError):  # in a folder that is read-only, each process parses
@@ -143,31 +129,28 @@ class _Parsed(msgspec.Struct):
     imports: list[tuple[str, list[str]]]
 
 
-def _walk(node: ast.AST, words: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
-    """Collect the words of a syntax tree, the same in every version of Python, and its imports."""
-    kind = type(node)
-    if kind in (ast.Import, ast.ImportFrom):
-        imports.append(node)  # type: ignore[arg-type]
-    elif kind is ast.If and getattr(node.test, "id", "") == "TYPE_CHECKING":  # type: ignore[attr-defined]
-        return
-    words.append(kind.__name__)
-    for field in kind._fields:
-        if field in _IGNORED or (value := getattr(node, field, None)) is None or value == []:
-            continue
-        words.append(field)
-        parts = value if isinstance(value, list) else [value]
-        docstring = field == "body" and kind in _WITH_DOCSTRING and _is_text(parts[0])
-        for part in parts[docstring:]:
-            if isinstance(part, ast.AST):
-                _walk(part, words, imports)
-            else:
-                words.append(repr(part))
-    words.append("/")
+class _Code(ast.NodeTransformer):
+    """Removes docstrings, and what is for type checkers alone; notes imports."""
 
+    def __init__(self) -> None:
+        self.imports: list[tuple[str, list[str]]] = []
 
-def _is_text(statement: ast.AST) -> bool:
-    value = getattr(statement, "value", None)
-    return isinstance(statement, ast.Expr) and isinstance(getattr(value, "value", None), str)
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if getattr(node.test, "id", "") == "TYPE_CHECKING" else self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        self.imports += [(alias.name, []) for alias in node.names]
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        self.imports.append((node.module or "", [alias.name for alias in node.names]))
+        return node
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+        return super().generic_visit(node)
 
 
 def _files(module: str, names: Sequence[str]) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Read and write Parquet shards, JSON and text. Files appear whole, see `atomic`."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,12 +30,10 @@ def write(table: Any, path: Path) -> None:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read one shard, or some of its columns. Raises `RawFileError` if that is not possible."""
-    with opened(path) as file:
+    with opened(path, columns or ()) as file:
         # For small shards, threads cost more than they save.
         many = file.metadata.num_rows > MAX_ROWS_PER_GROUP
-        table = file.read(None if columns is None else [*columns], use_threads=many)
-    _check_columns(columns or (), table.column_names, path)
-    return table
+        return file.read(None if columns is None else [*columns], use_threads=many)
 
 
 def metadata(path: Path) -> Any:
@@ -50,9 +48,19 @@ def rows(path: Path) -> int:
     return count
 
 
+def bytes_of(file: Any) -> int:
+    """Return how many bytes the rows of a shard (`metadata`) have before compression."""
+    return sum(file.row_group(number).total_byte_size for number in range(file.num_row_groups))
+
+
 @contextmanager
-def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
-    """Open one shard, to read it piece by piece.
+def opened(
+    path: Path,
+    columns: Sequence[str] = (),
+    problem_in_words: str = "cannot read this shard: it is damaged",
+    todo: str = _TODO,
+) -> Iterator[Any]:
+    """Open one shard, or another Parquet file, to read it piece by piece.
 
     Raises `RawFileError` if it cannot be read or lacks one of the columns.
     """
@@ -61,19 +69,14 @@ def opened(path: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
             atomic.stream(path, "rb") as stream,
             pq.ParquetFile(stream, page_checksum_verification=True) as file,
         ):
-            if columns:
-                _check_columns(columns, file.schema_arrow.names, path)
+            if missing := [name for name in columns if name not in file.schema_arrow.names]:
+                what = f"this shard has no column {missing[0]!r}"
+                raise RawFileError(what, where=path, todo=todo)
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
         raise explained(problem, path) or RawFileError(
-            "cannot read this shard: it is damaged", where=path, todo=_TODO
+            problem_in_words, where=path, todo=todo
         ) from None
-
-
-def _check_columns(wanted: Iterable[str], present: Collection[str], path: Path) -> None:
-    if missing := [name for name in wanted if name not in present]:
-        what = f"this shard has no column {missing[0]!r}"
-        raise RawFileError(what, where=path, todo=_TODO)
 
 
 def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:

@@ -16,8 +16,8 @@ import numpy as np
 from pipeline import tasks
 from pipeline.catalog import Dataset
 from pipeline.exports import Source, records, tables
-from pipeline.instruct import confusable, counting
-from pipeline.instruct.asking import Asking
+from pipeline.instruct import confusable
+from pipeline.instruct.asking import Asking, labels_held, sets_to_ask
 from pipeline.negatives import interchange
 
 #: Kind of prompt -> the tasks that it serves. Typed relations are asked as relations, triggers
@@ -46,10 +46,10 @@ class LabelSets:
         asked = Asking(dataset, task, split, self.inventory, near, asking)
         self.only_present = asked.way not in ("text", "sure")
         held_by_table = [
-            counting.held(table, asked)
+            labels_held(table, asked)
             for _, table in tables(source, dataset, [split] if self.inventory else [])
         ]
-        self.sets = held_by_table and counting.sets_of(asked, held_by_table)
+        self.sets = held_by_table and sets_to_ask(asked, held_by_table)
 
     def rows(self, record_id: str, positives: Collection[str], split: str) -> list[list[str]]:
         """The labels to ask of a record, row by row."""

@@ -189,7 +189,7 @@ def _instructions(form: Mapping[str, Any], source: Source, out: Path, counts: Co
     for file, text in form.get("beside", {}).items():
         shards.write_text(text, out / file)
     if "finish" in form:
-        import_module(f"pipeline.exports.{form['finish']}").finish(source, out, counts)
+        import_module(f"pipeline.exports.{form['finish']}").finish(form, source, out, counts)
 
 
 def filled(template: Any, row: Mapping[str, Any]) -> Any:

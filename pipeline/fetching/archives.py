@@ -78,11 +78,8 @@ _BROKEN: Final = (
 
 
 def _bomb(archive: object, most: int) -> ArchiveError:
-    return ArchiveError(
-        f"the archive unpacks to over {most:,} bytes or {MOST_FILES:,} files",
-        where=archive,
-        todo="unpack it by hand, if you trust it",
-    )
+    what = f"the archive unpacks to over {most:,} bytes or {MOST_FILES:,} files"
+    return ArchiveError(what, where=archive, todo="unpack it by hand, if you trust it")
 
 
 def _entries(archive: Path, most: int) -> Iterator[tuple[str, int, IO[bytes] | None]]:

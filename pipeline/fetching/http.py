@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3 import Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from pipeline.errors import FetchError, WorkError
@@ -76,27 +76,14 @@ class _SafeConnection(HTTPSConnection):
     response_class = _Answer
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SafePool(HTTPSConnectionPool):
-    ConnectionCls = _SafeConnection
-
-
 class Adapter(HTTPAdapter):
     """Makes `requests` use the connections above."""
 
-    def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
-        """Do the same, with our connections."""
-        super().init_poolmanager(*arguments, **more)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SafePool}
-
-    def proxy_manager_for(self, *arguments: Any, **more: Any) -> Any:
-        """Do the same, with our connections."""
-        manager: Any = super().proxy_manager_for(*arguments, **more)
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SafePool}
-        return manager
+    def get_connection_with_tls_context(self, *arguments: Any, **more: Any) -> Any:
+        """Return the pool of connections to a server or a proxy, with ours in it."""
+        pool: Any = super().get_connection_with_tls_context(*arguments, **more)
+        pool.ConnectionCls = _SafeConnection if pool.scheme == "https" else _Connection
+        return pool
 
 
 _CHUNK: Final = 1 << 14
@@ -164,11 +151,8 @@ def _same_scheme(answer: requests.Response, **_: object) -> None:
         return
     target = urljoin(answer.url, answer.headers["location"])
     if urlsplit(target).scheme not in {"https", urlsplit(answer.url).scheme}:
-        raise FetchError(
-            f"the server redirects to {target!r}",
-            where=answer.url,
-            todo="use --mirror, or correct the URL",
-        )
+        todo = "use --mirror, or correct the URL"
+        raise FetchError(f"the server redirects to {target!r}", where=answer.url, todo=todo)
 
 
 def download(
@@ -197,11 +181,8 @@ def download(
         except requests.exceptions.ChunkedEncodingError:
             why = _BROKEN
         except requests.RequestException as problem:
-            raise FetchError(
-                reason(problem),
-                where=url,
-                todo="try again later, or use --mirror; if the address is wrong, correct the TOML",
-            ) from None
+            todo = "try again later, or use --mirror; if the address is wrong, correct the TOML"
+            raise FetchError(reason(problem), where=url, todo=todo) from None
         new_bytes = _size(part) - size_before
         progressed = new_bytes >= (SLOWEST * network.timeout if why == _SILENT else 1)
         answered |= new_bytes > 0
@@ -209,11 +190,9 @@ def download(
             break
         time.sleep(network.wait * 2**idle)
         idle = 0 if progressed else idle + 1
-    raise (FetchError if answered else UnreachableError)(
-        f"the download fails again and again: {why}",
-        where=url,
-        todo="run the same command again, it resumes where it stopped; or use --mirror",
-    )
+    what = f"the download fails again and again: {why}"
+    todo = "run the same command again, it resumes where it stopped; or use --mirror"
+    raise FetchError if answered else UnreachableError(what, where=url, todo=todo)
 
 
 def _size(part: Path) -> int:
@@ -229,17 +208,13 @@ def stated_hash(web: requests.Session, url: str, network: Network) -> dict[str, 
     try:
         last = web.head(url, allow_redirects=True, timeout=network.patience)
     except requests.RequestException as problem:
-        raise FetchError(
-            f"the server does not state the hash of this file: {reason(problem)}",
-            where=url,
-            todo="run the same command again; or use --mirror",
-        ) from None
+        what = f"the server does not state the hash of this file: {reason(problem)}"
+        todo = "run the same command again; or use --mirror"
+        raise FetchError(what, where=url, todo=todo) from None
     for answer in (*last.history, last):
         commit = answer.headers.get("X-Repo-Commit")
-        if not commit or commit not in url:
-            continue
         tag = answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag", "")
-        if match := _HASH.fullmatch(tag):
+        if commit and commit in url and (match := _HASH.fullmatch(tag)):
             return {"sha256" if len(match[1]) == 64 else "git": match[1]}
     return {}
 
@@ -263,11 +238,9 @@ def _attempt(
             part.unlink()
             return False
         if answer.status_code not in (200, 206):
-            raise FetchError(
-                f"the server answers {answer.status_code} {answer.reason}",
-                where=answer.url,
-                todo="the file has moved: place it by hand, use --mirror, or correct the URL",
-            )
+            what = f"the server answers {answer.status_code} {answer.reason}"
+            todo = "the file has moved: place it by hand, use --mirror, or correct the URL"
+            raise FetchError(what, where=answer.url, todo=todo)
         if answer.status_code == 200 or not match or match[1] != str(have):
             have = 0
         length = answer.headers.get("Content-Length")

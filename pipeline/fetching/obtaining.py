@@ -131,11 +131,8 @@ def obtain(file: File, sources: Iterable[Source], staged: Path, errand: Errand) 
     if not others:
         raise first
     reasons = "; ".join(f"{place}: {problem.what}" for place, problem in problems.items())
-    raise FetchError(
-        f"none of its {len(problems)} addresses has the file: {reasons}",
-        where=file.path,
-        todo=first.todo,
-    )
+    what = f"none of its {len(problems)} addresses has the file: {reasons}"
+    raise FetchError(what, where=file.path, todo=first.todo)
 
 
 def _verified(source: Source, file: File, part: Path, staged: Path, network: Network) -> bool:
@@ -160,11 +157,8 @@ def _verified(source: Source, file: File, part: Path, staged: Path, network: Net
 
 
 def _other(source: Source, difference: str) -> OtherBytesError:
-    return OtherBytesError(
-        f"{difference}: these are other bytes",
-        where=source.place,
-        todo="it is another edition: use another --mirror, or declare these bytes",
-    )
+    todo = "it is another edition: use another --mirror, or declare these bytes"
+    return OtherBytesError(f"{difference}: these are other bytes", where=source.place, todo=todo)
 
 
 def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
@@ -174,11 +168,8 @@ def _copy(source: Source, file: File, part: Path, errand: Errand) -> None:
     if parts(source.place).scheme in ("http", "https"):
         host = parts(source.place).netloc
         if host in errand.silent:
-            raise UnreachableError(
-                "this server does not answer",
-                where=source.place,
-                todo="see whether this machine reaches it, and try again later; or use --mirror",
-            )
+            todo = "see whether this machine reaches it, and try again later; or use --mirror"
+            raise UnreachableError("this server does not answer", where=source.place, todo=todo)
         most = None if source.member else file.bytes
         tell = partial(errand.tell, file.path)
         try:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -35,13 +35,9 @@ def sets(only: Sequence[str] = ()) -> list[Dataset]:
     Raises DeclarationError for a name that there is not.
     """
     published: _Published = config.read_toml(_FILE, _Published)
-    uses: dict[Literal["train", "held-out"], dict[str, list[str]]] = {
-        "train": published.train,
-        "held-out": published.held_out,
-    }
     published_sets = [
-        _set(published, folder, name, use)
-        for use, folders in uses.items()
+        _set(published, folder, name, held_out=folders is published.held_out)
+        for folders in (published.train, published.held_out)
         for folder, names in folders.items()
         for name in names
     ]
@@ -50,14 +46,12 @@ def sets(only: Sequence[str] = ()) -> list[Dataset]:
     return [dataset for dataset in published_sets if not only or dataset.source in only]
 
 
-def _set(
-    published: _Published, folder: str, name: str, use: Literal["train", "held-out"]
-) -> Dataset:
+def _set(published: _Published, folder: str, name: str, *, held_out: bool) -> Dataset:
     language, task, *above = folder.split("/")
     source = "-".join([*above, name])
     slug = re.sub(r"[^a-z0-9]+", "-", f"iepile-{task}-{source}".lower())
     splits: dict[str, Split] = {}
-    for split in ("train", "dev", "test") if use == "train" else ("test",):
+    for split in ("test",) if held_out else ("train", "dev", "test"):
         names = ["schema.json", f"{split}.json"] if not splits else [f"{split}.json"]
         files = [File(path, url=f"{published.address}/{folder}/{name}/{path}") for path in names]
         splits[split] = Split(files)
@@ -76,7 +70,7 @@ def _set(
         labels=Labels(),
         splits=splits,
         homepage=published.license_url,
-        use=use,
+        use="held-out" if held_out else "train",
     )
 
 

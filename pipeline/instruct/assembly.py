@@ -18,7 +18,7 @@ from pipeline import hashing, tables, tasks
 from pipeline.instruct import batching
 from pipeline.instruct.templates import LISTED, openings, texts_for
 from pipeline.tables import INSTRUCTIONS
-from pipeline.tasks._answers import Answers, dumps, joined, json_strings
+from pipeline.tasks._answers import Answers, Items, dumps, joined, json_strings
 from pipeline.tasks._events import NOTHING
 from pipeline.tasks._labels import phrasing_of, phrasings
 
@@ -191,9 +191,9 @@ def _pooled(
     batch = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets.to_numpy()))
     same = batch * (number.max() + 1) + number[code]
     _, first, group = np.unique(same, return_index=True, return_inverse=True)
-    sizes = np.bincount(group)
-    if (sizes > 1).any():
-        several = np.flatnonzero(sizes[group] > 1)
+    at = np.arange(len(pair))
+    several = np.flatnonzero(np.bincount(group)[group] > 1)
+    if len(several):
         items = tasks.items(asking.dataset, asking.task, table)
         items = items._replace(code=asking.numbers()[items.code])
         items = items.only(items.code >= 0)
@@ -204,25 +204,14 @@ def _pooled(
         slot = np.repeat(several, high - low)
         place, turn = tables.elements(high - low)
         taken = order[low[place] + turn]
-        part = items.only(np.ones(len(items.row), bool))
-        merged = joined(
-            part._replace(
-                row=group[slot],
-                code=np.zeros(len(slot), np.int64),
-                place=part.place[taken],
-                then=part.then[taken],
-                json=part.json.take(pa.array(taken)),
-            )
-        )
-        replacement = np.full(len(code), -1, np.int64)
-        answers_of = np.full(len(sizes), -1, np.int64)
-        answers_of[merged.row] = np.arange(len(merged.row))
-        replacement[several] = answers_of[group[several]]
-        keys = key.take(pa.array(first[merged.row]))
-        pooled = pc.binary_join_element_wise(keys, merged.value, ": ")
-        at = np.where(replacement >= 0, len(pair) + replacement, np.arange(len(pair)))
-        pair = pa.concat_arrays([pair, pooled]).take(pa.array(at))
+        zeros = np.zeros(len(slot), np.int64)
+        json = items.json.take(pa.array(taken))
+        merged = joined(Items(group[slot], zeros, items.place[taken], items.then[taken], json))
+        heads = first[merged.row]
+        at[heads] = len(pair) + np.arange(len(heads))
+        pooled = pc.binary_join_element_wise(key.take(pa.array(heads)), merged.value, ": ")
+        pair = pa.concat_arrays([pair, pooled])
     keep = np.sort(first)
     kept_sizes = np.bincount(batch[keep], minlength=len(offsets) - 1)
     begins = pa.array(np.concatenate([[0], np.cumsum(kept_sizes)]), pa.int32())
-    return begins, pair.take(pa.array(keep))
+    return begins, pair.take(pa.array(at[keep]))

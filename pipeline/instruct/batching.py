@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from pipeline.hashing import fractions, hashes, mix64
+from pipeline.tables import running
 
 if TYPE_CHECKING:
     from pipeline.config import Instruct
@@ -34,9 +35,11 @@ class Batches(NamedTuple):
     labels: Any
 
 
-def kept_without_positives(record_ids: Sequence[str], rate: float, seed: int) -> Any:
-    """Return which records are asked even if no label is present: a share `rate`, by hash."""
-    return fractions(mix64(hashes(record_ids) ^ mix64(np.uint64(seed % 2**64) ^ _RATE))) < rate
+def to_ask(ids: Sequence[str], positive: Any, settings: Instruct) -> Any:
+    """Return which train records are asked: all with a positive, a share of the others by hash."""
+    salt = mix64(np.uint64(settings.seed % 2**64) ^ _RATE)
+    drawn = fractions(mix64(hashes(ids) ^ salt)) < settings.negative_record_rate
+    return positive.any(axis=1) | drawn
 
 
 def polled(rows: int, labels: int, k: int) -> Batches:
@@ -167,6 +170,51 @@ def _reference(labels: list[int], k: int) -> list[list[int]]:
     if len(batches) > 1 and len(batches[-1]) < max(1, k // 2):
         batches[-2:] = [batches[-2] + batches[-1]]
     return batches
+
+
+def doubtful(positive: Any, implied: Sequence[tuple[int, int]]) -> Any:
+    """Return which labels cannot be called absent with certainty: records x labels, bool.
+
+    `implied` has pairs of labels of which the second usually holds where the first does, whether or
+    not the source notes it. A positive label is not doubtful.
+    """
+    unsure = np.zeros_like(positive)
+    for label, other in implied:
+        unsure[:, other] |= positive[:, label]
+    return unsure & ~positive
+
+
+def without(batches: Batches, unsure: Any, keys: Any) -> Batches:
+    """Return the batches with every label that is doubtful for its record replaced by another.
+
+    The other label is the first in the order of `keys` (records x labels) that is neither doubtful
+    nor in the batch. If there is none, the batch asks fewer labels; an empty batch is left out.
+    """
+    labels = batches.labels.copy()
+    odd = (labels >= 0) & np.take_along_axis(unsure[batches.row], np.maximum(labels, 0), axis=1)
+    for batch in np.flatnonzero(odd.any(axis=1)):
+        row, places = batches.row[batch], np.flatnonzero(odd[batch])
+        free = ~unsure[row]
+        free[labels[batch][labels[batch] >= 0]] = False
+        order = np.argsort(keys[row], kind="stable")
+        fillers = order[free[order]][: len(places)]
+        labels[batch, places] = -1
+        labels[batch, places[: len(fillers)]] = fillers
+    stay = (labels >= 0).any(axis=1)
+    row = batches.row[stay]
+    return Batches(row, running(row), labels[stay])
+
+
+def present(positive: Any, k: int | None = None) -> Batches:
+    """Return batches of exactly the labels present: one per record, or of at most `k` labels."""
+    row, label = np.nonzero(positive)
+    place = running(row)
+    size = k or int(positive.sum(axis=1).max(initial=0)) or 1
+    first = place % size == 0
+    batch = np.cumsum(first) - 1
+    labels = np.full((int(first.sum()), size), -1, np.int64)
+    labels[batch, place % size] = label
+    return Batches(row[first], running(row[first]), labels[:, : int(place.max(initial=0)) + 1])
 
 
 def kinds(positive: Any, near: Any) -> Any:

@@ -347,14 +347,13 @@ def _summary(covered: Iterable[Covered], there: Any) -> dict[str, Any]:
     labels = np.concatenate([part.labels[:-1] for part in covered])[there]
     datasets = np.array([part.lengths.total() for part in covered])
     lengths = sum((part.lengths for part in covered), Counter())
-    sizes = np.array(sorted(lengths), np.int64)
-    passed = np.cumsum([lengths[size] for size in sizes.tolist()])
-    at = [int(np.searchsorted(passed, passed[-1] * q / 100)) for q in _QUANTILES if len(passed)]
+    every = np.sort(np.repeat([*lengths.keys()], [*lengths.values()])).astype(np.int64)
+    at = np.percentile(every, _QUANTILES, method="inverted_cdf").tolist() if len(every) else ()
     return {
         "records": int(datasets.sum()),
         "labels": _spread(labels),
         "datasets": _spread(datasets),
-        "lengths": {f"{q} %": int(sizes[n]) for q, n in zip(_QUANTILES, at, strict=False)},
+        "lengths": {f"{q} %": length for q, length in zip(_QUANTILES, at, strict=False)},
     }
 
 

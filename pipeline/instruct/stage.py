@@ -25,8 +25,15 @@ from pipeline import hashing, tasks
 from pipeline.dedupe.tags import kept, record_shards
 from pipeline.execution import engines, shards
 from pipeline.execution.freshness import Done, Step, building, steps
-from pipeline.instruct import batching, budget, confusable, counting, coverage, pairs
-from pipeline.instruct.asking import Asking
+from pipeline.instruct import batching, budget, confusable, pairs
+from pipeline.instruct.asking import (
+    WITHOUT_DOUBTFUL,
+    Asking,
+    implied,
+    labels_held,
+    sets_to_ask,
+    way,
+)
 from pipeline.instruct.assembly import assembled
 from pipeline.instruct.batching import Batches
 from pipeline.instruct.templates import templates
@@ -61,11 +68,6 @@ class Job(NamedTuple):
     target: Path
     #: The `budget.order` of the records to be asked; None for all of them.
     chosen: bytes | None = None
-
-    @property
-    def size(self) -> int:
-        """Return about how much work the job is."""
-        return self.shard.stat().st_size * len(self.asking.labels)
 
     @property
     def name(self) -> str:
@@ -116,7 +118,7 @@ def instruct(
             if summary:
                 shards.write_json(summary, folder / "budget.json")
         # The largest jobs of all datasets come first, so that no long one runs alone at the end.
-        jobs.sort(key=lambda job: -job.size)
+        jobs.sort(key=lambda job: -job.shard.stat().st_size * len(job.asking.labels))
         if settings.in_sets:
             jobs = _with_sets(jobs, workers)
         for _ in steps(
@@ -145,7 +147,7 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
     for job, (bits, times) in zip(counted, steps(_held, todo, workers), strict=True):
         key = (job.asking.dataset.id, job.asking.task)
         groups.setdefault(key, (job.asking, []))[1].append((bytes.fromhex(bits), times))
-    sets = {key: counting.sets_of(*group) for key, group in groups.items()}
+    sets = {key: sets_to_ask(*group) for key, group in groups.items()}
     return [
         job._replace(
             asking=job.asking._replace(sets=sets.get((job.asking.dataset.id, job.asking.task)))
@@ -159,7 +161,7 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
 def _held(job: Job) -> Done:
     text = ["text"] if job.asking.way == "pair" else []
     columns = ["id", "dropped", *text, "mentions", "relations", "events"]
-    bits, times = counting.held(_records(job, columns), job.asking)
+    bits, times = labels_held(_records(job, columns), job.asking)
     return Done([], [bits.hex(), times])
 
 
@@ -168,7 +170,7 @@ def _asked(
 ) -> Iterator[tuple[Asking, Path]]:
     """Yield what is asked of every shard of a dataset, task by task."""
     for task in dataset.tasks:
-        if coverage.way(dataset, task, settings) == "never":
+        if way(dataset, task, settings) == "never":
             continue
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
             paths = [path for _, path in record_shards(clean, (split,))]
@@ -187,7 +189,7 @@ def _budgeted(
 ) -> Iterator[budget.Shard]:
     """Yield the shards of train records that share the budget."""
     for dataset in sorted(datasets, key=lambda d: d.id):
-        named = [t for t in dataset.tasks if coverage.way(dataset, t, settings) != "never"]
+        named = [t for t in dataset.tasks if way(dataset, t, settings) != "never"]
         asked = tuple(
             Asking(dataset, t, "train", tasks.inventory(dataset, t), {}, settings) for t in named
         )
@@ -250,9 +252,9 @@ def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches,
     rows, labels = positive.shape
     kind = np.where(positive, batching.POSITIVE, batching.OTHER).astype(np.int8)
     if asking.absent is None:
-        return coverage.present(positive), kind
+        return batching.present(positive), kind
     if asking.way == "present":
-        return coverage.present(positive, k), kind
+        return batching.present(positive, k), kind
     if asking.split != "train":
         k = confusable.width(labels, k) if settings.in_sets else k
         batches = batching.polled(rows, labels, k)
@@ -263,13 +265,13 @@ def batched(ids: Sequence[str], positive: Any, asking: Asking) -> tuple[Batches,
         kind = batching.kinds(positive, asking.near_matrix())
         batches = confusable.asked(asking.sets, positive, ids, settings.seed)
     if asking.split == "train" and settings.negative_record_rate < 1:
-        stay = counting.asked(ids, positive, settings)[batches.row]
+        stay = batching.to_ask(ids, positive, settings)[batches.row]
         batches = Batches(*(part[stay] for part in batches))
-    if asking.way in coverage.WITHOUT_DOUBTFUL:
-        brought = counting.implied(asking.dataset, asking.task)
-        unsure = coverage.doubtful(positive, brought, asking.labels)
+    if asking.way in WITHOUT_DOUBTFUL:
+        brought = implied(asking.dataset, asking.task, asking.labels)
+        unsure = batching.doubtful(positive, brought)
         keys = hashing.priorities(ids, asking.labels, settings.seed)
-        batches = coverage.without(batches, unsure, keys)
+        batches = batching.without(batches, unsure, keys)
     return batches, kind
 
 

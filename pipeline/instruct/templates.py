@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from pipeline import config, hashing
 from pipeline.errors import DeclarationError
-from pipeline.records import TASKS
 from pipeline.tasks._answers import dumps
 
 #: Tasks whose answers give a string for one value of a role or attribute, and a list for several.
@@ -53,6 +52,7 @@ def templates(named: str = "default") -> Texts:
         raise DeclarationError("there is no such file of templates", where=path, todo=_TODO)
     stat = path.stat()
     given = _read(path, (stat.st_mtime_ns, stat.st_size))
+    config.check_known(given, _read(OURS), "task", path)
     return {task: {**ours, **given.get(task, {})} for task, ours in _read(OURS).items()}
 
 
@@ -68,15 +68,6 @@ def _read(path: Path, version: object = None) -> Texts:
             language = "en" if text.isascii() else "zh"
             listed = texts.setdefault(task, {}).setdefault(language, [])
             listed += [text] if text not in listed else []
-    known = (
-        *TASKS,
-        "RE_PAIR",
-        *(f"{task}_{form}" for task in LISTED for form in ("LIST", "STRING")),
-    )
-    if unknown := sorted({*texts} - {*known}):
-        raise DeclarationError(
-            f"templates of no task: {unknown}", where=path, todo=f"use {', '.join(known)}"
-        )
     empty = [f"{task} {lang}" for task, langs in texts.items() for lang in langs if not langs[lang]]
     if empty or not texts:
         what = f"no template for {', '.join(empty)}" if empty else "no template"

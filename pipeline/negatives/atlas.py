@@ -23,7 +23,7 @@ from scipy.sparse import hstack
 
 from pipeline.dedupe import tags
 from pipeline.hashing import hashes, mix64
-from pipeline.negatives.encoders import LENGTH, CorpusEncoder
+from pipeline.negatives.encoders import LENGTH, CorpusEncoder, nearest
 from pipeline.negatives.evidence import gather
 from pipeline.records import SPLITS
 from pipeline.text import like
@@ -182,21 +182,11 @@ class Map:
             shares += np.where(both, _SHARES[part], 0)
         return np.round(total / np.where(shares == 0, 1, shares), 4)
 
-    def nearest(self, most: int = _NEAREST) -> tuple[Any, Any]:
-        """Pairs of labels of which the second is among the nearest of the first, by the index."""
-        import faiss
-
-        whole = np.ascontiguousarray(hstack([*self.parts.values()]).toarray(), np.float32)
-        index = faiss.IndexFlatIP(whole.shape[1])
-        index.add(whole)
-        _, near = index.search(whole, min(most + 1, len(whole)))
-        first = np.repeat(np.arange(len(whole)), near.shape[1])
-        keep = first != near.ravel()
-        return first[keep], near.ravel()[keep].astype(np.int64)
-
     def same(self) -> Iterator[dict[str, Any]]:
         """Labels of different names and datasets that are each other's nearest in those."""
-        first, second = self.nearest()
+        near = nearest(hstack([*self.parts.values()]).toarray(), _NEAREST + 1)
+        first, second = np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()
+        first, second = first[first != second], second[first != second]
         score = self.similarity(first, second)
         best: dict[tuple[int, str], tuple[float, int]] = {}
         for a, b, s in zip(first.tolist(), second.tolist(), score.tolist(), strict=True):

@@ -68,8 +68,6 @@ def _grams(token: str) -> list[int]:
 
 def _sequences(text: str) -> list[str]:
     """Every sequence of two to four Chinese characters."""
-    if text.isascii():
-        return []
     return [
         run[i : i + n]
         for run in _HAN_RUN.findall(text)
@@ -88,8 +86,6 @@ class CorpusEncoder:
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text: words, and the longest known pieces of Chinese runs."""
-        if text.isascii():
-            return runs(text)
         grams = []
         for run in runs(text):
             if not _IS_HAN.match(run):
@@ -140,6 +136,20 @@ def unit(vectors: Any) -> Any:
         scaled = vectors.data / np.repeat(scale, np.diff(vectors.indptr))
         return csr_array((scaled, vectors.indices, vectors.indptr), vectors.shape)
     return vectors / scale[:, None]
+
+
+def nearest(vectors: Any, most: int) -> Any:
+    """For each vector the numbers of those with the largest inner products, itself among them.
+
+    Coordinates are scaled by LENGTH and whole numbers, so that float32 adds up exactly.
+    """
+    import faiss
+
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    _, near = index.search(vectors, min(most, len(vectors)))
+    return near.astype(np.int64)
 
 
 class SentenceEncoder:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, eye_array, hstack
 
 from pipeline.hashing import hashes, mix64
-from pipeline.negatives.encoders import LENGTH, Encoder, unit
+from pipeline.negatives.encoders import LENGTH, Encoder, nearest, unit
 from pipeline.negatives.evidence import EXACT, Evidence, links_kept
 from pipeline.negatives.signals import SIGNALS, Pairs, Vectors
 
@@ -32,8 +32,8 @@ FEWEST: Final = 4
 _DIGITS: Final = 6
 #: Cosines of texts that deviate by less than this say little: scaling must not blow them up.
 _NOISE: Final = 0.03
-#: Pairs whose rows are multiplied, and labels that are searched for, at a time.
-_STEP, _SEARCHED = 4096, 1024
+#: Pairs whose rows are multiplied at a time.
+_STEP: Final = 4096
 #: Numbers that a sketch of a label consists of.
 _WIDTH: Final = 1024
 
@@ -261,20 +261,11 @@ def _candidates(blocks: Sequence[Block], top_k: int) -> tuple[Any, Any]:
     finds them, and those that a signal of pairs links, are candidates: a few per label, some
     logarithms of the number of labels.
     """
-    import faiss
-
     size = blocks[0].query.shape[0]
     whole = _sketch(blocks)
-    # Integers of at most this length, whose inner products are exact in float32.
     whole *= LENGTH / max(float(np.sqrt((whole * whole).sum(axis=1).max())), 1e-9)
-    whole = np.ascontiguousarray(np.rint(whole, out=whole), np.float32)
-    index = faiss.IndexFlatIP(whole.shape[1])
-    index.add(whole)
-    wanted = min(max(links_kept(size), 2 * top_k) + 1, size)
-    codes = []
-    for at in range(0, size, _SEARCHED):
-        _, near = index.search(whole[at : at + _SEARCHED], wanted)
-        codes.append((np.arange(at, at + len(near))[:, None] * size + near).ravel())
+    near = nearest(np.rint(whole, out=whole), max(links_kept(size), 2 * top_k) + 1)
+    codes = [(np.arange(size)[:, None] * size + near).ravel()]
     for block in blocks:
         if block.links is not None:
             linked = block.links.tocoo()

@@ -156,20 +156,14 @@ def imported(
         ours.get(x, x): dict.fromkeys(ours.get(y, y) for y in near)
         for x, near in (listed or {}).items()
     }
-    links = [
-        (label, other)
-        for label in labels
-        for other in near_of_label.get(label, ())
-        if other != label
-    ]
+    links = [(x, y) for x in labels for y in near_of_label.get(x, ()) if x != y]
+    kept = [(x, y) for x, y in links if y in known]
     result: dict[str, Near] = {label: [] for label in labels}
-    for label, other in links:
-        if other in known:
-            result[label].append({"label": other, "score": None, "signals": {}})
-    kept = sum(map(len, result.values()))
+    for label, other in kept:
+        result[label].append({"label": other, "score": None, "signals": {}})
     return result, {
-        "links": kept,
-        "dangling_links": len(links) - kept,
+        "links": len(kept),
+        "dangling_links": len(links) - len(kept),
         "unknown_labels": len(near_of_label.keys() - known),
         "labels_without_entry": len(known - near_of_label.keys()),
         "datasets_without_entry": [] if listed is not None else [f"{dataset.id} {task}"],
@@ -188,7 +182,7 @@ def compare(a: Path, b: Path) -> list[dict[str, Any]]:
         for source in sorted({*first[task]} & {*second[task]}):
             ours, theirs = first[task][source], second[task][source]
             labels = [label for label in ours if label in theirs]
-            links = [{(x, y) for x in labels for y in own[x]} for own in (ours, theirs)]
+            of_a, of_b = ({(x, y) for x in labels for y in own[x]} for own in (ours, theirs))
             scores = [r_precision(ours[x], theirs[x]) for x in labels if theirs[x]]
             rows.append(
                 {
@@ -197,12 +191,10 @@ def compare(a: Path, b: Path) -> list[dict[str, Any]]:
                     "labels": len(labels),
                     "only_a": len(ours) - len(labels),
                     "only_b": len(theirs) - len(labels),
-                    "links_a": len(links[0]),
-                    "links_b": len(links[1]),
-                    "links_both": len(links[0] & links[1]),
-                    "overlap": round(
-                        len(links[0] & links[1]) / max(len(links[0] | links[1]), 1), 3
-                    ),
+                    "links_a": len(of_a),
+                    "links_b": len(of_b),
+                    "links_both": len(of_a & of_b),
+                    "overlap": round(len(of_a & of_b) / max(len(of_a | of_b), 1), 3),
                     "precision": round(sum(scores) / len(scores), 3) if scores else None,
                 }
             )

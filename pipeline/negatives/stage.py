@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from pipeline.catalog import Dataset, raw_files
 from pipeline.dedupe.tags import record_shards
@@ -105,7 +105,7 @@ def _dictionary(
         used: dict[str, Any] = {}
         if reference is None:
             # Products of small matrices: threads that wait for each other take twice the time.
-            with _libraries().limit(limits=1, user_api="blas"):
+            with threadpool_limits(1, "blas"):
                 near = neighbors(evidence, model or CorpusEncoder(evidence.texts()), settings)
         else:
             near, counts = interchange.imported(reference, dataset, evidence.task, evidence.labels)
@@ -125,12 +125,6 @@ def _dictionary(
     shards.write_text(f"{laid_out(content, 4)}\n", folder / NAME)
     shards.write_json(summary, folder / "account.json")
     return Done([folder / NAME, folder / "account.json"])
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The libraries that start threads: looking for them takes some milliseconds."""
-    return ThreadpoolController()
 
 
 def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | None) -> None:

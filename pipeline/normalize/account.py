@@ -4,13 +4,12 @@ What a source holds is kept, rejected or dropped on purpose. `normalize` reads a
 `Tally`, which checks that the sum of these is what the declaration says.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline import catalog
+from pipeline.catalog import Dataset, Split
 from pipeline.errors import CountError, RawFileError, UnknownLabelError
 from pipeline.records import (
     Argument,
@@ -20,12 +19,9 @@ from pipeline.records import (
     Reject,
     Relation,
     locate,
-    renumbered,
+    only,
     violation,
 )
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset, Split
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 
@@ -95,23 +91,18 @@ class Tally:
         self.mentions += len(record.mentions)
         for index, m in enumerate(record.mentions):
             start, end = m.start, m.end
-            if start is None:
-                if not m.discontinuous and index not in values:
-                    start, end = locate(record.text, m.text)
+            if start is None and m.discontinuous:
+                self.counts["without_offset:discontinuous"] += 1
+            elif start is None and index in values:
+                self.counts["without_offset:value"] += 1
+            elif start is None:
+                start, end = locate(record.text, m.text)
                 if start is None:
-                    self._without_offset(record, m, value=index in values)
+                    why = "ambiguous" if m.text in record.text else "not_in_text"
+                    self.counts[f"without_offset:{why}"] += 1
             label = None if m.label is None else self._name("entity", m.label)
             out.append(Mention(m.text, start, end, label, m.discontinuous))
         return out
-
-    def _without_offset(self, record: Record, mention: Mention, *, value: bool) -> None:
-        if mention.discontinuous:
-            why = "discontinuous"
-        elif value:
-            why = "value"
-        else:
-            why = "ambiguous" if mention.text in record.text else "not_in_text"
-        self.counts[f"without_offset:{why}"] += 1
 
     def _relation(
         self, relation: Relation, raw: Sequence[Mention], mentions: list[Mention]
@@ -149,49 +140,33 @@ class Tally:
         return Event(label, event.trigger, tuple(arguments))
 
     def check(self, where: str, split: Split, max_reject_rate: float) -> None:
-        """Compare with the declared counts; without them, with the highest reject rate."""
-        lost = sum(r.records for r in self.rejects)
+        """Compare with the declared counts; without them, with the highest reject rate.
+
+        Annotations lost from records that stay count too: these would be false negatives.
+        """
         # Annotations with unknown labels are missing from the counts. `unknown_labels` names them.
         if (wrong := self.miscounts(split)) and not self.unknown:
             differences = "; ".join(wrong)
-            raise CountError(
-                f"the files do not hold what is declared: {differences}",
-                where=where,
-                todo="check the files and the reader's options, or correct the counts",
-            )
+            what = f"the files do not hold what is declared: {differences}"
+            todo = "check the files and the reader's options, or correct the counts"
+            raise CountError(what, where=where, todo=todo)
         if not self.counts["records"] and "records" not in split.counts:
-            raise RawFileError(
-                "the files of this split hold no record",
-                where=where,
-                todo="check the files and the reader, or declare counts = { records = 0 }",
-            )
-        if "rejects" not in split.counts and lost > max_reject_rate * max(
-            self.counts["records"], 1
-        ):
-            first = next(r for r in self.rejects if r.records)
-            raise RawFileError(
-                f"{lost} of {self.counts['records']} records are unreadable, the first because of "
-                f"{first.reason}: {first.detail or first.excerpt!r}",
-                where=f"{where}/{first.origin}",
-                todo="check the reader's options, or raise normalize.max_reject_rate",
-            )
-        if "rejects" not in split.counts:
-            self._check_lost(where, max_reject_rate)
-
-    def _check_lost(self, where: str, most: float) -> None:
-        """Refuse many annotations lost from records that stay: these would be false negatives."""
-        for kind in KINDS:
-            rejects = [r for r in self.rejects if not r.records and getattr(r, kind)]
+            todo = "check the files and the reader, or declare counts = { records = 0 }"
+            raise RawFileError("the files of this split hold no record", where=where, todo=todo)
+        for kind in ("records", *KINDS) if "rejects" not in split.counts else ():
+            of_records = kind == "records"
+            rejects = [
+                r for r in self.rejects if bool(r.records) == of_records and getattr(r, kind)
+            ]
             lost = sum(getattr(r, kind) for r in rejects)
-            if lost > most * self.counts[kind]:
-                raise RawFileError(
-                    f"{lost} of {self.counts[kind]} {kind} are lost from records that stay, the "
-                    f"first because of {rejects[0].reason}: "
-                    f"{rejects[0].detail or rejects[0].excerpt!r}",
-                    where=f"{where}/{rejects[0].origin}",
-                    todo="check the files and the reader's options, or raise "
-                    "normalize.max_reject_rate",
+            if lost > max_reject_rate * self.counts[kind]:
+                fate = "unreadable" if of_records else "lost from records that stay"
+                what = f"{lost} of {self.counts[kind]} {kind} are {fate}, the first because of "
+                what += f"{rejects[0].reason}: {rejects[0].detail or rejects[0].excerpt!r}"
+                todo = (
+                    "check the files and the reader's options, or raise normalize.max_reject_rate"
                 )
+                raise RawFileError(what, where=f"{where}/{rejects[0].origin}", todo=todo)
 
     def miscounts(self, split: Split) -> list[str]:
         """List the declared counts that differ from the actual ones."""
@@ -216,10 +191,7 @@ class Tally:
             **{kind: self.counts[kind] for kind in KINDS},
             "rejects": dict(sorted(reasons.items())),
             "dropped_labels": dict(sorted(self.dropped_labels.items())),
-            "without_offset": self._named("without_offset"),
-            "repaired": self._named("repaired"),
-            "omitted": self._named("omitted"),
-            "windows": self._named("windows"),
+            **{k: self._named(k) for k in ("without_offset", "repaired", "omitted", "windows")},
         }
 
     def _named(self, prefix: str) -> dict[str, int]:
@@ -248,16 +220,14 @@ def without_fragments(record: Record, counts: Counter[str]) -> Record:
     joined = {i for i, m in enumerate(record.mentions) if m.discontinuous}
     if not joined:
         return record
-    number = {i: n for n, i in enumerate(i for i in range(len(record.mentions)) if i not in joined)}
-    stay = [e for e in record.events if e.trigger not in joined]
-    relations, events = renumbered(record.relations, stay, number)
-    slots = [[slot for e in group for slot in e.arguments] for group in (record.events, events)]
+    stay = record._replace(events=[e for e in record.events if e.trigger not in joined])
+    new = only(stay, {*range(len(record.mentions))} - joined)
+    slots = [sum(len(e.arguments) for e in whole.events) for whole in (record, new)]
     counts["omitted:mentions"] += len(joined)
-    counts["omitted:relations"] += len(record.relations) - len(relations)
-    counts["omitted:events"] += len(record.events) - len(events)
-    counts["omitted:arguments"] += len(slots[0]) - len(slots[1])
-    mentions = [record.mentions[i] for i in number]
-    return record._replace(mentions=mentions, relations=relations, events=events)
+    counts["omitted:relations"] += len(record.relations) - len(new.relations)
+    counts["omitted:events"] += len(record.events) - len(new.events)
+    counts["omitted:arguments"] += slots[0] - slots[1]
+    return new
 
 
 def _excerpt(text: object) -> str:
@@ -285,8 +255,5 @@ def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> Unkno
     todo = [way for kind, way in ways.items() if kind in kinds]
     if kinds - {*ways}:
         todo.insert(0, "name them under [labels], or list them under [labels.dropped]")
-    return UnknownLabelError(
-        f"{len(unknown)} raw labels are neither named nor dropped: {listing}",
-        where=catalog.file_of(dataset.id),
-        todo="; ".join(todo),
-    )
+    what = f"raw labels that are neither named nor dropped: {listing}"
+    return UnknownLabelError(what, where=catalog.file_of(dataset.id), todo="; ".join(todo))

@@ -13,18 +13,14 @@ some texts differ from the original by blanks: of the 13,938 sentences of BC5CDR
 abstracts that they are from, 95.1 % are identical.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from pipeline.normalize.rewriting import Piece, Places, moved, written
+from pipeline.records import Record
 from pipeline.text import TREEBANK
-
-if TYPE_CHECKING:
-    from pipeline.records import Record
 
 Tokenized = Literal["words", "punctuation"]
 

@@ -5,21 +5,21 @@ lost silently: rows read = records + merged rows + rejects, and where the editio
 what its source holds = what was kept + what was rejected + what was dropped on purpose.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from pipeline import catalog, hashing
 from pipeline.catalog import Dataset, Manifest, invariant, raw_files
+from pipeline.config import Normalize
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.normalize.account import Tally, unknown_labels, without_fragments, writable
 from pipeline.normalize.detokenize import detokenized
@@ -28,10 +28,6 @@ from pipeline.normalize.rewriting import repaired
 from pipeline.normalize.windows import windows
 from pipeline.records import Record, record_id
 from pipeline.tables import REJECTS, to_table
-
-if TYPE_CHECKING:
-    from pipeline.config import Normalize
-    from pipeline.execution.engines import Workers
 
 _SHARD_CHARACTERS: Final = 32_000_000
 

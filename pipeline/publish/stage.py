@@ -154,18 +154,13 @@ def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -
 
 def _group(config: str, split: str, sources: Sequence[Source], settings: Publish) -> Group:
     files = [shards.metadata(source.path) for source in sources]
-    size = sum(map(_bytes, files))
+    size = sum(map(shards.bytes_of, files))
     per_shard = settings.rows_per_shard
     if settings.bytes_per_shard is not None:
         rows = sum(f.num_rows for f in files)
         per_shard = max(1, int(settings.bytes_per_shard * rows // max(size, 1)))
     bounds = shuffle.even(size) if split == "train" else []
     return Group(config, split, tuple(sources), tuple(bounds), per_shard)
-
-
-def _bytes(file: Any) -> int:
-    """The bytes of the rows of a shard, before they are compressed for storing."""
-    return sum(file.row_group(i).total_byte_size for i in range(file.num_row_groups))
 
 
 def _part(item: tuple[Group, int], scratch: Path) -> Done:
@@ -191,7 +186,7 @@ def _by_dataset(group: Group, parted: Sequence[Sequence[int]]) -> dict[str, int]
 def _sizes(folder: Path, group: Group) -> tuple[int, int]:
     """The bytes of a group's rows, and of its files."""
     paths = shards.listed(folder / group.config, f"{group.split}-*.parquet")
-    rows = sum(_bytes(shards.metadata(path)) for path in paths)
+    rows = sum(shards.bytes_of(shards.metadata(path)) for path in paths)
     return rows, sum(path.stat().st_size for path in paths)
 
 

@@ -33,18 +33,19 @@ def formats() -> dict[str, dict[str, Any]]:
     other_keys = ("about", "example", "reader")
     return {
         name: {key: value for key, value in options.items() if key not in other_keys}
-        for name, options in _declared().items()
+        for name, options in declared().items()
     }
 
 
 @cache
-def _declared() -> dict[str, dict[str, Any]]:
+def declared() -> dict[str, dict[str, Any]]:
+    """Format -> what `formats.toml` says of it: its options, `about` and `example` among them."""
     return tomllib.loads((FOLDER / "formats.toml").read_text(encoding="utf-8"))
 
 
 def module_of(name: str) -> str:
     """The module that reads a format."""
-    options = _declared().get(name)
+    options = declared().get(name)
     return name if options is None else options.get("reader", "json_rows")
 
 

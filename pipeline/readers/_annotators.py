@@ -6,13 +6,13 @@ the name of one, or "all": then the name stands behind the origin, for `agreemen
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, combinations
 from math import fsum
 from typing import Any, Final, NamedTuple
 
 from pipeline.readers._source import EXCERPT
-from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from pipeline.records import Mention, Record, Reject, merge, only, renumbered, used_by
 
 #: A text, and the entities of two annotators in it.
 _Pair = tuple[str, set[Mention], set[Mention]]
@@ -56,48 +56,22 @@ def chosen(items: Iterable[tuple[str, Record | Reject]], choice: str) -> Iterato
 
 def _majority(records: list[Record]) -> Iterator[Record | Reject]:
     """Yield the record of what more than half of the annotators say, and a reject for the rest."""
-    votes: list[Counter[Any]] = [Counter(), Counter(), Counter()]
+    # `merge` leaves one record as it is; of the same one twice, it makes each mention distinct too.
+    whole, votes = merge([*records, records[0]]), Counter[Any]()
+    number = {mention: n for n, mention in enumerate(whole.mentions)}
     for record in records:
-        for counter, parts in zip(votes, _spelled_out(record), strict=True):
-            counter.update(dict.fromkeys(parts, 1))
-    most = [[part for part, n in counts.items() if 2 * n > len(records)] for counts in votes]
-    mentions: dict[Mention, int] = {}
-
-    def number(mention: Mention) -> int:
-        return mentions.setdefault(mention, len(mentions))
-
-    def arguments(parts: Iterable[tuple[str, Mention]]) -> tuple[Argument, ...]:
-        return tuple(Argument(role, number(mention)) for role, mention in parts)
-
-    for mention in most[0]:
-        number(mention)
-    relations = [Relation(x, number(h), number(t), arguments(slots)) for x, h, t, slots in most[1]]
-    events = [Event(x, at and number(at), arguments(slots)) for x, at, slots in most[2]]
-    first = records[0]
-    yield first._replace(mentions=[*mentions], relations=relations, events=events)
-    lost = [len(counts) - len(kept) for counts, kept in zip(votes, most, strict=True)]
+        new = {n: number[mention] for n, mention in enumerate(record.mentions)}
+        votes.update({*record.mentions, *chain(*renumbered(record.relations, record.events, new))})
+    labeled = [mention for mention in whole.mentions if mention.label is not None]
+    every: tuple[Sequence[Any], ...] = (labeled, whole.relations, whole.events)
+    most = [[part for part in parts if 2 * votes[part] > len(records)] for parts in every]
+    decided = whole._replace(relations=most[1], events=most[2])
+    yield only(decided, {number[m] for m in most[0]} | used_by(most[1], most[2]))
+    lost = [len(parts) - len(kept) for parts, kept in zip(every, most, strict=True)]
     if any(lost):
         why = f"{sum(lost)} parts of {len(records)} annotators"
-        reject = Reject(first.origin, "outvoted", why, first.text[:EXCERPT], records=0)
-        yield reject._replace(entities=lost[0], relations=lost[1], events=lost[2])
-
-
-def _spelled_out(record: Record) -> tuple[list[Any], list[Any], list[Any]]:
-    """Entities, relations and events with mentions in the place of their numbers."""
-    at = record.mentions
-    relations = [
-        (r.label, at[r.head], at[r.tail], tuple((q.role, at[q.mention]) for q in r.qualifiers))
-        for r in record.relations
-    ]
-    events = [
-        (
-            e.label,
-            None if e.trigger is None else at[e.trigger],
-            tuple((a.role, at[a.mention]) for a in e.arguments),
-        )
-        for e in record.events
-    ]
-    return [mention for mention in at if mention.label is not None], relations, events
+        excerpt, (entities, relations, events) = whole.text[:EXCERPT], lost
+        yield Reject(whole.origin, "outvoted", why, excerpt, 0, entities, relations, events)
 
 
 def agreement(records: Iterable[Record | Reject]) -> dict[str, Agreement]:

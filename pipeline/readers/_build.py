@@ -161,14 +161,14 @@ class _Builder:
         table = self.form.relations
         if table.tokens and table.tokens(item) != self.text.tokens:
             raise RowError("a relation repeats other tokens than those of its row", "tokens_differ")
-        label, head = label_of(table.label(item)), self._end(table.head, item)
+        label, head = label_of(table.label(item)), self._reached(table.head, item)
         values = table.tail.text(item) if table.tail.text else None
         kinds = table.tail.label(item) if table.tail.label else None
         kind_of = kinds if isinstance(kinds, dict) else {_VALUE: kinds}
         if table.signature:
             label = f"{self.mentions[head].label}|{label}|{kind_of.get(_VALUE)}"
         if not isinstance(values, dict):
-            return Relation(label, head, self._end(table.tail, item))
+            return Relation(label, head, self._reached(table.tail, item))
         if _VALUE not in values:
             raise RowError(f"an object of slots without {_VALUE}: {values!r:.60}")
         named = {
@@ -205,14 +205,11 @@ class _Builder:
             raise RowError(f"a trigger with neither a string nor a place: {inner.value!r:.60}")
         if given in _EMPTY and (given is not None or nowhere):
             return None
-        return self._reached(place, inner, _TRIGGER)
+        return self._reached(place, item, _TRIGGER)
 
-    def _end(self, place: Any, item: Item) -> int:
-        """The number of the mention that is an end of a relation."""
-        return self._reached(place, self._inner(place, item))
-
-    def _reached(self, place: Any, item: Item, role: str = "") -> int:
-        """The number of the mention that an item is, or refers to."""
+    def _reached(self, place: Any, holder: Item, role: str = "") -> int:
+        """The number of the mention at a place in an item, or of the one that it refers to."""
+        item = self._inner(place, holder)
         if place.ref and not ((key := place.ref(item)) is None and place.text):
             if not isinstance(key, str | int) or isinstance(key, bool):
                 raise RowError(f"no id of an entity and no place in their list: {key!r:.60}")

@@ -62,11 +62,9 @@ def _quoted(file: Path, separator: str, encoding: str) -> Iterator[tuple[str, li
             blank = not any(field.strip(BLANK) for field in fields)
             yield f"{file.name}:{rows.line_num}", [] if blank and len(fields) < 2 else fields
     except csv.Error as problem:
-        raise RawFileError(
-            f"not a table with quoted cells: {problem}",
-            where=f"{file}:{rows.line_num}",
-            todo="check the quotes of this row, or the options `separator` and `quoted`",
-        ) from None
+        what = f"not a table with quoted cells: {problem}"
+        todo = "check the quotes of this row, or the options `separator` and `quoted`"
+        raise RawFileError(what, where=f"{file}:{rows.line_num}", todo=todo) from None
 
 
 def table_rows(files: Sequence[Path], options: Options) -> Iterator[tuple[str, Item]]:

@@ -13,7 +13,8 @@ A path to a list may end in an object of lists of one length, as Hugging Face wr
 objects, or in one object in the place of a list of one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path as File
 from typing import Any, Final, NamedTuple
 
@@ -72,12 +73,17 @@ def steps(path: Path) -> Steps:
 
 
 def finder(path: Path, *, required: bool = True) -> Callable[[Item], Any]:
-    """What finds the value at a path. Where there is none: `RowError`, or None if not required."""
+    """What finds the value at a path; with `*` in it, a list of all values.
+
+    Where there is none: `RowError`, or None if not required.
+    """
     rest = str(path).lstrip("^")
     up = len(str(path)) - len(rest)
     if rest == "#":
         return lambda item: item.trail[-up][0]
     path_steps = steps(rest)
+    if EACH in path_steps:
+        return lambda item: [value for value, _ in _walked(item.value, item.trail, path_steps)]
 
     def find(item: Item) -> Any:
         value = item.trail[-up][1] if up else item.value
@@ -114,14 +120,6 @@ def lacking(value: Any, step: str | int) -> str:
     if isinstance(value, list):
         return f"no part {step!r} in a list of {len(value)}"
     return f"no part {step!r} in {value!r:.60}"
-
-
-def gatherer(path: Path) -> Callable[[Item], Any]:
-    """Return a function that finds the value at a path; with `*` in it, a list of all values."""
-    path_steps = steps(path)
-    if EACH not in path_steps:
-        return finder(path)
-    return lambda item: [value for value, _ in _walked(item.value, item.trail, path_steps)]
 
 
 def lister(path: Path) -> Callable[[Item], list[Item] | None]:
@@ -181,35 +179,35 @@ def listed(value: Any) -> list[Any]:
     return [value]
 
 
-def unread(value: Any, read: dict[Any, Any], name: str = "") -> Iterator[str]:
-    """The names of all non-empty fields of a row that no path leads to.
+def unread(values: Iterable[Any], paths: Iterable[Steps]) -> Counter[str]:
+    """Field that no path leads to -> in how many places of the values it is not empty."""
+    read = _tree([*paths])
+    return Counter(name for value in values for name in _others(value, read))
 
-    `read` is a tree of steps (see `tree`); a branch without further steps is read whole.
+
+def _others(value: Any, read: dict[Any, Any], name: str = "") -> Iterator[str]:
+    """The names of all non-empty fields of a value that are not read.
+
+    `read` is a tree of steps (see `_tree`); a branch without further steps is read whole.
     """
-    if isinstance(value, dict) and [*read] == [EACH]:
+    of_keys = isinstance(value, dict)
+    if of_keys and [*read] == [EACH]:
         read = read[EACH]  # An object in the place of a list, or an object of lists.
-    if not read:
+    if not read or not isinstance(value, dict | list):
         return
-    inner = read.get(VALUES if isinstance(value, dict) else EACH)
-    if isinstance(value, dict):
-        for key, part in value.items():
-            branch = read.get(key, inner)
-            place = f"{name}.{key}" if name and inner is None else name or key
-            if branch is not None:
-                yield from unread(part, branch, place)
-            elif part not in (None, "", [], {}):
-                yield place
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            branch = read.get(number, inner)
-            if branch is not None:
-                yield from unread(part, branch, name)
-            elif part not in (None, "", [], {}):
-                yield f"{name}.{number}" if name else str(number)
+    inner = read.get(VALUES if of_keys else EACH)
+    # Items and values of one list or object have its name.
+    new_name = of_keys and (inner is None or not name)
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+        place = f"{name}.{key}" if name else str(key)
+        if (branch := read.get(key, inner)) is not None:
+            yield from _others(part, branch, place if new_name else name)
+        elif part not in (None, "", [], {}):
+            yield place
 
 
-def tree(paths: list[Steps]) -> dict[Any, Any]:
-    """Paths as a tree of steps, for `unread`. Where one path ends, all that follows is read."""
+def _tree(paths: list[Steps]) -> dict[Any, Any]:
+    """Paths as a tree of steps. Where one path ends, all that follows is read."""
     root: dict[Any, Any] = {}
     whole = {*paths}
     for path in paths:

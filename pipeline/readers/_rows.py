@@ -17,7 +17,6 @@ from pipeline.readers._paths import (
     Steps,
     Table,
     finder,
-    gatherer,
     lister,
     steps,
 )
@@ -171,7 +170,7 @@ class Form:
         base = (*steps(o.rows), EACH) if o.rows != "" else ()
         self.paths = [(*base, *steps(p)) for p in (texts if o.tokens is None else [o.tokens])]
         self.texts = [finder(path, required=path == texts[-1]) for path in texts]
-        self.tokens = None if o.tokens is None else gatherer(o.tokens)
+        self.tokens = None if o.tokens is None else finder(o.tokens)
         self.title = self._found(o.title, base, required=False)
         self.tags = self._found(o.tags, base)
         self.tag_names = dict(enumerate(o.tag_names))

@@ -59,11 +59,8 @@ def read_bytes(path: Path) -> bytes:
     with unpacking(path):
         contents = [stream.read() for _, stream in opened(path)]
     if len(contents) != 1:
-        raise RawFileError(
-            f"this zip holds {len(contents)} files, where one is expected",
-            where=path,
-            todo="unpack it, and name the file that is meant",
-        )
+        what = f"this zip holds {len(contents)} files, where one is expected"
+        raise RawFileError(what, where=path, todo="unpack it, and name the file that is meant")
     whole: bytes = contents[0]
     return whole
 
@@ -118,17 +115,13 @@ def decode(raw: bytes, encoding: str = "utf-8") -> str:
     try:
         return raw.decode(encoding, "surrogateescape")
     except LookupError:
-        raise RawFileError(
-            f"there is no encoding {encoding!r}",
-            where="[reader] encoding",
-            todo="use one that Python knows, such as utf-8, gb18030 or latin-1",
-        ) from None
+        what = f"there is no encoding {encoding!r}"
+        todo = "use one that Python knows, such as utf-8, gb18030 or latin-1"
+        raise RawFileError(what, where="[reader] encoding", todo=todo) from None
     except UnicodeError as problem:
-        raise RawFileError(
-            f"these bytes are no {encoding}: {problem}",
-            where="[reader] encoding",
-            todo="correct it; UTF-16 and its like are not read line by line",
-        ) from None
+        what = f"these bytes are no {encoding}: {problem}"
+        todo = "correct it; UTF-16 and its like are not read line by line"
+        raise RawFileError(what, where="[reader] encoding", todo=todo) from None
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
@@ -175,11 +168,8 @@ def files_in(paths: Sequence[Path], ending: str) -> Iterator[Path]:
         inner = [p for p in path.rglob(f"*{ending}") if p.is_file()]
         inner.sort(key=lambda p: p.parts)
         if not inner:
-            raise RawFileError(
-                f"no file in this folder ends in {ending}",
-                where=path,
-                todo="check its path, or place the release there as the declaration says",
-            )
+            todo = "check its path, or place the release there as the declaration says"
+            raise RawFileError(f"no file in this folder ends in {ending}", where=path, todo=todo)
         yield from inner
 
 

@@ -33,11 +33,8 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
             for row in batch.to_pylist():
                 yield {name: _named(value, features.get(name)) for name, value in row.items()}
     except (pa.ArrowException, OSError) as problem:
-        raise RawFileError(
-            f"not a whole table in Parquet or Arrow: {' '.join(str(problem).split())[:200]}",
-            where=path,
-            todo="get the file again",
-        ) from None
+        what = f"not a whole table in Parquet or Arrow: {' '.join(str(problem).split())[:200]}"
+        raise RawFileError(what, where=path, todo="get the file again") from None
 
 
 def batches(path: Path) -> Iterator[tuple[Any, Any]]:

@@ -50,13 +50,9 @@ def _answered(origin: str, row: Any, options: Options) -> Iterator[tuple[str, An
         if not submitted:
             yield place, Reject(place, "unlabeled", "no answer about spans", str(record)[:EXCERPT])
         for answer in submitted:
-            row_of_answer = {
-                "text": fields.get(options.text),
-                "spans": answer.get("value"),
-                "annotator": str(answer.get("user_id")),
-                "id": record.get("id"),
-            }
-            yield place, row_of_answer
+            who, text = str(answer.get("user_id")), fields.get(options.text)
+            spans = answer.get("value")
+            yield place, {"text": text, "spans": spans, "annotator": who, "id": record.get("id")}
 
 
 def _records(row: Any) -> list[Any]:
@@ -68,13 +64,6 @@ def _records(row: Any) -> list[Any]:
         isinstance(value, dict) and "id" in value and "status" in value for value in inner
     )
     return inner if by_id else [row]
-
-
-def question_names(record: dict[str, Any]) -> list[str]:
-    """The questions that a row has answers to; none in a row that is no record of Argilla."""
-    nested = record.get("responses")
-    flat = [key.removesuffix(_FLAT) for key in record if key.endswith(_FLAT)]
-    return [*(nested if isinstance(nested, dict) else ()), *flat]
 
 
 def questions(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -101,22 +90,17 @@ def questions(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def _question(record: dict[str, Any], options: Options) -> str:
     """The question that is asked for, or the one that was answered with spans, if it is certain."""
-    every = questions(record)
-    names = [
-        name
-        for name, answers in every.items()
-        if answers and all(_spans(a.get("value")) for a in answers)
-    ]
+    every = questions(record).items()
+    names = [name for name, answers in every if answers and all(map(_spans, answers))]
     if options.question or len(names) < 2:
         return options.question or "".join(names)
-    message = (
-        f"questions {' and '.join(map(repr, names))} may be about spans: say which, by `question`"
-    )
-    raise RowError(message)
+    several = " and ".join(map(repr, names))
+    raise RowError(f"questions {several} may be about spans: say which, by `question`")
 
 
-def _spans(value: Any) -> bool:
+def _spans(answer: dict[str, Any]) -> bool:
     """Whether an answer is a list of spans, or an empty one."""
+    value = answer.get("value")
     given = listed(value) if isinstance(value, list | dict) else [value]
     return all(isinstance(span, dict) and {"start", "end"} <= {*span} for span in given)
 

@@ -100,17 +100,13 @@ def _row(origin: str, document: Any, options: Options) -> Rows:
 def _entity(annotation: dict[str, Any], kind: str, text: str) -> dict[str, Any]:
     """An annotation, its string beside its place where it has one place alone."""
     pieces = annotation["locations"]
-    entity = {
-        "id": str(annotation.get("id")),
-        "label": annotation["infons"][kind],
-        "pieces": pieces,
-    }
+    label = annotation["infons"][kind]
     if len(pieces) == 1 and annotation.get("text"):
         start, length = pieces[0]["offset"], pieces[0]["length"]
         if text[start : start + length] != annotation["text"]:
             problem = f"{annotation['text']!r:.60} does not stand at {start}"
             raise RowError(f"{problem}: the offsets may be of bytes", "offset_mismatch")
-    return entity
+    return {"id": str(annotation.get("id")), "label": label, "pieces": pieces}
 
 
 read, _ = shaped("bioc", _row, _rows)

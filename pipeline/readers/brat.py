@@ -28,9 +28,8 @@ from typing import Final, NamedTuple
 from pipeline.errors import RawFileError
 from pipeline.readers._annotators import chosen
 from pipeline.readers._paths import Files, Found, Joined
-from pipeline.readers._source import EXCERPT, decode, lines, read_bytes
+from pipeline.readers._source import EXCERPT, decode, join_tokens, lines, read_bytes
 from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
-from pipeline.text import like
 
 _PASSED_OVER: Final = "AMN#*"
 _SPAN: Final = re.compile(r"T\S*\t(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)\t(.*)")
@@ -83,15 +82,10 @@ def _read(files: Files, options: Options) -> Iterator[tuple[str, Record | Reject
 def unread_fields(files: Files, options: Options) -> Counter[str]:
     """Kind of annotation that is passed over -> how many lines of it there are."""
     kinds = {"A": "attributes", "M": "modifications", "N": "concepts", "#": "notes", "*": "sets"}
-    counts: Counter[str] = Counter()
-    for file in files:
-        for suffix in options.annotations:
-            places = (
-                sorted(file.rglob(f"*{suffix}")) if file.is_dir() else [file.with_suffix(suffix)]
-            )
-            rows = (line for path in places if path.is_file() for _, line in lines(path))
-            counts.update(kinds[line[0]] for line in rows if line[:1] in _PASSED_OVER and line)
-    return counts
+    pairs = [(file, suffix) for file in files for suffix in options.annotations]
+    paths = [p for f, s in pairs for p in (f.rglob(f"*{s}") if f.is_dir() else [f.with_suffix(s)])]
+    rows = (line for path in paths if path.is_file() for _, line in lines(path))
+    return Counter(kinds[line[0]] for line in rows if line[:1] in _PASSED_OVER and line)
 
 
 def _document(file: Path, name: str, options: Options) -> Found:
@@ -195,6 +189,4 @@ def _mention(text: str, line: _Line, language: str, label: str | None) -> Mentio
         return "offset_mismatch"
     if len(parts) == 1:
         return Mention(parts[0], *spans[0], label)
-    return Mention(
-        ("" if like(language) == "zh" else " ").join(parts), None, None, label, discontinuous=True
-    )
+    return Mention(join_tokens(parts, language)[0], label=label, discontinuous=True)

@@ -13,7 +13,7 @@ a governor and a dependent. The last word of a type is enough. Offsets count UTF
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.readers._paths import Files, RowError, Rows, Table
@@ -35,14 +35,10 @@ def _row(origin: str, document: Any, options: Options) -> Rows:
     texts = [s["sofaString"] for s in structures if isinstance(s.get("sofaString"), str)]
     if len(texts) != 1:
         raise RowError(f"{len(texts)} texts (sofaString), instead of one")
-    entities = [
-        {"id": s.get("%ID"), "start": s.get("begin"), "end": s.get("end"), "label": label}
-        for s, label in _of(structures, options.type, options.feature)
-    ]
-    relations = [
-        {"label": label, "head": s.get("@Governor"), "tail": s.get("@Dependent")}
-        for s, label in _of(structures, options.relation_type, options.relation_feature)
-    ]
+    fields = {"id": "%ID", "start": "begin", "end": "end", "label": options.feature}
+    entities = _of(structures, options.type, fields)
+    fields = {"label": options.relation_feature, "head": "@Governor", "tail": "@Dependent"}
+    relations = _of(structures, options.relation_type, fields)
     yield origin, {"text": texts[0], "entities": entities, "relations": relations}
 
 
@@ -54,28 +50,23 @@ def unread_fields(files: Files, options: Options) -> Counter[str]:
     kinds = (s.get("%TYPE") for _, item in rows_of(files) for s in _structures(item.value))
     counts = Counter(kind for kind in kinds if isinstance(kind, str))
     types_read = (options.type, options.relation_type)
-    return Counter(
-        {k: n for k, n in counts.items() if not _is(k, types_read) and not k.startswith("uima.")}
-    )
+    unread = (k for k in counts if not _is(k, types_read) and not k.startswith("uima."))
+    return Counter({kind: counts[kind] for kind in unread})
 
 
 def _structures(document: Any) -> list[dict[str, Any]]:
     structures = document.get("%FEATURE_STRUCTURES") if isinstance(document, dict) else None
     # Older exports have an object of structures by their id.
     if isinstance(structures, dict):
-        structures = [
-            {"%ID": key, **fields} for key, fields in structures.items() if isinstance(fields, dict)
-        ]
+        held = structures.items()
+        structures = [{"%ID": key, **fields} for key, fields in held if isinstance(fields, dict)]
     return [s for s in structures if isinstance(s, dict)] if isinstance(structures, list) else []
 
 
-def _of(
-    structures: list[dict[str, Any]], kind: str, feature: str
-) -> Iterator[tuple[dict[str, Any], Any]]:
-    """(structure, label) of the structures of a type."""
-    for structure in structures:
-        if kind and _is(structure.get("%TYPE"), (kind,)):
-            yield structure, structure.get(feature)
+def _of(structures: list[Any], kind: str, fields: dict[str, str]) -> list[dict[str, Any]]:
+    """The structures of a type as rows: our name of a field -> its value, by its name there."""
+    of_kind = [s for s in structures if kind and _is(s.get("%TYPE"), (kind,))]
+    return [{ours: s.get(theirs) for ours, theirs in fields.items()} for s in of_kind]
 
 
 def _is(kind: Any, wanted: Sequence[str]) -> bool:

@@ -77,11 +77,8 @@ def _parted(row: dict[str, Any]) -> list[dict[str, Any]]:
     for entity in items(row["entity_mentions"]):
         _at(sentences, entity["sent_idx"])["entity_mentions"].append(in_sentence(entity))
     for event in items(row["event_mentions"]):
-        local_event = {
-            **event,
-            "trigger": in_sentence(event["trigger"]),
-            "arguments": items(event["arguments"]),
-        }
+        trigger, arguments = in_sentence(event["trigger"]), items(event["arguments"])
+        local_event = {**event, "trigger": trigger, "arguments": arguments}
         _at(sentences, event["trigger"]["sent_idx"])["event_mentions"].append(local_event)
     return sentences
 

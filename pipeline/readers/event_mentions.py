@@ -33,11 +33,8 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
     triggers = [mention for mention in mentions if mention.get("role") == _TRIGGER]
     others = [mention for mention in mentions if mention.get("role") != _TRIGGER]
     arguments = [{**m, "role": f"{kind}/{m['role']}"} if "role" in m else m for m in others]
-    return {
-        **event,
-        "mentions": arguments,
-        "trigger": triggers[0] if len(triggers) == 1 else triggers,
-    }
+    trigger = triggers[0] if len(triggers) == 1 else triggers
+    return {**event, "mentions": arguments, "trigger": trigger}
 
 
 read, unread_fields = shaped("event_mentions", _parted)

@@ -35,18 +35,7 @@ from pipeline.readers import formats, layouts
 from pipeline.readers._annotators import chosen
 from pipeline.readers._build import built, lost_counts
 from pipeline.readers._cells import table_rows, unpacked
-from pipeline.readers._paths import (
-    EACH,
-    Item,
-    Path,
-    RowError,
-    Steps,
-    finder,
-    lister,
-    steps,
-    tree,
-    unread,
-)
+from pipeline.readers._paths import EACH, Item, Path, RowError, Steps, finder, lister, steps, unread
 from pipeline.readers._rows import Form, Layout, Options
 from pipeline.readers._source import attempt, files_in, json_document, json_rows, lines
 from pipeline.readers._tags import Tagged
@@ -73,11 +62,11 @@ def unread_fields(files: Sequence[File], options: Options) -> Counter[str]:
     if options.rows == "":
         return _unread(_rows(files, options), paths)
     base = (*steps(options.rows), EACH)
-    around = tree([base, *(path for path in paths if path[: len(base)] != base)])
-    documents = map(json_document, files_in(files, ".json"))
-    beside = Counter(f"^{name}" for value in documents for name in unread(value, around))
+    around = [base, *(path for path in paths if path[: len(base)] != base)]
+    beside = unread(map(json_document, files_in(files, ".json")), around)
     inside = [path[len(base) :] for path in paths if path[: len(base)] == base]
-    return beside + _unread(_rows(files, options), inside)
+    counts = _unread(_rows(files, options), inside)
+    return counts + Counter({f"^{name}": n for name, n in beside.items()})
 
 
 def absent_fields(files: Sequence[File], options: Options, paths: Iterable[Path]) -> list[Path]:
@@ -117,11 +106,9 @@ def shaped(name: str, shape: Shape, source: Source | None = None) -> tuple[Read,
             for origin, item in raw_rows(files, options):
                 result = attempt(origin, partial(_all, shape, origin, options), item.value)
                 if isinstance(result, Reject):
-                    odd = item.value is not result
-                    yield (
-                        origin,
-                        Item(lost_counts(result, form, item, layout.lost) if odd else result),
-                    )
+                    if result is not item.value:
+                        result = lost_counts(result, form, item, layout.lost)
+                    yield origin, Item(result)
                 else:
                     yield from ((place, Item(row, item.trail)) for place, row in result)
 
@@ -205,6 +192,4 @@ def _no_rows(file: File, path: Path, why: str) -> RawFileError:
 
 
 def _unread(rows: Iterable[tuple[str, Item]], paths: Iterable[Steps]) -> Counter[str]:
-    read = tree([*paths])
-    values = (row.value for _, row in rows if not isinstance(row.value, Reject))
-    return Counter(name for value in values for name in unread(value, read))
+    return unread((r.value for _, r in rows if not isinstance(r.value, Reject)), paths)

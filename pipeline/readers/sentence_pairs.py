@@ -31,11 +31,9 @@ def read(files: Files, options: Options) -> Found:
                 if pair.strip():
                     labels[pair] = origin, cell.split()
     if not names or not labels:
-        raise RawFileError(
-            "no file of relations, or none of their numbers",
-            where=", ".join(map(str, files)) or "[splits]",
-            todo="declare relation2id.txt, sent_relation_*.txt and sent_*.txt for the split",
-        )
+        what = "no file of relations, or none of their numbers"
+        todo = "declare relation2id.txt, sent_relation_*.txt and sent_*.txt for the split"
+        raise RawFileError(what, where=", ".join(map(str, files)) or "[splits]", todo=todo)
     for file in files:
         if not file.name.startswith(("relation2id", "sent_relation")):
             for origin, line in lines(file):

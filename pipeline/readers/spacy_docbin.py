@@ -37,11 +37,9 @@ def _documents(file: Path) -> Iterator[Any]:
     try:
         spacy, tokens = import_module("spacy"), import_module("spacy.tokens")
     except ImportError:
-        raise RawFileError(
-            "this is a file of spaCy, and spaCy is not installed",
-            where=file,
-            todo="install it with `pip install spacy`, or export the documents as JSON lines",
-        ) from None
+        what = "this is a file of spaCy, and spaCy is not installed"
+        todo = "install it with `pip install spacy`, or export the documents as JSON lines"
+        raise RawFileError(what, where=file, todo=todo) from None
     try:
         documents = tokens.DocBin().from_disk(file)
     except (OSError, ValueError, KeyError, zlib.error) as problem:

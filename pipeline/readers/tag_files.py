@@ -19,19 +19,15 @@ from pipeline.readers.json_rows import shaped, unchanged
 def _paired(files: Files, _: object) -> Rows:
     """Tokens and tags of each line that is not empty in both files."""
     if len(files) % 2:
-        raise RawFileError(
-            f"{len(files)} files, which are no pairs of texts and tags",
-            where=", ".join(map(str, files)),
-            todo="name them in turn: texts, their tags, more texts, their tags",
-        )
+        what = f"{len(files)} files, which are no pairs of texts and tags"
+        todo = "name them in turn: texts, their tags, more texts, their tags"
+        raise RawFileError(what, where=", ".join(map(str, files)), todo=todo)
     for texts, tags in zip(files[::2], files[1::2], strict=True):
         for one, other in zip_longest(lines(texts), lines(tags)):
             if one is None or other is None:
-                raise RawFileError(
-                    f"{(tags if other is None else texts).name} has fewer lines than its pair",
-                    where=texts,
-                    todo="check that both files are whole, and that they belong together",
-                )
+                what = f"{(tags if other is None else texts).name} has fewer lines than its pair"
+                todo = "check that both files are whole, and that they belong together"
+                raise RawFileError(what, where=texts, todo=todo)
             if one[1].strip() or other[1].strip():
                 yield one[0], Item({"tokens": one[1].split(), "tags": other[1].split()})
 

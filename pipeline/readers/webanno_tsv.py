@@ -18,6 +18,7 @@ relations are those of the layer on top of it. A span without a value is rejecte
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -61,11 +62,9 @@ def unread_fields(files: Files, options: Options) -> Counter[str]:
         columns_read = (layers.spans, layers.relations, layers.sources)
         for _, _, rows in _sentences(file):
             for row in rows:
-                cells = enumerate(row[_TOKEN_CELLS:])
-                other = [
-                    n for n, cell in cells if cell not in ("_", "*", "") and n not in columns_read
-                ]
-                counts.update("|".join(layers.columns[n]) for n in other if n < len(layers.columns))
+                cells = zip(layers.columns, row[_TOKEN_CELLS:], strict=False)
+                filled = [(n, c) for n, (c, cell) in enumerate(cells) if cell not in ("_", "*", "")]
+                counts.update("|".join(column) for n, column in filled if n not in columns_read)
     return counts
 
 
@@ -87,11 +86,9 @@ def _layers(file: Path, options: Options) -> _Layers:
     named = named or ([] if options.feature else of_layer)
     if not named:
         there = ", ".join(f"{name}|{feature}" for name, feature in columns) or "none"
-        raise RawFileError(
-            f"no layer of spans {layer!r} with a feature {options.feature!r}; there are {there}",
-            where=file,
-            todo="set `layer` and `feature` in [reader], or export the file as WebAnno TSV 3",
-        )
+        what = f"no layer of spans {layer!r} with a feature {options.feature!r}; there are {there}"
+        todo = "set `layer` and `feature` in [reader], or export the file as WebAnno TSV 3"
+        raise RawFileError(what, where=file, todo=todo)
     sources = [n for n, (_, feature) in enumerate(columns) if feature == f"BT_{layer}"]
     relations = [n for n, c in enumerate(columns) if sources and c[0] == columns[sources[0]][0]]
     related = relations[0] if relations and relations[0] not in sources else None
@@ -102,7 +99,7 @@ def _sentences(file: Path) -> Iterator[tuple[str, str, list[list[str]]]]:
     """(origin, text, rows) of every sentence."""
     origin, texts = "", list[str]()
     rows: list[list[str]] = []
-    for place, line in lines(file):
+    for place, line in chain(lines(file), [("", "#Text=")]):  # The last one ends what is open.
         if line.startswith("#Text="):
             if rows:
                 yield origin, "\n".join(texts), rows
@@ -111,8 +108,6 @@ def _sentences(file: Path) -> Iterator[tuple[str, str, list[list[str]]]]:
             texts.append(_ESCAPED.sub(r"\1", line.removeprefix("#Text=")))
         elif line.strip() and not line.startswith("#"):
             rows.append(line.split("\t"))
-    if rows:
-        yield origin, "\n".join(texts), rows
 
 
 def _parted(files: Files, options: Options) -> Rows:

@@ -1,6 +1,7 @@
 """Labels and answers of instructions: counts for every task and split, and rows to read."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,6 +118,16 @@ def _shown(
 def _asked(label: str, item: Any, answer: Any, hard: set[str]) -> list[Any]:
     """[label, kind, answer, schema item where it is more than the label]."""
     kind = "positive" if answer else "hard" if label in hard else "other"
-    schema, text = (orjson.dumps(value).decode() for value in (item, answer))
-    shown = answer if len(text) <= _ANSWER else cut(text, _ANSWER)
-    return [label, kind, shown, "" if isinstance(item, str) else cut(schema, _ANSWER)]
+    schema = "" if isinstance(item, str) else cut(orjson.dumps(item).decode(), _ANSWER)
+    return [label, kind, beginning(answer), schema]
+
+
+def beginning(answer: Any) -> Any:
+    """The answer; of a long one its first items, and how many more there are."""
+    if isinstance(answer, list):
+        sizes = accumulate(len(orjson.dumps(item)) for item in answer)
+        fitting = max(1, sum(size <= _ANSWER for size in sizes))
+        more = len(answer) - fitting
+        return answer[:fitting] + ([f"… and {more} more"] if more > 0 else [])
+    text = orjson.dumps(answer).decode()
+    return answer if len(text) <= _ANSWER else cut(text, _ANSWER)

@@ -28,8 +28,6 @@ Match = Literal["multiset", "set", "overlap", "span"]
 MATCHES: Final = get_args(Match)
 #: (correct, predicted, gold)
 Counts = tuple[int, int, int]
-#: Label -> annotations.
-ByLabel = dict[str, list[Any]]
 #: Record -> label -> string -> its places in the text, as "start:end", "" where there is none.
 Places = Mapping[str, Mapping[str, Mapping[str, Iterable[str]]]]
 #: Record -> string -> its types, in the gold and in the answers.
@@ -150,25 +148,23 @@ def add_record(group: Group, rows: Iterable[Row], options: Options) -> list[Coun
         _type(group, record_id, compared)
     left = [_count(group, *entry, totals, options.match) for entry in compared]
     if options.examples:
-        labels = [label for label, _, _ in compared]
-        typed = len(group.measures) > len(MEASURES[group.task])
-        lists = [(gold, *rest) for (_, gold, _), rest in zip(compared, left, strict=True)]
-        all_gold, missed, wrong = (
-            _by_label(labels, [each[side] for each in lists], typed=typed) for side in range(3)
-        )
-        group.mistakes.add(record_id, all_gold, missed, wrong, options.examples)
+        pairs = zip(compared, left, strict=True)
+        sides = ((label, gold, *rest) for (label, gold, _), rest in pairs)
+        group.mistakes.add(record_id, _by_label(group, sides), options.examples)
     counts = [(total[0], total[1], total[2]) for total in totals]
     for records, of_record in zip(group.records, counts, strict=True):
         records[of_record] += 1
     return counts
 
 
-def _by_label(labels: Sequence[str], items: Iterable[list[Any]], *, typed: bool) -> ByLabel:
-    """Annotations by label; `typed` leaves out those of `strict`, which repeat mistakes."""
-    out: ByLabel = {}
-    for label, of_label in zip(labels, items, strict=True):
-        out.setdefault(label, []).extend(a for a in of_label if not (typed and a[0]))
-    return out
+def _by_label(group: Group, compared: Iterable[tuple[Any, ...]]) -> dict[str, mistakes.Sides]:
+    """Sides by label, without the annotations of `strict`, which repeat the mistakes of others."""
+    typed = len(group.measures) > len(MEASURES[group.task])
+    by_label = defaultdict[str, mistakes.Sides](lambda: ([], [], []))
+    for label, *sides in compared:
+        for side, items in zip(by_label[label], sides, strict=True):
+            side += [item for item in items if not (typed and item[0])]
+    return by_label
 
 
 def _type(group: Group, record_id: str, compared: list[tuple[str, list[Any], list[Any]]]) -> None:
@@ -322,9 +318,7 @@ def _count(
             len(items) if len(totals) == 1 else sum(number == measure for number, _ in items)
             for items in (gold, left, predicted)
         ]
-        of_label = group.labels[measure][label] if any(sizes) else of_measure
-        for column, number in enumerate((sizes[0] - sizes[1], sizes[2], sizes[0])):
-            of_measure[column] += number
-            if of_label is not of_measure:
-                of_label[column] += number
+        for sums in (of_measure, group.labels[measure][label]) if any(sizes) else ():
+            for column, number in enumerate((sizes[0] - sizes[1], sizes[2], sizes[0])):
+                sums[column] += number
     return left, wrong

@@ -13,6 +13,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+#: The annotations of a label in a record: all of the gold, those of the gold that the model missed,
+#: and those that it got wrong.
+Sides = tuple[list[Any], list[Any], list[Any]]
+
 
 def overlap(first: Any, second: Any) -> bool:
     """Whether each string of one annotation contains, or is contained in, that of the other."""
@@ -33,29 +37,20 @@ class Mistakes:
         self.examples: list[dict[str, Any]] = []
         self._shown: Counter[tuple[str, str]] = Counter()
 
-    def add(
-        self,
-        record_id: str,
-        gold: Mapping[str, list[Any]],
-        missed: Mapping[str, list[Any]],
-        wrong: Mapping[str, list[Any]],
-        limit: int,
-    ) -> None:
+    def add(self, record_id: str, by_label: Mapping[str, Sides], limit: int) -> None:
         """Count the mistakes of a record; keep at most `limit` examples of a kind and label.
 
-        `gold`, `missed` and `wrong` map labels to annotations: all of the gold, those of the gold
-        that the model missed, and those that it got wrong.
+        What the model missed is used up.
         """
-        left = {label: [*items] for label, items in missed.items()}
         mistakes = []
-        for label, items in wrong.items():
-            for annotation in items:
-                kind, of, meant = self._kind(label, annotation, gold, left)
-                if meant in left.get(of, ()):
-                    left[of].remove(meant)
+        for label, (_, _, wrong) in by_label.items():
+            for annotation in wrong:
+                kind, of, meant = self._kind(label, annotation, by_label)
+                if of and meant in by_label[of][1]:
+                    by_label[of][1].remove(meant)
                 mistakes.append((kind, label, annotation, of, meant))
-        for label, items in left.items():
-            mistakes += [("missed", label, None, label, annotation) for annotation in items]
+        for label, (_, missed, _) in by_label.items():
+            mistakes += [("missed", label, None, label, annotation) for annotation in missed]
         for kind, label, predicted, of, meant in mistakes:
             self.counts[kind] += 1
             self._shown[kind, label] += 1
@@ -66,20 +61,17 @@ class Mistakes:
                 self.examples.append(example)
 
     def _kind(
-        self,
-        label: str,
-        annotation: Any,
-        gold: Mapping[str, list[Any]],
-        left: Mapping[str, list[Any]],
+        self, label: str, annotation: Any, by_label: Mapping[str, Sides]
     ) -> tuple[str, str, Any]:
         """(kind of mistake, label and annotation of the gold that the model meant)."""
-        for other, items in gold.items():
-            if other != label and annotation in items:
+        for other, (gold, _, _) in by_label.items():
+            if other != label and annotation in gold:
                 near = other in self.near.get(label, ()) or label in self.near.get(other, ())
                 return ("hard_negative" if near else "wrong_label"), other, annotation
-        for other in left.get(label, ()):
-            if overlap(annotation, other):
-                return "wrong_border", label, other
-        if annotation in gold.get(label, ()):
+        gold, missed, _ = by_label[label]
+        for meant in missed:
+            if overlap(annotation, meant):
+                return "wrong_border", label, meant
+        if annotation in gold:
             return "repeated", label, annotation
         return ("not_asked" if label.startswith("(") else "invented"), "", None

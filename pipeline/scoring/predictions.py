@@ -13,7 +13,7 @@ order of the corpus; a prompt that the corpus does not hold is an error.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,9 +21,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.errors import RawFileError, explained
+from pipeline.errors import RawFileError
+from pipeline.execution import shards
 from pipeline.readers._source import json_rows
 from pipeline.records import Reject
 from pipeline.tables import INSTRUCTIONS
@@ -69,7 +69,7 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
         raise RawFileError(
-            f"{len(twice)} ids are answered more than once, the first is "
+            f"ids that are answered more than once: {len(twice)}, the first is "
             f"{twice[0]['values'].as_py()!r}",
             where=path,
             todo="keep one answer of each id",
@@ -234,15 +234,9 @@ def _field(names: Any, field: str | None, where: object) -> str:
     return name
 
 
-@contextmanager
-def parquet(path: Path) -> Iterator[Any]:
-    """Open a Parquet file; raise RawFileError where reading it fails."""
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as problem:
-        raise explained(problem, path) or RawFileError(
-            "cannot read this Parquet file",
-            where=path,
-            todo="write it again: ids and texts are strings in UTF-8, and .parquet means Parquet",
-        ) from None
+#: Opens a Parquet file that another program may have written.
+parquet: Final = partial(
+    shards.opened,
+    problem_in_words="cannot read this Parquet file",
+    todo="write it again: ids and texts are strings in UTF-8, and .parquet means Parquet",
+)

@@ -19,34 +19,18 @@ A key is what the dictionary, the hash priorities and the column `labels` call a
 and for typed relations `head_predicate_tail`, which is written but never split back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalog import Dataset
 from pipeline.tables import flat
-from pipeline.tasks import _events
-from pipeline.tasks._answers import (
-    Answers,
-    Items,
-    attributes,
-    codes,
-    joined,
-    json_strings,
-    mentions,
-    pairs,
-    relations,
-    typed,
-)
+from pipeline.tasks import _answers, _events
+from pipeline.tasks._answers import Answers, Items
 from pipeline.tasks._labels import KINDS, inventory, output_keys, schemas
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-
 
 __all__ = ["inventory", "output_keys", "schemas"]
 
@@ -64,17 +48,19 @@ def answers(dataset: Dataset, task: str, table: Any) -> Answers:
     if COLUMNS[task] == "events":
         return _events.answers(dataset, task, table)
     if task == "KG":
-        return attributes(table, coded(dataset, task, table))
-    return joined(items(dataset, task, table))
+        return _answers.attributes(table, coded(dataset, task, table))
+    return _answers.joined(items(dataset, task, table))
 
 
 def items(dataset: Dataset, task: str, table: Any) -> Items:
     """One item per annotation that NER, RE or SPO asks for: its string, or its pair of strings."""
-    flat_mentions, code = mentions(table), coded(dataset, task, table)
+    flat_mentions, code = _answers.mentions(table), coded(dataset, task, table)
     if task != "NER":
-        return pairs(flat_mentions, relations(table, flat_mentions.first), code)
+        linked = _answers.relations(table, flat_mentions.first)
+        return _answers.pairs(flat_mentions, linked, code)
     _, row, text, place, _ = flat_mentions
-    return Items(row, code, place, np.arange(len(code)), json_strings(text)).only(code >= 0)
+    json = _answers.json_strings(text)
+    return Items(row, code, place, np.arange(len(code)), json).only(code >= 0)
 
 
 def asked(dataset: Dataset, task: str, records: Iterable[Any]) -> list[str]:
@@ -107,11 +93,12 @@ def coded(dataset: Dataset, task: str, table: Any) -> Any:
     if task in ("SPO", "KG"):
         ends, _, first = flat(table, "mentions")
         types = pc.struct_field(ends, "label")
-        linked = relations(table, first)
-        label = types.take(pa.array(linked.head)) if task == "KG" else typed(types, linked)
+        linked = _answers.relations(table, first)
+        of_head = task == "KG"
+        label = types.take(pa.array(linked.head)) if of_head else _answers.typed(types, linked)
     else:
         label = pc.struct_field(flat(table, COLUMNS[task])[0], "label")
-    return codes(label, inventory(dataset, task))
+    return _answers.codes(label, inventory(dataset, task))
 
 
 def sources(dataset: Dataset, task: str) -> dict[str, str]:

@@ -4,8 +4,6 @@ Everything is columns: an item (one string of JSON) per annotation, with the row
 belongs to and its place in the text; `joined` turns items into one JSON list per (row, label).
 """
 
-from __future__ import annotations
-
 from json import JSONEncoder
 from typing import Any, Final, NamedTuple
 
@@ -33,7 +31,7 @@ class Items(NamedTuple):
     then: Any  #: int64, decides between equal places
     json: Any  #: string array
 
-    def only(self, mask: Any) -> Items:
+    def only(self, mask: Any) -> "Items":
         """The items where the mask holds."""
         keep = pa.array(np.flatnonzero(mask))
         row, code, place, then = (column[mask] for column in self[:4])

@@ -1,19 +1,15 @@
 """What the event tasks share: events as rows with their trigger, and their arguments by role."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.catalog import Dataset
 from pipeline.tasks._answers import Answers, dumps, mentions, one_or_all
 from pipeline.tasks._labels import inventory, phrasing_of, phrasings, schemas
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
 
 #: What stands for a role that nobody fills, and for a trigger that the source does not give.
 NOTHING: Final = "NAN"

@@ -4,18 +4,14 @@ A schema item says what its labels mean: `{name: description}`, or a description
 dataset without descriptions, or with `instruct.descriptions: false`, is asked by names alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from pipeline import hashing
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
+from pipeline.catalog import Dataset
 
 #: Task -> the kind of label that it asks.
 KINDS: Final = {

@@ -6,8 +6,6 @@ alone has names of the text as keys, for which `additionalProperties` holds a sc
 strict mode refuses that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 

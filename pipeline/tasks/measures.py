@@ -1,7 +1,5 @@
 """What is counted of the answers of each task, in the order of the tables."""
 
-from __future__ import annotations
-
 from typing import Final
 
 MEASURES: Final = {

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline.errors import counted
 from pipeline.execution.engines import Tell
 
 
@@ -14,7 +15,8 @@ def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
     begun, ended = time.monotonic(), [""]
     with _bar(stage) as tell:
         yield tell, ended.append
-    sys.stderr.write(f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}\n")
+    line = f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}"
+    sys.stderr.write(f"{line.rstrip()}\n")
     sys.stderr.flush()
 
 
@@ -38,7 +40,7 @@ def _bar(stage: str) -> Iterator[Tell]:
         def tell(done: int, total: int, parts: str) -> None:
             speed = progress.tasks[0].speed
             rate = f"{speed:.1f} a second" if speed else ""
-            words = ", ".join(filter(None, (parts, f"{done} of {total} steps", rate)))
+            words = ", ".join(filter(None, (parts, f"{done} of {counted(total, 'steps')}", rate)))
             progress.update(bar, completed=done, total=total, steps=words)
 
         yield tell

@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from pipeline.dedupe import tags
-from pipeline.errors import RawFileError
+from pipeline.errors import RawFileError, counted
 from pipeline.execution import shards
 from pipeline.records import SPLITS, Record
 from pipeline.report import examples
@@ -156,7 +156,7 @@ def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
             where=folder,
             todo=f"the reasons here are: {listed or 'none'}",
         )
-    yield Text(f"{shown:,} of {matching:,} records shown", style="dim")
+    yield Text(f"{shown:,} of {counted(matching, 'records')} shown", style="dim")
 
 
 def rejects(name: str, folders: Folders, wanted: Namespace, width: int) -> Iterator[Text]:
@@ -177,7 +177,8 @@ def rejects(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
         yield from marked(row["excerpt"], [], width)
         yield Text(f"  lost: {', '.join(lost) or 'nothing'}")
         yield Text()
-    yield Text(f"{min(len(rows), wanted.n):,} of {len(rows):,} rejects shown", style="dim")
+    shown = f"{min(len(rows), wanted.n):,} of {counted(len(rows), 'rejects')} shown"
+    yield Text(shown, style="dim")
 
 
 def _furthest(name: str, folders: Folders) -> tuple[Path, Path | None]:

@@ -491,12 +491,12 @@ def marked(form):
 REFUSED = {
     "two names of one field": (
         turns(ROWS, BY_TYPE),
-        "6 rows have another form, the first at train.txt:3: no label: None",
+        "rows of another form: 6, the first at train.txt:3: no label: None",
         "add --reader span_json",
     ),
     "rows of two splits": (
         json.dumps({"train": ROWS[:-4], "test": ROWS[-4:]}),
-        "the field '^test' would not be read (1 times)",
+        "the field '^test' would not be read (1 time)",
         "part the files",
     ),
     "relations of a form that is not read": (

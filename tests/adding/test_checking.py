@@ -53,7 +53,7 @@ def test_all_findings_are_told_at_once(tmp_path):
     assert lines == [
         "toy/train/train.txt:10: missing_column in 1 of 4 records, the first: 1 of 2 columns",
         "toy/train: counts differ: entities: declared 5, found 3",
-        "toy: unknown entity 'ORG' (1 times)",
+        "toy: unknown entity 'ORG' (1 time)",
         "toy: entity labels never seen (1 of 2): 'LOC'",
     ]
 
@@ -161,7 +161,7 @@ def test_mentions_that_are_not_in_their_text(tmp_path):
 
     lines = found(dataset, tmp_path, train=("\n".join(map(json.dumps, rows)), {}))
 
-    assert lines[0] == "toy/train: 1 of 4 mentions are not in their text"
+    assert lines[0] == "toy/train: mentions that are not in their text: 1 of 4"
 
 
 def test_a_file_that_cannot_be_read_is_a_finding(tmp_path):

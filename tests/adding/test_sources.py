@@ -156,7 +156,7 @@ def test_a_code_is_told_with_the_place_of_its_name(project, capsys):
 
     assert cli.main(["new", "foo", str(file)]) == 0
 
-    assert "1 entity labels need readable names: HCCX" in capsys.readouterr().out
+    assert "entity labels without readable names: HCCX" in capsys.readouterr().out
     assert "HCCX = " in catalog.file_of("foo").read_text(encoding="utf-8")
 
 

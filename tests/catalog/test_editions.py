@@ -34,6 +34,7 @@ def test_to_the_full_edition_and_back(project, capsys):
     params = project / "params.yaml"
     assert cli.main(["use", "sample"]) == 0
     before = params.read_text(encoding="utf-8")
+    assert "datasets:\n  - cluener\n  - scierc\n" in before
 
     assert cli.main(["use", "full"]) == 0
     assert "2 datasets from raw/full: cluener, scierc" in capsys.readouterr().out
@@ -91,7 +92,9 @@ def test_a_folder_without_raw_files_changes_nothing(project, capsys):
     before = (project / "params.yaml").read_bytes()
 
     assert cli.main(["use", "nowhere"]) == 1
-    assert "no dataset has raw files here" in capsys.readouterr().err
+    assert "no dataset has raw files here\n" in capsys.readouterr().err
+    assert cli.main(["use", "sampel"]) == 1
+    assert "no dataset has raw files here, did you mean 'sample'?" in capsys.readouterr().err
     assert (project / "params.yaml").read_bytes() == before
 
 

@@ -10,8 +10,7 @@ from pipeline.config import Instruct
 from pipeline.execution import shards
 from pipeline.exports import tokens, uie, uie_sel, writing
 from pipeline.exports._label_sets import LabelSets, parts
-from pipeline.instruct import counting
-from pipeline.instruct.asking import Asking
+from pipeline.instruct.asking import Asking, labels_held, sets_to_ask
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.report import leak
 from pipeline.tables import to_table
@@ -47,9 +46,7 @@ class Near(LabelSets):
         self.inventory, self.seed = tasks.inventory(dataset, task), own.seed
         self.roles = dataset.roles_of() if task == "EE" else {}
         self.entities = dataset.labels_of("entity")
-        self.sets = counting.sets_of(
-            Asking(dataset, task, "train", self.inventory, near, own), held
-        )
+        self.sets = sets_to_ask(Asking(dataset, task, "train", self.inventory, near, own), held)
 
 
 @pytest.fixture
@@ -163,7 +160,7 @@ def test_rows_do_not_give_the_answer_away():
                for n, c in enumerate(chosen)]  # fmt: skip
     ids = [f"kbp37/train/{n}" for n in range(3000)]
     table = to_table(records, ids, dataset="kbp37", split="train", language="en")
-    held = [counting.held(table, Asking(dataset, "RE", "train", labels, near, Instruct()))]
+    held = [labels_held(table, Asking(dataset, "RE", "train", labels, near, Instruct()))]
     asked = {"RE": Near(dataset, "RE", near, held)}
 
     found, owner = [], []
@@ -295,7 +292,7 @@ def test_dev_is_asked_all_labels_and_train_the_sets_of_its_record():
     bits = np.packbits(np.eye(len(labels), dtype=bool)[:1], axis=1).tobytes()
     none = np.packbits(np.zeros((1, len(labels)), bool), axis=1).tobytes()
     asking = Asking(dataset, "RE", "train", labels, near, Instruct())
-    assert counting.held(table, asking) == (b"", [])
+    assert labels_held(table, asking) == (b"", [])
     own = Near(dataset, "RE", near, [(bits + none, [10, 90])])
     train, dev = (own.absent("a/0", [labels[0]], split) for split in ("train", "dev"))
 

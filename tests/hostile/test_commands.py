@@ -412,10 +412,10 @@ def test_an_answer_that_is_none_counts_as_none(text, why, call, place, tmp_path)
     notes = [line for line in err.splitlines() if "are left out" not in line]
     told = {
         "": [],
-        "other keys": ["note: 1 of 1 answers hold other keys than the labels that were asked"],
+        "other keys": ["note: answers with other keys than the labels that were asked: 1 of 1"],
     }.get(why, [f"note: answers that could not be read, by reason: {why} 1"])
     if why == "no answer":
-        assert all("have no answer and count as empty ones" in note for note in notes)
+        assert all("no answer, which counts as an empty one" in note for note in notes)
         assert len(notes) == 1
     else:
         assert notes == told

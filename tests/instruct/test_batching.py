@@ -176,6 +176,7 @@ def test_priorities_follow_their_definition():
 def test_the_rate_of_negative_records_is_met():
     ids = [f"d/train/{n}" for n in range(20_000)]
 
-    share = batching.kept_without_positives(ids, 0.3, 0).mean()
+    settings = Instruct(negative_record_rate=0.3)
+    share = batching.to_ask(ids, np.zeros((len(ids), 1), bool), settings).mean()
 
     assert share == pytest.approx(0.3, abs=0.01)

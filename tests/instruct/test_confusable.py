@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline import catalog, tasks
 from pipeline.config import Instruct
-from pipeline.instruct import confusable, counting
-from pipeline.instruct.asking import Asking
+from pipeline.instruct import confusable
+from pipeline.instruct.asking import Asking, labels_held, sets_to_ask
 from pipeline.records import Mention, Record
 from pipeline.report import leak
 from pipeline.tables import to_table
@@ -189,7 +189,7 @@ def test_shards_make_the_same_sets_in_any_number_and_order(rate):
 
     def sets(*parts):
         asking = Asking(own, "NER", "train", labels, near, settings)
-        return counting.sets_of(asking, [counting.held(part, asking) for part in parts])
+        return sets_to_ask(asking, [labels_held(part, asking) for part in parts])
 
     whole = sets(table)
     parts = sets(table.slice(60), table.slice(0, 7), table.slice(7, 53), table.slice(0, 0))

@@ -9,7 +9,7 @@ import pytest
 from pipeline.catalog import Labels
 from pipeline.config import Instruct
 from pipeline.execution import shards
-from pipeline.instruct import coverage, pairs, templates
+from pipeline.instruct import asking, batching, pairs, templates
 from pipeline.instruct.batching import Batches
 from pipeline.records import Mention, Record, Relation
 from pipeline.scoring import evaluation, predictions
@@ -147,13 +147,13 @@ def test_positives_alone_may_be_asked():
 def test_how_a_task_is_asked(declared, incomplete, way):
     own = paired(coverage={"RE": declared})
 
-    assert coverage.way(own, "RE", Instruct(incomplete=incomplete)) == way
+    assert asking.way(own, "RE", Instruct(incomplete=incomplete)) == way
 
 
 def test_chosen_events_are_asked_for_their_arguments_alone():
     own = dataset(tasks=["EE", "EET", "EEA"], coverage={"EE": "event", "EET": "event"})
 
-    ways = [coverage.way(own, task, Instruct()) for task in own.tasks]
+    ways = [asking.way(own, task, Instruct()) for task in own.tasks]
     assert ways == ["never", "never", "text"]
 
 
@@ -200,7 +200,7 @@ def test_a_batch_that_cannot_be_filled_asks_fewer_labels():
     unsure = np.array([[False, True], [True, True]])
     keys = np.zeros((2, 2), np.uint64)
 
-    row, number, labels = coverage.without(batches, unsure, keys)
+    row, number, labels = batching.without(batches, unsure, keys)
     assert (row.tolist(), number.tolist(), labels.tolist()) == ([0], [0], [[0, -1]])
 
 

@@ -16,9 +16,9 @@ from pipeline.catalog import Dataset, Labels
 from pipeline.config import Instruct
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
-from pipeline.instruct import confusable, counting, templates
+from pipeline.instruct import confusable, templates
 from pipeline.instruct import stage as instruct
-from pipeline.instruct.asking import Asking
+from pipeline.instruct.asking import Asking, labels_held, sets_to_ask
 from pipeline.records import Argument, Event, Mention, Record, Relation
 from pipeline.scoring import assertions, evaluation, predictions
 from pipeline.scoring.counting import Options
@@ -51,7 +51,7 @@ def rows(records, own, task, split="train", near=None, grouping="round_robin", *
     settings = Instruct(**{"pure_negative_ratio": 3, **settings, "grouping": grouping})
     asking = Asking(own, task, split, asked, near or {}, settings)
     if settings.in_sets and split == "train" and task != "EEA":
-        asking = asking._replace(sets=counting.sets_of(asking, [counting.held(table, asking)]))
+        asking = asking._replace(sets=sets_to_ask(asking, [labels_held(table, asking)]))
     out = instruct.instructions(table, asking)
     assert out.schema == INSTRUCTIONS
     return [
@@ -471,7 +471,7 @@ def test_a_block_changes_nothing(monkeypatch, split):
 
     near = {asked[0]: asked[3:5], asked[5]: asked[:2]}
     asking = Asking(own, "NER", split, asked, near, settings)
-    sets = counting.sets_of(asking, [counting.held(table, asking)])
+    sets = sets_to_ask(asking, [labels_held(table, asking)])
     whole = made(table)
     monkeypatch.setattr(instruct, "_CELLS", 50)
     blocks = [*instruct.blocks(table, 13, 6)]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline import tasks
 from pipeline.dedupe import tags
 from pipeline.execution import shards
-from pipeline.instruct import counting, coverage, pairs
+from pipeline.instruct import asking, batching, pairs
 from pipeline.negatives import interchange
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tables import flat as lists
@@ -54,7 +54,7 @@ def instructed(name, ws):
     dataset, folder, settings = ws.dataset(name), ws.folders["instruct"] / name, ws.settings
     near = interchange.dictionary_for(dataset, ws.folders["negatives"])
     for task in dataset.tasks:
-        never = coverage.way(dataset, task, settings.instruct) == "never"
+        never = asking.way(dataset, task, settings.instruct) == "never"
         own = {} if never else near.get("EE" if task in ("EET", "EEA") else task, {})
         splits = (
             () if never else ("test",) if dataset.use == "held-out" else ("train", "dev", "test")
@@ -88,7 +88,7 @@ class _Asked:
     def __init__(self, dataset, task, split, labels, near, settings, where):
         self.dataset, self.task, self.split, self.labels = dataset, task, split, labels
         self.near, self.settings, self.where = near, settings, where
-        self.way = coverage.way(dataset, task, settings)
+        self.way = asking.way(dataset, task, settings)
         self.demand = partial(demand, where=where)
 
     def check(self, table, records):
@@ -165,8 +165,8 @@ class _Asked:
             equal(int(positive[row[owner], code].sum()), len(code), "labels present", self.where)
         elif self.way != "text":
             self.demand((sizes <= wide).all(), f"rows ask more than {wide} labels")
-            implied = counting.implied(self.dataset, self.task)
-            unsure = coverage.doubtful(positive, implied, self.labels)
+            implied = asking.implied(self.dataset, self.task, self.labels)
+            unsure = batching.doubtful(positive, implied)
             self.demand(not unsure[row[owner], code].any(), "a label is asked that is doubtful")
         elif self.split != "train":
             polled = np.resize(np.arange(labels), -(-labels // wide) * wide)

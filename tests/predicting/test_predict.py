@@ -117,7 +117,7 @@ def test_a_server_that_never_answers_is_given_up_and_asked_again_later(corpus, t
     with serving(lambda _: "{}", ["500"] * 9999) as (url, _, _):
         assert predict(corpus, url, out, "--retries", "0", "--limit", "2") == 1
     told = capsys.readouterr().err
-    assert "rows have no answer: Error code: 500 - fault 500\n" in told
+    assert "rows without an answer: Error code: 500 - fault 500\n" in told
     assert "run the same command again" in told
     assert rows_of(out) == []
     with serving(lambda m: gold[m[-1]["content"]]) as (url, _, _):
@@ -192,7 +192,7 @@ def test_the_next_step_scores_what_was_asked(corpus, tmp_path, capsys):
     assert " 100.00" in capsys.readouterr().out
     # All is answered: nobody is asked, and nobody is missed.
     assert predict(corpus, "http://127.0.0.1:9/v1", out, *part) == 0
-    assert "rows are answered already" in capsys.readouterr().err
+    assert "answered already" in capsys.readouterr().err
 
 
 def test_examples_come_from_train_and_never_from_the_own_record(corpus):

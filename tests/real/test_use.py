@@ -18,7 +18,7 @@ from pipeline.catalog import raw_files
 from pipeline.config import Normalize
 from pipeline.execution import atomic, shards
 from pipeline.exports import Source, writing
-from pipeline.instruct import coverage
+from pipeline.instruct.asking import way
 from pipeline.scoring import evaluation, predictions
 from pipeline.scoring.counting import Options
 from pipeline.tasks import json_schema
@@ -91,7 +91,7 @@ def test_gold_scores_100(name, real_run, scores):
         assert not scores[name]  # held-out sets are published as tests, and here is none
         return
     instructions = real_run.settings.instruct
-    asked = {t for t in dataset.tasks if coverage.way(dataset, t, instructions) != "never"}
+    asked = {t for t in dataset.tasks if way(dataset, t, instructions) != "never"}
 
     assert {entry["task"] for entry in scores[name]} == asked
     for entry in scores[name]:

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -252,6 +252,34 @@ def test_instructions_show_kinds_and_answers(browser):
     assert all("thing" in text for text in choose(browser, "label", "thing"))
 
 
+@pytest.mark.parametrize(
+    ("task", "text", "answer", "marks", "told"),
+    [
+        ("RE", "Its 1 subject is Ann", [{"subject": "Ann", "object": "Ann"}], ["Ann"],
+         "subject: Ann; object: Ann"),
+        ("EE", "NAN went", [{"trigger": "went", "arguments": {"place": "NAN", "goer": ["x", "y"]}}],
+         ["went"], "trigger: went; arguments: goer: x · y"),
+        ("EE", "Ann went", [{"trigger": "went", "arguments": {"place": "NAN"}}], ["went"],
+         "trigger: went"),
+        ("NER", "With credit: it is", ["it"], ["it"], "it"),
+        ("NER", "Bluebirds", ["birds"], ["birds"], "birds"),
+        ("NER", "他在北京大学", ["北京"], ["北京"], "北京"),
+        ("KG", "Etna has a height", {"Etna": {"height": "3 km"}}, ["Etna"], "Etna: height: 3 km"),
+    ],
+)  # fmt: skip
+def test_only_what_an_answer_holds_is_marked(browser, task, text, answer, marks, told):
+    """Positions in a list, words of the format and NAN, for nothing, are no answers."""
+    row = {"task": task, "text": text, "labels": [["a", "positive", answer, ""]], "instruction": 0}
+    found = browser.execute_script(
+        """const shown = instruction({dataset: "toy", split: "dev", id: "", language: "en",
+            ...JSON.parse(arguments[0])});
+        return [[...shown.querySelectorAll("mark")].map(m => m.textContent),
+            shown.querySelector("td").textContent];""",
+        json.dumps(row),
+    )
+    assert found == [marks, told]
+
+
 def test_datasets_are_found_sorted_and_opened(browser):
     rows = "#datasets tbody tr:not([hidden])"
     assert texts(browser, f"{rows} a") == ["toy", "wan"]
@@ -292,6 +320,27 @@ def test_the_flow_is_drawn_to_scale(browser):
     assert all(thick[n] == pytest.approx(c * scale) for n, c in of_records.items())
     kept = thick["records → kept: 10"]
     assert sum(w for n, w in thick.items() if n.startswith("kept")) == pytest.approx(kept)
+
+
+@pytest.mark.parametrize("pixels", [360, 390, 800, 1400])
+def test_no_label_of_the_flow_is_cut_or_written_over(opened, pixels):
+    """Even of a large corpus with many reasons."""
+    width(opened, pixels, 800)
+    visit(opened, "")
+    script = """const total = {rows: 243528, records: 240206, kept: 236628, windows: 0,
+        merged_rows: 3171, rejected: 151, dropped: {train_text_in_test: 1981, duplicate: 786,
+        mostly_non_letters: 378, conflicting_duplicate: 256, too_short: 157}};
+    const drawn = flow(total, {RE: 379974, NER: 162520, EE: 53199, SPO: 125076});
+    main.replaceChildren(drawn);
+    return [drawn.querySelector("svg"), ...drawn.querySelectorAll("g text")].map(
+        x => x.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom]);"""
+    (left, top, right, bottom), *labels = opened.execute_script(script)
+
+    assert len(labels) == 17
+    assert all(left <= a and top <= b and c <= right and d <= bottom for a, b, c, d in labels)
+    for one, other in combinations(labels, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] + 4
+        assert apart or other[3] <= one[1] + 4, (one, other)
 
 
 @pytest.mark.parametrize("address", PAGES)

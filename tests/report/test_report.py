@@ -373,6 +373,20 @@ def test_answers_are_found_by_their_order(labels, output, keys, answers):
     assert asked.answers(labels, output, keys) == answers
 
 
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ([], []),
+        (["a", "b"], ["a", "b"]),
+        (["a" * 200, "b" * 150, "c" * 150], ["a" * 200, "b" * 150, "… and 1 more"]),
+        ([{"trigger": "a" * 500}, {"trigger": "b"}], [{"trigger": "a" * 500}, "… and 1 more"]),
+        ({"Etna": {"height": "1" * 400}}, '{"Etna":{"height":"' + "1" * 380 + "…"),
+    ],
+)
+def test_of_a_long_answer_the_page_shows_its_beginning(answer, shown):
+    assert asked.beginning(answer) == shown
+
+
 def test_units_are_records_or_pairs():
     ids = ["a/train/7/NER/0", "a/train/7/RE/3.12", "b-1/dev/0/EEA/10"]
 
@@ -529,7 +543,7 @@ def test_the_verdict_tells_leaks_and_labels_that_never_occur(corpus):
     sound = verdict(corpus, NER={"positive": none})
     bad = verdict(corpus, NER={"positive": leaking})
 
-    assert ("good", "All 18 rows read are accounted for: kept, dropped or rejected.") in sound
+    assert ("good", "Each row read is accounted for, kept, dropped or rejected: 18.") in sound
     assert ("good", "The labels asked give no answer away; tasks probed: 1.") in sound
     assert ("note", "Labels that occur in no kept record: 1.") in sound
     assert [text for level, text in bad if level == "bad"] == [

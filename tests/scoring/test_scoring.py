@@ -127,7 +127,7 @@ def test_answers_with_other_keys_are_counted_and_told(tmp_path, capsys):
 
     assert cli.main(["score", str(path), "--corpus", str(tmp_path / "corpus")]) == 0
 
-    told = "note: 2 of 3 answers hold other keys than the labels that were asked\n"
+    told = "note: answers with other keys than the labels that were asked: 2 of 3\n"
     assert capsys.readouterr().err.endswith(told)
 
 
@@ -231,12 +231,12 @@ def test_every_row_of_a_split_that_is_answered_is_due(tmp_path, capsys):
     lost, events = ("NER", "lost", "test", 1, 1), ("EE", "events", "test", 1, 1)
     entries, note = told()
     assert entries == [lost, toy, events, events]  # triggers and arguments
-    assert "2 of 5 rows, of lost, events, have no answer" in note
+    assert "2 of 5 rows, of lost, events: no answer" in note
     assert told(gold=corpus / "NER-en")[0] == [lost, toy]
     assert told("--datasets", "toy") == ([toy], "")
     entries, note = told("--partial")
     assert entries == [toy]
-    assert "2 of 5 rows have no answer and are left out" in note
+    assert "2 of 5 rows left out, without an answer" in note
     assert told("--datasets", "lost,toy")[0] == [lost, toy]
     assert cli.main(["score", str(answers), "--corpus", str(corpus), "--datasets", "tyo"]) == 1
     assert "there is no dataset 'tyo', did you mean 'toy'?" in capsys.readouterr().err

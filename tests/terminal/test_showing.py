@@ -66,7 +66,7 @@ def test_a_split_a_string_and_one_record(show):
     _, lines, _ = show("duie2/train/1")
     assert lines[0].startswith("duie2/train/1 ")
     assert "  上映时间: 星河邮差 → 2016年8月12日; inArea: 中国内地" in lines
-    assert lines[-1] == "1 of 1 records shown"
+    assert lines[-1] == "1 of 1 record shown"
 
 
 def test_dropped_records_name_their_partner(show):
@@ -78,7 +78,7 @@ def test_dropped_records_name_their_partner(show):
     assert reason == f"dropped, duplicate: {partner}"
     assert lines[at + 1].startswith(f"  {partner} ")
     assert lines[at + 2].strip() == lines[2]
-    assert lines[-1] == "1 of 1 records shown"
+    assert lines[-1] == "1 of 1 record shown"
 
     _, lines, _ = show("wnut2017", "--dropped", "--n", "50")
     reasons = {x.split()[1].rstrip(":") for x in lines if x.startswith("dropped, ")}

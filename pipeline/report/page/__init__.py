@@ -117,8 +117,8 @@ def verdict(
     )
     leaked = total["dropped"].get("train_text_in_test", 0)
     lines = [
-        ("good", f"All {total['rows']:,} rows read are accounted for: kept, dropped or rejected."),
-        ("good", f"No train text stands in a test split; {leaked:,} were removed for that."),
+        ("good", f"Each row read is accounted for, kept, dropped or rejected: {total['rows']:,}."),
+        ("good", f"No train text stands in a test split; removed for that: {leaked:,}."),
     ]
     if leaks:
         names = ", ".join(leaks[:_NAMED]) + (" and more" if leaks[_NAMED:] else "")
@@ -141,8 +141,10 @@ def verdict(
         lines.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if (budget := counts.get("budget")) and "chosen" in budget:
         covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
-        chosen = f"{budget['chosen']['records']:,} records were chosen for {budget['rows']:,} "
-        cover = "instructions. They cover {:,} labels, random ones {:,}, all {:,}."
+        chosen = (
+            f"Records chosen for {budget['rows']:,} instructions: {budget['chosen']['records']:,}. "
+        )
+        cover = "Labels covered by them: {:,}, by random ones: {:,}, by all: {:,}."
         lines.append(("note", chosen + cover.format(*covered)))
     if counts["skipped"]:
         lines.append(("note", f"Datasets left out: {len(counts['skipped'])}."))

@@ -5,6 +5,7 @@ const [data, changes] = ["data", "changes"].map((id) =>
 );
 const main = document.getElementById("main");
 const number = (n) => (n ?? 0).toLocaleString("en");
+const counted = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 const percent = (share) => (share === null || isNaN(share) ? "–" : `${(100 * share).toFixed(1)} %`);
 const words = (name) => name.replaceAll("_", " ");
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -106,7 +107,9 @@ function flow(total, byTask) {
     ...Object.entries(byTask).map(([task, n]) => node(3, task, n, "keep", (total.kept * n) / made)),
   ].filter(({ name, count }) => count || ["rows read", "records", "kept"].includes(name));
   const columns = [0, 1, 2, 3].map((column) => nodes.filter((node) => node.column === column));
-  const [top, room, left] = [44, narrow ? 190 : 230, (width - (narrow ? 84 : 92)) / 3];
+  // The last column stands so far from the edge that its longest label fits.
+  const longest = Math.max(7, ...columns[3].map(({ name, count }) => `${name} ${number(count)}`.length));
+  const [top, room, left] = [44, narrow ? 190 : 230, (width - 16 - 7.8 * longest) / 3];
   const scale = room / (Math.max(total.rows, total.records) || 1);
   const slot = (size) => Math.max(size * scale + 4, 18);
   // What is made of kept records ends where these end, so that no ribbon crosses a reason.
@@ -116,6 +119,8 @@ function flow(total, byTask) {
     column.forEach((node, place) => {
       Object.assign(node, { x: i * left, y, height: Math.max(node.size * scale, 1.5) });
       y += slot(node.size) + (i < 3 && place === 0 ? 8 : 0);
+      // Where there is no room beside each other, what is dropped stands below what is not read.
+      if (narrow && i === 2 && place === 0) y += 18 * (columns[1].length - 1);
     });
   });
   const ribbon = (from, to, size) => {
@@ -143,7 +148,7 @@ function flow(total, byTask) {
       column < 3 && place === 0
         ? heading(x, y, name, count)
         : svg("text", { x: x + 13, y: y + height / 2 + 4.5 },
-            narrow && color === "drop" ? "" : `${words(name)} `,
+            `${clipped(words(name), width - x - 22 - 7.8 * number(count).length)} `,
             svg("tspan", { class: "count" }, number(count))));
   const bottom = Math.max(...nodes.map(({ y, height }) => y + height)) + 12;
   return figure("From rows read to instructions: what became of every record", width, bottom,

@@ -27,11 +27,17 @@ function marked(text, spans) {
   });
 }
 
-// Where strings stand in a text, as spans that do not overlap: the longest string first.
+// Where strings stand in a text, as spans that do not overlap: the longest string first. What cuts
+// a word, as "it" does "with", counts only if the string stands nowhere else.
 function places(text, strings) {
   const found = [];
+  const word = (at) => /[\p{Script=Latin}\p{Nd}]/u.test(text.charAt(at));
+  const cut = (at) => word(at - 1) && word(at);
   for (const string of [...new Set(strings)].sort((a, b) => b.length - a.length)) {
-    for (let at = text.indexOf(string); string && at >= 0; at = text.indexOf(string, at + 1)) {
+    const all = [];
+    for (let at = text.indexOf(string); string && at >= 0; at = text.indexOf(string, at + 1)) all.push(at);
+    const whole = all.filter((at) => !cut(at) && !cut(at + string.length));
+    for (const at of whole.length ? whole : all) {
       const start = [...text.slice(0, at)].length;
       const end = start + [...string].length;
       if (found.every((span) => end <= span[0] || span[1] <= start)) found.push([start, end, ""]);
@@ -42,13 +48,14 @@ function places(text, strings) {
 
 // An answer in words, and the strings in it.
 function say(answer) {
-  if (answer === null || typeof answer !== "object") return String(answer);
+  if (answer === null || typeof answer !== "object") return answer === "NAN" ? "" : String(answer);
   if (Array.isArray(answer)) return answer.map(say).join(" · ");
-  return Object.entries(answer).map(([key, value]) => `${key}: ${say(value)}`).join("; ");
+  const said = Object.entries(answer).map(([key, value]) => [key, say(value)]);
+  return said.flatMap(([key, value]) => (value ? `${key}: ${value}` : [])).join("; ");
 }
 function strings(answer) {
-  if (answer === null || typeof answer !== "object") return typeof answer === "string" ? [answer] : [];
-  return Object.entries(answer).flatMap(([key, value]) => [key, value].flatMap(strings));
+  if (typeof answer === "string") return answer === "NAN" ? [] : [answer];
+  return Object.values(answer ?? {}).flatMap(strings);
 }
 
 const head = (status, style, row) =>
@@ -64,7 +71,9 @@ function instruction(row) {
         h("span", { class: "hidden" }, `${kind}:`), ` ${label}`),
       h("td", {}, kind === "positive" ? say(answer) : h("span", { class: "dim" }, "none")));
   const pair = row.pair?.map((member) => h("b", {}, member));
-  const text = marked(row.text, places(row.text, strings(answers)));
+  // Keys of an answer are words of its format, but in KG they are entities.
+  const entities = row.task === "KG" ? answers.flatMap(Object.keys) : [];
+  const text = marked(row.text, places(row.text, [...entities, ...strings(answers)]));
   const schema = row.labels.flatMap(([, , , told]) => (told ? h("li", {}, h("code", {}, told)) : []));
   return h("article", {}, head(row.task, "", row),
     h("div", { class: "beside" },
@@ -184,8 +193,8 @@ function labels(parameters) {
     data.labels[key].map((pair) => ({ ...pair, kind })));
   const found = data.labels_found;
   const about = `The labels of all datasets, compared by name, guideline and the strings they mark.
-    ${number(found.conflicts)} names mean two things, ${number(found.same)} pairs mean the same;
-    here are the first of each, labels.json holds all.`;
+    Names that mean two things: ${number(found.conflicts)}. Pairs that mean the same: ${number(found.same)}.
+    Here are the first of each; labels.json holds all.`;
   const fields = {
     ...by("kind", "task"),
     dataset: (pair) => [pair.a[0], pair.b[0]],
@@ -208,9 +217,9 @@ function overview() {
   const reasons = Object.entries(lost).filter(([, n]) => n);
   const pairs = near?.pairs.slice(0, PAIRS) ?? [];
   return [
-    h("h1", {}, `${number(total.kept)} of ${number(total.records)} records became
-      ${number(total.instructions)} instructions`),
-    h("p", { class: "lead" }, `${number(data.datasets.length)} dataset${data.datasets.length === 1 ? "" : "s"}
+    h("h1", {}, `${number(total.kept)} of ${counted(total.records, "record")} became
+      ${counted(total.instructions, "instruction")}`),
+    h("p", { class: "lead" }, `${counted(data.datasets.length, "dataset")}
       (${languages.join(", ")}) for ${Object.keys(tasks).join(", ")}, counted from the shards themselves.`),
     h("div", { class: "story" }, flow(total, tasks),
       h("section", { class: "verdict", "aria-labelledby": "checked" },
@@ -297,7 +306,7 @@ function datasetTable() {
     const sought = fold(target.value).split(/\s+/).filter(Boolean);
     lines.forEach((row, n) => { row.hidden = !sought.every((word) => texts[n].includes(word)); });
     const found = lines.filter((row) => !row.hidden);
-    status.textContent = `${found.length} of ${lines.length} datasets`;
+    status.textContent = `${found.length} of ${counted(lines.length, "dataset")}`;
   };
   const find = { type: "search", id: "find", placeholder: "name, task, license", input };
   return [h("p", { class: "controls" }, h("label", {}, "find", h("input", find)), status), view];
@@ -341,15 +350,15 @@ function dataset(parameters) {
   const classes = (counts) => counts.map((_, i) => (i < counts.length - 1 ? `${i}` : `${i} or more`));
   const charts = [
     ...Object.entries(d.labels).map(([task, own]) =>
-      bars(`${task}: records by label (${own.length} of ${number(d.n_labels[task])} labels)`, own)),
+      bars(`${task}: records by label (${own.length} of ${counted(d.n_labels[task], "label")})`, own)),
     ...Object.entries(d.positives).map(([task, counts]) =>
       histogram(`${task}: records by number of labels`, classes(counts), counts)),
     histogram("Records by characters of text", data.lengths.map((n) => `from ${number(n)}`), d.lengths),
   ];
   return [
     h("h1", {}, d.title),
-    h("p", { class: "lead" }, `${number(total.kept)} of ${number(total.records)} records kept,
-      ${number(total.instructions)} instructions. Read `,
+    h("p", { class: "lead" }, `${number(total.kept)} of ${counted(total.records, "record")} kept,
+      ${counted(total.instructions, "instruction")}. Read `,
       to("instructions", "instructions"), ", ", to("rows", "rows"), ", ", to("labels", "its labels elsewhere")),
     h("dl", { class: "facts" }, Object.entries(facts).map(([name, value]) =>
       value ? h("div", {}, h("dt", {}, name), h("dd", {}, value)) : null)),
