@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from pipeline import catalog, hashing, tasks
 from pipeline.config import Instruct
-from pipeline.dedupe.tags import kept, record_shards
+from pipeline.dedupe.tags import kept
+from pipeline.execution import shards
 from pipeline.instruct import pairs
 from pipeline.instruct.asking import Asking, labels_held, near_matrix, sets_to_ask
 from pipeline.instruct.stage import batched, dictionary_of
@@ -112,7 +113,7 @@ def table(run: Path, least: int) -> list[str]:
         near = interchange.dictionary_for(dataset, run / "negatives")
         parts = [
             kept(shard, run / "dedupe" / name)
-            for _, shard in record_shards(run / "clean" / name, ("train",))
+            for _, shard in shards.record_shards(run / "clean" / name, ("train",))
         ]
         for task in dataset.tasks if parts else ():
             if task != "EEA" and len(tasks.inventory(dataset, task)) >= leak.LABELS:

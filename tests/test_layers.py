@@ -37,7 +37,6 @@ STORED = {
     "pipeline.negatives.interchange",  # the dictionary
     "pipeline.negatives.atlas",  # the labels of all datasets
     "pipeline.negatives.overrides",  # what a person decided about them
-    "pipeline.publish.shares",
     "pipeline.report.figures",  # the counts
     "pipeline.report.examples",  # records by their ids, and what they say
 }
@@ -60,8 +59,10 @@ def modules(path):
 
 
 def imported(path):
-    """The parts that a file imports, but for what reads the output of stages."""
-    return {name.split(".")[1] for name in modules(path) if name not in STORED}
+    """The parts that a file imports, but for what reads the output of earlier stages."""
+    later = STAGES[STAGES.index(part(path)) :] if part(path) in STAGES else ()
+    stored = {name for name in STORED if name.split(".")[1] not in later}
+    return {name.split(".")[1] for name in modules(path) if name not in stored}
 
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -74,6 +75,12 @@ def test_imports_go_one_way(name):
 
     assert files
     assert {arrow for arrow in arrows if arrow[1] not in ALLOWED[name]} == set()
+
+
+def test_what_reads_stored_output_is_imported_by_others():
+    used = {name for path in FILES for name in modules(path) if name.split(".")[1] != part(path)}
+
+    assert STORED - used == set()
 
 
 def test_nothing_imports_the_command_line():

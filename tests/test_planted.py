@@ -157,7 +157,7 @@ def expected():
 
 def tagged(folder):
     for name in PLANTED:
-        for _, path in kept.record_shards(folder / "clean" / name):
+        for _, path in shards.record_shards(folder / "clean" / name):
             yield from kept.tagged(path, folder / "dedupe" / name).to_pylist()
 
 

@@ -90,7 +90,7 @@ def test_what_the_format_cannot_hold_is_counted(tmp_path):
     ]
     records = [
         r
-        for _, p in kept.record_shards(run / "clean" / "duie2")
+        for _, p in shards.record_shards(run / "clean" / "duie2")
         for r in kept.kept(p, run / "dedupe" / "duie2").to_pylist()
     ]
 

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import catalog, tasks
-from pipeline.dedupe.tags import kept, record_shards
+from pipeline.dedupe.tags import kept
+from pipeline.execution import shards
 from pipeline.hashing import hashes, mix64
 from pipeline.negatives import interchange
 
@@ -97,8 +98,8 @@ def load(run, name: str) -> Set:
 
 
 def _part(run, name: str, task: str, labels: list[str], split: str, most: int) -> Part:
-    shards = record_shards(run / "clean" / name, (split,))
-    tables = [kept(path, run / "dedupe" / name) for _, path in shards]
+    paths = shards.record_shards(run / "clean" / name, (split,))
+    tables = [kept(path, run / "dedupe" / name) for _, path in paths]
     records = pa.concat_tables(tables).to_pylist() if tables else []
     return part_of(records, task, labels, most)
 

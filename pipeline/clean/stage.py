@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from pipeline.catalog import Dataset, invariant
 from pipeline.clean import hygiene, rules
-from pipeline.dedupe.tags import record_shards
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.records import SPLITS
@@ -54,7 +53,7 @@ def clean(
         jobs = [
             _Job(number, split, shard, folder / shard.name, dataset)
             for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
-            for split, shard in record_shards(normalize / dataset.id)
+            for split, shard in shards.record_shards(normalize / dataset.id)
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
         work = partial(_shard, settings=settings, stop_words=stop_words)

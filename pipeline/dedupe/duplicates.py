@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.dedupe.tags import TAGS, record_shards, tagged, with_drops
+from pipeline.dedupe.tags import TAGS, tagged, with_drops
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Step, steps
 from pipeline.records import Record, merge
@@ -52,7 +52,7 @@ def listing(datasets: Sequence[Dataset], clean: Path) -> tuple[Shard, ...]:
     """Return all shards of the datasets; `clean` has a folder for each dataset."""
     listed: list[Shard] = []
     for n, dataset in enumerate(datasets):
-        for split, path in record_shards(clean / dataset.id):
+        for split, path in shards.record_shards(clean / dataset.id):
             file = shards.metadata(path)
             size = shards.bytes_of(file)
             listed.append(Shard(len(listed), n, split, path, file.num_rows, size))

@@ -24,11 +24,6 @@ from pipeline.tables import RECORDS
 TAGS: Final = pa.schema([RECORDS.field(n) for n in ("dropped", "drop_partner", "drop_detail")])
 
 
-def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[str, Path]]:
-    """Return (split, path) of a dataset's record shards, in the order of splits and shards."""
-    return [(split, p) for split in splits for p in shards.listed(folder, f"{split}-*.parquet")]
-
-
 def merged_path(shard: Path, dedupe: Path) -> Path:
     """Return where the merged records of a shard are, if it has any."""
     return dedupe / f"merged-{shard.name}"
@@ -87,14 +82,14 @@ def tables(
     clean: Path, dedupe: Path | None, splits: Sequence[str] = SPLITS
 ) -> Iterator[tuple[str, Any]]:
     """Yield (split, kept records) of one dataset, shard by shard."""
-    for split, path in record_shards(clean, splits):
+    for split, path in shards.record_shards(clean, splits):
         yield split, kept(path, dedupe)
 
 
 def account(clean: Path, dedupe: Path | None) -> dict[str, dict[str, Any]]:
     """Count in a dataset's shards: split -> records, kept, and dropped by reason."""
     splits: dict[str, dict[str, Any]] = {}
-    for split, path in record_shards(clean):
+    for split, path in shards.record_shards(clean):
         count(splits, split, shards.read(dedupe / path.name if dedupe else path, ["dropped"]))
     return splits
 

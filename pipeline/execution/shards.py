@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import RawFileError, explained
 from pipeline.execution import atomic
+from pipeline.records import SPLITS
 
 #: The library `datasets` reads whole row groups; larger ones make streaming slow to start.
 MAX_ROWS_PER_GROUP: Final = 10_000
@@ -82,6 +83,11 @@ def opened(
 def listed(folder: Path, pattern: str = "*.parquet") -> list[Path]:
     """Return the shards of a folder in order."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
+def record_shards(folder: Path, splits: Sequence[str] = SPLITS) -> list[tuple[str, Path]]:
+    """Return (split, path) of a dataset's record shards, in the order of splits and shards."""
+    return [(split, p) for split in splits for p in listed(folder, f"{split}-*.parquet")]
 
 
 def write_bytes(content: bytes, path: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.catalog import Dataset
 from pipeline.config import Instruct
-from pipeline.dedupe.tags import kept, record_shards, tagged
+from pipeline.dedupe.tags import kept, tagged
 from pipeline.execution import shards
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS, of_corpus
@@ -75,7 +75,7 @@ def tables(source: Source, dataset: Dataset, splits: Sequence[str]) -> Iterator[
     """(split, table of RECORDS) of the records of a dataset to export, shard by shard."""
     folder = source.folder / "dedupe" / dataset.id
     dedupe = folder if folder.is_dir() else None
-    for split, path in record_shards(source.folder / "clean" / dataset.id, splits):
+    for split, path in shards.record_shards(source.folder / "clean" / dataset.id, splits):
         if source.suspicious:
             table = tagged(path, dedupe)
             odd = [bool(comments(record, dataset.language)) for record in table.to_pylist()]

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import hashing, tasks
-from pipeline.dedupe.tags import kept, record_shards
+from pipeline.dedupe.tags import kept
 from pipeline.execution import engines, shards
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.instruct import batching, budget, confusable, pairs
@@ -173,7 +173,7 @@ def _asked(
         if way(dataset, task, settings) == "never":
             continue
         for split in ("test",) if dataset.use == "held-out" else SPLITS:
-            paths = [path for _, path in record_shards(clean, (split,))]
+            paths = [path for _, path in shards.record_shards(clean, (split,))]
             labels = tasks.asked(dataset, task, (kept(path, dedupe) for path in paths))
             for path in paths:
                 yield Asking(dataset, task, split, labels, {}, settings), path
@@ -193,7 +193,7 @@ def _budgeted(
         asked = tuple(
             Asking(dataset, t, "train", tasks.inventory(dataset, t), {}, settings) for t in named
         )
-        for _, path in record_shards(clean / dataset.id, ("train",)):
+        for _, path in shards.record_shards(clean / dataset.id, ("train",)):
             if asked and dataset.use != "held-out":
                 yield budget.Shard(asked, path, None if dedupe is None else dedupe / dataset.id)
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 from scipy.sparse import hstack
 
 from pipeline.dedupe import tags
+from pipeline.execution import shards
 from pipeline.hashing import hashes, mix64
 from pipeline.negatives.encoders import LENGTH, CorpusEncoder, nearest
 from pipeline.negatives.evidence import gather
@@ -105,7 +106,7 @@ def _drawn(clean: Path, dedupe: Path | None) -> Any:
     columns = ("id", "text", "mentions", "events", "dropped")
     for split in SPLITS:
         lowest = None
-        for _, path in tags.record_shards(clean, [split]):
+        for _, path in shards.record_shards(clean, [split]):
             table = tags.kept(path, dedupe, columns)
             table = table if lowest is None else pa.concat_tables([lowest, table])
             keys = mix64(hashes(table["id"].to_pylist()))

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from pipeline import tasks
 from pipeline.dedupe import tags
+from pipeline.execution import shards
 from pipeline.hashing import hashes, mix64
 from pipeline.records import SPLITS
 from pipeline.tables import flat
@@ -93,7 +94,7 @@ def gather(
         }
         if not best:
             break
-        for _, shard in tags.record_shards(clean, [split]):
+        for _, shard in shards.record_shards(clean, [split]):
             table = tags.kept(shard, dedupe, _COLUMNS)
             for task, heaps in best.items():
                 size = len(heaps)

@@ -18,7 +18,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pipeline.catalog import Dataset, raw_files
-from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
 from pipeline.execution.freshness import Done, Step, building, steps
@@ -60,7 +59,8 @@ def negatives(
         about = encoder_identity(settings)
         revision = about.get("encoder_revision")
         model = SentenceEncoder(settings.encoder, revision, settings.device)
-    size = {d.id: sum(p.stat().st_size for _, p in record_shards(clean / d.id)) for d in datasets}
+    listed = {d.id: shards.record_shards(clean / d.id) for d in datasets}
+    size = {name: sum(path.stat().st_size for _, path in paths) for name, paths in listed.items()}
     crew = workers if model is None else 1
     work = partial(
         _dictionary,

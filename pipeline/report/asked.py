@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from pipeline import tasks
 from pipeline.catalog import Dataset
-from pipeline.dedupe.tags import record_shards
 from pipeline.execution import shards
 from pipeline.report import examples
 from pipeline.report.examples import cut
@@ -41,7 +40,7 @@ def counted(dataset: Dataset, folder: Path, records: Mapping[str, Any]) -> dict[
     """
     counts: dict[str, Any] = {}
     for task in dataset.tasks:
-        for split, path in record_shards(folder / task):
+        for split, path in shards.record_shards(folder / task):
             table = shards.read(path, ("record_id", *_COUNTED))
             none_yet = dict.fromkeys(("instructions", "pure_negative", *_COUNTED), 0)
             none_yet["asked_nothing"] = records[split]["kept"]
@@ -64,9 +63,9 @@ def chosen(
     rows: list[dict[str, Any]] = []
     for task in dataset.tasks:
         near_of_task = near.get("EE" if task in ("EET", "EEA") else task, {})
-        for split in dict.fromkeys(split for split, _ in record_shards(folder / task)):
+        for split in dict.fromkeys(split for split, _ in shards.record_shards(folder / task)):
             groups: examples.Groups = {}
-            for _, path in record_shards(folder / task, [split]):
+            for _, path in shards.record_shards(folder / task, [split]):
                 table = shards.read(path, ["id", "n_positive"])
                 has_positive = pc.greater(table["n_positive"], 0).cast(pa.string())
                 table = table.append_column("path", pa.array([path.name] * table.num_rows))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipeline import hashing
 from pipeline.catalog import Dataset
-from pipeline.dedupe.tags import record_shards, tagged
+from pipeline.dedupe.tags import tagged
 from pipeline.execution import engines, shards
 from pipeline.execution.engines import Workers
 from pipeline.records import Argument, Record, place
@@ -257,7 +257,7 @@ def records(ids: Sequence[str], folders: Mapping[str, Path]) -> Iterator[dict[st
     """The rows of RECORDS with these ids, with the tags of dedupe."""
     wanted = pa.array(ids, pa.string())
     for dataset, split in sorted({place(identifier)[:2] for identifier in ids}):
-        for _, path in record_shards(folders["clean"] / dataset, [split]):
+        for _, path in shards.record_shards(folders["clean"] / dataset, [split]):
             if pc.any(pc.is_in(shards.read(path, ["id"])["id"], value_set=wanted)).as_py():
                 table = tagged(path, folders["dedupe"] / dataset)
                 yield from table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow.compute as pc
 
 from pipeline.catalog import Dataset, editions
-from pipeline.dedupe.tags import count, record_shards, tagged
+from pipeline.dedupe.tags import count, tagged
 from pipeline.errors import CountError
 from pipeline.execution import engines, shards
 from pipeline.execution.engines import Workers
@@ -135,7 +135,7 @@ def _measure(dataset: Dataset, folders: Mapping[str, Path]) -> Measured:
 
     def published() -> Iterator[Any]:
         """The records that make instructions, shard by shard; all are counted on the way."""
-        for split, path in record_shards(cleaned):
+        for split, path in shards.record_shards(cleaned):
             table = tagged(path, deduped)
             count(records, split, table)
             examples.choose(groups, table, table["dropped"], "id", page.ROWS_EACH)

@@ -130,7 +130,7 @@ def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
         raise RawFileError(f"{name} is not cleaned yet", where=folder, todo=todo)
     reasons: Counter[str] = Counter()
     shown = matching = 0
-    for _, shard in tags.record_shards(folder, [wanted.split] if wanted.split else SPLITS):
+    for _, shard in shards.record_shards(folder, [wanted.split] if wanted.split else SPLITS):
         table = tags.tagged(shard, dedupe)
         reasons.update(table["dropped"].drop_null().to_pylist())
         table = _filtered(table, wanted)
@@ -184,9 +184,9 @@ def rejects(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
 def _furthest(name: str, folders: Folders) -> tuple[Path, Path | None]:
     """The folder of the last stage that has records of this dataset; dedupe's, if it ran."""
     clean, normalized, dedupe = (folders[s] / name for s in ("clean", "normalize", "dedupe"))
-    if tags.record_shards(clean):
-        return clean, dedupe if tags.record_shards(dedupe) else None
-    if tags.record_shards(normalized):
+    if shards.record_shards(clean):
+        return clean, dedupe if shards.record_shards(dedupe) else None
+    if shards.record_shards(normalized):
         return normalized, None
     raise _not_yet(name, normalized)
 

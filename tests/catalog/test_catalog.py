@@ -9,7 +9,6 @@ import pytest
 from pipeline import catalog
 from pipeline.catalog import raw_files
 from pipeline.config import Normalize
-from pipeline.dedupe import tags as kept
 from pipeline.errors import (
     CountError,
     DeclarationError,
@@ -38,7 +37,7 @@ def normalized(name, out, raw=SAMPLE):
 def rows_of(folder):
     return [
         row
-        for _, path in kept.record_shards(folder)
+        for _, path in shards.record_shards(folder)
         for row in shards.read(path).drop(["dropped", "drop_partner", "drop_detail"]).to_pylist()
     ]
 
@@ -60,7 +59,7 @@ def test_the_sample_reads_as_expected_and_keeps_the_invariants(name, tmp_path, u
     roles = dataset.roles_of()
 
     ids = []
-    for _, path in kept.record_shards(tmp_path / name):
+    for _, path in shards.record_shards(tmp_path / name):
         table = shards.read(path)
         ids += table["id"].to_pylist()
         for record in from_table(table):
@@ -264,7 +263,7 @@ def test_relations_of_a_dropped_entity_go_with_it(tmp_path):
     summary = normalize_one(fewer, folder, manifest, Normalize(), tmp_path / "out")
 
     def relations(name):
-        tables = [shards.read(path) for _, path in kept.record_shards(tmp_path / name)]
+        tables = [shards.read(path) for _, path in shards.record_shards(tmp_path / name)]
         return sum(len(row) for table in tables for row in table["relations"].to_pylist())
 
     splits = summary["splits"].values()
@@ -322,7 +321,7 @@ def test_long_texts_make_more_shards_of_the_same_records(tmp_path, monkeypatch):
 
     def ids(name):
         normalize_one(dataset, folder, manifest, Normalize(), tmp_path / name)
-        found = kept.record_shards(tmp_path / name)
+        found = shards.record_shards(tmp_path / name)
         return len(found), [i for _, shard in found for i in shards.read(shard)["id"].to_pylist()]
 
     few, whole = ids("few")

@@ -166,7 +166,9 @@ def test_whatever_the_parameters_every_record_of_every_stage_is_sound(
     datasets = made(tmp_path, monkeypatch, window_chars)
     folders = {"normalize": tmp_path / "normalize"}
     for d in datasets:
-        all_sound(d, *(shards.read(p) for _, p in kept.record_shards(folders["normalize"] / d.id)))
+        all_sound(
+            d, *(shards.read(p) for _, p in shards.record_shards(folders["normalize"] / d.id))
+        )
     merged = 0
     for number, fix in enumerate(FIXES):
         folders["clean"] = tmp_path / f"clean{number}"

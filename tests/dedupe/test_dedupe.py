@@ -34,7 +34,7 @@ def drops(clean, out, *names):
     """Id -> (reason, partner) of what deduplication dropped."""
     found = {}
     for name in names:
-        for _, path in kept.record_shards(clean / name):
+        for _, path in shards.record_shards(clean / name):
             before = shards.read(path, ["dropped"])["dropped"].to_pylist()
             rows = kept.tagged(path, out / name).to_pylist()
             for row, was in zip(rows, before, strict=True):
@@ -159,7 +159,7 @@ def test_workers_and_shards_change_nothing(tmp_path, monkeypatch):
 
     def decided():
         """Every record with its tags and, where it is the first of several, what was merged."""
-        paths = [(n, p) for n in "ab" for _, p in kept.record_shards(tmp_path / "clean" / n)]
+        paths = [(n, p) for n in "ab" for _, p in shards.record_shards(tmp_path / "clean" / n)]
         tables = [kept.tagged(path, tmp_path / "dedupe1" / name) for name, path in paths]
         return pa.concat_tables(tables).to_pylist()
 

@@ -120,7 +120,8 @@ def test_what_cannot_be_drawn_is_counted():
 
 
 def test_only_suspicious_records_are_sent_with_the_reason(run, tmp_path, capsys):
-    from pipeline.dedupe.tags import record_shards, tagged
+    from pipeline.dedupe.tags import tagged
+    from pipeline.execution import shards
 
     out = tmp_path / "out"
     call = ["export", "doccano", "--run", str(run), "--out", str(out), "--only", "suspicious"]
@@ -132,8 +133,8 @@ def test_only_suspicious_records_are_sent_with_the_reason(run, tmp_path, capsys)
             row = json.loads(line)
             (rows[row["record_id"]],) = row["Comments"]
     for dataset in sorted({name.split("/")[0] for name in rows}):
-        shards = record_shards(run / "clean" / dataset)
-        tables = [tagged(path, run / "dedupe" / dataset) for _, path in shards]
+        paths = shards.record_shards(run / "clean" / dataset)
+        tables = [tagged(path, run / "dedupe" / dataset) for _, path in paths]
         dropped = {r["id"]: r["dropped"] for t in tables for r in t.to_pylist() if r["dropped"]}
         held_out = catalog.load(dataset).use == "held-out"
         for name, why in dropped.items():

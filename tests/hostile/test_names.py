@@ -12,7 +12,6 @@ import tomlkit
 from pipeline import catalog
 from pipeline.catalog import raw_files
 from pipeline.config import Normalize
-from pipeline.dedupe import tags as kept
 from pipeline.execution import shards
 from pipeline.tables import from_table
 from pipeline.text import visible
@@ -113,7 +112,7 @@ def test_a_document_whose_name_is_no_unicode(name, tmp_path):
     for split, own in after["splits"].items():
         assert own["rows"] == own["records"] + own["rejected"]
         assert own["rows"] >= before["splits"][split]["records"]
-    for _, shard in kept.record_shards(tmp_path / "out"):
+    for _, shard in shards.record_shards(tmp_path / "out"):
         assert [r.origin.encode() for r in from_table(shards.read(shard))]
 
 

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from pipeline.dedupe import tags
 from pipeline.execution import shards
 from pipeline.tables import INSTRUCTIONS
 from tests.invariants.demands import demand, equal, of_schema, some
@@ -21,7 +20,7 @@ def published(names, ws):
     for dataset in sorted(map(ws.dataset, names), key=lambda d: d.id):
         held = "heldout-" if dataset.use == "held-out" else ""
         for task in dataset.tasks:
-            for split, path in tags.record_shards(instruct / dataset.id / task):
+            for split, path in shards.record_shards(instruct / dataset.id / task):
                 config = (f"{held}{task}-{dataset.language}", split)
                 sources.setdefault(config, []).append((dataset.id, path))
     found = {}
@@ -99,7 +98,7 @@ def reported(names, ws):
         read = shards.read_json(ws.folders["normalize"] / name / "summary.json", "splits")["splits"]
         equal(told[name]["read"], read, "what was read", where)
         records, own = {}, told[name]["records"]
-        for split, path in tags.record_shards(ws.folders["dedupe"] / name):
+        for split, path in shards.record_shards(ws.folders["dedupe"] / name):
             counts = records.setdefault(split, Counter())
             reasons = shards.read(path, ["dropped"])["dropped"].to_pylist()
             counts.update({"records": len(reasons), "kept": reasons.count(None)})
@@ -120,7 +119,7 @@ def _asked_rows(told, ws, name, records, where):
     """The instructions of every task and split, their labels, and the records asked nothing."""
     found = {}
     for task in ws.dataset(name).tasks:
-        for split, path in tags.record_shards(ws.folders["instruct"] / name / task):
+        for split, path in shards.record_shards(ws.folders["instruct"] / name / task):
             table = shards.read(path, ["record_id", *KINDS])
             counts = found.setdefault(task, {}).setdefault(split, Counter())
             counts["instructions"] += table.num_rows

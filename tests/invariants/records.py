@@ -87,7 +87,7 @@ def normalized(name, ws):
 def of_dataset(dataset, folder):
     """What normalize left of a dataset in a folder."""
     last, records = defaultdict(lambda: [-1, 0]), Counter()
-    for split, path in tags.record_shards(folder):
+    for split, path in shards.record_shards(folder):
         table = shards.read(path)
         sound(table, dataset, path)
         constant(table, path, dataset=dataset.id, split=split, language=dataset.language)
@@ -121,7 +121,7 @@ def of_dataset(dataset, folder):
 def cleaned(name, ws):
     """clean: the rows of normalize, in their order, some with a reason to be dropped."""
     dataset, out = ws.dataset(name), ws.folders["clean"] / name
-    before, after = (tags.record_shards(ws.folders[s] / name) for s in ("normalize", "clean"))
+    before, after = (shards.record_shards(ws.folders[s] / name) for s in ("normalize", "clean"))
     equal([p.name for _, p in after], [p.name for _, p in before], "the shards", out)
     same = [n for n in RECORDS.names if n not in tags.TAGS.names]
     if ws.settings.clean.fix:
@@ -146,7 +146,7 @@ def deduped(names, ws):
         (d.id, s) for d in map(ws.dataset, names) for s in SPLITS if _one_stays(d, s, settings)
     }
     for name in names:
-        for split, path in tags.record_shards(ws.folders["clean"] / name):
+        for split, path in shards.record_shards(ws.folders["clean"] / name):
             table = _tagged(name, path, ws)
             columns = ("id", "text", "cleaned", "dropped", "drop_partner")
             for identifier, *row in zip(*(table[c].to_pylist() for c in columns), strict=True):

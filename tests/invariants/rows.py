@@ -60,10 +60,10 @@ def instructed(name, ws):
             () if never else ("test",) if dataset.use == "held-out" else ("train", "dev", "test")
         )
         clean = {split: [] for split in splits}
-        for split, path in tags.record_shards(ws.folders["clean"] / name, splits):
+        for split, path in shards.record_shards(ws.folders["clean"] / name, splits):
             clean[split].append(path)
         names = [path.name for paths in clean.values() for path in paths]
-        found = [path.name for _, path in tags.record_shards(folder / task)]
+        found = [path.name for _, path in shards.record_shards(folder / task)]
         equal(sorted(found), sorted(names), f"the shards of {task}", folder)
         for split, paths in clean.items():
             kept = [tags.kept(path, ws.folders["dedupe"] / name) for path in paths]

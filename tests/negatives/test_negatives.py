@@ -196,7 +196,7 @@ def test_evidence_comes_from_the_first_split_that_has_any(tmp_path):
 
 def test_dropped_records_are_not_evidence(tmp_path):
     clean = lay(tmp_path / "clean", records())
-    for _, path in kept.record_shards(clean / "toy"):
+    for _, path in shards.record_shards(clean / "toy"):
         rows = pa.array(range(0, shards.rows(path), 5))  # every actor
         reasons = pa.array(["duplicate"] * len(rows))
         tags = kept.with_drops(shards.read(path, kept.TAGS.names), rows, reasons, reasons)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pipeline.clean.rules import STOP_WORDS
 from pipeline.clean.stage import clean
 from pipeline.config import Clean, Dedupe
-from pipeline.dedupe import tags as kept
 from pipeline.dedupe.stage import dedupe
 from pipeline.execution import shards
 from pipeline.normalize.windows import windows
@@ -246,7 +245,7 @@ def test_from_raw_files_to_drops_with_unique_ids_and_an_account(tmp_path):
     dedupe([own], tmp_path / "clean", Dedupe(), tmp_path / "dedupe")
 
     ids = []
-    for _, path in kept.record_shards(shards_of / own.id):
+    for _, path in shards.record_shards(shards_of / own.id):
         ids += shards.read(path)["id"].to_pylist()
     assert len(ids) == len({*ids}) == sum(s["records"] for s in split.values())
     assert any("." in i.rsplit("/")[-1] for i in ids)

@@ -13,7 +13,6 @@ import pytest
 
 from pipeline import catalog, tasks
 from pipeline.catalog import invariant, raw_files
-from pipeline.dedupe import tags as kept
 from pipeline.execution import shards
 from pipeline.normalize.account import KINDS, Tally
 from pipeline.normalize.detokenize import detokenized
@@ -39,7 +38,7 @@ pytestmark = pytest.mark.skipif(RAW is None, reason="IEPILE_RAW names no folder 
 def stored(name, real_run):
     """The tables of the records of one dataset."""
     folder = real_run.folders["normalize"] / name
-    return [shards.read(path) for _, path in kept.record_shards(folder)]
+    return [shards.read(path) for _, path in shards.record_shards(folder)]
 
 
 def unmerged(dataset, manifest, raw):

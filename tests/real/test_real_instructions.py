@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import catalog, tasks
 from pipeline.dedupe import tags as kept
+from pipeline.execution import shards
 
 RAW = os.environ.get("IEPILE_RAW")
 NAMES = ["conll04", "duee1", "mit-movie", "phee", "scierc", "duie2", "crossner-ai"]
@@ -20,7 +21,7 @@ def present(dataset, task, ws):
     """Record id -> the keys of the labels present, by the task's own answers."""
     found = {}
     keys = tasks.inventory(dataset, task)
-    for _, path in kept.record_shards(ws.folders["clean"] / dataset.id):
+    for _, path in shards.record_shards(ws.folders["clean"] / dataset.id):
         table = kept.kept(path, ws.folders["dedupe"] / dataset.id)
         ids = table["id"].to_pylist()
         answers = tasks.answers(dataset, task, table)
@@ -41,7 +42,7 @@ def test_label_batches_keep_their_promises(name, real_run):
         gold = present(dataset, task, real_run)
         asked = defaultdict(list)
         again = 0
-        for split, path in kept.record_shards(real_run.folders["instruct"] / name / task):
+        for split, path in shards.record_shards(real_run.folders["instruct"] / name / task):
             for row in pq.read_table(path).to_pylist():
                 assert len({*row["labels"]}) == len(row["labels"])
                 output = json.loads(row["output"])

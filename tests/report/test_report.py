@@ -18,7 +18,6 @@ from pipeline.cli import main
 from pipeline.commands.chain import everything
 from pipeline.commands.layout import Workspace
 from pipeline.config import Settings
-from pipeline.dedupe.tags import record_shards
 from pipeline.errors import CountError
 from pipeline.execution import shards
 from pipeline.report import COUNTED, PLOTTED, asked, examples, figures, page, stage, tables
@@ -60,7 +59,7 @@ def test_every_row_read_is_rejected_merged_dropped_or_kept(sample):
         rejected = sum(r["records"] for r in _rows(folders["normalize"] / name / "rejects.parquet"))
         records = {
             row["id"]
-            for _, path in record_shards(folders["normalize"] / name)
+            for _, path in shards.record_shards(folders["normalize"] / name)
             for row in _rows(path)
         }
         assert sum(s["rejected"] for s in read) == rejected
@@ -68,7 +67,7 @@ def test_every_row_read_is_rejected_merged_dropped_or_kept(sample):
         assert sum(s["rows"] for s in read) == rejected + merged + len(records), name
 
         dropped = {}
-        for _, path in record_shards(folders["clean"] / name):
+        for _, path in shards.record_shards(folders["clean"] / name):
             tags = _rows(folders["dedupe"] / name / path.name)
             for row, tag in zip(_rows(path), tags, strict=True):
                 assert row["dropped"] in (None, tag["dropped"])
