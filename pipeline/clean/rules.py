@@ -8,13 +8,11 @@
 After IEPile (Gui et al., ACL 2024, section 3.1).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +20,8 @@ import pyarrow.compute as pc
 
 from pipeline import text
 from pipeline.clean import chinese
+from pipeline.config import Clean
 from pipeline.tables import annotated
-
-if TYPE_CHECKING:
-    from pipeline.config import Clean
 
 #: A list of stop words per language.
 STOP_WORDS: Final = Path(__file__).parent / "stop_words"

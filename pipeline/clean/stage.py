@@ -4,29 +4,24 @@ Shard by shard: `normalize/<id>/<split>-NNNNN.parquet` -> `clean/<id>/` of the s
 and `hygiene.json`: what is odd about the annotations, by split and kind, with examples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.catalog import Dataset, invariant
 from pipeline.clean import hygiene, rules
+from pipeline.config import Clean
 from pipeline.dedupe.tags import record_shards
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
-
-if TYPE_CHECKING:
-    from pipeline.config import Clean
-    from pipeline.execution.engines import Workers
-
 
 #: Characters of a text that a drop tells at most.
 _DETAIL: Final = 200

@@ -10,29 +10,25 @@ is the test: `<dataset>/test`, or the path of a file. Memory holds the n-grams o
 bytes for each, and a shard.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.config import Dedupe
 from pipeline.dedupe.duplicates import Group, Plan, one_pass
 from pipeline.errors import DeclarationError, explained
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done
 from pipeline.hashing import mix64
 from pipeline.text import characters, like, which
-
-if TYPE_CHECKING:
-    from pipeline.config import Dedupe
-    from pipeline.execution.engines import Workers
 
 _EXAMPLES: Final = 3
 #: The hash of an n-gram, and the number of the test that it is from.

@@ -4,19 +4,15 @@ Every order inside a record follows from the priorities of its labels (`hashing`
 depend on shards, workers, engines or the other records.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from pipeline.config import Instruct
 from pipeline.hashing import fractions, hashes, mix64
 from pipeline.tables import running
-
-if TYPE_CHECKING:
-    from pipeline.config import Instruct
 
 POSITIVE, HARD, OTHER = 0, 1, 2
 #: Salts of the second mixes: one order inside a record must not follow from another.

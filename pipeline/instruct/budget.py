@@ -19,24 +19,22 @@ from functools import partial
 from heapq import heappop, heapreplace
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
 
 from pipeline import tasks
+from pipeline.config import Instruct
 from pipeline.dedupe.tags import kept
 from pipeline.execution import engines
+from pipeline.execution.engines import Workers
 from pipeline.hashing import fractions, hashes, mix64
 from pipeline.instruct import pairs
+from pipeline.instruct.asking import Asking
 from pipeline.records import TASKS
 from pipeline.tables import running
 from pipeline.text import like
-
-if TYPE_CHECKING:
-    from pipeline.config import Instruct
-    from pipeline.execution.engines import Workers
-    from pipeline.instruct.asking import Asking
 
 #: How many annotations to choose from, for each instruction wanted.
 _CHOICE: Final = 8

@@ -6,21 +6,21 @@ annotations that carry it, its structure, and what a light classifier confuses i
 other dataset.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pipeline.catalog import Dataset, raw_files
+from pipeline.config import Negatives
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.negatives import interchange
 from pipeline.negatives.encoders import CorpusEncoder, Encoder, SentenceEncoder
@@ -30,11 +30,6 @@ from pipeline.negatives.interchange import NAME, Merged, Near, laid_out
 from pipeline.negatives.overrides import Overrides
 from pipeline.negatives.signals import SIGNALS
 from pipeline.tasks import inventory
-
-if TYPE_CHECKING:
-    from pipeline.config import Negatives
-    from pipeline.execution.engines import Workers
-
 
 #: Scores are rounded before labels are ranked, so that ties are ties on every machine.
 DIGITS: Final = 2

@@ -6,33 +6,29 @@ global order by hash, part by part (see `shuffle`), so that memory holds one par
 keep the order of their datasets, so that a record's batches stay together.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from pipeline import catalog, hashing
 from pipeline.catalog import Dataset, editions, raw_files
+from pipeline.config import Publish, Settings
 from pipeline.dedupe.tags import account
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards, shuffle
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.publish import lengths, loading, shares
 from pipeline.publish.card import Published, card
+from pipeline.publish.shares import Share
 from pipeline.records import SPLITS, TASKS
 from pipeline.tables import INSTRUCTIONS
-
-if TYPE_CHECKING:
-    from pipeline.config import Publish, Settings
-    from pipeline.execution.engines import Workers
-    from pipeline.publish.shares import Share
 
 #: Rows that are read at once.
 _ROWS: Final = 20_000
@@ -168,7 +164,7 @@ def _part(item: tuple[Group, int], scratch: Path) -> Done:
     group, number = item
     source = group.sources[number]
     if not group.bounds:
-        return Done([], [shares.rows(source.path, source.share)])
+        return Done([], [shards.rows(source.path)])
     tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(source))
     path = scratch / group.name / f"{number:06d}"
     files = shuffle.write(tables, group.bounds, path)
