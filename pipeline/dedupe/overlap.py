@@ -166,12 +166,9 @@ def _strings_in(path: Path) -> list[str]:
         if path.suffix in (".jsonl", ".ndjson"):
             return [*_strings([orjson.loads(line) for line in lines if line.strip()])]
     except (OSError, ValueError, pa.ArrowInvalid) as problem:
-        form = _FORMATS.get(path.suffix, "text in UTF-8")
-        raise explained(problem, path) or DeclarationError(
-            f"cannot read a benchmark: it is not {form}",
-            where=path,
-            todo="give Parquet, JSON, JSON lines or plain text",
-        ) from None
+        what = f"cannot read a benchmark: it is not {_FORMATS.get(path.suffix, 'text in UTF-8')}"
+        todo = "give Parquet, JSON, JSON lines or plain text"
+        raise explained(problem, path) or DeclarationError(what, where=path, todo=todo) from None
     return lines
 
 

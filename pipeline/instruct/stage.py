@@ -143,15 +143,13 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
         and job.asking.way != "present"
     ]
     todo = [Step(job.target.parents[1], f"{job.name}, counted", job) for job in counted]
-    groups: dict[tuple[str, str], tuple[Asking, list[Any]]] = {}
+    groups: dict[Path, tuple[Asking, list[Any]]] = {}
     for job, (bits, times) in zip(counted, steps(_held, todo, workers), strict=True):
-        key = (job.asking.dataset.id, job.asking.task)
-        groups.setdefault(key, (job.asking, []))[1].append((bytes.fromhex(bits), times))
-    sets = {key: sets_to_ask(*group) for key, group in groups.items()}
+        group = groups.setdefault(job.target.parent, (job.asking, []))
+        group[1].append((bytes.fromhex(bits), times))
+    sets = {folder: sets_to_ask(*group) for folder, group in groups.items()}
     return [
-        job._replace(
-            asking=job.asking._replace(sets=sets.get((job.asking.dataset.id, job.asking.task)))
-        )
+        job._replace(asking=job.asking._replace(sets=sets.get(job.target.parent)))
         if job.asking.split == "train"
         else job
         for job in jobs

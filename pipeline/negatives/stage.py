@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pipeline.catalog import Dataset, raw_files
-from pipeline.config import Negatives
+from pipeline.config import Negatives, check_known
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
@@ -128,12 +128,7 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
     for dataset in datasets:
         inventories = {t: inventory(dataset, t) for t in dictionary_tasks(dataset)}
         by_hand.check(dataset, inventories, overrides)
-    if unknown := sorted({*settings.weights} - {*SIGNALS}):
-        raise DeclarationError(
-            f"there is no signal {unknown[0]!r}",
-            where="params.yaml: negatives.weights",
-            todo=f"use: {', '.join(SIGNALS)}",
-        )
+    check_known(settings.weights, SIGNALS, "signal", "params.yaml: negatives.weights")
 
 
 def encoder_identity(settings: Negatives) -> dict[str, str | None]:
@@ -146,11 +141,9 @@ def encoder_identity(settings: Negatives) -> dict[str, str | None]:
         return {"encoder_revision": settings.encoder_revision}
     digest = raw_files.digest(folder)
     if settings.encoder_sha256 not in (None, digest):
-        raise DeclarationError(
-            f"sha256 is {digest}, negatives.encoder_sha256 is {settings.encoder_sha256}",
-            where=folder,
-            todo="get the model again, or correct params.yaml",
-        )
+        what = f"sha256 is {digest}, negatives.encoder_sha256 is {settings.encoder_sha256}"
+        todo = "get the model again, or correct params.yaml"
+        raise DeclarationError(what, where=folder, todo=todo)
     return {"encoder_sha256": digest}
 
 

@@ -198,11 +198,9 @@ def _by_place(
         entities = known.setdefault(normal(string) if options.normalize else string, [])
         entities += [(0, (string, place)) for place in places]
     if strange := [string for _, (string,) in gold if string not in known]:
-        raise RawFileError(
-            f"the records beside the corpus do not hold the {label} {strange[0]!r}",
-            where=row.record_id,
-            todo="score against the corpus of a whole run with --match span",
-        )
+        what = f"the records beside the corpus do not hold the {label} {strange[0]!r}"
+        todo = "score against the corpus of a whole run with --match span"
+        raise RawFileError(what, where=row.record_id, todo=todo)
     of_gold = [item for _, (string,) in gold for item in known[string]]
     of_answer = []
     for item in assertions.placed(value, _nothing(gold)):

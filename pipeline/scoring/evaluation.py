@@ -120,12 +120,10 @@ def score(
     for model in models:
         strange = model.ids.filter(pa.array(~model.known))
         if len(strange):
-            raise RawFileError(
-                f"{len(strange)} answers have ids that the gold does not hold, the first is "
-                f"{strange[0].as_py()!r}",
-                where=gold,
-                todo="answer rows of the corpus that --corpus names",
-            )
+            number, first = len(strange), strange[0].as_py()
+            what = f"{number} answers have ids that the gold does not hold, the first is {first!r}"
+            todo = "answer rows of the corpus that --corpus names"
+            raise RawFileError(what, where=gold, todo=todo)
     return _scores(models[0].groups, left_out, options)
 
 
@@ -201,10 +199,9 @@ def _part(path: Path, columns: list[str], splits: Any, part: int, parts: int) ->
             names = pc.binary_join_element_wise(table["task"], places, "/")
             for name in pc.unique(names).to_pylist():
                 if name is None or name.count("/") != 2:
+                    what = f"these are no rows of a corpus: {name!r}"
                     todo = "name a corpus that `iepile publish` wrote with --corpus"
-                    raise RawFileError(
-                        f"these are no rows of a corpus: {name!r}", where=path, todo=todo
-                    )
+                    raise RawFileError(what, where=path, todo=todo)
             yield table.append_column("group", names)
 
 
