@@ -141,13 +141,10 @@ def _mentions(table: Any, enum_roles: Collection[str]) -> Iterator[Finding]:
     labeled = np.flatnonzero(placed & pc.is_valid(labels).to_numpy(zero_copy_only=False))
     codes = pc.dictionary_encode(labels.take(pa.array(labeled))).indices.to_numpy()
     keys = np.stack([rows[labeled], start[labeled], end[labeled]]).astype(np.int64)
-    order = np.lexsort((labeled, *keys[::-1]))
-    same = (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0)
-    run = np.concatenate(([0], np.cumsum(~same)))[: len(order)]
-    leads = order[np.searchsorted(run, run)]  # the first mention of each span
-    differ = codes[order] != codes[leads]
-    for later, first in zip(order[differ], leads[differ], strict=True):
-        at, other = labeled[later], labeled[first]
+    _, firsts, span = np.unique(keys, axis=1, return_index=True, return_inverse=True)
+    leads = firsts[span.ravel()]  # the first mention of each span
+    for later in np.flatnonzero(codes != codes[leads]):
+        at, other = labeled[later], labeled[leads[later]]
         item, row = items[at].as_py(), rows[at]
         detail = f"{item['text']}: {labels[other].as_py()}, {item['label']}"
         yield Finding(int(row), "span_with_two_labels", int(at - begins[row]), detail)

@@ -100,12 +100,8 @@ def _with_dropped(table: Any, odd: list[hygiene.Finding], settings: Clean) -> An
     by_row = [first.get(row) for row in range(table.num_rows)]
     columns = [(f and f.kind, f and f.detail[:_DETAIL]) for f in by_row]
     reasons, details = (pa.array(column, pa.string()) for column in zip(*columns, strict=True))
-    free = pc.is_null(table["dropped"])
-    return _tagged(
-        table,
-        pc.if_else(free, reasons, table["dropped"]),
-        pc.if_else(free, details, table["drop_detail"]),
-    )
+    earlier = (table["dropped"], reasons), (table["drop_detail"], details)
+    return _tagged(table, *(pc.coalesce(*columns) for columns in earlier))
 
 
 def _tagged(table: Any, reasons: Any, details: Any) -> Any:

@@ -218,11 +218,10 @@ def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
     if not table.num_rows or not labels:
         return
     size = pc.add(pc.binary_length(table["text"]), 500).to_numpy().astype(np.int64)
-    cost = np.cumsum(size * -(-labels // min(k, labels)))
+    cost = np.concatenate([[0], np.cumsum(size * -(-labels // min(k, labels)))])
     start = 0
     while start < table.num_rows:
-        before = cost[start - 1] if start else 0
-        stop = int(np.searchsorted(cost, before + _BYTES, side="right"))
+        stop = int(np.searchsorted(cost, cost[start] + _BYTES, side="right")) - 1
         stop = min(max(stop, start + 1), start + max(1, _CELLS // labels), table.num_rows)
         yield table.slice(start, stop - start)
         start = stop

@@ -207,20 +207,20 @@ def _rows(shard: _Shard, start: int, end: int, folder: Path) -> Iterator[Any]:
     """The rows of a group from `start` up to `end`, in their order, in tables of bounded size."""
     group, place = shard.group, 0
     for number, size in enumerate(shard.parts):
-        if place < end and start < place + size:
-            at = place
+        # The rows of this part that are wanted; then those of what is left of it.
+        first, last = start - place, end - place
+        place += size
+        if first < size and last > 0:
             if group.bounds:
                 parts = shuffle.read(scratch(folder) / group.name, number, group.bounds)
                 tables: Iterator[Any] = (table.select(INSTRUCTIONS.names) for table in parts)
             else:
                 tables = _tables(group.sources[number])
             for table in tables:
-                first = max(start - at, 0)
-                piece = table.slice(first, max(min(end - at, table.num_rows) - first, 0))
-                at += table.num_rows
+                piece = table.slice(max(first, 0), max(last - max(first, 0), 0))
+                first, last = first - table.num_rows, last - table.num_rows
                 if piece.num_rows:
                     yield piece
-        place += size
 
 
 def _tables(source: Source) -> Iterator[Any]:

@@ -28,8 +28,8 @@ Match = Literal["multiset", "set", "overlap", "span"]
 MATCHES: Final = get_args(Match)
 #: (correct, predicted, gold)
 Counts = tuple[int, int, int]
-#: Record -> label -> string -> its places in the text, as "start:end", "" where there is none.
-Places = Mapping[str, Mapping[str, Mapping[str, Iterable[str]]]]
+#: (record, label) -> string -> its places in the text, as "start:end", "" where there is none.
+Places = Mapping[tuple[str, str], Mapping[str, Iterable[str]]]
 #: Record -> string -> its types, in the gold and in the answers.
 Types = dict[str, tuple[dict[str, str], dict[str, str]]]
 
@@ -194,7 +194,7 @@ def _by_place(
     """The entities of the gold and of a value as (string, place)."""
     assert group.places is not None
     known: dict[str, list[Any]] = {}
-    for string, places in group.places.get(row.record_id, {}).get(label, {}).items():
+    for string, places in group.places.get((row.record_id, label), {}).items():
         entities = known.setdefault(normal(string) if options.normalize else string, [])
         entities += [(0, (string, place)) for place in places]
     if strange := [string for _, (string,) in gold if string not in known]:

@@ -5,7 +5,7 @@ has no answer counts as an empty one. Gold is read in parts by the hash of the r
 memory holds the answers, as one Arrow column, and one part of the gold.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import groupby, repeat
@@ -140,19 +140,17 @@ def _places(gold: Path, dataset: str, split: str) -> Places:
         todo = "score against the corpus of a whole run with --match span"
         problem = f"the records of {dataset} are not beside this corpus"
         raise RawFileError(problem, where=gold, todo=todo)
-    places_by_record: dict[str, dict[str, dict[str, dict[str, None]]]] = {}
+    places = defaultdict[tuple[str, str], Any](lambda: defaultdict(dict))
     dedupe = run / "dedupe" / dataset
     tables = tags.tables(run / "clean" / dataset, dedupe if dedupe.is_dir() else None, [split])
     for _, table in tables:
         for record in table.select(["id", "mentions"]).to_pylist():
-            places_by_label = places_by_record.setdefault(record["id"], {})
             for mention in record["mentions"]:
                 if mention["label"] is not None:
                     start, end = mention["start"], mention["end"]
                     place = "" if start is None else f"{start}:{end}"
-                    by_text = places_by_label.setdefault(mention["label"], {})
-                    by_text.setdefault(mention["text"], {})[place] = None
-    return places_by_record
+                    places[record["id"], mention["label"]][mention["text"]][place] = None
+    return places
 
 
 def _gold(gold: Path, splits: Any) -> Iterator[Any]:
