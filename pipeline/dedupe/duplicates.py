@@ -1,26 +1,22 @@
 """Equal texts: which of their records are dropped, and how their annotations are merged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.catalog import Dataset
+from pipeline.config import Dedupe, Policy
 from pipeline.dedupe.tags import TAGS, record_shards, tagged, with_drops
 from pipeline.execution import shards, shuffle
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Step, steps
 from pipeline.records import Record, merge
 from pipeline.tables import from_table, to_table
 from pipeline.text import aligned
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.config import Dedupe, Policy
-    from pipeline.execution.engines import Workers
 
 #: Bytes, before compression, that a group has at least as long as there are more shards.
 _GROUP: Final = 32 << 20

@@ -24,16 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from pipeline import catalog, config
+from pipeline.catalog import Dataset
 from pipeline.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-
 
 #: Task of a pair -> what its labels are labels of.
 _KINDS: Final = {"NER": "entity", "RE": "relation", "EE": "event"}
