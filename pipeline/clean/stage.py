@@ -53,7 +53,7 @@ def clean(
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
         work = partial(_shard, settings=settings, stop_words=stop_words)
-        todo = [Step(job.target.parent, _name(job), job) for job in jobs]
+        todo = [Step(j.target.parent, f"{j.dataset.id}/{j.source.stem}", j) for j in jobs]
         counts = [*zip(jobs, steps(work, todo, workers), strict=True)]
         counts.sort(key=lambda pair: (SPLITS.index(pair[0].split), pair[0].target))
         for number, folder in enumerate(folders):
@@ -79,10 +79,6 @@ def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
     table = cleaned(table, settings, stop_words)
     shards.write(_with_dropped(table, odd, settings), job.target)
     return Done([job.target], counted)
-
-
-def _name(job: _Job) -> str:
-    return f"{job.source.parent.name}/{job.source.stem}"
 
 
 def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:
