@@ -202,7 +202,8 @@ def _finish(number: int, plan: Plan) -> Done:
             records = [*group]
             rows = [record & 0xFFFFFFFF for record in records]
             partners = [drops[record] for record in records]
-            files.append(plan.drop(shard, rows, ["near_duplicate"] * len(rows), partners))
+            reasons = ["near_duplicate"] * len(rows)
+            files.append(plan.drop(shard, rows, reasons, partners))
     about = {"dataset": plan.name(number)}
     pairs = [
         {**about, **dict(zip(_KEY, key, strict=True)), "records": n, "examples": examples[key]}

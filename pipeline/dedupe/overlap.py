@@ -208,5 +208,6 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
             if counts[key] <= _EXAMPLES:
                 examples.setdefault(key, []).append(table["id"][record].as_py())
         if plan.settings.overlap == "drop" and len(rows):
-            files.append(plan.drop(shard, rows, ["test_passage"] * len(rows), partners))
+            reasons = ["test_passage"] * len(rows)
+            files.append(plan.drop(shard, rows, reasons, partners))
     return Done(files, [[*key, n, examples[key]] for key, n in sorted(counts.items())])
