@@ -28,7 +28,6 @@ _DETAIL: Final = 200
 
 
 class _Job(NamedTuple):
-    number: int
     split: str
     source: Path
     target: Path
@@ -47,8 +46,8 @@ def clean(
     with ExitStack() as stack:
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         jobs = [
-            _Job(number, split, shard, folder / shard.name, dataset)
-            for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
+            _Job(split, shard, folder / shard.name, dataset)
+            for dataset, folder in zip(datasets, folders, strict=True)
             for split, shard in record_shards(normalize / dataset.id)
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
@@ -56,8 +55,8 @@ def clean(
         todo = [Step(j.target.parent, f"{j.dataset.id}/{j.source.stem}", j) for j in jobs]
         counts = [*zip(jobs, steps(work, todo, workers), strict=True)]
         counts.sort(key=lambda pair: (SPLITS.index(pair[0].split), pair[0].target))
-        for number, folder in enumerate(folders):
-            of_shards = [(job.split, count) for job, count in counts if job.number == number]
+        for folder in folders:
+            of_shards = [(job.split, count) for job, count in counts if job.target.parent == folder]
             report = {
                 "long_text": settings.long_text,
                 "fixed": sorted({*settings.fix}),

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import orjson
@@ -64,29 +65,25 @@ class Row(NamedTuple):
     record_id: str = ""
 
 
+@dataclass
 class Group:
     """The counts of one task, dataset and split.
 
-    `near` is the dictionary of hard negatives, `config` the folder of the corpus. With `places`,
-    entities are compared by place. With `types`, the group of NER stores the types of entities
-    there, and the group of RE also has the measure `strict`.
+    With `places`, entities are compared by place. With `types`, the group of NER stores the types
+    of entities there, and the group of RE also has the measure `strict`.
     """
 
-    def __init__(
-        self,
-        task: str,
-        near: Mapping[str, Sequence[str]] | None = None,
-        config: str = "",
-        *,
-        places: Places | None = None,
-        types: Types | None = None,
-    ) -> None:
-        self.task = task
-        self.config = config
-        self.places = places
-        self.types = types
-        self.measures = MEASURES[task]
-        if task == "RE" and types is not None:
+    task: str
+    #: The dictionary of hard negatives.
+    near: InitVar[Mapping[str, Sequence[str]] | None] = None
+    #: The folder of the corpus.
+    config: str = ""
+    places: Places | None = None
+    types: Types | None = None
+
+    def __post_init__(self, near: Mapping[str, Sequence[str]] | None) -> None:
+        self.measures = MEASURES[self.task]
+        if self.task == "RE" and self.types is not None:
             self.measures = (*self.measures, "strict")
         self.rows: Counter[str] = Counter()
         #: Reason -> answers that could not be read.
