@@ -49,6 +49,12 @@ _FEW: Final = 3
 _LETTERS_PER_HAN: Final = 4
 _FOREIGN: Final = 16
 _IMAGE: Final = r"!\[[^\]]*\]\(|<img\b|\[/?img\]|\.(?:jpe?g|png|gif|svg) ?\|"
+#: Whether an event lacks its trigger, and all arguments -> the kind of finding.
+_HOLLOW: Final = {
+    (True, True): "empty_event",
+    (True, False): "event_without_trigger",
+    (False, True): "event_without_arguments",
+}
 #: Columns with labels, by the kind of label.
 _LABELED: Final = (("mentions", "entity"), ("relations", "relation"), ("events", "event"))
 
@@ -172,15 +178,9 @@ def _events(table: Any) -> Iterator[Finding]:
     items, rows, begins = flat(table, "events")
     bare = pc.is_null(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
     alone = pc.list_value_length(pc.struct_field(items, "arguments")).to_numpy() == 0
-    kinds = (
-        ("empty_event", bare & alone),
-        ("event_without_trigger", bare & ~alone),
-        ("event_without_arguments", ~bare & alone),
-    )
-    for kind, mask in kinds:
-        for at in np.flatnonzero(mask).tolist():
-            label = items[at]["label"].as_py()
-            yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
+    for at in np.flatnonzero(bare | alone).tolist():
+        kind, label = _HOLLOW[bool(bare[at]), bool(alone[at])], items[at]["label"].as_py()
+        yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
 
 
 def counted(table: Any, odd: Sequence[Finding]) -> dict[str, Any]:
@@ -260,15 +260,8 @@ def mended(table: Any, odd: list[Finding], kinds: Collection[str]) -> Any:
 
 def _without_hollow_events(record: Record, kinds: Collection[str]) -> Record:
     """The record without the events that have no trigger or no arguments, or have them no more."""
-    hollow = {
-        (True, True): "empty_event",
-        (True, False): "event_without_trigger",
-        (False, True): "event_without_arguments",
-    }
-    events = [
-        e for e in record.events if hollow.get((e.trigger is None, not e.arguments)) not in kinds
-    ]
-    return record._replace(events=events)
+    kind_of = ((e, _HOLLOW.get((e.trigger is None, not e.arguments))) for e in record.events)
+    return record._replace(events=[event for event, kind in kind_of if kind not in kinds])
 
 
 def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:

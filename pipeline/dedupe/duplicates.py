@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -141,13 +142,10 @@ def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, 
     for table in tables:
         places = table[shuffle.KEY].to_numpy().astype(np.int64)
         firsts = [shard.number << 32 for shard in group]
-        ends = [*np.searchsorted(places, firsts[1:]), len(places)]
-        start = 0
-        for shard, end in zip(group, ends, strict=True):
+        edges = [0, *np.searchsorted(places, firsts[1:]), len(places)]
+        for shard, first, (start, end) in zip(group, firsts, pairwise(edges), strict=True):
             if start < end:
-                rows = places[start:end] - (shard.number << 32)
-                yield shard, table.slice(start, end - start), rows
-            start = end
+                yield shard, table.slice(start, end - start), places[start:end] - first
 
 
 def write_rows(
