@@ -90,7 +90,7 @@ def publish(
         rows_of_parts = steps(partial(_part, scratch=scratch(folder)), todo, workers)
         for (group, _), rows in zip(pieces, rows_of_parts, strict=True):
             parts_by_group[group.name].append(rows)
-        planned = [shard for group in all_groups for shard in _shards(group, parts_by_group)]
+        planned = [s for group in all_groups for s in _shards(group, parts_by_group[group.name])]
         todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.of}", s) for s in planned]
         write = partial(_write, settings=settings.publish, folder=folder)
         lengths_by_group: dict[str, list[Any]] = {}
@@ -159,7 +159,9 @@ def _part(item: tuple[Group, int], scratch: Path) -> Done:
     source = group.sources[number]
     if not group.bounds:
         return Done([], [shards.rows(source.path)])
-    tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(source))
+    # The hash of a row is its place in the global order.
+    ids = ((table, table["id"].to_pylist()) for table in _tables(source))
+    tables = (shuffle.keyed(table, hashing.mix64(hashing.hashes(names))) for table, names in ids)
     path = scratch / group.name / f"{number:06d}"
     files = shuffle.write(tables, group.bounds, path)
     return Done(files, shuffle.rows(files, len(group.bounds) - 1))
@@ -180,9 +182,8 @@ def _sizes(folder: Path, group: Group) -> tuple[int, int]:
     return rows, sum(path.stat().st_size for path in paths)
 
 
-def _shards(group: Group, parts_by_group: Mapping[str, list[list[int]]]) -> Iterator[_Shard]:
-    """The shards that a group becomes."""
-    by_source = parts_by_group[group.name]
+def _shards(group: Group, by_source: list[list[int]]) -> Iterator[_Shard]:
+    """The shards that a group becomes; its sources have so many rows in each part."""
     rows = tuple(map(sum, zip(*by_source, strict=True) if group.bounds else by_source))
     count = -(-sum(rows) // group.rows_per_shard)
     yield from (_Shard(group, number, count, rows) for number in range(count))
@@ -229,11 +230,6 @@ def _tables(source: Source) -> Iterator[Any]:
         for batch in file.iter_batches(_ROWS):
             table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
             yield table if source.share == shares.ALL else shares.copied(table, source.share)
-
-
-def _order(ids: Any) -> Any:
-    """The place of every row in the global order, as 64 bits."""
-    return hashing.mix64(hashing.hashes(ids.to_pylist()))
 
 
 def _chunks(tables: Iterable[Any], rows: int) -> Iterator[Any]:

@@ -252,16 +252,16 @@ def _shown(task: str, instruction: str) -> list[str]:
 def _scores(asked: Mapping[str, Group], left_out: Counter[str], options: Options) -> dict[str, Any]:
     """The result of the command: an entry per group, and sums per task and split."""
     groups = {name: group for name, group in asked.items() if group.rows["rows"]}
-    totals: dict[tuple[str, str, str], list[Group]] = {}
-    languages: dict[tuple[str, str, str], list[Group]] = {}
+    totals = defaultdict[tuple[str, str, str], list[Group]](list)
+    languages = defaultdict[tuple[str, str, str], list[Group]](list)
     entries: list[dict[str, Any]] = []
     for name in sorted(groups, key=lambda n: (TASKS.index(n.partition("/")[0]), n)):
         task, dataset, split = name.split("/")
         group = groups[name]
         use = "all held-out" if group.config.startswith("heldout-") else "all"
         language = group.config.rpartition("-")[2]
-        totals.setdefault((task, use, split), []).append(group)
-        languages.setdefault((task, f"{use}, {language}", split), []).append(group)
+        totals[task, use, split].append(group)
+        languages[task, f"{use}, {language}", split].append(group)
         about = {"task": task, "dataset": dataset, "split": split, "language": language}
         entries += [{**about, **entry} for entry in result(name, group, options)]
     return {
