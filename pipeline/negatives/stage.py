@@ -128,7 +128,7 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
     for dataset in datasets:
         inventories = {t: inventory(dataset, t) for t in dictionary_tasks(dataset)}
         by_hand.check(dataset, inventories, overrides)
-    check_known(settings.weights, SIGNALS, "signal", "params.yaml: negatives.weights")
+    check_known(sorted(settings.weights), SIGNALS, "signal", "params.yaml: negatives.weights")
 
 
 def encoder_identity(settings: Negatives) -> dict[str, str | None]:

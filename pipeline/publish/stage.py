@@ -121,9 +121,9 @@ def publish(
 
 def check(datasets: Sequence[Dataset], settings: Publish) -> None:
     """Refuse shares of unknown datasets; shares of known datasets that are not run do nothing."""
-    known = [*catalog.ids(), *(d.id for d in datasets)]
+    known = {*catalog.ids(), *(d.id for d in datasets)}
     for key, by_dataset in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
-        check_known(by_dataset, known, "dataset", f"params.yaml: publish.{key}")
+        check_known(sorted(by_dataset), sorted(known), "dataset", f"params.yaml: publish.{key}")
 
 
 def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -> list[Group]:

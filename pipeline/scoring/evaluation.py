@@ -121,7 +121,7 @@ def score(
         strange = model.ids.filter(pa.array(~model.known))
         if len(strange):
             number, first = len(strange), strange[0].as_py()
-            what = f"{number} answers have ids that the gold does not hold, the first is {first!r}"
+            what = f"answers with ids that the gold does not hold: {number}, the first is {first!r}"
             todo = "answer rows of the corpus that --corpus names"
             raise RawFileError(what, where=gold, todo=todo)
     return _scores(models[0].groups, left_out, options)

@@ -66,7 +66,7 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
         first = twice[0]["values"].as_py()
-        what = f"{len(twice)} ids are answered more than once, the first is {first!r}"
+        what = f"ids that are answered more than once: {len(twice)}, the first is {first!r}"
         raise RawFileError(what, where=path, todo="keep one answer of each id")
     return pooled
 
