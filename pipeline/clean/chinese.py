@@ -13,7 +13,7 @@ word of the dictionary, a single character, or a run of ASCII letters and digits
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,26 +23,13 @@ from pipeline.text import UNICODE, chinese_dictionary, which
 _BLOCK: Final = 1 << 21
 
 
-class _Neighbors(NamedTuple):
-    """Which characters stand side by side in words of the dictionary: a square of bits."""
-
-    #: Code point -> its number among the characters of the dictionary, from 1 on; 0 for no such.
-    number: Any
-    size: int
-    bits: Any
-
-    def joined(self, codes: Any, word: Any) -> Any:
-        """Whether each character may be in one token with the next; `word`: a letter or digit."""
-        numbers = self.number[codes].astype(np.int64)
-        pair = numbers[:-1] * self.size + numbers[1:]
-        known = (numbers[:-1] > 0) & (numbers[1:] > 0)
-        together = known & (self.bits[pair >> 3] >> (pair & 7) & 1).astype(bool)
-        latin = (codes < 128) & word
-        return together | (latin[:-1] & latin[1:])
-
-
 @cache
-def _neighbors() -> _Neighbors:
+def _neighbors() -> tuple[Any, int, Any]:
+    """Which characters stand side by side in words of the dictionary.
+
+    Returns (code point -> its number among the characters of the dictionary, from 1 on, 0 for no
+    such; how many numbers there are; a square of bits, packed).
+    """
     words, _ = chinese_dictionary()
     codes = np.frombuffer("\n".join(words).encode("utf-32-le"), np.uint32)
     characters = np.flatnonzero(np.bincount(codes[codes != ord("\n")]))
@@ -52,7 +39,18 @@ def _neighbors() -> _Neighbors:
     pairs = numbers[:-1] * size + numbers[1:]
     bits = np.zeros(size * size // 8 + 1, np.uint8)
     np.bitwise_or.at(bits, pairs >> 3, (1 << (pairs & 7)).astype(np.uint8))
-    return _Neighbors(number, size, bits)
+    return number, size, bits
+
+
+def _joined(codes: Any, word: Any) -> Any:
+    """Whether each character may be in one token with the next; `word`: a letter or digit."""
+    number, size, bits = _neighbors()
+    numbers = number[codes].astype(np.int64)
+    pair = numbers[:-1] * size + numbers[1:]
+    known = (numbers[:-1] > 0) & (numbers[1:] > 0)
+    together = known & (bits[pair >> 3] >> (pair & 7) & 1).astype(bool)
+    latin = (codes < 128) & word
+    return together | (latin[:-1] & latin[1:])
 
 
 def most_stop_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
@@ -71,7 +69,7 @@ def _most(texts: Sequence[str], stops: frozenset[str]) -> Any:
     known = {character for word in stops for character in word}
     word = which(codes, str.isalnum)  # letters and digits make a token a word
     stop = which(codes, lambda character: not known.isdisjoint(character.lower()))
-    begins = np.flatnonzero(np.concatenate(([True], ~_neighbors().joined(codes, word))))
+    begins = np.flatnonzero(np.concatenate(([True], ~_joined(codes, word))))
     content = np.logical_or.reduceat(word & ~stop, begins)
     least = np.bincount(np.searchsorted(ends, begins[content], side="right"), minlength=len(texts))
     most = np.add.reduceat(word & stop, np.concatenate(([0], ends[:-1])), dtype=np.int64)

@@ -47,6 +47,12 @@ _FEW: Final = 3
 _LETTERS_PER_HAN: Final = 4
 _FOREIGN: Final = 16
 _IMAGE: Final = r"!\[[^\]]*\]\(|<img\b|\[/?img\]|\.(?:jpe?g|png|gif|svg) ?\|"
+#: Whether an event lacks its trigger, and all arguments -> the kind of finding.
+_HOLLOW: Final = {
+    (True, True): "empty_event",
+    (True, False): "event_without_trigger",
+    (False, True): "event_without_arguments",
+}
 #: Columns with labels, by the kind of label.
 _LABELED: Final = (("mentions", "entity"), ("relations", "relation"), ("events", "event"))
 
@@ -139,13 +145,10 @@ def _mentions(table: Any, enum_roles: Collection[str]) -> Iterator[Finding]:
     labeled = np.flatnonzero(placed & pc.is_valid(labels).to_numpy(zero_copy_only=False))
     codes = pc.dictionary_encode(labels.take(pa.array(labeled))).indices.to_numpy()
     keys = np.stack([rows[labeled], start[labeled], end[labeled]]).astype(np.int64)
-    order = np.lexsort((labeled, *keys[::-1]))
-    same = (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0)
-    run = np.concatenate(([0], np.cumsum(~same)))[: len(order)]
-    leads = order[np.searchsorted(run, run)]  # the first mention of each span
-    differ = codes[order] != codes[leads]
-    for later, first in zip(order[differ], leads[differ], strict=True):
-        at, other = labeled[later], labeled[first]
+    _, firsts, span = np.unique(keys, axis=1, return_index=True, return_inverse=True)
+    leads = firsts[span.ravel()]  # the first mention of each span
+    for later in np.flatnonzero(codes != codes[leads]):
+        at, other = labeled[later], labeled[leads[later]]
         item, row = items[at].as_py(), rows[at]
         detail = f"{item['text']}: {labels[other].as_py()}, {item['label']}"
         yield Finding(int(row), "span_with_two_labels", int(at - begins[row]), detail)
@@ -173,15 +176,9 @@ def _events(table: Any) -> Iterator[Finding]:
     items, rows, begins = flat(table, "events")
     bare = pc.is_null(pc.struct_field(items, "trigger")).to_numpy(zero_copy_only=False)
     alone = pc.list_value_length(pc.struct_field(items, "arguments")).to_numpy() == 0
-    kinds = (
-        ("empty_event", bare & alone),
-        ("event_without_trigger", bare & ~alone),
-        ("event_without_arguments", ~bare & alone),
-    )
-    for kind, mask in kinds:
-        for at in np.flatnonzero(mask).tolist():
-            label = items[at]["label"].as_py()
-            yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
+    for at in np.flatnonzero(bare | alone).tolist():
+        kind, label = _HOLLOW[bool(bare[at]), bool(alone[at])], items[at]["label"].as_py()
+        yield Finding(int(rows[at]), kind, int(at - begins[rows[at]]), label)
 
 
 def counted(table: Any, odd: Sequence[Finding]) -> dict[str, Any]:
@@ -261,15 +258,8 @@ def mended(table: Any, odd: list[Finding], kinds: Collection[str]) -> Any:
 
 def _without_hollow_events(record: Record, kinds: Collection[str]) -> Record:
     """The record without the events that have no trigger or no arguments, or have them no more."""
-    hollow = {
-        (True, True): "empty_event",
-        (True, False): "event_without_trigger",
-        (False, True): "event_without_arguments",
-    }
-    events = [
-        e for e in record.events if hollow.get((e.trigger is None, not e.arguments)) not in kinds
-    ]
-    return record._replace(events=events)
+    kind_of = ((e, _HOLLOW.get((e.trigger is None, not e.arguments))) for e in record.events)
+    return record._replace(events=[event for event, kind in kind_of if kind not in kinds])
 
 
 def _mended(record: Record, odd: set[tuple[str, int]]) -> Record:

@@ -8,13 +8,11 @@
 After IEPile (Gui et al., ACL 2024, section 3.1).
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache, partial
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +20,8 @@ import pyarrow.compute as pc
 
 from pipeline import text
 from pipeline.clean import chinese
+from pipeline.config import Clean
 from pipeline.tables import annotated
-
-if TYPE_CHECKING:
-    from pipeline.config import Clean
 
 #: A list of stop words per language.
 STOP_WORDS: Final = Path(__file__).parent / "stop_words"
@@ -61,29 +57,23 @@ def mostly_stop_words(table: Any, max_share: float, folder: Path) -> Any:
     for language in sorted(pc.unique(table["language"]).to_pylist()):
         rows = np.flatnonzero(pc.equal(table["language"], language).to_numpy())
         stops = text.stop_words(folder, language)
-        most = bounds.get(language, _any_share)
         if stops:
             texts = table["text"].take(pa.array(rows)).to_pylist()
             # Parting a text into words costs fifty times more than a bound that mostly settles it.
-            for i in np.flatnonzero(most(texts, stops) > max_share + _TOLERANCE):
+            most = bounds[language](texts, stops) if language in bounds else np.ones(len(texts))
+            for i in np.flatnonzero(most > max_share + _TOLERANCE):
                 words = text.words(texts[i], language)
                 share = sum(word in stops for word in words) / max(len(words), 1)
                 out[rows[i]] = share > max_share + _TOLERANCE
     return out
 
 
-def _any_share(texts: Sequence[str], stops: frozenset[str]) -> Any:
-    """The bound for a language that has no rule of its own: every text must be parted."""
-    del stops
-    return np.ones(len(texts))
-
-
 def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:
     """The highest share of stop words that each text may have, from its pieces between blanks."""
     pieces = pc.utf8_split_whitespace(pa.array(texts, pa.large_string()))
     encoded = pc.list_flatten(pieces).dictionary_encode()
-    weigh = _weigher(stops)
-    weight = np.array([weigh(piece) for piece in encoded.dictionary.to_pylist()], np.int64)
+    weights = [_possible(piece, stops) for piece in encoded.dictionary.to_pylist()]
+    weight = np.array(weights, np.int64)
     weight = weight[encoded.indices.to_numpy()]
     text = pc.list_parent_indices(pieces).to_numpy()
     content = np.bincount(text[weight == _CONTENT], minlength=len(texts))
@@ -91,12 +81,7 @@ def _most_in_english(texts: Sequence[str], stops: frozenset[str]) -> Any:
     return possible / np.maximum(possible + content, 1)
 
 
-@cache
-def _weigher(stops: frozenset[str]) -> Callable[[str], int]:
-    """`_possible` with these stop words, which remembers pieces from one shard to the next."""
-    return lru_cache(_PIECES)(partial(_possible, stops=stops))
-
-
+@lru_cache(_PIECES)
 def _possible(piece: str, stops: frozenset[str]) -> int:
     """How many stop words a piece may hold at most; `_CONTENT` if it is a word that is none.
 

@@ -4,35 +4,29 @@ Shard by shard: `normalize/<id>/<split>-NNNNN.parquet` -> `clean/<id>/` of the s
 and `hygiene.json`: what is odd about the annotations, by split and kind, with examples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.catalog import Dataset, invariant
 from pipeline.clean import hygiene, rules
+from pipeline.config import Clean
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.records import SPLITS
 from pipeline.tables import RECORDS
-
-if TYPE_CHECKING:
-    from pipeline.config import Clean
-    from pipeline.execution.engines import Workers
-
 
 #: Characters of a text that a drop tells at most.
 _DETAIL: Final = 200
 
 
 class _Job(NamedTuple):
-    number: int
     split: str
     source: Path
     target: Path
@@ -51,17 +45,17 @@ def clean(
     with ExitStack() as stack:
         folders = [stack.enter_context(building(out / d.id)) for d in datasets]
         jobs = [
-            _Job(number, split, shard, folder / shard.name, dataset)
-            for number, (dataset, folder) in enumerate(zip(datasets, folders, strict=True))
+            _Job(split, shard, folder / shard.name, dataset)
+            for dataset, folder in zip(datasets, folders, strict=True)
             for split, shard in shards.record_shards(normalize / dataset.id)
         ]
         jobs.sort(key=lambda job: -job.source.stat().st_size)
         work = partial(_shard, settings=settings, stop_words=stop_words)
-        todo = [Step(job.target.parent, _name(job), job) for job in jobs]
+        todo = [Step(j.target.parent, f"{j.dataset.id}/{j.source.stem}", j) for j in jobs]
         counts = [*zip(jobs, steps(work, todo, workers), strict=True)]
         counts.sort(key=lambda pair: (SPLITS.index(pair[0].split), pair[0].target))
-        for number, folder in enumerate(folders):
-            of_shards = [(job.split, count) for job, count in counts if job.number == number]
+        for folder in folders:
+            of_shards = [(job.split, count) for job, count in counts if job.target.parent == folder]
             report = {
                 "long_text": settings.long_text,
                 "fixed": sorted({*settings.fix}),
@@ -85,10 +79,6 @@ def _shard(job: _Job, settings: Clean, stop_words: Path) -> Done:
     return Done([job.target], counted)
 
 
-def _name(job: _Job) -> str:
-    return f"{job.source.parent.name}/{job.source.stem}"
-
-
 def cleaned(table: Any, settings: Clean, stop_words: Path) -> Any:
     """The table with `dropped` and `drop_detail` filled for every record that a rule drops."""
     reasons = rules.first_reason(table, settings, stop_words)
@@ -104,12 +94,8 @@ def _with_dropped(table: Any, odd: list[hygiene.Finding], settings: Clean) -> An
     by_row = [first.get(row) for row in range(table.num_rows)]
     columns = [(f and f.kind, f and f.detail[:_DETAIL]) for f in by_row]
     reasons, details = (pa.array(column, pa.string()) for column in zip(*columns, strict=True))
-    free = pc.is_null(table["dropped"])
-    return _tagged(
-        table,
-        pc.if_else(free, reasons, table["dropped"]),
-        pc.if_else(free, details, table["drop_detail"]),
-    )
+    earlier = (table["dropped"], reasons), (table["drop_detail"], details)
+    return _tagged(table, *(pc.coalesce(*columns) for columns in earlier))
 
 
 def _tagged(table: Any, reasons: Any, details: Any) -> Any:

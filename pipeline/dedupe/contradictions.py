@@ -8,21 +8,17 @@ Contradictions go to `contradictions.json` beside the datasets' folders. Where `
 datasets, best first, the later one's record is dropped as `contradicting`, unless it is in test.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
+from pipeline.catalog import Dataset
+from pipeline.dedupe.duplicates import Plan, Row
 from pipeline.text import comparable
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.dedupe.duplicates import Plan, Row
 
 _EXAMPLES: Final = 3
 #: Kind of annotation -> the tasks that ask it.

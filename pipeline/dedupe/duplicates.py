@@ -1,26 +1,23 @@
 """Equal texts: which of their records are dropped, and how their annotations are merged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.catalog import Dataset
+from pipeline.config import Dedupe, Policy
 from pipeline.dedupe.tags import TAGS, tagged, with_drops
 from pipeline.execution import shards, shuffle
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Step, steps
 from pipeline.records import Record, merge
 from pipeline.tables import from_table, to_table
 from pipeline.text import aligned
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-    from pipeline.config import Dedupe, Policy
-    from pipeline.execution.engines import Workers
 
 #: Bytes, before compression, that a group has at least as long as there are more shards.
 _GROUP: Final = 32 << 20
@@ -145,13 +142,10 @@ def by_shard(group: Group, tables: Iterable[Any]) -> Iterator[tuple[Shard, Any, 
     for table in tables:
         places = table[shuffle.KEY].to_numpy().astype(np.int64)
         firsts = [shard.number << 32 for shard in group]
-        ends = [*np.searchsorted(places, firsts[1:]), len(places)]
-        start = 0
-        for shard, end in zip(group, ends, strict=True):
+        edges = [0, *np.searchsorted(places, firsts[1:]), len(places)]
+        for shard, first, (start, end) in zip(group, firsts, pairwise(edges), strict=True):
             if start < end:
-                rows = places[start:end] - (shard.number << 32)
-                yield shard, table.slice(start, end - start), rows
-            start = end
+                yield shard, table.slice(start, end - start), places[start:end] - first
 
 
 def write_rows(

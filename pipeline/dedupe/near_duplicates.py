@@ -12,14 +12,12 @@ equal text would be a duplicate: a train or dev text near any test text, and of 
 split all but the first; its tags then say `near_duplicate` and name its partner.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -28,12 +26,10 @@ import pyarrow.compute as pc
 from pipeline.dedupe import minhash
 from pipeline.dedupe.duplicates import Group, Plan, Shard, by_shard, one_pass, write_rows
 from pipeline.execution import shards, shuffle
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, steps
 from pipeline.records import SPLITS
 from pipeline.text import like, normal_form
-
-if TYPE_CHECKING:
-    from pipeline.execution.engines import Workers
 
 #: About how many bytes the bands of one text take.
 _BANDS_BYTES: Final = 400
@@ -206,7 +202,8 @@ def _finish(number: int, plan: Plan) -> Done:
             records = [*group]
             rows = [record & 0xFFFFFFFF for record in records]
             partners = [drops[record] for record in records]
-            files.append(plan.drop(shard, rows, ["near_duplicate"] * len(rows), partners))
+            reasons = ["near_duplicate"] * len(rows)
+            files.append(plan.drop(shard, rows, reasons, partners))
     about = {"dataset": plan.name(number)}
     pairs = [
         {**about, **dict(zip(_KEY, key, strict=True)), "records": n, "examples": examples[key]}

@@ -10,29 +10,25 @@ is the test: `<dataset>/test`, or the path of a file. Memory holds the n-grams o
 bytes for each, and a shard.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.config import Dedupe
 from pipeline.dedupe.duplicates import Group, Plan, one_pass
 from pipeline.errors import DeclarationError, explained
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done
 from pipeline.hashing import mix64
 from pipeline.text import characters, like, which
-
-if TYPE_CHECKING:
-    from pipeline.config import Dedupe
-    from pipeline.execution.engines import Workers
 
 _EXAMPLES: Final = 3
 #: The hash of an n-gram, and the number of the test that it is from.
@@ -170,12 +166,9 @@ def _strings_in(path: Path) -> list[str]:
         if path.suffix in (".jsonl", ".ndjson"):
             return [*_strings([orjson.loads(line) for line in lines if line.strip()])]
     except (OSError, ValueError, pa.ArrowInvalid) as problem:
-        form = _FORMATS.get(path.suffix, "text in UTF-8")
-        raise explained(problem, path) or DeclarationError(
-            f"cannot read a benchmark: it is not {form}",
-            where=path,
-            todo="give Parquet, JSON, JSON lines or plain text",
-        ) from None
+        what = f"cannot read a benchmark: it is not {_FORMATS.get(path.suffix, 'text in UTF-8')}"
+        todo = "give Parquet, JSON, JSON lines or plain text"
+        raise explained(problem, path) or DeclarationError(what, where=path, todo=todo) from None
     return lines
 
 
@@ -215,5 +208,6 @@ def _overlaps(item: tuple[int, Group], plan: Plan, names: Sequence[str]) -> Done
             if counts[key] <= _EXAMPLES:
                 examples.setdefault(key, []).append(table["id"][record].as_py())
         if plan.settings.overlap == "drop" and len(rows):
-            files.append(plan.drop(shard, rows, ["test_passage"] * len(rows), partners))
+            reasons = ["test_passage"] * len(rows)
+            files.append(plan.drop(shard, rows, reasons, partners))
     return Done(files, [[*key, n, examples[key]] for key, n in sorted(counts.items())])

@@ -24,13 +24,11 @@ the records are cut into these. Each dataset has a folder, so that one whose tag
 not rerun.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -39,6 +37,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from pipeline.catalog import Dataset, invariant
+from pipeline.config import Dedupe
 from pipeline.dedupe import contradictions, near_duplicates, overlap
 from pipeline.dedupe.duplicates import (
     Group,
@@ -56,13 +55,10 @@ from pipeline.dedupe.duplicates import (
 )
 from pipeline.dedupe.tags import TAGS, merged_path
 from pipeline.execution import shards, shuffle
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, building, scratch
 from pipeline.tables import RECORDS, flat
 from pipeline.text import comparable, normal_form
-
-if TYPE_CHECKING:
-    from pipeline.config import Dedupe
-    from pipeline.execution.engines import Workers
 
 #: About how many bytes the key of one text takes.
 _KEY_BYTES: Final = 300

@@ -40,11 +40,8 @@ def tagged(shard: Path, dedupe: Path | None, columns: Sequence[str] | None = Non
     table = shards.read(shard, [name for name in columns if name not in TAGS.names])
     tags = shards.read(dedupe / shard.name, [name for name in columns if name in TAGS.names])
     if table.num_rows != tags.num_rows:
-        raise RawFileError(
-            "these tags have other rows than the shard that they belong to",
-            where=dedupe / shard.name,
-            todo="run dedupe again",
-        )
+        what = "these tags have other rows than the shard that they belong to"
+        raise RawFileError(what, where=dedupe / shard.name, todo="run dedupe again")
     if (path := merged_path(shard, dedupe)).exists():
         table = _replaced(table, shards.read(path, table.column_names))
     for name in tags.column_names:

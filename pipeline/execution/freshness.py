@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -146,10 +147,6 @@ def begin(place: Place, made_from: MadeFrom) -> None:
     files.mkdir(parents=True, exist_ok=True)
 
 
-def _matches(path: Path, expected: str) -> bool:
-    return path.is_file() and digest(path) == expected
-
-
 def abandon(place: Place, *, done: bool = False) -> None:
     """Forget an unfinished folder; one with finished steps only if `done` is set."""
     unfinished = _unfinished(place.folder)
@@ -208,7 +205,7 @@ def steps(
     """
     noted = [_noted_value(step) for step in todo]
     left = [step for step, value in zip(todo, noted, strict=True) if value is None]
-    new = engines.run(partial(_step, job=job), left, workers, _name)
+    new = engines.run(partial(_step, job=job), left, workers, attrgetter("name"))
     tell = workers.tell if isinstance(workers, engines.Workers) else None
     steps_left = Counter(step.folder for step in todo)  # a folder for each dataset, or one for all
     total, finished = len(steps_left), 0
@@ -241,7 +238,7 @@ def _noted_value(step: Step) -> bytes | None:
     """Return the value of a step that an earlier run did; None if its files are not intact."""
     try:
         note = msgspec.json.decode(_note_path(step).read_bytes(), type=_Note)
-        intact = all(_matches(step.folder.parent / n, d) for n, d in note.files.items())
+        intact = all(digest(step.folder.parent / n) == d for n, d in note.files.items())
     except (OSError, msgspec.DecodeError):
         return None
     return bytes(note.value) if intact else None
@@ -249,10 +246,6 @@ def _noted_value(step: Step) -> bytes | None:
 
 def _note_path(step: Step) -> Path:
     return step.folder.with_name("done") / f"{xxhash.xxh3_128_hexdigest(step.name.encode())}.json"
-
-
-def _name(step: Step) -> str:
-    return step.name
 
 
 def _unfinished(folder: Path) -> Path:

@@ -34,6 +34,7 @@ from pipeline.execution import shards
 from pipeline.exports import Source, instructions, records
 from pipeline.exports._label_sets import records_and_labels
 from pipeline.tasks import json_schema
+from pipeline.tasks.measures import MEASURES
 
 #: Rows of one shard.
 ROWS_PER_SHARD: Final = 200_000
@@ -188,8 +189,27 @@ def _instructions(form: Mapping[str, Any], source: Source, out: Path, counts: Co
         shards.write_json(entries, out / "dataset_info.json")
     for file, text in form.get("beside", {}).items():
         shards.write_text(text, out / file)
-    if "finish" in form:
-        import_module(f"pipeline.exports.{form['finish']}").finish(form, source, out, counts)
+    if "task" in form:
+        _harness_tasks(form, source.place or out, out, counts)
+
+
+def _harness_tasks(form: Mapping[str, Any], place: Path, out: Path, counts: Counter[str]) -> None:
+    """Write a task of a harness for each config and split of the rows in data/.
+
+    Its metrics are those of `iepile score`: micro-F1 over the datasets of the config, per measure.
+    It names the rows by absolute paths, under `place`.
+    """
+    task, metric = Template(form["task"]), Template(form["metric"])
+    for path in shards.listed(out / "data", "*/*-00000.parquet"):
+        config, split = path.parent.name, path.name.partition("-")[0]
+        name = f"iepile_{config}_{split}".lower().replace("-", "_")
+        measures = MEASURES[config.removeprefix("heldout-").partition("-")[0]]
+        paths = shards.listed(path.parent, f"{split}-*.parquet")
+        files = orjson.dumps([str(place / shard.relative_to(out)) for shard in paths]).decode()
+        metrics = "".join(metric.substitute(measure=measure) for measure in measures)
+        text = task.substitute(name=name, files=files, metrics=metrics)
+        shards.write_text(text, out / f"{name}.yaml")
+        counts["tasks"] += 1
 
 
 def filled(template: Any, row: Mapping[str, Any]) -> Any:

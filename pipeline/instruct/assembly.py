@@ -4,10 +4,8 @@ A batch says which labels of which record are asked; the fragments are the recor
 label's schema item, and its answer or absence. Python touches every annotation once, never a row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -16,15 +14,13 @@ import pyarrow.compute as pc
 
 from pipeline import hashing, tables, tasks
 from pipeline.instruct import batching
+from pipeline.instruct.asking import Asking
+from pipeline.instruct.batching import Batches
 from pipeline.instruct.templates import LISTED, openings, texts_for
 from pipeline.tables import INSTRUCTIONS
 from pipeline.tasks._answers import Answers, Items, dumps, joined, json_strings
 from pipeline.tasks._events import NOTHING
 from pipeline.tasks._labels import phrasing_of, phrasings
-
-if TYPE_CHECKING:
-    from pipeline.instruct.asking import Asking
-    from pipeline.instruct.batching import Batches
 
 #: Salt: which alias is asked must not follow from the order of the labels.
 _NAME: Final = np.uint64(0x4E41)

@@ -4,19 +4,16 @@ Every order inside a record follows from the priorities of its labels (`hashing`
 depend on shards, workers, engines or the other records.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
+from pipeline.config import Instruct
 from pipeline.hashing import fractions, hashes, mix64
 from pipeline.tables import running
-
-if TYPE_CHECKING:
-    from pipeline.config import Instruct
 
 POSITIVE, HARD, OTHER = 0, 1, 2
 #: Salts of the second mixes: one order inside a record must not follow from another.
@@ -66,44 +63,32 @@ def dealt(positive: Any, near: Any, keys: Any, k: int, settings: Instruct) -> tu
     kind = kinds(positive, near)
     order = np.lexsort((keys, kind), axis=-1)
     columns = (kind, order, mix64(keys ^ _SHUFFLE), mix64(keys ^ _INSIDE))
+    of_reference = settings.remainder == "reference"
     batch_rows: list[tuple[int, int, list[int]]] = []
     for row, lists in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        record = _Record(*lists)
-        if settings.remainder == "reference":
-            batches = [*enumerate(_reference(record.shuffled(k), k))]
+        classes, labels, shuffle, inside = lists
+        # To be asked are all positives, all hard negatives, and `k` others.
+        chosen = labels[: len(labels) - max(0, classes.count(OTHER) - k)]
+        if of_reference or settings.grouping == "shuffle":
+            chosen = sorted(chosen, key=shuffle.__getitem__)
+        if of_reference:
+            batches = [*enumerate(_reference(chosen, k))]
         else:
-            sets = _filled(_grouped(record, near, k, settings.grouping), record, k)
-            sets = [sorted(batch, key=record.inside.__getitem__) for batch in sets]
-            batches = _capped(sets, record.kind, settings.pure_negative_ratio)
+            sets = _grouped(chosen, classes, near, k, settings.grouping)
+            sets = _filled(sets, labels, classes, k)
+            sets = [sorted(batch, key=inside.__getitem__) for batch in sets]
+            batches = _capped(sets, classes, settings.pure_negative_ratio)
         batch_rows += [(row, number, batch) for number, batch in batches]
-    width = k + max(1, k // 2) if settings.remainder == "reference" else k
+    width = k + max(1, k // 2) if of_reference else k
     padded = [batch + [_NONE] * (width - len(batch)) for _, _, batch in batch_rows]
     owner, numbers = np.array([each[:2] for each in batch_rows], np.int64).reshape(-1, 2).T
     return Batches(owner, numbers, np.array(padded, np.int64).reshape(-1, width)), kind
 
 
-class _Record(NamedTuple):
-    """The labels of one record: the class of each, and three orders of them."""
-
-    kind: list[int]
-    #: All labels, by class and by priority.
-    order: list[int]
-    #: The key of each label for the order of "shuffle", and for that inside a batch.
-    shuffle: list[int]
-    inside: list[int]
-
-    def chosen(self, k: int) -> list[int]:
-        """Return the labels to be asked: all positives, all hard negatives, and `k` others."""
-        return self.order[: len(self.order) - max(0, self.kind.count(OTHER) - k)]
-
-    def shuffled(self, k: int) -> list[int]:
-        """Return the labels to be asked in an order that does not follow from their classes."""
-        return sorted(self.chosen(k), key=self.shuffle.__getitem__)
-
-
-def _grouped(record: _Record, near: Any, k: int, grouping: str) -> list[list[int]]:
+def _grouped(
+    chosen: list[int], classes: list[int], near: Any, k: int, grouping: str
+) -> list[list[int]]:
     """Return the chosen labels in as few batches as hold them, each of at most `k` labels."""
-    chosen = record.shuffled(k) if grouping == "shuffle" else record.chosen(k)
     count = -(-len(chosen) // k)
     if grouping == "shuffle":
         return [chosen[n * k : (n + 1) * k] for n in range(count)]
@@ -111,11 +96,11 @@ def _grouped(record: _Record, near: Any, k: int, grouping: str) -> list[list[int
         return [chosen[n::count] for n in range(count)]
     # By "contrast" a hard negative stands beside the positive that it is nearest to, nearest first,
     # while there is room. The others take the places that are left, as round-robin deals them.
-    positive = [label for label in chosen if record.kind[label] == POSITIVE]
+    positive = [label for label in chosen if classes[label] == POSITIVE]
     batches = [positive[n::count] for n in range(count)]
     wanted = []
     for place, label in enumerate(chosen):
-        if record.kind[label] == HARD:
+        if classes[label] == HARD:
             ranks = near[positive, label].tolist()
             rank, n = min((rank, n) for n, rank in enumerate(ranks) if rank >= 0)
             wanted.append((n % count, rank, place, label))
@@ -130,13 +115,15 @@ def _grouped(record: _Record, near: Any, k: int, grouping: str) -> list[list[int
     return batches
 
 
-def _filled(batches: list[list[int]], record: _Record, k: int) -> list[list[int]]:
+def _filled(
+    batches: list[list[int]], labels: list[int], classes: list[int], k: int
+) -> list[list[int]]:
     """Fill every batch up to `k`: unused labels first, each once, then labels asked elsewhere.
 
     Among labels asked elsewhere negatives come before positives.
     """
-    fresh = iter(record.order[len(record.chosen(k)) :])
-    again = sorted(record.order, key=lambda label: record.kind[label] == POSITIVE)
+    fresh = iter(labels[sum(map(len, batches)) :])
+    again = sorted(labels, key=lambda label: classes[label] == POSITIVE)
     for batch in batches:
         batch.extend(islice(fresh, k - len(batch)))
         if len(batch) < k:
@@ -220,13 +207,7 @@ def present(positive: Any, k: int | None = None) -> Batches:
 def kinds(positive: Any, near: Any) -> Any:
     """Return the class of every (record, label); HARD: near one of the record's positives.
 
-    It gathers bits instead of multiplying matrices: BLAS would start threads that compete with
-    the workers.
+    Of whole numbers, for which no BLAS starts threads that would compete with the workers.
     """
-    hard = np.zeros_like(positive)
-    row, label = np.nonzero(positive)
-    if len(row):
-        starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-        bits = np.bitwise_or.reduceat(np.packbits(near >= 0, axis=1)[label], starts)
-        hard[row[starts]] = np.unpackbits(bits, axis=1, count=near.shape[1])
+    hard = csr_array(positive, dtype=np.int32) @ (near >= 0).astype(np.int32) > 0
     return np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)

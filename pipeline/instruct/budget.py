@@ -19,24 +19,22 @@ from functools import partial
 from heapq import heappop, heapreplace
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
 
 from pipeline import tasks
+from pipeline.config import Instruct
 from pipeline.dedupe.tags import kept
 from pipeline.execution import engines
+from pipeline.execution.engines import Workers
 from pipeline.hashing import fractions, hashes, mix64
 from pipeline.instruct import pairs
+from pipeline.instruct.asking import Asking
 from pipeline.records import TASKS
 from pipeline.tables import running
-from pipeline.text import like
-
-if TYPE_CHECKING:
-    from pipeline.config import Instruct
-    from pipeline.execution.engines import Workers
-    from pipeline.instruct.asking import Asking
+from pipeline.text import characters, like
 
 #: How many annotations to choose from, for each instruction wanted.
 _CHOICE: Final = 8
@@ -200,17 +198,17 @@ def _sets(asking: Asking, positives: Any) -> Any:
 def _clusters(texts: Sequence[str], n: int) -> Any:
     """Return the lowest hash of each text's n-grams: similar texts mostly have the same one."""
     padded = [text.casefold().ljust(n, "\0") for text in texts]
-    codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
-    ends = np.cumsum(np.fromiter(map(len, padded), np.int64, len(padded)))
-    if not len(ends):
+    codes, begins = characters(padded)
+    codes = codes.astype(np.uint64)
+    if not texts:
         return np.zeros(0, np.uint64)
     grams = np.zeros(len(codes) - n + 1, np.uint64)
     for k in range(n):
         grams = grams * np.uint64(0x100000001B3) + codes[k : len(codes) - n + 1 + k]
     grams = mix64(grams ^ _GRAM)
     for k in range(1, n):  # n-grams that reach into the next text belong to no text
-        grams[ends[:-1] - k] = np.uint64(2**64 - 1)
-    return np.minimum.reduceat(grams, np.concatenate([[0], ends[:-1]]))
+        grams[begins[1:-1] - k] = np.uint64(2**64 - 1)
+    return np.minimum.reduceat(grams, begins[:-1])
 
 
 def _joined(parts: Sequence[Records]) -> Records:

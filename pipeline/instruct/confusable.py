@@ -7,19 +7,15 @@ again, that every set is asked equally often. Which labels stand together then t
 sets are asked tells something only where a set is nearly always positive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from pipeline.config import Instruct
 from pipeline.hashing import fractions, hashes, mix64
 from pipeline.instruct.batching import Batches
 from pipeline.tables import running
-
-if TYPE_CHECKING:
-    from pipeline.config import Instruct
 
 #: Salts: the order of labels in a way, the way of a record, the sets asked, the order in a batch.
 _ORDER, _WAY, _ASK, _INSIDE = (np.uint64(n) for n in (0x4F52, 0x5741, 0x4153, 0x494E))

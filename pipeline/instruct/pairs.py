@@ -31,17 +31,14 @@ def by_pair(table: Any) -> Any:
     # Mentions with equal strings count as one: the instruction gives strings.
     strings = np.sort(spans.text.dictionary_encode().indices.to_numpy()[ends], axis=1)
     place = spans.place[ends]
-    order = np.lexsort((place[:, 1], place[:, 0], strings[:, 1], strings[:, 0], row))
-    keys = np.stack([row, strings[:, 0], strings[:, 1]], axis=1)[order]
-    new = np.ones(len(keys), bool)
-    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-    group = np.cumsum(new) - 1
-    heads = order[new]
-    # Put the pairs, which are in the order of their strings, back into text order.
-    turn = np.lexsort((heads, place[heads, 1], place[heads, 0], row[heads]))
-    heads, rank = heads[turn], np.argsort(turn, kind="stable")
+    order = np.lexsort((place[:, 1], place[:, 0], row))
+    keys = np.column_stack([row, strings])[order]
+    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    # The pairs are in the order of their strings: put them into text order.
+    turn = np.argsort(first)
+    heads = order[first[turn]]
     owner = np.empty(len(row), np.int64)
-    owner[order] = rank[group]
+    owner[order] = np.argsort(turn)[group.ravel()]
     link = np.argsort(owner[: len(linked.row)], kind="stable")
     sizes = np.bincount(owner[: len(linked.row)], minlength=len(heads))
     items, _, _ = flat(table, "relations")

@@ -143,15 +143,13 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
         and job.asking.way != "present"
     ]
     todo = [Step(job.target.parents[1], f"{job.name}, counted", job) for job in counted]
-    groups: dict[tuple[str, str], tuple[Asking, list[Any]]] = {}
+    groups: dict[Path, tuple[Asking, list[Any]]] = {}
     for job, (bits, times) in zip(counted, steps(_held, todo, workers), strict=True):
-        key = (job.asking.dataset.id, job.asking.task)
-        groups.setdefault(key, (job.asking, []))[1].append((bytes.fromhex(bits), times))
-    sets = {key: sets_to_ask(*group) for key, group in groups.items()}
+        group = groups.setdefault(job.target.parent, (job.asking, []))
+        group[1].append((bytes.fromhex(bits), times))
+    sets = {folder: sets_to_ask(*group) for folder, group in groups.items()}
     return [
-        job._replace(
-            asking=job.asking._replace(sets=sets.get((job.asking.dataset.id, job.asking.task)))
-        )
+        job._replace(asking=job.asking._replace(sets=sets.get(job.target.parent)))
         if job.asking.split == "train"
         else job
         for job in jobs
@@ -220,11 +218,10 @@ def blocks(table: Any, labels: int, k: int) -> Iterator[Any]:
     if not table.num_rows or not labels:
         return
     size = pc.add(pc.binary_length(table["text"]), 500).to_numpy().astype(np.int64)
-    cost = np.cumsum(size * -(-labels // min(k, labels)))
+    cost = np.concatenate([[0], np.cumsum(size * -(-labels // min(k, labels)))])
     start = 0
     while start < table.num_rows:
-        before = cost[start - 1] if start else 0
-        stop = int(np.searchsorted(cost, before + _BYTES, side="right"))
+        stop = int(np.searchsorted(cost, cost[start] + _BYTES, side="right")) - 1
         stop = min(max(stop, start + 1), start + max(1, _CELLS // labels), table.num_rows)
         yield table.slice(start, stop - start)
         start = stop

@@ -11,9 +11,9 @@ shows that both mark the same.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -55,6 +55,8 @@ _STRINGS_UNLIKE, _AGREED = 0.3, 3
 _LONGEST: Final = {"en": 4, "zh": 8}
 _UNIT: Final = {"en": re.compile(r"\w+"), "zh": re.compile(r"\S")}
 _EXAMPLES: Final = 5
+#: (string, "marked" by the label of that name, "left", or marked by another label) -> places.
+_Places = Counter[tuple[str, str]]
 
 
 class Label(NamedTuple):
@@ -200,20 +202,19 @@ class Map:
             if apart and s >= ALIKE and back is not None and -back[1] == a:
                 yield {**_pair(one, other), "similarity": s}
 
-    def conflicts(self, left: Mapping[Any, Any], unlike: float) -> Iterator[dict[str, Any]]:
+    def conflicts(self, left: defaultdict[Any, _Places], unlike: float) -> Iterator[dict[str, Any]]:
         """Labels of one name that mark different things.
 
         `left` is, by (label, dataset), what became of places of its strings there: see `_left`.
         Guidelines less alike than `unlike` may mean different things.
         """
-        groups: dict[str, list[int]] = {}
+        groups: defaultdict[str, list[int]] = defaultdict(list)
         for n, label in enumerate(self.labels):
-            groups.setdefault(_plain(label.name), []).append(n)
+            groups[_plain(label.name)].append(n)
         pairs = [
             (a, b)
             for group in groups.values()
-            for i, a in enumerate(group)
-            for b in group[i + 1 :]
+            for a, b in combinations(group, 2)
             if self.labels[a].dataset != self.labels[b].dataset
         ]
         first, second = np.array(pairs, np.int64).reshape(-1, 2).T
@@ -221,8 +222,8 @@ class Map:
         apart = self.apart(first, second, unlike)
         for (a, b), s, far in zip(pairs, alike.tolist(), apart.tolist(), strict=True):
             x, y = self.labels[a], self.labels[b]
-            sides = [left.get((p.dataset, p.name, q.dataset, q.name)) for p, q in ((x, y), (y, x))]
-            alone = [left.get((p.dataset, p.name) * 2) for p in (x, y)]
+            sides = [left[p.dataset, p.name, q.dataset, q.name] for p, q in ((x, y), (y, x))]
+            alone = [left[(p.dataset, p.name) * 2] for p in (x, y)]
             shares = [_share(*pair) for pair in zip(sides, alone, strict=True)]
             if max(shares) >= _LEFT or (far and not any(map(_agreed, sides))):
                 yield {
@@ -282,13 +283,12 @@ def _pair(a: Label, b: Label) -> dict[str, Any]:
     }
 
 
-def _marked_of(side: Counter[tuple[str, str]] | None) -> tuple[int, int]:
+def _marked_of(places: _Places) -> tuple[int, int]:
     """(places, those that are marked by the label of that name)."""
-    places = side or Counter()
     return places.total(), sum(n for (_, how), n in places.items() if how == "marked")
 
 
-def _share(side: Counter[tuple[str, str]] | None, home: Counter[tuple[str, str]] | None) -> float:
+def _share(side: _Places, home: _Places) -> float:
     """The share of places that are not marked by the label of that name.
 
     0 for few places, or where its own dataset, `home`, marks hardly more of its places.
@@ -299,34 +299,36 @@ def _share(side: Counter[tuple[str, str]] | None, home: Counter[tuple[str, str]]
     return round((whole - marked) / whole, 3) if whole - marked >= _PLACES and more else 0.0
 
 
-def _agreed(side: Counter[tuple[str, str]] | None) -> bool:
+def _agreed(side: _Places) -> bool:
     """Whether some places speak for one meaning: both mark most of them."""
     whole, marked = _marked_of(side)
     return marked >= _AGREED and 2 * marked >= whole
 
 
-def _told(side: Counter[tuple[str, str]] | None) -> list[list[Any]]:
+def _told(side: _Places) -> list[list[Any]]:
     """[string, "left" or its label, times] of the most frequent that are not marked."""
-    gone = [(n, s, how) for (s, how), n in (side or {}).items() if how != "marked"]
+    gone = [(n, s, how) for (s, how), n in side.items() if how != "marked"]
     return [[s, how, n] for n, s, how in sorted(gone, key=lambda x: (-x[0], x[1:]))[:_EXAMPLES]]
 
 
-def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dict[Any, Any]:
+def _left(
+    sets: Mapping[str, Labels], task: str, labels: Sequence[Label]
+) -> defaultdict[Any, _Places]:
     """(dataset A, its label, dataset B, its label of that name) -> (string, how) -> places.
 
     Places are those in texts of B, or of A itself, of strings that A marks; `how` is "marked" where
     B's label of the same name does, "left" where nothing does, else the label that does.
     """
-    counts: dict[Any, Counter[tuple[str, str]]] = {}
-    by_name: dict[str, list[Label]] = {}
+    counts: defaultdict[Any, _Places] = defaultdict(Counter)
+    by_name: defaultdict[str, list[Label]] = defaultdict(list)
     for label in labels:
-        by_name.setdefault(_plain(label.name), []).append(label)
+        by_name[_plain(label.name)].append(label)
     for dataset, its in sets.items():
         names = {_plain(x.name): x.name for x in its.labels if x.task == task}
-        wanted: dict[str, list[Label]] = {}
-        for label in chain.from_iterable(by_name.get(name, ()) for name in names):
+        wanted: defaultdict[str, list[Label]] = defaultdict(list)
+        for label in chain.from_iterable(by_name[name] for name in names):
             for string in label.strings:
-                wanted.setdefault(string, []).append(label)
+                wanted[string].append(label)
         first_units = _first_units(wanted, its.language)
         for text, marked in its.texts.get(task, ()):
             for string in _strings(text, its.language, first_units) & wanted.keys():
@@ -341,8 +343,7 @@ def _left(sets: Mapping[str, Labels], task: str, labels: Sequence[Label]) -> dic
                         continue  # nobody looked for it there
                     name = names[_plain(label.name)]
                     how = "marked" if name in by else by[0] if by else "left"
-                    key = (label.dataset, label.name, dataset, name)
-                    counts.setdefault(key, Counter())[string, how] += 1
+                    counts[label.dataset, label.name, dataset, name][string, how] += 1
     return counts
 
 

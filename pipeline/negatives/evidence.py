@@ -152,21 +152,14 @@ def _span(record: dict[str, Any], mention: dict[str, Any]) -> tuple[int, int] | 
 def _around(
     record: dict[str, Any], spans: Sequence[tuple[int, int] | None], window: int
 ) -> tuple[str, str, str]:
-    """The text left of, between and right of the spans; the spans themselves are left out."""
+    """The text left of, between and right of one or two spans, which are left out themselves."""
     text = record["text"]
     known = sorted(span for span in spans if span)
     if not known:
         return "", text[: 2 * window], ""
     left, right = known[0][0], known[-1][1]
-    between, end = [], known[0][1]
-    for start, stop in known[1:]:
-        between.append(text[end:start] if start > end else "")
-        end = max(end, stop)
-    return (
-        text[max(0, left - window) : left],
-        " ".join(between)[: 4 * window],
-        text[right : right + window],
-    )
+    between = " ".join(text[end:start] for (_, end), (start, _) in pairwise(known))
+    return text[max(0, left - window) : left], between[: 4 * window], text[right : right + window]
 
 
 def _example(task: str, record: dict[str, Any], place: int, window: int) -> Example:

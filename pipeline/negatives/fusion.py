@@ -10,21 +10,17 @@ stands for all where means, deviations and shared neighbors are asked for, and p
 only if `_candidates` names them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, eye_array, hstack
 
+from pipeline.config import Negatives
 from pipeline.hashing import hashes, mix64
 from pipeline.negatives.encoders import LENGTH, Encoder, nearest, unit
 from pipeline.negatives.evidence import EXACT, Evidence, links_kept
 from pipeline.negatives.signals import SIGNALS, Pairs, Vectors
-
-if TYPE_CHECKING:
-    from pipeline.config import Negatives
 
 #: With fewer labels similarities have no deviation to speak of: cosines are added as they are, and
 #: pairs, which have no scale of their own, are left out.

@@ -108,9 +108,8 @@ def _checked(content: Any, kind: Any, path: Path) -> Any:
     try:
         msgspec.convert(content, kind)
     except msgspec.ValidationError as problem:
-        raise DeclarationError(
-            f"this is no dictionary: {problem}", where=path, todo=_TODO
-        ) from None
+        what = f"this is no dictionary: {problem}"
+        raise DeclarationError(what, where=path, todo=_TODO) from None
     return content
 
 

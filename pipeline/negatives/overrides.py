@@ -24,16 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from pipeline import catalog, config
+from pipeline.catalog import Dataset
 from pipeline.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from pipeline.catalog import Dataset
-
 
 #: Task of a pair -> what its labels are labels of.
 _KINDS: Final = {"NER": "entity", "RE": "relation", "EE": "event"}
@@ -76,16 +73,13 @@ class Overrides(
         if path is None:
             return cls()
         overrides: Overrides = config.read_toml(path, cls)
-        known = {*catalog.ids()}
         named = [(link.dataset, link.label, link.reason) for link in overrides.links]
         named += [(*label, pair.reason) for pair in overrides.pairs for label in pair.labels]
-        for dataset, label, reason in named:
+        for _, label, reason in named:
             if not reason.strip():
                 todo = "say in `reason` why this is decided by hand"
                 raise DeclarationError(f"no reason given for {label!r}", where=path, todo=todo)
-            if dataset not in known:
-                todo = "use an id that `iepile datasets` lists"
-                raise DeclarationError(f"there is no dataset {dataset!r}", where=path, todo=todo)
+        config.check_known([dataset for dataset, _, _ in named], catalog.ids(), "dataset", path)
         return overrides
 
     def check(

@@ -6,19 +6,14 @@ nothing to say of this task. To add a signal, write a function, name it in `SIGN
 weight in params.yaml under `negatives.weights`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from pipeline.negatives import confusability
+from pipeline.negatives.evidence import Evidence
 from pipeline.text import like
-
-if TYPE_CHECKING:
-    from pipeline.negatives.evidence import Evidence
-
 
 #: Characters next to an annotation that tell most about it.
 _NEAR: Final = {"en": 20, "zh": 6}

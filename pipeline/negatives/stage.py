@@ -6,20 +6,20 @@ annotations that carry it, its structure, and what a light classifier confuses i
 other dataset.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pipeline.catalog import Dataset, raw_files
+from pipeline.config import Negatives, check_known
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, steps
 from pipeline.negatives import interchange
 from pipeline.negatives.encoders import CorpusEncoder, Encoder, SentenceEncoder
@@ -29,11 +29,6 @@ from pipeline.negatives.interchange import NAME, Merged, Near, laid_out
 from pipeline.negatives.overrides import Overrides
 from pipeline.negatives.signals import SIGNALS
 from pipeline.tasks import inventory
-
-if TYPE_CHECKING:
-    from pipeline.config import Negatives
-    from pipeline.execution.engines import Workers
-
 
 #: Scores are rounded before labels are ranked, so that ties are ties on every machine.
 DIGITS: Final = 2
@@ -133,12 +128,7 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
     for dataset in datasets:
         inventories = {t: inventory(dataset, t) for t in dictionary_tasks(dataset)}
         by_hand.check(dataset, inventories, overrides)
-    if unknown := sorted({*settings.weights} - {*SIGNALS}):
-        raise DeclarationError(
-            f"there is no signal {unknown[0]!r}",
-            where="params.yaml: negatives.weights",
-            todo=f"use: {', '.join(SIGNALS)}",
-        )
+    check_known(sorted(settings.weights), SIGNALS, "signal", "params.yaml: negatives.weights")
 
 
 def encoder_identity(settings: Negatives) -> dict[str, str | None]:
@@ -151,11 +141,9 @@ def encoder_identity(settings: Negatives) -> dict[str, str | None]:
         return {"encoder_revision": settings.encoder_revision}
     digest = raw_files.digest(folder)
     if settings.encoder_sha256 not in (None, digest):
-        raise DeclarationError(
-            f"sha256 is {digest}, negatives.encoder_sha256 is {settings.encoder_sha256}",
-            where=folder,
-            todo="get the model again, or correct params.yaml",
-        )
+        what = f"sha256 is {digest}, negatives.encoder_sha256 is {settings.encoder_sha256}"
+        todo = "get the model again, or correct params.yaml"
+        raise DeclarationError(what, where=folder, todo=todo)
     return {"encoder_sha256": digest}
 
 

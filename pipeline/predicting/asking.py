@@ -53,7 +53,7 @@ def answered(path: Path, model: str) -> set[str]:
     """
     if not path.exists():
         return set()
-    content = path.read_bytes()
+    todo, content = "name another file with --out", path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     ids = set()
     for number, line in enumerate(whole.splitlines(), 1):
@@ -62,12 +62,9 @@ def answered(path: Path, model: str) -> set[str]:
             ids.add(row["id"])
             writer = row["model"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            todo = "name a new file with --out"
-            raise RawFileError(
-                "this is no answer that `iepile predict` wrote", where=f"{path}:{number}", todo=todo
-            ) from None
+            what = "this is no answer that `iepile predict` wrote"
+            raise RawFileError(what, where=f"{path}:{number}", todo=todo) from None
         if writer != model:
-            todo = "name another file with --out"
             raise RawFileError(f"{writer} answered here", where=f"{path}:{number}", todo=todo)
     if whole != content:
         os.truncate(path, len(whole))
@@ -148,10 +145,9 @@ async def _answer(
             counts["asked again"] += reply.retries_taken
             return _row(question.id, settings.model, reply.parse(), counts)
         except _LASTING as e:
+            what = f"the server says: {e.message}"
             todo = "check --endpoint and --model; the key is read from OPENAI_API_KEY"
-            raise RawFileError(
-                f"the server says: {e.message}", where=settings.endpoint, todo=todo
-            ) from None
+            raise RawFileError(what, where=settings.endpoint, todo=todo) from None
         except _PASSING as problem:
             return problem.message[:_EXCERPT]
         except (AttributeError, IndexError, TypeError, ValueError):

@@ -32,11 +32,9 @@ def check(folder: Path, rows: Mapping[str, int]) -> None:
     found = _found(folder)
     for key in sorted({*expected, *found}):
         if expected[key] != found[key]:
-            raise CountError(
-                f"{expected[key]:,} rows were written to {key}, `datasets` finds {found[key]:,}",
-                where=folder,
-                todo=_REPORT,
-            )
+            written = f"{expected[key]:,} rows were written to {key}"
+            what = f"{written}, `datasets` finds {found[key]:,}"
+            raise CountError(what, where=folder, todo=_REPORT)
 
 
 def _found(folder: Path) -> Counter[str]:
@@ -55,9 +53,8 @@ def _found(folder: Path) -> Counter[str]:
             for split, files in config.data_files.resolve(str(folder.absolute())).items()
         }
     except (OSError, ValueError, YAMLError) as problem:
-        raise CountError(
-            f"`datasets` cannot open the corpus: {problem}", where=folder, todo=_REPORT
-        ) from None
+        what = f"`datasets` cannot open the corpus: {problem}"
+        raise CountError(what, where=folder, todo=_REPORT) from None
     rows = {path: _rows(path, columns) for path in {*chain.from_iterable(paths.values())}}
     return Counter({key: sum(rows[path] for path in some) for key, some in paths.items()})
 
@@ -66,9 +63,6 @@ def _rows(path: Path, columns: Any) -> int:
     """The rows of a shard, which must have these columns."""
     with shards.opened(path) as file:
         if type(columns).from_arrow_schema(file.schema_arrow) != columns:
-            raise CountError(
-                f"`datasets` finds other columns than {', '.join(columns)}",
-                where=path,
-                todo=_REPORT,
-            )
+            what = f"`datasets` finds other columns than {', '.join(columns)}"
+            raise CountError(what, where=path, todo=_REPORT)
         return int(file.metadata.num_rows)

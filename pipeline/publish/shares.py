@@ -1,21 +1,17 @@
 """How much of a dataset is published: at most so many rows, or rows more than once, by hash."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import hashing, tables
+from pipeline.config import Publish
 from pipeline.execution import shards
 from pipeline.tables import INSTRUCTIONS
-
-if TYPE_CHECKING:
-    from pipeline.config import Publish
 
 #: Salts, so that which rows are kept or repeated does not follow from their place in the corpus.
 _CAP, _REPEAT = np.uint64(0x4341), np.uint64(0x5245)
@@ -42,18 +38,11 @@ ALL: Final = Share()
 def share(paths: Sequence[Path], dataset: str, settings: Publish) -> Share:
     """The share of a dataset whose rows lie at `paths`."""
     most, repeat = settings.max_rows.get(dataset), settings.repeat.get(dataset, 1.0)
-    if most is None or sum(shards.metadata(path).num_rows for path in paths) <= most:
+    if most is None or sum(map(shards.rows, paths)) <= most:
         return Share(repeat=repeat)
     ids = (shards.read(path, ["id"])["id"].to_pylist() for path in paths)
     order = np.concatenate([hashing.mix64(hashing.hashes(some) ^ _CAP) for some in ids])
     return Share(int(np.partition(order, most - 1)[most - 1]), repeat)
-
-
-def rows(path: Path, share: Share) -> int:
-    """How many rows are published of a shard."""
-    if share == ALL:
-        return int(shards.metadata(path).num_rows)
-    return int(share.copies(shards.read(path, ["id"])["id"]).sum())
 
 
 def copied(table: Any, share: Share) -> Any:

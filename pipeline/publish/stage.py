@@ -6,33 +6,28 @@ datasets are ordered by hash, one partition after the other (see `shuffle`), so 
 only one. Dev and test rows keep the order of their datasets, and a record's batches stay together.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from pipeline import catalog, hashing
 from pipeline.catalog import Dataset, editions, raw_files
+from pipeline.config import Publish, Settings, check_known
 from pipeline.dedupe.tags import account
-from pipeline.errors import DeclarationError
 from pipeline.execution import shards, shuffle
+from pipeline.execution.engines import Workers
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.publish import lengths, loading, shares
 from pipeline.publish.card import Published, card
+from pipeline.publish.shares import Share
 from pipeline.records import SPLITS, TASKS
 from pipeline.tables import INSTRUCTIONS
-
-if TYPE_CHECKING:
-    from pipeline.config import Publish, Settings
-    from pipeline.execution.engines import Workers
-    from pipeline.publish.shares import Share
 
 #: Rows that are read at once.
 _ROWS: Final = 20_000
@@ -95,7 +90,7 @@ def publish(
         rows_of_parts = steps(partial(_part, scratch=scratch(folder)), todo, workers)
         for (group, _), rows in zip(pieces, rows_of_parts, strict=True):
             parts_by_group[group.name].append(rows)
-        planned = [shard for group in all_groups for shard in _shards(group, parts_by_group)]
+        planned = [s for group in all_groups for s in _shards(group, parts_by_group[group.name])]
         todo = [Step(folder, f"{s.group.name} {s.number + 1} of {s.of}", s) for s in planned]
         write = partial(_write, settings=settings.publish, folder=folder)
         lengths_by_group: dict[str, list[Any]] = {}
@@ -128,12 +123,7 @@ def check(datasets: Sequence[Dataset], settings: Publish) -> None:
     """Refuse shares of unknown datasets; shares of known datasets that are not run do nothing."""
     known = {*catalog.ids(), *(d.id for d in datasets)}
     for key, by_dataset in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
-        if unknown := sorted({*by_dataset} - known):
-            raise DeclarationError(
-                f"there is no dataset {unknown[0]!r}",
-                where=f"params.yaml: publish.{key}",
-                todo=f"use one of: {', '.join(sorted(known))}",
-            )
+        check_known(sorted(by_dataset), sorted(known), "dataset", f"params.yaml: publish.{key}")
 
 
 def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -> list[Group]:
@@ -168,8 +158,10 @@ def _part(item: tuple[Group, int], scratch: Path) -> Done:
     group, number = item
     source = group.sources[number]
     if not group.bounds:
-        return Done([], [shares.rows(source.path, source.share)])
-    tables = (shuffle.keyed(table, _order(table["id"])) for table in _tables(source))
+        return Done([], [shards.rows(source.path)])
+    # The hash of a row is its place in the global order.
+    ids = ((table, table["id"].to_pylist()) for table in _tables(source))
+    tables = (shuffle.keyed(table, hashing.mix64(hashing.hashes(names))) for table, names in ids)
     path = scratch / group.name / f"{number:06d}"
     files = shuffle.write(tables, group.bounds, path)
     return Done(files, shuffle.rows(files, len(group.bounds) - 1))
@@ -190,9 +182,8 @@ def _sizes(folder: Path, group: Group) -> tuple[int, int]:
     return rows, sum(path.stat().st_size for path in paths)
 
 
-def _shards(group: Group, parts_by_group: Mapping[str, list[list[int]]]) -> Iterator[_Shard]:
-    """The shards that a group becomes."""
-    by_source = parts_by_group[group.name]
+def _shards(group: Group, by_source: list[list[int]]) -> Iterator[_Shard]:
+    """The shards that a group becomes; its sources have so many rows in each part."""
     rows = tuple(map(sum, zip(*by_source, strict=True) if group.bounds else by_source))
     count = -(-sum(rows) // group.rows_per_shard)
     yield from (_Shard(group, number, count, rows) for number in range(count))
@@ -217,20 +208,20 @@ def _rows(shard: _Shard, start: int, end: int, folder: Path) -> Iterator[Any]:
     """The rows of a group from `start` up to `end`, in their order, in tables of bounded size."""
     group, place = shard.group, 0
     for number, size in enumerate(shard.parts):
-        if place < end and start < place + size:
-            at = place
+        # The rows of this part that are wanted; then those of what is left of it.
+        first, last = start - place, end - place
+        place += size
+        if first < size and last > 0:
             if group.bounds:
                 parts = shuffle.read(scratch(folder) / group.name, number, group.bounds)
                 tables: Iterator[Any] = (table.select(INSTRUCTIONS.names) for table in parts)
             else:
                 tables = _tables(group.sources[number])
             for table in tables:
-                first = max(start - at, 0)
-                piece = table.slice(first, max(min(end - at, table.num_rows) - first, 0))
-                at += table.num_rows
+                piece = table.slice(max(first, 0), max(last - max(first, 0), 0))
+                first, last = first - table.num_rows, last - table.num_rows
                 if piece.num_rows:
                     yield piece
-        place += size
 
 
 def _tables(source: Source) -> Iterator[Any]:
@@ -239,11 +230,6 @@ def _tables(source: Source) -> Iterator[Any]:
         for batch in file.iter_batches(_ROWS):
             table = pa.Table.from_batches([batch], schema=INSTRUCTIONS)
             yield table if source.share == shares.ALL else shares.copied(table, source.share)
-
-
-def _order(ids: Any) -> Any:
-    """The place of every row in the global order, as 64 bits."""
-    return hashing.mix64(hashing.hashes(ids.to_pylist()))
 
 
 def _chunks(tables: Iterable[Any], rows: int) -> Iterator[Any]:

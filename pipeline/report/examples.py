@@ -231,7 +231,9 @@ def with_partners(
     wanted |= {pair[end] for pair in pairs for end in ("id", "partner")}
     ids_by_dataset: dict[str, list[str]] = {}
     for identifier in sorted(wanted):
-        if (dataset := place(identifier)[0]) in known:
+        dataset, *rest = identifier.split("/")
+        # The partner of a shared passage is a whole test, or a file, and no record.
+        if dataset in known and len(rest) == 2:
             ids_by_dataset.setdefault(dataset, []).append(identifier)
     find = partial(_by_id, folders=folders)
     rows_by_dataset = engines.run(find, [*ids_by_dataset.values()], workers, itemgetter(0))

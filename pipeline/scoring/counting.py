@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import orjson
@@ -28,8 +29,8 @@ Match = Literal["multiset", "set", "overlap", "span"]
 MATCHES: Final = get_args(Match)
 #: (correct, predicted, gold)
 Counts = tuple[int, int, int]
-#: Record -> label -> string -> its places in the text, as "start:end", "" where there is none.
-Places = Mapping[str, Mapping[str, Mapping[str, Iterable[str]]]]
+#: (record, label) -> string -> its places in the text, as "start:end", "" where there is none.
+Places = Mapping[tuple[str, str], Mapping[str, Iterable[str]]]
 #: Record -> string -> its types, in the gold and in the answers.
 Types = dict[str, tuple[dict[str, str], dict[str, str]]]
 
@@ -64,29 +65,25 @@ class Row(NamedTuple):
     record_id: str = ""
 
 
+@dataclass
 class Group:
     """The counts of one task, dataset and split.
 
-    `near` is the dictionary of hard negatives, `config` the folder of the corpus. With `places`,
-    entities are compared by place. With `types`, the group of NER stores the types of entities
-    there, and the group of RE also has the measure `strict`.
+    With `places`, entities are compared by place. With `types`, the group of NER stores the types
+    of entities there, and the group of RE also has the measure `strict`.
     """
 
-    def __init__(
-        self,
-        task: str,
-        near: Mapping[str, Sequence[str]] | None = None,
-        config: str = "",
-        *,
-        places: Places | None = None,
-        types: Types | None = None,
-    ) -> None:
-        self.task = task
-        self.config = config
-        self.places = places
-        self.types = types
-        self.measures = MEASURES[task]
-        if task == "RE" and types is not None:
+    task: str
+    #: The dictionary of hard negatives.
+    near: InitVar[Mapping[str, Sequence[str]] | None] = None
+    #: The folder of the corpus.
+    config: str = ""
+    places: Places | None = None
+    types: Types | None = None
+
+    def __post_init__(self, near: Mapping[str, Sequence[str]] | None) -> None:
+        self.measures = MEASURES[self.task]
+        if self.task == "RE" and self.types is not None:
             self.measures = (*self.measures, "strict")
         self.rows: Counter[str] = Counter()
         #: Reason -> answers that could not be read.
@@ -194,15 +191,13 @@ def _by_place(
     """The entities of the gold and of a value as (string, place)."""
     assert group.places is not None
     known: dict[str, list[Any]] = {}
-    for string, places in group.places.get(row.record_id, {}).get(label, {}).items():
+    for string, places in group.places.get((row.record_id, label), {}).items():
         entities = known.setdefault(normal(string) if options.normalize else string, [])
         entities += [(0, (string, place)) for place in places]
     if strange := [string for _, (string,) in gold if string not in known]:
-        raise RawFileError(
-            f"the records beside the corpus do not hold the {label} {strange[0]!r}",
-            where=row.record_id,
-            todo="score against the corpus of a whole run with --match span",
-        )
+        what = f"the records beside the corpus do not hold the {label} {strange[0]!r}"
+        todo = "score against the corpus of a whole run with --match span"
+        raise RawFileError(what, where=row.record_id, todo=todo)
     of_gold = [item for _, (string,) in gold for item in known[string]]
     of_answer = []
     for item in assertions.placed(value, _nothing(gold)):

@@ -5,7 +5,7 @@ has no answer counts as an empty one. Gold is read in parts by the hash of the r
 memory holds the answers, as one Arrow column, and one part of the gold.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import groupby, repeat
@@ -120,12 +120,10 @@ def score(
     for model in models:
         strange = model.ids.filter(pa.array(~model.known))
         if len(strange):
-            raise RawFileError(
-                f"answers with ids that the gold does not hold: {len(strange)}, the first is "
-                f"{strange[0].as_py()!r}",
-                where=gold,
-                todo="answer rows of the corpus that --corpus names",
-            )
+            number, first = len(strange), strange[0].as_py()
+            what = f"answers with ids that the gold does not hold: {number}, the first is {first!r}"
+            todo = "answer rows of the corpus that --corpus names"
+            raise RawFileError(what, where=gold, todo=todo)
     return _scores(models[0].groups, left_out, options)
 
 
@@ -142,19 +140,17 @@ def _places(gold: Path, dataset: str, split: str) -> Places:
         todo = "score against the corpus of a whole run with --match span"
         problem = f"the records of {dataset} are not beside this corpus"
         raise RawFileError(problem, where=gold, todo=todo)
-    places_by_record: dict[str, dict[str, dict[str, dict[str, None]]]] = {}
+    places = defaultdict[tuple[str, str], Any](lambda: defaultdict(dict))
     dedupe = run / "dedupe" / dataset
     tables = tags.tables(run / "clean" / dataset, dedupe if dedupe.is_dir() else None, [split])
     for _, table in tables:
         for record in table.select(["id", "mentions"]).to_pylist():
-            places_by_label = places_by_record.setdefault(record["id"], {})
             for mention in record["mentions"]:
                 if mention["label"] is not None:
                     start, end = mention["start"], mention["end"]
                     place = "" if start is None else f"{start}:{end}"
-                    by_text = places_by_label.setdefault(mention["label"], {})
-                    by_text.setdefault(mention["text"], {})[place] = None
-    return places_by_record
+                    places[record["id"], mention["label"]][mention["text"]][place] = None
+    return places
 
 
 def _gold(gold: Path, splits: Any) -> Iterator[Any]:
@@ -201,10 +197,9 @@ def _part(path: Path, columns: list[str], splits: Any, part: int, parts: int) ->
             names = pc.binary_join_element_wise(table["task"], places, "/")
             for name in pc.unique(names).to_pylist():
                 if name is None or name.count("/") != 2:
+                    what = f"these are no rows of a corpus: {name!r}"
                     todo = "name a corpus that `iepile publish` wrote with --corpus"
-                    raise RawFileError(
-                        f"these are no rows of a corpus: {name!r}", where=path, todo=todo
-                    )
+                    raise RawFileError(what, where=path, todo=todo)
             yield table.append_column("group", names)
 
 
@@ -257,16 +252,16 @@ def _shown(task: str, instruction: str) -> list[str]:
 def _scores(asked: Mapping[str, Group], left_out: Counter[str], options: Options) -> dict[str, Any]:
     """The result of the command: an entry per group, and sums per task and split."""
     groups = {name: group for name, group in asked.items() if group.rows["rows"]}
-    totals: dict[tuple[str, str, str], list[Group]] = {}
-    languages: dict[tuple[str, str, str], list[Group]] = {}
+    totals = defaultdict[tuple[str, str, str], list[Group]](list)
+    languages = defaultdict[tuple[str, str, str], list[Group]](list)
     entries: list[dict[str, Any]] = []
     for name in sorted(groups, key=lambda n: (TASKS.index(n.partition("/")[0]), n)):
         task, dataset, split = name.split("/")
         group = groups[name]
         use = "all held-out" if group.config.startswith("heldout-") else "all"
         language = group.config.rpartition("-")[2]
-        totals.setdefault((task, use, split), []).append(group)
-        languages.setdefault((task, f"{use}, {language}", split), []).append(group)
+        totals[task, use, split].append(group)
+        languages[task, f"{use}, {language}", split].append(group)
         about = {"task": task, "dataset": dataset, "split": split, "language": language}
         entries += [{**about, **entry} for entry in result(name, group, options)]
     return {

@@ -33,6 +33,8 @@ _CONSTANTS: Final = {
 }
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _AFTER_STRING: Final = re.compile(r"\s{0,40}(?:[,:，：\]}]|//|/\*)")
+_ESCAPE_OR_QUOTE: Final = {q: re.compile(rf"\\.|{q}", re.DOTALL) for q in _QUOTES.values()}
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
@@ -218,30 +220,16 @@ def _container(text: str, at: int, closing: str) -> tuple[Any, int]:
 def _string(text: str, at: int) -> tuple[str, int]:
     """Read a string; it ends at a quote before a comma, colon or bracket: 'O'Neil' is one."""
     quote = _QUOTES[text[at]]
-    out: list[str] = []
-    at += 1
-    while at < len(text):
-        char = text[at]
-        if char == "\\" and at + 1 < len(text):
-            after = text[at + 1]
-            code = text[at + 2 : at + 6]
-            if after == "u" and re.fullmatch("[0-9a-fA-F]{4}", code):
-                out.append(chr(int(code, 16)))
-                at += 4
-            else:
-                out.append(_ESCAPES.get(after, after))
-            at += 2
-            continue
-        if char == quote and _AFTER_STRING.match(text, at + 1):
-            return _joined(out), at + 1
-        out.append(char)
-        at += 1
-    raise _BrokenError(at)
+    for match in _ESCAPE_OR_QUOTE[quote].finditer(text, at + 1):
+        if match[0] == quote and _AFTER_STRING.match(text, match.end()):
+            string = _ESCAPE.sub(_escaped, text[at + 1 : match.start()])
+            # A character beyond 16 bits may have been written as two escapes.
+            whole = string.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return whole, match.end()
+    raise _BrokenError(len(text))
 
 
-def _joined(characters: list[str]) -> str:
-    """The string; a character beyond 16 bits may have been written as two escapes."""
-    joined = "".join(characters)
-    if not any("\ud800" <= c <= "\udfff" for c in joined):
-        return joined
-    return joined.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _escaped(match: re.Match[str]) -> str:
+    """The character that an escape stands for."""
+    code = match[1]
+    return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)

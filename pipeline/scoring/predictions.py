@@ -54,11 +54,8 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
             texts.append(piece_texts)
             prompts += piece_prompts
     if not ids:
-        raise RawFileError(
-            "no predictions here",
-            where=path,
-            todo="name a file of answers, or a folder of .jsonl, .json or .parquet files",
-        )
+        todo = "name a file of answers, or a folder of .jsonl, .json or .parquet files"
+        raise RawFileError("no predictions here", where=path, todo=todo)
     if prompts:
         if len(prompts) < sum(map(len, ids)):
             todo = "score each of them by itself"
@@ -68,12 +65,9 @@ def read(path: Path, field: str | None = None, gold: Path | None = None) -> Answ
     counted = pc.value_counts(pooled.ids)
     twice = counted.filter(pc.greater(counted.field("counts"), 1))
     if len(twice):
-        raise RawFileError(
-            f"ids that are answered more than once: {len(twice)}, the first is "
-            f"{twice[0]['values'].as_py()!r}",
-            where=path,
-            todo="keep one answer of each id",
-        )
+        first = twice[0]["values"].as_py()
+        what = f"ids that are answered more than once: {len(twice)}, the first is {first!r}"
+        raise RawFileError(what, where=path, todo="keep one answer of each id")
     return pooled
 
 
@@ -219,18 +213,13 @@ def _field(names: Any, field: str | None, where: object) -> str:
     wanted = (field,) if field else FIELDS
     name = next((n for n in wanted if n in names), None)
     if name is None or "id" not in names:
-        raise RawFileError(
-            f"a prediction needs the fields id and {' or '.join(wanted)}",
-            where=where,
-            todo="keep the column id of the corpus; name the model's text with --field",
-        )
+        what = f"a prediction needs the fields id and {' or '.join(wanted)}"
+        todo = "keep the column id of the corpus; name the model's text with --field"
+        raise RawFileError(what, where=where, todo=todo)
     other = [n for n in names if n not in INSTRUCTIONS.names]
     if not field and name == "output" and "instruction" in names and other:
-        raise RawFileError(
-            f"is the model's text in output, which is the gold of the corpus, or in {other[0]}?",
-            where=where,
-            todo="name the field with --field",
-        )
+        what = f"is the model's text in output, which is the gold of the corpus, or in {other[0]}?"
+        raise RawFileError(what, where=where, todo="name the field with --field")
     return name
 
 

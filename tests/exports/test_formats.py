@@ -133,11 +133,13 @@ def test_every_row_is_there_with_its_id_question_and_gold(form, run, exported, t
 def test_lm_eval_has_a_task_for_every_config_of_dev_and_test(run, exported):
     folder = exported("lm-eval")
     rows = published(run)
+    functions = (folder / "utils.py").read_text(encoding="utf-8")
     asked = set()
     for path in folder.glob("*.yaml"):
         text = path.read_text(encoding="utf-8").replace("!function ", "")
         task = yaml.safe_load(text)
         assert (task["task"], task["tag"]) == (path.stem, "iepile")
+        assert all(f"def {metric['metric']}(items)" in functions for metric in task["metric_list"])
         for file in task["dataset_kwargs"]["data_files"]["test"]:
             asked |= {*shards.read(Path(file), ["id"])["id"].to_pylist()}
     assert asked == {i for i, row in rows.items() if row["split"] != "train"}

@@ -335,6 +335,13 @@ def test_every_planted_drop_is_shown_with_its_partner(corpus):
     assert shown[f"a.txt:1 {SCRIPT}"]["outcome"] == "rejected: odd_tag"
 
 
+@pytest.mark.parametrize("partner", ["toy/test", "a/benchmark.jsonl", "toy/benchmark", "x.txt"])
+def test_a_partner_that_is_no_record_is_not_looked_up(partner):
+    row = {"id": "toy/train/0", "partner_id": partner}
+
+    assert examples.with_partners([row], None, {}, {"toy"}, 1) == [{**row, "partner": None}]
+
+
 def test_kinds_of_labels_are_as_many_as_the_row_says(sample):
     """In every row of every instruction shown: positives, hard and other negatives."""
     _, folders = sample
