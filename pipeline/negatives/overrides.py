@@ -76,16 +76,14 @@ class Overrides(
         if path is None:
             return cls()
         overrides: Overrides = config.read_toml(path, cls)
-        known = {*catalog.ids()}
+        known = catalog.ids()
         named = [(link.dataset, link.label, link.reason) for link in overrides.links]
         named += [(*label, pair.reason) for pair in overrides.pairs for label in pair.labels]
         for dataset, label, reason in named:
             if not reason.strip():
                 todo = "say in `reason` why this is decided by hand"
                 raise DeclarationError(f"no reason given for {label!r}", where=path, todo=todo)
-            if dataset not in known:
-                todo = "use an id that `iepile datasets` lists"
-                raise DeclarationError(f"there is no dataset {dataset!r}", where=path, todo=todo)
+            config.check_known([dataset], known, "dataset", path)
         return overrides
 
     def check(

@@ -18,6 +18,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from pipeline.catalog import Dataset, raw_files
+from pipeline.config import check_known
 from pipeline.dedupe.tags import record_shards
 from pipeline.errors import DeclarationError
 from pipeline.execution import shards
@@ -139,12 +140,7 @@ def check(datasets: Sequence[Dataset], settings: Negatives, overrides: Path | No
     for dataset in datasets:
         inventories = {t: inventory(dataset, t) for t in dictionary_tasks(dataset)}
         by_hand.check(dataset, inventories, overrides)
-    if unknown := sorted({*settings.weights} - {*SIGNALS}):
-        raise DeclarationError(
-            f"there is no signal {unknown[0]!r}",
-            where="params.yaml: negatives.weights",
-            todo=f"use: {', '.join(SIGNALS)}",
-        )
+    check_known(sorted(settings.weights), SIGNALS, "signal", "params.yaml: negatives.weights")
 
 
 def encoder_identity(settings: Negatives) -> dict[str, str | None]:

@@ -3,24 +3,20 @@
 `card.md` and `sets.md` hold the words that are the same in every card.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
 
 from pipeline.catalog import Dataset, editions
+from pipeline.config import Settings
+from pipeline.publish.lengths import Lengths
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
 from pipeline.text import visible, without
-
-if TYPE_CHECKING:
-    from pipeline.config import Settings
-    from pipeline.publish.lengths import Lengths
 
 _LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
 #: The Hub's classes of size, by the digits of the number of rows, from four digits on.
@@ -125,13 +121,13 @@ def _front_matter(
         from huggingface_hub import DatasetCardData
 
     configs: dict[str, dict[str, Published]] = {}
-    files: dict[str, dict[str, list[str]]] = {"default": {}}
     for key, published in made.items():
         config, _, split = key.partition("/")
         configs.setdefault(config, {})[split] = published
-        files.setdefault(config, {})[split] = [f"{key}-*.parquet"]
-        if not config.startswith("heldout-"):
-            files["default"].setdefault(split, []).append(f"{key}-*.parquet")
+    # Name -> the configs that it holds.
+    held = {config: [config] for config in configs}
+    if default := [config for config in configs if not config.startswith("heldout-")]:
+        held = {"default": default, **held}
     rows = sum(sum(published.rows.values()) for published in made.values())
     tasks = {task for d in datasets for task in d.tasks}
     data = DatasetCardData(
@@ -149,15 +145,15 @@ def _front_matter(
         edition={"invented": [*invented]},
         configs=[
             {
-                "config_name": config,
-                **({"default": True} if config == "default" else {}),
+                "config_name": name,
+                **({"default": True} if name == "default" else {}),
                 "data_files": [
-                    {"split": split, "path": splits[split]}
-                    for split in sorted(splits, key=SPLITS.index)
+                    {"split": split, "path": paths}
+                    for split in SPLITS
+                    if (paths := [f"{c}/{split}-*.parquet" for c in members if split in configs[c]])
                 ],
             }
-            for config, splits in files.items()
-            if splits
+            for name, members in held.items()
         ],
     )
     infos = {

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from pipeline import catalog, hashing
 from pipeline.catalog import Dataset, editions, raw_files
+from pipeline.config import check_known
 from pipeline.dedupe.tags import account
-from pipeline.errors import DeclarationError
 from pipeline.execution import shards, shuffle
 from pipeline.execution.freshness import Done, Step, building, scratch, steps
 from pipeline.publish import lengths, loading, shares
@@ -128,12 +128,7 @@ def check(datasets: Sequence[Dataset], settings: Publish) -> None:
     """Refuse shares of unknown datasets; shares of known datasets that are not run do nothing."""
     known = {*catalog.ids(), *(d.id for d in datasets)}
     for key, by_dataset in (("max_rows", settings.max_rows), ("repeat", settings.repeat)):
-        if unknown := sorted({*by_dataset} - known):
-            raise DeclarationError(
-                f"there is no dataset {unknown[0]!r}",
-                where=f"params.yaml: publish.{key}",
-                todo=f"use one of: {', '.join(sorted(known))}",
-            )
+        check_known(sorted(by_dataset), sorted(known), "dataset", f"params.yaml: publish.{key}")
 
 
 def groups(datasets: Sequence[Dataset], instructions: Path, settings: Publish) -> list[Group]:
