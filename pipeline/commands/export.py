@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import catalog, config
+from pipeline.catalog import editions
 from pipeline.commands import Arguments
 from pipeline.commands.chain import Chain
 from pipeline.commands.layout import Workspace, workspace
@@ -54,8 +55,11 @@ def run(arguments: Arguments) -> int:
                     where=", ".join(dataset.id for dataset in source.datasets),
                     todo="use another format, `iepile export --help` names them",
                 )
+            invented = _invented(source, ws.folders["normalize"])
             about = {"format": arguments.format, "from": kind, "counts": counts}
-            shards.write_json(about, folder / "export.json")
+            shards.write_json({**about, "invented": invented}, folder / "export.json")
+    if warning := editions.warning(invented, len(source.datasets)):
+        print(f"{listing.wrapped(warning, 0)}\n")
     lost = {what: n for what, n in counts.items() if what.startswith("lost") and n}
     written = [(what, n) for what, n in counts.items() if not what.startswith("lost")]
     print(listing.table(("written", "number"), written))
@@ -63,6 +67,12 @@ def run(arguments: Arguments) -> int:
     print(listing.wrapped(f"lost: {losses or 'nothing'}"))
     print(f"to:   {out}")
     return 0
+
+
+def _invented(source: Source, normalized: Path) -> list[str]:
+    """Return the datasets with invented texts, as far as the run still has what it read."""
+    names = [d.id for d in source.datasets if (normalized / d.id / "summary.json").exists()]
+    return [*editions.used(names, normalized)["invented"]]
 
 
 def _workspace(arguments: Arguments, kind: Any) -> Workspace:
