@@ -52,7 +52,7 @@ def card(
     name = "Schema-based information-extraction instructions"
     name += " (sample: invented text)" if all_invented else ""
     tokenizer, asking = settings.publish.tokenizer, settings.instruct
-    limits = asking.labels_per_instruction.items()
+    limits, tasks = asking.labels_per_instruction.items(), {t for d in datasets for t in d.tasks}
     ratio = "every text is asked every set"
     if (n := asking.pure_negative_ratio) is not None:
         ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
@@ -68,7 +68,7 @@ def card(
         split=split,
         example=example and visible(orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()),
         asking=asking,
-        most=", ".join(f"{k} for {task}" for task, k in limits if task != "EEA"),
+        most=", ".join(f"{k} for {task}" for task, k in limits if task != "EEA" and task in tasks),
         ratio=ratio,
         unit="characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`",
         made=made,
