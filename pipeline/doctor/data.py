@@ -29,7 +29,7 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
         except PipelineError as problem:
             broken.append(_broken(f"catalog: {name}", problem))
     total = len(datasets) + len(broken)
-    declarations = [_summary("catalog", total, "declarations can be read", broken), *broken]
+    declarations = [_summary("catalog", total, "readable declarations", broken), *broken]
     params = named or config.PARAMS
     try:
         settings = config.load(named)
@@ -55,7 +55,7 @@ def _broken(subject: str, problem: PipelineError) -> Check:
 
 
 def _summary(subject: str, total: int, what: str, problems: Sequence[object]) -> Check:
-    tally = f"{total - len(problems)} of {total} {what}"
+    tally = f"{what}: {total - len(problems)} of {total}"
     return Check(subject, "note", tally, "see below") if problems else Check(subject, "ok", tally)
 
 
@@ -107,7 +107,7 @@ def _raw_files(
             other_way = f"; or `iepile use {raw}`, which leaves out datasets without raw files"
             todo = _how_to_get(dataset, raw) + ("" if skips else other_way)
             checks.append(Check(subject, "wrong", "; ".join(faults), todo))
-    total = _summary(f"{raw}/", count, "datasets in use are complete", checks)
+    total = _summary(f"{raw}/", count, "complete datasets in use", checks)
     if not size:
         todo = "fetch files, declare yours with `iepile new`, or name another folder with --raw"
         total = total._replace(state="wrong", todo=todo)

@@ -210,7 +210,7 @@ def test_parameters_are_read(params, state, words, capsys):
 def test_raw_files_are_looked_for_one_by_one(place, capsys):
     code, found = doctor(capsys)
     assert code == 0
-    assert found["ok", "raw/sample/"][0]["found"] == "1 of 1 datasets in use are complete"
+    assert found["ok", "raw/sample/"][0]["found"] == "complete datasets in use: 1 of 1"
 
     (place / "raw/sample/wnut2017/emerging.dev.conll").unlink()
     code, found = doctor(capsys)
