@@ -45,7 +45,7 @@ def run(arguments: Arguments) -> int:
     ownership.spared(out)
     ownership.check(out, ownership.EXPORT)
     with ownership.reading(ws.out):
-        source = _source(arguments, kind, ws)
+        source, normalized = _source(arguments, kind, ws), ws.folders["normalize"]
         with atomic.replacing(out.resolve()) as folder:
             ownership.claim(folder, ownership.EXPORT)
             counts = writing.export(arguments.format, source, folder)
@@ -55,7 +55,9 @@ def run(arguments: Arguments) -> int:
                     where=", ".join(dataset.id for dataset in source.datasets),
                     todo="use another format, `iepile export --help` names them",
                 )
-            invented = _invented(source, ws.folders["normalize"])
+            # As far as the run still has what it read.
+            read = [d.id for d in source.datasets if (normalized / d.id / "summary.json").exists()]
+            invented = [*editions.used(read, normalized)["invented"]]
             about = {"format": arguments.format, "from": kind, "counts": counts}
             shards.write_json({**about, "invented": invented}, folder / "export.json")
     if warning := editions.warning(invented, len(source.datasets)):
@@ -67,12 +69,6 @@ def run(arguments: Arguments) -> int:
     print(listing.wrapped(f"lost: {losses or 'nothing'}"))
     print(f"to:   {out}")
     return 0
-
-
-def _invented(source: Source, normalized: Path) -> list[str]:
-    """Return the datasets with invented texts, as far as the run still has what it read."""
-    names = [d.id for d in source.datasets if (normalized / d.id / "summary.json").exists()]
-    return [*editions.used(names, normalized)["invented"]]
 
 
 def _workspace(arguments: Arguments, kind: Any) -> Workspace:

@@ -12,7 +12,7 @@ from pipeline import catalog, config
 from pipeline.catalog import Dataset, raw_files
 from pipeline.config import Settings
 from pipeline.doctor import Check
-from pipeline.errors import PipelineError, counted
+from pipeline.errors import PipelineError
 from pipeline.execution import atomic
 
 
@@ -66,8 +66,7 @@ def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -
         return Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
     if not settings.datasets:
         return Check(str(params), "wrong", "it names no dataset", todo)
-    listed = counted(len(settings.datasets), "datasets")
-    return Check(str(params), "ok", f"{listed}, from {settings.raw}")
+    return Check(str(params), "ok", f"datasets: {len(settings.datasets)}, from {settings.raw}")
 
 
 def _raw_files(
@@ -99,8 +98,7 @@ def _raw_files(
         size += sum(sizes.values())
         faults = [] if declared else ["no files are declared"]
         if missing := [path for path in declared if path not in sizes]:
-            lacking = f"{len(missing)} of {counted(len(declared), 'files')}"
-            faults.append(f"{lacking} missing, such as {missing[0]}")
+            faults.append(f"files missing: {len(missing)} of {len(declared)}, such as {missing[0]}")
         if other_size := [p for p, n in sizes.items() if declared[p] not in (None, n)]:
             faults.append(f"another size than declared: {', '.join(other_size)}")
         if faults:

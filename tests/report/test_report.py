@@ -258,7 +258,7 @@ def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     assert content["warning"].startswith(told)
     assert all(dataset["invented"] for dataset in content["datasets"])
     card = (folders["publish"] / "README.md").read_text(encoding="utf-8")
-    assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
+    assert card.split("---\n", 2)[2].lstrip().startswith(f"**Sample: invented text.** {told}")
     assert main(["audit", "--run", str(folders["report"].parent)]) == 0
     assert capsys.readouterr().out.startswith(told)
 
