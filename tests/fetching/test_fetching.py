@@ -530,7 +530,7 @@ def test_a_set_that_cannot_be_imported_does_not_stop_the_others(
     assert cli.main(["fetch", "--edition", "iepile"]) == 1
     told = "".join(capsys.readouterr())
     assert "iepile-ner-toy: not JSON lines" in told
-    assert "iepile-ee-law: 1 records imported" in told
+    assert "iepile-ee-law: 1 record imported" in told
 
 
 def test_an_edition_of_a_server_that_is_gone_ends_at_once(tmp_path, capsys, monkeypatch, server):
@@ -863,7 +863,7 @@ def test_the_command(server, tmp_path, capsys, monkeypatch):
 
     told = "".join(capsys.readouterr())
     assert "toy: license CC0-1.0 (non-commercial), https://example.org/l" in told
-    assert "toy: 1 files ready" in told
+    assert "toy: 1 file ready" in told
     assert "Ask Bo. It belongs in" in told
 
     calls = server.calls.total()
