@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import catalog, config
+from pipeline.catalog import editions
 from pipeline.commands import Arguments
 from pipeline.commands.chain import Chain
 from pipeline.commands.layout import Workspace, workspace
@@ -44,7 +45,7 @@ def run(arguments: Arguments) -> int:
     ownership.spared(out)
     ownership.check(out, ownership.EXPORT)
     with ownership.reading(ws.out):
-        source = _source(arguments, kind, ws)
+        source, normalized = _source(arguments, kind, ws), ws.folders["normalize"]
         with atomic.replacing(out.resolve()) as folder:
             ownership.claim(folder, ownership.EXPORT)
             counts = writing.export(arguments.format, source, folder)
@@ -54,8 +55,13 @@ def run(arguments: Arguments) -> int:
                     where=", ".join(dataset.id for dataset in source.datasets),
                     todo="use another format, `iepile export --help` names them",
                 )
+            # As far as the run still has what it read.
+            read = [d.id for d in source.datasets if (normalized / d.id / "summary.json").exists()]
+            invented = [*editions.used(read, normalized)["invented"]]
             about = {"format": arguments.format, "from": kind, "counts": counts}
-            shards.write_json(about, folder / "export.json")
+            shards.write_json({**about, "invented": invented}, folder / "export.json")
+    if warning := editions.warning(invented, len(source.datasets)):
+        print(f"{listing.wrapped(warning, 0)}\n")
     lost = {what: n for what, n in counts.items() if what.startswith("lost") and n}
     written = [(what, n) for what, n in counts.items() if not what.startswith("lost")]
     print(listing.table(("written", "number"), written))

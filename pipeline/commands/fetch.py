@@ -80,12 +80,10 @@ def _fetched(
     lacking = 0
     silent: set[str] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
+    console = Console(stderr=True, highlight=False, markup=False)
+    with Progress(*columns, TransferSpeedColumn(), console=console, transient=True) as bar:
         for dataset in datasets:
-            terms = visible(f"{dataset.id}: license {dataset.terms}")
-            bar.print(terms, soft_wrap=True, markup=False, highlight=False)
+            bar.print(visible(f"{dataset.id}: license {dataset.terms}"), soft_wrap=True)
             task = bar.add_task(dataset.id, total=None)
 
             def tell(path: str, done: int, total: int | None, task: Any = task) -> None:
@@ -97,7 +95,7 @@ def _fetched(
             bar.remove_task(task)
             bar.print(f"{dataset.id}: {counted(len(outcome.ready), 'files')} ready", soft_wrap=True)
             for problem in outcome.problems:
-                bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True, markup=False)
+                bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True)
             lacking += len(outcome.problems)
     if last and not lacking:
         say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")

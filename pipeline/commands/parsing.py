@@ -103,10 +103,7 @@ class _Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             choices = [*map(str, action.choices)]
             close = get_close_matches(str(value), choices, 1)
-            # Some commands are not for people.
-            listed = f"use one of {', '.join(choices)}"
-            if action.nargs == argparse.PARSER:
-                listed = f"`{self.prog} --help` lists what there is"
+            listed = f"`{self.prog} --help` lists what there is"
             todo = f"did you mean {close[0]!r}?" if close else listed
             raise argparse.ArgumentError(action, f"there is no {value!r}; {todo}")
 

@@ -12,7 +12,7 @@ from pipeline import catalog, config
 from pipeline.catalog import Dataset, raw_files
 from pipeline.config import Settings
 from pipeline.doctor import Check
-from pipeline.errors import PipelineError, counted
+from pipeline.errors import PipelineError
 from pipeline.execution import atomic
 
 
@@ -29,7 +29,7 @@ def examine(named: Path | None, raw: Any, manifests: Any) -> tuple[list[Check], 
         except PipelineError as problem:
             broken.append(_broken(f"catalog: {name}", problem))
     total = len(datasets) + len(broken)
-    declarations = [_summary("catalog", total, "declarations can be read", broken), *broken]
+    declarations = [_summary("catalog", total, "readable declarations", broken), *broken]
     params = named or config.PARAMS
     try:
         settings = config.load(named)
@@ -55,7 +55,7 @@ def _broken(subject: str, problem: PipelineError) -> Check:
 
 
 def _summary(subject: str, total: int, what: str, problems: Sequence[object]) -> Check:
-    tally = f"{total - len(problems)} of {total} {what}"
+    tally = f"{what}: {total - len(problems)} of {total}"
     return Check(subject, "note", tally, "see below") if problems else Check(subject, "ok", tally)
 
 
@@ -66,8 +66,7 @@ def _parameters(settings: Settings, params: Path, datasets: Sequence[Dataset]) -
         return Check(str(params), "wrong", f"unknown datasets: {', '.join(unknown)}", todo)
     if not settings.datasets:
         return Check(str(params), "wrong", "it names no dataset", todo)
-    listed = counted(len(settings.datasets), "datasets")
-    return Check(str(params), "ok", f"{listed}, from {settings.raw}")
+    return Check(str(params), "ok", f"datasets: {len(settings.datasets)}, from {settings.raw}")
 
 
 def _raw_files(
@@ -99,15 +98,14 @@ def _raw_files(
         size += sum(sizes.values())
         faults = [] if declared else ["no files are declared"]
         if missing := [path for path in declared if path not in sizes]:
-            lacking = f"{len(missing)} of {counted(len(declared), 'files')}"
-            faults.append(f"{lacking} missing, such as {missing[0]}")
+            faults.append(f"files missing: {len(missing)} of {len(declared)}, such as {missing[0]}")
         if other_size := [p for p, n in sizes.items() if declared[p] not in (None, n)]:
             faults.append(f"another size than declared: {', '.join(other_size)}")
         if faults:
             other_way = f"; or `iepile use {raw}`, which leaves out datasets without raw files"
             todo = _how_to_get(dataset, raw) + ("" if skips else other_way)
             checks.append(Check(subject, "wrong", "; ".join(faults), todo))
-    total = _summary(f"{raw}/", count, "datasets in use are complete", checks)
+    total = _summary(f"{raw}/", count, "complete datasets in use", checks)
     if not size:
         todo = "fetch files, declare yours with `iepile new`, or name another folder with --raw"
         total = total._replace(state="wrong", todo=todo)

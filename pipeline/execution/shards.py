@@ -111,7 +111,7 @@ def read_json(path: Path, *parts: str) -> Any:
 
     Raises `RawFileError` if it cannot be read, or if a part is missing or neither table nor list.
     """
-    todo = "run the stages before it, or name the folder of a run"
+    todo = "make it with `iepile run` or `dvc repro`, or name the folder of another run: --run DIR"
     try:
         content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as problem:

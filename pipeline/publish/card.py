@@ -3,24 +3,20 @@
 `card.md` and `sets.md` hold the words that are the same in every card.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
 
 from pipeline.catalog import Dataset, editions
+from pipeline.config import Settings
+from pipeline.publish.lengths import Lengths
 from pipeline.records import SPLITS
 from pipeline.tables import INSTRUCTIONS
 from pipeline.text import visible, without
-
-if TYPE_CHECKING:
-    from pipeline.config import Settings
-    from pipeline.publish.lengths import Lengths
 
 _LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
 #: The Hub's classes of size, by the digits of the number of rows, from four digits on.
@@ -56,7 +52,7 @@ def card(
     name = "Schema-based information-extraction instructions"
     name += " (sample: invented text)" if all_invented else ""
     tokenizer, asking = settings.publish.tokenizer, settings.instruct
-    limits = asking.labels_per_instruction.items()
+    limits, tasks = asking.labels_per_instruction.items(), {t for d in datasets for t in d.tasks}
     ratio = "every text is asked every set"
     if (n := asking.pure_negative_ratio) is not None:
         ratio = f"{n:g} rows without a positive for each that has one, where so many can be asked"
@@ -72,7 +68,7 @@ def card(
         split=split,
         example=example and visible(orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()),
         asking=asking,
-        most=", ".join(f"{k} for {task}" for task, k in limits if task != "EEA"),
+        most=", ".join(f"{k} for {task}" for task, k in limits if task != "EEA" and task in tasks),
         ratio=ratio,
         unit="characters" if tokenizer is None else f"tokens of `{PurePath(tokenizer).name}`",
         made=made,
@@ -125,13 +121,13 @@ def _front_matter(
         from huggingface_hub import DatasetCardData
 
     configs: dict[str, dict[str, Published]] = {}
-    files: dict[str, dict[str, list[str]]] = {"default": {}}
     for key, published in made.items():
         config, _, split = key.partition("/")
         configs.setdefault(config, {})[split] = published
-        files.setdefault(config, {})[split] = [f"{key}-*.parquet"]
-        if not config.startswith("heldout-"):
-            files["default"].setdefault(split, []).append(f"{key}-*.parquet")
+    # Name -> the configs that it holds.
+    held = {config: [config] for config in configs}
+    if default := [config for config in configs if not config.startswith("heldout-")]:
+        held = {"default": default, **held}
     rows = sum(sum(published.rows.values()) for published in made.values())
     tasks = {task for d in datasets for task in d.tasks}
     data = DatasetCardData(
@@ -149,15 +145,15 @@ def _front_matter(
         edition={"invented": [*invented]},
         configs=[
             {
-                "config_name": config,
-                **({"default": True} if config == "default" else {}),
+                "config_name": name,
+                **({"default": True} if name == "default" else {}),
                 "data_files": [
-                    {"split": split, "path": splits[split]}
-                    for split in sorted(splits, key=SPLITS.index)
+                    {"split": split, "path": paths}
+                    for split in SPLITS
+                    if (paths := [f"{c}/{split}-*.parquet" for c in members if split in configs[c]])
                 ],
             }
-            for config, splits in files.items()
-            if splits
+            for name, members in held.items()
         ],
     )
     infos = {

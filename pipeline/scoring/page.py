@@ -5,9 +5,12 @@ from html import escape
 from typing import Any, Final
 
 _STYLE: Final = """\
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem }
-th, td { border-bottom: 1px solid #ccc; padding: .25rem .5rem; text-align: left }
+html { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
+body { margin: 2rem 1rem }
+table { border-collapse: collapse }
+th, td { border-bottom: 1px solid #888; padding: .25rem .5rem .25rem 0; text-align: left }
 """
+_TITLE: Final = f"<title>Scores and mistakes</title><style>{_STYLE}</style>"
 _SCORES: Final = "task dataset split measure rows missing precision recall f1"
 _EXAMPLES: Final = "kind record_id label predicted gold_label gold"
 
@@ -22,9 +25,9 @@ def page(scores: Mapping[str, Any]) -> str:
             title = " ".join(entry[key] for key in ("task", "dataset", "split"))
             parts += [f"<h2>{escape(title)}</h2>", f"<p>{escape(counts)}</p>"]
             parts.append(_table(sorted(entry["examples"], key=lambda row: row["kind"]), _EXAMPLES))
-    head = f'<meta charset="utf-8"><title>Scores and mistakes</title><style>{_STYLE}</style>'
-    body = "\n".join(parts)
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width">{_TITLE}'
+    body = "\n".join(["<body><main>", *parts, "</main></body>"])
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n{body}</html>\n'
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: str) -> str:

@@ -29,13 +29,15 @@ def table(
     """
     cells = [[f"{c:,}" if isinstance(c, int) else drawn(str(c)) for c in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    shown = [*range(len(columns))]
+    # A column that is empty in all rows says nothing.
+    shown = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
     left_out: list[str] = []
     for name in spare:
         if sum(widths[i] + 2 for i in shown) - 2 <= width():
             break
-        left_out.append(name)
-        shown.remove(columns.index(name))
+        if (at := columns.index(name)) in shown:
+            left_out.append(name)
+            shown.remove(at)
     grid = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for i in shown:
         numeric = bool(rows) and all(isinstance(row[i], int) for row in rows)

@@ -17,7 +17,6 @@ def watch(stage: str) -> Iterator[tuple[Tell, Callable[[str], None]]]:
         yield tell, ended.append
     line = f"{stage:10} {time.monotonic() - begun:7.1f} s  {ended[-1]}"
     sys.stderr.write(f"{line.rstrip()}\n")
-    sys.stderr.flush()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _INLINE = re.compile(r"`[^`\n]+`")
-_LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+_LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 
 
 class Block(NamedTuple):

@@ -21,3 +21,9 @@ def test_links_lead_somewhere(page):
             broken.append(target)
 
     assert broken == []
+
+
+def test_every_picture_is_shown_somewhere():
+    shown = {(page.parent / target).resolve() for page in all_pages() for target in links(page)}
+
+    assert {*(ROOT / "docs" / "img").iterdir()} <= shown

@@ -210,13 +210,13 @@ def test_parameters_are_read(params, state, words, capsys):
 def test_raw_files_are_looked_for_one_by_one(place, capsys):
     code, found = doctor(capsys)
     assert code == 0
-    assert found["ok", "raw/sample/"][0]["found"] == "1 of 1 datasets in use are complete"
+    assert found["ok", "raw/sample/"][0]["found"] == "complete datasets in use: 1 of 1"
 
     (place / "raw/sample/wnut2017/emerging.dev.conll").unlink()
     code, found = doctor(capsys)
     assert code == 1
     (check,) = found["wrong", "raw/sample/wnut2017"]
-    assert check["found"] == "1 of 3 files missing, such as emerging.dev.conll"
+    assert check["found"] == "files missing: 1 of 3, such as emerging.dev.conll"
     assert "git checkout -- raw/sample/wnut2017" in check["todo"]
 
 
@@ -237,7 +237,7 @@ def test_a_private_folder_may_lack_datasets_but_no_halves(place, capsys):
 
     assert check() == (1, {})
     (own / "a.txt").write_text("abcd")
-    told = "1 of 2 files missing, such as b.txt; another size than declared: a.txt"
+    told = "files missing: 1 of 2, such as b.txt; another size than declared: a.txt"
     assert check() == (1, {"wrong": told})
     (own / "a.txt").write_text("abc")
     (own / "b.txt").mkdir()

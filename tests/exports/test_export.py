@@ -45,8 +45,11 @@ def test_instruction_rows_are_those_of_the_corpus(run, tmp_path, capsys):
     assert written == {k: [{c: r[c] for c in columns} for r in rows] for k, rows in corpus.items()}
     total = sum(map(len, written.values()))
     about = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert about.pop("invented") == SOME.split(",")
     assert about == {"format": "iepile-jsonl", "from": "instructions", "counts": {"rows": total}}
-    assert f"{total:,}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("All texts are invented: imagined in the format of the real data.")
+    assert f"{total:,}" in told
     loaded = load_dataset(str(tmp_path / "out" / "EE-en"), cache_dir=str(tmp_path / "cache"))
     assert len(loaded["train"]) == len(corpus["EE-en", "train"])
 

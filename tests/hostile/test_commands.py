@@ -409,7 +409,7 @@ def test_an_answer_that_is_none_counts_as_none(text, why, call, place, tmp_path)
     (own,) = json.loads((tmp_path / "s.json").read_text())["scores"]
 
     # The other rows of the corpus have no answer, which `--partial` says as well.
-    notes = [line for line in err.splitlines() if "are left out" not in line]
+    notes = [line for line in err.splitlines() if "rows left out" not in line]
     told = {
         "": [],
         "other keys": ["note: answers with other keys than the labels that were asked: 1 of 1"],

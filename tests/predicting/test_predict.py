@@ -228,7 +228,7 @@ def test_the_three_commands_of_the_docs(page, tmp_path, monkeypatch, capsys):
     shutil.copytree(ROOT / "dictionaries", tmp_path / "dictionaries")
     monkeypatch.chdir(tmp_path)
     assert cli.main(run.split()[1:]) == 0
-    gold = gold_of(Path("output/corpus"))
+    gold = gold_of(Path("output/two/corpus"))
     with serving(lambda messages: gold[messages[-1]["content"]]) as (url, _, _):
         assert "http://localhost:8000/v1" in ask
         assert cli.main(ask.replace("http://localhost:8000/v1", url).split()[1:]) == 0

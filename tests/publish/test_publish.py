@@ -197,7 +197,8 @@ def test_the_card_says_whose_texts_are_invented(folders, tmp_path):
 
     _, front, body = text.split("---\n", 2)
     assert msgspec.yaml.decode(front.encode())["edition"] == {"invented": ["scierc"]}
-    assert body.lstrip().startswith("**The texts of 1 of 2 datasets (scierc) are invented:")
+    told = "**Invented text.** The texts of 1 of 2 datasets (scierc) are invented:"
+    assert body.lstrip().startswith(told)
     for name, texts in (("wnut2017", "real, commit 0123456789"), ("scierc", "invented")):
         d = catalog.load(name)
         assert f"| {d.source} | {d.title} | {texts} |" in text

@@ -85,6 +85,9 @@ def opened(chromium, html):
 def width(driver, pixels, height):
     metrics = {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": pixels < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    # The page draws itself anew for another width, which the browser tells it in its next frame.
+    frames = "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
+    driver.execute_async_script(frames)
 
 
 def texts(driver, selector):

@@ -257,7 +257,7 @@ def test_card_page_and_audit_say_that_the_sample_is_invented(sample, capsys):
     assert content["warning"].startswith(told)
     assert all(dataset["invented"] for dataset in content["datasets"])
     card = (folders["publish"] / "README.md").read_text(encoding="utf-8")
-    assert card.split("---\n", 2)[2].lstrip().startswith(f"**{told}")
+    assert card.split("---\n", 2)[2].lstrip().startswith(f"**Sample: invented text.** {told}")
     assert main(["audit", "--run", str(folders["report"].parent)]) == 0
     assert capsys.readouterr().out.startswith(told)
 
@@ -549,7 +549,7 @@ def test_the_verdict_tells_leaks_and_labels_that_never_occur(corpus):
     sound = verdict(corpus, NER={"positive": none})
     bad = verdict(corpus, NER={"positive": leaking})
 
-    assert ("good", "Each row read is accounted for, kept, dropped or rejected: 18.") in sound
+    assert ("good", "All rows read are accounted for: 18 kept, dropped or rejected.") in sound
     assert ("good", "The labels asked give no answer away; tasks probed: 1.") in sound
     assert ("note", "Labels that occur in no kept record: 1.") in sound
     assert [text for level, text in bad if level == "bad"] == [

@@ -730,6 +730,8 @@ def test_mistakes_are_shown_on_a_page(tmp_path):
     assert cli.main(call) == 0
 
     text = page.read_text(encoding="utf-8")
+    assert '<meta name="viewport" content="width=device-width">' in text
+    assert text.count("<main>") == text.count("</main>") == 1
     assert "invented 1, missed 1" in text
     assert "Ada &amp; &lt;b&gt;Bo&lt;/b&gt;" in text
     assert "<script" not in text

@@ -117,7 +117,7 @@ def verdict(
     )
     leaked = total["dropped"].get("train_text_in_test", 0)
     lines = [
-        ("good", f"Each row read is accounted for, kept, dropped or rejected: {total['rows']:,}."),
+        ("good", f"All rows read are accounted for: {total['rows']:,} kept, dropped or rejected."),
         ("good", f"No train text stands in a test split; removed for that: {leaked:,}."),
     ]
     if leaks:

@@ -215,7 +215,6 @@ function overview() {
     h("li", {}, h("b", {}, name), ` ${why}`));
   const lost = { ...total.dropped, merged: total.merged_rows, rejected: total.rejected };
   const reasons = Object.entries(lost).filter(([, n]) => n);
-  const pairs = near?.pairs.slice(0, PAIRS) ?? [];
   return [
     h("h1", {}, `${number(total.kept)} of ${counted(total.records, "record")} became
       ${counted(total.instructions, "instruction")}`),
@@ -237,23 +236,21 @@ function overview() {
     table(["outcome", "number", ["meaning", "words"]],
       reasons.map(([name, n]) => [words(name), n, glossary[name] ?? ""]),
       "Why rows are not in the corpus"),
-    pairs.length
-      ? [h("h2", {}, "Near-duplicates"),
-          h("p", {}, `Texts with a similarity of ${near.similarity} or more. `,
-            link({ view: "rows", outcome: "near-duplicate" }, "Examples side by side")),
-          table(["in", "like one in", "records"],
-            pairs.map((p) => [`${p.dataset}/${p.split}`, `${p.other}/${p.other_split}`, p.records]),
-            "Near-duplicates by pairs of splits")]
-      : null,
-    overlap?.pairs.length
-      ? [h("h2", {}, "Passages shared with tests"),
-          h("p", {}, `Records with ${overlap.words} words in a row of a test, or ${overlap.characters}
-            characters where blanks do not part words: ${overlap.policy === "drop" ? "dropped" : "reported and kept"}.`),
-          table(["in", "test", "records"],
-            overlap.pairs.slice(0, PAIRS).map((p) => [`${p.dataset}/${p.split}`, p.test, p.records]),
-            "Shared passages by split and test")]
-      : null,
+    shared("Near-duplicates", near,
+      (p) => [`${p.dataset}/${p.split}`, `${p.other}/${p.other_split}`, p.records],
+      () => [`Texts with a similarity of ${near.similarity} or more. `,
+        link({ view: "rows", outcome: "near-duplicate" }, "Examples side by side")]),
+    shared("Passages shared with tests", overlap, (p) => [`${p.dataset}/${p.split}`, p.test, p.records],
+      () => `Records with ${overlap.words} words in a row of a test, or ${overlap.characters}
+        characters where blanks do not part words: ${overlap.policy === "drop" ? "dropped" : "reported and kept"}.`),
   ];
+}
+
+// What dedupe reported: a row for every two splits that share texts.
+function shared(title, reported, row, about) {
+  if (!reported?.pairs.length) return null;
+  const rows = reported.pairs.slice(0, PAIRS).map(row);
+  return [h("h2", {}, title), h("p", {}, about()), table(["in", "also in", "records"], rows, title)];
 }
 
 function differences() {
