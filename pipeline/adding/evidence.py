@@ -13,7 +13,7 @@ import xxhash
 
 from pipeline.catalog import Dataset, Labels
 from pipeline.normalize.account import KINDS, Tally
-from pipeline.records import Record, Reject, violation
+from pipeline.records import Record, Reject, used_by, violation
 
 #: Fewer labels or mentions than this say nothing about a file.
 MANY: Final = 12
@@ -203,19 +203,14 @@ class Survey:
         self.counts: dict[str, dict[str, int]] = {}
         #: Split -> what could not be read.
         self.rejects: dict[str, list[Reject]] = {}
-        #: Sound records; those with one relation or event at most; distinct texts.
+        #: Sound records; those with one relation or event at most; the hashes of distinct texts.
         self.records = self.single = 0
-        self._texts: set[int] = set()
+        self.distinct: set[int] = set()
         #: Labeled mentions that are annotations by themselves: with offsets, or in no relation
         #: or event. (The types of triples without offsets are not counted.) Events with a trigger.
         self.free = self.triggers = 0
         #: The first texts.
         self.texts: list[str] = []
-
-    @property
-    def distinct_texts(self) -> int:
-        """How many distinct texts the records have."""
-        return len(self._texts)
 
     def read(self, split: str, items: Iterable[Record | Reject]) -> None:
         """Read a split to its end."""
@@ -237,18 +232,15 @@ class Survey:
         self.records += 1
         if len(self.texts) < _TEXTS:
             self.texts.append(record.text)
-        self._texts.add(xxhash.xxh3_64_intdigest(record.text.encode()))
+        self.distinct.add(xxhash.xxh3_64_intdigest(record.text.encode()))
         self.single += len(record.relations) + len(record.events) <= 1
-        used: set[int] = set()
         for r in record.relations:
-            used |= {r.head, r.tail, *(q.mention for q in r.qualifiers)}
             ends = (record.mentions[r.head].label, r.label, record.mentions[r.tail].label)
             self.signatures[ends] += 1
         for e in record.events:
             self.triggers += e.trigger is not None
-            roles = [a.role for a in e.arguments]
-            self.roles.setdefault(e.label, Counter()).update(roles)
-            used |= {a.mention for a in e.arguments}
+            self.roles.setdefault(e.label, Counter()).update(a.role for a in e.arguments)
+        used = used_by(record.relations, [e._replace(trigger=None) for e in record.events])
         for i, m in enumerate(record.mentions):
             placed = m.start is not None or m.discontinuous or i not in used
             self.free += placed and m.label is not None

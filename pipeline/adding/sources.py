@@ -159,9 +159,8 @@ def refuse_binary(path: Path) -> None:
         return
     next(opened(path))
     if tarfile.is_tarfile(path):
-        raise RawFileError(
-            "this is a tar archive", where=path, todo=f"unpack it with `tar xf {path.name}`"
-        )
+        todo = f"unpack it with `tar xf {path.name}`"
+        raise RawFileError("this is a tar archive", where=path, todo=todo)
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
     if strange > 8 and strange * 50 > len(head) and encoding(head) != "utf-16":
         problem = f"this is a binary file, it begins with {head[:8]!r}"

@@ -55,13 +55,11 @@ def _check_inside(text: str, path: Path) -> None:
     """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
     parts = Path(text).parts
     if any(len(part.encode()) > _LONGEST_NAME for part in parts):
-        raise DeclarationError(
-            f"cannot read: File name too long: {text[:80]!r} ...", where=path, todo="correct it"
-        )
+        what = f"cannot read: File name too long: {text[:80]!r} ..."
+        raise DeclarationError(what, where=path, todo="correct it")
     if Path(text).is_absolute() or ".." in parts or "\0" in text or not text.strip():
-        raise DeclarationError(
-            f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
-        )
+        what = f"{text!r} leaves the raw folder, or is no path"
+        raise DeclarationError(what, where=path, todo="use one inside it")
 
 
 def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
@@ -82,9 +80,8 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     folder = raw / (manifest.folder or dataset.id)
     _check_inside(manifest.folder or dataset.id, path)
     if not manifest.splits:
-        raise DeclarationError(
-            "a manifest needs splits", where=path, todo="declare [splits.train], say"
-        )
+        todo = "declare [splits.train], say"
+        raise DeclarationError("a manifest needs splits", where=path, todo=todo)
     return folder, manifest
 
 

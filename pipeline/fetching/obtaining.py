@@ -54,9 +54,8 @@ def parts(address: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError as problem:
-        raise FetchError(
-            f"this is no address: {problem}", where=address, todo="correct the URL"
-        ) from None
+        todo = "correct the URL"
+        raise FetchError(f"this is no address: {problem}", where=address, todo=todo) from None
 
 
 def instruction(
@@ -72,9 +71,8 @@ def instruction(
         "licensed": "this is handed out under a license",
         "unavailable": "this cannot be had",
     }
-    return FetchError(
-        words[dataset.access], where=names, todo=f"{dataset.how_to_get()} It belongs in {folder}."
-    )
+    todo = f"{dataset.how_to_get()} It belongs in {folder}."
+    return FetchError(words[dataset.access], where=names, todo=todo)
 
 
 class Errand(NamedTuple):

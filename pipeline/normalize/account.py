@@ -81,12 +81,8 @@ class Tally:
         return record._replace(mentions=mentions, relations=relations, events=events)
 
     def _mentions(self, record: Record) -> list[Mention]:
-        values = {
-            a.mention
-            for e in record.events
-            for a in e.arguments
-            if a.role in self.dataset.enum_roles
-        }
+        arguments = (a for e in record.events for a in e.arguments)
+        values = {a.mention for a in arguments if a.role in self.dataset.enum_roles}
         out = []
         self.mentions += len(record.mentions)
         for index, m in enumerate(record.mentions):
@@ -171,11 +167,8 @@ class Tally:
     def miscounts(self, split: Split) -> list[str]:
         """List the declared counts that differ from the actual ones."""
         counts = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
-        return [
-            f"{k}: declared {n}, found {counts[k]}"
-            for k, n in split.counts.items()
-            if n != counts[k]
-        ]
+        differing = ((k, n) for k, n in split.counts.items() if n != counts[k])
+        return [f"{k}: declared {n}, found {counts[k]}" for k, n in differing]
 
     def summary(self) -> dict[str, Any]:
         """The account of this split, for the report."""
@@ -244,9 +237,8 @@ def writable(reject: Reject) -> Reject:
 
 def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
     """The error that names all labels which are neither named nor dropped."""
-    listing = ", ".join(
-        f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items())
-    )
+    each = sorted(unknown.items())
+    listing = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in each)
     kinds = {kind for kind, _ in unknown}
     ways = {
         "signature": "add the types of head and tail to the relation under [signatures]",
