@@ -57,14 +57,21 @@ def weight(records: Sequence[Record]) -> int:
     return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())
 
 
-def doubt(records: Sequence[Record], *, sentences: bool = False, lines: bool = True) -> str | None:
+def doubt(records: Sequence[Record], *, sentences: bool, lines: bool) -> str | None:
     """Say why these records cannot be what the file means; None if nothing speaks against them.
 
     `sentences` says that each record should be one sentence, as in files of tokens and tags;
     `lines` that a text is a line of a file or a part of it, where a tab parts cells.
     """
     labels = labels_in(records)
-    return _odd_text(records, sentences=sentences, lines=lines) or _odd_labels(records, labels)
+    return (
+        _odd_text(records, sentences=sentences, lines=lines)
+        or _odd_names(labels["entity"])
+        or _odd_names(labels["relation"] + labels["event"])
+        or crowded(labels["entity"], 0.8)
+        or _words_of_text(records, labels["entity"])
+        or _odd_mentions(records)
+    )
 
 
 def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str | None:
@@ -99,17 +106,6 @@ def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str
     if sentences and max(map(len, texts)) > longest:
         return f"one sentence has {max(map(len, texts)):,} characters: {shown}"
     return None
-
-
-def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> str | None:
-    asked = labels["relation"] + labels["event"] or labels["entity"]
-    if not asked:
-        return None
-    for counts in (labels["entity"], labels["relation"] + labels["event"]):
-        if odd := _odd_names(counts):
-            return odd
-    problem = crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"])
-    return problem or _odd_mentions(records)
 
 
 def _odd_names(counts: Counter[str]) -> str | None:
