@@ -127,12 +127,10 @@ def fetched(address: str) -> Path:
             name, repo_type="dataset", revision=revision or None, allow_patterns=[*_HUB_FILES]
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
-        raise FetchError(
-            f"the Hub has no dataset {name!r}{f' at {revision!r}' if revision else ''} that can be "
-            "read from here",
-            where=address,
-            todo="check the name, the network and HF_ENDPOINT; log in where it is gated",
-        ) from None
+        at = f" at {revision!r}" if revision else ""
+        what = f"the Hub has no dataset {name!r}{at} that can be read from here"
+        todo = "check the name, the network and HF_ENDPOINT; log in where it is gated"
+        raise FetchError(what, where=address, todo=todo) from None
     return Path(folder)
 
 

@@ -59,10 +59,8 @@ def _fetched(errand: Errand) -> Outcome:
             problems.append(of_system(problem, folder / file.path))
     if lacking:
         problems.append(instruction(dataset, lacking, folder, errand.mirror))
-    if not problems:
+    if not problems or not any(errand.work.iterdir()):
         shutil.rmtree(errand.work, ignore_errors=True)
-    elif not any(errand.work.iterdir()):
-        errand.work.rmdir()
     if ready:
         _write_manifest(dataset, folder, {*ready})
     return Outcome(ready, problems)

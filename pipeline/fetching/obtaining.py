@@ -32,7 +32,8 @@ def sources_of(dataset: Dataset, file: File, mirror: str | None) -> list[Source]
 
     That is its addresses; with a mirror, the file as it lies in a raw folder there, or its archive.
     """
-    declared = [_source(address) for address in file.addresses]
+    parted = (address.partition("#") for address in file.addresses)
+    declared = [Source(place, member or None) for place, _, member in parted]
     if mirror is None:
         return declared
     archives = [(parts(s.place).path.rpartition("/")[2], s.member) for s in declared if s.member]
@@ -42,11 +43,6 @@ def sources_of(dataset: Dataset, file: File, mirror: str | None) -> list[Source]
         return [Source(f"{base}/{quote(path)}", member) for path, member in mirrored]
     places = [(Path(mirror) / dataset.id / path, member) for path, member in mirrored]
     return [Source(str(place), member) for place, member in places if place.exists()]
-
-
-def _source(address: str) -> Source:
-    place, _, member = address.partition("#")
-    return Source(place, member or None)
 
 
 def parts(address: str) -> SplitResult:

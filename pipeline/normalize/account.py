@@ -8,20 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from pipeline import catalog
+from pipeline import catalog, records
 from pipeline.catalog import Dataset, Split
 from pipeline.errors import CountError, RawFileError, UnknownLabelError
-from pipeline.records import (
-    Argument,
-    Event,
-    Mention,
-    Record,
-    Reject,
-    Relation,
-    locate,
-    only,
-    violation,
-)
+from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 
@@ -51,7 +41,7 @@ class Tally:
                 self.counts[kind] += n
             if isinstance(item, Reject):
                 self.rejects.append(item)
-            elif broken := violation(item) or self._torn(item):
+            elif broken := records.violation(item) or self._torn(item):
                 self.rejects.append(Reject(item.origin, *broken, _excerpt(item.text), **held))
             else:
                 self.counts["kept"] += 1
@@ -92,7 +82,7 @@ class Tally:
             elif start is None and index in values:
                 self.counts["without_offset:value"] += 1
             elif start is None:
-                start, end = locate(record.text, m.text)
+                start, end = records.locate(record.text, m.text)
                 if start is None:
                     why = "ambiguous" if m.text in record.text else "not_in_text"
                     self.counts[f"without_offset:{why}"] += 1
@@ -214,7 +204,7 @@ def without_fragments(record: Record, counts: Counter[str]) -> Record:
     if not joined:
         return record
     stay = record._replace(events=[e for e in record.events if e.trigger not in joined])
-    new = only(stay, {*range(len(record.mentions))} - joined)
+    new = records.only(stay, {*range(len(record.mentions))} - joined)
     slots = [sum(len(e.arguments) for e in whole.events) for whole in (record, new)]
     counts["omitted:mentions"] += len(joined)
     counts["omitted:relations"] += len(record.relations) - len(new.relations)
