@@ -224,11 +224,9 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
     try:
         wanted = {*path.read_text(encoding="utf-8").split()}
     except (OSError, UnicodeDecodeError) as problem:
-        raise explained(problem, path) or DeclarationError(
-            f"cannot read the list of documents: {problem}",
-            where=path,
-            todo="correct `documents` of the split, or put the list there",
-        ) from None
+        what = f"cannot read the list of documents: {problem}"
+        todo = "correct `documents` of the split, or put the list there"
+        raise explained(problem, path) or DeclarationError(what, where=path, todo=todo) from None
     seen = set()
     for item in items:
         if item.source_id in wanted:
