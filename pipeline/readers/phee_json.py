@@ -68,21 +68,17 @@ def _slots(node: dict[str, Any], path: str) -> Rows:
 
 def _fillers(slot: Any, text: Any) -> list[list[list[int]]]:
     """The pieces of each filler of a slot. One whose strings do not stand there has none."""
-    given = slot if isinstance(slot, dict) else {}
-    texts, starts = given.get("text"), given.get("start")
-    if (pairs := _paired(texts, starts)) is None:
+    texts = slot.get("text") if isinstance(slot, dict) else None
+    starts = slot.get("start") if isinstance(slot, dict) else None
+    if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
         return [[]] * (len(texts) if isinstance(texts, list) else 1)
-    return [_pieces(*pair, text) for pair in pairs]
-
-
-def _paired(ones: Any, others: Any) -> list[tuple[Any, Any]] | None:
-    """The items of two lists side by side; None if they are not lists of one length."""
-    lists = isinstance(ones, list) and isinstance(others, list) and len(ones) == len(others)
-    return [*zip(ones, others, strict=True)] if lists else None
+    return [_pieces(strings, at, text) for strings, at in zip(texts, starts, strict=True)]
 
 
 def _pieces(strings: Any, starts: Any, text: Any) -> list[list[int]]:
-    pairs = _paired(strings, starts) or []
+    if not isinstance(strings, list) or not isinstance(starts, list) or len(strings) != len(starts):
+        return []
+    pairs = [*zip(strings, starts, strict=True)]
     sound = all(
         isinstance(s, str) and s and type(n) is int and n >= 0 and str(text).startswith(s, n)
         for s, n in pairs
