@@ -101,8 +101,7 @@ def names_in(path: Path) -> dict[str, str]:
         value = orjson.loads(text)
     except ValueError:
         value = [row for row in _rows(text) if any(cell.strip() for cell in row)]
-        if any(len(row) != 2 for row in value):
-            odd = next(row for row in value if len(row) != 2)
+        if odd := next((row for row in value if len(row) != 2), None):
             what = f"a row has {len(odd)} columns: {odd!r:.80}"
             raise RawFileError(what, where=path, todo=todo) from None
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
