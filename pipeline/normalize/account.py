@@ -11,7 +11,7 @@ from typing import Any, Final
 from pipeline import catalog, records
 from pipeline.catalog import Dataset, Split
 from pipeline.errors import CountError, RawFileError, UnknownLabelError
-from pipeline.records import Argument, Event, Mention, Record, Reject, Relation
+from pipeline.records import Argument, Event, Mention, Record, Reject, Relation, violation
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 
@@ -41,7 +41,7 @@ class Tally:
                 self.counts[kind] += n
             if isinstance(item, Reject):
                 self.rejects.append(item)
-            elif broken := records.violation(item) or self._torn(item):
+            elif broken := violation(item) or self._torn(item):
                 self.rejects.append(Reject(item.origin, *broken, _excerpt(item.text), **held))
             else:
                 self.counts["kept"] += 1
