@@ -355,9 +355,8 @@ def _text(path: Path) -> str:
             f"cannot read: {problem.strerror}", where=path, todo="check the path"
         ) from None
     except UnicodeDecodeError as problem:
-        raise DeclarationError(
-            f"byte {problem.start} is not valid UTF-8", where=path, todo="save the file as UTF-8"
-        ) from None
+        what = f"byte {problem.start} is not valid UTF-8"
+        raise DeclarationError(what, where=path, todo="save the file as UTF-8") from None
 
 
 def in_words(problem: msgspec.ValidationError, kind: Any) -> str:

@@ -103,11 +103,10 @@ class WorkError(PipelineError):
 
 def of_system(problem: OSError | MemoryError, where: object) -> WorkError:
     """Return the error for what the operating system refused, for files that a user named."""
-    return explained(problem, where) or WorkError(
-        f"the system refused: {getattr(problem, 'strerror', None) or problem}",
-        where=getattr(problem, "filename", None) or where,
-        todo="check that the path is right, may be read or written, and has space on its disk",
-    )
+    what = f"the system refused: {getattr(problem, 'strerror', None) or problem}"
+    todo = "check that the path is right, may be read or written, and has space on its disk"
+    place = getattr(problem, "filename", None) or where
+    return explained(problem, where) or WorkError(what, where=place, todo=todo)
 
 
 def killed_twice(where: object, more: str = "") -> WorkError:

@@ -228,11 +228,9 @@ def stop_words(folder: Path, language: str) -> frozenset[str]:
     try:
         entries = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
-        raise explained(problem, path) or RawFileError(
-            f"cannot read the stop words: {problem.strerror}",
-            where=path,
-            todo="restore the file, or install the package again",
-        ) from None
+        what = f"cannot read the stop words: {problem.strerror}"
+        todo = "restore the file, or install the package again"
+        raise explained(problem, path) or RawFileError(what, where=path, todo=todo) from None
     return frozenset(e.strip().lower() for e in entries if e.strip() and not e.startswith("#"))
 
 

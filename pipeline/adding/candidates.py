@@ -178,8 +178,6 @@ def first_json(files: Sequence[Path]) -> list[Any] | None:
     """Return the first rows of JSON files, or of Parquet and similar tables; None for others."""
     rows: list[Any] = []
     for file in files:
-        if file.is_dir():
-            return None
         try:
             # Of many files, a few rows of each are enough.
             for _, row in islice(json_rows(file), max(1, _ROWS // len(files))):

@@ -75,9 +75,7 @@ def check(dataset: Dataset, folder: Path, manifest: Manifest, max_reject_rate: f
             place = f" ({problem.where})" if problem.where else ""
             findings.append(Finding(where, f"cannot be read: {problem.what}{place}"))
         findings += _rejected(tally, split, where)
-        findings += [
-            Finding(where, f"counts differ: {difference}") for difference in tally.miscounts(split)
-        ]
+        findings += [Finding(where, f"counts differ: {odd}") for odd in tally.miscounts(split)]
         findings += _unplaced(tally, max_reject_rate, where)
         trial = fitting.fit(dataset, files)
         passed = unread_in(dataset, files)

@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline import catalog, readers
+from pipeline import readers
 from pipeline.adding import advice, evidence, fitting, language
 from pipeline.adding.candidates import candidates, defaults
 from pipeline.adding.fitting import Trial
 from pipeline.catalog import Dataset
-from pipeline.errors import PipelineError, RawFileError
+from pipeline.errors import RawFileError
 from pipeline.records import Record
 
 #: A reading that scores less does not fit.
@@ -87,10 +87,6 @@ def _oddity(trial: Trial) -> tuple[Any, ...]:
 
 
 def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
-    try:
-        catalog.reader(start)
-    except PipelineError:
-        return None
     trial = fitting.fit(start, files)._replace(why=why)
     if not trial.records:
         # Keep offsets that never fit: they are reported if nothing else fits.

@@ -159,9 +159,8 @@ def _refuse(name: str, splits: Mapping[str, Sequence[Path]]) -> None:
         if problem := raw_files.shut(file):
             raise problem
         if file.is_file() and not file.stat().st_size:
-            raise RawFileError(
-                "this file is empty", where=file, todo="leave it out, or get it again"
-            )
+            todo = "leave it out, or get it again"
+            raise RawFileError("this file is empty", where=file, todo=todo)
 
 
 def _refuse_encodings(reader: str | None, given: Mapping[str, Any], files: Sequence[Path]) -> None:
@@ -241,7 +240,7 @@ def declared(
     # The files may repeat a text for each of its annotations.
     mentions = dataset.reader.get("entities", {})
     one_a_row = bool(asked or survey.roles) or mentions.get("at", "-") == ""
-    one_a_row &= survey.single == survey.records > survey.distinct_texts
+    one_a_row &= survey.single == survey.records > len(survey.distinct)
     roles = survey.roles if any(survey.roles.values()) else {}
     declared_splits = {}
     for split, paths in splits.items():

@@ -13,7 +13,7 @@ import xxhash
 
 from pipeline.catalog import Dataset, Labels
 from pipeline.normalize.account import KINDS, Tally
-from pipeline.records import Record, Reject, violation
+from pipeline.records import Record, Reject, used_by, violation
 
 #: Fewer labels or mentions than this say nothing about a file.
 MANY: Final = 12
@@ -57,14 +57,21 @@ def weight(records: Sequence[Record]) -> int:
     return sum(weights[kind] * counts.total() for kind, counts in labels_in(records).items())
 
 
-def doubt(records: Sequence[Record], *, sentences: bool = False, lines: bool = True) -> str | None:
+def doubt(records: Sequence[Record], *, sentences: bool, lines: bool) -> str | None:
     """Say why these records cannot be what the file means; None if nothing speaks against them.
 
     `sentences` says that each record should be one sentence, as in files of tokens and tags;
     `lines` that a text is a line of a file or a part of it, where a tab parts cells.
     """
     labels = labels_in(records)
-    return _odd_text(records, sentences=sentences, lines=lines) or _odd_labels(records, labels)
+    return (
+        _odd_text(records, sentences=sentences, lines=lines)
+        or _odd_names(labels["entity"])
+        or _odd_names(labels["relation"] + labels["event"])
+        or crowded(labels["entity"], 0.8)
+        or _words_of_text(records, labels["entity"])
+        or _odd_mentions(records)
+    )
 
 
 def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str | None:
@@ -99,17 +106,6 @@ def _odd_text(records: Sequence[Record], *, sentences: bool, lines: bool) -> str
     if sentences and max(map(len, texts)) > longest:
         return f"one sentence has {max(map(len, texts)):,} characters: {shown}"
     return None
-
-
-def _odd_labels(records: Sequence[Record], labels: dict[str, Counter[str]]) -> str | None:
-    asked = labels["relation"] + labels["event"] or labels["entity"]
-    if not asked:
-        return None
-    for counts in (labels["entity"], labels["relation"] + labels["event"]):
-        if odd := _odd_names(counts):
-            return odd
-    problem = crowded(labels["entity"], 0.8) or _words_of_text(records, labels["entity"])
-    return problem or _odd_mentions(records)
 
 
 def _odd_names(counts: Counter[str]) -> str | None:
@@ -203,19 +199,14 @@ class Survey:
         self.counts: dict[str, dict[str, int]] = {}
         #: Split -> what could not be read.
         self.rejects: dict[str, list[Reject]] = {}
-        #: Sound records; those with one relation or event at most; distinct texts.
+        #: Sound records; those with one relation or event at most; the hashes of distinct texts.
         self.records = self.single = 0
-        self._texts: set[int] = set()
+        self.distinct: set[int] = set()
         #: Labeled mentions that are annotations by themselves: with offsets, or in no relation
         #: or event. (The types of triples without offsets are not counted.) Events with a trigger.
         self.free = self.triggers = 0
         #: The first texts.
         self.texts: list[str] = []
-
-    @property
-    def distinct_texts(self) -> int:
-        """How many distinct texts the records have."""
-        return len(self._texts)
 
     def read(self, split: str, items: Iterable[Record | Reject]) -> None:
         """Read a split to its end."""
@@ -237,18 +228,15 @@ class Survey:
         self.records += 1
         if len(self.texts) < _TEXTS:
             self.texts.append(record.text)
-        self._texts.add(xxhash.xxh3_64_intdigest(record.text.encode()))
+        self.distinct.add(xxhash.xxh3_64_intdigest(record.text.encode()))
         self.single += len(record.relations) + len(record.events) <= 1
-        used: set[int] = set()
         for r in record.relations:
-            used |= {r.head, r.tail, *(q.mention for q in r.qualifiers)}
             ends = (record.mentions[r.head].label, r.label, record.mentions[r.tail].label)
             self.signatures[ends] += 1
         for e in record.events:
             self.triggers += e.trigger is not None
-            roles = [a.role for a in e.arguments]
-            self.roles.setdefault(e.label, Counter()).update(roles)
-            used |= {a.mention for a in e.arguments}
+            self.roles.setdefault(e.label, Counter()).update(a.role for a in e.arguments)
+        used = used_by(record.relations, [e._replace(trigger=None) for e in record.events])
         for i, m in enumerate(record.mentions):
             placed = m.start is not None or m.discontinuous or i not in used
             self.free += placed and m.label is not None

@@ -20,12 +20,11 @@ def excerpts(paths: Sequence[Path], folder: Path, rows: int, size: int) -> list[
     """Return the files, but copies in `folder` of the first rows of those larger than `size`."""
     places = []
     for number, path in enumerate(paths):
-        if path.is_dir() or path.stat().st_size <= size or head_of(path).startswith(_ZIP):
-            places.append(path)
-            continue
-        place = folder / str(number) / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        cut(path, place, rows, size)
+        place = path
+        if path.is_file() and path.stat().st_size > size and not head_of(path).startswith(_ZIP):
+            place = folder / str(number) / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            cut(path, place, rows, size)
         places.append(place)
     return places
 

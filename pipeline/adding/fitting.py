@@ -7,7 +7,6 @@ labels are few and known.
 import csv
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -116,9 +115,8 @@ class Trial(NamedTuple):
 def fit(dataset: Dataset, files: Sequence[Path]) -> Trial:
     """Read the first rows of the files and judge them."""
     records: list[Record] = []
-    reasons: Counter[str] = Counter()
-    #: Reason -> the first problem with it, in words.
-    first: dict[str, str] = {}
+    #: Reason -> the problems with it, in words.
+    problems: dict[str, list[str]] = {}
     lost = 0
     try:
         for item in islice(catalog.reader(dataset)(files), ROWS):
@@ -130,22 +128,20 @@ def fit(dataset: Dataset, files: Sequence[Path]) -> Trial:
             if problem is None:
                 records.append(item)
             elif problem[0] not in NO_LOSS:
-                reasons[problem[0]] += 1
-                first.setdefault(problem[0], ": ".join(filter(None, problem)))
+                problems.setdefault(problem[0], []).append(": ".join(filter(None, problem)))
                 lost += item.records if isinstance(item, Reject) else 1
     except _FAILURES as failure:
-        other = "the rows have another shape"
-        words = failure.what if isinstance(failure, PipelineError) else other
+        words = getattr(failure, "what", "the rows have another shape")
         return Trial(dataset, records, problem=words)
-    problems = [first[reason] for reason, _ in reasons.most_common(1)]
+    most = max(problems.values(), key=len, default=[""])[0]
     if not records:
-        return Trial(dataset, records, problem=next(iter(problems), "the files hold no record"))
+        return Trial(dataset, records, problem=most or "the files hold no record")
     name = dataset.reader["name"]
     lines = readers.module_of(name) != "json_rows" or "separator" in dataset.reader
     doubt = evidence.doubt(records, sentences=name in _OF_SENTENCES, lines=lines)
     share, labels = len(records) / (len(records) + lost), _labels(records, dataset)
     trial = Trial(dataset, records, share, *_places(records, dataset.language), labels)
-    return trial._replace(problem=next(iter(problems), ""), doubt=doubt)
+    return trial._replace(problem=most, doubt=doubt)
 
 
 def _places(records: Sequence[Record], language: str) -> tuple[float, float]:

@@ -213,9 +213,8 @@ def _signatures(
     untyped = sum(n for (head, _, tail), n in survey.signatures.items() if not (head and tail))
     if untyped:
         todo = "leave out SPO and KG with --tasks, or give every relation its types"
-        raise DeclarationError(
-            f"relations without head_type or tail_type: {untyped}", where=folder, todo=todo
-        )
+        what = f"relations without head_type or tail_type: {untyped}"
+        raise DeclarationError(what, where=folder, todo=todo)
     place = {label: i for i, label in enumerate(dict.fromkeys([*roles_of, *types]))}
     occurring: list[Signature] = sorted(
         ((head or "", relation, tail or "") for head, relation, tail in survey.signatures),

@@ -34,14 +34,11 @@ def _known_names(language: str) -> dict[str, str]:
                 for raw, readable in dataset.names(kind).items():
                     if raw != readable:
                         votes.setdefault(raw, Counter())[readable] += 1
-    return {
-        raw: min(counts, key=lambda n: (-counts[n], n)) for raw, counts in votes.items()
-    } | _OWN_NAMES
+    most = {raw: min(counts, key=lambda n: (-counts[n], n)) for raw, counts in votes.items()}
+    return most | _OWN_NAMES
 
 
-def readable(
-    labels: Iterable[str], language: str, names: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def readable(labels: Iterable[str], language: str, names: Mapping[str, str]) -> dict[str, str]:
     """Map raw labels to readable names: as given, as in other datasets, or from their words."""
     name_of: dict[str, str] = {}
     for raw in labels:
@@ -50,7 +47,7 @@ def readable(
         plain = raw if acronym or not words else " ".join(words)
         if language != "zh" and not acronym:
             plain = plain.lower()
-        name = (names or {}).get(raw) or _known_names(language).get(raw, plain)
+        name = names.get(raw) or _known_names(language).get(raw, plain)
         name_of[raw] = raw if name in name_of.values() else name
     return name_of
 
@@ -104,8 +101,7 @@ def names_in(path: Path) -> dict[str, str]:
         value = orjson.loads(text)
     except ValueError:
         value = [row for row in _rows(text) if any(cell.strip() for cell in row)]
-        if any(len(row) != 2 for row in value):
-            odd = next(row for row in value if len(row) != 2)
+        if odd := next((row for row in value if len(row) != 2), None):
             what = f"a row has {len(odd)} columns: {odd!r:.80}"
             raise RawFileError(what, where=path, todo=todo) from None
     if isinstance(value, list) and all(isinstance(name, str) for name in value):

@@ -127,12 +127,10 @@ def fetched(address: str) -> Path:
             name, repo_type="dataset", revision=revision or None, allow_patterns=[*_HUB_FILES]
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
-        raise FetchError(
-            f"the Hub has no dataset {name!r}{f' at {revision!r}' if revision else ''} that can be "
-            "read from here",
-            where=address,
-            todo="check the name, the network and HF_ENDPOINT; log in where it is gated",
-        ) from None
+        at = f" at {revision!r}" if revision else ""
+        what = f"the Hub has no dataset {name!r}{at} that can be read from here"
+        todo = "check the name, the network and HF_ENDPOINT; log in where it is gated"
+        raise FetchError(what, where=address, todo=todo) from None
     return Path(folder)
 
 
@@ -159,9 +157,8 @@ def refuse_binary(path: Path) -> None:
         return
     next(opened(path))
     if tarfile.is_tarfile(path):
-        raise RawFileError(
-            "this is a tar archive", where=path, todo=f"unpack it with `tar xf {path.name}`"
-        )
+        todo = f"unpack it with `tar xf {path.name}`"
+        raise RawFileError("this is a tar archive", where=path, todo=todo)
     strange = sum(byte < 9 or 13 < byte < 27 for byte in head)
     if strange > 8 and strange * 50 > len(head) and encoding(head) != "utf-16":
         problem = f"this is a binary file, it begins with {head[:8]!r}"

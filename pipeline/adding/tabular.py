@@ -139,10 +139,12 @@ def _columns(tables: Sequence[Sequence[Sequence[str]]]) -> Iterator[Options]:
     if {*_PAIR} <= {*names}:
         yield {}
         return
-    if {name.lower() for name in names} & {*FIELDS["trigger"]}:
+    lower = [name.lower() for name in names]
+    if {*lower} & {*FIELDS["trigger"]}:
         return  # These are events, not pairs.
     header = {"header": True} if all(map(_headed, tables)) else {}
-    known = {name: _place(name, names) for name in _PAIR}
+    # The column of each kind by its likeliest name, if the header has one.
+    known = {k: next((lower.index(n) for n in FIELDS[k] if n in lower), None) for k in _PAIR}
     if header and None not in known.values() and len({*known.values()}) == len(_PAIR):
         renamed = {place: name for name, place in known.items()}
         yield {"columns": [renamed.get(n, name) for n, name in enumerate(names)], **header}
@@ -176,8 +178,6 @@ def _headed(rows: Sequence[Sequence[str]]) -> bool:
     """
     width = len(rows[0])
     below = [row for row in rows[1:] if len(row) == width]
-    if not below:
-        return False
     text = max(range(width), key=lambda i: sum(len(row[i]) for row in below))
 
     def standing(row: Sequence[str]) -> int:
@@ -186,12 +186,6 @@ def _headed(rows: Sequence[Sequence[str]]) -> bool:
     pairs = sum(standing(row) > 1 for row in below)
     returning = any(row[i] == cell for i, cell in enumerate(rows[0]) for row in below)
     return pairs * 2 > len(below) and not standing(rows[0]) and not returning
-
-
-def _place(kind: str, names: Sequence[str]) -> int | None:
-    """Return the index of a column of a pair table among the names of a header, or None."""
-    lower = [name.lower() for name in names]
-    return next((lower.index(name) for name in FIELDS[kind] if name in lower), None)
 
 
 def _cells(rows: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:

@@ -34,25 +34,22 @@ def style_of(tags: Sequence[str]) -> Style | None:
     A few odd tags are slips: a column is judged by nearly all of its tags.
     """
     counts = Counter(tag for tag in tags if tag)
-    if not counts:
-        return None
     outside = [tag for tag in _OUTSIDE if tag in counts]
     rest = Counter({tag: n for tag, n in counts.items() if tag not in outside})
     if "O" in outside:
         # Beside O, an underscore or a zero is a tag like any other odd one.
         rest.update({tag: counts[tag] for tag in outside if tag not in ("O", "o")})
         outside = [tag for tag in outside if tag in ("O", "o")]
-    if not rest or (not outside and not _schemed(rest)):
+    # Even a column without a single O may hold tags.
+    if not rest or not (outside or _most(rest, _PREFIXED) or _most(rest, _SUFFIXED)):
         return None
-    odd = {"outside": [tag for tag in outside if tag != "O"]}
-    options = {key: value for key, value in odd.items() if value}
-    if _most(rest, _PREFIXED):
-        return Style({"scheme": _scheme(tags, _PREFIXED, 1), **options})
-    if _most(rest, _SUFFIXED):
-        suffixed = {"scheme": _scheme(tags, _SUFFIXED, 2), "label_first": True}
-        return Style({**suffixed, **options})
-    if _most(rest, _BARE):
-        return Style({"scheme": _scheme(tags, _BARE, 0), **options}, bare=True)
+    odd = [tag for tag in outside if tag != "O"]
+    options: dict[str, Any] = {"outside": odd} if odd else {}
+    for pattern, group in ((_PREFIXED, 1), (_SUFFIXED, 2), (_BARE, 0)):
+        if _most(rest, pattern):
+            order = {"label_first": True} if pattern is _SUFFIXED else {}
+            scheme = {"scheme": _scheme(tags, pattern, group), **order}
+            return Style({**scheme, **options}, bare=pattern is _BARE)
     if "0" in outside or "_" in outside:
         return None
     matches = [match for match in map(_GLUED.fullmatch, rest) if match]
@@ -72,11 +69,6 @@ def is_name(cell: str) -> bool:
     word = cell.strip()
     tag = _PREFIXED.fullmatch(word) or _SUFFIXED.fullmatch(word) or _BARE.fullmatch(word)
     return bool(_LABEL.fullmatch(word)) and not tag and word not in _OUTSIDE
-
-
-def _schemed(rest: Counter[str]) -> bool:
-    """Whether a column without a single O may still hold tags."""
-    return _most(rest, _PREFIXED) or _most(rest, _SUFFIXED)
 
 
 def _most(counts: Counter[str], pattern: re.Pattern[str]) -> bool:

@@ -13,17 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline import config
+from pipeline.catalog import declaration
 from pipeline.catalog import reader_options as options
-from pipeline.catalog.declaration import (
-    Dataset,
-    File,
-    Labels,
-    Manifest,
-    Names,
-    Split,
-    renamed,
-    wrong_names,
-)
+from pipeline.catalog.declaration import Dataset, File, Labels, Manifest, Names, Split, renamed
 from pipeline.catalog.raw_files import catalogs, check_splits
 from pipeline.errors import DeclarationError
 from pipeline.records import TASKS
@@ -136,7 +128,7 @@ def _validate(dataset: Dataset, path: Path) -> None:
     written = Counter("_".join(signature) for signature in dataset.signatures_of())
     alike = sorted(key for key, n in written.items() if n > 1 and "SPO" in dataset.tasks)
     demand(not alike, f"several signatures are written {alike}", "rename a relation or a type")
-    for what, todo in (*wrong_names(dataset), *_wrong_repairs(dataset.repairs)):
+    for what, todo in (*declaration.wrong_names(dataset), *_wrong_repairs(dataset.repairs)):
         demand(False, what, todo)
     labels = {name for k in ("entity", "relation", "event") for name in dataset.labels_of(k)}
     described = labels | {*dataset.labels_of("role")}

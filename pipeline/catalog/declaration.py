@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from pipeline.config import Name
 from pipeline.records import SplitKey, Task  # msgspec reads the fields' types
 
 Kind = Literal["entity", "relation", "event", "role"]
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     Counted = str
 else:
     Counted = Literal[COUNTED]
-Name = Annotated[str, Meta(pattern=r"\S")]
 Names = dict[Name, Name] | list[Name]
 Address = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]

@@ -56,13 +56,11 @@ def _check_inside(text: str, path: Path) -> None:
     """Refuse a path that leaves the folder that it is relative to, or that no file can have."""
     parts = Path(text).parts
     if any(len(part.encode()) > _LONGEST_NAME for part in parts):
-        raise DeclarationError(
-            f"cannot read: File name too long: {text[:80]!r} ...", where=path, todo="correct it"
-        )
+        what = f"cannot read: File name too long: {text[:80]!r} ..."
+        raise DeclarationError(what, where=path, todo="correct it")
     if Path(text).is_absolute() or ".." in parts or "\0" in text or not text.strip():
-        raise DeclarationError(
-            f"{text!r} leaves the raw folder, or is no path", where=path, todo="use one inside it"
-        )
+        what = f"{text!r} leaves the raw folder, or is no path"
+        raise DeclarationError(what, where=path, todo="use one inside it")
 
 
 def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple[Path, Manifest]:
@@ -83,9 +81,8 @@ def edition(dataset: Dataset, raw: Path, manifests: Path | None = None) -> tuple
     folder = raw / (manifest.folder or dataset.id)
     _check_inside(manifest.folder or dataset.id, path)
     if not manifest.splits:
-        raise DeclarationError(
-            "a manifest needs splits", where=path, todo="declare [splits.train], say"
-        )
+        todo = "declare [splits.train], say"
+        raise DeclarationError("a manifest needs splits", where=path, todo=todo)
     return folder, manifest
 
 
@@ -228,11 +225,9 @@ def documents_of(items: Iterator[Any], split: Split, *, first: bool = True) -> I
     try:
         wanted = {*path.read_text(encoding="utf-8").split()}
     except (OSError, UnicodeDecodeError) as problem:
-        raise explained(problem, path) or DeclarationError(
-            f"cannot read the list of documents: {problem}",
-            where=path,
-            todo="correct `documents` of the split, or put the list there",
-        ) from None
+        what = f"cannot read the list of documents: {problem}"
+        todo = "correct `documents` of the split, or put the list there"
+        raise explained(problem, path) or DeclarationError(what, where=path, todo=todo) from None
     seen = set()
     for item in items:
         if item.source_id in wanted:

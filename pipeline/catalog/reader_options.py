@@ -16,8 +16,6 @@ from pipeline.readers import _annotators
 from pipeline.readers._annotators import Agreement
 from pipeline.records import Record, Reject
 
-_OWN = ("language",)
-
 
 def readers() -> list[str]:
     """The names of the readers: modules of `pipeline/readers`, and formats of `json_rows`."""
@@ -34,7 +32,7 @@ def options_of(name: str) -> dict[str, Any]:
     """Option of a reader -> its type."""
     kind = getattr(module(name), "Options", None)
     fields = msgspec.structs.fields(kind) if kind else ()
-    return {field.name: field.type for field in fields if field.name not in _OWN}
+    return {field.name: field.type for field in fields if field.name != "language"}
 
 
 def bound(declared: Mapping[str, Any], language: str, where: object, function: str = "read") -> Any:
@@ -104,9 +102,8 @@ def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple
     try:
         return name, msgspec.convert(options, kind)
     except msgspec.ValidationError as problem:
-        raise DeclarationError(
-            f"reader {name}: {in_words(problem, kind)}", where=where, todo="correct [reader]"
-        ) from None
+        what = f"reader {name}: {in_words(problem, kind)}"
+        raise DeclarationError(what, where=where, todo="correct [reader]") from None
 
 
 def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

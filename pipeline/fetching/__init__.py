@@ -59,10 +59,8 @@ def _fetched(errand: Errand) -> Outcome:
             problems.append(of_system(problem, folder / file.path))
     if lacking:
         problems.append(instruction(dataset, lacking, folder, errand.mirror))
-    if not problems:
+    if not problems or not any(errand.work.iterdir()):
         shutil.rmtree(errand.work, ignore_errors=True)
-    elif not any(errand.work.iterdir()):
-        errand.work.rmdir()
     if ready:
         _write_manifest(dataset, folder, {*ready})
     return Outcome(ready, problems)
@@ -80,12 +78,10 @@ def _bring(file: File, known: str | None, errand: Errand) -> bool:
         if known and not (file.sha256 or file.git):
             declared = msgspec.structs.replace(file, sha256=known)
         if difference := raw_files.mismatch(final, declared):
-            raise FetchError(
-                f"other bytes than declared stand here: {difference}",
-                where=final,
-                todo="move them away and run this again; if they are the ones you want, "
-                "say so in a manifest.toml",
-            )
+            what = f"other bytes than declared stand here: {difference}"
+            todo = "move them away and run this again; if they are the ones you want, "
+            todo += "say so in a manifest.toml"
+            raise FetchError(what, where=final, todo=todo)
         return True
     if aside.exists() and (file.sha256 or file.git) and not raw_files.mismatch(aside, file):
         aside.rename(final)
@@ -99,12 +95,10 @@ def _bring(file: File, known: str | None, errand: Errand) -> bool:
     if not verified:
         atomic.remove(aside)
         _put(staged, aside)
-        raise FetchError(
-            f"no hash is declared for this file, its sha256 is {raw_files.digest(aside)}",
-            where=aside,
-            todo=f"look at it; if it is right, name it {final.name} "
-            f"or declare the hash in {errand.dataset.id}.toml, and run this again",
-        )
+        what = f"no hash is declared for this file, its sha256 is {raw_files.digest(aside)}"
+        todo = f"look at it; if it is right, name it {final.name} "
+        todo += f"or declare the hash in {errand.dataset.id}.toml, and run this again"
+        raise FetchError(what, where=aside, todo=todo)
     _put(staged, final)
     return True
 

@@ -42,9 +42,8 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
         for number, (name, size, stream) in enumerate(_entries(archive, most)):
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-                raise ArchiveError(
-                    f"the archive holds the path {name!r}", where=archive, todo=_TODO
-                )
+                what = f"the archive holds the path {name!r}"
+                raise ArchiveError(what, where=archive, todo=_TODO)
             if not path.is_relative_to(wanted):
                 continue
             if stream is None:
@@ -64,9 +63,8 @@ def unpack(archive: Path, member: str, target: Path, most: int = MOST_BYTES) -> 
         what = f"cannot unpack: {problem or type(problem).__name__}"
         raise ArchiveError(what, where=archive, todo=_TODO) from None
     if not members:
-        raise ArchiveError(
-            f"the archive has no {member!r}", where=archive, todo="correct `member` in the TOML"
-        )
+        todo = "correct `member` in the TOML"
+        raise ArchiveError(f"the archive has no {member!r}", where=archive, todo=todo)
 
 
 _TODO: Final = "get it again, or get the files from its authors and place them by hand"

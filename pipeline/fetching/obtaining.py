@@ -32,7 +32,8 @@ def sources_of(dataset: Dataset, file: File, mirror: str | None) -> list[Source]
 
     That is its addresses; with a mirror, the file as it lies in a raw folder there, or its archive.
     """
-    declared = [_source(address) for address in file.addresses]
+    parted = (address.partition("#") for address in file.addresses)
+    declared = [Source(place, member or None) for place, _, member in parted]
     if mirror is None:
         return declared
     archives = [(parts(s.place).path.rpartition("/")[2], s.member) for s in declared if s.member]
@@ -44,19 +45,13 @@ def sources_of(dataset: Dataset, file: File, mirror: str | None) -> list[Source]
     return [Source(str(place), member) for place, member in places if place.exists()]
 
 
-def _source(address: str) -> Source:
-    place, _, member = address.partition("#")
-    return Source(place, member or None)
-
-
 def parts(address: str) -> SplitResult:
     """The parts of a URL; a path has parts as well."""
     try:
         return urlsplit(address)
     except ValueError as problem:
-        raise FetchError(
-            f"this is no address: {problem}", where=address, todo="correct the URL"
-        ) from None
+        todo = "correct the URL"
+        raise FetchError(f"this is no address: {problem}", where=address, todo=todo) from None
 
 
 def instruction(
@@ -72,9 +67,8 @@ def instruction(
         "licensed": "this is handed out under a license",
         "unavailable": "this cannot be had",
     }
-    return FetchError(
-        words[dataset.access], where=names, todo=f"{dataset.how_to_get()} It belongs in {folder}."
-    )
+    todo = f"{dataset.how_to_get()} It belongs in {folder}."
+    return FetchError(words[dataset.access], where=names, todo=todo)
 
 
 class Errand(NamedTuple):

@@ -8,20 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from pipeline import catalog
+from pipeline import catalog, records
 from pipeline.catalog import Dataset, Split
 from pipeline.errors import CountError, RawFileError, UnknownLabelError
-from pipeline.records import (
-    Argument,
-    Event,
-    Mention,
-    Record,
-    Reject,
-    Relation,
-    locate,
-    only,
-    violation,
-)
+from pipeline.records import Argument, Event, Mention, Record, Reject, Relation, violation
 
 KINDS: Final = ("entities", "relations", "events", "arguments")
 
@@ -81,12 +71,8 @@ class Tally:
         return record._replace(mentions=mentions, relations=relations, events=events)
 
     def _mentions(self, record: Record) -> list[Mention]:
-        values = {
-            a.mention
-            for e in record.events
-            for a in e.arguments
-            if a.role in self.dataset.enum_roles
-        }
+        arguments = (a for e in record.events for a in e.arguments)
+        values = {a.mention for a in arguments if a.role in self.dataset.enum_roles}
         out = []
         self.mentions += len(record.mentions)
         for index, m in enumerate(record.mentions):
@@ -96,7 +82,7 @@ class Tally:
             elif start is None and index in values:
                 self.counts["without_offset:value"] += 1
             elif start is None:
-                start, end = locate(record.text, m.text)
+                start, end = records.locate(record.text, m.text)
                 if start is None:
                     why = "ambiguous" if m.text in record.text else "not_in_text"
                     self.counts[f"without_offset:{why}"] += 1
@@ -171,11 +157,8 @@ class Tally:
     def miscounts(self, split: Split) -> list[str]:
         """List the declared counts that differ from the actual ones."""
         counts = {**{k: self.counts[k] for k in ("records", *KINDS)}, "rejects": len(self.rejects)}
-        return [
-            f"{k}: declared {n}, found {counts[k]}"
-            for k, n in split.counts.items()
-            if n != counts[k]
-        ]
+        differing = ((k, n) for k, n in split.counts.items() if n != counts[k])
+        return [f"{k}: declared {n}, found {counts[k]}" for k, n in differing]
 
     def summary(self) -> dict[str, Any]:
         """The account of this split, for the report."""
@@ -221,7 +204,7 @@ def without_fragments(record: Record, counts: Counter[str]) -> Record:
     if not joined:
         return record
     stay = record._replace(events=[e for e in record.events if e.trigger not in joined])
-    new = only(stay, {*range(len(record.mentions))} - joined)
+    new = records.only(stay, {*range(len(record.mentions))} - joined)
     slots = [sum(len(e.arguments) for e in whole.events) for whole in (record, new)]
     counts["omitted:mentions"] += len(joined)
     counts["omitted:relations"] += len(record.relations) - len(new.relations)
@@ -244,9 +227,8 @@ def writable(reject: Reject) -> Reject:
 
 def unknown_labels(dataset: Dataset, unknown: Counter[tuple[str, str]]) -> UnknownLabelError:
     """The error that names all labels which are neither named nor dropped."""
-    listing = ", ".join(
-        f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in sorted(unknown.items())
-    )
+    each = sorted(unknown.items())
+    listing = ", ".join(f"{kind} {label!r:.80} ({n}x)" for (kind, label), n in each)
     kinds = {kind for kind, _ in unknown}
     ways = {
         "signature": "add the types of head and tail to the relation under [signatures]",

@@ -137,16 +137,12 @@ def _write(
             target_split = _split_of(dataset, record) if dataset.split_by_hash else split
             pieces = _windows(dataset, record, settings.window_chars, counts)
             numbers = range(1, len(pieces) + 1) if len(pieces) > 1 else [0]
-            ids = (record_id(dataset.id, target_split, ordinal, n) for n in numbers)
-            parts.setdefault(target_split, []).extend(zip(ids, pieces, strict=True))
+            names = (record_id(dataset.id, target_split, ordinal, n) for n in numbers)
+            parts.setdefault(target_split, []).extend(zip(names, pieces, strict=True))
         for target_split, part in sorted(parts.items()):
-            table = to_table(
-                [record for _, record in part],
-                [identifier for identifier, _ in part],
-                dataset=dataset.id,
-                split=target_split,
-                language=dataset.language,
-            )
+            ids, records = zip(*part, strict=True)
+            same = {"dataset": dataset.id, "split": target_split, "language": dataset.language}
+            table = to_table(records, ids, **same)
             number = shard[target_split] = shard.get(target_split, -1) + 1
             written.append(folder / f"{target_split}-{number:05d}.parquet")
             shards.write(invariant.checked(table, dataset), written[-1])

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from pipeline.records import Event, Mention, Record, Relation, locate, renumbered, used_by
+from pipeline.records import Event, Mention, Record, Relation, locate, only, used_by
 from pipeline.text import in_pieces, like
 
 #: Where a sentence ends: the white space after it, if any, belongs to neither window.
@@ -45,16 +45,10 @@ def windows(
     spans = _spans(record, window_chars, language) if len(record.text) > window_chars else []
     if len(spans) < 2:
         return [record], lost
-    values = {
-        a.mention
-        for e in record.events
-        for a in e.arguments
-        if a.role in enum_roles and record.mentions[a.mention].start is None
-    }
-    homes = [
-        frozenset() if i in values else _homes(m, record.text, spans)
-        for i, m in enumerate(record.mentions)
-    ]
+    arguments = [a for e in record.events for a in e.arguments if a.role in enum_roles]
+    values = {a.mention for a in arguments if record.mentions[a.mention].start is None}
+    homes = [_homes(m, record.text, spans) for m in record.mentions]
+    homes = [frozenset() if i in values else home for i, home in enumerate(homes)]
     relations: list[list[Relation]] = [[] for _ in spans]
     events: list[list[Event]] = [[] for _ in spans]
     everywhere = frozenset(range(len(spans)))
@@ -170,19 +164,18 @@ def _window(
     text = record.text[begin:end]
     used = used_by(relations, events)
     linked = used_by(record.relations, record.events)
-    number_of: dict[int, int] = {}
-    mentions: list[Mention] = []
+    kept = []
     for i, m in enumerate(record.mentions):
         stray = number == 0 and not homes[i] and i not in linked and not m.discontinuous
-        if not (number in homes[i] or i in used or stray):
-            continue
-        number_of[i] = len(mentions)
+        if number in homes[i] or i in used or stray:
+            kept.append(i)
+    part = only(record._replace(text=text, relations=relations, events=events), kept)
+    mentions = []
+    for i, m in zip(kept, part.mentions, strict=True):
+        place = (m.start, m.end)
         if m.start is not None and m.end is not None:
-            place: tuple[int, int] | tuple[None, None] = (m.start - begin, m.end - begin)
-        else:
-            known = m.discontinuous or i in values
-            place = (None, None) if known else locate(text, m.text)
+            place = (m.start - begin, m.end - begin)
+        elif not (m.discontinuous or i in values):
+            place = locate(text, m.text)
         mentions.append(m._replace(start=place[0], end=place[1]))
-
-    links = renumbered(relations, events, number_of)
-    return Record(text, record.origin, mentions, *links, record.source_id)
+    return part._replace(mentions=mentions)

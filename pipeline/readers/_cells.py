@@ -54,9 +54,8 @@ def cells(
 
 
 def _quoted(file: Path, separator: str, encoding: str) -> Iterator[tuple[str, list[str]]]:
-    rows = csv.reader(
-        (f"{line}\n" for _, line in lines(file, encoding)), delimiter=separator or " ", strict=True
-    )
+    given = (f"{line}\n" for _, line in lines(file, encoding))
+    rows = csv.reader(given, delimiter=separator or " ", strict=True)
     try:
         for fields in rows:
             blank = not any(field.strip(BLANK) for field in fields)
@@ -138,8 +137,6 @@ def _in_json(match: re.Match[str]) -> str:
     """Return a piece of Python's lists as JSON writes it."""
     piece = match[0]
     if piece[0] in "'\"":
-        string = (
-            piece[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape", "replace")
-        )
-        return orjson.dumps(string).decode()
+        raw = piece[1:-1].encode("latin-1", "backslashreplace")
+        return orjson.dumps(raw.decode("unicode_escape", "replace")).decode()
     return _JSON.get(piece, "")

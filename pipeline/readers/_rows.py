@@ -8,18 +8,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from pipeline.errors import DeclarationError
-from pipeline.readers._paths import (
-    EACH,
-    VALUES,
-    Item,
-    Path,
-    RowError,
-    Steps,
-    Table,
-    finder,
-    lister,
-    steps,
-)
+from pipeline.readers import _paths
+from pipeline.readers._paths import EACH, Item, Path, Steps, Table, finder, steps
 from pipeline.readers._tags import Tagged
 
 Find = Callable[[Item], Any]
@@ -200,7 +190,7 @@ class Form:
         """The id of the document that a row is from."""
         try:
             identifier = self.source_id(row) if self.source_id else None
-        except RowError:
+        except _paths.RowError:
             return None  # No row: this is reported where its text is looked up.
         return str(identifier) if isinstance(identifier, int | str) else None
 
@@ -218,7 +208,7 @@ class Form:
         parts: dict[str, Any] = {"at": None, "items": None}
         base += steps(table.at)
         if type(table) is not Span:
-            parts["items"] = lister(table.at)
+            parts["items"] = _paths.lister(table.at)
             base += (EACH,) if table.at != "" or isinstance(table, Arguments) else ()
         elif table.at != "":
             parts["at"] = finder(table.at, required=False)
@@ -228,7 +218,7 @@ class Form:
             if isinstance(value, Table):
                 parts[name] = self._followed(value, base)
             elif name == "pieces" and value is not None:
-                parts[name] = lister(value)
+                parts[name] = _paths.lister(value)
                 # Where the mention itself is its one piece, its path ends in the keys of one.
                 keys = [(key,) for key in PIECE] if value == "" else [()]
                 self.paths += [(*base, *steps(value), *key) for key in keys]
@@ -251,7 +241,7 @@ def _above(base: Steps, path: str) -> Iterator[Steps]:
     """
     rest = path.lstrip("^")
     for _ in range(len(path) - len(rest)):
-        places = [n for n, step in enumerate(base[:-1]) if step in (EACH, VALUES)]
+        places = [n for n, step in enumerate(base[:-1]) if step in (EACH, _paths.VALUES)]
         if rest != "#" and not places:
             todo = "name a field of what holds the item in a list, or one of the row without the ^"
             what = f"no object holds what {path!r} goes up from"

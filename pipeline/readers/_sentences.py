@@ -7,6 +7,7 @@ inside an annotation is none: what is annotated is kept whole.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from pipeline.readers._source import trimmed
@@ -35,7 +36,8 @@ def sentences(
 
     `whole` are sorted spans that no sentence may break.
     """
-    lasts = _running_ends(whole)
+    # The furthest end among the first spans, for each number of them.
+    lasts = [*accumulate((last for _, last in whole), max)]
     begin, cuts = start, list[tuple[int, int]]()
     for match in _BOUNDARY.finditer(text, start, end):
         cut = match.end(1) if match[1] is not None else match.start()
@@ -49,14 +51,6 @@ def sentences(
         begin = match.end()
     spans = (trimmed(text, *span) for span in [*cuts, (begin, end)])
     yield from ((first, last) for first, last in spans if first < last)
-
-
-def _running_ends(spans: Sequence[tuple[int, int]]) -> list[int]:
-    """The furthest end among the first spans, for each number of them."""
-    ends: list[int] = []
-    for _, end in spans:
-        ends.append(max(end, ends[-1]) if ends else end)
-    return ends
 
 
 def _ends(text: str, mark: int, after: int, end: int) -> bool:

@@ -105,9 +105,8 @@ def unpacking(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, RuntimeError) as problem:
-        raise RawFileError(
-            f"cannot unpack it: {problem}", where=path, todo="get it again, or unpack it yourself"
-        ) from None
+        todo = "get it again, or unpack it yourself"
+        raise RawFileError(f"cannot unpack it: {problem}", where=path, todo=todo) from None
 
 
 def decode(raw: bytes, encoding: str = "utf-8") -> str:
@@ -370,6 +369,16 @@ def ontonotes_word(word: str) -> str:
     if "\\" in word:
         word = word.replace("\\/", "/").replace("\\*", "*")
     return _ONTONOTES.get(word, word)
+
+
+def places_of(string: str, text: str) -> list[int]:
+    """Where a string begins in a text, all its places; they may overlap. An empty one has none."""
+    places: list[int] = []
+    at = text.find(string) if string else -1
+    while at >= 0:
+        places.append(at)
+        at = text.find(string, at + 1)
+    return places
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -75,15 +75,13 @@ def _named(value: Any, feature: Any) -> Any:
         feature = {"feature": feature[0]} if feature else None
     if not isinstance(feature, dict) or value is None:
         return value
-    names = feature.get("names")
-    if feature.get("_type") == "ClassLabel" and isinstance(names, list):
-        if isinstance(value, list):  # In an object of lists, see below.
-            return [_named(part, feature) for part in value]
-        known = type(value) is int and 0 <= value < len(names)
-        return names[value] if known else value
+    names: Any = feature.get("names")
+    of_class = feature.get("_type") == "ClassLabel" and isinstance(names, list)
     inner = feature.get("feature", None if "_type" in feature else feature)
-    if isinstance(value, list):
-        return [_named(part, inner) for part in value]
+    if isinstance(value, list):  # Of a class: in an object of lists, see below.
+        return [_named(part, feature if of_class else inner) for part in value]
+    if of_class:
+        return names[value] if type(value) is int and 0 <= value < len(names) else value
     if isinstance(value, dict) and isinstance(inner, dict):
         # A `Sequence` of an object is an object of lists.
         return {name: _named(part, inner.get(name)) for name, part in value.items()}

@@ -15,16 +15,13 @@ from pipeline.readers._paths import Joined
 from pipeline.records import Mention
 
 Scheme = Literal["IO", "IOB1", "IOB2", "BMES", "BIOES", "brackets"]
-#: Prefix -> (opens an entity, ends it).
-_IOB: Final = {"B": (True, False), "I": (False, False)}
-_ENDS: Final = {**dict.fromkeys("EL", (False, True)), **dict.fromkeys("SUW", (True, True))}
-_BIOES: Final = {**_IOB, "M": (False, False), **_ENDS}
-_BRACKET: Final = re.compile(r"\(([^()*\s]+)|(\))|\*")
-_PREFIXES: Final[dict[str, dict[str, tuple[bool, bool]]]] = {
-    "IO": {},
-    **dict.fromkeys(("IOB1", "IOB2"), _IOB),
-    **dict.fromkeys(("BMES", "BIOES"), _BIOES),
+#: Scheme -> the letters that say where in its entity a token stands.
+_LETTERS: Final = {
+    "IO": frozenset(),
+    **dict.fromkeys(("IOB1", "IOB2"), frozenset("BI")),
+    **dict.fromkeys(("BMES", "BIOES"), frozenset("BIMELSUW")),
 }
+_BRACKET: Final = re.compile(r"\(([^()*\s]+)|(\))|\*")
 
 
 class Tagged(Joined, frozen=True):
@@ -50,15 +47,16 @@ def _part(tag: str, style: Tagged) -> tuple[str, bool, bool] | None:
         return "", False, False
     if style.scheme == "IO":
         return (tag, False, False) if tag else None
-    prefixes = _PREFIXES[style.scheme]
-    if style.only_label and tag.upper() in prefixes:
-        return style.only_label, *prefixes[tag.upper()]
-    if style.label_first and len(tag) > 2:
-        tag = tag[-1] + tag[-2] + tag[:-2]
-    width = 1 if style.glued else 2
-    if len(tag) > width and tag[0].upper() in prefixes and (style.glued or tag[1] in "-_:"):
-        return tag[width:], *prefixes[tag[0].upper()]
-    return None
+    letters, label = _LETTERS[style.scheme], style.only_label
+    if not label or tag.upper() not in letters:
+        if style.label_first and len(tag) > 2:
+            tag = tag[-1] + tag[-2] + tag[:-2]
+        width = 1 if style.glued else 2
+        parted = len(tag) > width and (style.glued or tag[1] in "-_:")
+        if not parted or tag[0].upper() not in letters:
+            return None
+        label = tag[width:]
+    return label, tag[0].upper() in "BSUW", tag[0].upper() in "ELSUW"
 
 
 def decode(tags: Sequence[str], style: Tagged) -> list[tuple[int, int, str]] | str:
@@ -72,7 +70,7 @@ def decode(tags: Sequence[str], style: Tagged) -> list[tuple[int, int, str]] | s
             continue
         part = _part(tag, style)
         if part is None:
-            bare = tag.upper() in _PREFIXES[style.scheme]
+            bare = tag.upper() in _LETTERS[style.scheme]
             hint = "; name the label of such tags with only_label" if bare else ""
             return f"{tag!r} is no tag of {style.scheme}{hint}"
         kind, opens, ends = part

@@ -9,11 +9,10 @@ stands where its row says. The drug is the head, the effect the tail. `relation`
 since the rows do not.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from pipeline.readers._paths import Files, Found, Table
-from pipeline.readers._source import EXCERPT, lines
+from pipeline.readers._source import EXCERPT, lines, places_of
 from pipeline.records import Mention, Record, Reject, Relation
 
 _COLUMNS: Final = 8
@@ -51,15 +50,8 @@ def _fault(cells: list[str]) -> str:
 def _bases(cells: list[str]) -> set[int]:
     """Where the sentence may begin in the document, by the mentions of this row."""
     _, sentence, tail, tail_start, _, head, head_start, _ = cells
-    by_head = {int(head_start) - place for place in _places(sentence, head)}
-    return by_head & {int(tail_start) - place for place in _places(sentence, tail)}
-
-
-def _places(sentence: str, mention: str) -> Iterator[int]:
-    start = sentence.find(mention) if mention else -1
-    while start >= 0:
-        yield start
-        start = sentence.find(mention, start + 1)
+    by_head = {int(head_start) - place for place in places_of(head, sentence)}
+    return by_head & {int(tail_start) - place for place in places_of(tail, sentence)}
 
 
 def _record(origin: str, cells: list[str], bases: set[int], relation: str) -> Record | Reject:

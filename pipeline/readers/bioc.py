@@ -31,6 +31,8 @@ from pipeline.readers._text import joined_passages
 from pipeline.readers.json_rows import shaped
 
 _TODO = "check the file, or the reader: it reads BioC in XML and JSON"
+#: Elements that the JSON of BioC has in lists, called so with an s.
+_LISTED = frozenset(("passage", "sentence", "annotation", "location", "relation", "node"))
 
 
 class Options(Joined, frozen=True):
@@ -63,14 +65,12 @@ def _documents(file: Path) -> list[Any]:
 
 def _of_xml(element: Any) -> Any:
     """An element as the JSON of BioC has it."""
-    many = {"passage": "passages", "annotation": "annotations", "relation": "relations"}
-    many |= {"location": "locations", "node": "nodes", "sentence": "sentences"}
     fields: dict[str, Any] = {key: _number(value) for key, value in element.attrib.items()}
     for child in element:
         if child.tag == "infon":
             fields.setdefault("infons", {})[child.attrib.get("key")] = child.text or ""
-        elif child.tag in many:
-            fields.setdefault(many[child.tag], []).append(_of_xml(child))
+        elif child.tag in _LISTED:
+            fields.setdefault(f"{child.tag}s", []).append(_of_xml(child))
         else:
             fields[child.tag] = _number(child.text or "") if child.tag == "offset" else child.text
     return fields

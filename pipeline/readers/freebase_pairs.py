@@ -11,7 +11,7 @@ text twice has no offsets. The closing `###END###` is cut off.
 from typing import Any, Final
 
 from pipeline.readers._paths import RowError, Rows
-from pipeline.readers._source import trimmed
+from pipeline.readers._source import places_of, trimmed
 from pipeline.readers.json_rows import lines_of, shaped
 
 _COLUMNS: Final = 6
@@ -44,15 +44,9 @@ def _mention(raw: str, name: str) -> dict[str, Any]:
 
 def _only_word(raw: str, name: str) -> int:
     """Where `name` stands as a word, if only once, else -1."""
-    place, start = -1, raw.find(name) if name else -1
-    while start >= 0:
-        end = start + len(name)
-        if not raw[start - 1 : start].isalnum() and not raw[end : end + 1].isalnum():
-            if place >= 0:
-                return -1
-            place = start
-        start = raw.find(name, start + 1)
-    return place
+    edges = [(at, raw[at - 1 : at], raw[at + len(name) :][:1]) for at in places_of(name, raw)]
+    words = [at for at, before, after in edges if not before.isalnum() and not after.isalnum()]
+    return words[0] if len(words) == 1 else -1
 
 
 read, _ = shaped("pair", _pair, lines_of)

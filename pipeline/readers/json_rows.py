@@ -164,11 +164,13 @@ def rows_of(files: Sequence[File], path: Path = "") -> Iterator[tuple[str, Item]
             yield from ((origin, Item(value, held)) for origin, value in json_rows(file))
             continue
         try:
-            rows = lister(path)(Item(json_document(file)))
+            rows, why = lister(path)(Item(json_document(file))), "there is nothing"
         except RowError as problem:
-            raise _no_rows(file, path, str(problem)) from None
+            rows, why = None, str(problem)
         if rows is None:
-            raise _no_rows(file, path, "there is nothing")
+            what = f"the rows do not stand at {path!r}: {why}"
+            todo = "correct `rows` in [reader], or the file"
+            raise RawFileError(what, where=file, todo=todo)
         numbers: Counter[str] = Counter()
         for item in rows:
             keys = "".join(f"{key}#" for key, _ in item.trail)
@@ -184,11 +186,6 @@ def unchanged(origin: str, row: Any, _: object) -> Iterator[tuple[str, Any]]:
 def lines_of(files: Sequence[File], _: object) -> Iterator[tuple[str, Item]]:
     """(origin, line) of all lines that are not empty."""
     return ((at, Item(line)) for file in files for at, line in lines(file) if line.strip())
-
-
-def _no_rows(file: File, path: Path, why: str) -> RawFileError:
-    message = f"the rows do not stand at {path!r}: {why}"
-    return RawFileError(message, where=file, todo="correct `rows` in [reader], or the file")
 
 
 def _unread(rows: Iterable[tuple[str, Item]], paths: Iterable[Steps]) -> Counter[str]:

@@ -43,7 +43,6 @@ def _documents(file: Path) -> Iterator[Any]:
     try:
         documents = tokens.DocBin().from_disk(file)
     except (OSError, ValueError, KeyError, zlib.error) as problem:
-        raise RawFileError(
-            f"no file of spaCy: {problem!r:.80}", where=file, todo="check the file or the reader"
-        ) from None
+        todo = "check the file or the reader"
+        raise RawFileError(f"no file of spaCy: {problem!r:.80}", where=file, todo=todo) from None
     yield from documents.get_docs(spacy.blank("xx").vocab)

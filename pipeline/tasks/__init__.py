@@ -106,9 +106,8 @@ def sources(dataset: Dataset, task: str) -> dict[str, str]:
     if task != "SPO":
         return {name: raw for raw, name in reversed(dataset.names(KINDS[task]).items())}
     entity, relation = dataset.names("entity"), dataset.names("relation")
-    typed_names = [
-        (f"{h}_{name}_{t}", f"{entity.get(h, h)}_{relation[name]}_{entity.get(t, t)}")
-        for name, signatures in dataset.signatures.items()
-        for h, t in signatures
-    ]
-    return {name: raw for raw, name in reversed(typed_names)}
+    typed = [(h, name, t) for name, pairs in dataset.signatures.items() for h, t in pairs]
+    return {
+        f"{entity.get(h, h)}_{relation[name]}_{entity.get(t, t)}": f"{h}_{name}_{t}"
+        for h, name, t in reversed(typed)
+    }

@@ -71,9 +71,7 @@ def answers(dataset: Dataset, task: str, table: Any) -> Answers:
         if task != "EET":
             events_of_pair.setdefault(pair, {})[dumps(filled(roles, event))] = None
     if task == "EET":
-        events_of_pair = {
-            pair: dict.fromkeys(map(dumps, texts)) for pair, texts in triggers.items()
-        }
+        events_of_pair = {pair: dict.fromkeys(map(dumps, ts)) for pair, ts in triggers.items()}
     row, code = np.array([*events_of_pair], np.int64).reshape(-1, 2).T
     values = ["[" + ", ".join(texts) + "]" for texts in events_of_pair.values()]
     answers = Answers(row, code, pa.array(values, pa.string()))

@@ -45,53 +45,37 @@ def output_keys(dataset: Dataset, task: str) -> dict[str, str]:
 def schemas(dataset: Dataset, task: str) -> dict[str, Any]:
     """Key -> the JSON-ready item that asks for this label in an instruction."""
     if task == "SPO":
+        sides = ("subject_type", "predicate", "object_type")
         return {
-            f"{head}_{predicate}_{tail}": {
-                "subject_type": head,
-                "predicate": predicate,
-                "object_type": tail,
-                **description(dataset, predicate),
-            }
-            for head, predicate, tail in dataset.signatures_of()
+            "_".join(ends): {**dict(zip(sides, ends, strict=True)), **description(dataset, ends[1])}
+            for ends in dataset.signatures_of()
         }
     keys = inventory(dataset, task)
-    if task == "KG":
-        signatures = dataset.signatures_of()
-        return {
-            key: {
-                "entity_type": key,
-                **description(dataset, key),
-                "attributes": described(dataset, [r for head, r, _ in signatures if head == key]),
-            }
-            for key in keys
-        }
-    if task in ("EE", "EEA"):
-        roles = dataset.roles_of()
-        return {
-            key: {
-                "event_type": key,
-                **description(dataset, key),
-                # The triggers that EEA gives are those of a record (see `_events.answers`).
-                "trigger": True if task == "EE" else [],
-                "arguments": described(dataset, roles.get(key, [])),
-            }
-            for key in keys
-        }
-    return {key: key for key in keys}
+    if task not in ("KG", "EE", "EEA"):
+        return {key: key for key in keys}
+    signatures, roles = dataset.signatures_of(), dataset.roles_of()
+    items: dict[str, Any] = {}
+    for key in keys:
+        kind = "entity_type" if task == "KG" else "event_type"
+        item = items[key] = {kind: key, **description(dataset, key)}
+        if task == "KG":
+            attributes = [relation for head, relation, _ in signatures if head == key]
+            item["attributes"] = described(dataset, attributes)
+        else:
+            # The triggers that EEA gives are those of a record (see `_events.answers`).
+            item["trigger"] = True if task == "EE" else []
+            item["arguments"] = described(dataset, roles.get(key, []))
+    return items
 
 
 def phrasings(dataset: Dataset) -> list[Dataset]:
     """The dataset as it is, then with the first paraphrases as its descriptions, and so on."""
-    others = dataset.paraphrases
-    count = max(map(len, others.values()), default=0)
-    paraphrased = (
-        {label: texts[n] for label, texts in others.items() if n < len(texts)} for n in range(count)
-    )
-    replaced = [
-        msgspec.structs.replace(dataset, descriptions={**dataset.descriptions, **texts})
-        for texts in paraphrased
-    ]
-    return [dataset, *replaced]
+    others, described_as = dataset.paraphrases, dataset.descriptions
+    versions = [dataset]
+    for n in range(max(map(len, others.values()), default=0)):
+        words = {label: texts[n] for label, texts in others.items() if n < len(texts)}
+        versions.append(msgspec.structs.replace(dataset, descriptions={**described_as, **words}))
+    return versions
 
 
 def phrasing_of(ids: Sequence[str], count: int) -> Any:

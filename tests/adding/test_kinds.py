@@ -588,6 +588,25 @@ def test_the_agreement_of_annotators_is_told(tmp_path):
     assert told in [*telling.counts(draft)]
 
 
+def test_documents_of_sentences_are_read_by_the_format_that_has_them(tmp_path):
+    """The tokens of MAVEN stand at a path with a star: "content.*.tokens"."""
+    file = tmp_path / "train.jsonl"
+    documents = []
+    for n, (text, _, _, verb) in enumerate(FACTS):
+        words = text.split()
+        place = [words.index(verb), words.index(verb) + 1]
+        mention = {"trigger_word": verb, "sent_id": 1, "offset": place}
+        sentences = [{"tokens": ["It", "was", "late", "."]}, {"tokens": words}]
+        events = [{"type": verb, "mention": [mention]}]
+        documents.append({"id": f"d{n}", "title": "T", "content": sentences, "events": events})
+    file.write_text(json_lines(documents))
+
+    draft = drafting.draft("foo", None, {}, {"train": [file]}, None)
+
+    assert draft.dataset.reader == {"name": "maven"}
+    assert draft.survey.counts["train"] == {"records": 24, "events": 24}
+
+
 def packed(path, names):
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
