@@ -323,7 +323,7 @@ def test_odd_labels_survive_toml(tmp_path):
                 '{"text": "Ada", "relation": [{"head": "Ada", "relation": "x", "tail": "Ada"}]}'
             ),
             DeclarationError,
-            "no head_type",
+            "without head_type",
         ),
     ],
 )
