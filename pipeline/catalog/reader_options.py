@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pipeline import readers as folder
-from pipeline.config import check_known, did_you_mean, in_words
+from pipeline.config import did_you_mean, in_words
 from pipeline.errors import DeclarationError
 from pipeline.readers import _annotators
 from pipeline.readers._annotators import Agreement
@@ -86,8 +86,12 @@ def agreement(
 def _checked(declared: Mapping[str, Any], language: str, where: object) -> tuple[str, Any]:
     """The name of a declared reader, and its options; None where it takes none."""
     name, given = declared.get("name"), {k: v for k, v in declared.items() if k != "name"}
-    name = str(name)
-    check_known([name], readers(), "reader", where)
+    if not isinstance(name, str) or name not in readers():
+        raise DeclarationError(
+            f"there is no reader {name!r}{did_you_mean(name, readers())}",
+            where=where,
+            todo=f"use one of: {', '.join(readers())}",
+        )
     kind = getattr(module(name), "Options", None)
     allowed = options_of(name)
     if unknown := sorted({*given} - {*allowed}):
