@@ -34,6 +34,7 @@ _ROWS_PER_PART: Final = 150_000
 _COLUMNS: Final = ("id", "record_id", "task", "split", "output")
 #: The columns that distinguish the signatures of a predicate, which share its key in the output.
 _SIGNATURES: Final = ("labels", "instruction")
+_CORPUS: Final = "name a corpus that `iepile publish` wrote with --corpus"
 
 
 class _Model:
@@ -164,7 +165,7 @@ def _gold(gold: Path, splits: Any) -> Iterator[Any]:
     for path in files(gold):
         if path.suffix != ".parquet":
             continue
-        with parquet(path, (*_COLUMNS, *_SIGNATURES)) as file:
+        with parquet(path, (*_COLUMNS, *_SIGNATURES), todo=_CORPUS) as file:
             kinds = of_corpus(file.read(["split", "task"]))
         folders.setdefault(path.parent, [])
         if pc.any(pc.is_in(kinds["split"], value_set=splits)).as_py():
@@ -198,8 +199,7 @@ def _part(path: Path, columns: list[str], splits: Any, part: int, parts: int) ->
             for name in pc.unique(names).to_pylist():
                 if name is None or name.count("/") != 2:
                     what = f"these are no rows of a corpus: {name!r}"
-                    todo = "name a corpus that `iepile publish` wrote with --corpus"
-                    raise RawFileError(what, where=path, todo=todo)
+                    raise RawFileError(what, where=path, todo=_CORPUS)
             yield table.append_column("group", names)
 
 

@@ -115,9 +115,11 @@ def soon(driver, script):
 
 
 def requests(driver):
+    """What the page asked for; the browser's own start page may still be loading."""
     events = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
+    sent = (e["params"] for e in events if e["method"] == "Network.requestWillBeSent")
     return [
-        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+        asked["request"]["url"] for asked in sent if not asked["documentURL"].startswith("chrome:")
     ]
 
 
