@@ -116,8 +116,9 @@ def verdict(
         for n in by_label.values()
     )
     leaked = total["dropped"].get("train_text_in_test", 0)
+    fates = f"{total['rows']:,} kept, merged, dropped or rejected"
     lines = [
-        ("good", f"All rows read are accounted for: {total['rows']:,} kept, dropped or rejected."),
+        ("good", f"All rows read are accounted for: {fates}."),
         ("good", f"No train text stands in a test split; removed for that: {leaked:,}."),
     ]
     if leaks:
