@@ -31,8 +31,6 @@ ROWS_BYTES: Final = 1_100_000
 _LABELS, _LEAST, _MOST, _NEIGHBORS, _PAIRS, _NAMED = 1000, 5, 15, 4, 150, 5
 #: The gain over frequency above which the labels asked are said to give the answer away.
 _LEAK: Final = 0.02
-#: The counts by name of normalize, besides rows and annotations.
-_READING: Final = ("repaired", "omitted", "without_offset", "dropped_labels")
 
 
 def data(
@@ -52,6 +50,7 @@ def data(
     `near_duplicates` and `overlap`; `label_map` is labels.json; `made` how the corpus was made.
     """
     labels = label_map or {"same": [], "conflicts": []}
+    words = tomllib.loads(_read("words.toml"))
     rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
     kind = ("dataset", "task", "split")
     asked = [row for dataset in measured.values() for row in dataset.instructions]
@@ -64,12 +63,13 @@ def data(
         "warning": editions.warning(invented, len(datasets)),
         "verdict": verdict(counts, totals[""], measured, deduped, labels),
         "total": totals[""],
-        "tasks": _by_task(counts),
+        "tasks": figures.by_task(counts["datasets"].values()),
         "skipped": counts["skipped"],
+        "words": words,
         "glossary": tomllib.loads(_read("outcomes.toml")),
         "lengths": figures.LENGTHS,
         "datasets": [
-            _dataset(d, counts, totals[d.id], measured[d.id].figures, measured[d.id].near)
+            _dataset(d, counts, totals[d.id], measured[d.id].figures, measured[d.id].near, words)
             for d in datasets
         ],
         "rows": rows,
@@ -151,22 +151,13 @@ def verdict(
     return lines
 
 
-def _by_task(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Task -> instructions of all datasets and splits."""
-    tasks: dict[str, int] = {}
-    for dataset in counts["datasets"].values():
-        for task, splits in dataset["instructions"].items():
-            made = sum(split["instructions"] for split in splits.values())
-            tasks[task] = tasks.get(task, 0) + made
-    return tasks
-
-
 def _dataset(
     dataset: Dataset,
     counts: Mapping[str, Any],
     total: Mapping[str, Any],
     counted: Mapping[str, Any],
     near: Mapping[str, Mapping[str, Sequence[str]]],
+    words: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The data of the page about one dataset."""
     dataset_counts = counts["datasets"][dataset.id]
@@ -184,12 +175,12 @@ def _dataset(
         "invented": dataset.id in counts["edition"]["invented"],
         "texts": editions.in_words(dataset.id, counts["edition"]),
         "total": total,
-        "by_task": _by_task({"datasets": {"": dataset_counts}}),
+        "by_task": figures.by_task([dataset_counts]),
         "splits": dataset_counts["records"],
         "reading": [
             (split, kind, name, number)
             for split, read in dataset_counts["read"].items()
-            for kind in _READING
+            for kind in words["reading"]
             for name, number in read.get(kind, {}).items()
         ],
         "asked": figures.asked(dataset_counts["instructions"]),
