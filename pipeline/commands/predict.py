@@ -36,7 +36,7 @@ def run(arguments: Arguments) -> int:
             begun = len(done)
 
             def write(row: dict[str, Any]) -> None:
-                stream.write(_line(row))
+                stream.write(orjson.dumps(row) + b"\n")
                 stream.flush()
                 number = begun + counts["answered"] + counts["refused"]
                 tell(number, total, f"{counts['completion tokens']:,} tokens")
@@ -66,10 +66,6 @@ def _scoring(arguments: Arguments) -> str:
     if arguments.corpus != Path("output/corpus"):
         options.append(f" --corpus {shlex.quote(str(arguments.corpus))}")
     return f"iepile score {shlex.quote(str(arguments.out))}{''.join(options)}"
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return orjson.dumps(row) + b"\n"
 
 
 def _lock(stream: Any, out: Path) -> None:

@@ -97,16 +97,9 @@ def _dedupe(datasets: Sequence[Dataset], ws: Workspace) -> None:
 def _negatives(datasets: Sequence[Dataset], ws: Workspace, imported: Path | None = None) -> None:
     from pipeline.negatives.stage import negatives
 
-    negatives(
-        datasets,
-        ws.folders["clean"],
-        ws.folders["dedupe"],
-        ws.settings.negatives,
-        ws.folders["negatives"],
-        overrides=overrides(),
-        imported=imported,
-        workers=ws.workers,
-    )
+    clean, dedupe, out = (ws.folders[stage] for stage in ("clean", "dedupe", "negatives"))
+    settings = ws.settings.negatives
+    negatives(datasets, clean, dedupe, settings, out, overrides(), imported, ws.workers)
 
 
 def _instruct(datasets: Sequence[Dataset], ws: Workspace) -> None:

@@ -55,8 +55,6 @@ def data(
     kind = ("dataset", "task", "split")
     asked = [row for dataset in measured.values() for row in dataset.instructions]
     instructions, instructions_each = examples.few(asked, kind, ROWS_BYTES)
-    distinct = [*dict.fromkeys(row["instruction"] for row in instructions)]
-    number = {text: i for i, text in enumerate(distinct)}
     invented = counts["edition"]["invented"]
     return {
         "edition": "Sample: invented text." if len(invented) == len(datasets) else "Invented text.",
@@ -68,16 +66,10 @@ def data(
         "words": words,
         "glossary": tomllib.loads(_read("outcomes.toml")),
         "lengths": figures.LENGTHS,
-        "datasets": [
-            _dataset(d, counts, totals[d.id], measured[d.id].figures, measured[d.id].near, words)
-            for d in datasets
-        ],
+        "datasets": [_dataset(d, counts, totals[d.id], measured[d.id], words) for d in datasets],
         "rows": rows,
         "rows_each": rows_each,
-        "instructions": [
-            {**row, "instruction": number[row["instruction"]]} for row in instructions
-        ],
-        "told": distinct,
+        "instructions": instructions,
         "instructions_each": instructions_each,
         "near": deduped.get("near_duplicates"),
         "overlap": deduped.get("overlap"),
@@ -155,12 +147,11 @@ def _dataset(
     dataset: Dataset,
     counts: Mapping[str, Any],
     total: Mapping[str, Any],
-    counted: Mapping[str, Any],
-    near: Mapping[str, Mapping[str, Sequence[str]]],
+    measured: Any,
     words: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The data of the page about one dataset."""
-    dataset_counts = counts["datasets"][dataset.id]
+    dataset_counts, counted = counts["datasets"][dataset.id], measured.figures
     most = min(max(_LABELS // len(counts["datasets"]), _LEAST), _MOST)
     keys = ("id", "title", "language", "domain", "tasks", "use", "terms", "citation", "note")
     frequent = {
@@ -195,7 +186,7 @@ def _dataset(
                 (label, links[label][:_NEIGHBORS])
                 for label in _by_count(links, counted["labels"].get(task, {}))[:most]
             ]
-            for task, links in near.items()
+            for task, links in measured.near.items()
             if any(links.values())
         },
     }

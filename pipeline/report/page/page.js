@@ -71,7 +71,7 @@ function instruction(row) {
         pair && h("p", { class: "why" }, "asked about the pair ", pair[0], " and ", pair[1]),
         h("p", { class: "text", lang: row.language, dir: "auto" }, text),
         h("details", {}, h("summary", {}, "what the model is told"),
-          h("p", {}, data.told[row.instruction]), schema.length ? h("ul", {}, schema) : null)),
+          h("p", {}, row.instruction), schema.length ? h("ul", {}, schema) : null)),
       h("table", { lang: row.language },
         h("caption", { class: "hidden", lang: "en" }, "Labels asked, and the answer"),
         h("tbody", {}, row.labels.map(asked)))));
