@@ -99,14 +99,6 @@ def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
         needed = "publish" if kind == "instructions" else "dedupe"
         Chain(present, ws).require(needed, keys=("declaration", "inputs", *keys))
     datasets = tuple(ws.dataset(name) for name in wanted)
-    return Source(
-        kind,
-        ws.out,
-        datasets,
-        splits,
-        ws.settings.instruct,
-        arguments.limit,
-        arguments.model,
-        arguments.out.absolute(),
-        arguments.only == "suspicious",
-    )
+    place, only = arguments.out.absolute(), arguments.only == "suspicious"
+    asking, limit, model = ws.settings.instruct, arguments.limit, arguments.model
+    return Source(kind, ws.out, datasets, splits, asking, limit, model, place, only)

@@ -20,8 +20,7 @@ from pipeline.terminal import listing
 
 def use(arguments: Arguments) -> int:
     """Rewrite the dataset list of params.yaml."""
-    editions_by_name = {"sample": Path("raw/sample"), "full": Path("raw/full")}
-    raw = editions_by_name.get(arguments.name, Path(arguments.name))
+    raw = Path("raw" if arguments.name in ("sample", "full") else "", arguments.name)
     names = editions.switch(raw, arguments.params)
     params = arguments.params or config.PARAMS
     twins = sorted({*editions.datasets_in(raw)} - {*names})

@@ -21,7 +21,6 @@ def run(arguments: Arguments) -> int:
     out = arguments.out
     ownership.apart([out], [arguments.corpus])
     part = named(questions.Part, arguments, configs=arguments.config)
-    settings = named(asking.Settings, arguments, schema=arguments.schema == "auto")
     with ownership.reading(arguments.corpus):
         total = questions.count(part)
         if not total:
@@ -42,7 +41,7 @@ def run(arguments: Arguments) -> int:
                 tell(number, total, f"{counts['completion tokens']:,} tokens")
 
             try:
-                failures = asyncio.run(asking.ask_all(open_questions, settings, write, counts))
+                failures = asyncio.run(asking.ask_all(open_questions, arguments, write, counts))
             except* RawFileError as problems:
                 raise problems.exceptions[0] from None
             counts["failed"] = failures.total()

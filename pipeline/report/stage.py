@@ -54,7 +54,7 @@ def report(
     out: Path,
     skipped: Iterable[tuple[str, str]] = (),
     workers: Workers | int = 1,
-    made: Mapping[str, str] | None = None,
+    made: Mapping[str, str] = {},
     pairs: Sequence[Pair] = (),
 ) -> dict[str, Any]:
     """Write the report into the folder `out`; `folders` maps each stage to its output.

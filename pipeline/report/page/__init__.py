@@ -40,16 +40,15 @@ def data(
     measured: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     deduped: Mapping[str, Any] = {},
-    label_map: Mapping[str, Any] | None = None,
-    made: Mapping[str, str] | None = None,
+    labels: Mapping[str, Any] = {"same": [], "conflicts": []},
+    made: Mapping[str, str] = {},
 ) -> dict[str, Any]:
     """The data of the page.
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `measured`
     the report on each dataset; `rows` are examples; `deduped` holds what dedupe reported, under
-    `near_duplicates` and `overlap`; `label_map` is labels.json; `made` how the corpus was made.
+    `near_duplicates` and `overlap`; `labels` is labels.json; `made` how the corpus was made.
     """
-    labels = label_map or {"same": [], "conflicts": []}
     words = tomllib.loads(_read("words.toml"))
     rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
     kind = ("dataset", "task", "split")
@@ -75,7 +74,7 @@ def data(
         "overlap": deduped.get("overlap"),
         "labels": {key: pairs[:_PAIRS] for key, pairs in labels.items()},
         "labels_found": {key: len(pairs) for key, pairs in labels.items()},
-        "made": {"version": version("iepile-pipeline"), **(made or {})},
+        "made": {"version": version("iepile-pipeline"), **made},
     }
 
 
