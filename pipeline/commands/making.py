@@ -80,11 +80,9 @@ def _datasets(arguments: Arguments, ws: Workspace) -> list[str]:
     if getattr(arguments, "ids", []):
         return compared(ws)
     if not ws.settings.datasets:
-        raise DeclarationError(
-            "the parameters list no dataset",
-            where=arguments.params or "params.yaml",
-            todo="`iepile use sample|full|DIR` lists those that have raw files there",
-        )
+        what, where = "the parameters list no dataset", arguments.params or "params.yaml"
+        todo = "`iepile use sample|full|DIR` lists those that have raw files there"
+        raise DeclarationError(what, where=where, todo=todo)
     return [*ws.settings.datasets]
 
 

@@ -149,9 +149,8 @@ def _dvc(folder: Path) -> Check:
     except ValueError:
         return Check("DVC", "wrong", f".dvc/tmp/rwlock {cut}", "delete it; then `dvc repro`")
     number = len(re.findall(r"^  (\w+):$", text or "", re.MULTILINE))
-    return Check(
-        "DVC", "ok", f"has run {number} stage{'s' * (number > 1)}" if number else "has not run yet"
-    )
+    detail = f"has run {number} stage{'s' * (number > 1)}" if number else "has not run yet"
+    return Check("DVC", "ok", detail)
 
 
 def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:

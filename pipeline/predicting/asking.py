@@ -104,11 +104,9 @@ async def _greet(client: openai.AsyncOpenAI, options: Namespace) -> None:
         # By name, since the HTTP library of `openai` is another one in other versions.
         if type(problem.__cause__).__name__ not in {"ConnectError", "UnsupportedProtocol"}:
             return  # A busy server may still answer questions.
-        raise RawFileError(
-            f"cannot connect to the server: {problem.__cause__}",
-            where=options.endpoint,
-            todo="start the server, or correct --endpoint, such as http://localhost:8000/v1",
-        ) from None
+        what = f"cannot connect to the server: {problem.__cause__}"
+        todo = "start the server, or correct --endpoint, such as http://localhost:8000/v1"
+        raise RawFileError(what, where=options.endpoint, todo=todo) from None
     except (openai.OpenAIError, ValueError):
         return  # Not every server lists its models.
 
@@ -144,12 +142,8 @@ async def _answer(
                 counts["asked without a schema"] += 1
                 continue
             counts["refused"] += 1
-            return {
-                "id": question.id,
-                "prediction": None,
-                "model": options.model,
-                "error": problem.message[:500],
-            }
+            row = {"id": question.id, "prediction": None, "model": options.model}
+            return row | {"error": problem.message[:500]}
     return "the replies are no chat completions"
 
 

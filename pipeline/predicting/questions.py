@@ -101,9 +101,8 @@ def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
     pools: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for _, table in _tables(part, "train", config):
         rows = table.select(["id", "record_id", "instruction", "output"]).to_pylist()
-        for key, row in zip(
-            hashing.hashes([row["id"] for row in rows]).tolist(), rows, strict=True
-        ):
+        keys = hashing.hashes([row["id"] for row in rows]).tolist()
+        for key, row in zip(keys, rows, strict=True):
             pools.setdefault(_dataset(row["record_id"]), []).append((key, row))
         for dataset, candidates in pools.items():
             pools[dataset] = nsmallest(_POOL, candidates, lambda pair: (pair[0], pair[1]["id"]))

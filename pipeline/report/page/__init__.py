@@ -7,6 +7,7 @@ blocks all other scripts and all requests. `data` gathers the data, `html` build
 
 import base64
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -132,9 +133,8 @@ def verdict(
         lines.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if (budget := counts.get("budget")) and "chosen" in budget:
         covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
-        chosen = (
-            f"Records chosen for {budget['rows']:,} instructions: {budget['chosen']['records']:,}. "
-        )
+        records = budget["chosen"]["records"]
+        chosen = f"Records chosen for {budget['rows']:,} instructions: {records:,}. "
         cover = "Labels covered by them: {:,}, by random ones: {:,}, by all: {:,}."
         lines.append(("note", chosen + cover.format(*covered)))
     if counts["skipped"]:
@@ -159,9 +159,7 @@ def _dataset(
     }
     return {
         **{key: getattr(dataset, key) for key in keys},
-        "homepage": dataset.homepage
-        if dataset.homepage.startswith(("https://", "http://"))
-        else "",
+        "homepage": dataset.homepage if re.match("https?://", dataset.homepage) else "",
         "invented": dataset.id in counts["edition"]["invented"],
         "texts": editions.in_words(dataset.id, counts["edition"]),
         "total": total,

@@ -384,8 +384,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-fill(document.getElementById("warning"), {}, [h("b", {}, data.edition), ` ${data.warning}`]);
-document.getElementById("warning").hidden = !data.warning;
+fill(document.getElementById("warning"), { hidden: !data.warning }, [h("b", {}, data.edition), ` ${data.warning}`]);
 const { version, code, parameters } = data.made;
 fill(document.getElementById("made"), {}, [
   h("p", {}, `Pipeline version ${version}${code ? `, digest of its code ${code}` : ""}.`),
