@@ -142,12 +142,10 @@ def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
     if "/" in wanted.id and not matching:
-        raise RawFileError(
-            f"there is no record {wanted.id!r}, or the other options leave it out",
-            where=folder,
-            todo=f"ids are dataset/split/number, `iepile show {name}` shows some; see --split, "
-            "--dropped and --grep",
-        )
+        what = f"there is no record {wanted.id!r}, or the other options leave it out"
+        todo = f"ids are dataset/split/number, `iepile show {name}` shows some; "
+        todo += "see --split, --dropped and --grep"
+        raise RawFileError(what, where=folder, todo=todo)
     if wanted.dropped and wanted.dropped not in reasons:
         listed = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items()))
         what = f"nothing was dropped for the reason {wanted.dropped!r}"
