@@ -77,11 +77,8 @@ def _show(draft: Draft) -> None:
 def import_(arguments: Arguments) -> int:
     """Import every folder and print what was counted."""
     if arguments.id and len(arguments.folders) > 1:
-        raise DeclarationError(
-            "one id for several folders",
-            where=f"--id {arguments.id}",
-            todo="import them one by one",
-        )
+        what, todo = "one id for several folders", "import them one by one"
+        raise DeclarationError(what, where=f"--id {arguments.id}", todo=todo)
     config.check_known(arguments.tasks, TASKS, "task", "--tasks")
     fields = ("id", "source", "language", "tasks", "license", "domain")
     said = msgspec.structs.replace(
@@ -103,11 +100,8 @@ def check(arguments: Arguments) -> int:
     ws = workspace(arguments)
     names = [*editions.datasets_in(ws.raw, ws.manifests)] if arguments.all else arguments.ids
     if not names:
-        raise RawFileError(
-            "no dataset has raw files here",
-            where=ws.raw,
-            todo="name the folder of raw folders with --raw, or `iepile fetch` the files",
-        )
+        todo = "name the folder of raw folders with --raw, or `iepile fetch` the files"
+        raise RawFileError("no dataset has raw files here", where=ws.raw, todo=todo)
     count = 0
     for name in names:
         dataset = ws.dataset(name)

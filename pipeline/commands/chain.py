@@ -189,11 +189,9 @@ class Chain:
         if changed:
             for name in made_from:
                 freshness.forget(self.ws.place(stage, name))
-            raise WorkError(
-                f"{changed[0]} changed while {stage} ran",
-                where=self.ws.folders[stage],
-                todo="run it again; its results mixed old and new, and were removed",
-            )
+            what = f"{changed[0]} changed while {stage} ran"
+            todo = "run it again; its results mixed old and new, and were removed"
+            raise WorkError(what, where=self.ws.folders[stage], todo=todo)
 
     def sweep(self, stages: Iterable[str] = STAGES) -> None:
         """Remove what earlier runs left of datasets that this run does not have."""

@@ -21,11 +21,8 @@ def run(arguments: Arguments) -> int:
     form = writing.formats()[arguments.format]
     kind = arguments.kind or form["from"][0]
     if kind not in form["from"]:
-        raise RawFileError(
-            f"{arguments.format} is not made from {kind}",
-            where=f"--from {kind}",
-            todo=f"use --from {form['from'][0]}",
-        )
+        what, todo = f"{arguments.format} is not made from {kind}", f"use --from {form['from'][0]}"
+        raise RawFileError(what, where=f"--from {kind}", todo=todo)
     if arguments.only and "annotates" not in form:
         todo = "use label-studio, doccano or brat, which have room for the reason"
         raise RawFileError("this format has no room for comments", where="--only", todo=todo)
@@ -34,11 +31,8 @@ def run(arguments: Arguments) -> int:
         raise RawFileError("every request of a batch names a model", where="--model", todo=todo)
     out = arguments.out
     if Path.cwd().is_relative_to(out.resolve()):
-        raise RawFileError(
-            "this folder is the one you are in, or around it, and would be replaced",
-            where=out,
-            todo="name a new folder",
-        )
+        what = "this folder is the one you are in, or around it, and would be replaced"
+        raise RawFileError(what, where=out, todo="name a new folder")
     ws = _workspace(arguments, kind)
     params = arguments.params or config.PARAMS
     ownership.apart([out], (params, ws.raw, *ws.catalogs, *ws.folders.values()))
@@ -50,11 +44,10 @@ def run(arguments: Arguments) -> int:
             ownership.claim(folder, ownership.EXPORT)
             counts = writing.export(arguments.format, source, folder)
             if not any(n for key, n in counts.items() if key.endswith("rows")):
-                raise RawFileError(
-                    f"nothing in these datasets and splits is what {arguments.format} holds",
-                    where=", ".join(dataset.id for dataset in source.datasets),
-                    todo="use another format, `iepile export --help` names them",
-                )
+                what = f"nothing in these datasets and splits is what {arguments.format} holds"
+                todo = "use another format, `iepile export --help` names them"
+                names = ", ".join(dataset.id for dataset in source.datasets)
+                raise RawFileError(what, where=names, todo=todo)
             # As far as the run still has what it read.
             read = [d.id for d in source.datasets if (normalized / d.id / "summary.json").exists()]
             invented = [*editions.used(read, normalized)["invented"]]
@@ -99,14 +92,6 @@ def _source(arguments: Arguments, kind: Any, ws: Workspace) -> Source:
         needed = "publish" if kind == "instructions" else "dedupe"
         Chain(present, ws).require(needed, keys=("declaration", "inputs", *keys))
     datasets = tuple(ws.dataset(name) for name in wanted)
-    return Source(
-        kind,
-        ws.out,
-        datasets,
-        splits,
-        ws.settings.instruct,
-        arguments.limit,
-        arguments.model,
-        arguments.out.absolute(),
-        arguments.only == "suspicious",
-    )
+    place, only = arguments.out.absolute(), arguments.only == "suspicious"
+    asking, limit, model = ws.settings.instruct, arguments.limit, arguments.model
+    return Source(kind, ws.out, datasets, splits, asking, limit, model, place, only)

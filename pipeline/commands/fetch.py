@@ -31,7 +31,10 @@ def run(arguments: Arguments) -> int:
     if arguments.check:
         return _checked(datasets, arguments.timeout)
     raw = arguments.raw or Path("raw", arguments.edition or "full")
-    return (_edition if arguments.edition else _fetched)(datasets, arguments, raw)
+    code = (_edition if arguments.edition else _fetched)(datasets, arguments, raw)
+    if arguments.edition or not code:
+        say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")
+    return code
 
 
 def _edition(sets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
@@ -42,13 +45,12 @@ def _edition(sets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
             say(f"{declared.id}: is there already")
             continue
         dataset = declared
-        lacking: list[str] = []
         if arguments.mirror is None:
             dataset, lacking = unified.there(declared, network)
-        if lacking:
-            say(f"{dataset.id}: nothing is published for {', '.join(lacking)}")
+            if lacking:
+                say(f"{dataset.id}: nothing is published for {', '.join(lacking)}")
         unpacked = raw / ".unified"
-        if _fetched([dataset], arguments, unpacked, last=False):
+        if _fetched([dataset], arguments, unpacked):
             code = 1
             continue
         try:
@@ -59,7 +61,6 @@ def _edition(sets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
             continue
         shutil.rmtree(unpacked / dataset.id)
         say(f"{dataset.id}: {counted(counts['records'], 'records')} imported")
-    say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")
     return code
 
 
@@ -72,10 +73,8 @@ def _checked(datasets: Sequence[Dataset], timeout: int) -> int:
     return code
 
 
-def _fetched(
-    datasets: Sequence[Dataset], arguments: Arguments, raw: Path, *, last: bool = True
-) -> int:
-
+def _fetched(datasets: Sequence[Dataset], arguments: Arguments, raw: Path) -> int:
+    """Fetch one dataset after the other; return 1 if a file is missing in the end."""
     network = Network(timeout=arguments.timeout)
     lacking = 0
     silent: set[str] = set()
@@ -97,6 +96,4 @@ def _fetched(
             for problem in outcome.problems:
                 bar.print(visible(f"{dataset.id}: {problem}"), soft_wrap=True)
             lacking += len(outcome.problems)
-    if last and not lacking:
-        say(f"next: `iepile use {edition_of(raw)}`, then `dvc repro`")
     return 1 if lacking else 0

@@ -87,9 +87,8 @@ def workspace(arguments: Arguments) -> Workspace:
     options: dict[str, Any] = dict.fromkeys(names) | {"engine": "local"} | vars(arguments)
     params, engine, address = (options[key] for key in ("params", "engine", "address"))
     if address and engine != "ray":
-        raise DeclarationError(
-            "--address needs a Ray cluster", where=f"--address {address}", todo="add --engine ray"
-        )
+        what, todo = "--address needs a Ray cluster", "add --engine ray"
+        raise DeclarationError(what, where=f"--address {address}", todo=todo)
 
     def place(text: object) -> Path:
         # The processes of a cluster have other working directories.

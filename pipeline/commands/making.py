@@ -20,8 +20,7 @@ from pipeline.terminal import listing
 
 def use(arguments: Arguments) -> int:
     """Rewrite the dataset list of params.yaml."""
-    editions_by_name = {"sample": Path("raw/sample"), "full": Path("raw/full")}
-    raw = editions_by_name.get(arguments.name, Path(arguments.name))
+    raw = Path("raw" if arguments.name in ("sample", "full") else "", arguments.name)
     names = editions.switch(raw, arguments.params)
     params = arguments.params or config.PARAMS
     twins = sorted({*editions.datasets_in(raw)} - {*names})
@@ -81,11 +80,9 @@ def _datasets(arguments: Arguments, ws: Workspace) -> list[str]:
     if getattr(arguments, "ids", []):
         return compared(ws)
     if not ws.settings.datasets:
-        raise DeclarationError(
-            "the parameters list no dataset",
-            where=arguments.params or "params.yaml",
-            todo="`iepile use sample|full|DIR` lists those that have raw files there",
-        )
+        what, where = "the parameters list no dataset", arguments.params or "params.yaml"
+        todo = "`iepile use sample|full|DIR` lists those that have raw files there"
+        raise DeclarationError(what, where=where, todo=todo)
     return [*ws.settings.datasets]
 
 

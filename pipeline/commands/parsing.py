@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -137,15 +138,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _groups(commands: dict[str, Any]) -> str:
     """Return the commands with their help, under the headings of their groups."""
-    lines, heading = [], ""
+    lines: list[str] = []
     width = max(map(len, commands))
-    for name, about in commands.items():
-        if "group" not in about:
-            continue
-        if about["group"] != heading:
-            heading = about["group"]
-            lines += ["", f"{heading}:"]
-        lines.append(f"  {name:{width}}  {about['help']}")
+    listed = [(name, about) for name, about in commands.items() if "group" in about]
+    for group, members in groupby(listed, lambda command: command[1]["group"]):
+        lines += ["", f"{group}:"]
+        lines += [f"  {name:{width}}  {about['help']}" for name, about in members]
     return "\n".join(lines)
 
 

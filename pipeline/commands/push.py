@@ -2,12 +2,7 @@
 
 from pathlib import Path
 
-from huggingface_hub import HfApi, get_token, metadata_load
-from huggingface_hub.errors import (  # type: ignore[attr-defined]
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,
-)
+from huggingface_hub import HfApi, errors, get_token, metadata_load
 
 from pipeline import catalog
 from pipeline.catalog import editions
@@ -43,10 +38,10 @@ def run(arguments: Arguments) -> int:
                 delete_patterns=["*.parquet"],
                 commit_message="Upload the corpus",
             )
-        except HFValidationError as problem:
+        except errors.HFValidationError as problem:
             todo = "name the repository as OWNER/NAME"
             raise DeclarationError(str(problem), where=repository, todo=todo) from None
-        except HfHubHTTPError as problem:
+        except errors.HfHubHTTPError as problem:
             answer = problem.response
             what = f"the Hub answers {answer.status_code} {answer.reason_phrase}"
             todo = (
@@ -54,7 +49,7 @@ def run(arguments: Arguments) -> int:
                 "again with `hf auth login`, or set HF_TOKEN; what the Hub has is kept"
             )
             raise WorkError(what, where=repository, todo=todo) from None
-        except (HTTPError, ConnectionError) as problem:
+        except (errors.HTTPError, ConnectionError) as problem:  # type: ignore[attr-defined]
             what = f"the Hub cannot be reached: {type(problem).__name__}"
             todo = "check the network, and HF_ENDPOINT if you set it"
             raise WorkError(what, where=api.endpoint, todo=todo) from None

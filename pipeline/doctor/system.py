@@ -144,20 +144,13 @@ def _dvc(folder: Path) -> Check:
     if text is not None and not (text.startswith("schema:") and text.endswith("\n")):
         todo = "git checkout dvc.lock, or delete it; then `dvc repro`"
         return Check("DVC", "wrong", f"dvc.lock {cut}", todo)
-    if rwlock.is_file() and not _is_json(rwlock):
+    try:
+        json.loads(rwlock.read_bytes() if rwlock.is_file() else "{}")
+    except ValueError:
         return Check("DVC", "wrong", f".dvc/tmp/rwlock {cut}", "delete it; then `dvc repro`")
     number = len(re.findall(r"^  (\w+):$", text or "", re.MULTILINE))
-    return Check(
-        "DVC", "ok", f"has run {number} stage{'s' * (number > 1)}" if number else "has not run yet"
-    )
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True
+    detail = f"has run {number} stage{'s' * (number > 1)}" if number else "has not run yet"
+    return Check("DVC", "ok", detail)
 
 
 def machine(out: Path, dictionaries: Path, raw_bytes: int, free: int) -> Iterator[Check]:

@@ -49,7 +49,7 @@ class Part(NamedTuple):
 def count(part: Part) -> int:
     """The number of rows to ask. Raises RawFileError if a dataset that is named has none."""
     rows: Counter[str] = Counter()
-    for _, table in _tables(part, part.split):
+    for _, table in _tables(part):
         rows.update(map(_dataset, table["record_id"].to_pylist()))
     if not part.corpus.is_dir():
         todo = "make it with `iepile run`, or name its folder with --corpus"
@@ -65,7 +65,7 @@ def questions(part: Part) -> Iterator[Question]:
     """The rows to ask, in the order of the corpus."""
     examples: dict[str, list[dict[str, Any]]] = {}
     examples_of = None
-    for config, table in _tables(part, part.split):
+    for config, table in _tables(part):
         if part.shots and config != examples_of:
             examples, examples_of = _examples(part, config), config
         for row in table.to_pylist():
@@ -81,15 +81,14 @@ def questions(part: Part) -> Iterator[Question]:
             yield Question(row["id"], messages, json_schema.response_format(row))
 
 
-def _tables(part: Part, split: str, config: str | None = None) -> Iterator[tuple[str, Any]]:
+def _tables(part: Part) -> Iterator[tuple[str, Any]]:
     present = sorted(path.name for path in part.corpus.glob("*") if path.is_dir())
     if present:
         check_known(part.configs, present, "config", part.corpus)
-    limit = part.limit if config is None else None
-    for name in [config] if config else part.configs or present:
-        paths = shards.listed(part.corpus / name, f"{split}-*.parquet")
-        for table in rows_of(paths, part.datasets, limit):
-            yield name, table
+    for config in part.configs or present:
+        paths = shards.listed(part.corpus / config, f"{part.split}-*.parquet")
+        for table in rows_of(paths, part.datasets, part.limit):
+            yield config, table
 
 
 def _dataset(record_id: str) -> str:
@@ -99,11 +98,11 @@ def _dataset(record_id: str) -> str:
 def _examples(part: Part, config: str) -> dict[str, list[dict[str, Any]]]:
     """Dataset -> the rows from which examples are chosen: those with the lowest hashes."""
     pools: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for _, table in _tables(part, "train", config):
+    paths = shards.listed(part.corpus / config, "train-*.parquet")
+    for table in rows_of(paths, part.datasets, None):
         rows = table.select(["id", "record_id", "instruction", "output"]).to_pylist()
-        for key, row in zip(
-            hashing.hashes([row["id"] for row in rows]).tolist(), rows, strict=True
-        ):
+        keys = hashing.hashes([row["id"] for row in rows]).tolist()
+        for key, row in zip(keys, rows, strict=True):
             pools.setdefault(_dataset(row["record_id"]), []).append((key, row))
         for dataset, candidates in pools.items():
             pools[dataset] = nsmallest(_POOL, candidates, lambda pair: (pair[0], pair[1]["id"]))

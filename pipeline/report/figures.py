@@ -117,6 +117,15 @@ def _total(datasets: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> dic
     }
 
 
+def by_task(datasets: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Task -> instructions of all splits of some datasets."""
+    made: Counter[str] = Counter()
+    for dataset in datasets:
+        for task, splits in dataset["instructions"].items():
+            made[task] += sum(split["instructions"] for split in splits.values())
+    return made
+
+
 def _summed(parts: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """The sums of all numbers that have the same key."""
     total: Counter[str] = Counter()

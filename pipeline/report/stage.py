@@ -54,7 +54,7 @@ def report(
     out: Path,
     skipped: Iterable[tuple[str, str]] = (),
     workers: Workers | int = 1,
-    made: Mapping[str, str] | None = None,
+    made: Mapping[str, str] = {},
     pairs: Sequence[Pair] = (),
 ) -> dict[str, Any]:
     """Write the report into the folder `out`; `folders` maps each stage to its output.
@@ -171,8 +171,6 @@ def _check(read: Mapping[str, Any], records: Mapping[str, Any], clean: Path) -> 
     """Raise CountError unless there are as many records as normalize wrote."""
     written, present = (sum(split["records"] for split in s.values()) for s in (read, records))
     if written != present:
-        raise CountError(
-            f"normalize wrote {written} records, clean holds {present}",
-            where=clean,
-            todo="the folders are of two runs: run the stages again from normalize",
-        )
+        what = f"normalize wrote {written} records, clean holds {present}"
+        todo = "the folders are of two runs: run the stages again from normalize"
+        raise CountError(what, where=clean, todo=todo)

@@ -33,9 +33,8 @@ def page(scores: Mapping[str, Any]) -> str:
 def _table(rows: Sequence[Mapping[str, Any]], columns: str) -> str:
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=columns.split()).rename(
-        columns=lambda c: c.replace("_", " ")
-    )
+    frame = pd.DataFrame(rows, columns=columns.split())
+    frame = frame.rename(columns=lambda c: c.replace("_", " "))
     for column in {"predicted", "gold"} & {*frame}:
         # A mistake may have no strings of one side; where none has, the column is of numbers.
         frame[column] = frame[column].map(" | ".join, na_action="ignore")

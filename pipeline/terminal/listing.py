@@ -104,10 +104,7 @@ def summary(counts: Any, out: Path) -> str:
 
 def _line(name: str, total: Any, dataset: Any) -> dict[str, object]:
     """What became of a dataset, by the names of the columns."""
-    by_task = {
-        task: sum(split["instructions"] for split in by_split.values())
-        for task, by_split in dataset["instructions"].items()
-    }
+    by_task = figures.by_task([dataset])
     return {
         "dataset": name,
         "rows read": total["rows"],

@@ -91,8 +91,7 @@ def lanes(marks: Sequence[Mark]) -> list[list[Mark]]:
 
 def lines(text: str, width: int) -> Iterator[tuple[int, int]]:
     """(start, end) of lines of at most `width` cells, cut after a blank where there is one."""
-    start = cells = 0
-    blank = 0
+    start = cells = blank = 0
     for i, character in enumerate(text):
         size = cell_len(character)
         if cells + size > width and i > start:
@@ -143,19 +142,14 @@ def records(name: str, folders: Folders, wanted: Namespace, width: int) -> Itera
                 yield from (Text("  ") + line for line in _record(partner, width - 2))
             yield Text()
     if "/" in wanted.id and not matching:
-        raise RawFileError(
-            f"there is no record {wanted.id!r}, or the other options leave it out",
-            where=folder,
-            todo=f"ids are dataset/split/number, `iepile show {name}` shows some; see --split, "
-            "--dropped and --grep",
-        )
+        what = f"there is no record {wanted.id!r}, or the other options leave it out"
+        todo = f"ids are dataset/split/number, `iepile show {name}` shows some; "
+        todo += "see --split, --dropped and --grep"
+        raise RawFileError(what, where=folder, todo=todo)
     if wanted.dropped and wanted.dropped not in reasons:
         listed = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(reasons.items()))
-        raise RawFileError(
-            f"nothing was dropped for the reason {wanted.dropped!r}",
-            where=folder,
-            todo=f"the reasons here are: {listed or 'none'}",
-        )
+        what = f"nothing was dropped for the reason {wanted.dropped!r}"
+        raise RawFileError(what, where=folder, todo=f"the reasons here are: {listed or 'none'}")
     yield Text(f"{shown:,} of {counted(matching, 'records')} shown", style="dim")
 
 
@@ -192,11 +186,8 @@ def _furthest(name: str, folders: Folders) -> tuple[Path, Path | None]:
 
 
 def _not_yet(name: str, folder: Path) -> RawFileError:
-    return RawFileError(
-        f"there are no records of {name} yet",
-        where=folder,
-        todo=f"make them first: `dvc repro`, `iepile run`, or `iepile normalize {name}`",
-    )
+    todo = f"make them first: `dvc repro`, `iepile run`, or `iepile normalize {name}`"
+    return RawFileError(f"there are no records of {name} yet", where=folder, todo=todo)
 
 
 def _filtered(table: Any, wanted: Namespace) -> Any:

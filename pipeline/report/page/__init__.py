@@ -7,6 +7,7 @@ blocks all other scripts and all requests. `data` gathers the data, `html` build
 
 import base64
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -31,8 +32,6 @@ ROWS_BYTES: Final = 1_100_000
 _LABELS, _LEAST, _MOST, _NEIGHBORS, _PAIRS, _NAMED = 1000, 5, 15, 4, 150, 5
 #: The gain over frequency above which the labels asked are said to give the answer away.
 _LEAK: Final = 0.02
-#: The counts by name of normalize, besides rows and annotations.
-_READING: Final = ("repaired", "omitted", "without_offset", "dropped_labels")
 
 
 def data(
@@ -42,48 +41,41 @@ def data(
     measured: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     deduped: Mapping[str, Any] = {},
-    label_map: Mapping[str, Any] | None = None,
-    made: Mapping[str, str] | None = None,
+    labels: Mapping[str, Any] = {"same": [], "conflicts": []},
+    made: Mapping[str, str] = {},
 ) -> dict[str, Any]:
     """The data of the page.
 
     `counts` is counts.json; `totals` the summary of every dataset, and of all under ""; `measured`
     the report on each dataset; `rows` are examples; `deduped` holds what dedupe reported, under
-    `near_duplicates` and `overlap`; `label_map` is labels.json; `made` how the corpus was made.
+    `near_duplicates` and `overlap`; `labels` is labels.json; `made` how the corpus was made.
     """
-    labels = label_map or {"same": [], "conflicts": []}
+    words = tomllib.loads(_read("words.toml"))
     rows, rows_each = examples.few(rows, ("dataset", "outcome"), ROWS_BYTES)
     kind = ("dataset", "task", "split")
     asked = [row for dataset in measured.values() for row in dataset.instructions]
     instructions, instructions_each = examples.few(asked, kind, ROWS_BYTES)
-    distinct = [*dict.fromkeys(row["instruction"] for row in instructions)]
-    number = {text: i for i, text in enumerate(distinct)}
     invented = counts["edition"]["invented"]
     return {
         "edition": "Sample: invented text." if len(invented) == len(datasets) else "Invented text.",
         "warning": editions.warning(invented, len(datasets)),
         "verdict": verdict(counts, totals[""], measured, deduped, labels),
         "total": totals[""],
-        "tasks": _by_task(counts),
+        "tasks": figures.by_task(counts["datasets"].values()),
         "skipped": counts["skipped"],
+        "words": words,
         "glossary": tomllib.loads(_read("outcomes.toml")),
         "lengths": figures.LENGTHS,
-        "datasets": [
-            _dataset(d, counts, totals[d.id], measured[d.id].figures, measured[d.id].near)
-            for d in datasets
-        ],
+        "datasets": [_dataset(d, counts, totals[d.id], measured[d.id], words) for d in datasets],
         "rows": rows,
         "rows_each": rows_each,
-        "instructions": [
-            {**row, "instruction": number[row["instruction"]]} for row in instructions
-        ],
-        "told": distinct,
+        "instructions": instructions,
         "instructions_each": instructions_each,
         "near": deduped.get("near_duplicates"),
         "overlap": deduped.get("overlap"),
         "labels": {key: pairs[:_PAIRS] for key, pairs in labels.items()},
         "labels_found": {key: len(pairs) for key, pairs in labels.items()},
-        "made": {"version": version("iepile-pipeline"), **(made or {})},
+        "made": {"version": version("iepile-pipeline"), **made},
     }
 
 
@@ -142,9 +134,8 @@ def verdict(
         lines.append(("note", f"Labels that occur in no kept record: {unseen:,}."))
     if (budget := counts.get("budget")) and "chosen" in budget:
         covered = [budget[choice]["labels"]["covered"] for choice in ("chosen", "random", "all")]
-        chosen = (
-            f"Records chosen for {budget['rows']:,} instructions: {budget['chosen']['records']:,}. "
-        )
+        records = budget["chosen"]["records"]
+        chosen = f"Records chosen for {budget['rows']:,} instructions: {records:,}. "
         cover = "Labels covered by them: {:,}, by random ones: {:,}, by all: {:,}."
         lines.append(("note", chosen + cover.format(*covered)))
     if counts["skipped"]:
@@ -152,25 +143,15 @@ def verdict(
     return lines
 
 
-def _by_task(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Task -> instructions of all datasets and splits."""
-    tasks: dict[str, int] = {}
-    for dataset in counts["datasets"].values():
-        for task, splits in dataset["instructions"].items():
-            made = sum(split["instructions"] for split in splits.values())
-            tasks[task] = tasks.get(task, 0) + made
-    return tasks
-
-
 def _dataset(
     dataset: Dataset,
     counts: Mapping[str, Any],
     total: Mapping[str, Any],
-    counted: Mapping[str, Any],
-    near: Mapping[str, Mapping[str, Sequence[str]]],
+    measured: Any,
+    words: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The data of the page about one dataset."""
-    dataset_counts = counts["datasets"][dataset.id]
+    dataset_counts, counted = counts["datasets"][dataset.id], measured.figures
     most = min(max(_LABELS // len(counts["datasets"]), _LEAST), _MOST)
     keys = ("id", "title", "language", "domain", "tasks", "use", "terms", "citation", "note")
     frequent = {
@@ -179,18 +160,16 @@ def _dataset(
     }
     return {
         **{key: getattr(dataset, key) for key in keys},
-        "homepage": dataset.homepage
-        if dataset.homepage.startswith(("https://", "http://"))
-        else "",
+        "homepage": dataset.homepage if re.match("https?://", dataset.homepage) else "",
         "invented": dataset.id in counts["edition"]["invented"],
         "texts": editions.in_words(dataset.id, counts["edition"]),
         "total": total,
-        "by_task": _by_task({"datasets": {"": dataset_counts}}),
+        "by_task": figures.by_task([dataset_counts]),
         "splits": dataset_counts["records"],
         "reading": [
             (split, kind, name, number)
             for split, read in dataset_counts["read"].items()
-            for kind in _READING
+            for kind in words["reading"]
             for name, number in read.get(kind, {}).items()
         ],
         "asked": figures.asked(dataset_counts["instructions"]),
@@ -205,7 +184,7 @@ def _dataset(
                 (label, links[label][:_NEIGHBORS])
                 for label in _by_count(links, counted["labels"].get(task, {}))[:most]
             ]
-            for task, links in near.items()
+            for task, links in measured.near.items()
             if any(links.values())
         },
     }

@@ -1,17 +1,7 @@
 // The pages: an overview, one for each dataset, and three lists to search.
 const STEP = 20;
 const PAIRS = 40;
-const READING = {
-  repaired: "repaired in the text",
-  omitted: "left out: fragments that the source joins",
-  without_offset: "no single place in the text",
-  dropped_labels: "left out by the declaration",
-};
-const KINDS = {
-  positive: ["+", "occurs in the text"],
-  hard: ["≈", "absent, but near one that occurs"],
-  other: ["–", "absent"],
-};
+const { reading: READING, kinds: KINDS } = data.words;
 
 // A text with its spans marked, each followed by its label; offsets count code points.
 function marked(text, spans) {
@@ -81,7 +71,7 @@ function instruction(row) {
         pair && h("p", { class: "why" }, "asked about the pair ", pair[0], " and ", pair[1]),
         h("p", { class: "text", lang: row.language, dir: "auto" }, text),
         h("details", {}, h("summary", {}, "what the model is told"),
-          h("p", {}, data.told[row.instruction]), schema.length ? h("ul", {}, schema) : null)),
+          h("p", {}, row.instruction), schema.length ? h("ul", {}, schema) : null)),
       h("table", { lang: row.language },
         h("caption", { class: "hidden", lang: "en" }, "Labels asked, and the answer"),
         h("tbody", {}, row.labels.map(asked)))));
@@ -106,10 +96,8 @@ function labelPair(pair) {
     h("div", {},
       h("p", {}, h("b", {}, label), " in ", datasetLink(dataset)),
       h("p", { class: "why", lang: pair.language }, marks.slice(0, 8).join(" · ")),
-      left?.length
-        ? h("p", { class: "why" }, "left by the other: ",
-            left.slice(0, 3).map(([string, how, n]) => `${string} (${how}, ${n})`).join(" · "))
-        : null);
+      left?.length > 0 && h("p", { class: "why" }, "left by the other: ",
+        left.slice(0, 3).map(([string, how, n]) => `${string} (${how}, ${n})`).join(" · ")));
   const [a, b] = pair.strings;
   return h("article", {},
     h("h2", {}, h("span", { class: "status" }, pair.kind),
@@ -130,7 +118,8 @@ function browse(view, title, about, items, fields, draw, parameters) {
     const options = values.map((value) => h("option", { value }, words(value)));
     return h("label", {}, name, h("select", { name }, h("option", { value: "" }, "all"), options));
   };
-  const form = h("form", { class: "controls", role: "search" },
+  const events = { input: changed, submit: (event) => event.preventDefault(), reset: () => setTimeout(changed) };
+  const form = h("form", { class: "controls", role: "search", ...events },
     h("label", {}, "search", h("input", { type: "search", name: "q" })),
     names.map(control), h("button", { type: "reset" }, "Clear"));
   const status = h("p", { role: "status", class: "dim" });
@@ -153,9 +142,6 @@ function browse(view, title, about, items, fields, draw, parameters) {
     history.replaceState(null, "", `#${new URLSearchParams([["view", view], ...filters])}`);
     show(STEP);
   }
-  form.addEventListener("input", changed);
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(changed));
   for (const name of ["q", ...names]) form.elements[name].value = parameters.get(name) ?? "";
   show(STEP);
   return [h("h1", {}, title), h("p", { class: "lead" }, about), form, status, list, more];
@@ -224,9 +210,8 @@ function overview() {
       h("section", { class: "verdict", "aria-labelledby": "checked" },
         h("h2", { id: "checked" }, bad ? `${bad} of the checks failed` : "Sound: no check failed"),
         h("ul", {}, checks),
-        skipped.length
-          ? h("details", {}, h("summary", {}, "datasets left out"), h("ul", {}, skipped))
-          : null)),
+        skipped.length > 0 &&
+          h("details", {}, h("summary", {}, "datasets left out"), h("ul", {}, skipped)))),
     changes
       ? differences()
       : h("p", { class: "dim" }, "What differs from another run in the folder DIR: ",
@@ -289,9 +274,9 @@ function datasetTable() {
   const lines = [...body.rows];
   view.querySelectorAll("thead th").forEach((th, i) => {
     const click = () => {
-      const up = th.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      for (const other of th.parentNode.cells) other.removeAttribute("aria-sort");
-      th.setAttribute("aria-sort", up > 0 ? "ascending" : "descending");
+      const up = th.ariaSort === "ascending" ? -1 : 1;
+      for (const other of th.parentNode.cells) other.ariaSort = null;
+      th.ariaSort = up > 0 ? "ascending" : "descending";
       const less = (a, b) => (keys[a][i] < keys[b][i] ? -up : keys[a][i] > keys[b][i] ? up : 0);
       body.append(...[...lines.keys()].sort(less).map((n) => lines[n]));
     };
@@ -340,9 +325,9 @@ function dataset(parameters) {
     row.asked_nothing]);
   const gain = (what, { probe, prior, low, high }) => [what, ...[probe, prior, low, high].map(percent)];
   const leak = Object.entries(d.leak).flatMap(([task, { positive, pure }]) => [
-    positive ? [gain(`${task}: which label occurs`, positive)] : [],
-    pure ? [gain(`${task}: which row has none`, pure)] : [],
-  ].flat());
+    gain(`${task}: which label occurs`, positive),
+    ...(pure ? [gain(`${task}: which row has none`, pure)] : []),
+  ]);
   const shares = ["positive", "hard", "other", "no positive"].map((name) => [name, "n"]);
   const classes = (counts) => counts.map((_, i) => (i < counts.length - 1 ? `${i}` : `${i} or more`));
   const charts = [
@@ -362,16 +347,14 @@ function dataset(parameters) {
     d.note ? h("p", { class: "lead note" }, d.note) : null,
     h("h2", {}, "Records"), flow(total, d.by_task),
     table(["outcome", ...Object.keys(d.splits)], outcomes, "Records by split"),
-    reading.length
-      ? table(["split", "in reading", ["what", "words"], "number"], reading, "Repaired and left out in reading")
-      : null,
-    odd.length ? table(["split", "odd annotation", "found"], odd, "Odd annotations") : null,
+    reading.length > 0 &&
+      table(["split", "in reading", ["what", "words"], "number"], reading, "Repaired and left out in reading"),
+    odd.length > 0 && table(["split", "odd annotation", "found"], odd, "Odd annotations"),
     h("h2", {}, "Instructions"),
     table(["task and split", "rows", ...shares, "records asked nothing"], asked, "Labels asked, by kind"),
-    leak.length
-      ? table(["from the labels alone", ["precision", "n"], ["by frequency", "n"], ["gain", "n"], ["to", "n"]],
-          leak, "Do the labels asked give answers away? Average precision, 95 % interval of the gain")
-      : null,
+    leak.length > 0 &&
+      table(["from the labels alone", ["precision", "n"], ["by frequency", "n"], ["gain", "n"], ["to", "n"]],
+        leak, "Do the labels asked give answers away? Average precision, 95 % interval of the gain"),
     h("h2", {}, "Labels and lengths"), h("div", { class: "charts" }, charts),
     Object.entries(d.near).map(([task, links]) =>
       table(["label", ["nearest labels", "words"]],
@@ -390,8 +373,7 @@ function route(event) {
   document.title = `${main.querySelector("h1").textContent} – Audit of the corpus`;
   for (const a of document.querySelectorAll("nav a")) {
     const shown = (new URLSearchParams(a.hash.slice(1)).get("view") ?? "overview") === view;
-    if (shown) a.setAttribute("aria-current", "page");
-    else a.removeAttribute("aria-current");
+    a.ariaCurrent = shown ? "page" : null;
   }
   if (event?.type === "hashchange") {
     scrollTo(0, 0);
@@ -402,8 +384,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-fill(document.getElementById("warning"), {}, [h("b", {}, data.edition), ` ${data.warning}`]);
-document.getElementById("warning").hidden = !data.warning;
+fill(document.getElementById("warning"), { hidden: !data.warning }, [h("b", {}, data.edition), ` ${data.warning}`]);
 const { version, code, parameters } = data.made;
 fill(document.getElementById("made"), {}, [
   h("p", {}, `Pipeline version ${version}${code ? `, digest of its code ${code}` : ""}.`),
