@@ -21,6 +21,7 @@ def run(arguments: Arguments) -> int:
     out = arguments.out
     ownership.apart([out], [arguments.corpus])
     part = named(questions.Part, arguments, configs=arguments.config)
+    settings = named(asking.Settings, arguments, schema=arguments.schema == "auto")
     with ownership.reading(arguments.corpus):
         total = questions.count(part)
         if not total:
@@ -35,13 +36,13 @@ def run(arguments: Arguments) -> int:
             begun = len(done)
 
             def write(row: dict[str, Any]) -> None:
-                stream.write(orjson.dumps(row) + b"\n")
+                stream.write(_line(row))
                 stream.flush()
                 number = begun + counts["answered"] + counts["refused"]
                 tell(number, total, f"{counts['completion tokens']:,} tokens")
 
             try:
-                failures = asyncio.run(asking.ask_all(open_questions, arguments, write, counts))
+                failures = asyncio.run(asking.ask_all(open_questions, settings, write, counts))
             except* RawFileError as problems:
                 raise problems.exceptions[0] from None
             counts["failed"] = failures.total()
@@ -65,6 +66,10 @@ def _scoring(arguments: Arguments) -> str:
     if arguments.corpus != Path("output/corpus"):
         options.append(f" --corpus {shlex.quote(str(arguments.corpus))}")
     return f"iepile score {shlex.quote(str(arguments.out))}{''.join(options)}"
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return orjson.dumps(row) + b"\n"
 
 
 def _lock(stream: Any, out: Path) -> None:

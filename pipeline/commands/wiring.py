@@ -1,6 +1,8 @@
-"""The seven stages: how to run them, and what their code is. `stages.toml` says what they read."""
+"""The seven stages: what each reads, which parameters it obeys, where its code is, how to run it.
 
-import tomllib
+`dvc.yaml` tells DVC the same.
+"""
+
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,13 +26,17 @@ OF_READERS: Final = ("normalize", "publish", "report")
 
 
 class Stage(NamedTuple):
-    """A stage of the pipeline, as `stages.toml` declares it."""
+    """A stage of the pipeline."""
 
     #: Runs it over some datasets of a workspace.
     make: Callable[..., None]
-    reads: Sequence[str]
-    code: Sequence[str]
-    parameters: Sequence[str]
+    #: The stages whose output it reads.
+    reads: tuple[str, ...]
+    #: Patterns of its files; whatever these import counts as its code too.
+    code: tuple[str, ...]
+    #: The sections of params.yaml that it obeys.
+    parameters: tuple[str, ...] = ()
+    #: Whether it writes one folder for all datasets, instead of one for each.
     whole: bool = False
 
 
@@ -133,8 +139,32 @@ def _report(
     report(datasets, ws.folders, ws.folders["report"], skipped, ws.workers, made, pairs())
 
 
-_DECLARED: Final = tomllib.loads(Path(__file__).with_name("stages.toml").read_text("utf-8"))
-#: In the order in which they run. The function that runs a stage has its name, and an underscore.
-STAGES: Final = {
-    name: Stage(globals()[f"_{name}"], **declared) for name, declared in _DECLARED.items()
+#: In the order in which they run.
+STAGES: Final[dict[str, Stage]] = {
+    "normalize": Stage(_normalize, (), ("normalize/stage.py",), ("normalize",)),
+    "clean": Stage(_clean, ("normalize",), ("clean/stage.py", "clean/stop_words/*"), ("clean",)),
+    "dedupe": Stage(_dedupe, ("clean",), ("dedupe/stage.py",), ("dedupe",), whole=True),
+    "negatives": Stage(
+        _negatives, ("clean", "dedupe"), ("negatives/stage.py", "tasks/*.py"), ("negatives",)
+    ),
+    "instruct": Stage(
+        _instruct,
+        ("clean", "dedupe", "negatives"),
+        ("instruct/stage.py", "instruct/templates.toml", "tasks/*.py"),
+        ("instruct",),
+    ),
+    "publish": Stage(
+        _publish,
+        ("normalize", "clean", "dedupe", "instruct"),
+        ("publish/stage.py", "publish/*.md"),
+        ("normalize", "clean", "dedupe", "negatives", "instruct", "publish"),
+        whole=True,
+    ),
+    "report": Stage(
+        _report,
+        ("normalize", "clean", "dedupe", "negatives", "instruct"),
+        ("report/stage.py", "report/page/*", "tasks/*.py"),
+        ("normalize", "clean", "dedupe", "negatives", "instruct"),
+        whole=True,
+    ),
 }

@@ -9,12 +9,11 @@ run can resume.
 
 import asyncio
 import os
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import openai
 import orjson
@@ -29,6 +28,22 @@ _PASSING: Final = (openai.RateLimitError, openai.InternalServerError, openai.API
 _GREETING: Final = 10.0
 #: The most characters of what a server says about a failure.
 _EXCERPT: Final = 200
+
+
+class Settings(NamedTuple):
+    """How a model is asked."""
+
+    endpoint: str
+    model: str
+    #: Send the JSON Schema of every answer, as long as the server accepts it.
+    schema: bool = True
+    concurrency: int = 8
+    max_tokens: int = 2048
+    temperature: float = 0.0
+    #: Seconds that an answer may take.
+    timeout: float = 120.0
+    #: How often a question is retried.
+    retries: int = 8
 
 
 def answered(path: Path, model: str) -> set[str]:
@@ -58,15 +73,14 @@ def answered(path: Path, model: str) -> set[str]:
 
 async def ask_all(
     questions: Iterator[Question],
-    options: Namespace,
+    settings: Settings,
     write: Callable[[dict[str, Any]], None],
     counts: Counter[str],
 ) -> Counter[str]:
     """Ask all questions, several at a time, and write each answer when it arrives.
 
-    `options` are those of `iepile predict`. `counts` adds up questions answered, refused and asked
-    again, and tokens. Returns why questions failed -> how many. Raises RawFileError if there is no
-    server, or no such model or key.
+    `counts` adds up questions answered, refused and asked again, and tokens. Returns why questions
+    failed -> how many. Raises RawFileError if there is no server, or no such model or key.
     """
     failures: Counter[str] = Counter()
     first = next(questions, None)
@@ -74,29 +88,29 @@ async def ask_all(
         return failures
     left = chain([first], questions)
     async with openai.AsyncOpenAI(
-        base_url=options.endpoint,
+        base_url=settings.endpoint,
         # Local servers accept any key.
         api_key=os.environ.get("OPENAI_API_KEY") or "none",
-        timeout=options.timeout,
-        max_retries=options.retries,
+        timeout=settings.timeout,
+        max_retries=settings.retries,
     ) as client:
 
         async def work() -> None:
             for question in left:
-                row = await _answer(client, question, options, counts)
+                row = await _answer(client, question, settings, counts)
                 if isinstance(row, str):
                     failures[row] += 1
                 else:
                     write(row)
 
-        await _greet(client, options)
+        await _greet(client, settings)
         async with asyncio.TaskGroup() as group:
-            for _ in range(options.concurrency):
+            for _ in range(settings.concurrency):
                 group.create_task(work())
     return failures
 
 
-async def _greet(client: openai.AsyncOpenAI, options: Namespace) -> None:
+async def _greet(client: openai.AsyncOpenAI, settings: Settings) -> None:
     """Raise RawFileError if nobody listens at the endpoint, before all is asked many times."""
     try:
         await client.with_options(max_retries=0, timeout=_GREETING).models.list()
@@ -104,34 +118,36 @@ async def _greet(client: openai.AsyncOpenAI, options: Namespace) -> None:
         # By name, since the HTTP library of `openai` is another one in other versions.
         if type(problem.__cause__).__name__ not in {"ConnectError", "UnsupportedProtocol"}:
             return  # A busy server may still answer questions.
-        what = f"cannot connect to the server: {problem.__cause__}"
-        todo = "start the server, or correct --endpoint, such as http://localhost:8000/v1"
-        raise RawFileError(what, where=options.endpoint, todo=todo) from None
+        raise RawFileError(
+            f"cannot connect to the server: {problem.__cause__}",
+            where=settings.endpoint,
+            todo="start the server, or correct --endpoint, such as http://localhost:8000/v1",
+        ) from None
     except (openai.OpenAIError, ValueError):
         return  # Not every server lists its models.
 
 
 async def _answer(
-    client: openai.AsyncOpenAI, question: Question, options: Namespace, counts: Counter[str]
+    client: openai.AsyncOpenAI, question: Question, settings: Settings, counts: Counter[str]
 ) -> dict[str, Any] | str:
     """The row of an answer, or why the server gave none after all retries."""
-    for _ in range(options.retries + 1):
-        with_schema = options.schema == "auto" and not counts["asked without a schema"]
+    for _ in range(settings.retries + 1):
+        with_schema = settings.schema and not counts["asked without a schema"]
         extra: dict[str, Any] = {"response_format": question.response_format} if with_schema else {}
         try:
             reply = await client.chat.completions.with_raw_response.create(
-                model=options.model,
+                model=settings.model,
                 messages=question.messages,  # type: ignore[arg-type]
-                temperature=0.0,
-                max_tokens=options.max_tokens,
+                temperature=settings.temperature,
+                max_tokens=settings.max_tokens,
                 **extra,
             )
             counts["asked again"] += reply.retries_taken
-            return _row(question.id, options.model, reply.parse(), counts)
+            return _row(question.id, settings.model, reply.parse(), counts)
         except _LASTING as e:
             what = f"the server says: {e.message}"
             todo = "check --endpoint and --model; the key is read from OPENAI_API_KEY"
-            raise RawFileError(what, where=options.endpoint, todo=todo) from None
+            raise RawFileError(what, where=settings.endpoint, todo=todo) from None
         except _PASSING as problem:
             return problem.message[:_EXCERPT]
         except (AttributeError, IndexError, TypeError, ValueError):
@@ -142,8 +158,12 @@ async def _answer(
                 counts["asked without a schema"] += 1
                 continue
             counts["refused"] += 1
-            row = {"id": question.id, "prediction": None, "model": options.model}
-            return row | {"error": problem.message[:500]}
+            return {
+                "id": question.id,
+                "prediction": None,
+                "model": settings.model,
+                "error": problem.message[:500],
+            }
     return "the replies are no chat completions"
 
 
