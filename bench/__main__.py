@@ -1,4 +1,4 @@
-"""Measure the pipeline at a quarter, half and full size, and write the results to RESULTS.md.
+"""Measure the pipeline at a quarter, half and full size, and renew the beginning of RESULTS.md.
 
     python -m bench                       all of it, about 5 minutes on two cores
     python -m bench --sizes 0.02          a quick look; printed, not written to RESULTS.md
@@ -119,7 +119,10 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     print(f"\n{text}")
     if arguments.write or max(sizes) >= 1:
-        (_HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+        path = _HERE / "RESULTS.md"
+        # What follows the first heading was measured otherwise, and written by hand.
+        _, heading, others = path.read_text(encoding="utf-8").partition("\n## ")
+        path.write_text(text + heading + others, encoding="utf-8")
 
 
 if __name__ == "__main__":
