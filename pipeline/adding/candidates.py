@@ -32,8 +32,6 @@ class Candidate(NamedTuple):
     reader: dict[str, Any]
     #: Where it comes from, in words.
     why: str
-    #: The tags bear no labels, see `tags.Style`.
-    bare: bool = False
 
 
 def candidates(files: Sequence[Path], encoding: str = "utf-8") -> Iterator[Candidate]:
@@ -67,8 +65,8 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
     ):
         yield Candidate({"name": "argilla_responses", "question": question}, "its questions")
     if text:
-        for options, style in tabular.tagged(files, encoding):
-            yield Candidate({"name": "columns", **options}, "its columns", style.bare)
+        for options in tabular.tagged(files, encoding):
+            yield Candidate({"name": "columns", **options}, "its columns")
         for options in tabular.pairs(files):
             yield Candidate({"name": "pair_table", **options}, "its columns")
         yield from _mention_tables(files)

@@ -15,6 +15,7 @@ from pipeline import readers
 from pipeline.adding import advice, evidence, fitting, language
 from pipeline.adding.candidates import candidates, defaults
 from pipeline.adding.fitting import Trial
+from pipeline.adding.tags import UNNAMED
 from pipeline.catalog import Dataset
 from pipeline.errors import RawFileError
 from pipeline.records import Record
@@ -50,11 +51,9 @@ def trials(
     for known in candidates(files, given.get("encoding", "utf-8")):
         if not _named(known.reader["name"], given.get("name")):
             continue
-        bare = known.bare and "only_label" not in given
-        reader = _pruned({**known.reader, **({"only_label": "?"} if bare else {}), **given})
+        reader = _pruned({**known.reader, **given})
         if trial := _tried(_with(start, reader), files, spoken, known.why):
-            rank = len(reader) > 1 and (1 if known.why.startswith("its") else 2)
-            tried.append(trial._replace(bare=bare, rank=int(rank)))
+            tried.append(trial)
     return _sorted(tried)
 
 
@@ -114,7 +113,7 @@ def chosen(
         what, todo = advice.refusal(nearest, files), advice.way_out(files, nearest)
         raise RawFileError(what, where=where, todo=todo)
     best, *others = tried
-    if best.bare:
+    if best.dataset.reader.get("only_label") == UNNAMED:
         what = f"the tags bear no label, only B and I\n  {advice.first_row(files)}"
         todo = "name what is annotated, as in --option only_label=gene"
         raise RawFileError(what, where=where, todo=todo)
@@ -201,7 +200,7 @@ def better(trial: Trial, files: Sequence[Path]) -> Dataset | None:
     # The other options must read as much annotation, unless the records now are doubtful.
     dataset, amount = trial.dataset, 0 if trial.doubt else trial.amount
     declared, best, score = dataset.reader, None, trial.score + _MARGIN
-    kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
+    kept = {k: v for k, v in declared.items() if k in ("name", "encoding", "only_label")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
         for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
             other = fitting.fit(_with(dataset, _pruned({**base, **known.reader, **kept})), files)

@@ -68,10 +68,13 @@ class Trial(NamedTuple):
     doubt: str | None = None
     #: Where the reading comes from, in words.
     why: str = ""
-    #: The tags bear no labels, see `tags.Style`.
-    bare: bool = False
-    #: Of two readings that say the same, the one of the lower rank is preferred.
-    rank: int = 0
+
+    @property
+    def rank(self) -> int:
+        """Of two readings that say the same, the one of the lower rank is preferred."""
+        if len(self.dataset.reader) == 1:
+            return 0
+        return 1 if self.why.startswith("its") else 2
 
     @property
     def score(self) -> float:

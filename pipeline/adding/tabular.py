@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from pipeline.adding import tags
 from pipeline.adding.json_lists import FIELDS
-from pipeline.adding.tags import Style
 from pipeline.readers._cells import WHOLE, column_names
 from pipeline.readers._source import lines
 
@@ -35,7 +34,7 @@ _STANDING: Final = 0.5
 _REGULAR: Final = 0.8
 
 
-def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Style]]:
+def tagged(files: Sequence[Path], encoding: str) -> Iterator[Options]:
     """Yield options of `columns` for every column that may hold tags, the likeliest first.
 
     Columns with a tagging scheme come before those without one, such as parts of speech; of equals,
@@ -46,14 +45,12 @@ def tagged(files: Sequence[Path], encoding: str) -> Iterator[tuple[Options, Styl
     rows = [*_uncommented(raw, comment.get("comment", ""))]
     for separator in _SEPARATORS:
         readings = [*_tagged(rows, raw, separator)]
-        yield from (({**comment, **options}, style) for options, style in readings)
-        if any(style.certain for _, style in readings):
+        yield from ({**comment, **options} for options in readings)
+        if any(options["scheme"] != "IO" for options in readings):
             return
 
 
-def _tagged(
-    rows: Sequence[str], raw: Sequence[str], separator: str
-) -> Iterator[tuple[Options, Style]]:
+def _tagged(rows: Sequence[str], raw: Sequence[str], separator: str) -> Iterator[Options]:
     base: Options = {"separator": separator}
     if separator not in ("", ",") and _quoted(rows, separator):
         base["quoted"] = True
@@ -65,23 +62,22 @@ def _tagged(
     base |= _sentences(columns, raw)
     irregular = any(len(row) != width for row in cells)
     readings = []
-    for place, column in enumerate(columns):
+    for place, column in reversed([*enumerate(columns)]):
         style = tags.style_of([tag.strip() for tag in column[1:]])
         if style is None:
             continue
         headed = column[0].strip() not in {*map(str.strip, column[1:])} and tags.is_name(column[0])
         style = style if headed else tags.style_of([tag.strip() for tag in column]) or style
-        options = {**base, **style.options, **({"header": True} if headed else {})}
-        if place != width - 1 or (irregular and not style.certain):
+        options = {**base, **style, **({"header": True} if headed else {})}
+        if place != width - 1 or (irregular and style["scheme"] == "IO"):
             options["tag_column"] = place
         token = _token_column(columns, place, options.get("sentence_column"))
         if token:
             options["token_column"] = token
         if all(map(_LANGUAGE.match, columns[token][headed:])):
             options |= {"token_pattern": _LANGUAGE.pattern}
-        readings.append((options, style))
-    readings.reverse()
-    yield from sorted(readings, key=lambda reading: not reading[1].certain)
+        readings.append(options)
+    yield from sorted(readings, key=lambda options: bool(options["scheme"] == "IO"))
 
 
 def pairs(files: Sequence[Path]) -> Iterator[Options]:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 #: Tags of tokens outside all entities, as files write them.
 _OUTSIDE: Final = ("O", "o", "0", "_", "OUT", "None")
@@ -18,20 +18,15 @@ _LABEL: Final = re.compile(r"[^\W\d][\w&/.+ #-]{0,39}")
 _FEW_LABELS: Final = 40
 
 
-class Style(NamedTuple):
-    """How tags are written, as options of the readers of tags."""
-
-    options: dict[str, Any]
-    #: The tags have no labels: the user must name the one label of all.
-    bare: bool = False
-    #: Whether the style is certain: tags with a scheme are, labels without one are not.
-    certain: bool = True
+#: What `only_label` is if the tags have no labels: the user must name the one label of all.
+UNNAMED: Final = "?"
 
 
-def style_of(tags: Sequence[str]) -> Style | None:
-    """Return the style of a column; None if it does not look like tags.
+def style_of(tags: Sequence[str]) -> dict[str, Any] | None:
+    """Return how a column of tags is written, as options; None if it does not look like tags.
 
-    A few odd tags are slips: a column is judged by nearly all of its tags.
+    A few odd tags are slips: a column is judged by nearly all of its tags. Tags with a scheme are
+    certain, labels without one (`IO`) are not.
     """
     counts = Counter(tag for tag in tags if tag)
     outside = [tag for tag in _OUTSIDE if tag in counts]
@@ -47,20 +42,20 @@ def style_of(tags: Sequence[str]) -> Style | None:
     options: dict[str, Any] = {"outside": odd} if odd else {}
     for pattern, group in ((_PREFIXED, 1), (_SUFFIXED, 2), (_BARE, 0)):
         if _most(rest, pattern):
-            order = {"label_first": True} if pattern is _SUFFIXED else {}
-            scheme = {"scheme": _scheme(tags, pattern, group), **order}
-            return Style({**scheme, **options}, bare=pattern is _BARE)
+            more: dict[str, Any] = {"label_first": True} if pattern is _SUFFIXED else {}
+            more |= {"only_label": UNNAMED} if pattern is _BARE else {}
+            return {"scheme": _scheme(tags, pattern, group), **more, **options}
     if "0" in outside or "_" in outside:
         return None
     matches = [match for match in map(_GLUED.fullmatch, rest) if match]
     opened = {match[2] for match in matches if match[1] in "BSUW"}
     if len(matches) == len(rest) > len(opened) > 0 and opened == {match[2] for match in matches}:
         # A label goes on with another letter than the one that it begins with.
-        return Style({"scheme": _scheme(tags, _GLUED, 1), "glued": True, **options})
+        return {"scheme": _scheme(tags, _GLUED, 1), "glued": True, **options}
     likely = len(rest) <= _FEW_LABELS and _most(rest, _LABEL)
     recurring = rest.total() >= 2 * len(rest) or rest.total() < 12
     if likely and recurring and sum(counts[tag] for tag in outside) * 4 > counts.total():
-        return Style({"scheme": "IO", **options}, certain=False)
+        return {"scheme": "IO", **options}
     return None
 
 
