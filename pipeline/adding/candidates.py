@@ -4,7 +4,7 @@ They come from what the first rows look like, from the layouts that the catalog 
 the named formats.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipeline.catalog import reader_options
 from pipeline.errors import PipelineError
 from pipeline.readers import argilla_responses
 from pipeline.readers._cells import unpacked
-from pipeline.readers._paths import Item, RowError, finder
+from pipeline.readers._paths import Item, finder
 from pipeline.readers._source import attempt, json_rows
 from pipeline.readers.json_rows import rows_of
 from pipeline.records import Reject
@@ -79,10 +79,9 @@ def _all(files: Sequence[Path], rows: Sequence[Any] | None, encoding: str) -> It
 def _first_rows(files: Sequence[Path]) -> list[Item] | None:
     """Return the rows that a layout of JSON rows would read to be judged; None if it cannot."""
     try:
-        rows = [row for _, row in islice(rows_of(files), _ROWS)]
+        return [row for _, row in islice(rows_of(files), _ROWS)]
     except PipelineError:
         return None
-    return [row for row in rows if not isinstance(row.value, Reject)]
 
 
 def _finds_texts(reader: Mapping[str, Any], rows: Sequence[Item] | None) -> bool:
@@ -93,14 +92,7 @@ def _finds_texts(reader: Mapping[str, Any], rows: Sequence[Item] | None) -> bool
         return True
     paths = options["text"] if options["tokens"] is None else options["tokens"]
     finds = [finder(path) for path in (paths if isinstance(paths, list | tuple) else [paths])]
-    return any(_found(find, row) for row in rows for find in finds)
-
-
-def _found(find: Callable[[Item], Any], row: Item) -> bool:
-    try:
-        return isinstance(find(row), str | list)
-    except RowError:
-        return False
+    return any(isinstance(attempt("", find, row), str | list) for row in rows for find in finds)
 
 
 def _mention_tables(files: Sequence[Path]) -> Iterator[Candidate]:

@@ -86,15 +86,14 @@ def _oddity(trial: Trial) -> tuple[Any, ...]:
 
 
 def _tried(start: Dataset, files: Sequence[Path], spoken: str | None, why: str) -> Trial | None:
-    trial = fitting.fit(start, files)._replace(why=why)
-    if not trial.records:
-        # Keep offsets that never fit: they are reported if nothing else fits.
-        return trial if trial.problem.startswith("offset_") else None
-    language_code = spoken or language.spoken(r.text for r in trial.records) or "en"
-    if language_code == start.language:
-        return trial
-    start = msgspec.structs.replace(start, language=language_code)
-    return fitting.fit(start, files)._replace(why=why)
+    trial = fitting.fit(start, files)
+    # Keep offsets that never fit: they are reported if nothing else fits.
+    if not trial.records and not trial.problem.startswith("offset_"):
+        return None
+    code = spoken or language.spoken(r.text for r in trial.records) or "en"
+    if trial.records and code != start.language:
+        trial = fitting.fit(msgspec.structs.replace(start, language=code), files)
+    return trial._replace(why=why)
 
 
 def chosen(

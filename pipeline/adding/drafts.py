@@ -5,7 +5,6 @@ raw/full/<id>/                the files
 raw/sample/<id>/              a stub of the sample edition: the first records of every split
 """
 
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -132,15 +131,11 @@ def _cut(dataset: Dataset, path: Path, to: Path) -> None:
 
 def _line_after(dataset: Dataset, path: Path) -> int | None:
     """Return the line where the first record after the stub starts; None if origins lack lines."""
-    last = 0
-    for n, item in enumerate(catalog.reader(dataset)([path])):
-        match = re.fullmatch(rf"{re.escape(path.name)}:(\d+)", item.origin)
-        if not match:
-            return None
-        last = int(match[1])
-        if n == STUB:
-            return last
-    return last + 1_000_000_000
+    first = islice(catalog.reader(dataset)([path]), STUB + 1)
+    numbers = [item.origin.removeprefix(f"{path.name}:") for item in first]
+    if not all(map(str.isdecimal, numbers)):
+        return None
+    return int(numbers[STUB]) if len(numbers) > STUB else 1_000_000_000
 
 
 def toml(dataset: Dataset) -> str:

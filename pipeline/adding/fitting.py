@@ -231,17 +231,15 @@ def _labels(records: Sequence[Record], dataset: Dataset) -> float:
     """Return the share of annotations with a known or plausible label; less if labels are many."""
     counts = evidence.labels_in(records)
     # Roles, and the types of heads and tails, are not counted: they follow from their owners.
-    asked = counts["relation"] + counts["event"] or counts["entity"]
+    linked = counts["relation"] + counts["event"]
+    kinds: tuple[Kind, ...] = ("relation", "event") if linked else ("entity",)
+    asked = linked or counts["entity"]
     total = asked.total()
     if not total:
         return 0.1
-    labels = dataset.labels
-    kinds: tuple[Kind, ...] = ("entity",)
-    known: set[str] = set()
-    if counts["relation"] + counts["event"]:
-        kinds, known = ("relation", "event"), {*labels.no_relation}
+    known = {*dataset.labels.no_relation} if linked else set()
     for kind in kinds:
-        known |= {*dataset.names(kind), *labels.dropped.get(kind, ())}
+        known |= {*dataset.names(kind), *dataset.labels.dropped.get(kind, ())}
     plausible = (raw in known if known else not _TAGLIKE.match(raw) for raw in asked)
     share = sum(n for n, sound in zip(asked.values(), plausible, strict=True) if sound) / total
     return share * (1 - len(asked) / total / 2)

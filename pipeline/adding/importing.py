@@ -26,12 +26,13 @@ from pipeline.adding import language
 from pipeline.adding.evidence import Survey
 from pipeline.catalog import Dataset, File, Split, raw_files, reader_options
 from pipeline.catalog.declaration import COUNTED
+from pipeline.config import Name
 from pipeline.errors import DeclarationError, RawFileError
 from pipeline.execution import atomic, ownership, shards
 from pipeline.readers._source import json_rows
 from pipeline.records import TASKS, Reject
 
-Schema = tuple[list[str], list[str], dict[str, list[str]]]
+Schema = tuple[list[Name], list[Name], dict[str, list[Name]]]
 Signature = tuple[str, str, str]
 #: The names that the files of a split may have.
 _FILES: Final = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
@@ -132,14 +133,12 @@ def _schema(path: Path) -> Schema:
     values = [value for _, value in json_rows(path)]  # of three lines, or of one array
     if broken := next((value.detail for value in values if isinstance(value, Reject)), None):
         raise RawFileError(f"not JSON lines: {broken}", where=path, todo=todo)
-    sound = len(values) == 3 and _strings(values[0]) and _strings(values[1])
-    if not sound or not isinstance(values[2], dict) or not all(map(_strings, values[2].values())):
-        raise RawFileError("this is no schema of the unified format", where=path, todo=todo)
-    return values[0], values[1], values[2]
-
-
-def _strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
+    try:
+        schema: Schema = msgspec.convert(values, Schema)
+    except msgspec.ValidationError:
+        what = "this is no schema of the unified format"
+        raise RawFileError(what, where=path, todo=todo) from None
+    return schema
 
 
 def _split(path: Path, survey: Survey) -> Split:

@@ -91,21 +91,20 @@ def named(paths: Sequence[Path], said: Sequence[tuple[str, Path]] = ()) -> Split
     If no name has a split, all files belong to the split `all`. Raises RawFileError if a path is
     missing, DeclarationError if only some names have a split, or if `all` is not the only one.
     """
-    splits: Splits = {}
+    by_name: list[tuple[str, Path]] = []
     for given in paths:
         path = fetched(str(given)) if str(given).startswith(_HUB) else given
         if not path.exists():
             raise RawFileError("there is no such file", where=path, todo="check the path")
-        for split, files in splits_of(path).items():
-            splits.setdefault(split, []).extend(files)
-    if "all" in splits and len(splits) > 1:
-        what = f"the name of {splits['all'][0].name} tells no split, and others do"
+        by_name += [(split, file) for split, files in splits_of(path).items() for file in files]
+    unnamed = [file for split, file in by_name if split == "all"]
+    if 0 < len(unnamed) < len(by_name):
+        what = f"the name of {unnamed[0].name} tells no split, and others do"
         todo = "give every file with --split train=FILE, dev=FILE or test=FILE"
-        raise DeclarationError(what, where=splits["all"][0], todo=todo)
-    first: Splits = {}
-    for split, path in said:
-        first.setdefault(split, []).append(path)
-    splits = first | {split: [*first.get(split, ()), *files] for split, files in splits.items()}
+        raise DeclarationError(what, where=unnamed[0], todo=todo)
+    splits: Splits = {}
+    for split, path in (*said, *by_name):
+        splits.setdefault(split, []).append(path)
     if "all" in splits and len(splits) > 1:
         todo = "give --split train=FILE (dev=, test=), or --split all=FILE"
         raise DeclarationError("all= stands alone", where="--split", todo=todo)
