@@ -199,10 +199,11 @@ def better(trial: Trial, files: Sequence[Path]) -> Dataset | None:
     # The other options must read as much annotation, unless the records now are doubtful.
     dataset, amount = trial.dataset, 0 if trial.doubt else trial.amount
     declared, best, score = dataset.reader, None, trial.score + _MARGIN
-    kept = {k: v for k, v in declared.items() if k in ("name", "encoding", "only_label")}
+    kept = {k: v for k, v in declared.items() if k in ("name", "encoding")}
     for known in candidates(files, declared.get("encoding", "utf-8")) if score < 1 else ():
+        guess = {k: v for k, v in known.reader.items() if v != UNNAMED}  # no label to advise
         for base in (declared, kept) if _named(known.reader["name"], declared["name"]) else ():
-            other = fitting.fit(_with(dataset, _pruned({**base, **known.reader, **kept})), files)
+            other = fitting.fit(_with(dataset, _pruned({**base, **guess, **kept})), files)
             if other.score > score and other.amount >= _AS_MUCH * amount:
                 best, score = other.dataset, other.score
     if best is None:
