@@ -143,6 +143,8 @@ def _with_sets(jobs: Sequence[Job], workers: Workers | int) -> list[Job]:
         and job.asking.way != "present"
     ]
     todo = [Step(job.target.parents[1], f"{job.name}, counted", job) for job in counted]
+    # To count a shard takes a twentieth of the time that asking it takes.
+    workers = engines.enough(workers, sum(job.shard.stat().st_size for job in counted) // 20)
     groups: dict[Path, tuple[Asking, list[Any]]] = {}
     for job, (bits, times) in zip(counted, steps(_held, todo, workers), strict=True):
         group = groups.setdefault(job.target.parent, (job.asking, []))
