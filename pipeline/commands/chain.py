@@ -167,6 +167,7 @@ class Chain:
             workers = engines.enough(self.ws.workers._replace(tell=tell), size)
             tuning.skip_pandas()
             STAGES[stage].make(datasets, self.ws._replace(workers=workers), **more)
+            tuning.release()
         except BaseException:
             for name in due:
                 freshness.abandon(self.ws.place(stage, name))

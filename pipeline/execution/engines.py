@@ -106,6 +106,8 @@ def _tried(
                 where=name(item),
                 todo="report these lines and the command; a second run would fail in the same way",
             ) from problem
+        finally:
+            tuning.release()
 
 
 def _summary(problem: Exception) -> str:

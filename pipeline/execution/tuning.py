@@ -36,3 +36,10 @@ def tune() -> None:
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         for parameter in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
             mallopt(parameter, _KEPT)
+
+
+def release() -> None:
+    """Give memory back that Arrow keeps for its next arrays, for there may be other work now."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
