@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from pipeline.config import Instruct
 from pipeline.hashing import fractions, hashes, mix64
@@ -207,7 +206,13 @@ def present(positive: Any, k: int | None = None) -> Batches:
 def kinds(positive: Any, near: Any) -> Any:
     """Return the class of every (record, label); HARD: near one of the record's positives.
 
-    Of whole numbers, for which no BLAS starts threads that would compete with the workers.
+    It gathers bits instead of multiplying matrices: BLAS would start threads that compete with
+    the workers.
     """
-    hard = csr_array(positive, dtype=np.int32) @ (near >= 0).astype(np.int32) > 0
+    hard = np.zeros_like(positive)
+    row, label = np.nonzero(positive)
+    if len(row):
+        starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
+        bits = np.bitwise_or.reduceat(np.packbits(near >= 0, axis=1)[label], starts)
+        hard[row[starts]] = np.unpackbits(bits, axis=1, count=near.shape[1])
     return np.where(positive, POSITIVE, np.where(hard, HARD, OTHER)).astype(np.int8)
